@@ -1,0 +1,41 @@
+"""Packaging of signjax; all metadata lives here."""
+
+import pathlib
+import re
+
+from setuptools import find_packages, setup
+
+ROOT = pathlib.Path(__file__).parent
+VERSION = re.search(r'__version__ = "(.+)"', (ROOT / "signjax/__init__.py").read_text()).group(1)
+
+setup(
+    name="signjax",
+    version=VERSION,
+    description="Text to sign-language pose in JAX: motion tokenizer, GPT, data and evaluation tools",
+    long_description=(ROOT / "README.md").read_text(encoding="utf-8") if (ROOT / "README.md").exists() else "",
+    long_description_content_type="text/markdown",
+    license="Apache-2.0",
+    packages=find_packages(include=["signjax", "signjax.*"]),
+    python_requires=">=3.11",
+    install_requires=[
+        "absl-py>=2.0",
+        "flax>=0.12",
+        "grain>=0.2.16",
+        "imageio>=2.34",
+        "jax>=0.10",
+        "matplotlib>=3.8",
+        "ml-collections>=1.0",
+        "numpy>=1.26",
+        "optax>=0.2.5",
+        "orbax-checkpoint>=0.12",
+        "pillow>=10",
+        "transformers>=5.0",
+    ],
+    extras_require={
+        "cuda": ["jax[cuda13]>=0.10"],
+        "tpu": ["jax[tpu]>=0.10"],
+        "video": ["av>=12"],
+        "tensorboard": ["tensorboardX>=2.6"],
+        "test": ["pytest>=8", "ruff>=0.6"],
+    },
+)

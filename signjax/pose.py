@@ -1,0 +1,68 @@
+"""Canonical space: where a clip stands and how large it is, taken out and given back.
+
+Who signs and where the camera stood explain most of the variance of raw positions, and neither is
+part of what is signed. A clip in canonical space has its median neck at the origin and an average
+adult's size in neck-to-shoulder lengths. One translation and one factor per clip: motion within the
+clip, proportions and angles stay as they are, and `restore` gives back the clip to rounding.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from signjax import skeleton
+
+
+class Placement(NamedTuple):
+    """Where canonical space lies in a clip's own space: own = canonical * scale + origin."""
+
+    origin: np.ndarray  # [3], own units
+    scale: np.ndarray  # [], own units per neck-to-shoulder length
+
+
+# A newborn placement for poses that never had one (generated clips): the size and place at which
+# signers of lifted data stand, so that files of generated clips look like files of recorded ones.
+DEFAULT = Placement(np.array([0.0, -0.05, 0.0], np.float32), np.float32(0.09))
+
+
+def measure(pose: np.ndarray, valid: np.ndarray | None = None) -> Placement:
+    """Finds a clip's placement.
+
+    Args:
+      pose: [T, 50, 3] positions in own units, T >= 1.
+      valid: [T, 50] bool, False where a joint is missing; None means all are there.
+
+    Raises:
+      ValueError: no frame shows the neck together with any bone of positive length.
+    """
+    valid = np.ones(pose.shape[:2], bool) if valid is None else valid
+    seen = valid[:, skeleton.NECK]
+    if not seen.any():
+        raise ValueError("no frame shows the neck")
+    origin = np.median(pose[seen, skeleton.NECK], axis=0)
+    child, parent = skeleton.BONES.T
+    lengths = np.where(valid[:, child] & valid[:, parent], skeleton.bone_lengths(pose), np.nan)
+    present = ~np.isnan(lengths).all(axis=0)
+    typical = np.median if present.all() and not np.isnan(lengths).any() else np.nanmedian
+    scale = typical(lengths[:, present], axis=0).sum() / skeleton.LENGTHS[child[present]].sum()
+    if not scale > 0:
+        raise ValueError("all joints of the clip lie on one point")
+    return Placement(origin.astype(np.float32), np.float32(scale))
+
+
+def canonical(pose, placement: Placement):
+    """Own units to canonical space; pose [..., 50, 3], placement with matching leading axes or none."""
+    return (pose - _wide(placement.origin, 2)) / _wide(placement.scale, 3)
+
+
+def restore(pose, placement: Placement):
+    """Canonical space to own units, the inverse of `canonical`."""
+    return pose * _wide(placement.scale, 3) + _wide(placement.origin, 2)
+
+
+def _wide(x, after: int):
+    """Appends or inserts axes so that a batch of placements [B] meets poses [B, T, J, 3]."""
+    x = x if hasattr(x, "ndim") else np.asarray(x)
+    if after == 3:
+        return x.reshape(x.shape + (1,) * 3) if x.ndim else x
+    return x.reshape(x.shape[:-1] + (1, 1, 3)) if x.ndim > 1 else x
