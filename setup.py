@@ -6,13 +6,14 @@ import re
 from setuptools import find_packages, setup
 
 ROOT = pathlib.Path(__file__).parent
+README = ROOT / "README.md"
 VERSION = re.search(r'__version__ = "(.+)"', (ROOT / "signjax/__init__.py").read_text()).group(1)
 
 setup(
     name="signjax",
     version=VERSION,
     description="Text to sign-language pose in JAX: motion tokenizer, GPT, data and evaluation tools",
-    long_description=(ROOT / "README.md").read_text(encoding="utf-8") if (ROOT / "README.md").exists() else "",
+    long_description=README.read_text(encoding="utf-8") if README.exists() else "",
     long_description_content_type="text/markdown",
     license="Apache-2.0",
     packages=find_packages(include=["signjax", "signjax.*"]),

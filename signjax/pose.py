@@ -64,5 +64,5 @@ def _wide(x, after: int):
     """Appends or inserts axes so that a batch of placements [B] meets poses [B, T, J, 3]."""
     x = x if hasattr(x, "ndim") else np.asarray(x)
     if after == 3:
-        return x.reshape(x.shape + (1,) * 3) if x.ndim else x
-    return x.reshape(x.shape[:-1] + (1, 1, 3)) if x.ndim > 1 else x
+        return x.reshape((*x.shape, 1, 1, 1)) if x.ndim else x
+    return x.reshape((*x.shape[:-1], 1, 1, 3)) if x.ndim > 1 else x

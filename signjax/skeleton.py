@@ -58,7 +58,7 @@ LENGTHS = np.array([1.2, 0.0, 1.0, 1.65, 1.25, 1.0, 1.65, 1.25] + 2 * _HAND_LENG
 
 
 def mirror(pose):
-    """The pose as a left-handed twin would sign it: x negated, right and left swapped. Exact inverse of itself.
+    """The pose as a left-handed twin would sign it: x negated, right and left swapped; its own inverse.
 
     Args:
       pose: [..., 50, 3] positions with x measured from the plane of symmetry.

@@ -1,0 +1,1 @@
+"""flax.linen modules only: no loss, no config, no files."""
