@@ -1,0 +1,137 @@
+"""Many clips read at once, by worker processes when there are many.
+
+A worker is this file run as a program: it gets a list of clips on stdin, answers with one .npz on
+stdout and ends. So workers hold numpy and nothing else (no jax, no re-import of the caller's main
+module), need no clean-up, and die with the pipe if their parent does.
+"""
+
+import io
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from signjax import pose as poses
+from signjax.data import clips
+from signjax.data.variant import Variant, apply
+from signjax.errors import DataError, StorageError
+
+CHUNK = 128  # clips a worker reads before it ends: some seconds of work
+ALONE = 200  # fewer clips than this are read in this process
+MAX_WORKERS = 8
+
+
+class Chunk(NamedTuple):
+    """Clips of a split, one after the other."""
+
+    clips: list[dict]  # sid, text, frames, signature, digest of each clip that can be used
+    broken: list[dict]  # sid, reason, signature, digest of each clip that cannot
+    pose: np.ndarray  # [F, 50, 3] float32
+    valid: np.ndarray  # [F, 50] bool
+    origin: np.ndarray  # [n, 3] float32, placements of the clips
+    scale: np.ndarray  # [n] float32
+
+
+def read_chunks(
+    split: Path, sids: list[str], variant: Variant, workers: int | None = None
+) -> Iterator[Chunk]:
+    """Reads clips in order, a chunk at a time.
+
+    Args:
+      split: the folder that holds the clips' folders.
+      sids: their names.
+      variant: the data set's variant.
+      workers: processes to use; None picks by the number of clips and of processors.
+
+    Raises:
+      StorageError: a worker process failed.
+    """
+    if workers is None:
+        workers = 0 if len(sids) < ALONE else min(_processors(), MAX_WORKERS)
+    size = CHUNK if workers else 16  # small chunks give progress where there is no one to wait for
+    lists = [sids[k : k + size] for k in range(0, len(sids), size)]
+    if workers < 2:
+        yield from (read_chunk(split, part, variant) for part in lists)
+        return
+    with ThreadPoolExecutor(workers) as threads:
+        try:
+            yield from threads.map(lambda part: _ask_worker(split, part, variant), lists)
+        except BaseException:
+            threads.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def read_chunk(split: Path, sids: list[str], variant: Variant) -> Chunk:
+    """Reads some clips in this process."""
+    good, broken, pose, valid, placements = [], [], [], [], []
+    for sid in sids:
+        folder = split / sid
+        # Taken before the content is read: a later change cannot hide behind it.
+        entry = {"sid": sid, "signature": clips.signature(str(folder)), "digest": clips.digest(folder)}
+        try:
+            text, raw = clips.read_raw(folder)
+            clip_pose, clip_valid = apply(raw, variant)
+            placements.append(_measure(clip_pose, clip_valid))
+        except DataError as error:
+            broken.append(entry | {"reason": str(error)})
+            continue
+        good.append(entry | {"text": text, "frames": len(clip_pose)})
+        pose.append(clip_pose)
+        valid.append(clip_valid)
+    return Chunk(
+        good,
+        broken,
+        np.concatenate(pose) if pose else np.zeros((0, 50, 3), np.float32),
+        np.concatenate(valid) if valid else np.zeros((0, 50), bool),
+        np.array([p.origin for p in placements], np.float32).reshape(-1, 3),
+        np.array([p.scale for p in placements], np.float32),
+    )
+
+
+def _measure(pose: np.ndarray, valid: np.ndarray) -> poses.Placement:
+    try:
+        return poses.measure(pose, None if valid.all() else valid)
+    except ValueError as error:
+        raise DataError(f"{clips.POSE}: {error}") from None
+
+
+def _processors() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _ask_worker(split: Path, sids: list[str], variant: Variant) -> Chunk:
+    """Has a fresh process read some clips."""
+    package_root = str(Path(__file__).resolve().parents[2])
+    path = os.pathsep.join(filter(None, [package_root, os.environ.get("PYTHONPATH")]))
+    run = subprocess.run(
+        [sys.executable, "-m", "signjax.data.chunks"],
+        input=json.dumps([str(split), sids, variant]).encode(),
+        capture_output=True,
+        env={**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
+    )
+    if run.returncode:
+        last = run.stderr.decode(errors="replace").strip().splitlines()[-1:] or ["no message"]
+        raise StorageError(f"{split}: a process reading clips ended with code {run.returncode}: {last[0]}")
+    with np.load(io.BytesIO(run.stdout), allow_pickle=False) as arrays:
+        good, broken = json.loads(arrays["entries"].tobytes())
+        return Chunk(good, broken, *(arrays[name] for name in Chunk._fields[2:]))
+
+
+def _answer() -> None:
+    """The worker's side: a request on stdin, a chunk on stdout."""
+    split, sids, variant = json.load(sys.stdin.buffer)
+    chunk = read_chunk(Path(split), sids, Variant(*variant))
+    entries = np.frombuffer(json.dumps([chunk.clips, chunk.broken]).encode(), np.uint8)
+    answer = io.BytesIO()
+    np.savez(answer, entries=entries, **dict(list(chunk._asdict().items())[2:]))
+    sys.stdout.buffer.write(answer.getbuffer())
+
+
+if __name__ == "__main__":
+    _answer()

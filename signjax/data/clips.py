@@ -1,0 +1,166 @@
+"""One clip on disk: `<sid>/text.txt` and `<sid>/pose.json`, read strictly.
+
+The schema is the one of the data sets' exporters: `poses` is a list of frames, each with 8 body and
+2 x 21 hand joints as flat lists of x, y and a third value (signjax.data.variant says which). A face
+list may be there and is not read. Whatever cannot be used is refused with the reason.
+"""
+
+import hashlib
+import json
+import os
+import stat
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from signjax.data import variant as variants
+from signjax.errors import DataError
+
+TEXT, POSE = "text.txt", "pose.json"
+# In the order of signjax.skeleton: body, right hand, left hand.
+FIELDS = (("pose_keypoints_2d", 8), ("hand_right_keypoints_2d", 21), ("hand_left_keypoints_2d", 21))
+MAX_BYTES = {TEXT: 1 << 16, POSE: 1 << 28}  # half an hour of video; more is no clip
+MAX_COORDINATE = 1e6  # squares and sums stay far inside float32
+
+
+class Clip(NamedTuple):
+    """One sentence and its recording."""
+
+    sid: str
+    text: str
+    pose: np.ndarray  # [T, 50, 3] float32 in own units, right hand on arm 2-3-4
+    valid: np.ndarray  # [T, 50] bool, False for joints that were not seen
+
+
+def read_clip(folder: str | os.PathLike, variant: variants.Variant | None = None) -> Clip:
+    """Reads one clip's folder.
+
+    Args:
+      folder: the directory that holds text.txt and pose.json.
+      variant: the data set's layout; None takes the third value as depth and the arms as they are.
+
+    Raises:
+      DataError: a file is missing or unusable; names the file, the field and what to do.
+    """
+    folder = Path(folder)
+    try:
+        text, raw = read_raw(folder)
+    except DataError as error:
+        raise DataError(f"{folder}/{error}; repair or remove this clip") from None
+    return Clip(folder.name, text, *variants.apply(raw, variant or variants.Variant()))
+
+
+def read_raw(folder: Path) -> tuple[str, np.ndarray]:
+    """Text and pose [T, 50, 3] float32 exactly as in the files; DataError gives the bare reason."""
+    return parse_text(_read(folder, TEXT)), parse_pose(_read(folder, POSE))
+
+
+def list_clips(split: str | os.PathLike) -> list[str]:
+    """Sorted names of the clip folders of a split; hidden folders and loose files do not count.
+
+    Raises:
+      DataError: there is no such folder, or it cannot be read.
+    """
+    try:
+        with os.scandir(split) as entries:
+            return sorted(e.name for e in entries if e.is_dir() and not e.name.startswith("."))
+    except OSError as error:
+        raise DataError(f"{split}: {error.strerror}; a split is a folder of clips") from None
+
+
+def signature(folder: str) -> list:
+    """Size and times of a clip's files: as long as these stay, the content is taken to stay."""
+    result = []
+    for name in (TEXT, POSE):
+        try:
+            s = os.stat(os.path.join(folder, name))
+            result += [s.st_size, s.st_mtime_ns, s.st_ctime_ns]
+        except OSError:
+            result += [-1, 0, 0]
+    return result
+
+
+def digest(folder: str | os.PathLike) -> str:
+    """A hash of the bytes of a clip's two files; files that cannot be read count by their absence."""
+    total = hashlib.blake2b(digest_size=16)
+    for name in (TEXT, POSE):
+        try:
+            data = _read(Path(folder), name)
+            total.update(b"%d:" % len(data) + data)
+        except DataError as error:
+            total.update(str(error).encode(errors="replace"))
+    return total.hexdigest()
+
+
+def parse_text(data: bytes) -> str:
+    """The sentence in the bytes of a text.txt; DataError gives the reason it is none."""
+    try:
+        text = data.decode("utf-8-sig").strip()
+    except UnicodeDecodeError:
+        raise DataError(f"{TEXT}: is not UTF-8") from None
+    if not text:
+        raise DataError(f"{TEXT}: is empty")
+    return text
+
+
+def parse_pose(data: bytes) -> np.ndarray:
+    """The pose [T, 50, 3] float32 in the bytes of a pose.json; DataError gives the reason there is none."""
+    try:
+        content = json.loads(data.decode("utf-8-sig"), parse_constant=_no_constant)
+    except RecursionError:
+        raise DataError(f"{POSE}: is nested too deeply") from None
+    except DataError:
+        raise
+    except ValueError as error:  # bad JSON, bad UTF-8, integers of thousands of digits
+        raise DataError(f"{POSE}: is not valid JSON ({str(error)[:80]})") from None
+    if not isinstance(content, dict) or not isinstance(content.get("poses"), list):
+        raise DataError(f'{POSE}: has no list "poses"')
+    poses = content["poses"]
+    if not poses:
+        raise DataError(f"{POSE}: has 0 frames")
+    count = content.get("num_frames", len(poses))
+    if count != len(poses):
+        raise DataError(f"{POSE}: num_frames is {str(count)[:20]}, but there are {len(poses)} poses")
+    rows = [_frame(frame, t) for t, frame in enumerate(poses)]
+    try:
+        with np.errstate(over="ignore"):
+            pose = np.array(rows, np.float64).astype(np.float32).reshape(len(rows), -1, 3)  # [T, 50, 3]
+    except OverflowError:  # integers of hundreds of digits
+        raise DataError(f"{POSE}: has coordinates beyond {MAX_COORDINATE:g}") from None
+    if not np.abs(pose).max() <= MAX_COORDINATE:
+        t = int(np.argwhere(~(np.abs(pose) <= MAX_COORDINATE))[0, 0])
+        raise DataError(f"{POSE}: frame {t} has coordinates that are infinite or beyond {MAX_COORDINATE:g}")
+    return pose
+
+
+def _frame(frame, t: int) -> list:
+    """The 150 numbers of a frame in skeleton order."""
+    row = []
+    for key, joints in FIELDS:
+        values = frame.get(key) if isinstance(frame, dict) else None
+        if not isinstance(values, list):
+            raise DataError(f"{POSE}: frame {t} has no list {key}")
+        if len(values) != 3 * joints:
+            raise DataError(f"{POSE}: frame {t}: {key} has {len(values)} numbers, not {3 * joints}")
+        if not set(map(type, values)) <= {int, float}:
+            raise DataError(f"{POSE}: frame {t}: {key} holds something that is not a number")
+        row += values
+    return row
+
+
+def _no_constant(name: str):
+    raise DataError(f"{POSE}: holds {name}, which is not a number")
+
+
+def _read(folder: Path, name: str) -> bytes:
+    path = folder / name
+    try:
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):
+            raise DataError(f"{name}: is not a file")
+        if status.st_size > MAX_BYTES[name]:
+            raise DataError(f"{name}: has {status.st_size:,} bytes, more than {MAX_BYTES[name]:,}")
+        return path.read_bytes()
+    except OSError as error:
+        raise DataError(f"{name}: {error.strerror}") from None

@@ -1,0 +1,149 @@
+"""A folder of .npy and .json files that is complete and undamaged, or not there.
+
+It is built under a temporary name and renamed when finished, and `seal.json` holds the size and a
+checksum of every file. Nothing here is ever unpickled.
+"""
+
+import json
+import os
+import re
+import shutil
+import tempfile
+import time
+import zlib
+from pathlib import Path
+
+import numpy as np
+
+BUILDING = ".building-"
+SEAL, UNSEALED = "seal.json", {"seal.json", "signatures.json"}
+# Checksums cover files up to this size in full and larger ones in evenly spaced blocks: loading must
+# not read gigabytes that training may map and never touch.
+CHECK_ALL, BLOCK, BLOCKS = 1 << 26, 1 << 16, 256
+STALE = 3600.0  # seconds without progress after which an unfinished build counts as abandoned
+
+
+class Appender:
+    """Writes a float32 .npy of unknown length row by row: `with Appender(path, shape) as a: a.append(x)`."""
+
+    def __init__(self, path: Path, row_shape: tuple[int, ...]):
+        self.path, self.row_shape, self.rows = path, row_shape, 0
+
+    def __enter__(self):
+        self.file = open(self.path, "wb")
+        self._header()
+        return self
+
+    def append(self, rows: np.ndarray) -> None:
+        """Appends rows [n, *row_shape]."""
+        self.file.write(np.ascontiguousarray(rows, "<f4").data)
+        self.rows += len(rows)
+
+    def __exit__(self, *_):
+        self.file.seek(0)
+        self._header()
+        self.file.close()
+
+    def _header(self) -> None:
+        # A fixed 128 bytes, so that the final length can be written over the first guess.
+        shape = (self.rows, *self.row_shape)
+        text = repr({"descr": "<f4", "fortran_order": False, "shape": shape}).encode()
+        self.file.write(b"\x93NUMPY\x01\x00" + (118).to_bytes(2, "little") + text.ljust(117) + b"\n")
+
+
+def mapped(path: Path) -> np.ndarray:
+    """A .npy as a read-only array over the file's pages."""
+    return np.load(path, mmap_mode="r", allow_pickle=False).view(np.ndarray)
+
+
+def seal(folder: Path) -> None:
+    """Records size and checksum of each file of a finished folder."""
+    files = {p.name: _checksum(p) for p in folder.iterdir() if p.name not in UNSEALED}
+    (folder / SEAL).write_text(json.dumps(files))
+
+
+def damage(folder: Path) -> str | None:
+    """What is wrong with a sealed folder, or None."""
+    sealed = read_json(folder / SEAL)
+    if not isinstance(sealed, dict) or "index.json" not in sealed:
+        return f"{SEAL} is missing or damaged"
+    for name, expected in sealed.items():
+        try:
+            if _checksum(folder / name) != expected:
+                return f"{name} is damaged"
+        except OSError:
+            return f"{name} cannot be read"
+    return None
+
+
+def replace(finished: Path, target: Path) -> None:
+    """Renames a folder to target; one that is there already moves out of the way and is removed."""
+    for _ in range(100):
+        try:
+            os.rename(finished, target)
+            return
+        except OSError:
+            if not target.exists():
+                raise
+        old = Path(tempfile.mkdtemp(prefix=BUILDING, dir=target.parent))
+        try:
+            os.rename(target, old / "old")
+        except OSError:
+            pass  # another process was faster
+        finally:
+            shutil.rmtree(old, ignore_errors=True)
+    raise OSError(0, f"cannot replace {target}")
+
+
+def folders(place: Path, split: str) -> list[Path]:
+    """The stored packs of a split."""
+    pattern = re.compile(re.escape(split) + "-[0-9a-f]{16}")
+    try:
+        return sorted(p for p in place.iterdir() if pattern.fullmatch(p.name))
+    except OSError:
+        return []
+
+
+def sweep(place: Path) -> None:
+    """Removes what killed processes left unfinished."""
+    for folder in place.glob(BUILDING + "*"):
+        try:
+            newest = max(p.stat().st_mtime for p in [folder, *folder.iterdir()])
+        except OSError:
+            continue
+        if time.time() - newest > STALE:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def read_json(path: Path):
+    """The content of a JSON file, None if it is missing or damaged."""
+    try:
+        return json.loads(path.read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return None
+
+
+def write_json(path: Path, content) -> bool:
+    """Writes a JSON file in one step; False if it cannot be written."""
+    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary.write_text(json.dumps(content))
+        os.replace(temporary, path)
+    except OSError:
+        return False
+    return True
+
+
+def _checksum(path: Path) -> list[int]:
+    """[bytes, CRC-32] of a file."""
+    size, crc = path.stat().st_size, 0
+    with open(path, "rb") as file:
+        if size <= CHECK_ALL:
+            while block := file.read(1 << 20):
+                crc = zlib.crc32(block, crc)
+            return [size, crc]
+        for start in np.linspace(0, size - BLOCK, BLOCKS).astype(np.int64):
+            file.seek(int(start))
+            crc = zlib.crc32(file.read(BLOCK), crc)
+    return [size, crc]

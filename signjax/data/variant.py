@@ -1,0 +1,132 @@
+"""What kind of poses a data set holds: depth or confidence, 2-D or 3-D, which arm a hand hangs on.
+
+The schema has three values a joint and does not say what the third one is, and data sets differ in
+which body points they call right. Both are found once per data set from a sample of its clips, so
+that everything after this file sees one kind of pose: own units, z = 0 where there is no depth, the
+right hand on arm 2-3-4, and a mask that tells the joints that are there.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from signjax import skeleton
+
+# Confidences lie in 0..1, but detectors overshoot by a little.
+MAX_CONFIDENCE = 1.1
+# Lifted skeletons have bones constant to rounding (5 decimals: 0.0006 of their length); a third
+# value that makes bones this constant, and far more constant than x and y alone, is a depth.
+RIGID, RIGID_GAIN = 0.02, 3.0
+PINNED = 0.99  # share of frames with the anchor joint exactly at the origin
+
+
+class Variant(NamedTuple):
+    """The layout of a data set's poses."""
+
+    third: str = "depth"  # "depth", "confidence" or "zero" (always 0)
+    swapped: bool = False  # the right hand hangs on joints 5-6-7
+    anchor: int = -1  # a joint that lies at the origin by construction, -1 for none
+
+    @property
+    def dims(self) -> int:
+        """Number of spatial dimensions, 2 or 3."""
+        return 3 if self.third == "depth" else 2
+
+    def describe(self) -> str:
+        """The findings in words, for a user's eyes."""
+        third = {"zero": "third value is always 0"}.get(self.third, f"third value is {self.third}")
+        arm = "arm 5-6-7 (exchanged to 2-3-4)" if self.swapped else "arm 2-3-4"
+        pinned = f", {skeleton.NAMES[self.anchor]} pinned to the origin" if self.anchor >= 0 else ""
+        return f"{self.dims}-D ({third}), right hand on {arm}{pinned}"
+
+
+def detect(samples: Sequence[np.ndarray]) -> Variant:
+    """Finds the variant from raw clips.
+
+    Args:
+      samples: poses [T, 50, 3] as in the files, x, y and the third value; an empty sequence gives
+        the default variant.
+    """
+    if not samples:
+        return Variant()
+    frames = np.concatenate(samples)  # [F, 50, 3]
+    variant = Variant(anchor=_anchor(frames))
+    variant = variant._replace(third=_third(samples, frames, variant))
+    return variant._replace(swapped=_swapped(frames, variant))
+
+
+def apply(raw: np.ndarray, variant: Variant) -> tuple[np.ndarray, np.ndarray]:
+    """Brings a raw clip into the one form the package works with.
+
+    Args:
+      raw: [T, 50, 3] as in the file.
+      variant: the data set's variant.
+
+    Returns:
+      pose [T, 50, 3] in own units with the right hand on arm 2-3-4, missing joints and absent depth
+      set to 0; valid [T, 50] bool.
+    """
+    valid = ~_absent(raw, variant)
+    pose = raw.copy()
+    if variant.dims == 2:
+        pose[..., 2] = 0
+    pose[~valid] = 0
+    if variant.swapped:
+        order = np.concatenate([skeleton.MIRROR[skeleton.BODY], np.arange(8, skeleton.NUM_JOINTS)])
+        pose, valid = pose[:, order], valid[:, order]
+    return pose, valid
+
+
+def _absent(raw: np.ndarray, variant: Variant) -> np.ndarray:
+    """[..., 50] bool, True for joints that were not seen: exactly at the origin or of confidence 0."""
+    absent = (raw[..., : variant.dims] == 0).all(axis=-1)
+    if variant.anchor >= 0:
+        absent[..., variant.anchor] = False
+    if variant.third == "confidence":
+        absent |= raw[..., 2] <= 0
+    return absent
+
+
+def _anchor(frames: np.ndarray) -> int:
+    """The neck or nose if the data were shifted so that it is the origin, else -1."""
+    at_origin = (frames[..., :2] == 0).all(axis=-1)  # [F, 50]
+    seen = ~at_origin.all(axis=-1)
+    for joint in (skeleton.NECK, skeleton.NOSE):
+        if seen.any() and at_origin[seen, joint].mean() > PINNED:
+            return joint
+    return -1
+
+
+def _third(samples: Sequence[np.ndarray], frames: np.ndarray, variant: Variant) -> str:
+    """Tells depth from confidence: sign and range first, then whether it makes the bones rigid."""
+    third = frames[..., 2]
+    if not third.any():
+        return "zero"
+    if third.min() < 0 or third.max() > MAX_CONFIDENCE:
+        return "depth"
+    flat, solid = (np.median(np.concatenate([_variation(s, variant, d) for s in samples])) for d in (2, 3))
+    return "depth" if solid < RIGID and flat > RIGID_GAIN * solid else "confidence"
+
+
+def _variation(raw: np.ndarray, variant: Variant, dims: int) -> np.ndarray:
+    """Coefficient of variation [49] of each bone's length within a clip, 0 where it is never seen."""
+    absent = _absent(raw, variant)
+    child, parent = skeleton.BONES.T
+    lengths = np.sqrt(((raw[:, child, :dims] - raw[:, parent, :dims]).astype(np.float64) ** 2).sum(-1))
+    lengths = np.ma.masked_array(lengths, absent[:, child] | absent[:, parent])  # [T, 49]
+    return (lengths.std(axis=0) / np.ma.maximum(lengths.mean(axis=0), 1e-12)).filled(0.0)
+
+
+def _swapped(frames: np.ndarray, variant: Variant) -> bool:
+    """Whether most hands lie nearer to the wrist of the other name."""
+    present = ~_absent(frames, variant)
+    wrists = [skeleton.R_WRIST, skeleton.L_WRIST]
+    nearer_other, votes = 0, 0
+    for root, own in ((skeleton.R_HAND, 0), (skeleton.L_HAND, 1)):
+        seen = present[:, root] & present[:, wrists].all(axis=1)
+        offsets = frames[seen][:, wrists, : variant.dims] - frames[seen][:, [root], : variant.dims]
+        distances = (offsets**2).sum(axis=-1)  # [F, 2]
+        nearer_other += int((distances[:, 1 - own] < distances[:, own]).sum())
+        votes += len(distances)
+    return 2 * nearer_other > votes
