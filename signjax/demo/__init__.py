@@ -1,0 +1,11 @@
+"""A constructed signing language with an exact reader: demo data whose truth is known.
+
+No real sign language: words, letters and grammar are made up so that text can be signed by rule and
+signed poses can be read back by rule, which makes "did it sign the sentence?" a number.
+"""
+
+from signjax.demo.synth import synthesize
+from signjax.demo.text import normalize, signs, word_errors, words
+from signjax.demo.write import make_split, write_dataset
+
+__all__ = ["make_split", "normalize", "signs", "synthesize", "word_errors", "words", "write_dataset"]

@@ -1,0 +1,126 @@
+"""From glosses to moving channels: timing, transitions and coarticulation.
+
+Strokes are laid out in time and the gaps between them are filled with minimum-jerk moves, in which the
+fingers arrive before the hand does. A stroke leans a little towards where the hand comes from and goes to.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from signjax.demo import lexicon, phonology
+from signjax.demo.signers import Signer
+
+_LEAN = 0.07  # share of the way to a neighbour by which a stroke's ends give way
+
+
+class Channels(NamedTuple):
+    """A clip before kinematics."""
+
+    hands: np.ndarray  # [T, 2, 25] dominant and other hand
+    head: np.ndarray  # [T, 2] pitch and roll
+
+
+def animate(glosses: list[str], question: bool, signer: Signer, rng: np.random.Generator) -> Channels:
+    """The channels of a sentence, from rest to rest."""
+    strokes = [_rest(int(rng.integers(3, 6)))]
+    repeats = 0
+    for k, gloss in enumerate(glosses):
+        repeats = repeats + 1 if k and glosses[k - 1] == gloss and gloss in lexicon.LETTERS else 0
+        strokes.append(_stroke(gloss, repeats % 2, signer, rng))
+    strokes.append(_rest(int(rng.integers(3, 6))))
+    strokes = [_lean(*three) for three in zip([strokes[0], *strokes[:-1]], strokes,
+                                              [*strokes[1:], strokes[-1]], strict=True)]
+    gaps = [_gap(a, b, signer.tempo) for a, b in zip(strokes[:-1], strokes[1:], strict=True)]
+    hands, head = _lay_out(strokes, gaps)
+    if question:
+        head[:, 0] += phonology.QUESTION * _plateau(len(head), len(strokes[0].head), len(strokes[-1].head))
+    return Channels(_fill(hands), head)
+
+
+def _rest(frames: int) -> Channels:
+    return Channels(np.broadcast_to(phonology.rest(), (frames, 2, phonology.HAND)).copy(), np.zeros((frames, 2)))
+
+
+def _stroke(gloss: str, shifted: int, signer: Signer, rng: np.random.Generator) -> Channels:
+    sign = lexicon.SIGNS[gloss]
+    frames = phonology.MOVES[sign.move][0] / (signer.tempo * rng.uniform(0.93, 1.07))
+    count = max(3, round(frames))
+    hands, head = phonology.stroke(sign, np.linspace(0, 1, count), signer.amplitude)
+    shift = rng.normal(0, 0.008, 3) + shifted * np.array(lexicon.REPEAT_SHIFT)
+    hands[:, 0, phonology.WRIST] += shift
+    if sign.hands in ("2", "2x"):
+        hands[:, 1, phonology.WRIST] += shift
+    return Channels(hands, head)
+
+
+def _lean(before: Channels, stroke: Channels, after: Channels) -> Channels:
+    """The stroke with its ends drawn towards its neighbours."""
+    phase = np.linspace(0, 1, len(stroke.head))[:, None]
+    hands = stroke.hands.copy()
+    for side in (0, 1):
+        wrist = stroke.hands[:, side, phonology.WRIST]
+        comes = np.nan_to_num(before.hands[-1, side, phonology.WRIST] - wrist[0])
+        goes = np.nan_to_num(after.hands[0, side, phonology.WRIST] - wrist[-1])
+        hands[:, side, phonology.WRIST] += _LEAN * ((1 - phase) ** 3 * comes + phase**3 * goes)
+    return Channels(hands, stroke.head)
+
+
+def _gap(a: Channels, b: Channels, tempo: float) -> int:
+    """Frames of the transition between two strokes: more for a longer way."""
+    way = a.hands[-1, 0, phonology.WRIST] - b.hands[0, 0, phonology.WRIST]
+    turn = 1 - abs(a.hands[-1, 0, phonology.TURN] @ b.hands[0, 0, phonology.TURN])
+    return int(np.clip(round((2.4 + 3.2 * float(np.linalg.norm(way)) + 1.0 * turn) / tempo), 2, 7))
+
+
+def _lay_out(strokes: list[Channels], gaps: list[int]) -> tuple[np.ndarray, np.ndarray]:
+    """Strokes one after the other with gaps of NaN hands; the head moves straight through the gaps."""
+    hands, head = [strokes[0].hands], [strokes[0].head]
+    for gap, stroke in zip(gaps, strokes[1:], strict=True):
+        hands += [np.full((gap, 2, phonology.HAND), np.nan), stroke.hands]
+        share = _smooth(np.arange(1, gap + 1)[:, None] / (gap + 1))
+        head += [head[-1][-1] + share * (stroke.head[0] - head[-1][-1]), stroke.head]
+    return np.concatenate(hands), np.concatenate(head)
+
+
+def _fill(hands: np.ndarray) -> np.ndarray:
+    """NaN runs of either hand replaced by moves between what stands around them."""
+    out = hands.copy()
+    for side in (0, 1):
+        known = ~np.isnan(hands[:, side, 0])
+        _idle(out, known, side)
+        known = np.flatnonzero(~np.isnan(out[:, side, 0]))
+        for a, b in zip(known[:-1], known[1:], strict=True):
+            if b - a > 1:
+                out[a + 1 : b, side] = _move(out[a, side], out[b, side], b - a - 1)
+    return out
+
+
+def _idle(out: np.ndarray, known: np.ndarray, side: int) -> None:
+    """Sends a hand that pauses for long to rest: down in the first frames, up in the last ones."""
+    edges = np.flatnonzero(known)
+    for a, b in zip(edges[:-1], edges[1:], strict=True):
+        if b - a > 13:
+            out[a + 6 : b - 5, side] = phonology.rest()
+
+
+def _move(start: np.ndarray, end: np.ndarray, frames: int) -> np.ndarray:
+    share = np.arange(1, frames + 1) / (frames + 1)
+    end = end.copy()
+    if start[phonology.TURN] @ end[phonology.TURN] < 0:  # the same rotation, the short way round
+        end[phonology.TURN] *= -1
+    path = start + _smooth(share)[:, None] * (end - start)
+    early = _smooth(np.minimum(1.0, share * 1.25))[:, None]
+    path[:, phonology.SHAPE] = start[phonology.SHAPE] + early * (end - start)[phonology.SHAPE]
+    return path
+
+
+def _smooth(p: np.ndarray) -> np.ndarray:
+    """Minimum jerk from 0 to 1 (Flash and Hogan 1985)."""
+    return p**3 * (10 - 15 * p + 6 * p**2)
+
+
+def _plateau(frames: int, first: int, last: int) -> np.ndarray:
+    """0 at rest, 1 while signing, with ramps of four frames."""
+    t = np.arange(frames)
+    return _smooth(np.clip(np.minimum(t - first + 1, frames - last - t) / 4, 0, 1))

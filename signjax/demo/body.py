@@ -1,0 +1,90 @@
+"""Forward kinematics: the channels of a clip become 50 joints with exactly constant bone lengths.
+
+Axes are those of the files: x to the image's right, y down, z towards the viewer, a left-handed frame.
+The left arm is built as a right arm in mirrored coordinates, so the two sides are exact twins.
+"""
+
+import numpy as np
+
+from signjax import skeleton
+from signjax.demo import handshapes, phonology
+from signjax.demo.signers import Signer
+
+_SLOPE = np.array([-1.0, 0.07, 0.0]) / np.hypot(1.0, 0.07)  # neck to right shoulder
+_POLE = np.array([-0.62, 1.0, -0.25])  # where right elbows point
+
+
+def pose(hands: np.ndarray, head: np.ndarray, signer: Signer, sway: np.ndarray | None = None) -> np.ndarray:
+    """Joint positions of a clip.
+
+    Args:
+      hands: [T, 2, 25] channels of the dominant and the other hand (signjax.demo.phonology).
+      head: [T, 2] pitch and roll in radians.
+      signer: proportions and handedness; place, size and tempo are not used here.
+      sway: [T, 3] roll, yaw and lean of the trunk in radians, None for a still trunk.
+
+    Returns:
+      [T, 50, 3] in neck-to-shoulder lengths with the neck at the origin, dominant hand on its own side.
+    """
+    frames = len(hands)
+    lengths = signer.lengths
+    out = np.zeros((frames, skeleton.NUM_JOINTS, 3))
+    out[:, skeleton.NOSE] = lengths[skeleton.NOSE] * _head(head, signer.posture)
+    shoulder = np.broadcast_to(_SLOPE * lengths[skeleton.R_SHOULDER], (frames, 3))
+    for side, (first, hand) in enumerate(((skeleton.R_SHOULDER, skeleton.RIGHT),
+                                          (skeleton.L_SHOULDER, skeleton.LEFT))):
+        arm = _arm(hands[:, side], shoulder, lengths)
+        flip = np.array([1.0 - 2.0 * side, 1.0, 1.0])
+        out[:, first : first + 3] = arm[:, :3] * flip
+        out[:, hand] = arm[:, 3:] * flip
+    if sway is not None:
+        out = np.einsum("tij,tkj->tki", _rotation(sway), out)
+    return skeleton.mirror(out) if signer.left_handed else out
+
+
+def _head(head: np.ndarray, posture: float) -> np.ndarray:
+    """Direction from neck to nose [T, 3]; pitch brings the head forward."""
+    pitch, roll = head[:, 0] - posture - 0.06, head[:, 1]
+    return np.stack([np.sin(roll), -np.cos(roll) * np.cos(pitch), np.cos(roll) * np.sin(pitch)], -1)
+
+
+def _arm(hand: np.ndarray, shoulder: np.ndarray, lengths: np.ndarray) -> np.ndarray:
+    """Shoulder, elbow, wrist and the 21 hand joints of a right arm, [T, 24, 3]."""
+    upper, fore = lengths[skeleton.R_ELBOW], lengths[skeleton.R_WRIST]
+    reach = hand[:, phonology.WRIST] * (upper + fore) - shoulder
+    distance = np.sqrt((reach**2).sum(-1, keepdims=True))
+    toward = reach / distance
+    distance = np.clip(distance, abs(upper - fore) + 0.05, 0.985 * (upper + fore))
+    # Law of cosines: where the elbow's circle lies along the line to the wrist.
+    along = (upper**2 - fore**2 + distance**2) / (2 * distance)
+    bend = _POLE - toward * (toward @ _POLE)[:, None]
+    bend = bend / np.sqrt((bend**2).sum(-1, keepdims=True))
+    elbow = shoulder + along * toward + np.sqrt(upper**2 - along**2) * bend
+    wrist = shoulder + distance * toward
+    axes = _palm_axes(hand[:, phonology.TURN], (wrist - elbow) / fore)  # [T, 3, 3]
+    local = handshapes.hand_joints(hand[:, phonology.SHAPE], lengths[skeleton.RIGHT])
+    root = wrist + lengths[skeleton.R_HAND] * axes[:, 1]
+    joints = root[:, None] + np.einsum("tki,tij->tkj", local, axes)
+    return np.concatenate([shoulder[:, None], elbow[:, None], wrist[:, None], joints], 1)
+
+
+def _palm_axes(turn: np.ndarray, forearm: np.ndarray) -> np.ndarray:
+    """Thumb side, fingers and palm as rows [T, 3, 3]; wrists give way to the forearm a little."""
+    w, x, y, z = np.moveaxis(turn / np.sqrt((turn**2).sum(-1, keepdims=True)), -1, 0)
+    fingers = np.stack([2 * (x * y - w * z), 1 - 2 * (x * x + z * z), 2 * (y * z + w * x)], -1)
+    normal = np.stack([2 * (x * z + w * y), 2 * (y * z - w * x), 1 - 2 * (x * x + y * y)], -1)
+    fingers = fingers + 0.22 * forearm
+    fingers = fingers / np.sqrt((fingers**2).sum(-1, keepdims=True))
+    normal = normal - fingers * (normal * fingers).sum(-1, keepdims=True)
+    normal = normal / np.sqrt((normal**2).sum(-1, keepdims=True))
+    return np.stack([np.cross(normal, fingers), fingers, normal], 1)
+
+
+def _rotation(sway: np.ndarray) -> np.ndarray:
+    """Rotations [T, 3, 3] of the trunk: roll about z, then yaw about y, then lean about x."""
+    (ca, cb, cc), (sa, sb, sc) = np.cos(sway).T, np.sin(sway).T
+    one, zero = np.ones_like(ca), np.zeros_like(ca)
+    roll = np.stack([ca, -sa, zero, sa, ca, zero, zero, zero, one], -1).reshape(-1, 3, 3)
+    yaw = np.stack([cb, zero, sb, zero, one, zero, -sb, zero, cb], -1).reshape(-1, 3, 3)
+    lean = np.stack([one, zero, zero, zero, cc, -sc, zero, sc, cc], -1).reshape(-1, 3, 3)
+    return lean @ yaw @ roll

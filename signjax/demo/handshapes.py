@@ -1,0 +1,91 @@
+"""Handshapes of the demo language and the kinematics of one hand.
+
+A handshape is 18 numbers that interpolate well: flexion of the four fingers at the knuckle and at the
+middle joint, their sideways spread, and the thumb's first and last direction. The language is made up
+for testing; its handshapes are no alphabet anybody signs.
+"""
+
+import numpy as np
+
+from signjax import skeleton
+
+# One character a finger: (knuckle, middle joint) flexion in radians.
+_CURLS = {"1": (0.05, 0.08), "0": (1.40, 1.65), "b": (1.45, 0.08), "h": (0.35, 1.45), "r": (0.35, 0.45)}
+_REST_DIRECTIONS = np.array([0.21, 0.03, -0.13, -0.30])  # index to little, radians towards the thumb
+_FAN = np.array([1.0, 0.25, -0.45, -1.1])  # how the fingers share a spread
+# Thumb: first and last direction as (towards the thumb's side, along the fingers, out of the palm).
+_THUMBS = {
+    "out": ((0.75, 0.60, 0.15), (1.0, 0.15, 0.05)),
+    "side": ((0.55, 0.75, 0.30), (0.15, 1.0, 0.10)),
+    "across": ((0.40, 0.70, 0.60), (-0.85, 0.25, 0.45)),
+    "under": ((0.45, 0.60, 0.65), (-0.60, 0.75, 0.20)),
+    "front": ((0.35, 0.60, 0.70), (0.15, 0.35, 1.0)),
+    "rest": ((0.50, 0.75, 0.45), (0.20, 0.95, 0.30)),
+}
+# name: (index, middle, ring, little), spread in radians, thumb
+HANDSHAPES = {
+    "fist": ("0000", 0.0, "across"),
+    "thumb": ("0000", 0.0, "out"),
+    "flat": ("1111", 0.0, "side"),
+    "four": ("1111", 0.16, "across"),
+    "five": ("1111", 0.22, "out"),
+    "index": ("1000", 0.0, "across"),
+    "ell": ("1000", 0.0, "out"),
+    "vee": ("1100", 0.22, "across"),
+    "three": ("1110", 0.20, "out"),
+    "little": ("0001", 0.0, "across"),
+    "wye": ("0001", 0.05, "out"),
+    "horns": ("1001", 0.05, "across"),
+    "ring": ("0111", 0.15, "front"),
+    "bent": ("bbbb", 0.0, "front"),
+    "claw": ("hhhh", 0.18, "out"),
+    "rest": ("rrrr", 0.05, "rest"),
+}
+SIZE = 18  # knuckles 4, middle joints 4, spreads 4, thumb 2 x 3
+
+
+def parameters(name: str) -> np.ndarray:
+    """The numbers [18] of a handshape named in HANDSHAPES."""
+    curls, spread, thumb = HANDSHAPES[name]
+    knuckle, middle = np.array([_CURLS[c] for c in curls]).T
+    # Curled fingers cannot spread.
+    fan = spread * _FAN * (np.asarray(knuckle) < 0.5)
+    return np.concatenate([knuckle, middle, fan, np.ravel(_THUMBS[thumb])])
+
+
+def hand_joints(shape: np.ndarray, lengths: np.ndarray) -> np.ndarray:
+    """Joint positions of right hands in their own frame, hand root at the origin.
+
+    Args:
+      shape: [..., 18] handshape numbers.
+      lengths: [21] bone lengths of the hand, skeleton.LENGTHS order; the first (wrist to root) is unused.
+
+    Returns:
+      [..., 21, 3]; axes are the thumb's side, the direction of the fingers and out of the palm.
+    """
+    out = np.zeros((*shape.shape[:-1], 21, 3))
+    first, last = shape[..., 12:15], shape[..., 15:18]
+    joint = np.zeros((*shape.shape[:-1], 3))
+    for k, blend in enumerate((0.0, 0.25, 0.8, 1.0)):
+        joint = joint + lengths[1 + k] * _unit(first + blend * (last - first))
+        out[..., 1 + k, :] = joint
+    knuckle, middle, fan = shape[..., 0:4], shape[..., 4:8], shape[..., 8:12]
+    rest = np.stack([np.sin(_REST_DIRECTIONS), np.cos(_REST_DIRECTIONS), np.zeros(4)], -1)  # [4, 3]
+    at = np.arange(4) * 4 + 5
+    joint = np.broadcast_to(rest * lengths[at, None], (*shape.shape[:-1], 4, 3))
+    out[..., at, :] = joint
+    angle = 0.5 * _REST_DIRECTIONS + fan  # knuckles lie wider apart than the fingers point
+    along = np.stack([np.sin(angle), np.cos(angle), np.zeros_like(angle)], -1)  # [..., 4, 3]
+    palm = np.array([0.0, 0.0, 1.0])
+    for k, flexion in enumerate((knuckle, knuckle + middle, knuckle + 1.6 * middle)):
+        direction = np.cos(flexion)[..., None] * along + np.sin(flexion)[..., None] * palm
+        joint = joint + lengths[at + 1 + k, None] * direction
+        out[..., at + 1 + k, :] = joint
+    return out
+
+
+def _unit(v: np.ndarray) -> np.ndarray:
+    return v / np.sqrt((v**2).sum(-1, keepdims=True))
+
+
+HAND_LENGTHS = skeleton.LENGTHS[skeleton.RIGHT]

@@ -1,0 +1,176 @@
+"""Places, palms, movements and head marks of the demo language, and the stroke of one sign.
+
+A stroke is a table of channels over time. Each hand is written as if it were a right hand, in its own
+side's coordinates (x towards the image's right is across the body), so a mirrored hand has the same
+numbers. Positions are in arm lengths (upper arm + forearm) from the neck: x across, y down, z forward.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from signjax.demo import handshapes
+
+PLACES = {  # where the wrist is
+    "brow": (-0.16, -0.30, 0.24),
+    "ear": (-0.46, -0.26, 0.14),
+    "chin": (-0.06, -0.04, 0.32),
+    "high": (-0.50, -0.52, 0.22),
+    "shoulder": (-0.44, 0.10, 0.26),
+    "across": (0.26, 0.10, 0.32),
+    "heart": (-0.02, 0.26, 0.22),
+    "front": (-0.22, 0.20, 0.52),
+    "far": (-0.10, 0.04, 0.68),
+    "aside": (-0.66, 0.22, 0.26),
+    "waist": (-0.14, 0.50, 0.30),
+    "under": (0.22, 0.42, 0.36),
+    "letter-a": (-0.40, 0.02, 0.36),
+    "letter-b": (-0.34, 0.26, 0.38),
+    "letter-c": (-0.48, 0.22, 0.34),
+}
+BASE = (0.00, 0.36, 0.40)  # of the hand that is signed upon
+REST = (-0.30, 0.74, 0.24)
+_AXES = {"up": (0, -1, 0), "down": (0, 1, 0), "in": (1, 0, 0), "out": (-1, 0, 0), "front": (0, 0, 1),
+         "back": (0, 0, -1)}
+HEADS = {"none": (0.0, 0.0), "left": (1.0, 0.0), "right": (-1.0, 0.0), "shake": (1.0, 2.0),
+         "nod": (0.0, 1.0)}  # (roll, swings)
+TILT, NOD, QUESTION = 0.22, 0.10, 0.40  # radians
+
+# channels of one hand: wrist 3, rotation quaternion 4, handshape 18
+WRIST, TURN, SHAPE = slice(0, 3), slice(3, 7), slice(7, 25)
+HAND = 25
+
+
+class Sign(NamedTuple):
+    """One sign; every field but `then` is a key of the tables here and in handshapes."""
+
+    shape: str
+    place: str
+    palm: str  # direction of the fingers - direction of the palm
+    move: str
+    hands: str = "1"  # 1; 2 (mirrored); 2x (mirrored, moving in turn); 2b (on a still flat hand)
+    head: str = "none"
+    then: str = ""  # the handshape it changes to
+
+
+def _ease(p):
+    return p * p * p * (10 - 15 * p + 6 * p * p)
+
+
+def _line(axis, size=0.26):
+    return lambda p: (_ease(p) - 0.5)[:, None] * size * np.array(_AXES[axis])
+
+
+def _swing(axis, size, cycles):
+    return lambda p: (np.sin(2 * np.pi * cycles * p) * size)[:, None] * np.array(_AXES[axis])
+
+
+def _circle(p):
+    angle = 2 * np.pi * _ease(p) * 0.5 + np.pi * p
+    return 0.13 * np.stack([np.sin(angle), -np.cos(angle), 0 * p], -1)
+
+
+def _wheel(p):
+    angle = 2 * np.pi * p
+    return 0.12 * np.stack([0 * p, -np.cos(angle), np.sin(angle)], -1)
+
+
+def _arc(p):
+    angle = np.pi * _ease(p)
+    return np.stack([-0.17 * np.cos(angle), 0.05 - 0.15 * np.sin(angle), 0 * p], -1)
+
+
+def _zigzag(p):
+    return np.stack([0.11 * np.sin(3 * np.pi * p), 0.24 * (p - 0.5), 0 * p], -1)
+
+
+def _still(p):
+    return np.zeros((len(p), 3))
+
+
+# name: (frames at tempo 1, wrist offset [T, 3] in arm lengths for phases [T], twist in radians)
+MOVES = {
+    "hold": (5, _still, 0.0),
+    "dip": (6, lambda p: (np.sin(np.pi * p) * 0.08)[:, None] * np.array(_AXES["down"]), 0.0),
+    "up": (9, _line("up"), 0.0),
+    "down": (9, _line("down"), 0.0),
+    "in": (9, _line("in"), 0.0),
+    "out": (9, _line("out"), 0.0),
+    "forward": (9, _line("front", 0.24), 0.0),
+    "home": (9, _line("back", 0.24), 0.0),
+    "arc": (10, _arc, 0.0),
+    "circle": (11, _circle, 0.0),
+    "wheel": (11, _wheel, 0.0),
+    "tap": (10, lambda p: np.abs(np.sin(2 * np.pi * p))[:, None] * 0.12 * np.array(_AXES["front"]), 0.0),
+    "bounce": (10, lambda p: np.abs(np.sin(2 * np.pi * p))[:, None] * 0.13 * np.array(_AXES["up"]), 0.0),
+    "wave": (11, _swing("in", 0.12, 1.5), 0.0),
+    "saw": (11, _swing("front", 0.12, 1.5), 0.0),
+    "zigzag": (12, _zigzag, 0.0),
+    "twist": (10, _still, 0.9),
+}
+
+
+def stroke(sign: Sign, phase: np.ndarray, amplitude: float = 1.0) -> tuple[np.ndarray, np.ndarray]:
+    """The channels of a sign at phases [T] in 0..1.
+
+    Returns:
+      hands [T, 2, 25] of the dominant and the other hand (the latter NaN where it is not used) and
+      head [T, 2], pitch and roll in radians.
+    """
+    _, offset, twist = MOVES[sign.move]
+    hands = np.full((len(phase), 2, HAND), np.nan)
+    place = np.array(PLACES[sign.place])
+    hands[:, 0, WRIST] = place + amplitude * offset(phase)
+    hands[:, 0, TURN] = _turns(sign.palm, twist * np.sin(2 * np.pi * phase))
+    first = handshapes.parameters(sign.shape)
+    last = handshapes.parameters(sign.then or sign.shape)
+    hands[:, 0, SHAPE] = first + _ease(phase)[:, None] * (last - first)
+    if sign.hands[0] == "2":
+        hands[:, 1] = hands[:, 0]
+    if sign.hands == "2x":
+        hands[:, 1, WRIST] = place - amplitude * offset(phase)
+    if sign.hands == "2b":
+        hands[:, 1] = np.concatenate([BASE, quaternion("in-up"), handshapes.parameters("flat")])
+    roll, swings = HEADS[sign.head]
+    wave = np.sin(2 * np.pi * phase)
+    steady = TILT * roll if swings < 2 else TILT * roll * wave
+    pitch = NOD * wave if sign.head == "nod" else 0 * phase
+    return hands, np.stack([pitch, steady + 0 * phase], -1)
+
+
+def rest() -> np.ndarray:
+    """The channels [25] of a hand at rest."""
+    return np.concatenate([REST, quaternion("downin-in"), handshapes.parameters("rest")])
+
+
+def quaternion(palm: str) -> np.ndarray:
+    """The rotation [4] of a palm named as <fingers>-<palm>, e.g. up-front, directions may be joined."""
+    fingers, normal = (sum(np.array(v) for k, v in _AXES.items() if k in name) for name in palm.split("-"))
+    fingers = np.asarray(fingers, float) / np.linalg.norm(fingers)
+    normal = normal - fingers * (fingers @ normal)
+    normal = normal / np.linalg.norm(normal)
+    return _to_quaternion(np.stack([np.cross(fingers, normal), fingers, normal], -1))
+
+
+def _turns(palm: str, angle: np.ndarray) -> np.ndarray:
+    """The palm's rotation followed by a twist about the direction of the fingers, [T, 4]."""
+    w, x, y, z = quaternion(palm)
+    c, s = np.cos(angle / 2), np.sin(angle / 2)
+    # q * (c, 0, s, 0): the fingers are the hand's second axis
+    return np.stack([w * c - y * s, x * c - z * s, y * c + w * s, z * c + x * s], -1)
+
+
+def _to_quaternion(m: np.ndarray) -> np.ndarray:
+    """The quaternion of a rotation matrix (Shepperd's choice of the largest component)."""
+    trace = np.array([m[0, 0] + m[1, 1] + m[2, 2], m[0, 0], m[1, 1], m[2, 2]])
+    k = int(np.argmax(trace))
+    if k == 0:
+        q = np.array([1 + trace[0], m[2, 1] - m[1, 2], m[0, 2] - m[2, 0], m[1, 0] - m[0, 1]])
+    else:
+        i, j, l = [(0, 1, 2), (1, 2, 0), (2, 0, 1)][k - 1]
+        q = np.zeros(4)
+        q[0] = m[l, j] - m[j, l]
+        q[1 + i] = 1 + m[i, i] - m[j, j] - m[l, l]
+        q[1 + j] = m[j, i] + m[i, j]
+        q[1 + l] = m[l, i] + m[i, l]
+    return q / np.linalg.norm(q)

@@ -1,0 +1,45 @@
+"""Text to pose: the demo language signed by a made-up signer."""
+
+import numpy as np
+
+from signjax.demo import text as demo_text
+from signjax.demo.animate import animate
+from signjax.demo.body import pose as kinematics
+from signjax.demo.jitter import jitter as add_jitter
+from signjax.demo.signers import COUNT, Signer, signer as numbered
+
+
+def synthesize(text: str, rng: np.random.Generator, signer: Signer | int | None = None,
+               jitter: float = 1.0) -> np.ndarray:
+    """A clip that signs the text.
+
+    Args:
+      text: anything with a Latin letter or digit; words without a sign are spelled.
+      rng: draws the signer (when none is given), the timing, the sway and the jitter.
+      signer: a Signer, the number of one, or None for one of the demo's signers.
+      jitter: 0 for clean motion, 1 for the jitter of recorded data.
+
+    Returns:
+      pose [T, 50, 3] float32 in file units, bone lengths exactly constant before rounding.
+
+    Raises:
+      DataError: the text has no Latin letter and no digit.
+    """
+    tokens = demo_text.normalize(text)
+    if signer is None:
+        signer = int(rng.integers(COUNT))
+    if not isinstance(signer, Signer):
+        signer = numbered(signer)
+    hands, head = animate(demo_text.signs(tokens), tokens[-1] == "?", signer, rng)
+    body = kinematics(hands, head, signer, _sway(len(head), signer, rng))
+    rest = body[0, 0, 2]  # depth is measured from where the nose is at rest
+    body = add_jitter(body, jitter, rng)
+    body[..., 2] -= rest
+    return (body * signer.scale + signer.origin).astype(np.float32)
+
+
+def _sway(frames: int, signer: Signer, rng: np.random.Generator) -> np.ndarray:
+    """Slow roll, yaw and lean of the trunk [T, 3] in radians."""
+    t = np.arange(frames)[:, None]
+    waves = np.sin(2 * np.pi * t / rng.uniform(60, 140, 3) + rng.uniform(0, 2 * np.pi, 3))
+    return waves * [0.02, 0.03, 0.015] + [0.0, signer.yaw, 0.0]

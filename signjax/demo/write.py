@@ -1,0 +1,138 @@
+"""Writes demo sets in the layout and schema of the real data: <split>/<sid>/{text.txt,pose.json}."""
+
+import json
+import multiprocessing
+import os
+import shutil
+import tempfile
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+
+from signjax import skeleton
+from signjax.demo import sentences
+from signjax.demo.synth import synthesize
+from signjax.demo.text import normalize
+from signjax.errors import DataError
+
+VERSION = 1  # of the language; sets of another version are no longer read exactly
+RECORD = "demo.json"
+SPLITS = ("train", "dev", "test")
+_LIMIT = 300_000  # numbers up to 3.0 in steps of 1e-5 come from a table
+_FACE = ",".join(["0.0"] * 210)
+
+
+@cache
+def _numerals() -> np.ndarray:
+    return np.array([json.dumps(k / 1e5) for k in range(-_LIMIT, _LIMIT + 1)], dtype=object)
+
+
+def pose_json(pose: np.ndarray, original_index: int) -> str:
+    """The JSON of a clip, pose [T, 50, 3], numbers rounded to 5 decimals, compact."""
+    steps = np.rint(np.asarray(pose, np.float64).reshape(len(pose), -1) * 1e5).astype(np.int64)
+    if abs(steps).max(initial=0) > _LIMIT:
+        raise DataError("a pose to be written lies further than 3 units from the origin: scale it down")
+    ends = [3 * part.stop for part in (skeleton.BODY, skeleton.RIGHT, skeleton.LEFT)]
+    frames = []
+    for row in _numerals()[steps + _LIMIT].tolist():
+        body, right, left = (",".join(row[a:b]) for a, b in zip([0, *ends], ends, strict=False))
+        frames.append(
+            f'{{"pose_keypoints_2d":[{body}],"hand_left_keypoints_2d":[{left}],'
+            f'"hand_right_keypoints_2d":[{right}],"face_keypoints_2d":[{_FACE}]}}'
+        )
+    return f'{{"poses":[{",".join(frames)}],"num_frames":{len(frames)},"original_index":{original_index}}}'
+
+
+def make_split(seed: int, sizes: tuple[int, int, int]) -> dict[str, list[str]]:
+    """The texts of train, dev and test; those of dev and test occur nowhere else in the set."""
+    out, seen = {}, set()
+    for k, (split, size) in enumerate(zip(SPLITS, sizes, strict=True)):
+        rng = np.random.default_rng([seed, k])
+        out[split] = sentences.sentences(size, rng, unseen=seen if k else None)
+        seen |= {tuple(normalize(text)) for text in out[split]}
+    return out
+
+
+def write_dataset(root, name: str = "demo", seed: int = 0, sizes: tuple[int, int, int] = (2000, 200, 200),
+                  workers: int = 2, progress: Callable[[int, int], None] | None = None) -> Path:
+    """Writes <root>/<name>; the same arguments give the same bytes whatever the number of workers.
+
+    The set is built beside its place and moved there when complete. A set of the same seed, sizes and
+    language version that is already there is left alone; an older demo set is replaced.
+
+    Args:
+      root: folder of data sets.
+      name: folder of this one.
+      seed: of texts, signers and motion.
+      sizes: clips in train, dev and test.
+      workers: processes.
+      progress: called with (clips done, clips in all).
+
+    Raises:
+      DataError: <root>/<name> exists and is no demo set.
+    """
+    place = Path(root) / name
+    record = {"language": VERSION, "seed": seed, "sizes": list(sizes)}
+    if is_written(place, record):
+        return place
+    place.parent.mkdir(parents=True, exist_ok=True)
+    building = Path(tempfile.mkdtemp(prefix=f".{name}-", dir=place.parent))
+    try:
+        building.chmod(0o755)
+        jobs = _jobs(building, seed, make_split(seed, sizes))
+        for done, _ in enumerate(_run(jobs, workers), 1):
+            if progress:
+                progress(min(done * _CHUNK, len(jobs)), len(jobs))
+        (building / RECORD).write_text(json.dumps(record) + "\n", encoding="utf-8")
+        if place.exists():
+            shutil.rmtree(place)
+        os.replace(building, place)
+    finally:
+        shutil.rmtree(building, ignore_errors=True)
+    return place
+
+
+def is_written(place: Path, record: dict) -> bool:
+    """Whether this very set lies at place; False when a demo set of another make or nothing does."""
+    if not place.exists() or (place.is_dir() and not any(place.iterdir())):
+        return False
+    try:
+        found = json.loads((place / RECORD).read_text(encoding="utf-8"))
+        return {"language": found["language"], "seed": found["seed"], "sizes": found["sizes"]} == record
+    except (OSError, ValueError, KeyError, TypeError):
+        raise DataError(f"{place} exists and has no {RECORD}, so it is no demo set: remove it or choose "
+                        "another name") from None
+
+
+_CHUNK = 25
+
+
+def _jobs(place: Path, seed: int, texts: dict[str, list[str]]) -> list[tuple]:
+    jobs = []
+    for k, split in enumerate(SPLITS):
+        (place / split).mkdir()
+        for number, text in enumerate(texts[split]):
+            jobs.append((str(place / split / f"{split}_{number:05d}"), text, (seed, 10 + k, number), len(jobs)))
+    return jobs
+
+
+def _run(jobs: list[tuple], workers: int):
+    chunks = [jobs[k : k + _CHUNK] for k in range(0, len(jobs), _CHUNK)]
+    if workers <= 1 or len(chunks) <= 2:
+        yield from map(_write_clips, chunks)
+        return
+    # Fresh interpreters: the caller may hold threads (JAX does) that a fork would not survive.
+    with multiprocessing.get_context("spawn").Pool(workers) as pool:
+        yield from pool.imap_unordered(_write_clips, chunks)
+
+
+def _write_clips(jobs: list[tuple]) -> None:
+    for folder, text, seed, index in jobs:
+        os.mkdir(folder)
+        pose = synthesize(text, np.random.default_rng(seed))
+        with open(os.path.join(folder, "pose.json"), "w", encoding="ascii") as file:
+            file.write(pose_json(pose, index))
+        with open(os.path.join(folder, "text.txt"), "w", encoding="utf-8") as file:
+            file.write(text)

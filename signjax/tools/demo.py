@@ -1,0 +1,49 @@
+"""Writes the demo set: python -m signjax.tools.demo. A constructed language, no real sign language."""
+
+import os
+import sys
+import time
+from pathlib import Path
+
+from absl import app, flags
+
+from signjax import demo
+from signjax.demo import write
+from signjax.errors import SignjaxError
+
+_ROOT = flags.DEFINE_string("root", "datasets", "Folder of data sets.")
+_NAME = flags.DEFINE_string("name", "demo", "Folder of this set, below --root.")
+_SEED = flags.DEFINE_integer("seed", 0, "Seed of texts, signers and motion.", lower_bound=0)
+_SIZES = [flags.DEFINE_integer(split, size, f"Clips in {split}.", lower_bound=1)
+          for split, size in (("train", 2000), ("dev", 200), ("test", 200))]
+
+
+def _show(done: int, total: int) -> None:
+    end = "\n" if done == total else ""
+    if sys.stderr.isatty() or end or done % 500 == 0:
+        start = "\r" if sys.stderr.isatty() else ""
+        print(f"{start}{done} of {total} clips", end=end or ("" if start else "\n"), file=sys.stderr, flush=True)
+
+
+def main(argv: list[str]) -> None:
+    """Writes the set the flags describe, or says that it is there already."""
+    if len(argv) > 1:
+        sys.exit(f"unknown argument {argv[1]!r}: see python -m signjax.tools.demo --help")
+    sizes = tuple(flag.value for flag in _SIZES)
+    place = Path(_ROOT.value) / _NAME.value
+    try:
+        record = {"language": write.VERSION, "seed": _SEED.value, "sizes": list(sizes)}
+        if write.is_written(place, record):
+            print(f"{place} is up to date: nothing to do")
+            return
+        start = time.monotonic()
+        workers = min(os.cpu_count() or 1, 8)
+        demo.write_dataset(_ROOT.value, _NAME.value, _SEED.value, sizes, workers=workers, progress=_show)
+    except SignjaxError as error:
+        print(error, file=sys.stderr)
+        sys.exit(error.exit_code)
+    print(f"{place}: {sum(sizes)} clips of a constructed language in {time.monotonic() - start:.1f} s")
+
+
+if __name__ == "__main__":
+    app.run(main)
