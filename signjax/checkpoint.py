@@ -1,0 +1,129 @@
+"""Checkpoints of a run: the newest to go on from, the best to use. The only file that knows orbax.
+
+    workdir/checkpoints/latest/<step>/{state,config,meta}    the whole train state; two are kept
+    workdir/checkpoints/best/<step>/{state,config,meta}      params and collections only; one is kept
+
+A step is written under another name and renamed when whole, so a crash leaves no half of one.
+"""
+
+import json
+import logging
+import pathlib
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import orbax.checkpoint as ocp
+
+from signjax.config import train_command
+from signjax.errors import StorageError
+
+# Forty lines a save say nothing to our users; failures are raised.
+logging.getLogger("absl").addFilter(lambda r: "orbax" not in r.pathname or r.levelno >= logging.ERROR)
+
+
+class Checkpoints(NamedTuple):
+    """The two writers of a run; close them with `close`."""
+
+    latest: ocp.CheckpointManager
+    best: ocp.CheckpointManager
+
+
+def folder(workdir, which: str) -> pathlib.Path:
+    """The absolute folder of the "latest" or "best" checkpoints (orbax takes no relative ones)."""
+    return pathlib.Path(workdir).absolute() / "checkpoints" / which
+
+
+def open_run(workdir) -> Checkpoints:
+    """Opens a run for writing; clears what a crash left half written."""
+
+    def manager(which, keep):
+        barriers = ocp.options.MultiprocessingOptions(barrier_sync_key_prefix=which)
+        options = ocp.CheckpointManagerOptions(
+            max_to_keep=keep, cleanup_tmp_directories=True, multiprocessing_options=barriers
+        )
+        return ocp.CheckpointManager(folder(workdir, which), options=options)
+
+    return Checkpoints(manager("latest", 2), manager("best", 1))
+
+
+def save(manager: ocp.CheckpointManager, step: int, state, config, meta: dict) -> None:
+    """Starts to write a step in the background; `state` may be donated as soon as this returns.
+
+    Args:
+      state: a tree of arrays that has "params", "extra" (collections) and, if averaged, "ema".
+      meta: numbers and strings to find again with `read_meta`.
+    """
+    for later in [s for s in manager.all_steps() if s >= step]:  # of a run that went on unsaved
+        manager.delete(later)
+    items = ocp.args.Composite(
+        state=ocp.args.StandardSave(state),
+        config=ocp.args.JsonSave(config.to_dict()),
+        meta=ocp.args.JsonSave(meta),
+    )
+    manager.save(step, args=items, force=True)
+
+
+def close(checkpoints: Checkpoints) -> None:
+    """Waits until all is written."""
+    for manager in checkpoints:
+        manager.wait_until_finished()
+        manager.close()
+
+
+def last_step(workdir, which: str) -> int | None:
+    """The newest whole step on disk, None if there is none; foreign and unfinished folders do not count."""
+    root = folder(workdir, which)
+    steps = [p for p in root.iterdir() if p.name.isdecimal()] if root.is_dir() else []
+    return max((int(p.name) for p in steps if (p / "meta" / "metadata").is_file()), default=None)
+
+
+def read_meta(workdir, which: str, step: int, item: str = "meta") -> dict:
+    """Reads what `save` was given as `meta`, or with item "config" the config it was given."""
+    path = folder(workdir, which) / str(step) / item / "metadata"
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as e:
+        raise StorageError(f"{path}: cannot be read ({e}); delete the folder {path.parents[1]}") from e
+
+
+def restore(workdir, step: int, abstract):
+    """Reads the whole state of a "latest" step.
+
+    Args:
+      abstract: a tree like the saved state, of jax.ShapeDtypeStruct with shardings; they need not be
+        those the state was saved with.
+    """
+    path = folder(workdir, "latest") / str(step) / "state"
+    with ocp.StandardCheckpointer() as reader:
+        return reader.restore(path, abstract)
+
+
+def load_variables(workdir, which: str = "best"):
+    """Loads what inference needs of a run: averaged params if the run has them, and the collections.
+
+    Args:
+      which: "best" or "latest"; a run that was never evaluated has no best one and gives its latest.
+
+    Returns:
+      ({"params": ..., **collections}, step), arrays not bound to any device.
+
+    Raises:
+      StorageError: no checkpoint there; the message has the command that trains one.
+    """
+    found = [w for w in (which, "latest") if last_step(workdir, w) is not None]
+    if not found:
+        raise StorageError(f"{workdir}: no trained model here; train one first: {train_command(workdir)}")
+    step = last_step(workdir, found[0])
+    path = folder(workdir, found[0]) / str(step) / "state"
+    with ocp.Checkpointer(ocp.PyTreeCheckpointHandler()) as reader:
+        saved = reader.metadata(path).item_metadata.tree
+        params = "ema" if saved.get("ema") else "params"
+        wanted = {name: saved[name] for name in (params, "extra")}
+        want = jax.tree.map(lambda x: np.empty(x.shape, x.dtype), wanted)
+        args = ocp.args.PyTreeRestore(
+            want, restore_args=ocp.checkpoint_utils.construct_restore_args(want), partial_restore=True
+        )
+        state = jax.tree.map(jnp.asarray, reader.restore(path, args=args))
+    return {"params": state[params], **state["extra"]}, step

@@ -1,0 +1,93 @@
+"""A run's config on disk: saved whole, read back as it was, compared when the run is resumed."""
+
+import json
+import os
+import pathlib
+import re
+
+import ml_collections
+
+from signjax.errors import ConfigError, StorageError
+
+# These may change when a run is resumed: how long and how often, and on which devices.
+FREE = ("num_steps", "log_every", "eval_every", "save_every", "mesh", "sharding")
+
+
+def default_workdir(config_path: str) -> str:
+    """The folder of a config's run: "configs/vqvae.py:rvq" gives "runs/vqvae-rvq"."""
+    file, _, variant = config_path.partition(":")
+    name = pathlib.PurePath(file).stem + (f"-{variant}" if variant else "")
+    return f"runs/{re.sub(r'[^A-Za-z0-9._-]+', '-', name)}"
+
+
+def train_command(workdir) -> str:
+    """The command that trains into `workdir`, the inverse of `default_workdir` where it is one."""
+    path = pathlib.PurePath(workdir)
+    name, _, variant = path.name.partition("-")
+    if path.parent.name != "runs":
+        return f"python -m signjax.main --config=configs/<model>.py --workdir={workdir}"
+    command = f"python -m signjax.main --config=configs/{name}.py" + (f":{variant}" if variant else "")
+    return command + ("" if str(path.parent) == "runs" else f" --workdir={workdir}")
+
+
+def save_config(path, config) -> None:
+    """Writes a whole ConfigDict as plain JSON, atomically."""
+    write_whole(path, json.dumps(_plain(config), indent=2, sort_keys=True) + "\n")
+
+
+def load_config(path) -> ml_collections.ConfigDict:
+    """Reads what `save_config` wrote, locked; every sequence comes back as a tuple.
+
+    Raises:
+      StorageError: the file is missing or is not JSON.
+    """
+    try:
+        saved = json.loads(pathlib.Path(path).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        command = train_command(pathlib.Path(path).parent)
+        raise StorageError(f"{path}: no such file; train first: {command}") from None
+    except (OSError, ValueError) as e:
+        raise StorageError(f"{path}: cannot be read as a config ({e})") from e
+    return ml_collections.ConfigDict(_tuples(saved)).lock()
+
+
+def check_same(saved: dict, config, workdir) -> None:
+    """Refuses to resume a run under another config.
+
+    Raises:
+      ConfigError: names the first field that differs, apart from those in FREE, and both values.
+    """
+    old, new = _flatten(_tuples(saved)), _flatten(_tuples(_plain(config)))
+    for name in sorted(old.keys() | new.keys()):
+        a, b = old.get(name, "nothing"), new.get(name, "nothing")
+        if a != b and name.partition(".")[0] not in FREE:
+            raise ConfigError(
+                f"{name} was {a!r} when {workdir} was begun and is {b!r} now; "
+                f"give the old value, or begin anew with another --workdir"
+            )
+
+
+def _plain(config) -> dict:
+    """A ConfigDict as nested dicts, lists and numbers."""
+    return json.loads(json.dumps(config.to_dict()))
+
+
+def _tuples(value):
+    if isinstance(value, dict):
+        return {k: _tuples(v) for k, v in value.items()}
+    return tuple(map(_tuples, value)) if isinstance(value, list) else value
+
+
+def _flatten(tree: dict, prefix="") -> dict:
+    flat = {}
+    for key, value in tree.items():
+        nested = isinstance(value, dict) and value
+        flat.update(_flatten(value, f"{prefix}{key}.") if nested else {f"{prefix}{key}": value})
+    return flat
+
+
+def write_whole(path, text: str) -> None:
+    """Writes a file so that a crash leaves the old or the new one, never a part."""
+    partial = pathlib.Path(f"{path}.tmp")
+    partial.write_text(text, encoding="utf-8")
+    os.replace(partial, path)

@@ -1,0 +1,130 @@
+"""What a run tells: its numbers (metrics.jsonl, TensorBoard if installed), its progress."""
+
+import json
+import math
+import pathlib
+import sys
+import time
+from typing import NamedTuple
+
+from signjax.config import write_whole
+
+try:
+    from tensorboardX import SummaryWriter
+except ImportError:
+    SummaryWriter = None
+
+
+class Spent(NamedTuple):
+    """Seconds spent on training so far, over all resumes, the main process's threads included."""
+
+    cpu_s: float
+    wall_s: float
+
+
+class Metrics:
+    """A run's numbers: appends to metrics.jsonl, one object a line, and to TensorBoard if installed."""
+
+    def __init__(self, workdir, step: int, spent: Spent, writes: bool = True):
+        """Goes on at `step`: later lines, of a run that went on unsaved, are dropped.
+
+        Args:
+          spent: what the checkpoint knows of earlier time; the file may know more.
+          writes: False on all hosts but the first.
+        """
+        self.path = pathlib.Path(workdir, "metrics.jsonl")
+        rows = _rows(self.path)
+        kept = [row for row in rows if row["step"] <= step]
+        self.evaluated = any(row["step"] == step and any(k.startswith("eval/") for k in row) for row in kept)
+        before = Spent(*(max([t, *(r.get(n, 0.0) for r in rows)]) for n, t in spent._asdict().items()))
+        self._origin = Spent(time.process_time() - before.cpu_s, time.monotonic() - before.wall_s)
+        self._file = self._board = None
+        if writes:
+            write_whole(self.path, "".join(json.dumps(row) + "\n" for row in kept))
+            self._file = self.path.open("a", encoding="utf-8")
+            if SummaryWriter:
+                self._board = SummaryWriter(str(self.path.parent / "tensorboard"), purge_step=step + 1)
+
+    def spent(self) -> Spent:
+        """Time spent until now."""
+        now = Spent(time.process_time(), time.monotonic())
+        return Spent(*(round(t - begun, 2) for t, begun in zip(now, self._origin, strict=True)))
+
+    def write(self, step: int, kind: str, scalars: dict) -> None:
+        """Adds a line {"step", "<kind>/<name>"..., "cpu_s", "wall_s"}; kind is "train" or "eval"."""
+        if self._file is None:
+            return
+        row = {f"{kind}/{name}": value if math.isfinite(value) else None for name, value in scalars.items()}
+        self._file.write(json.dumps({"step": step, **row, **self.spent()._asdict()}) + "\n")
+        self._file.flush()
+        if self._board:
+            for name, value in row.items():
+                if value is not None:
+                    self._board.add_scalar(name, value, step)
+            self._board.flush()
+
+    def close(self) -> None:
+        """Closes the files."""
+        for file in (self._file, self._board):
+            if file is not None:
+                file.close()
+
+
+def _rows(path: pathlib.Path) -> list[dict]:
+    """The whole lines of a metrics.jsonl; a line cut short by a crash is left out."""
+    rows = []
+    for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else []:
+        try:
+            row = json.loads(line)
+            rows.append(row) if isinstance(row["step"], int) else None
+        except (ValueError, KeyError, TypeError):
+            continue
+    return rows
+
+
+class Progress:
+    """One line that says how far training is; on a terminal it is renewed in place."""
+
+    def __init__(self, num_steps: int, out=None, silent: bool = False):
+        self.num_steps, self.out, self.silent = num_steps, out or sys.stdout, silent
+        self.tty = self.out.isatty()
+        self._since = None  # (step, seconds) from where the rate is measured
+        self._shown = 0.0  # seconds
+
+    def restart(self, step: int) -> None:
+        """Measures the rate from here on: what came before (compiling, evaluating) was not training."""
+        self._since = (step, time.monotonic())
+
+    def show(self, step: int, scalars: dict, whole: bool) -> None:
+        """Shows a step. whole: the step is a logged one, else only a terminal sees it, twice a second."""
+        now = time.monotonic()
+        if self.silent or (not whole and (not self.tty or now - self._shown < 0.5)):
+            return
+        self._shown = now
+        line = f"step {step}/{self.num_steps}  " + numbers(scalars)
+        since, seconds = self._since or (step, now)
+        if step > since and now > seconds:
+            rate = (step - since) / (now - seconds)
+            line += f"  {rate:.3g} steps/s  {clock((self.num_steps - step) / rate)} left"
+        self.out.write(f"\r{line}\x1b[K" if self.tty else line + "\n")
+        self.out.flush()
+
+    def say(self, line: str) -> None:
+        """Prints a line of its own."""
+        if self.silent:
+            return
+        lead = "\r\x1b[K" if self.tty else ""
+        self.out.write(f"{lead}{line}\n")
+        self.out.flush()
+
+
+def numbers(scalars: dict) -> str:
+    """{"loss": 0.03123} as "loss 0.0312"."""
+    return "  ".join(f"{name} {value:.3g}" for name, value in scalars.items())
+
+
+def clock(seconds: float) -> str:
+    """125 seconds as "2:05", 3725 as "1:02:05"."""
+    minutes, s = divmod(round(seconds), 60)
+    h, m = divmod(minutes, 60)
+    return f"{h}:{m:02}:{s:02}" if h else f"{m}:{s:02}"

@@ -1,0 +1,105 @@
+"""One generic train step for every task: a pure function of the state and the batch.
+
+The differences between model families are the task's functions: its loss, whether a collection such
+as an EMA codebook moves beside the parameters, whether randomness is used.
+"""
+
+import functools
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import optax
+from flax import struct
+
+from signjax import optim, sharding
+from signjax.task import Task
+
+
+@struct.dataclass
+class TrainState:
+    """Everything a step reads and writes, and a checkpoint holds."""
+
+    step: jax.Array  # [] int32, batches consumed
+    skipped: jax.Array  # [2] int32, updates left out: in a row until now, and in all
+    params: Any
+    extra: dict  # collections beside params, e.g. EMA codebooks
+    opt_state: Any
+    ema: Any  # averaged params, {} if not wanted
+    rng: jax.Array  # [] key; a step's own is fold_in(rng, step)
+
+
+def init_state(rng, batch, *, task: Task, tx, decay: float) -> TrainState:
+    """The state before the first step; decay > 0 asks for averaged parameters."""
+    init_rng, rng = jax.random.split(rng)
+    extra = dict(task.init(init_rng, batch))
+    params = extra.pop("params")
+    return TrainState(
+        step=jnp.zeros((), jnp.int32),
+        skipped=jnp.zeros(2, jnp.int32),
+        params=params,
+        extra=extra,
+        opt_state=tx.init(params),
+        ema=jax.tree.map(jnp.copy, params) if decay else {},
+        rng=rng,
+    )
+
+
+def train_step(state: TrainState, batch, *, task: Task, tx, decay: float):
+    """One update: (state, batch) -> (state, metrics {name: []}).
+
+    With a loss, gradient or collection that is not finite everything but `step` and `skipped` keeps
+    its bits.
+    """
+    rng = jax.random.fold_in(state.rng, state.step)
+
+    def loss_fn(params):
+        return task.loss({"params": params, **state.extra}, batch, rng, state.step)
+
+    (loss, (metrics, collections)), grads = jax.value_and_grad(loss_fn, has_aux=True)(state.params)
+    norm = optax.global_norm(grads)
+    updates, opt_state = tx.update(grads, state.opt_state, state.params)
+    params = optax.apply_updates(state.params, updates)
+    ema = optim.average(state.ema, params, state.step, decay) if decay else {}
+    moved = state.replace(params=params, extra={**state.extra, **collections}, opt_state=opt_state, ema=ema)
+    ok = _finite((loss, norm, collections))
+    state = jax.tree.map(functools.partial(jnp.where, ok), moved, state)
+    in_row, in_all = state.skipped
+    skipped = jnp.where(ok, jnp.stack([0, in_all]), jnp.stack([in_row + 1, in_all + 1]))
+    state = state.replace(step=state.step + 1, skipped=skipped)
+    return state, {"loss": loss, "grad": norm, **metrics, "skipped": skipped}
+
+
+def _finite(tree):
+    """Whether every number of a tree is finite: [] bool."""
+    floats = [x for x in jax.tree.leaves(tree) if jnp.issubdtype(x.dtype, jnp.inexact)]
+    return functools.reduce(jnp.logical_and, [jnp.isfinite(x).all() for x in floats])
+
+
+def inference_variables(state: TrainState) -> dict:
+    """The variables a trained model is judged and used with: averaged params if there are any."""
+    return {"params": state.ema or state.params, **state.extra}
+
+
+def compile_steps(config, task: Task, mesh, batch):
+    """Jits initialisation, train step and evaluation for a mesh.
+
+    Args:
+      batch: a global batch; only its shapes matter.
+
+    Returns:
+      (init, step, evaluate, abstract): init (key, batch) -> state, laid out by `config.sharding`; step
+      donates its state; abstract is the state's tree of ShapeDtypeStruct with shardings.
+    """
+    tx = optim.make_optimizer(config.optim, config.num_steps)
+    parts = {"task": task, "tx": tx, "decay": config.optim.ema}
+    init = functools.partial(init_state, **parts)
+    shapes = jax.eval_shape(init, jax.random.key(config.seed), batch)
+    places = sharding.shard(shapes, mesh, config.sharding)
+    everywhere = sharding.replicated(mesh)
+    step = jax.jit(
+        functools.partial(train_step, **parts), donate_argnums=0, out_shardings=(places, everywhere)
+    )
+    abstract = jax.tree.map(lambda x, s: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=s), shapes, places)
+    evaluate = jax.jit(task.evaluate, out_shardings=everywhere)
+    return jax.jit(init, out_shardings=places), step, evaluate, abstract

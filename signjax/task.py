@@ -1,0 +1,41 @@
+"""The contract between the engine and a model family: a few pure functions, nothing else.
+
+`signjax/tasks/<name>.py` has `make(config, workdir) -> Task`; files of its own that a run needs later
+(a text tokenizer, say) it keeps in `workdir` itself.
+"""
+
+import importlib
+import pkgutil
+from collections.abc import Callable
+from typing import NamedTuple
+
+from signjax.errors import ConfigError
+
+
+class Task(NamedTuple):
+    """What the engine trains. Batches are dicts of numpy arrays with leading axis [B], this host's part.
+
+    A variables dict is flax's: {"params": ..., **collections}; collections are state that is not
+    learned by gradient, such as EMA codebooks.
+    """
+
+    init: Callable  # (rng, batch) -> variables
+    loss: Callable  # (variables, batch, rng, step) -> (loss [], (metrics {name: []}, new collections))
+    evaluate: Callable  # (variables, batch) -> {name: (sum [], count [])}; rows of "weight" [B] 0 are padding
+    batches: Callable  # (start_step) -> iterator of training batches; batch number start_step comes first
+    eval_batches: Callable  # () -> iterable of evaluation batches, of few different shapes
+    finish: Callable | None = None  # (variables, {name: float}) -> {name: float}, on the host, after evaluate
+
+
+def make_task(config, workdir) -> Task:
+    """Builds the task that `config.task` names; raises ConfigError if there is no such module."""
+    name = f"signjax.tasks.{config.task}"
+    try:
+        module = importlib.import_module(name)
+    except ModuleNotFoundError as e:
+        if e.name != name:
+            raise
+        folder = importlib.import_module("signjax.tasks").__path__
+        known = ", ".join(sorted(m.name for m in pkgutil.iter_modules(folder)))
+        raise ConfigError(f"task is {config.task!r}; signjax/tasks has only: {known}") from None
+    return module.make(config, workdir)

@@ -1,0 +1,240 @@
+"""The training loop, one for every task: steps, evaluation, checkpoints, stopping and going on.
+
+A step's metrics are read when the next step is under way, so the device never waits for the host.
+"""
+
+import contextlib
+import itertools
+import math
+import zlib
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+from jax.experimental import multihost_utils
+
+from signjax import checkpoint, logs, runtime, sharding
+from signjax.config import check_same, save_config
+from signjax.errors import ConfigError, DataError, SignjaxError
+from signjax.step import compile_steps, inference_variables
+from signjax.task import Task, make_task
+
+MAX_SKIPPED = 20
+
+
+class NumericsError(SignjaxError):
+    """Training that no longer gives finite numbers."""
+
+    exit_code = 20
+
+
+class Run(NamedTuple):
+    """What the loop needs and no step changes."""
+
+    config: Any
+    workdir: str
+    task: Task
+    mesh: Any
+    step: Callable  # (state, global batch) -> (state, metrics)
+    evaluate: Callable  # (variables, global batch) -> {name: (sum, count)}
+    checkpoints: checkpoint.Checkpoints
+    metrics: logs.Metrics
+    progress: logs.Progress
+    stop: runtime.Stop
+
+
+def train(config, workdir, command: str = "") -> int:
+    """Trains `config` in `workdir`, going on where an earlier run stopped; returns the exit code.
+
+    Args:
+      command: how the user started this, to say how to go on.
+
+    Raises:
+      ConfigError: the config contradicts itself or the run in `workdir`.
+      StorageError: `workdir` is in use, or cannot be read or written.
+      DataError: the task's data cannot be used.
+      NumericsError: MAX_SKIPPED updates in a row were not finite.
+    """
+    workdir, first = str(workdir), jax.process_index() == 0
+    with contextlib.ExitStack() as stack:
+        if first:
+            stack.enter_context(runtime.lock(workdir))
+        stop = stack.enter_context(runtime.catch_stop())
+        start = checkpoint.last_step(workdir, "latest") or 0
+        spent = _check_run(config, workdir, start)
+        metrics = logs.Metrics(workdir, start, spent, writes=first)
+        stack.callback(metrics.close)
+        progress = logs.Progress(config.num_steps, silent=not first)
+        if start > config.num_steps or (start == config.num_steps and metrics.evaluated):
+            progress.say(f"{workdir}: already finished, {start} steps; a larger num_steps trains on")
+            return 0
+        if first:
+            save_config(f"{workdir}/config.json", config)
+        checkpoints = checkpoint.open_run(workdir)
+        stack.callback(checkpoint.close, checkpoints)
+        run, state, batches = _prepare(config, workdir, start, (checkpoints, metrics, progress, stop))
+        step, finished = _fit(run, state, batches, start)
+    if finished:
+        progress.say(f"Finished {step} steps; the model is in {workdir}")
+        return 0
+    progress.say(f"Stopped at step {step}; run the same command again to continue: {command}")
+    return stop.exit_code
+
+
+def _check_run(config, workdir, start: int) -> logs.Spent:
+    """Compares the config with the saved run's and between hosts; returns the time spent so far."""
+    if jax.process_count() > 1:
+        try:
+            multihost_utils.assert_equal(np.uint32(zlib.crc32(config.to_json(sort_keys=True).encode())))
+        except AssertionError:
+            raise ConfigError("the hosts of this run were started with different configs") from None
+    if not start:
+        return logs.Spent(0.0, 0.0)
+    check_same(checkpoint.read_meta(workdir, "latest", start, "config"), config, workdir)
+    return logs.Spent(**checkpoint.read_meta(workdir, "latest", start)["spent"])
+
+
+def _prepare(config, workdir, start: int, outputs):
+    """Builds the task and its compiled steps, makes or restores the state, says so in one line.
+
+    Returns:
+      (run, state, batches): batches begins with the one that step number `start` (0-based) consumes.
+    """
+    task, mesh = make_task(config, workdir), sharding.make_mesh(config.mesh)
+    batches = iter(task.batches(start))
+    batch = next(batches)
+    example = sharding.to_global(batch, mesh)
+    init, step, evaluate, abstract = compile_steps(config, task, mesh, example)
+    if start:
+        state = checkpoint.restore(workdir, start, abstract)
+    else:
+        state = init(jax.random.key(config.seed), example)
+    run = Run(config, workdir, task, mesh, step, evaluate, *outputs)
+    count = sum(math.prod(x.shape) for x in jax.tree.leaves(abstract.params))
+    run.progress.say(
+        f"{mesh.size} {mesh.devices.flat[0].device_kind} device(s), {count:,} parameters, {workdir}, "
+        + (f"resumed from step {start}" if start else "from the start")
+    )
+    return run, state, itertools.chain([batch], batches)
+
+
+def _fit(run: Run, state, batches, start: int) -> tuple[int, bool]:
+    """Trains until the end or a stop, and saves; returns (step, whether the run is finished)."""
+    c, step, saved, unread = run.config, start, start, None
+    evaluated = run.metrics.evaluated
+    if start and not evaluated and _due(start, c.eval_every, c):  # stopped in the middle of it
+        evaluated = _evaluate(run, state, start)
+    while step < c.num_steps and not _stopping(run, step):
+        batch = _next(run, batches, step)
+        if batch is None:
+            break
+        state, metrics = run.step(state, sharding.to_global(batch, run.mesh))
+        step += 1
+        if unread:
+            _report(run, *unread)
+        unread = (step, metrics)
+        pause = [_due(step, every, c) for every in (c.eval_every, c.save_every)]
+        if any(pause):
+            _report(run, *unread)
+            unread = None
+        if pause[0]:
+            evaluated = _evaluate(run, state, step)
+        if pause[1]:
+            _save(run, state, step)
+            saved = step
+        if any(pause) or step == start + 1:
+            run.progress.restart(step)
+    if unread:
+        _report(run, *unread)
+    if step > saved:
+        _save(run, state, step)
+    return step, step >= c.num_steps and evaluated
+
+
+def _due(step: int, every: int, config) -> bool:
+    return step % every == 0 or step == config.num_steps
+
+
+def _stopping(run: Run, step: int) -> bool:
+    """Whether to stop before the next step; all hosts agree."""
+    if jax.process_count() > 1:
+        return multihost_utils.reached_preemption_sync_point(step)
+    return bool(run.stop)
+
+
+def _next(run: Run, batches, step: int):
+    """The next batch, or None if a stop came in its way: Ctrl-C reaches data workers, too."""
+    try:
+        return next(batches)
+    except StopIteration:
+        raise DataError(f"{run.config.task}: no training batch for step {step}; they must not end") from None
+    except Exception:
+        if run.stop:
+            return None
+        raise
+
+
+def _report(run: Run, step: int, metrics: dict) -> None:
+    """Reads a step's metrics, which waits for that step; logs them if it is time.
+
+    Raises:
+      NumericsError: too many updates in a row were left out.
+    """
+    scalars = jax.device_get(metrics)
+    in_row, in_all = map(int, scalars.pop("skipped"))
+    scalars = {name: float(value) for name, value in scalars.items()} | {"skipped": in_all}
+    logged = step % run.config.log_every == 0
+    if logged:
+        run.metrics.write(step, "train", scalars)
+    if in_row >= MAX_SKIPPED:
+        saved = checkpoint.last_step(run.workdir, "latest")
+        raise NumericsError(
+            f"step {step}: loss or gradient was not finite {in_row} times in a row; the last good step is "
+            f"{step - in_row}, the last one saved {saved}. Look at the batches, or try a smaller optim.lr in another --workdir"
+        )
+    shown = {name: scalars[name] for name in ("loss", "grad", *(["skipped"] if in_all else []))}
+    run.progress.show(step, shown, logged)
+
+
+def _evaluate(run: Run, state, step: int) -> bool:
+    """Evaluates, logs, keeps the best; returns False, with nothing logged, if a stop came between."""
+    variables, sums = inference_variables(state), {}
+    for batch in run.task.eval_batches():
+        if run.stop and jax.process_count() == 1:
+            return False
+        results = jax.device_get(run.evaluate(variables, sharding.to_global(batch, run.mesh)))
+        for name, pair in results.items():
+            sums[name] = sums.get(name, 0.0) + np.array(pair, np.float64)
+    evals = {name: float(total / count) if count else math.nan for name, (total, count) in sums.items()}
+    if run.task.finish:
+        evals |= run.task.finish(variables, evals)
+    if run.config.best not in evals:
+        raise ConfigError(f"best is {run.config.best!r}; evaluation gives: {', '.join(sorted(evals))}")
+    best = _best_score(run)
+    better = evals[run.config.best] < best
+    if better:
+        tree = {"params": variables["params"], "extra": state.extra}
+        meta = {"step": step, "best": evals[run.config.best]}
+        checkpoint.save(run.checkpoints.best, step, tree, run.config, meta)
+    run.metrics.write(step, "eval", evals)
+    run.progress.say(f"eval {step}  {logs.numbers(evals)}" + ("  (best so far)" if better else ""))
+    return True
+
+
+def _best_score(run: Run) -> float:
+    """The score of the best checkpoint on disk, inf if there is none."""
+    run.checkpoints.best.wait_until_finished()
+    step = checkpoint.last_step(run.workdir, "best")
+    return math.inf if step is None else checkpoint.read_meta(run.workdir, "best", step)["best"]
+
+
+def _save(run: Run, state, step: int) -> None:
+    """Saves what it takes to go on from `step`; the next batch is number `step`, counted from 0."""
+    best = _best_score(run)  # waits, so that no newer state is on disk than the best found on the way
+    meta = {
+        "step": step,
+        "best": best if math.isfinite(best) else None,
+        "spent": run.metrics.spent()._asdict(),
+    }
+    checkpoint.save(run.checkpoints.latest, step, state, run.config, meta)
