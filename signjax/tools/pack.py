@@ -1,0 +1,75 @@
+"""Packs a data set's splits and says what was found.
+
+    python -m signjax.tools.pack --root datasets --name how2sign
+    python -m signjax.tools.pack --root datasets --name how2sign --measure
+"""
+
+import argparse
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+
+from signjax.data import clips, pack
+from signjax.errors import DataError, SignjaxError
+
+SPLITS = ("train", "dev", "test")
+
+
+def measure(root: str, name: str, split: str) -> tuple[float, float]:
+    """Seconds to get at all frames of a packed split: from the pack, and from the clips' JSON files.
+
+    Both end with every frame of the split read once.
+    """
+    start = time.perf_counter()
+    stored = pack.load(root, name, split)
+    total = float(np.add.reduce(stored.pose, axis=None))
+    middle = time.perf_counter()
+    source = Path(root) / name / split
+    for sid in stored.sids:
+        total -= clips.read_raw(source / sid)[1].sum()
+    return middle - start, time.perf_counter() - middle
+
+
+def main(argv: list[str] | None = None) -> int:
+    """The door; returns the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m signjax.tools.pack", description=__doc__.splitlines()[0])
+    parser.add_argument("--root", default="datasets", help="folder that holds data sets (default: datasets)")
+    parser.add_argument("--name", default="how2sign", help="folder of the data set (default: how2sign)")
+    parser.add_argument("--measure", action="store_true", help="time loading the pack against parsing JSON")
+    args = parser.parse_args(argv)
+    try:
+        _run(args.root, args.name, args.measure)
+    except SignjaxError as error:
+        print(f"pack: {error}", file=sys.stderr)
+        return error.exit_code
+    return 0
+
+
+def _run(root: str, name: str, measured: bool) -> None:
+    found = [split for split in SPLITS if (Path(root) / name / split).is_dir()]
+    if not found:
+        hint = "give --root and --name, or build the demo set: python -m signjax.tools.demo"
+        raise DataError(f"{Path(root) / name}: no train, dev or test folder; {hint}")
+    for split in found:
+        stored = pack.load(root, name, split, say=_progress)
+        print(stored.describe())
+        for sid, reason in stored.broken:
+            print(f"  left out {sid}: {reason}")
+        if measured:
+            packed, parsed = measure(root, name, split)
+            ratio = parsed / packed
+            print(f"  all frames from the pack {packed:.3f} s, from JSON {parsed:.2f} s: {ratio:,.0f} times")
+    for split in SPLITS:
+        if split not in found:
+            print(f"{name}/{split}: not there")
+
+
+def _progress(line: str) -> None:
+    if "clips left out" not in line and not line.startswith("  "):  # printed for old packs as well
+        print(line, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
