@@ -57,7 +57,7 @@ def train_step(state: TrainState, batch, *, task: Task, tx, decay: float):
         return task.loss({"params": params, **state.extra}, batch, rng, state.step)
 
     (loss, (metrics, collections)), grads = jax.value_and_grad(loss_fn, has_aux=True)(state.params)
-    norm = optax.global_norm(grads)
+    norm = optax.tree.norm(grads)
     updates, opt_state = tx.update(grads, state.opt_state, state.params)
     params = optax.apply_updates(state.params, updates)
     ema = optim.average(state.ema, params, state.step, decay) if decay else {}

@@ -188,10 +188,11 @@ def _report(run: Run, step: int, metrics: dict) -> None:
     if logged:
         run.metrics.write(step, "train", scalars)
     if in_row >= MAX_SKIPPED:
+        run.checkpoints.latest.wait_until_finished()
         saved = checkpoint.last_step(run.workdir, "latest")
         raise NumericsError(
-            f"step {step}: loss or gradient was not finite {in_row} times in a row; the last good step is "
-            f"{step - in_row}, the last one saved {saved}. Look at the batches, or try a smaller optim.lr in another --workdir"
+            f"step {step}: loss or gradient was not finite {in_row} times in a row; last good step "
+            f"{step - in_row}, last saved {saved}. Look at the data, or lower optim.lr in a new --workdir"
         )
     shown = {name: scalars[name] for name in ("loss", "grad", *(["skipped"] if in_all else []))}
     run.progress.show(step, shown, logged)

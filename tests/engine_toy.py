@@ -15,6 +15,8 @@ import numpy as np
 
 from signjax.task import Task
 
+HOOKS = {"batch": lambda number: None, "evals": lambda number: None, "finish": lambda evals: {}}
+
 
 class Net(nn.Module):
     @nn.compact
@@ -50,17 +52,20 @@ def make(config, workdir):
         number = start
         while True:
             time.sleep(config.nap)
+            HOOKS["batch"](number)
             yield batch_of(number, config.batch_size, number in range(*config.bad))
             number += 1
 
     def evals():
         for number in range(2):
+            HOOKS["evals"](number)
             batch = batch_of(10_000 + number, 16)
             batch["weight"][12:] = 0
             yield batch
 
     def finish(variables, evals):
-        return {"root": evals["error"] ** 0.5, "first": float(variables["params"]["Dense_0"]["kernel"][0, 0])}
+        weight = float(variables["params"]["Dense_0"]["kernel"][0, 0])
+        return {"root": evals["error"] ** 0.5, "weight": weight, **HOOKS["finish"](evals)}
 
     def init(rng, batch):
         return net.init(rng, batch["x"])

@@ -1,0 +1,87 @@
+"""Who may import whom: lower floors and one's own, never in a circle; each library has its place."""
+
+import ast
+import graphlib
+import pathlib
+
+import pytest
+
+ROOT = pathlib.Path(__file__).parent.parent / "signjax"
+FLOORS = [
+    "errors config skeleton layers sharding optim runtime task checkpoint logs",  # ground
+    "pose streams demo losses quantize text render metrics data",  # domain
+    "models",
+    "tasks",
+    "step train generate scoring",  # engine
+    "main sample evaluate tools",  # doors
+]
+LEVEL = {unit: level for level, units in enumerate(FLOORS) for unit in units.split()}
+DOORS = FLOORS[-1].split()
+
+
+def name_of(path):
+    """signjax/data/clips.py is "data.clips", signjax/data/__init__.py "data"."""
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+MODULES = {name_of(p): ast.parse(p.read_text()) for p in ROOT.rglob("*.py") if p != ROOT / "__init__.py"}
+
+
+def imports(tree):
+    """Dotted names of all that a module imports: "jax", "absl.flags", "signjax.data.clips"."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (a.name for a in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert not node.level, "imports are absolute"
+            yield from (f"{node.module}.{a.name}" for a in node.names)
+
+
+def own_imports(name):
+    """The modules of signjax that module `name` imports."""
+    for full in imports(MODULES[name]):
+        parts = full.split(".")[1:] if full.startswith("signjax.") else []
+        found = [".".join(parts[:n]) for n in range(len(parts), 0, -1) if ".".join(parts[:n]) in MODULES]
+        yield from found[:1]
+
+
+def importers(library):
+    """The modules that import a library or a part of it."""
+    return {m for m, tree in MODULES.items() if any(f"{i}.".startswith(f"{library}.") for i in imports(tree))}
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_imports_go_down(name):
+    unit = name.partition(".")[0]
+    assert unit in LEVEL, f"give signjax/{unit} a floor in this test"
+    for dep in own_imports(name):
+        assert LEVEL[dep.partition(".")[0]] <= LEVEL[unit], f"{name} may not import {dep}"
+
+
+def test_no_import_circles():
+    graphlib.TopologicalSorter({name: set(own_imports(name)) - {name} for name in MODULES}).prepare()
+
+
+def test_libraries_have_their_place():
+    assert importers("grain") <= {"data.pipeline"}
+    assert importers("orbax") <= {"checkpoint"}
+    doors = {m for m in MODULES if m.partition(".")[0] in DOORS}
+    doors.add("data.pipeline")  # grain reads flags of its own: they have to be marked as parsed
+    for library in ("absl.flags", "absl.app", "ml_collections.config_flags"):
+        assert importers(library) <= doors
+
+
+def test_only_sharding_builds_meshes():
+    for name, tree in MODULES.items():
+        called = {ast.unparse(n.func).rpartition(".") for n in ast.walk(tree) if isinstance(n, ast.Call)}
+        made = [c for c in called if c[2] in ("make_mesh", "Mesh") and c[0] != "sharding"]
+        assert not made or name == "sharding", f"{name} builds a mesh; signjax.sharding does that"
+
+
+def test_data_knows_no_jax():
+    reached, todo = set(), [m for m in MODULES if m.partition(".")[0] == "data"]
+    while todo:
+        reached.add(todo[-1])
+        todo += set(own_imports(todo.pop())) - reached
+    for library in ("jax", "flax", "optax"):
+        assert not reached & importers(library), f"data workers would import {library}"
