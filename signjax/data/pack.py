@@ -91,7 +91,7 @@ def load(root, name: str, split: str, cache: bool = True, say: Callable[[str], N
       DataError: no such split, no clips in it, or more than 1 % of them broken.
       StorageError: the pack cannot be written anywhere.
     """
-    say = say or (lambda line: print(line, file=sys.stderr, flush=True))
+    say = _to_stderr if say is None else say
     source = Path(root) / name / split
     sids = _clips_of(source)
     places = _cache_folders(Path(root) / name) if cache else []
@@ -115,6 +115,10 @@ def load(root, name: str, split: str, cache: bool = True, say: Callable[[str], N
     for sid, reason in pack.broken[:10]:
         say(f"  left out {sid}: {reason}")
     return pack
+
+
+def _to_stderr(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
 
 
 def _clips_of(source: Path) -> list[str]:

@@ -1,7 +1,7 @@
 """Packs a data set's splits and says what was found.
 
-    python -m signjax.tools.pack --root datasets --name how2sign
-    python -m signjax.tools.pack --root datasets --name how2sign --measure
+    python -m signjax.tools.pack --root datasets --name demo
+    python -m signjax.tools.pack --root datasets --name demo --measure
 """
 
 import argparse
@@ -36,13 +36,13 @@ def main(argv: list[str] | None = None) -> int:
     """The door; returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m signjax.tools.pack", description=__doc__.splitlines()[0])
     parser.add_argument("--root", default="datasets", help="folder that holds data sets (default: datasets)")
-    parser.add_argument("--name", default="how2sign", help="folder of the data set (default: how2sign)")
+    parser.add_argument("--name", default="demo", help="folder of the data set (default: demo)")
     parser.add_argument("--measure", action="store_true", help="time loading the pack against parsing JSON")
     args = parser.parse_args(argv)
     try:
         _run(args.root, args.name, args.measure)
     except SignjaxError as error:
-        print(f"pack: {error}", file=sys.stderr)
+        print(f"error: {error}", file=sys.stderr)
         return error.exit_code
     return 0
 
