@@ -1,0 +1,192 @@
+"""From poses to shapes: checks, framing, and the outlines of every part in pixels. numpy only."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from signjax import pose as poses
+from signjax import skeleton
+from signjax.errors import DataError
+from signjax.render import style
+
+
+class Panel(NamedTuple):
+    """One figure of a picture; panels stand side by side and share time and scale.
+
+    pose: [T, 50, 3] positions, y down, any units; valid: [T, 50] bool, False where a joint is missing.
+    caption: the text that is signed, drawn below; title: a short label above ("reference").
+    """
+
+    pose: np.ndarray
+    caption: str
+    valid: np.ndarray | None = None
+    title: str | None = None
+
+
+class Figure(NamedTuple):
+    """A checked panel, ready to be drawn."""
+
+    pose: np.ndarray  # [T, 50, 3] float64, own units, the median neck at the origin, 0 where invalid
+    valid: np.ndarray  # [T, 50] bool
+    unit: float  # own units per neck-to-shoulder length
+    origin: np.ndarray  # [3], where the median neck was
+    caption: str
+    title: str
+
+
+class Shape(NamedTuple):
+    """One filled polygon over time."""
+
+    xy: np.ndarray  # [T, V, 2] float32, pixels
+    seen: np.ndarray  # [T] bool
+    color: str
+
+
+def prepare(panels, where: str = "") -> list[Figure]:
+    """Checks the panels of one picture and moves each figure's neck to the origin.
+
+    Args:
+      panels: list of Panel, or one Panel.
+      where: what error messages begin with.
+
+    Raises:
+      DataError: no panel, no frame, a wrong shape, or a valid joint that is not finite; one line.
+    """
+    if isinstance(panels, Panel):
+        panels = [panels]
+    if not len(panels):
+        raise DataError(f"{where}nothing to draw: the list of panels is empty")
+    return [_figure(panel, f"{where}panel {k}") for k, panel in enumerate(panels)]
+
+
+def _figure(panel: Panel, name: str) -> Figure:
+    pose = np.asarray(panel.pose, np.float64)
+    if pose.ndim != 3 or pose.shape[1:] != (skeleton.NUM_JOINTS, 3):
+        raise DataError(f"{name}: pose has shape {pose.shape}, expected [frames, 50, 3]")
+    if not len(pose):
+        raise DataError(f"{name}: pose has 0 frames, there is nothing to draw")
+    valid = np.ones(pose.shape[:2], bool) if panel.valid is None else np.asarray(panel.valid, bool)
+    if valid.shape != pose.shape[:2]:
+        raise DataError(f"{name}: valid has shape {valid.shape}, expected {pose.shape[:2]} like pose")
+    wrong = valid & ~np.isfinite(pose).all(-1)
+    if wrong.any():
+        frame, joint = np.argwhere(wrong)[0]
+        raise DataError(f"{name}: pose is not finite at frame {frame}, joint {skeleton.NAMES[joint]}")
+    pose = np.where(valid[..., None], pose, 0.0)
+    origin, unit = _placement(pose, valid)
+    pose = np.where(valid[..., None], pose - origin, 0.0)
+    return Figure(pose, valid, unit, origin, str(panel.caption or ""), str(panel.title or ""))
+
+
+def _placement(pose, valid) -> tuple[np.ndarray, float]:
+    """Median neck and size; a clip without a measurable body gets its centre and extent instead."""
+    try:
+        placement = poses.measure(pose, valid)
+        return placement.origin.astype(np.float64), float(placement.scale)
+    except ValueError:
+        seen = pose[valid] if valid.any() else np.zeros((1, 3))
+        return np.median(seen, axis=0), float(np.ptp(seen[:, :2], axis=0).max() / 4) or 1.0
+
+
+def frame_box(figures) -> np.ndarray:
+    """The box [x0, y0, x1, y1] around the origin, own units, that every figure of a clip is shown in.
+
+    It holds all joints of all frames, head and chest included; single frames far outside the rest of the
+    clip (tracking failures) do not shrink the picture.
+    """
+    boxes = []
+    for figure in figures:
+        places = points(figure)[..., :2]  # [T, points, 2]
+        known = np.where(_known(figure)[..., None], places, np.nan)[:, _FRAMED]
+        known = known[~np.isnan(known).all((1, 2))]
+        if not len(known):
+            known = np.zeros((1, 1, 2))
+        low, high = np.nanmin(known, axis=1), np.nanmax(known, axis=1)  # [T, 2]
+        reach = 0.35 * (np.percentile(high, 95, axis=0) - np.percentile(low, 5, axis=0))
+        low = np.maximum(low.min(0), np.percentile(low, 5, axis=0) - reach)
+        high = np.minimum(high.max(0), np.percentile(high, 95, axis=0) + reach)
+        high[1] = max(high[1], 1.6 * figure.unit)  # a bust, even when the hands stay high
+        rim = np.array([0.25, 0.25]) * figure.unit
+        low[1] -= 0.3 * figure.unit  # the skull reaches farther than a limb
+        boxes.append([*(low - rim), *(high + rim)])
+    boxes = np.array(boxes)
+    return np.concatenate([boxes[:, :2].min(0), boxes[:, 2:].max(0)])
+
+
+_FRAMED = np.array([*range(skeleton.NUM_JOINTS), style.CROWN])
+_WEIGHTS = np.zeros((len(style.POINTS), skeleton.NUM_JOINTS))
+for _row, _point in zip(_WEIGHTS, style.POINTS, strict=True):
+    for _joint, _weight in _point.weights:
+        _row[_joint] = _weight
+_OFFSETS = np.array([point.offset for point in style.POINTS])
+
+
+def points(figure: Figure) -> np.ndarray:
+    """Positions [T, len(style.POINTS), 3] of joints and helper points, own units."""
+    return np.einsum("pj,tjc->tpc", _WEIGHTS, figure.pose) + _OFFSETS * figure.unit
+
+
+def _known(figure: Figure) -> np.ndarray:
+    """[T, points] bool: every joint a point is made of is there."""
+    return (~figure.valid).astype(int) @ (_WEIGHTS.T != 0) == 0
+
+
+def shapes(figure: Figure, scale: float, shift) -> tuple[list[list[Shape]], np.ndarray]:
+    """Outlines of all parts and the order to draw them in.
+
+    Args:
+      figure: what to draw.
+      scale, shift: pixels = own * scale + shift [2].
+
+    Returns:
+      shapes of each part in the order they cover each other, and [T, parts] part numbers, far to near.
+    """
+    at, known = points(figure), _known(figure)
+    # Far outside is far outside: Pillow's coordinates are C integers.
+    xy = np.clip(at[..., :2] * scale + np.asarray(shift), -20000, 20000)
+    radius = scale * figure.unit
+    parts = [_part_shapes(part, xy, known, radius) for part in style.PARTS]
+    places = np.stack([at[:, list(part.depth), 2].mean(1) for part in style.PARTS], 1)  # [T, parts]
+    depth = steady(places) + np.array([part.bias for part in style.PARTS]) * figure.unit
+    return parts, np.argsort(depth, axis=1, kind="stable")
+
+
+def steady(x: np.ndarray) -> np.ndarray:
+    """Mean of x [T, ...] over five frames, fewer at the ends: order by raw depth would flicker."""
+    reach = 2
+    total = np.concatenate([np.zeros_like(x[:1]), np.cumsum(x, axis=0)])
+    frames = np.arange(len(x))
+    first, last = np.maximum(frames - reach, 0), np.minimum(frames + reach + 1, len(x))
+    return (total[last] - total[first]) / (last - first).reshape((-1,) + (1,) * (x.ndim - 1))
+
+
+def _part_shapes(part, xy, known, radius) -> list[Shape]:
+    rims, fills = [], []
+    for bone in part.bones:
+        a, b, seen = xy[:, bone.start], xy[:, bone.end], known[:, bone.start] & known[:, bone.end]
+        r0, r1 = bone.start_radius * radius, bone.end_radius * radius
+        if bone.rim < 1:
+            halo = style.HALO * radius
+            start, r = a + bone.rim * (b - a), r0 + bone.rim * (r1 - r0)
+            rims.append(Shape(capsule(start, b, r + halo, r1 + halo), seen, "stage"))
+        fills.append(Shape(capsule(a, b, r0, r1), seen, bone.color))
+    for face in part.faces:
+        corners = np.ascontiguousarray(xy[:, list(face)], np.float32)
+        fills.append(Shape(corners, known[:, list(face)].all(1), part.color))
+    return rims + fills
+
+
+def capsule(a, b, r0: float, r1: float) -> np.ndarray:
+    """Outlines [T, V, 2] of the convex hulls of circles around a and b [T, 2] with radii r0 and r1."""
+    count = int(np.clip(1.5 * max(r0, r1) ** 0.5, 5, 40))
+    d = b - a
+    angle = np.arctan2(d[:, 1], d[:, 0])[:, None]
+    ratio = (r0 - r1) / np.maximum(np.hypot(d[:, 0], d[:, 1]), 1e-9)
+    half = np.arccos(np.clip(ratio, -1, 1))[:, None]
+    around_b = angle + half * np.linspace(-1, 1, count)
+    around_a = angle + half + (2 * np.pi - 2 * half) * np.linspace(0, 1, count)
+    outline = [
+        centre[:, None] + r * np.stack([np.cos(turn), np.sin(turn)], -1)
+        for centre, r, turn in ((b, r1, around_b), (a, r0, around_a))
+    ]
+    return np.ascontiguousarray(np.concatenate(outline, 1), np.float32)

@@ -1,0 +1,143 @@
+"""What a figure looks like: colours, points, shapes. The one table that GIF, MP4, PNG and HTML share.
+
+A figure is made of parts; a part is made of bones (capsules whose ends are circles) and faces
+(triangles) between points; a point is a joint or a weighted mean of joints plus an offset. So head, torso
+and hands need no special case, and the browser's player draws the same figure from the same table.
+Lengths are in neck-to-shoulder lengths of the clip (`signjax.pose`), x right, y down, z to the viewer.
+"""
+
+import itertools
+from typing import NamedTuple
+
+from signjax import skeleton as s
+
+FINGER_SHADES = {  # from the knuckle to the tip, light to dark
+    "thumb": ("#f58a7f", "#e9554c", "#c22f2f"),
+    "index": ("#f9b758", "#f0931e", "#c86c00"),
+    "middle": ("#7fc97f", "#42a64a", "#1f7a2c"),
+    "ring": ("#6fb9ee", "#2f8fdc", "#1464b0"),
+    "little": ("#c59ae6", "#a067d3", "#7438ab"),
+}
+COLORS = {
+    "stage": "#edf0f5",
+    "paper": "#ffffff",
+    "torso": "#d3d9e4",
+    "neck": "#b3bccb",
+    "head": "#c6cedb",
+    "face": "#7b879c",
+    "right": "#36435c",
+    "left": "#6d7f9e",
+    **{f"{name}{k}": shade for name, shades in FINGER_SHADES.items() for k, shade in enumerate(shades, 1)},
+    "text": "#1d2433",
+    "muted": "#657087",
+    "track": "#dde2ea",
+    "accent": "#2f6fde",
+}
+# What changes on a dark page; limbs must stand out from the stage there.
+DARK = {
+    "stage": "#1b2130",
+    "paper": "#121722",
+    "torso": "#2f384b",
+    "neck": "#4d5970",
+    "head": "#414c62",
+    "face": "#8e9ab0",
+    "right": "#c3cde0",
+    "left": "#8292b3",
+    "text": "#eef1f7",
+    "muted": "#9aa6bc",
+    "track": "#2b3446",
+    "accent": "#6ea1ff",
+}
+HALO = 0.03  # the rim in the stage's colour that keeps crossing limbs apart
+
+
+class Point(NamedTuple):
+    """A place on the body: weighted mean of joints plus an offset [3]."""
+
+    weights: tuple[tuple[int, float], ...]
+    offset: tuple[float, float, float] = (0.0, 0.0, 0.0)
+
+
+class Bone(NamedTuple):
+    """A capsule from point `start` to point `end`; its rim starts at fraction `rim`, 1 = no rim."""
+
+    start: int
+    end: int
+    start_radius: float
+    end_radius: float
+    color: str
+    rim: float = 1.0
+
+
+class Part(NamedTuple):
+    """Shapes that are drawn together; parts are drawn from the farthest to the nearest.
+
+    depth: the points whose mean z, plus bias, places the part; faces: triangles (point, point, point).
+    """
+
+    depth: tuple[int, ...]
+    bias: float
+    bones: tuple[Bone, ...]
+    faces: tuple[tuple[int, int, int], ...] = ()
+    color: str = "stage"
+
+
+# Points 50 and up: the places that the skeleton has no joint for.
+CROWN, CHIN, THROAT, R_TRUNK, L_TRUNK, R_HIP, L_HIP, BROW, TIP, COLLAR = range(50, 60)
+_R, _L = s.R_SHOULDER, s.L_SHOULDER
+POINTS = (
+    *(Point(((joint, 1.0),)) for joint in range(s.NUM_JOINTS)),
+    Point(((s.NOSE, 0.9), (s.NECK, 0.1)), (0.0, -0.27, -0.35)),  # the middle of the skull
+    Point(((s.NOSE, 0.75), (s.NECK, 0.25)), (0.0, -0.07, -0.30)),  # the middle of the jaw
+    Point(((s.NOSE, 0.25), (s.NECK, 0.75)), (0.0, 0.08, -0.1)),
+    Point(((_R, 0.93), (_L, 0.07)), (0.0, 0.12, -0.1)),
+    Point(((_L, 0.93), (_R, 0.07)), (0.0, 0.12, -0.1)),
+    Point(((_R, 0.78), (_L, 0.22)), (0.0, 3.4, -0.1)),
+    Point(((_L, 0.78), (_R, 0.22)), (0.0, 3.4, -0.1)),
+    Point(((s.NOSE, 1.0),), (0.0, -0.16, -0.06)),
+    Point(((s.NOSE, 1.0),), (0.0, 0.0, 0.0)),
+    Point(((s.NECK, 1.0),), (0.0, 0.05, -0.15)),
+)
+
+
+def _trunk() -> tuple[Part, ...]:
+    """Torso, neck and head: behind everything in the view from the front (bias)."""
+    edges = ((R_TRUNK, R_HIP), (L_TRUNK, L_HIP), (R_HIP, L_HIP))
+    sides = tuple(Bone(a, b, 0.25, 0.25, "torso") for a, b in edges)
+    slope = tuple(Bone(THROAT, end, 0.12, 0.25, "torso") for end in (R_TRUNK, L_TRUNK))
+    faces = ((R_TRUNK, L_TRUNK, R_HIP), (L_TRUNK, L_HIP, R_HIP), (THROAT, R_TRUNK, L_TRUNK))
+    return (
+        Part((s.NECK,), -6.0, (Bone(COLLAR, CHIN, 0.21, 0.19, "neck"),)),
+        Part((R_TRUNK, L_TRUNK), -5.0, sides + slope, faces, "torso"),
+        Part((CHIN,), -4.0, (Bone(CROWN, CHIN, 0.44, 0.36, "head", 0.0),)),
+        Part((s.NOSE,), -3.9, (Bone(BROW, TIP, 0.035, 0.06, "face"),)),
+    )
+
+
+def _arm(color: str, shoulder: int, hand: int) -> tuple[Part, ...]:
+    """Upper arm; forearm and palm as one, so that no rim parts them at the wrist; five fingers."""
+    elbow, wrist = shoulder + 1, shoulder + 2
+    knuckles = [hand + 1 + 4 * k for k in range(5)]
+    upper = (Bone(shoulder, elbow, 0.22, 0.17, color, 0.0),)
+    lower = (Bone(elbow, wrist, 0.17, 0.12, color, 0.35), Bone(wrist, hand, 0.12, 0.12, color, 0.0))
+    spokes = tuple(Bone(hand, knuckle, 0.12, 0.075, color, 0.3) for knuckle in knuckles)
+    edge = tuple(Bone(a, b, 0.07, 0.07, color) for a, b in itertools.pairwise(knuckles[1:]))
+    web = tuple((hand, a, b) for a, b in itertools.pairwise(knuckles))
+    forearm = Part((wrist, hand, *knuckles[1:]), 0.0, lower + spokes + edge, web, color)
+    return (Part((shoulder, elbow), 0.0, upper), forearm, *_fingers(hand))
+
+
+def _fingers(hand: int) -> tuple[Part, ...]:
+    radii = (0.075, 0.07, 0.062, 0.055)
+    parts = []
+    for finger, name in enumerate(s.FINGERS):
+        joints = [hand + 1 + 4 * finger + k for k in range(4)]
+        bones = tuple(
+            Bone(joints[k], joints[k + 1], radii[k], radii[k + 1], f"{name}{k + 1}", 0.0 if k else 0.4)
+            for k in range(3)
+        )
+        parts.append(Part(tuple(joints[1:]), 0.0, bones))
+    return tuple(parts)
+
+
+PARTS = (*_trunk(), *_arm("right", s.R_SHOULDER, s.R_HAND), *_arm("left", s.L_SHOULDER, s.L_HAND))

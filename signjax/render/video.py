@@ -1,0 +1,133 @@
+"""Pictures of clips: GIF, MP4 and a PNG sheet of frames."""
+
+import importlib.util
+import io
+import pathlib
+import struct
+import tempfile
+from fractions import Fraction
+
+import numpy as np
+from PIL import GifImagePlugin, Image
+
+from signjax.errors import ConfigError
+from signjax.render import compose, files, raster
+from signjax.render import figure as figures_
+
+
+def gif(path, panels, fps: float = 25, size: int = compose.BASE) -> pathlib.Path:
+    """Writes panels, side by side, as an endlessly looping GIF with one frame per pose.
+
+    Args:
+      path: the file to write; its folders are made.
+      panels: list of Panel, or one Panel.
+      fps: frames per second, 1 to 50. GIF counts in 1/100 s: 25 fps is exactly 40 ms a frame, other
+        rates take the delays whose running sum is nearest.
+      size: height of the stages in pixels; titles and captions come on top.
+
+    Raises:
+      DataError: nothing to draw or wrong poses; ConfigError: bad fps or size; StorageError: not writable.
+    """
+    if not 1 <= fps <= 50:
+        raise ConfigError(f"fps of a GIF must be from 1 to 50, not {fps}")
+    scene = compose.scene(panels, size)
+    ticks = np.diff(np.round(np.arange(scene.frames + 1) * 100 / fps)).astype(int)
+    height, width = scene.still.shape
+    # Version, screen, a global table of 2^(5+1) colours; then the extension that loops for ever.
+    chunks = [b"GIF89a", struct.pack("<HHBBB", width, height, 0xF5, 0, 0), raster.palette().tobytes()]
+    chunks.append(b"\x21\xff\x0bNETSCAPE2.0\x03\x01\x00\x00\x00")
+    shown = None
+    for frame in range(scene.frames):
+        picture = compose.paint(scene, frame)
+        chunks += _gif_frame(picture, shown, 10 * int(ticks[frame]))
+        shown = picture
+    return files.write(path, b"".join([*chunks, b";"]))
+
+
+def _gif_frame(picture, shown, delay: int) -> list[bytes]:
+    """The blocks of one frame: the box of what changed, unchanged pixels inside it transparent."""
+    y = x = 0
+    if shown is not None:
+        changed = picture != shown
+        rows, columns = np.flatnonzero(changed.any(1)), np.flatnonzero(changed.any(0))
+        if not len(rows):  # a frame must not be lost: show one pixel again
+            rows = columns = np.zeros(1, int)
+        y, x = rows[0], columns[0]
+        box = slice(y, rows[-1] + 1), slice(x, columns[-1] + 1)
+        picture = np.where(changed[box], picture[box], np.uint8(raster.TRANSPARENT))
+    image = Image.fromarray(np.ascontiguousarray(picture))
+    # "disposal=1": leave the frame in place, the next one is drawn over it.
+    return GifImagePlugin.getdata(
+        image, offset=(int(x), int(y)), duration=delay, disposal=1, transparency=raster.TRANSPARENT
+    )
+
+
+def has_video() -> bool:
+    """Whether MP4 can be written: PyAV, the extra `video`, is installed."""
+    return importlib.util.find_spec("av") is not None
+
+
+def mp4(path, panels, fps: float = 25, size: int = 720) -> pathlib.Path:
+    """Writes panels, side by side, as an MP4 (H.264, 4:2:0) that every browser and phone plays.
+
+    Args:
+      path, panels, size: as for `gif`.
+      fps: frames per second, more than 0 and at most 240.
+
+    Raises:
+      ConfigError: PyAV is not installed, bad fps or size; DataError, StorageError: as for `gif`.
+    """
+    if not has_video():
+        raise ConfigError(f"{path}: MP4 needs PyAV, which is not installed: pip install 'signjax[video]'")
+    if not 0 < fps <= 240:
+        raise ConfigError(f"fps of an MP4 must be above 0 and at most 240, not {fps}")
+    scene = compose.scene(panels, size)
+    with tempfile.TemporaryDirectory() as folder:  # "faststart" reads the file again: no buffer in memory
+        made = pathlib.Path(folder) / "clip.mp4"
+        _encode(made, scene, Fraction(fps).limit_denominator(1001))
+        return files.write(path, made.read_bytes())
+
+
+def _encode(path, scene, rate: Fraction) -> None:
+    import av
+
+    colors = raster.palette()
+    with av.open(str(path), "w", format="mp4", options={"movflags": "faststart"}) as container:
+        stream = container.add_stream("libx264", rate=rate)
+        stream.height, stream.width = scene.still.shape
+        stream.pix_fmt = "yuv420p"
+        stream.options = {"preset": "veryfast", "crf": "20", "tune": "animation"}
+        for frame in range(scene.frames):
+            picture = av.VideoFrame.from_ndarray(colors[compose.paint(scene, frame)], format="rgb24")
+            container.mux(stream.encode(picture))
+        container.mux(stream.encode())
+
+
+def sheet(path, panels, count: int = 6, size: int = 320) -> pathlib.Path:
+    """Writes a PNG with `count` frames, evenly spaced over each panel, one row of frames a panel.
+
+    Args:
+      path, panels: as for `gif`.
+      count: frames a row; a clip with fewer frames shows each once.
+      size: height of a frame in pixels.
+
+    Raises:
+      DataError, ConfigError, StorageError: as for `gif`; ConfigError also for count < 1.
+    """
+    if count < 1:
+        raise ConfigError(f"count of a sheet must be at least 1, not {count}")
+    figures = figures_.prepare(panels)
+    look = compose.view(figures, size)
+    count = min(count, max(len(f.pose) for f in figures))
+    total = count * (look.size[0] + compose.GAP) - compose.GAP
+    rows = []
+    for figure, (parts, order) in zip(figures, compose.stages(figures, look), strict=True):
+        frames = np.linspace(0, len(order) - 1, count).round().astype(int)
+        drawn = [raster.fill(parts, order, look.size, frame) for frame in frames]
+        rows.append(compose.caption(figure.title, total, size, "muted", 1))
+        rows.append(compose.beside(drawn))
+        if figure is figures[-1] or any(other.caption != figure.caption for other in figures):
+            rows.append(compose.caption(figure.caption, total, size))
+    buffer = io.BytesIO()
+    Image.fromarray(raster.palette()[np.concatenate(rows)]).save(buffer, "PNG", optimize=True)
+    return files.write(path, buffer.getvalue())

@@ -1,0 +1,351 @@
+"""The renderer: what is drawn, where, in what order, and that files are right or not there at all."""
+
+import base64
+import html.parser
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from signjax import render, skeleton
+from signjax.errors import ConfigError, DataError, SignjaxError, StorageError
+from signjax.render import compose, figure, page, raster, style
+
+FINGER_INKS = [raster.INDEX[f"{name}{k}"] for name in skeleton.FINGERS for k in (1, 2, 3)]
+
+
+def signer(frames=8, size=0.09, moving=True):
+    """[T, 50, 3]: both hands open at the sides of the chest, the right one waving."""
+    pose = np.zeros((frames, 50, 3))
+    pose[:, skeleton.NOSE] = [0.1, -1.2, 0.1]
+    for side, shoulder, hand in ((-1, skeleton.R_SHOULDER, skeleton.R_HAND), (1, 5, skeleton.L_HAND)):
+        pose[:, shoulder] = [side, 0, 0]
+        pose[:, shoulder + 1] = [1.5 * side, 1.5, 0.3]
+        pose[:, shoulder + 2] = [1.2 * side, 0.5, 0.8]
+        wave = 0.3 * np.sin(np.arange(frames) / 3) * moving * (side < 0)
+        pose[:, shoulder + 2, 1] += wave
+        pose[:, hand] = pose[:, shoulder + 2] + [0, -0.12, 0.02]
+        for finger in range(5):
+            for joint in range(4):
+                spread, length = (finger - 2) * 0.2 * side, 0.45 + 0.2 * joint
+                offset = [spread * (1 + 0.3 * joint), -length, 0.1 + 0.02 * finger]
+                pose[:, hand + 1 + 4 * finger + joint] = pose[:, hand] + offset
+    return pose * size + [0.2, -0.1, 0.0]
+
+
+def places(panels, size=240):
+    """Pixel positions [T, 50, 2] of each panel's joints in the painted picture."""
+    figures = figure.prepare(panels)
+    look, scene = compose.view(figures, size), compose.scene(panels, size)
+    found = []
+    for one, stage in zip(figures, scene.stages, strict=True):
+        found.append(one.pose[..., :2] * look.scale + look.shift + [stage.x, stage.y])
+    return scene, found
+
+
+def drawn(panels, size=240, frame=0):
+    """The painted frame of a picture and the joints' pixels [50, 2] of its first panel."""
+    scene, found = places(panels, size)
+    return compose.paint(scene, frame), found[0][frame].astype(int)
+
+
+@pytest.mark.parametrize(("fps", "moving"), [(25, True), (25, False), (30, True), (12.5, True)])
+def test_gif_has_every_frame_and_the_exact_delay(tmp_path, fps, moving):
+    path = render.gif(tmp_path / "a.gif", [render.Panel(signer(15, moving=moving), "hello")], fps, size=96)
+    with Image.open(path) as image:
+        assert image.n_frames == 15 and image.info["loop"] == 0
+        delays = []
+        for frame in range(15):
+            image.seek(frame)
+            delays.append(image.info["duration"])
+    if fps == 25:
+        assert delays == [40] * 15
+    assert abs(sum(delays) - 15 * 1000 / fps) <= 5
+
+
+def test_gif_shows_what_was_painted(tmp_path):
+    panels = [render.Panel(signer(6), "hello", title="a"), render.Panel(signer(4), "other", title="b")]
+    scene = compose.scene(panels, 160)
+    with Image.open(render.gif(tmp_path / "a.gif", panels, size=160)) as image:
+        for frame in range(6):
+            image.seek(frame)
+            expected = raster.palette()[compose.paint(scene, frame)]
+            np.testing.assert_array_equal(np.asarray(image.convert("RGB")), expected)
+
+
+def test_every_joint_is_painted():
+    picture, joints = drawn([render.Panel(signer(), "")])
+    at = picture[joints[:, 1], joints[:, 0]]
+    assert (at != raster.INDEX["stage"]).all(), [skeleton.NAMES[k] for k in np.flatnonzero(at == 0)]
+    for shades in FINGER_INKS:
+        assert (picture == shades).any()
+
+
+def test_fingers_have_their_own_hues():
+    picture, joints = drawn([render.Panel(signer(), "")], size=480)
+    for hand in (skeleton.R_HAND, skeleton.L_HAND):
+        for finger, name in enumerate(skeleton.FINGERS):
+            first = hand + 1 + 4 * finger
+            for bone in range(3):
+                x, y = (joints[first + bone] + joints[first + bone + 1]) // 2
+                assert picture[y, x] == raster.INDEX[f"{name}{bone + 1}"]
+
+
+def test_a_bone_joins_hand_and_wrist():
+    pose = signer()
+    pose[:, skeleton.RIGHT] += [-0.05, -0.05, 0]  # a hand torn off its wrist
+    picture, joints = drawn([render.Panel(pose, "")])
+    for part in np.linspace(0, 1, 9):
+        x, y = (joints[skeleton.R_WRIST] * (1 - part) + joints[skeleton.R_HAND] * part).astype(int)
+        assert picture[y, x] == raster.INDEX["right"]
+
+
+def test_right_and_left_arm_differ():
+    picture, joints = drawn([render.Panel(signer(), "")])
+    right, left = (picture[y, x] for x, y in (joints[skeleton.R_ELBOW], joints[skeleton.L_ELBOW]))
+    assert right == raster.INDEX["right"] and left == raster.INDEX["left"]
+
+
+@pytest.mark.parametrize("near", ["right", "left"])
+def test_nearer_parts_cover_farther_ones(near):
+    pose = signer(moving=False)
+    for hand, elbow, wrist in ((skeleton.RIGHT, 3, 4), (skeleton.LEFT, 6, 7)):
+        move = [0.2, 0, 0] - pose[0, wrist] * [1, 0, 0]  # both wrists before the breast bone
+        pose[:, hand] += move
+        pose[:, wrist] += move
+        depth = 0.15 if (wrist == skeleton.R_WRIST) == (near == "right") else 0.05
+        pose[:, [elbow, wrist, *range(hand.start, hand.stop)], 2] = depth
+    picture, joints = drawn([render.Panel(pose, "")])
+    x, y = joints[skeleton.R_WRIST]
+    assert picture[y, x] == raster.INDEX[near]
+
+
+def test_order_does_not_flicker_with_single_frames():
+    pose = signer(20, moving=False)
+    pose[10, skeleton.R_HAND + 1 :, 2] -= 0.02
+    noisy = figure.prepare([render.Panel(pose, "")])[0].pose[:, 9:13, 2].mean(1)
+    assert np.abs(np.diff(figure.steady(noisy))).max() < 0.3 * np.abs(np.diff(noisy)).max()
+    np.testing.assert_allclose(figure.steady(np.arange(9.0))[2:-2], np.arange(9.0)[2:-2])
+
+
+def test_the_signer_fills_the_stage_and_is_not_cut():
+    pose = signer(30)
+    scene, (joints,) = places([render.Panel(pose, "")])
+    width, height = scene.size
+    assert (joints > 0).all() and (joints < [width, height]).all()
+    for frame in (0, 5, 20):
+        stage = compose.paint(scene, frame)[:height]
+        for border in (stage[0], stage[:, 0], stage[:, -1]):
+            assert (border == raster.INDEX["stage"]).all()
+        rows, columns = np.nonzero(stage != raster.INDEX["stage"])
+        assert np.ptp(rows) > 0.8 * height and np.ptp(columns) > 0.6 * width
+
+
+def test_one_wild_frame_does_not_shrink_the_picture():
+    pose = signer(60)
+    calm = compose.view(figure.prepare([render.Panel(pose, "")]), 240).scale
+    pose[30, skeleton.RIGHT] += 50.0
+    assert compose.view(figure.prepare([render.Panel(pose, "")]), 240).scale > 0.6 * calm
+    drawn([render.Panel(pose, "")], frame=30)
+
+
+def test_missing_joints_are_not_drawn():
+    pose, valid = signer(), np.ones((8, 50), bool)
+    valid[:, skeleton.RIGHT] = valid[:, skeleton.LEFT] = False
+    pose[~valid] = np.nan
+    scene, (joints,) = places([render.Panel(pose, "", valid)])
+    picture = compose.paint(scene, 0)
+    assert not np.isin(picture, FINGER_INKS).any()
+    x, y = joints[0, skeleton.R_WRIST].astype(int)
+    assert picture[y, x] == raster.INDEX["right"]  # the arm is still there
+    valid[:] = False
+    nothing = compose.paint(compose.scene([render.Panel(pose, "", valid)], 240), 0)
+    assert (nothing[:240] == raster.INDEX["stage"]).all()
+
+
+def test_panels_share_scale_and_time():
+    panels = [render.Panel(signer(8), "a"), render.Panel(signer(3, size=0.045), "a")]
+    scene, (large, small) = places(panels)
+    ratio = np.ptp(large[0, :, 1]) / np.ptp(small[0, :, 1])
+    assert ratio == pytest.approx(2, rel=0.02) and scene.frames == 8
+    width, x = scene.size[0], scene.stages[1].x
+    last = [compose.paint(scene, frame)[: scene.size[1], x : x + width] for frame in (2, 7)]
+    np.testing.assert_array_equal(*last)  # the shorter clip holds its last frame
+
+
+def test_captions_wrap_and_are_cut_at_the_end():
+    letter = compose.font(16)
+    text = "what we are trying to do is " * 20
+    lines = compose.wrap(text, letter, 300, 3)
+    assert len(lines) == 3 and lines[-1].endswith("…")
+    assert all(letter.getlength(line) <= 300 for line in lines)
+    assert " ".join(compose.wrap(text.strip(), letter, 300, 99)) == text.strip()
+    assert "".join(compose.wrap("x" * 200, letter, 300, 99)) == "x" * 200
+    assert compose.caption("  \n ", 300, 480).shape == (0, 300)
+    for strange in ("Grüße, Привет, مرحبا", "\ud800", "日本", "a\0b"):
+        assert (compose.caption(strange, 300, 480) != raster.INDEX["paper"]).any()
+
+
+def test_smooth_edges_keep_to_the_palette():
+    fine = np.full((8, 8), raster.INDEX["stage"], np.uint8)
+    fine[:, 3:] = raster.INDEX["right"]
+    row = raster.palette()[raster.shrink(fine)][0].astype(int)
+    stage, right = (raster.palette()[raster.INDEX[name]].astype(int) for name in ("stage", "right"))
+    np.testing.assert_array_equal(row[0], stage)
+    np.testing.assert_array_equal(row[2:], [right] * 2)
+    assert np.abs(row[1] - (stage + right) / 2).max() < 12  # half covered
+
+
+class _Reader(html.parser.HTMLParser):
+    def __init__(self, text):
+        super().__init__()
+        self.tags, self.texts, self.inside = [], {}, ""
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+        self.inside = "data" if ("id", "data") in attrs else tag
+
+    def handle_endtag(self, tag):
+        self.inside = ""
+
+    def handle_data(self, data):
+        self.texts[self.inside] = self.texts.get(self.inside, "") + data
+
+
+def test_html_holds_the_poses_and_cannot_be_broken_out_of(tmp_path):
+    nasty = "</script><script>alert(1)</script><!-- {{data}} & \u2028 \" '"
+    valid = np.random.default_rng(0).random((5, 50)) > 0.3
+    valid[:, [1, 2, 5]] = True
+    panels = [render.Panel(signer(5), nasty, title=nasty), render.Panel(signer(5), "b", valid)]
+    path = render.html(tmp_path / "new" / "a.html", [panels, panels[:1]], fps=25, title=nasty)
+    text = path.read_text("utf-8")
+    assert "http://" not in text and "https://" not in text and "{{" not in text.replace("{{data}}", "")
+    assert "Content-Security-Policy" in text and "default-src 'none'" in text
+    reader = _Reader(text)
+    assert reader.tags.count("script") == 2 and reader.texts["title"] == nasty
+    data = json.loads(reader.texts["data"])
+    assert data["fps"] == 25 and len(data["clips"]) == 2
+    for panel, packed in zip(panels, data["clips"][0]["panels"], strict=True):
+        assert packed["caption"] == panel.caption and packed["title"] == (panel.title or "")
+        one = figure.prepare([panel])[0]
+        values = np.frombuffer(base64.b64decode(packed["poses"]), "<i2").reshape(5, 50, 3)
+        assert np.abs(values * packed["step"] - one.pose).max() <= packed["step"] * 0.501
+        assert packed["step"] < 1e-4 * one.unit
+        if panel.valid is not None:
+            bits = np.unpackbits(np.frombuffer(base64.b64decode(packed["valid"]), np.uint8))
+            np.testing.assert_array_equal(bits[: 5 * 50].reshape(5, 50), panel.valid)
+
+
+def test_html_and_pictures_share_one_style(tmp_path):
+    text = render.html(tmp_path / "a.html", [render.Panel(signer(2), "a")]).read_text("utf-8")
+    for name, color in style.COLORS.items():
+        assert f"--{name}:{color};" in text
+    shapes = json.loads(_Reader(text).texts["data"])["style"]
+    assert len(shapes["parts"]) == len(style.PARTS) and len(shapes["points"]) == len(style.POINTS)
+    used = {bone[4] for part in shapes["parts"] for bone in part["bones"]}
+    assert used <= set(shapes["colors"]) and set(style.DARK) <= set(style.COLORS)
+    assert page.pack(figure.prepare(render.Panel(signer(2), "a"))[0])["valid"] is None
+
+
+def test_sheet_shows_evenly_spaced_frames(tmp_path):
+    panels = [render.Panel(signer(30), "a", title="x"), render.Panel(signer(20), "b", title="y")]
+    width = compose.view(figure.prepare(panels), 120).size[0]
+    with Image.open(render.sheet(tmp_path / "a.png", panels, count=5, size=120)) as image:
+        assert image.format == "PNG" and image.width == 5 * (width + compose.GAP) - compose.GAP
+        assert image.height > 240
+    with Image.open(render.sheet(tmp_path / "b.png", [render.Panel(signer(2), "")], size=120)) as image:
+        assert image.size[1] == 120  # two frames, no caption
+
+
+def test_a_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
+    path = tmp_path / "a.gif"
+    path.write_bytes(b"old")
+
+    def fail(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "replace", fail)
+    with pytest.raises(StorageError, match=r"a\.gif: cannot be written \(No space"):
+        render.gif(path, [render.Panel(signer(2), "")], size=64)
+    assert path.read_bytes() == b"old" and [p.name for p in tmp_path.iterdir()] == ["a.gif"]
+
+
+def test_paths_without_folder_and_new_folders(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    render.gif("a.gif", render.Panel(signer(2), ""), size=64)
+    render.sheet("x/y/b.png", render.Panel(signer(2), ""), size=64)
+    assert (tmp_path / "a.gif").exists() and (tmp_path / "x/y/b.png").exists()
+    with pytest.raises(StorageError):
+        render.gif("a.gif/b.gif", render.Panel(signer(2), ""), size=64)
+
+
+@pytest.mark.parametrize("write", [render.gif, render.sheet, lambda p, panels: render.html(p, [panels])])
+@pytest.mark.parametrize(
+    ("panel", "message"),
+    [
+        (render.Panel(signer(0), ""), "0 frames"),
+        (render.Panel(signer(2)[:, :, :2], ""), "shape"),
+        (render.Panel(signer(2)[:, :49], ""), "shape"),
+        (render.Panel(np.where(np.arange(50)[:, None] == 4, np.nan, signer(2)), ""), "right_wrist"),
+        (render.Panel(signer(2), "", np.ones((3, 50), bool)), "valid has shape"),
+        (None, "empty"),
+    ],
+)
+def test_bad_poses_get_one_line(tmp_path, write, panel, message):
+    with pytest.raises(DataError, match=message) as error:
+        write(tmp_path / "out", [] if panel is None else [panel])
+    assert "\n" not in str(error.value) and not list(tmp_path.iterdir())
+
+
+def test_bad_settings_get_one_line(tmp_path):
+    panel = render.Panel(signer(2), "")
+    for call in (
+        lambda: render.gif(tmp_path / "a", panel, fps=0),
+        lambda: render.gif(tmp_path / "a", panel, fps=100),
+        lambda: render.gif(tmp_path / "a", panel, size=3),
+        lambda: render.sheet(tmp_path / "a", panel, count=0),
+        lambda: render.html(tmp_path / "a", [panel], fps=float("nan")),
+        lambda: render.html(tmp_path / "a", []),
+    ):
+        with pytest.raises(SignjaxError) as error:
+            call()
+        assert "\n" not in str(error.value)
+
+
+def test_mp4_without_pyav_says_how_to_get_it(tmp_path, monkeypatch):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    assert not render.has_video()
+    with pytest.raises(ConfigError, match=r"pip install 'signjax\[video\]'"):
+        render.mp4(tmp_path / "a.mp4", render.Panel(signer(2), ""))
+
+
+def test_mp4_has_every_frame(tmp_path):
+    av = pytest.importorskip("av")
+    panels = [render.Panel(signer(12), "hello"), render.Panel(signer(7), "hello")]
+    path = render.mp4(tmp_path / "a.mp4", panels, fps=25, size=120)
+    with av.open(str(path)) as container:
+        stream = container.streams.video[0]
+        frames = [frame.to_ndarray(format="rgb24") for frame in container.decode(stream)]
+        assert len(frames) == 12 and stream.average_rate == 25 and stream.codec_context.name == "h264"
+    expected = raster.palette()[compose.paint(compose.scene(panels, 120), 11)].astype(int)
+    assert np.abs(frames[-1].astype(int) - expected).mean() < 8
+
+
+def test_a_hundred_frames_take_about_a_second_at_most(tmp_path):
+    panels = [render.Panel(signer(100), "hello how are you")]
+    render.gif(tmp_path / "a.gif", panels)  # tables and fonts are loaded once
+    start = time.process_time()
+    path = render.gif(tmp_path / "a.gif", panels)
+    assert time.process_time() - start < 1.5 and path.stat().st_size < 900_000
+
+
+def test_drawing_does_not_load_jax():
+    check = "import sys, signjax.render; sys.exit('jax' in sys.modules or 'matplotlib' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", check], check=False).returncode == 0
