@@ -15,7 +15,6 @@ from signjax.data import build, clips, pack, store, variant
 from signjax.errors import DataError
 from signjax.tools import pack as door
 
-REAL = os.environ.get("SIGNJAX_REAL_DATA")
 REPOSITORY = Path(__file__).parents[1]
 
 
@@ -459,12 +458,11 @@ def test_the_door_packs_all_splits_and_says_what_it_found(tmp_path, capsys):
 
 
 @pytest.mark.real
-@pytest.mark.skipif(not REAL, reason="SIGNJAX_REAL_DATA is not set")
 @pytest.mark.parametrize(
     "split, count, frames", [("train", 351, 55753), ("dev", 52, 7845), ("test", 46, 8143)]
 )
-def test_real_data(split, count, frames):
-    found = pack.load(REAL, "how2sign", split)
+def test_real_data(real_data, split, count, frames):
+    found = pack.load(real_data, "how2sign", split)
     assert (len(found), len(found.pose), len(found.broken)) == (count, frames, 0)
     assert found.variant == variant.Variant("depth", False) and found.valid is None
     for k, clip in enumerate(found):
@@ -474,5 +472,5 @@ def test_real_data(split, count, frames):
         assert np.abs(canonical).max() < 10
     sid = found.sids[count // 2]
     np.testing.assert_array_equal(
-        found[count // 2].pose, clips.read_clip(Path(REAL) / "how2sign" / split / sid).pose
+        found[count // 2].pose, clips.read_clip(real_data / "how2sign" / split / sid).pose
     )
