@@ -69,6 +69,12 @@ def test_gif_has_every_frame_and_the_exact_delay(tmp_path, fps, moving):
     assert abs(sum(delays) - 15 * 1000 / fps) <= 5
 
 
+def test_gif_keeps_frames_in_which_nothing_moves(tmp_path):
+    panel = render.Panel(signer(200, moving=False), "")  # more frames than the time line has pixels
+    with Image.open(render.gif(tmp_path / "a.gif", panel, size=64)) as image:
+        assert image.width < 200 and image.n_frames == 200
+
+
 def test_gif_shows_what_was_painted(tmp_path):
     panels = [render.Panel(signer(6), "hello", title="a"), render.Panel(signer(4), "other", title="b")]
     scene = compose.scene(panels, 160)

@@ -12,7 +12,7 @@ from signjax.render import figure as figures_
 from signjax.render import raster
 
 GAP = 8  # pixels between panels
-BASE = 480  # the stage height at which text and lines have their nominal size
+BASE = 448  # the stage height at which text and lines have their nominal size
 
 
 class Stage(NamedTuple):

@@ -178,7 +178,7 @@ def _part_shapes(part, xy, known, radius) -> list[Shape]:
 
 def capsule(a, b, r0: float, r1: float) -> np.ndarray:
     """Outlines [T, V, 2] of the convex hulls of circles around a and b [T, 2] with radii r0 and r1."""
-    count = int(np.clip(1.5 * max(r0, r1) ** 0.5, 5, 40))
+    count = int(np.clip(2.0 * max(r0, r1) ** 0.5, 6, 40))
     d = b - a
     angle = np.arctan2(d[:, 1], d[:, 0])[:, None]
     ratio = (r0 - r1) / np.maximum(np.hypot(d[:, 0], d[:, 1]), 1e-9)
