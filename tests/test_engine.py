@@ -15,6 +15,7 @@ import jax
 import jax.numpy as jnp
 import ml_collections
 import numpy as np
+import optax
 import pytest
 from jax.experimental.compilation_cache import compilation_cache
 
@@ -117,6 +118,7 @@ def test_resume_is_bit_equal(where, whole, tmp_path, hooks, capsys):
         assert train.train(toy(), tmp_path, "again") == 0
         assert checkpoint.last_step(tmp_path, "latest") == {"batch": 7, "evals": 4}[where]
         assert "run the same command again to continue: again" in capsys.readouterr().out
+        assert any("eval/error" in row for row in rows(tmp_path)) == (where == "batch")
     hooks.update(keep)
     assert train.train(toy(), tmp_path) == 0
     assert same_bits(saved_state(toy(), whole), saved_state(toy(), tmp_path))
@@ -201,6 +203,30 @@ def test_a_bad_batch_leaves_no_trace():
     assert not same_bits(before, {k: v for k, v in plain(state).items() if k in before})
 
 
+@pytest.mark.parametrize("bad", ["nothing", "loss", "gradient", "collection"])
+def test_each_bad_number_is_seen(bad):
+    def loss(variables, batch, rng, step):
+        w = variables["params"]["w"]
+        value = jnp.sqrt(w * 0).sum() if bad == "gradient" else (w**2).sum()
+        value += jax.lax.stop_gradient(jnp.where(bad == "loss", jnp.inf, 0.0))
+        return value, ({}, {"codes": {"c": jnp.where(bad == "collection", jnp.nan, w)}})
+
+    def init(rng, batch):
+        return {"params": {"w": jnp.ones(2)}, "codes": {"c": jnp.zeros(2)}}
+
+    parts = {"task": task.Task(init, loss, None, None, None), "tx": optax.sgd(0.1), "decay": 0.0}
+    state = step.init_state(jax.random.key(0), {}, **parts)
+    after, _ = step.train_step(state, {}, **parts)
+    assert after.skipped.tolist() == ([0, 0] if bad == "nothing" else [1, 1])
+    assert bool((after.params["w"] == state.params["w"]).all()) == (bad != "nothing")
+    assert bool((after.extra["codes"]["c"] == 0).all()) == (bad != "nothing")
+
+
+def test_every_step_has_its_own_randomness(whole):
+    draws = [row["train/draw"] for row in rows(whole) if "train/draw" in row]
+    assert len(set(draws)) == len(draws) == 6
+
+
 def test_bad_batches_end_the_run(tmp_path):
     c = toy(bad=(3, 99), num_steps=60, eval_every=30)
     with pytest.raises(train.NumericsError, match=r"last good step 3, last saved 20") as e:
@@ -270,6 +296,7 @@ def test_load_variables_gives_the_average(whole):
     assert kernel.tobytes() == state["ema/Dense_0/kernel"].tobytes()
     assert np.abs(kernel - state["params/Dense_0/kernel"]).max() > 1e-5
     assert np.asarray(variables["codebook"]["center"]).tobytes() == state["extra/codebook/center"].tobytes()
+    assert float(kernel[0, 0]).hex() == rows(whole)[-1]["eval/weight"], "evaluation sees the average"
     best, at = checkpoint.load_variables(whole, "best")
     evals = [json.loads(line) for line in (whole / "metrics.jsonl").read_text().splitlines()]
     evals = {r["step"]: r for r in evals if "eval/error" in r}
