@@ -70,7 +70,7 @@ def _gap(a: Channels, b: Channels, tempo: float) -> int:
     """Frames of the transition between two strokes: more for a longer way."""
     way = a.hands[-1, 0, phonology.WRIST] - b.hands[0, 0, phonology.WRIST]
     turn = 1 - abs(a.hands[-1, 0, phonology.TURN] @ b.hands[0, 0, phonology.TURN])
-    return int(np.clip(round((2.4 + 3.2 * float(np.linalg.norm(way)) + 1.0 * turn) / tempo), 2, 7))
+    return int(np.clip(round((2.2 + 4.0 * float(np.linalg.norm(way)) + 0.8 * turn) / tempo), 2, 9))
 
 
 def _lay_out(strokes: list[Channels], gaps: list[int]) -> tuple[np.ndarray, np.ndarray]:

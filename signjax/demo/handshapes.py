@@ -5,6 +5,8 @@ middle joint, their sideways spread, and the thumb's first and last direction. T
 for testing; its handshapes are no alphabet anybody signs.
 """
 
+from functools import cache
+
 import numpy as np
 
 from signjax import skeleton
@@ -36,7 +38,7 @@ HANDSHAPES = {
     "little": ("0001", 0.0, "across"),
     "wye": ("0001", 0.05, "out"),
     "horns": ("1001", 0.05, "across"),
-    "ring": ("0111", 0.15, "front"),
+    "ring": ("0111", 0.15, "out"),
     "bent": ("bbbb", 0.0, "front"),
     "claw": ("hhhh", 0.18, "out"),
     "rest": ("rrrr", 0.05, "rest"),
@@ -44,6 +46,7 @@ HANDSHAPES = {
 SIZE = 18  # knuckles 4, middle joints 4, spreads 4, thumb 2 x 3
 
 
+@cache
 def parameters(name: str) -> np.ndarray:
     """The numbers [18] of a handshape named in HANDSHAPES."""
     curls, spread, thumb = HANDSHAPES[name]

@@ -5,6 +5,7 @@ side's coordinates (x towards the image's right is across the body), so a mirror
 numbers. Positions are in arm lengths (upper arm + forearm) from the neck: x across, y down, z forward.
 """
 
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
@@ -61,8 +62,12 @@ def _line(axis, size=0.26):
     return lambda p: (_ease(p) - 0.5)[:, None] * size * np.array(_AXES[axis])
 
 
-def _swing(axis, size, cycles):
-    return lambda p: (np.sin(2 * np.pi * cycles * p) * size)[:, None] * np.array(_AXES[axis])
+def _swing(axis, size):
+    return lambda p: (np.sin(2 * np.pi * p) * size)[:, None] * np.array(_AXES[axis])
+
+
+def _poke(axis, size):
+    return lambda p: (0.5 - 0.5 * np.cos(2 * np.pi * p))[:, None] * size * np.array(_AXES[axis])
 
 
 def _circle(p):
@@ -81,7 +86,7 @@ def _arc(p):
 
 
 def _zigzag(p):
-    return np.stack([0.11 * np.sin(3 * np.pi * p), 0.24 * (p - 0.5), 0 * p], -1)
+    return np.stack([0.14 * np.sin(2 * np.pi * p), 0.30 * (p - 0.5), 0 * p], -1)
 
 
 def _still(p):
@@ -91,7 +96,7 @@ def _still(p):
 # name: (frames at tempo 1, wrist offset [T, 3] in arm lengths for phases [T], twist in radians)
 MOVES = {
     "hold": (5, _still, 0.0),
-    "dip": (6, lambda p: (np.sin(np.pi * p) * 0.08)[:, None] * np.array(_AXES["down"]), 0.0),
+    "dip": (7, _poke("down", 0.14), 0.0),
     "up": (9, _line("up"), 0.0),
     "down": (9, _line("down"), 0.0),
     "in": (9, _line("in"), 0.0),
@@ -101,12 +106,12 @@ MOVES = {
     "arc": (10, _arc, 0.0),
     "circle": (11, _circle, 0.0),
     "wheel": (11, _wheel, 0.0),
-    "tap": (10, lambda p: np.abs(np.sin(2 * np.pi * p))[:, None] * 0.12 * np.array(_AXES["front"]), 0.0),
-    "bounce": (10, lambda p: np.abs(np.sin(2 * np.pi * p))[:, None] * 0.13 * np.array(_AXES["up"]), 0.0),
-    "wave": (11, _swing("in", 0.12, 1.5), 0.0),
-    "saw": (11, _swing("front", 0.12, 1.5), 0.0),
+    "tap": (10, _poke("front", 0.22), 0.0),
+    "bounce": (10, _poke("up", 0.24), 0.0),
+    "wave": (11, _swing("in", 0.17), 0.0),
+    "saw": (11, _swing("front", 0.17), 0.0),
     "zigzag": (12, _zigzag, 0.0),
-    "twist": (10, _still, 0.9),
+    "twist": (11, _still, 1.1),
 }
 
 
@@ -143,6 +148,7 @@ def rest() -> np.ndarray:
     return np.concatenate([REST, quaternion("downin-in"), handshapes.parameters("rest")])
 
 
+@cache
 def quaternion(palm: str) -> np.ndarray:
     """The rotation [4] of a palm named as <fingers>-<palm>, e.g. up-front, directions may be joined."""
     fingers, normal = (sum(np.array(v) for k, v in _AXES.items() if k in name) for name in palm.split("-"))

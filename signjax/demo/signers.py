@@ -1,5 +1,6 @@
 """The demo's signers: proportions, place, tempo, handedness and amplitude of made-up people."""
 
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
@@ -22,6 +23,7 @@ class Signer(NamedTuple):
     posture: float  # radians the head leans back
 
 
+@cache
 def signer(number: int) -> Signer:
     """The signer of this number, the same every time."""
     rng = np.random.default_rng([7, number])

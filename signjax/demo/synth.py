@@ -31,15 +31,17 @@ def synthesize(text: str, rng: np.random.Generator, signer: Signer | int | None 
     if not isinstance(signer, Signer):
         signer = numbered(signer)
     hands, head = animate(demo_text.signs(tokens), tokens[-1] == "?", signer, rng)
-    body = kinematics(hands, head, signer, _sway(len(head), signer, rng))
-    rest = body[0, 0, 2]  # depth is measured from where the nose is at rest
+    turn, drift = _sway(len(head), signer, rng)
+    body = kinematics(hands, head, signer, turn) + drift[:, None]
+    depth = body[0, 0, 2]  # is measured from where the nose is at rest
     body = add_jitter(body, jitter, rng)
-    body[..., 2] -= rest
+    body[..., 2] -= depth
     return (body * signer.scale + signer.origin).astype(np.float32)
 
 
-def _sway(frames: int, signer: Signer, rng: np.random.Generator) -> np.ndarray:
-    """Slow roll, yaw and lean of the trunk [T, 3] in radians."""
+def _sway(frames: int, signer: Signer, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Slow motion of the trunk: roll, yaw and lean [T, 3] in radians and drift [T, 3] in lengths."""
     t = np.arange(frames)[:, None]
-    waves = np.sin(2 * np.pi * t / rng.uniform(60, 140, 3) + rng.uniform(0, 2 * np.pi, 3))
-    return waves * [0.02, 0.03, 0.015] + [0.0, signer.yaw, 0.0]
+    period = np.concatenate([rng.uniform(60, 140, 3), rng.uniform(22, 50, 3)])
+    waves = np.sin(2 * np.pi * t / period + rng.uniform(0, 2 * np.pi, 6))
+    return waves[:, :3] * [0.02, 0.03, 0.015] + [0.0, signer.yaw, 0.0], waves[:, 3:] * [0.10, 0.06, 0.08]

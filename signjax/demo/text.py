@@ -34,13 +34,13 @@ def normalize(text: str) -> list[str]:
 
 
 def signs(tokens: list[str]) -> list[str]:
-    """The glosses of tokens: a word's own sign or its capital letters, a pause between spelled words."""
+    """The glosses of tokens: a word's own sign or its capital letters, pauses where words would run together."""
     glosses, spelled = [], False
     for token in tokens:
         if token == "?":
             continue
         spell = token not in lexicon.WORDS
-        if spell and spelled:
+        if (spell and spelled) or glosses[-1:] == [token]:
             glosses.append(lexicon.PAUSE)
         glosses += list(token.upper()) if spell else [token]
         spelled = spell
