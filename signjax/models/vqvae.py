@@ -1,0 +1,185 @@
+"""The motion tokenizer: canonical poses to codes and back, one codec a part of the body."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from signjax import layers, streams
+
+
+class Reconstruction(NamedTuple):
+    """A pass through the tokenizer."""
+
+    pose: jax.Array  # [B, T, 50, 3], canonical
+    codes: jax.Array  # [B, N, C] int32
+    loss: jax.Array  # [], the quantizers' commitment
+
+
+class Codec(nn.Module):
+    """Encoder and decoder of one part; every layer runs at token rate.
+
+    `stride` frames are folded into the features of one token, so that each layer is a few large matrix
+    products at a fraction of the frame rate. A linear path runs beside the deep one on both sides: with
+    principal components in it and zeros at the end of the deep one (signjax.tasks.vqvae), training begins
+    at the best linear code and only has to improve on it.
+
+    Attributes:
+      features: F of the part, per frame.
+      stride: frames a token.
+      width: D of the hidden layers.
+      depth: blocks in the encoder and in the decoder.
+      dim: of the latents.
+    """
+
+    features: int
+    stride: int
+    width: int
+    depth: int
+    dim: int
+
+    def setup(self):  # noqa: D102
+        self.stem = nn.Dense(self.width)
+        self.encoder = [layers.ConvBlock(dilation=2 ** (i % 3)) for i in range(self.depth)]
+        self.encoder_norm = nn.LayerNorm()
+        self.to_latent = nn.Dense(self.dim, kernel_init=nn.initializers.zeros)
+        self.linear_in = nn.Dense(self.dim)
+        self.from_latent = nn.Dense(self.width)
+        self.decoder = [layers.ConvBlock(dilation=2 ** (i % 3)) for i in range(self.depth)]
+        self.decoder_norm = nn.LayerNorm()
+        self.head = nn.Dense(self.features * self.stride, kernel_init=nn.initializers.zeros)
+        self.linear_out = nn.Dense(self.features * self.stride)
+
+    def encode(self, x, context, mask):
+        """Own frames x [B, N, stride * F], all parts' frames [B, N, *], mask [B, N] -> [B, N, dim]."""
+        h = self.stem(context)
+        for block in self.encoder:
+            h = block(h, mask)
+        return self.to_latent(self.encoder_norm(h)) + self.linear_in(x)
+
+    def decode(self, z, context, mask):
+        """Own latents z [B, N, dim], all parts' latents [B, N, *], mask [B, N] -> [B, N, stride * F]."""
+        h = self.from_latent(context)
+        for block in self.decoder:
+            h = block(h, mask)
+        return self.head(self.decoder_norm(h)) + self.linear_out(z)
+
+
+class Tokenizer(nn.Module):
+    """Poses to codes [B, N, C] and back, N = ceil(T / stride), C codes a token over all parts and sides.
+
+    Both sides of a part share codec and codebooks (signjax.streams). Every codec sees all parts, its own
+    side first, since what one hand does tells much about the other.
+
+    Attributes:
+      layout: "whole" or "parts", see signjax.streams.
+      quantizer: part -> a new quantizer (signjax.quantize).
+      dims: part -> latent dimensions.
+    """
+
+    layout: str
+    stride: int
+    width: int
+    depth: int
+    dims: dict
+    quantizer: Callable
+
+    def setup(self):  # noqa: D102
+        self.parts = streams.LAYOUTS[self.layout]
+        size = {"stride": self.stride, "width": self.width, "depth": self.depth}
+        self.codecs = {
+            name: Codec(features, dim=self.dims[name], **size) for name, features in self.parts.items()
+        }
+        self.quantizers = {name: self.quantizer(name) for name in self.parts}
+
+    def __call__(self, pose, mask, train: bool = False) -> Reconstruction:
+        """Encodes and decodes canonical poses [B, T, 50, 3] with mask [B, T], valid frames first.
+
+        T must be a multiple of the stride. Frames outside the mask have no influence on the others.
+        """
+        tokens = mask[:, :: self.stride]  # [B, N]
+        latents, loss = {}, 0.0
+        sides = self._stack(tokens)
+        results = {}
+        for name, z in self.latents(pose, mask).items():
+            results[name] = self.quantizers[name](z, sides, train)
+            latents[name] = results[name].z
+            loss += results[name].loss
+        codes = self._pack({name: r.codes for name, r in results.items()}, pose.shape[0])
+        return Reconstruction(self._decode(latents, tokens), codes, loss)
+
+    def latents(self, pose, mask) -> dict:
+        """Latents before quantization, {part: [S * B, N, dim]}."""
+        tokens = self._stack(mask[:, :: self.stride])
+        frames = {name: self._fold(x) for name, x in streams.cut(_held(pose, mask), self.layout).items()}
+        return {
+            name: self.codecs[name].encode(_merge(frames[name]), self._context(frames, name), tokens)
+            for name in self.parts
+        }
+
+    def encode(self, pose, mask):
+        """Canonical poses [B, T, 50, 3], mask [B, T] -> codes [B, N, C] int32."""
+        sides = self._stack(mask[:, :: self.stride])
+        latents = self.latents(pose, mask)
+        codes = {name: self.quantizers[name](z, sides, False).codes for name, z in latents.items()}
+        return self._pack(codes, pose.shape[0])
+
+    def decode(self, codes, mask):
+        """Codes [B, N, C], mask [B, N] over tokens -> canonical poses [B, N * stride, 50, 3]."""
+        parts = self._unpack(codes)
+        return self._decode({name: self.quantizers[name].decode(c) for name, c in parts.items()}, mask)
+
+    def _decode(self, latents: dict, tokens):
+        count = len(streams.sides(self.layout))
+        split = {name: z.reshape(count, -1, *z.shape[1:]) for name, z in latents.items()}
+        frames = {}
+        for name, z in latents.items():
+            x = self.codecs[name].decode(z, self._context(split, name), self._stack(tokens))
+            frames[name] = x.reshape(count, tokens.shape[0], -1, self.parts[name])  # [S, B, T, F]
+        return streams.join(frames, self.layout)
+
+    def _context(self, parts: dict, first: str):
+        """All of {part: [S, B, N, *]} on the last axis, part `first` and each side's own first."""
+        names = [first, *(name for name in parts if name != first)]
+        own = [parts[name] for name in names]
+        others = [x[::-1] for x in own] if len(streams.sides(self.layout)) == 2 else []
+        return _merge(jnp.concatenate(own + others, axis=-1))
+
+    def _fold(self, x):
+        """[S, B, T, F] -> [S, B, N, stride * F]."""
+        return x.reshape(*x.shape[:2], -1, self.stride * x.shape[-1])
+
+    def _stack(self, mask):
+        """[B, N] -> [S * B, N]."""
+        return jnp.concatenate([mask] * len(streams.sides(self.layout)))
+
+    def _pack(self, codes: dict, batch: int):
+        """{part: [S * B, N, Q]} -> [B, N, C], by part, then side, then level."""
+        columns = []
+        for part in codes.values():
+            columns += list(part.reshape(-1, batch, *part.shape[1:]))
+        return jnp.concatenate(columns, axis=-1)
+
+    def _unpack(self, codes) -> dict:
+        """[B, N, C] -> {part: [S * B, N, Q]}, the inverse of `_pack`."""
+        parts, at, count = {}, 0, len(streams.sides(self.layout))
+        for name in self.parts:
+            levels = self.quantizers[name].levels
+            columns = [codes[..., at + s * levels : at + (s + 1) * levels] for s in range(count)]
+            parts[name] = jnp.concatenate(columns)
+            at += count * levels
+        return parts
+
+
+def _merge(x):
+    """[S, B, ...] -> [S * B, ...]."""
+    return x.reshape(-1, *x.shape[2:])
+
+
+def _held(pose, mask):
+    """Poses whose frames after the end repeat the last one: padding must not reach a part-filled token."""
+    last = jnp.maximum(mask.sum(1) - 1, 0)
+    index = jnp.minimum(jnp.arange(mask.shape[1]), last[:, None])  # [B, T]
+    return jnp.take_along_axis(pose, index[..., None, None], axis=1)
