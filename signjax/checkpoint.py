@@ -94,10 +94,31 @@ def restore(workdir, step: int, abstract):
     Args:
       abstract: a tree like the saved state, of jax.ShapeDtypeStruct with shardings; they need not be
         those the state was saved with.
+
+    Raises:
+      StorageError: it cannot be read, or is the state of another model.
     """
     path = folder(workdir, "latest") / str(step) / "state"
-    with ocp.StandardCheckpointer() as reader:
-        return reader.restore(path, abstract)
+    try:
+        with ocp.StandardCheckpointer() as reader:
+            saved, wanted = _shapes(reader.metadata(path).item_metadata.tree), _shapes(abstract)
+            wrong = [name for name in sorted(saved | wanted) if saved.get(name) != wanted.get(name)]
+            if not wrong:
+                return reader.restore(path, abstract)
+    except (ValueError, KeyError, OSError) as e:
+        reason = (str(e).strip() or type(e).__name__).splitlines()[0]
+        raise StorageError(f"{path}: cannot be read ({reason}); delete the folder {path.parent}") from e
+    raise StorageError(
+        f"{path}: was saved by another version of the model: {wrong[0]} is {saved.get(wrong[0], 'missing')} "
+        f"there and {wanted.get(wrong[0], 'missing')} here; begin anew with another --workdir"
+    )
+
+
+def _shapes(tree) -> dict:
+    """The shape of every array of a tree, by its path; random keys have none of their own on disk."""
+    leaves = jax.tree_util.tree_leaves_with_path(tree)
+    names = [jax.tree_util.keystr(path, simple=True, separator="/") for path, _ in leaves]
+    return {n: tuple(x.shape) for n, (_, x) in zip(names, leaves, strict=True) if n != "rng"}
 
 
 def load_variables(workdir, which: str = "best"):

@@ -88,24 +88,31 @@ class Progress:
     def __init__(self, num_steps: int, out=None, silent: bool = False):
         self.num_steps, self.out, self.silent = num_steps, out or sys.stdout, silent
         self.tty = self.out.isatty()
-        self._since = None  # (step, seconds) from where the rate is measured
-        self._shown = 0.0  # seconds
+        self._begin = self._since = None  # (step, seconds) of the first step seen, and since the last pause
+        self._rate = 0.0  # steps a second
+        self._shown = -1.0  # seconds
 
-    def restart(self, step: int) -> None:
-        """Measures the rate from here on: what came before (compiling, evaluating) was not training."""
-        self._since = (step, time.monotonic())
+    def pause(self) -> None:
+        """Leaves the time until the next step (evaluating, saving) out of the rate."""
+        self._since = None
 
     def show(self, step: int, scalars: dict, whole: bool) -> None:
-        """Shows a step. whole: the step is a logged one, else only a terminal sees it, twice a second."""
+        """Shows a step. whole: the step is a logged one, else only a terminal sees it, twice a second.
+
+        The rate is that of training alone; the time left supposes as many pauses as there were.
+        """
         now = time.monotonic()
+        self._begin = self._begin or (step, now)
+        self._since = self._since or (step, now)
         if self.silent or (not whole and (not self.tty or now - self._shown < 0.5)):
             return
         self._shown = now
         line = f"step {step}/{self.num_steps}  " + numbers(scalars)
-        since, seconds = self._since or (step, now)
-        if step > since and now > seconds:
-            rate = (step - since) / (now - seconds)
-            line += f"  {rate:.3g} steps/s  {clock((self.num_steps - step) / rate)} left"
+        if step > self._since[0]:
+            self._rate = (step - self._since[0]) / max(now - self._since[1], 1e-6)
+        if self._rate and step > self._begin[0]:
+            left = (self.num_steps - step) * (now - self._begin[1]) / (step - self._begin[0])
+            line += f"  {self._rate:.3g} steps/s  {clock(left)} left"
         self.out.write(f"\r{line}\x1b[K" if self.tty else line + "\n")
         self.out.flush()
 

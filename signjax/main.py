@@ -9,6 +9,7 @@ from absl import app, flags
 from ml_collections import config_flags
 
 from signjax import config, runtime, train
+from signjax.errors import ConfigError
 
 CONFIG = config_flags.DEFINE_config_file("config", help_string="configs/<model>.py[:<variant>]")
 WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the run; default runs/<model>[-<variant>].")
@@ -19,7 +20,10 @@ MULTIHOST = flags.DEFINE_bool("multihost", False, "Join the other hosts of this 
 def main(_) -> int:
     """Trains until the end, or until Ctrl-C or SIGTERM; returns the exit code."""
     if MULTIHOST.value:
-        jax.distributed.initialize()
+        try:
+            jax.distributed.initialize()
+        except ValueError as e:
+            raise ConfigError(f"--multihost: no other hosts found here ({e})") from e
     runtime.enable_compile_cache()
     path = config_flags.get_config_filename(flags.FLAGS["config"])
     command = shlex.join(["python", "-m", "signjax.main", *sys.argv[1:]])
@@ -30,7 +34,6 @@ def parse_flags(argv: list[str]) -> list[str]:
     """absl's parser, but a wrong command line or config gives one line and exit code 23."""
     given = [a.split("=", 1)[1] for a in argv if a.startswith(("--config=", "-config="))]
     path = pathlib.Path(given[-1].partition(":")[0]) if given else None
-    fault = None
     if path and not path.is_file():
         known = ", ".join(sorted(p.name for p in pathlib.Path("configs").glob("[!_]*.py")))
         fault = f"{path}: no such config" + (f"; configs/ has: {known}" if known else "")
@@ -40,7 +43,7 @@ def parse_flags(argv: list[str]) -> list[str]:
         except (flags.Error, OSError) as e:  # the last line is the message, what is before it a trace
             fault = str(e).strip().splitlines()[-1]
         except AttributeError as e:
-            fault = f"{path} has no field {e}"
+            fault = f"{path} has no field " + str(e).replace("\\n", ". ").replace("\\", "").strip("'\"")
     print(f"error: {fault}", file=sys.stderr)
     sys.exit(23)
 

@@ -84,6 +84,9 @@ def train(config, workdir, command: str = "") -> int:
 
 def _check_run(config, workdir, start: int) -> logs.Spent:
     """Compares the config with the saved run's and between hosts; returns the time spent so far."""
+    for name in ("num_steps", "log_every", "eval_every", "save_every"):
+        if config[name] < 1:
+            raise ConfigError(f"{name} is {config[name]}; it must be 1 or more")
     if jax.process_count() > 1:
         try:
             multihost_utils.assert_equal(np.uint32(zlib.crc32(config.to_json(sort_keys=True).encode())))
@@ -134,17 +137,15 @@ def _fit(run: Run, state, batches, start: int) -> tuple[int, bool]:
         if unread:
             _report(run, *unread)
         unread = (step, metrics)
-        pause = [_due(step, every, c) for every in (c.eval_every, c.save_every)]
-        if any(pause):
+        to_evaluate, to_save = (_due(step, every, c) for every in (c.eval_every, c.save_every))
+        if to_evaluate or to_save:
             _report(run, *unread)
             unread = None
-        if pause[0]:
+        if to_evaluate:
             evaluated = _evaluate(run, state, step)
-        if pause[1]:
+        if to_save:
             _save(run, state, step)
             saved = step
-        if any(pause) or step == start + 1:
-            run.progress.restart(step)
     if unread:
         _report(run, *unread)
     if step > saved:
@@ -219,6 +220,7 @@ def _evaluate(run: Run, state, step: int) -> bool:
         meta = {"step": step, "best": evals[run.config.best]}
         checkpoint.save(run.checkpoints.best, step, tree, run.config, meta)
     run.metrics.write(step, "eval", evals)
+    run.progress.pause()
     run.progress.say(f"eval {step}  {logs.numbers(evals)}" + ("  (best so far)" if better else ""))
     return True
 
@@ -239,3 +241,4 @@ def _save(run: Run, state, step: int) -> None:
         "spent": run.metrics.spent()._asdict(),
     }
     checkpoint.save(run.checkpoints.latest, step, state, run.config, meta)
+    run.progress.pause()

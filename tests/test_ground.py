@@ -1,0 +1,159 @@
+"""The engine's parts by themselves: placement, optimizer, config, logs, locks, one-line errors."""
+
+import io
+import json
+import math
+import os
+import signal
+
+import engine_toy
+import jax
+import jax.numpy as jnp
+import ml_collections
+import numpy as np
+import pytest
+from engine_helpers import CACHE, spawn, toy
+
+from signjax import checkpoint, config, logs, main, optim, runtime, sharding, task, train
+from signjax.errors import ConfigError, StorageError
+
+
+def test_config_comes_back_whole(tmp_path):
+    c = toy("fsdp", bad=(1, 2))
+    c.none, c.flag, c.empty = None, True, ml_collections.ConfigDict()
+    config.save_config(tmp_path / "config.json", c)
+    loaded = config.load_config(tmp_path / "config.json")
+    assert loaded.to_dict() == c.to_dict()
+    assert type(loaded.optim.lr) is float and type(loaded.seed) is int
+    assert loaded.sharding[0][1] == (None, "data")
+    config.check_same(json.loads((tmp_path / "config.json").read_text()), c, tmp_path)
+    with pytest.raises(StorageError, match="train first"):
+        config.load_config(tmp_path / "nothing" / "config.json")
+
+
+def test_a_missing_run_names_its_command(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for variant in ("", ":rvq"):
+        workdir = config.default_workdir(f"configs/vqvae.py{variant}")
+        assert workdir == "runs/vqvae" + variant.replace(":", "-")
+        with pytest.raises(StorageError, match=f"signjax.main --config=configs/vqvae.py{variant}$"):
+            checkpoint.load_variables(workdir)
+
+
+def test_weight_decay_reaches_kernels_only():
+    c = toy(**{"optim.warmup": 0, "optim.schedule": "constant", "optim.weight_decay": 0.5}).optim
+    tx = optim.make_optimizer(c, 10)
+    params = {"kernel": jnp.ones((2, 2)), "bias": jnp.ones(2)}
+    updates, _ = tx.update(jax.tree.map(jnp.zeros_like, params), tx.init(params), params)
+    np.testing.assert_allclose(updates["kernel"], -0.5 * c.lr, rtol=1e-6)
+    assert not updates["bias"].any()
+
+
+def test_schedule():
+    c = toy(**{"optim.lr": 2.0, "optim.warmup": 4}).optim
+    f = optim.make_schedule(c, 20)
+    np.testing.assert_allclose([f(0), f(1), f(3), f(4)], [0.5, 1.0, 2.0, 2.0])
+    np.testing.assert_allclose([f(12), f(20), f(99)], [1.0, 0.0, 0.0], atol=1e-6)
+    assert f(10) > f(11)
+    c.schedule = "constant"
+    assert optim.make_schedule(c, 20)(19) == 2.0
+    c.schedule = "step"
+    with pytest.raises(ConfigError, match="schedule"):
+        optim.make_schedule(c, 20)
+
+
+def test_wrong_shardings_are_named():
+    mesh = sharding.make_mesh(toy().mesh)
+    tree = {"a": {"kernel": jnp.ones((6, 4))}}
+    for spec, message in (
+        (("data",), "a/kernel.*6 does not divide into 8"),
+        ((None, "model"), "no axis 'model'"),
+        ((None, None, "data"), "only 2 dimensions"),
+    ):
+        with pytest.raises(ConfigError, match=message):
+            sharding.shard(tree, mesh, (("kernel", spec),))
+    first = sharding.shard({"a": jnp.ones((8, 8))}, mesh, (("a", ("data",)), (".", (None, "data"))))
+    assert first["a"].spec == jax.sharding.PartitionSpec("data")
+    with pytest.raises(ConfigError, match="batch_size: 12 rows"):
+        sharding.to_global(engine_toy.batch_of(0, 12), mesh)
+    wrong = (((3, -1), ("data", "model")), ((16,), ("data",)), ((8,), ("model",)), ((0,), ("data",)))
+    for shape, axes in wrong:
+        with pytest.raises(ConfigError, match="mesh"):
+            sharding.make_mesh(ml_collections.ConfigDict({"shape": shape, "axes": axes}))
+
+
+def test_one_job_a_workdir(tmp_path):
+    with runtime.lock(tmp_path), pytest.raises(StorageError, match=f"process {os.getpid()} is already"):
+        train.train(toy(), tmp_path)
+    with pytest.raises(StorageError, match="cannot be written"), runtime.lock("/dev/null/run"):
+        pass
+
+
+def test_unknown_task_and_config(capsys):
+    with pytest.raises(ConfigError, match="task is 'nope'"):
+        task.make_task(toy(task="nope"), "")
+    with pytest.raises(SystemExit) as e:
+        main.parse_flags(["main", "--config=configs/nope.py:a"])
+    assert e.value.code == 23
+    assert capsys.readouterr().err.startswith("error: configs/nope.py: no such config")
+
+
+def test_errors_are_one_line(capsys):
+    def door(code):
+        raise ConfigError(code)
+
+    assert runtime.one_line(door)("lr is missing") == 23
+    assert capsys.readouterr().err == "error: lr is missing\n"
+
+
+def test_compile_cache_is_private_and_optional(tmp_path):
+    before = {name: getattr(jax.config, name) for name in CACHE}
+    runtime.enable_compile_cache("/dev/null/cache")
+    assert before == {name: getattr(jax.config, name) for name in CACHE}
+    try:
+        runtime.enable_compile_cache(tmp_path / "xla")
+        assert jax.config.jax_compilation_cache_dir == str(tmp_path / "xla")
+        assert (tmp_path / "xla").stat().st_mode & 0o777 == 0o700
+    finally:
+        for name, value in before.items():
+            jax.config.update(name, value)
+
+
+def test_progress_line(monkeypatch):
+    now = iter([10.0, 14.0, 15.0, 22.0, 24.0])
+    monkeypatch.setattr(logs.time, "monotonic", lambda: next(now))
+    out = io.StringIO()
+    progress = logs.Progress(6000, out)
+    progress.show(1000, {}, whole=False)
+    progress.show(1200, {"loss": 0.031234, "grad": 0.41}, whole=True)
+    progress.show(1201, {"loss": 1.0}, whole=False)
+    assert out.getvalue() == "step 1200/6000  loss 0.0312  grad 0.41  50 steps/s  1:36 left\n"
+    progress.pause()
+    progress.show(1300, {}, whole=False)
+    progress.show(1400, {}, whole=True)
+    assert out.getvalue().splitlines()[1] == "step 1400/6000    50 steps/s  2:41 left"
+    assert logs.clock(3725.4) == "1:02:05"
+
+
+def test_metrics_forget_what_was_not_saved(tmp_path):
+    lines = [{"step": 1}, {"step": 2, "eval/a": 1.0, "cpu_s": 5.0}, {"step": 3, "cpu_s": 7.0}]
+    whole_lines = "".join(json.dumps(line) + "\n" for line in lines)
+    (tmp_path / "metrics.jsonl").write_text(whole_lines + '{"step": 4, "x')
+    metrics = logs.Metrics(tmp_path, 2, logs.Spent(1.0, 2.0))
+    assert metrics.evaluated
+    assert metrics.spent().cpu_s >= 7.0
+    metrics.write(3, "train", {"loss": math.inf})
+    metrics.close()
+    got = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
+    assert [row["step"] for row in got] == [1, 2, 3]
+    assert got[2]["train/loss"] is None
+
+
+def test_a_second_ctrl_c_kills(tmp_path):
+    code = "import time; from signjax import runtime\nwith runtime.catch_stop():\n print(flush=True)\n"
+    child = spawn("-c", code + " while True: time.sleep(0.05)\n")
+    child.stdout.readline()
+    child.send_signal(signal.SIGINT)
+    assert "Ctrl-C again" in child.stderr.readline() + child.stderr.readline()
+    child.send_signal(signal.SIGINT)
+    assert child.wait(timeout=10) == -signal.SIGINT
