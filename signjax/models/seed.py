@@ -1,2 +1,85 @@
-"""placeholder"""
-class SeedTokenizer: pass
+"""The transformer VQ-VAE of the seed project, as a point of reference with the same interface as vqvae's.
+
+Its layers and sizes are the seed's; its faults are not: nothing sees padding (attention, the fold into
+tokens, the quantizer), a clip of T frames has ceil(T / stride) tokens, codebooks start from data. It works
+on canonical poses instead of values standardised by dimension and clipped, and without dropout.
+"""
+
+from collections.abc import Callable
+
+import flax.linen as nn
+import jax.numpy as jnp
+import numpy as np
+
+from signjax import layers, skeleton
+from signjax.models.vqvae import Reconstruction
+
+
+class SeedTokenizer(nn.Module):
+    """Poses to codes [B, N, Q] and back, N = ceil(T / stride), by attention over all frames.
+
+    Attributes:
+      stride: frames a token.
+      width: D of the hidden layers.
+      depth: blocks in the encoder and in the decoder.
+      heads: of the attention.
+      mlp: width of the hidden layer of a block's MLP.
+      dim: of the latents.
+      quantizer: part -> a new quantizer (signjax.quantize); the one part is "whole".
+    """
+
+    stride: int
+    width: int
+    depth: int
+    heads: int
+    mlp: int
+    dim: int
+    quantizer: Callable
+
+    def setup(self):  # noqa: D102
+        self.embed = nn.Dense(self.width)
+        self.encoder = [layers.EncoderBlock(self.heads, self.mlp) for _ in range(self.depth)]
+        self.encoder_norm = nn.LayerNorm()
+        self.fold = nn.Dense(self.dim)  # on stride frames side by side: a convolution of kernel = stride
+        self.bottleneck = self.quantizer("whole")
+        self.from_latent = nn.Dense(self.width)
+        self.unfold = nn.Dense(self.stride * self.width)  # its transpose
+        self.decoder = [layers.EncoderBlock(self.heads, self.mlp) for _ in range(self.depth)]
+        self.decoder_norm = nn.LayerNorm()
+        self.head = nn.Dense(3 * skeleton.NUM_JOINTS)
+
+    def __call__(self, pose, mask, train: bool = False) -> Reconstruction:
+        """Encodes and decodes canonical poses [B, T, 50, 3] with mask [B, T], valid frames first.
+
+        T must be a multiple of the stride. Frames outside the mask have no influence on the others.
+        """
+        tokens = mask[:, :: self.stride]  # [B, N]
+        result = self.bottleneck(self.latents(pose, mask), tokens, train)
+        return Reconstruction(self._decode(result.z, tokens), result.codes, result.loss)
+
+    def latents(self, pose, mask):
+        """Latents before quantization, [B, N, dim]."""
+        h = self.embed(pose.reshape(*pose.shape[:2], -1))  # [B, T, D]
+        h += layers.sinusoids(np.arange(h.shape[1]), self.width)
+        for block in self.encoder:
+            h = block(h, mask)
+        h = self.encoder_norm(h) * mask[..., None]
+        return self.fold(h.reshape(h.shape[0], -1, self.stride * self.width))  # [B, N, dim]
+
+    def encode(self, pose, mask):
+        """Canonical poses [B, T, 50, 3], mask [B, T] -> codes [B, N, Q] int32."""
+        return self.bottleneck(self.latents(pose, mask), mask[:, :: self.stride], False).codes
+
+    def decode(self, codes, mask):
+        """Codes [B, N, Q], mask [B, N] over tokens -> canonical poses [B, N * stride, 50, 3]."""
+        return self._decode(self.bottleneck.decode(codes), mask)
+
+    def _decode(self, z, tokens):
+        h = self.unfold(self.from_latent(z))
+        h = h.reshape(h.shape[0], -1, self.width)  # [B, T, D]
+        h += layers.sinusoids(np.arange(h.shape[1]), self.width)
+        mask = jnp.repeat(tokens, self.stride, axis=1)
+        for block in self.decoder:
+            h = block(h, mask)
+        pose = self.head(self.decoder_norm(h))
+        return pose.reshape(*pose.shape[:2], skeleton.NUM_JOINTS, 3)

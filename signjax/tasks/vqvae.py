@@ -19,14 +19,11 @@ SAMPLE = 2048  # windows from which the linear start is computed
 
 def build(c):
     """The tokenizer of a config: its `model`, `quantizer` and `layout` fields."""
+    parts = {"quantizer": functools.partial(quantizer, c.quantizer), **c.model.size}
+    dims = {part: latent_dim(c.quantizer, part) for part in streams.LAYOUTS[c.layout]}
     if c.model.kind == "seed":
-        return seed.SeedTokenizer(quantizer=functools.partial(quantizer, c.quantizer), **c.model.size)
-    return vqvae.Tokenizer(
-        layout=c.layout,
-        quantizer=functools.partial(quantizer, c.quantizer),
-        dims={part: latent_dim(c.quantizer, part) for part in streams.LAYOUTS[c.layout]},
-        **c.model.size,
-    )
+        return seed.SeedTokenizer(dim=dims["whole"], **parts)
+    return vqvae.Tokenizer(layout=c.layout, dims=dims, **parts)
 
 
 def quantizer(c, part: str):
