@@ -55,7 +55,7 @@ class EncoderBlock(nn.Module):
 
 
 def sinusoids(positions, width: int):
-    """Positions [...] as sines and cosines of wavelengths 2 pi to 20000 pi, [..., D] (Vaswani et al. 2017)."""
+    """Positions [...] as sines and cosines, wavelengths 2 pi to 20000 pi, [..., D] (Vaswani et al. 2017)."""
     frequencies = 10_000.0 ** (-np.arange(0, width, 2, dtype=np.float32) / width)  # [D / 2]
     angles = positions[..., None] * frequencies
     return jnp.concatenate([jnp.sin(angles), jnp.cos(angles)], axis=-1)
