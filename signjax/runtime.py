@@ -2,6 +2,7 @@
 
 import contextlib
 import fcntl
+import logging
 import os
 import pathlib
 import signal
@@ -11,6 +12,11 @@ import threading
 import jax
 
 from signjax.errors import SignjaxError, StorageError
+
+# absl shows every library's INFO, and JAX's names each backend that this machine does not have.
+# JAX_LOGGING_LEVEL, if set, stays as it is.
+_jax_log = logging.getLogger("jax")
+_jax_log.setLevel(_jax_log.level or logging.WARNING)
 
 
 def one_line(main):

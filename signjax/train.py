@@ -221,7 +221,8 @@ def _evaluate(run: Run, state, step: int) -> bool:
         checkpoint.save(run.checkpoints.best, step, tree, run.config, meta)
     run.metrics.write(step, "eval", evals)
     run.progress.pause()
-    run.progress.say(f"eval {step}  {logs.numbers(evals)}" + ("  (best so far)" if better else ""))
+    shown = {name: value for name, value in evals.items() if "/" not in name}  # the others are details
+    run.progress.say(f"eval {step}  {logs.numbers(shown)}" + ("  (best so far)" if better else ""))
     return True
 
 

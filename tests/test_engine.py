@@ -205,6 +205,14 @@ def test_the_best_survives_resuming(tmp_path, hooks):
     assert sorted(p.name for p in (tmp_path / "checkpoints/latest").iterdir()) == ["12", "15"]
 
 
+def test_details_go_to_the_file_only(tmp_path, hooks, capsys):
+    hooks["finish"] = lambda evals: {"usage/left_hand": 0.25, "usage_min": 0.5}
+    train.train(toy(num_steps=2), tmp_path)
+    out = capsys.readouterr().out
+    assert "usage_min 0.5" in out and "usage/" not in out
+    assert rows(tmp_path)[-1]["eval/usage/left_hand"] == 0.25.hex()
+
+
 def test_another_config_is_refused(whole):
     with pytest.raises(ConfigError, match=r"optim\.lr was 0\.01 .* and is 0\.02 now"):
         train.train(toy(**{"optim.lr": 0.02}), whole)

@@ -2,6 +2,7 @@
 
 import io
 import json
+import logging
 import math
 import os
 import signal
@@ -157,3 +158,9 @@ def test_a_second_ctrl_c_kills(tmp_path):
     assert "Ctrl-C again" in child.stderr.readline() + child.stderr.readline()
     child.send_signal(signal.SIGINT)
     assert child.wait(timeout=10) == -signal.SIGINT
+
+
+def test_jax_does_not_tell_of_backends_it_misses(caplog):
+    caplog.set_level(logging.INFO)  # as absl sets it
+    log = logging.getLogger("jax._src.xla_bridge")
+    assert not log.isEnabledFor(logging.INFO) and log.isEnabledFor(logging.WARNING)
