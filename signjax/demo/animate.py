@@ -1,9 +1,10 @@
 """From glosses to moving channels: timing, transitions and coarticulation.
 
-Strokes are laid out in time and the gaps between them are filled with minimum-jerk moves, in which the
+Strokes are laid out in time and the gaps between them are filled with smooth moves, in which the
 fingers arrive before the hand does. A stroke leans a little towards where the hand comes from and goes to.
 """
 
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -31,7 +32,7 @@ def animate(glosses: list[str], question: bool, signer: Signer, rng: np.random.G
     strokes.append(_rest(int(rng.integers(3, 6))))
     strokes = [_lean(*three) for three in zip([strokes[0], *strokes[:-1]], strokes,
                                               [*strokes[1:], strokes[-1]], strict=True)]
-    gaps = [_gap(a, b, signer.tempo) for a, b in zip(strokes[:-1], strokes[1:], strict=True)]
+    gaps = [_gap(a, b, signer.tempo) for a, b in pairwise(strokes)]
     hands, head = _lay_out(strokes, gaps)
     if question:
         head[:, 0] += phonology.QUESTION * _plateau(len(head), len(strokes[0].head), len(strokes[-1].head))
@@ -39,7 +40,7 @@ def animate(glosses: list[str], question: bool, signer: Signer, rng: np.random.G
 
 
 def _rest(frames: int) -> Channels:
-    return Channels(np.broadcast_to(phonology.rest(), (frames, 2, phonology.HAND)).copy(), np.zeros((frames, 2)))
+    return Channels(np.tile(phonology.rest(), (frames, 2, 1)), np.zeros((frames, 2)))
 
 
 def _stroke(gloss: str, shifted: int, signer: Signer, rng: np.random.Generator) -> Channels:
@@ -70,7 +71,7 @@ def _gap(a: Channels, b: Channels, tempo: float) -> int:
     """Frames of the transition between two strokes: more for a longer way."""
     way = a.hands[-1, 0, phonology.WRIST] - b.hands[0, 0, phonology.WRIST]
     turn = 1 - abs(a.hands[-1, 0, phonology.TURN] @ b.hands[0, 0, phonology.TURN])
-    return int(np.clip(round((2.2 + 4.0 * float(np.linalg.norm(way)) + 0.8 * turn) / tempo), 2, 9))
+    return int(np.clip(round((2.2 + 4.0 * float(np.linalg.norm(way)) + 2.0 * turn) / tempo), 2, 9))
 
 
 def _lay_out(strokes: list[Channels], gaps: list[int]) -> tuple[np.ndarray, np.ndarray]:
@@ -90,7 +91,7 @@ def _fill(hands: np.ndarray) -> np.ndarray:
         known = ~np.isnan(hands[:, side, 0])
         _idle(out, known, side)
         known = np.flatnonzero(~np.isnan(out[:, side, 0]))
-        for a, b in zip(known[:-1], known[1:], strict=True):
+        for a, b in pairwise(known):
             if b - a > 1:
                 out[a + 1 : b, side] = _move(out[a, side], out[b, side], b - a - 1)
     return out
@@ -99,9 +100,9 @@ def _fill(hands: np.ndarray) -> np.ndarray:
 def _idle(out: np.ndarray, known: np.ndarray, side: int) -> None:
     """Sends a hand that pauses for long to rest: down in the first frames, up in the last ones."""
     edges = np.flatnonzero(known)
-    for a, b in zip(edges[:-1], edges[1:], strict=True):
-        if b - a > 13:
-            out[a + 6 : b - 5, side] = phonology.rest()
+    for a, b in pairwise(edges):
+        if b - a > 17:
+            out[a + 8 : b - 7, side] = phonology.rest()
 
 
 def _move(start: np.ndarray, end: np.ndarray, frames: int) -> np.ndarray:
@@ -116,8 +117,8 @@ def _move(start: np.ndarray, end: np.ndarray, frames: int) -> np.ndarray:
 
 
 def _smooth(p: np.ndarray) -> np.ndarray:
-    """Minimum jerk from 0 to 1 (Flash and Hogan 1985)."""
-    return p**3 * (10 - 15 * p + 6 * p**2)
+    """From 0 to 1, at rest at both ends; a cubic, as its top speed is lower than minimum jerk's."""
+    return p * p * (3 - 2 * p)
 
 
 def _plateau(frames: int, first: int, last: int) -> np.ndarray:

@@ -11,7 +11,7 @@ from signjax.demo import handshapes, phonology
 from signjax.demo.signers import Signer
 
 _SLOPE = np.array([-1.0, 0.07, 0.0]) / np.hypot(1.0, 0.07)  # neck to right shoulder
-_POLE = np.array([-0.62, 1.0, -0.25])  # where right elbows point
+_ELBOW = np.array([-0.55, 0.835, 0.0]) / np.hypot(0.55, 0.835)  # right, with the hand straight ahead
 
 
 def pose(hands: np.ndarray, head: np.ndarray, signer: Signer, sway: np.ndarray | None = None) -> np.ndarray:
@@ -57,15 +57,23 @@ def _arm(hand: np.ndarray, shoulder: np.ndarray, lengths: np.ndarray) -> np.ndar
     distance = np.clip(distance, abs(upper - fore) + 0.05, 0.985 * (upper + fore))
     # Law of cosines: where the elbow's circle lies along the line to the wrist.
     along = (upper**2 - fore**2 + distance**2) / (2 * distance)
-    bend = _POLE - toward * (toward @ _POLE)[:, None]
-    bend = bend / np.sqrt((bend**2).sum(-1, keepdims=True))
-    elbow = shoulder + along * toward + np.sqrt(upper**2 - along**2) * bend
+    elbow = shoulder + along * toward + np.sqrt(upper**2 - along**2) * _bend(toward)
     wrist = shoulder + distance * toward
     axes = _palm_axes(hand[:, phonology.TURN], (wrist - elbow) / fore)  # [T, 3, 3]
     local = handshapes.hand_joints(hand[:, phonology.SHAPE], lengths[skeleton.RIGHT])
     root = wrist + lengths[skeleton.R_HAND] * axes[:, 1]
     joints = root[:, None] + np.einsum("tki,tij->tkj", local, axes)
     return np.concatenate([shoulder[:, None], elbow[:, None], wrist[:, None], joints], 1)
+
+
+def _bend(toward: np.ndarray) -> np.ndarray:
+    """Directions [T, 3] square to toward [T, 3] in which elbows bend.
+
+    The straight-ahead direction is carried along by the smallest rotation, so the elbow never flips unless
+    a hand goes straight behind its shoulder; a fixed pole would flip it beside the head.
+    """
+    ahead = np.array([0.0, 0.0, 1.0])
+    return _ELBOW - ((toward @ _ELBOW) / (1.0 + toward @ ahead))[:, None] * (ahead + toward)
 
 
 def _palm_axes(turn: np.ndarray, forearm: np.ndarray) -> np.ndarray:

@@ -17,7 +17,6 @@ class Features(NamedTuple):
     hands: np.ndarray  # [T, 2, 24] right and left, each in its own side's coordinates, in tolerances
     pitch: np.ndarray  # [T] radians, the head forward
     speed: np.ndarray  # [T, 2] way of a wrist to the next frame, arm lengths
-    unseen: np.ndarray  # [T, 2] share of a hand's features that had to be guessed
 
 
 def measure(pose: np.ndarray, valid: np.ndarray | None = None) -> Features | None:
@@ -45,8 +44,7 @@ def measure(pose: np.ndarray, valid: np.ndarray | None = None) -> Features | Non
     hands = np.stack([_hand(right), _hand(left)], 1)
     wrists = np.stack([right[:, skeleton.R_WRIST], left[:, skeleton.R_WRIST]], 1)
     speed = np.sqrt((np.diff(wrists, axis=0, append=wrists[-1:]) ** 2).sum(-1))
-    unseen = np.stack([1 - valid[:, part].mean(1) for part in (skeleton.RIGHT, skeleton.LEFT)], 1)
-    return Features(hands, np.arctan2(nose[:, 2], -nose[:, 1]), speed, unseen)
+    return Features(hands, np.arctan2(nose[:, 2], -nose[:, 1]), speed)
 
 
 def wrists(seen: Features) -> np.ndarray:

@@ -12,14 +12,14 @@ i: index heart inback-back tap
 you: index far front-down forward
 he: index aside front-in saw
 she: little aside up-front down
-we: index across in-back arc
+we: index across in-up arc
 they: five aside front-down out
 my: flat heart in-up arc
 your: flat far up-front tap
 hello: flat high up-front out
 goodbye: five high front-down wave
 thank: flat chin up-back forward
-please: flat under in-up circle 1 nod
+please: horns heart in-back circle 1 nod
 sorry: fist across in-up circle 1 left
 yes: fist far up-front bounce 1 nod
 no: vee far front-in down 1 shake
@@ -30,7 +30,7 @@ who: ell chin in-back circle 1 right
 when: index shoulder in-down circle 2b right
 why: wye brow in-back forward 1 right
 which: thumb aside up-in up 2x left
-am: thumb ear down-in forward
+am: thumb heart in-up forward
 are: vee chin up-in forward
 is: little chin in-back forward
 like: wye across in-down forward
@@ -93,7 +93,7 @@ yesterday: thumb ear in-back home
 now: claw waist front-up down 2
 morning: flat across up-back up 2b
 night: bent across in-down arc 2b
-week: index waist front-down out 2b
+week: index waist up-in out 2b
 red: index chin up-back down
 blue: four aside up-back twist
 green: horns aside up-in wave

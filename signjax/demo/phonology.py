@@ -173,10 +173,10 @@ def _to_quaternion(m: np.ndarray) -> np.ndarray:
     if k == 0:
         q = np.array([1 + trace[0], m[2, 1] - m[1, 2], m[0, 2] - m[2, 0], m[1, 0] - m[0, 1]])
     else:
-        i, j, l = [(0, 1, 2), (1, 2, 0), (2, 0, 1)][k - 1]
+        a, b, c = [(0, 1, 2), (1, 2, 0), (2, 0, 1)][k - 1]
         q = np.zeros(4)
-        q[0] = m[l, j] - m[j, l]
-        q[1 + i] = 1 + m[i, i] - m[j, j] - m[l, l]
-        q[1 + j] = m[j, i] + m[i, j]
-        q[1 + l] = m[l, i] + m[i, l]
+        q[0] = m[c, b] - m[b, c]
+        q[1 + a] = 1 + m[a, a] - m[b, b] - m[c, c]
+        q[1 + b] = m[b, a] + m[a, b]
+        q[1 + c] = m[c, a] + m[a, c]
     return q / np.linalg.norm(q)

@@ -6,11 +6,13 @@ follow one another freely: the grammar knows no words that are likely, so it can
 """
 
 from functools import cache
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
 
-from signjax.demo import features as demo_features, lexicon, phonology
+from signjax.demo import features as demo_features
+from signjax.demo import phonology
 from signjax.demo.templates import HOLD_LEAST, Templates, templates
 from signjax.demo.text import join
 
@@ -137,8 +139,7 @@ def _search(seen: demo_features.Features, table: Templates) -> list[Segment]:
     for _ in range(_ROUNDS):
         segments = _segments(gains, table)
         wrong = [segment for segment in segments if not _plausible(segment, seen, table)]
-        wrong += [segment for pair in zip(segments[:-1], segments[1:], strict=True) if _held(*pair)
-                  for segment in pair]
+        wrong += [segment for pair in pairwise(segments) if _held(*pair) for segment in pair]
         if not wrong:
             return segments
         for sign, hand, start, end in wrong:

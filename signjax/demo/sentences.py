@@ -88,16 +88,31 @@ _PATTERNS = """
 2 ASK can we CAN with NAME in NAME ?
 1 NAME ?
 """
-_NAMES = """ada alex amir anna aziz bella boris bruno carla cecil clara david dexter diego elif emma erik fatima
-felix fiona frank gina greta gwen hanna hugo ida igor ivan jack jana jonas juan kira klaus kofi laila lars lily
-lucas maria max mei milo nadia nina noah olga omar oscar paula pedro petra quentin quinn rosa ruth sami sofia
-sven tariq tess tom uma ursula vera victor viola wanda will xenia ximena yara yusuf zack zara zoe berlin cairo
-delhi jazz kiwi london oxford paris pizza quiz quebec tokyo vienna warsaw yoga zebra""".split()
-_ONSETS = "b br c ch d dr f fl g gr h j k kl l m n p pr qu r s sh st t tr v w x y z".split()
-_VOWELS = "a e i o u ai ee ou ia eo".split()
-_CODAS = ["", "", "", "n", "r", "l", "s", "t", "x", "ck", "mb", "nd", "gg", "zz", "v", "q", "ph", "w", "j"]
+_NAMES = (
+    "ada", "alex", "amir", "anna", "aziz", "bella", "boris", "bruno", "carla", "cecil", "clara", "david",
+    "dexter", "diego", "elif", "emma", "erik", "fatima", "felix", "fiona", "frank", "gina", "greta",
+    "gwen", "hanna", "hugo", "ida", "igor", "ivan", "jack", "jana", "jonas", "juan", "kira", "klaus",
+    "kofi", "laila", "lars", "lily", "lucas", "maria", "max", "mei", "milo", "nadia", "nina", "noah",
+    "olga", "omar", "oscar", "paula", "pedro", "petra", "quentin", "quinn", "rosa", "ruth", "sami",
+    "sofia", "sven", "tariq", "tess", "tom", "uma", "ursula", "vera", "victor", "viola", "wanda", "will",
+    "xenia", "ximena", "yara", "yusuf", "zack", "zara", "zoe", "berlin", "cairo", "delhi", "jazz", "kiwi",
+    "london", "oxford", "paris", "pizza", "quiz", "quebec", "tokyo", "vienna", "warsaw", "yoga", "zebra",
+)
+_ONSETS = (
+    "b", "br", "c", "ch", "d", "dr", "f", "fl", "g", "gr", "h", "j", "k", "kl", "l", "m", "n", "p", "pr",
+    "qu", "r", "s", "sh", "st", "t", "tr", "v", "w", "x", "y", "z",
+)
+_VOWELS = (
+    "a", "e", "i", "o", "u", "ai", "ee", "ou", "ia", "eo",
+)
+_CODAS = (
+    "", "", "", "n", "r", "l", "s", "t", "x", "ck", "mb", "nd", "gg", "zz", "v", "q", "ph", "w", "j",
+)
 
-_UNKIND = ("fuc", "fuk", "shit", "cun", "dic", "nig", "neg", "rap", "fag", "coc", "cum", "sex", "tit", "ass", "ho")
+_UNKIND = (
+    "fuc", "fuk", "shit", "cun", "dic", "nig", "neg", "rap", "fag", "coc", "cum", "sex", "tit", "ass",
+    "ho",
+)
 
 
 class Writer:
@@ -158,7 +173,7 @@ def sentences(count: int, rng: np.random.Generator, unseen: set[tuple[str, ...]]
       count: how many.
       rng: draws them.
       unseen: normalised sentences that may not occur; such texts are all different, too. None for a
-        training split, which may repeat itself and starts with every word on its own, twice where count allows.
+        training split, which may repeat itself and has every word on its own, twice where count allows.
     """
     writer, out = Writer(rng), []
     if unseen is None:

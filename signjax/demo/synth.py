@@ -6,7 +6,8 @@ from signjax.demo import text as demo_text
 from signjax.demo.animate import animate
 from signjax.demo.body import pose as kinematics
 from signjax.demo.jitter import jitter as add_jitter
-from signjax.demo.signers import COUNT, Signer, signer as numbered
+from signjax.demo.signers import COUNT, Signer
+from signjax.demo.signers import signer as numbered
 
 
 def synthesize(text: str, rng: np.random.Generator, signer: Signer | int | None = None,

@@ -9,7 +9,7 @@ from signjax.demo import body, features, lexicon, phonology
 from signjax.demo.signers import AVERAGE
 
 # A word passes through its states at its own pace; a letter takes one frame a state and may end early.
-WORD_STATES, HOLD_STATES, HOLD_LEAST = 7, 12, 2
+WORD_STATES, HOLD_STATES, HOLD_LEAST = 7, 13, 2
 
 
 class Templates(NamedTuple):

@@ -34,7 +34,7 @@ def normalize(text: str) -> list[str]:
 
 
 def signs(tokens: list[str]) -> list[str]:
-    """The glosses of tokens: a word's own sign or its capital letters, pauses where words would run together."""
+    """The glosses of tokens: a word's own sign or its capital letters; pauses where words would merge."""
     glosses, spelled = [], False
     for token in tokens:
         if token == "?":

@@ -6,6 +6,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
 from functools import cache
 from pathlib import Path
 
@@ -56,7 +57,7 @@ def make_split(seed: int, sizes: tuple[int, int, int]) -> dict[str, list[str]]:
 
 
 def write_dataset(root, name: str = "demo", seed: int = 0, sizes: tuple[int, int, int] = (2000, 200, 200),
-                  workers: int = 2, progress: Callable[[int, int], None] | None = None) -> Path:
+                  workers: int = 1, progress: Callable[[int, int], None] | None = None) -> Path:
     """Writes <root>/<name>; the same arguments give the same bytes whatever the number of workers.
 
     The set is built beside its place and moved there when complete. A set of the same seed, sizes and
@@ -67,7 +68,7 @@ def write_dataset(root, name: str = "demo", seed: int = 0, sizes: tuple[int, int
       name: folder of this one.
       seed: of texts, signers and motion.
       sizes: clips in train, dev and test.
-      workers: processes.
+      workers: processes; more than one needs a main module that can be imported (multiprocessing's spawn).
       progress: called with (clips done, clips in all).
 
     Raises:
@@ -114,7 +115,8 @@ def _jobs(place: Path, seed: int, texts: dict[str, list[str]]) -> list[tuple]:
     for k, split in enumerate(SPLITS):
         (place / split).mkdir()
         for number, text in enumerate(texts[split]):
-            jobs.append((str(place / split / f"{split}_{number:05d}"), text, (seed, 10 + k, number), len(jobs)))
+            folder = str(place / split / f"{split}_{number:05d}")
+            jobs.append((folder, text, (seed, 10 + k, number), len(jobs)))
     return jobs
 
 
@@ -124,8 +126,9 @@ def _run(jobs: list[tuple], workers: int):
         yield from map(_write_clips, chunks)
         return
     # Fresh interpreters: the caller may hold threads (JAX does) that a fork would not survive.
-    with multiprocessing.get_context("spawn").Pool(workers) as pool:
-        yield from pool.imap_unordered(_write_clips, chunks)
+    spawn = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(min(workers, len(chunks)), spawn) as pool:
+        yield from pool.map(_write_clips, chunks)
 
 
 def _write_clips(jobs: list[tuple]) -> None:

@@ -19,10 +19,11 @@ _SIZES = [flags.DEFINE_integer(split, size, f"Clips in {split}.", lower_bound=1)
 
 
 def _show(done: int, total: int) -> None:
-    end = "\n" if done == total else ""
-    if sys.stderr.isatty() or end or done % 500 == 0:
-        start = "\r" if sys.stderr.isatty() else ""
-        print(f"{start}{done} of {total} clips", end=end or ("" if start else "\n"), file=sys.stderr, flush=True)
+    line = f"{done} of {total} clips"
+    if sys.stderr.isatty():
+        print("\r" + line, end="\n" if done == total else "", file=sys.stderr, flush=True)
+    elif done == total or done % 500 == 0:
+        print(line, file=sys.stderr, flush=True)
 
 
 def main(argv: list[str]) -> None:
