@@ -15,3 +15,8 @@ def load(config, split: str) -> pack.Pack:
     if config.name == "demo" and not pathlib.Path(config.root, "demo").exists():
         demo.write_dataset(config.root, "demo")
     return pack.load(config.root, config.name, split)
+
+
+def readable(config) -> bool:
+    """Whether the data are of the demo language, so that signjax.demo.read can tell what a clip says."""
+    return pathlib.Path(config.root, config.name, "demo.json").exists()

@@ -1,6 +1,8 @@
 """The tokenizer as a task: reconstruct windows of clips through codes."""
 
 import functools
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -45,15 +47,34 @@ def latent_dim(c, part: str) -> int:
     return c.levels[part] * len(c.steps) if c.kind == "fsq" else c.dim
 
 
-def load(workdir):
-    """A trained tokenizer for inference: (model, variables, config).
+def code_shape(c) -> tuple[int, int]:
+    """(C, K): codes a token and values of a code."""
+    columns = len(streams.sides(c.layout)) * sum(c.quantizer.levels[p] for p in streams.LAYOUTS[c.layout])
+    size = int(np.prod(c.quantizer.steps)) if c.quantizer.kind == "fsq" else c.quantizer.codes
+    return columns, size
+
+
+class Tokenizer(NamedTuple):
+    """A trained tokenizer, ready to use."""
+
+    config: Any
+    variables: dict
+    stride: int  # frames a token
+    encode: Callable  # (variables, pose [B, T, 50, 3], mask [B, T]) -> codes [B, N, C]
+    decode: Callable  # (variables, codes [B, N, C], mask [B, N]) -> pose [B, N * stride, 50, 3]
+
+
+def load(workdir) -> Tokenizer:
+    """Loads a trained tokenizer; its functions are compiled once a shape.
 
     Raises:
       StorageError: nothing was trained in workdir; the message has the command that does.
     """
     variables, _ = checkpoint.load_variables(workdir)
     c = configs.load_config(f"{workdir}/config.json")
-    return build(c), variables, c
+    model = build(c)
+    encode, decode = (jax.jit(functools.partial(model.apply, method=name)) for name in ("encode", "decode"))
+    return Tokenizer(c, variables, model.stride, encode, decode)
 
 
 def make(c, workdir) -> Task:
@@ -145,8 +166,7 @@ def linear_start(c, pose) -> dict:
 
 def codebook_use(codes, c) -> dict:
     """Usage (share of codes hit) and perplexity of every codebook and stream over codes [n, C]."""
-    size = int(np.prod(c.quantizer.steps)) if c.quantizer.kind == "fsq" else c.quantizer.codes
-    numbers, books, at = {}, {}, 0
+    numbers, books, at, size = {}, {}, 0, code_shape(c)[1]
     for part in streams.LAYOUTS[c.layout]:
         for side in streams.sides(c.layout):
             for level in range(c.quantizer.levels[part]):

@@ -1,0 +1,63 @@
+"""Text to motion tokens (stage 2). Train: python -m signjax.main --config=configs/gpt.py
+
+It needs a trained tokenizer, runs/vqvae unless --config.tokenizer=DIR says otherwise.
+Variants:
+  quick  a small model and a short run for the quickstart
+Own data: --config.data.root=datasets --config.data.name=how2sign
+"""
+
+import ml_collections
+
+from signjax.errors import ConfigError
+
+WORDS = ("quick",)
+
+
+def get_config(variant: str = "") -> ml_collections.ConfigDict:
+    words = [w for w in variant.split(",") if w]
+    for word in words:
+        if word not in WORDS:
+            raise ConfigError(f"configs/gpt.py has no variant {word!r}; it has: {', '.join(WORDS)}")
+    c = ml_collections.ConfigDict()
+    c.task = "gpt"
+    c.seed = 0
+    c.data = {"root": "datasets", "name": "demo"}
+    c.tokenizer = "runs/vqvae"
+    c.text = {"min_count": 8}  # rarer words are spelled
+    c.shifts = 4  # encodings of each clip, a frame apart
+    c.row = {"tokens": 256, "text": 192}  # positions of a packed row
+    c.batch_size = 8  # rows
+    c.eval_batch_size = 8
+
+    c.model = {
+        "width": 256,
+        "depth": 4,
+        "text_depth": 2,
+        "heads": 4,
+        "mlp": 1024,
+        "dropout": 0.1,
+    }
+    c.corrupt = 0.1
+    c.text_dropout = 0.1
+    c.end_weight = 0.5
+    c.sampler = {"temperature": 0.7, "top_k": 0, "top_p": 0.9, "guidance": 2.0, "max_tokens": 176}
+
+    c.num_steps = 1600
+    c.log_every = 50
+    c.eval_every = 200
+    c.save_every = 200
+    c.best = "score"
+    c.optim = {
+        "lr": 1e-3,
+        "warmup": 100,
+        "weight_decay": 0.05,
+        "clip": 1.0,
+        "b2": 0.98,
+        "schedule": "cosine",
+        "ema": 0.99,
+    }
+    c.mesh = {"shape": (-1,), "axes": ("data",)}
+    c.sharding = ()
+    if "quick" in words:
+        c.num_steps = 400
+    return c

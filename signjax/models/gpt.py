@@ -1,0 +1,225 @@
+"""The GPT: motion tokens from text, by a causal transformer that attends to an encoded text.
+
+One position is one token, that is C codes. They are predicted one after another from the position's state
+(the "depth" scheme, as in the RQ-Transformer of Lee et al. 2022, here with one hidden layer a code), so the
+joint distribution is exact while the transformer runs only once a token. A head of its own says whether
+the clip ends; SOS and end are never codes.
+"""
+
+from typing import NamedTuple
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from signjax import layers
+
+
+class Cache(NamedTuple):
+    """Keys and values of past positions, per layer: [layers, B, N, H, D / H]."""
+
+    keys: jax.Array
+    values: jax.Array
+
+
+class Memory(NamedTuple):
+    """The encoded text as every layer reads it."""
+
+    keys: jax.Array  # [layers, B, L, H, D / H]
+    values: jax.Array
+    mask: jax.Array  # [B, L] bool
+
+
+class DecoderBlock(nn.Module):
+    """Pre-norm block: causal self-attention, cross-attention to the text, MLP."""
+
+    heads: int
+    mlp: int
+    dropout: float
+
+    @nn.compact
+    def __call__(self, x, mask, memory, memory_mask, train: bool, cache=None, at=None):
+        """x [B, N, D] -> (x, keys, values).
+
+        Args:
+          x: one position if a cache is given.
+          mask: [B, 1, N, N'] of the self-attention.
+          memory: keys and values [B, L, H, D / H].
+          memory_mask: [B, 1, N, L].
+          train: use dropout.
+          cache: past keys and values [B, N', H, D / H].
+          at: [] the position that x is.
+        """
+        width, heads = x.shape[-1], self.heads
+        drop = nn.Dropout(self.dropout, deterministic=not train)
+        attend = jax.nn.dot_product_attention
+
+        def split(h, name, parts):
+            h = nn.DenseGeneral((parts, heads, width // heads), name=name)(h)  # [B, N, parts, H, D / H]
+            return [h[:, :, i] for i in range(parts)]
+
+        def merge(h, name):
+            return drop(nn.DenseGeneral(width, axis=(-2, -1), name=name)(h))
+
+        q, k, v = split(nn.LayerNorm(name="self_norm")(x), "self_in", 3)
+        if cache is not None:
+            k = jax.lax.dynamic_update_slice_in_dim(cache[0], k, at, axis=1)
+            v = jax.lax.dynamic_update_slice_in_dim(cache[1], v, at, axis=1)
+        x = x + merge(attend(q, k, v, mask=mask), "self_out")
+        (q,) = split(nn.LayerNorm(name="cross_norm")(x), "cross_in", 1)
+        x = x + merge(attend(q, *memory, mask=memory_mask), "cross_out")
+        h = nn.gelu(nn.Dense(self.mlp, name="mlp_in")(nn.LayerNorm(name="mlp_norm")(x)))
+        return x + drop(nn.Dense(width, name="mlp_out")(h)), k, v
+
+
+class GPT(nn.Module):
+    """Text ids and past codes to the next codes.
+
+    Attributes:
+      vocabulary: text ids.
+      columns: C, codes a token.
+      codes: K, values of a code.
+      width: D.
+      depth: decoder layers.
+      text_depth: encoder layers.
+      heads: H.
+      mlp: hidden width of the MLPs.
+      dropout: in training.
+    """
+
+    vocabulary: int
+    columns: int
+    codes: int
+    width: int
+    depth: int
+    text_depth: int
+    heads: int
+    mlp: int
+    dropout: float
+
+    def setup(self):  # noqa: D102
+        init = nn.initializers.normal(0.02)
+        self.text_embedding = nn.Embed(self.vocabulary, self.width, embedding_init=init)
+        block = {"heads": self.heads, "mlp": self.mlp, "dropout": self.dropout}
+        self.text_blocks = [layers.EncoderBlock(**block) for _ in range(self.text_depth)]
+        self.text_norm = nn.LayerNorm()
+        self.memory_in = [
+            nn.DenseGeneral((2, self.heads, self.width // self.heads)) for _ in range(self.depth)
+        ]
+        self.start = self.param("start", init, (self.width,))
+        self.code_embedding = nn.Embed(self.columns * self.codes, self.width, embedding_init=init)
+        self.blocks = [DecoderBlock(**block) for _ in range(self.depth)]
+        self.norm = nn.LayerNorm()
+        self.end = nn.Dense(1)
+        self.drop = nn.Dropout(self.dropout)
+        # the depth head, all columns side by side
+        shape = (self.columns, self.width)
+        fan_in = nn.initializers.lecun_normal(batch_axis=(0,))
+        self.depth_embedding = nn.Embed(self.columns * self.codes, self.width, embedding_init=init)
+        self.depth_norm = nn.LayerNorm()
+        self.depth_in = self.param("depth_in", fan_in, (*shape, self.width))
+        self.depth_bias = self.param("depth_bias", nn.initializers.zeros, shape)
+        self.depth_out = self.param("depth_out", fan_in, (*shape, self.codes))
+
+    def encode_text(self, ids, mask, segments=None, positions=None, train: bool = False) -> Memory:
+        """Text ids [B, L] with mask [B, L] to what the decoder reads.
+
+        Args:
+          ids: [B, L].
+          mask: [B, L] bool.
+          segments: [B, L], texts packed in one row do not see one another; None for one text a row.
+          positions: [B, L] within each text; None for one text a row.
+          train: use dropout.
+        """
+        positions = jnp.arange(ids.shape[1])[None] if positions is None else positions
+        see = mask
+        if segments is not None:
+            see = mask[:, None, :] & (segments[:, :, None] == segments[:, None, :])  # [B, L, L]
+        x = self.text_embedding(ids) * self.width**0.5 + layers.sinusoids(positions, self.width)
+        x = self.drop(x, deterministic=not train)
+        for block in self.text_blocks:
+            x = block(x, see, train)
+        x = self.text_norm(x)
+        pairs = [dense(x) for dense in self.memory_in]  # each [B, L, 2, H, D / H]
+        return Memory(jnp.stack([p[:, :, 0] for p in pairs]), jnp.stack([p[:, :, 1] for p in pairs]), mask)
+
+    def states(self, codes, memory, segments=None, positions=None, text_segments=None, train: bool = False):
+        """States [B, N, D] before each token, given all tokens; position n has seen tokens 0 to n - 1.
+
+        Args:
+          codes: [B, N, C]; the last token is not seen.
+          memory: of the texts.
+          segments: [B, N], clips packed in one row do not see one another; None for one clip a row.
+          positions: [B, N] within each clip; 0 marks a clip's start. None for one clip a row.
+          text_segments: [B, L], the clip each text id belongs to.
+          train: use dropout.
+        """
+        batch, length = codes.shape[:2]
+        positions = jnp.broadcast_to(jnp.arange(length) if positions is None else positions, (batch, length))
+        before = jnp.pad(codes, ((0, 0), (1, 0), (0, 0)))[:, :-1]
+        x = self._embed(before, positions == 0, positions)
+        x = self.drop(x, deterministic=not train)
+        mask = jnp.tril(jnp.ones((length, length), bool))[None, None]
+        memory_mask = memory.mask[:, None, None, :]
+        if segments is not None:
+            mask = mask & (segments[:, None, :, None] == segments[:, None, None, :])
+            memory_mask = memory_mask & (segments[:, None, :, None] == text_segments[:, None, None, :])
+        mask = jnp.broadcast_to(mask, (batch, 1, length, length))
+        memory_mask = jnp.broadcast_to(memory_mask, (batch, 1, length, memory.mask.shape[1]))
+        for i, block in enumerate(self.blocks):
+            x, _, _ = block(x, mask, (memory.keys[i], memory.values[i]), memory_mask, train)
+        return self.norm(x)
+
+    def step(self, before, at, cache: Cache, memory: Memory):
+        """The state [B, D] of position `at`, from the token before it [B, C] and the cache of all others."""
+        batch, length = before.shape[0], cache.keys.shape[2]
+        position = jnp.broadcast_to(at, (batch, 1))
+        x = self._embed(before[:, None], position == 0, position)
+        mask = jnp.broadcast_to(jnp.arange(length) <= at, (batch, 1, 1, length))
+        memory_mask = memory.mask[:, None, None, :]
+        keys, values = [], []
+        for i, block in enumerate(self.blocks):
+            past = (cache.keys[i], cache.values[i])
+            x, k, v = block(x, mask, (memory.keys[i], memory.values[i]), memory_mask, False, past, at)
+            keys.append(k)
+            values.append(v)
+        return self.norm(x)[:, 0], Cache(jnp.stack(keys), jnp.stack(values))
+
+    def empty_cache(self, batch: int, length: int) -> Cache:
+        """A cache for `length` positions."""
+        zeros = jnp.zeros((self.depth, batch, length, self.heads, self.width // self.heads))
+        return Cache(zeros, zeros)
+
+    def end_logits(self, states):
+        """Logits [...] that the clip ends before the token of each state [..., D]."""
+        return self.end(states)[..., 0]
+
+    def code_logits(self, states, codes, train: bool = False):
+        """Logits [..., C, K] of each code given the codes [..., C] before it in the same token."""
+        own = self.depth_embedding(codes + jnp.arange(self.columns) * self.codes)  # [..., C, D]
+        earlier = jnp.cumsum(own, axis=-2) - own
+        x = self.depth_norm(states[..., None, :] + earlier)
+        h = nn.gelu(jnp.einsum("...cd,cdh->...ch", x, self.depth_in) + self.depth_bias)
+        x = self.drop(x + h, deterministic=not train)
+        return jnp.einsum("...cd,cdk->...ck", x, self.depth_out)
+
+    def column_logits(self, states, earlier, column: int):
+        """Logits [B, K] of code `column`, from states [B, D] and the sum of earlier codes' embeddings."""
+        x = self.depth_norm(states + earlier)
+        h = nn.gelu(x @ self.depth_in[column] + self.depth_bias[column])
+        return (x + h) @ self.depth_out[column]
+
+    def column_embedding(self, codes, column: int):
+        """What code `column` [B] adds to `earlier` [B, D] for the codes after it."""
+        return self.depth_embedding(codes + column * self.codes)
+
+    def __call__(self, codes, text, text_mask):
+        """Next-token logits without packing: (codes [B, N, C, K], end [B, N])."""
+        states = self.states(codes, self.encode_text(text, text_mask))
+        return self.code_logits(states, codes), self.end_logits(states)
+
+    def _embed(self, before, first, positions):
+        """Positions' inputs [B, N, D]: the token before, or the start."""
+        x = self.code_embedding(before + jnp.arange(self.columns) * self.codes).sum(-2)
+        x = jnp.where(first[..., None], self.start, x)
+        return x * self.width**0.5 + layers.sinusoids(positions, self.width)

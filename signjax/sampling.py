@@ -1,0 +1,154 @@
+"""Sampling motion tokens: one compiled loop over a batch of texts with a key-value cache.
+
+A clip's tokens depend on its own text and key only, never on its batch mates or on the batch's padding.
+"""
+
+import functools
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from signjax.models.gpt import GPT, Cache
+from signjax.text import NULL
+
+
+class Sampler(NamedTuple):
+    """How to choose among the codes a model proposes.
+
+    Attributes:
+      temperature: 0 takes the likeliest code.
+      top_k: only the k likeliest codes; 0 for all.
+      top_p: only the likeliest codes that together have this probability (Holtzman et al. 2020).
+      repetition: logits of codes a stream has already used are divided (positive) or multiplied (negative)
+        by this (Keskar et al. 2019); 1 for no penalty.
+      guidance: classifier-free guidance scale (Ho and Salimans 2022); 1 is the plain conditional model.
+      min_tokens: a clip does not end before this many tokens.
+      max_tokens: it ends there at the latest.
+    """
+
+    temperature: float = 1.0
+    top_k: int = 0
+    top_p: float = 1.0
+    repetition: float = 1.0
+    guidance: float = 1.0
+    min_tokens: int = 1
+    max_tokens: int = 256
+
+
+class _State(NamedTuple):
+    at: jax.Array  # [] the next position
+    codes: jax.Array  # [B, M, C]
+    used: jax.Array  # [B, C, K] bool, codes a stream has used
+    length: jax.Array  # [B] tokens so far
+    done: jax.Array  # [B] bool
+    cache: Cache  # of 2 B rows with guidance, the unconditional ones last
+
+
+@functools.partial(jax.jit, static_argnums=(0, 5))
+def sample(model: GPT, variables, text, mask, keys, sampler: Sampler):
+    """Samples a token sequence for each text.
+
+    Args:
+      model: the GPT.
+      variables: its params.
+      text: [B, L] ids.
+      mask: [B, L] bool.
+      keys: [B] random keys, one a clip.
+      sampler: how to choose.
+
+    Returns:
+      (codes [B, max_tokens, C] int32, 0 after a clip's end; lengths [B] in tokens).
+    """
+    guided, batch = sampler.guidance != 1.0, text.shape[0]
+    if guided:
+        text = jnp.concatenate([text, jnp.full_like(text, NULL)])
+        mask = jnp.concatenate([mask, jnp.broadcast_to(jnp.arange(mask.shape[1]) == 0, mask.shape)])
+    run = functools.partial(model.apply, variables)
+    memory = run(text, mask, method="encode_text")
+
+    def body(state: _State) -> _State:
+        last = jax.lax.dynamic_index_in_dim(state.codes, jnp.maximum(state.at - 1, 0), 1, keepdims=False)
+        hidden, cache = run(_both(last, guided), state.at, state.cache, memory, method="step")
+        ends = _guide(run(hidden, method="end_logits"), sampler.guidance, guided)
+        steps = jax.vmap(jax.random.fold_in, (0, None))(keys, state.at)
+        end = _ends(ends, steps, sampler) & (state.at >= sampler.min_tokens)
+        done = state.done | end
+        token = _token(run, hidden, state.used, steps, sampler, model.columns)
+        token = jnp.where(done[:, None], 0, token)
+        marks = jax.nn.one_hot(token, model.codes, dtype=bool) & ~done[:, None, None]
+        return _State(
+            state.at + 1,
+            jax.lax.dynamic_update_index_in_dim(state.codes, token, state.at, 1),
+            state.used | marks,
+            state.length + ~done,
+            done,
+            cache,
+        )
+
+    start = _State(
+        jnp.zeros((), jnp.int32),
+        jnp.zeros((batch, sampler.max_tokens, model.columns), jnp.int32),
+        jnp.zeros((batch, model.columns, model.codes), bool),
+        jnp.zeros(batch, jnp.int32),
+        jnp.zeros(batch, bool),
+        model.empty_cache(text.shape[0], sampler.max_tokens),
+    )
+    final = jax.lax.while_loop(lambda s: (s.at < sampler.max_tokens) & ~s.done.all(), body, start)
+    return final.codes, final.length
+
+
+def _token(run, hidden, used, keys, sampler: Sampler, columns: int):
+    """One token [B, C], code after code."""
+    guided = sampler.guidance != 1.0
+    earlier, token = jnp.zeros_like(hidden), []
+    for column in range(columns):
+        logits = run(hidden, earlier, column, method="column_logits")
+        logits = _guide(logits, sampler.guidance, guided)
+        steps = jax.vmap(jax.random.fold_in, (0, None))(keys, column)
+        code = choose(_penalized(logits, used[:, column], sampler.repetition), steps, sampler)
+        token.append(code)
+        earlier += run(_both(code, guided), column, method="column_embedding")
+    return jnp.stack(token, axis=-1)
+
+
+def choose(logits, keys, sampler: Sampler):
+    """Draws one code [B] from logits [B, K] with keys [B]."""
+    if sampler.temperature == 0:
+        return jnp.argmax(logits, axis=-1)
+    logits = logits / sampler.temperature
+    ordered = jnp.sort(logits, axis=-1)[:, ::-1]
+    if sampler.top_k:
+        logits = jnp.where(logits < ordered[:, min(sampler.top_k, logits.shape[-1]) - 1, None], -jnp.inf, logits)
+    if sampler.top_p < 1:
+        ordered = jnp.sort(logits, axis=-1)[:, ::-1]
+        chance = jax.nn.softmax(ordered, axis=-1)
+        kept = jnp.cumsum(chance, axis=-1) - chance < sampler.top_p  # the likeliest is always kept
+        least = jnp.where(kept, ordered, jnp.inf).min(-1, keepdims=True)
+        logits = jnp.where(logits < least, -jnp.inf, logits)
+    return jax.vmap(jax.random.categorical)(keys, logits)
+
+
+def _penalized(logits, used, penalty: float):
+    return jnp.where(used, jnp.where(logits > 0, logits / penalty, logits * penalty), logits)
+
+
+def _ends(logits, keys, sampler: Sampler):
+    """Whether each clip ends here, [B] bool."""
+    if sampler.temperature == 0:
+        return logits > 0
+    keys = jax.vmap(jax.random.fold_in, (0, None))(keys, 1 << 20)  # apart from those of the codes
+    return jax.vmap(jax.random.uniform)(keys) < jax.nn.sigmoid(logits / sampler.temperature)
+
+
+def _both(x, guided: bool):
+    return jnp.concatenate([x, x]) if guided else x
+
+
+def _guide(logits, scale: float, guided: bool):
+    if not guided:
+        return logits
+    conditional, unconditional = jnp.split(logits, 2)
+    return unconditional + scale * (conditional - unconditional)
+
+

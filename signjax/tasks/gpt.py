@@ -1,0 +1,210 @@
+"""The GPT as a task: the tokens of clips from their texts."""
+
+import functools
+import os
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+
+from signjax import checkpoint, demo, sampling, text
+from signjax import config as configs
+from signjax.data import pipeline, sources
+from signjax.models.gpt import GPT
+from signjax.task import Task
+from signjax.tasks import splits, tokens, vqvae
+
+WATCHED = 64  # dev clips generated at each evaluation, where they can be read
+
+
+def build(c, vocabulary: int, tokenizer_config) -> GPT:
+    """The GPT of a config, for codes of the tokenizer trained with `tokenizer_config`."""
+    columns, codes = vqvae.code_shape(tokenizer_config)
+    return GPT(vocabulary, columns, codes, **c.model)
+
+
+def make(c, workdir) -> Task:
+    """The task of a config; reads `data`, `tokenizer`, `text`, `model`, `row`, `shifts` and the rates."""
+    tokenizer = vqvae.load(c.tokenizer)
+    train, dev = splits.load(c.data, "train"), splits.load(c.data, "dev")
+    words = _text_tokenizer(c, workdir, train.texts)
+    model = build(c, words.size, tokenizer.config)
+    rows = {}
+    for name, pack, shifts in (("train", train, c.shifts), ("dev", dev, 1)):
+        codes = tokens.encode_split(tokenizer, pack, shifts, f"{workdir}/tokens-{name}.npz")
+        ids = [words.encode(t) for t in pack.texts]
+        rows[name] = tokens.Rows(codes, ids, **c.row, seed=c.seed, packings=16 if name == "train" else 1)
+    host = {"hosts": jax.process_count(), "host": jax.process_index()}
+
+    def init(rng, batch):
+        return model.init(rng, batch["codes"], batch["text"], batch["text_segment"] > 0)
+
+    def loss(variables, batch, rng, step):
+        del step
+        keys = dict(zip(("dropout", "corrupt", "text"), jax.random.split(rng, 3), strict=True))
+        batch = drop_texts(batch, keys["text"], c.text_dropout)
+        seen = corrupt(batch["codes"], keys["corrupt"], c.corrupt, model.codes)
+        terms = _terms(model, variables, batch, seen, keys["dropout"])
+        means = {name: total / jnp.maximum(count, 1) for name, (total, count) in terms.items()}
+        return means["code"] + c.end_weight * means["end"], (means, {})
+
+    def evaluate(variables, batch):
+        weight = batch["weight"][:, None].astype(jnp.int32)
+        hidden = batch | {"segment": batch["segment"] * weight}
+        return _terms(model, variables, hidden, batch["codes"], None)
+
+    def batches(start):
+        return pipeline.stream(rows["train"], c.batch_size, c.seed, start, **host)
+
+    def eval_batches():
+        return pipeline.once(rows["dev"], c.eval_batch_size, **host)
+
+    generator = Generator(model, None, words, tokenizer)
+
+    def finish(variables, evals):
+        if not splits.readable(c.data):
+            return {"score": evals["code"]}
+        chosen = np.unique(np.linspace(0, len(dev) - 1, WATCHED).astype(int))
+        texts = [dev.texts[i] for i in chosen]
+        clips = generate(generator._replace(variables=variables), texts, c.seed, sampler_of(c))
+        wer = word_error_rate(texts, clips)
+        return {"wer": wer, "score": wer}
+
+    return Task(init, loss, evaluate, batches, eval_batches, finish)
+
+
+class Generator(NamedTuple):
+    """A trained GPT with all that it takes to turn texts into poses."""
+
+    model: GPT
+    variables: Any
+    words: text.TextTokenizer
+    tokenizer: vqvae.Tokenizer
+
+
+def load(workdir) -> Generator:
+    """Loads a run for `generate`.
+
+    Raises:
+      StorageError: nothing was trained in workdir; the message has the command that does.
+    """
+    variables, _ = checkpoint.load_variables(workdir)
+    c = configs.load_config(f"{workdir}/config.json")
+    words = text.load(f"{workdir}/text.json")
+    tokenizer = vqvae.load(c.tokenizer)
+    return Generator(build(c, words.size, tokenizer.config), variables, words, tokenizer)
+
+
+def generate(generator: Generator, texts, seed: int, sampler: sampling.Sampler, batch_size: int = 64):
+    """Generates a clip for each text.
+
+    A clip depends on its text, its place in `texts`, the seed and the sampler, and on nothing else.
+
+    Args:
+      generator: see `load`.
+      texts: n texts.
+      seed: decides all random choices.
+      sampler: how codes are chosen.
+      batch_size: how many are sampled at once.
+
+    Returns:
+      n canonical poses [T, 50, 3], T a multiple of the tokenizer's stride, at least one token.
+    """
+    keys = jax.vmap(jax.random.fold_in, (None, 0))(jax.random.key(seed), np.arange(len(texts)))
+    clips = []
+    for start in range(0, len(texts), batch_size):
+        part = list(texts[start : start + batch_size])
+        rows = min(batch_size, 1 << (len(part) - 1).bit_length())  # few batch shapes, few compilations
+        index = np.minimum(np.arange(rows), len(part) - 1)
+        ids, mask = text.batch(generator.words, part)
+        codes, lengths = sampling.sample(
+            generator.model, generator.variables, ids[index], mask[index], keys[start + index], sampler
+        )
+        clips += decode(generator.tokenizer, np.asarray(codes), np.asarray(lengths))[: len(part)]
+    return clips
+
+
+def decode(tokenizer, codes, lengths) -> list[np.ndarray]:
+    """Codes [B, M, C] with lengths [B] in tokens to canonical poses, a list of [length * stride, 50, 3]."""
+    size = sources.bucket(int(lengths.max()), (16, 32, 64, 128, 256))
+    codes = np.pad(codes, ((0, 0), (0, max(0, size - codes.shape[1])), (0, 0)))[:, :size]
+    poses = np.asarray(tokenizer.decode(tokenizer.variables, codes, np.arange(size) < lengths[:, None]))
+    return [p[: n * tokenizer.stride] for p, n in zip(poses, lengths, strict=True)]
+
+
+def sampler_of(c, **changes) -> sampling.Sampler:
+    """The sampler of a config, with changes."""
+    return sampling.Sampler(**{**c.sampler, **changes})
+
+
+def word_error_rate(texts, clips) -> float:
+    """Word error rate of clips [T, 50, 3] against their texts, by the demo language's reader."""
+    pairs = [
+        demo.word_errors(demo.normalize(t), demo.read(np.asarray(clip)))
+        for t, clip in zip(texts, clips, strict=True)
+    ]
+    return sum(errors for errors, _ in pairs) / sum(length for _, length in pairs)
+
+
+def corrupt(codes, rng, rate: float, size: int):
+    """Codes [..., C] of which a share is replaced at random: the model learns to go on after its own errors.
+
+    Each row of the batch has a rate of its own, between 0 and twice `rate`.
+    """
+    how, where, what = jax.random.split(rng, 3)
+    rates = jax.random.uniform(how, (codes.shape[0], 1, 1), maxval=2 * rate)
+    noise = jax.random.randint(what, codes.shape, 0, size)
+    return jnp.where(jax.random.bernoulli(where, rates, codes.shape), noise, codes)
+
+
+def drop_texts(batch, rng, rate: float):
+    """The batch with a share of its texts replaced by the text of no text, for classifier-free guidance."""
+    segments = batch["text_segment"]  # [B, L]
+    most = segments.shape[1] + 1
+    dropped = jax.random.bernoulli(rng, rate, (segments.shape[0], most))
+    dropped = jnp.take_along_axis(dropped, segments, axis=1)  # [B, L]
+    hide = dropped & (batch["text_position"] > 0)
+    ids = jnp.where(dropped, text.NULL, batch["text"])
+    return batch | {"text": ids, "text_segment": jnp.where(hide, 0, segments)}
+
+
+def _terms(model, variables, batch, seen, dropout) -> dict:
+    """Cross entropies of codes and ends, and the share of codes guessed right: {name: (sum, count)}.
+
+    Args:
+      model: the GPT.
+      variables: its params.
+      batch: rows, see signjax.tasks.tokens.Rows.
+      seen: [B, W, C] what the transformer sees of the codes.
+      dropout: key for training, None for evaluation.
+    """
+    train = dropout is not None
+    run = functools.partial(model.apply, variables, rngs={"dropout": dropout} if train else {})
+    segments, belongs = batch["segment"], batch["text_segment"]
+    memory = run(
+        batch["text"], belongs > 0, belongs, batch["text_position"], train, method="encode_text"
+    )
+    states = run(
+        seen, memory, segments, batch["position"], belongs, train, method="states"
+    )  # [B, W, D]
+    logits = run(states, batch["codes"], train, method="code_logits")  # [B, W, C, K]
+    entropy = optax.softmax_cross_entropy_with_integer_labels(logits, batch["codes"])
+    ends = optax.sigmoid_binary_cross_entropy(run(states, method="end_logits"), batch["ends"])
+    real = segments > 0
+    token = jnp.broadcast_to((real & ~batch["ends"])[..., None], entropy.shape)
+    right = jnp.argmax(logits, axis=-1) == batch["codes"]
+    return {
+        "code": ((entropy * token).sum(), token.sum()),
+        "right": ((right * token).sum(), token.sum()),
+        "end": ((ends * real).sum(), real.sum()),
+    }
+
+
+def _text_tokenizer(c, workdir, texts) -> text.TextTokenizer:
+    """The run's text tokenizer, fitted on the training texts when the run is new."""
+    path = f"{workdir}/text.json"
+    if not os.path.exists(path):
+        text.fit(texts, c.text.min_count).save(path)
+    return text.load(path)

@@ -1,0 +1,138 @@
+"""Motion tokens of a data set: encoded once by a frozen tokenizer, kept in the run, packed into rows."""
+
+import hashlib
+import os
+
+import jax
+import numpy as np
+
+from signjax.data import pipeline, rows
+from signjax.errors import ConfigError
+
+
+def encode_split(tokenizer, pack, shifts: int, cache: str) -> list[list[np.ndarray]]:
+    """Encodes every clip of a pack, `shifts` times, each time a frame later.
+
+    A clip has no preferred phase of the tokenizer's stride; seeing all of them multiplies the data.
+
+    Args:
+      tokenizer: see signjax.tasks.vqvae.load.
+      pack: the clips.
+      shifts: encodings of each clip; the k-th leaves out the first k frames (a short clip keeps its last).
+      cache: file for the result; read instead if it was made by the same tokenizer from the same clips.
+
+    Returns:
+      codes[shift][clip], [N, C] int16.
+    """
+    key = _key(tokenizer.variables, pack, shifts)
+    if known := _read(cache, key, shifts):
+        return known
+    result = [[np.empty(0)] * len(pack) for _ in range(shifts)]
+    for batch in pipeline.clips(pack, 16):
+        for shift in range(shifts):
+            pose, mask = batch["pose"], batch["mask"]
+            cut = np.minimum(shift, mask.sum(1) - 1)  # [B] frames left out
+            index = np.minimum(np.arange(mask.shape[1]) + cut[:, None], mask.shape[1] - 1)
+            moved = np.take_along_axis(pose, index[..., None, None], 1)
+            lengths = mask.sum(1) - cut
+            codes = np.asarray(
+                tokenizer.encode(tokenizer.variables, moved, np.arange(mask.shape[1]) < lengths[:, None])
+            )
+            for row, clip in enumerate(batch["index"]):
+                if batch["weight"][row]:
+                    result[shift][clip] = codes[row, : -(-lengths[row] // tokenizer.stride)].astype(np.int16)
+    _write(cache, key, result)
+    return result
+
+
+class Rows:
+    """A source of training rows, each filled with whole clips; `packings` different fillings make an epoch.
+
+    Args:
+      codes: codes[shift][clip], [N, C].
+      texts: ids of each clip's text.
+      tokens: positions a row has; a clip takes one more than it has tokens, for its end.
+      text: text positions a row has.
+      seed: decides the fillings.
+      packings: how many of them.
+
+    Raises:
+      ConfigError: a clip or a text does not fit into a row.
+    """
+
+    def __init__(self, codes, texts, tokens: int, text: int, seed: int, packings: int):
+        self.codes, self.texts, self.tokens, self.text = codes, texts, tokens, text
+        sizes = np.array([[len(c) + 1 for c in shift] for shift in codes])
+        lengths = np.array([len(t) for t in texts])
+        for field, size, room in (("row.tokens", sizes.max(), tokens), ("row.text", lengths.max(), text)):
+            if size > room:
+                raise ConfigError(f"{field} is {room}, but the longest clip needs {size}; raise {field}")
+        self.rows = []  # [(clip, shift), ...] of each row
+        for k in range(packings):
+            rng = np.random.default_rng((seed, 3, k))
+            shift = rng.integers(0, len(codes), len(texts)) if packings > 1 else np.zeros(len(texts), int)
+            chosen = sizes[shift, np.arange(len(texts))]
+            packed = rows.first_fit(chosen, tokens, seed + k, lengths, text)
+            self.rows += [[(i, int(shift[i])) for i in row] for row in packed]
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def draw(self, i: int, rng=None) -> dict[str, np.ndarray]:
+        """Row i. Segment 0 is padding; a clip's last position is its end and holds no token.
+
+        Returns:
+          {"codes" [W, C], "segment" [W], "position" [W], "ends" [W] bool, and of the texts
+          "text" [L], "text_segment" [L], "text_position" [L]}, int32 but for "ends".
+        """
+        columns = self.codes[0][0].shape[1]
+        out = {
+            "codes": np.zeros((self.tokens, columns), np.int32),
+            "ends": np.zeros(self.tokens, bool),
+            **{name: np.zeros(self.tokens, np.int32) for name in ("segment", "position")},
+            **{name: np.zeros(self.text, np.int32) for name in ("text", "text_segment", "text_position")},
+        }
+        at = text_at = 0
+        for segment, (clip, shift) in enumerate(self.rows[i], 1):
+            codes, ids = self.codes[shift][clip], self.texts[clip]
+            size, length = len(codes) + 1, len(ids)
+            out["codes"][at : at + size - 1] = codes
+            out["ends"][at + size - 1] = True
+            out["segment"][at : at + size] = segment
+            out["position"][at : at + size] = np.arange(size)
+            out["text"][text_at : text_at + length] = ids
+            out["text_segment"][text_at : text_at + length] = segment
+            out["text_position"][text_at : text_at + length] = np.arange(length)
+            at, text_at = at + size, text_at + length
+        return out
+
+
+def _key(variables, pack, shifts: int) -> str:
+    digest = hashlib.blake2b(digest_size=16)
+    for path, leaf in jax.tree_util.tree_leaves_with_path(variables):
+        digest.update(jax.tree_util.keystr(path).encode())
+        digest.update(np.ascontiguousarray(leaf).tobytes())
+    digest.update(str(shifts).encode())
+    for array in (pack.offsets, pack.pose, *pack.placements):
+        digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()
+
+
+def _read(path: str, key: str, shifts: int):
+    try:
+        with np.load(path, allow_pickle=False) as saved:
+            if str(saved["key"]) != key:
+                return None
+            return [np.split(saved[f"codes{k}"], saved[f"offsets{k}"]) for k in range(shifts)]
+    except (OSError, ValueError, KeyError):
+        return None
+
+
+def _write(path: str, key: str, codes) -> None:
+    arrays = {"key": np.array(key)}
+    for k, shift in enumerate(codes):
+        arrays[f"codes{k}"] = np.concatenate(shift)
+        arrays[f"offsets{k}"] = np.cumsum([len(c) for c in shift])[:-1]
+    temporary = f"{path}.{os.getpid()}.npz"
+    np.savez(temporary, **arrays)
+    os.replace(temporary, path)

@@ -1,0 +1,95 @@
+"""The text tokenizer: frequent words whole, all others letter by letter.
+
+Signing spells what has no sign of its own, so a model has to see the letters of rare words; a subword
+vocabulary would hide them in pieces. Fitted on the training texts and saved with the run.
+"""
+
+import collections
+import json
+import re
+import unicodedata
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from signjax.config import write_whole
+from signjax.errors import DataError, StorageError
+
+PAD, NULL, UNKNOWN, SPELL = range(4)  # SPELL goes before the letters of a word without an entry
+SPECIAL = ("<pad>", "<null>", "<unknown>", "<spell>")  # NULL alone is the text of no text
+
+
+class TextTokenizer(NamedTuple):
+    """A vocabulary; `entries[i]` is the token with id i."""
+
+    entries: tuple[str, ...]
+
+    @property
+    def size(self) -> int:
+        """Number of ids."""
+        return len(self.entries)
+
+    def encode(self, text: str) -> list[int]:
+        """The ids of a text.
+
+        Raises:
+          DataError: the text has no letter, digit or mark in it.
+        """
+        index = {entry: i for i, entry in enumerate(self.entries)}
+        ids = []
+        for word in split(text):
+            if word in index:
+                ids.append(index[word])
+            else:
+                ids += [SPELL, *(index.get(f"+{letter}", UNKNOWN) for letter in word)]
+        if not ids:
+            raise DataError(f"text {text[:40]!r}: nothing to sign in it; give some words")
+        return ids
+
+    def save(self, path) -> None:
+        """Writes the vocabulary as JSON."""
+        write_whole(path, json.dumps({"entries": self.entries}, ensure_ascii=False) + "\n")
+
+
+def fit(texts, min_count: int) -> TextTokenizer:
+    """Fits a vocabulary: words that occur `min_count` times or more, and every letter of the texts."""
+    counts = collections.Counter(word for text in texts for word in split(text))
+    words = sorted(word for word, count in counts.items() if count >= min_count)
+    letters = sorted({f"+{letter}" for word in counts for letter in word})
+    return TextTokenizer((*SPECIAL, *words, *letters))
+
+
+def load(path) -> TextTokenizer:
+    """Reads what `save` wrote.
+
+    Raises:
+      StorageError: the file is missing or damaged.
+    """
+    try:
+        entries = tuple(json.loads(Path(path).read_text(encoding="utf-8"))["entries"])
+    except (OSError, ValueError, KeyError, TypeError) as e:
+        raise StorageError(f"{path}: cannot be read as a text tokenizer ({e}); train the run again") from None
+    return TextTokenizer(entries)
+
+
+def split(text: str) -> list[str]:
+    """Lower-case words, apostrophes within them kept, and each of the marks ? and ! as a word of its own."""
+    folded = unicodedata.normalize("NFKD", text.replace("’", "'")).lower()
+    plain = "".join(c for c in folded if not unicodedata.combining(c))
+    return re.findall(r"[^\W_]+(?:'[^\W_]+)*|[?!]", plain)
+
+
+def batch(tokenizer: TextTokenizer, texts, multiple: int = 16) -> tuple[np.ndarray, np.ndarray]:
+    """Encodes texts to ids [B, L] and mask [B, L]; L is a multiple of `multiple`, so few shapes occur."""
+    return stack([tokenizer.encode(text) for text in texts], multiple)
+
+
+def stack(sequences, multiple: int = 16) -> tuple[np.ndarray, np.ndarray]:
+    """Ragged ids to padded ids [B, L] int32 and mask [B, L] bool."""
+    longest = max(map(len, sequences))
+    length = -(-longest // multiple) * multiple
+    ids, mask = np.full((len(sequences), length), PAD, np.int32), np.zeros((len(sequences), length), bool)
+    for row, sequence in enumerate(sequences):
+        ids[row, : len(sequence)], mask[row, : len(sequence)] = sequence, True
+    return ids, mask
