@@ -16,8 +16,8 @@ from signjax.demo import phonology
 from signjax.demo.templates import HOLD_LEAST, Templates, templates
 from signjax.demo.text import join
 
-FREE = 24.0  # cost of a frame outside signs
-FEE = 60.0  # of a sign
+FREE = 22.0  # cost of a frame outside signs
+FEE = 55.0  # of a sign
 QUESTION = 0.5 * phonology.QUESTION - 0.06  # radians of head pitch above which a clip asks
 _SKIP = 1.0  # of leaving out a state
 _LEAP = 0.45  # arm lengths: no wrist moves further in one frame of or next to a sign
