@@ -47,13 +47,13 @@ def reconstruction(pose, target, valid, weights) -> dict:
     child, parent = skeleton.BONES.T
     steps = valid[:, 1:] * valid[:, :-1]
     error = distance(pose - target)  # [B, T, 50]
-    bones = jnp.abs(skeleton.bone_lengths(pose) - skeleton.bone_lengths(target))
+    lengths = [distance(x[..., child, :] - x[..., parent, :]) for x in (pose, target)]  # [B, T, 49]
     terms = {
         "joints": mean(error, valid),
         "body": mean(error[..., skeleton.BODY], valid[..., skeleton.BODY]),
         "hands": mean(distance(relative_hands(pose) - relative_hands(target)), valid_hands(valid)),
         "velocity": mean(distance(jnp.diff(pose, axis=1) - jnp.diff(target, axis=1)), steps),
-        "bones": mean(bones, valid[..., child] * valid[..., parent]),
+        "bones": mean(jnp.abs(lengths[0] - lengths[1]), valid[..., child] * valid[..., parent]),
     }
     return terms | {"loss": sum(weights[name] * term for name, term in terms.items())}
 

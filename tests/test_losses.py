@@ -1,0 +1,105 @@
+"""Losses and errors: zero at equality, in units of the pose, blind to what is missing, safe to derive."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from signjax import losses, skeleton
+
+WEIGHTS = {"joints": 1.0, "body": 0.5, "hands": 2.0, "velocity": 0.25, "bones": 0.1}
+
+
+@pytest.fixture
+def poses():
+    rng = np.random.default_rng(0)
+    pose, target = rng.normal(size=(2, 2, 6, 50, 3)).astype(np.float32)
+    return pose, target, np.ones((2, 6, 50), np.float32)
+
+
+def both(pose, target, valid):
+    """All terms of the loss, and the errors as means, by name."""
+    errors = losses.errors(pose, target, valid, np.ones(2, np.float32))
+    terms = losses.reconstruction(pose, target, valid, WEIGHTS)
+    return terms | {f"error {name}": total / count for name, (total, count) in errors.items()}
+
+
+def test_zero_at_equality_only(poses):
+    pose, target, valid = poses
+    for name, value in both(target, target, valid).items():
+        assert abs(value - ("pck" in name)) < 1e-5, name
+    assert all(value > 0.1 for name, value in both(pose, target, valid).items() if "pck" not in name)
+
+
+def test_units_are_those_of_the_pose(poses):
+    pose, target, valid = poses
+    one, two = both(pose, target, valid), both(2 * pose, 2 * target, valid)
+    for name in (n for n in one if "pck" not in n):
+        np.testing.assert_allclose(two[name], 2 * one[name], rtol=1e-5, err_msg=name)
+
+
+def test_each_term_measures_what_it_says(poses):
+    _, target, valid = poses
+
+    def terms(pose):
+        values = losses.reconstruction(pose, target, valid, WEIGHTS)
+        return {name: round(float(x), 4) for name, x in values.items()}
+
+    none = dict.fromkeys(WEIGHTS, 0.0)
+    shifted = terms(target + np.array([3, 4, 0], np.float32))
+    assert shifted == none | {"joints": 5.0, "body": 5.0, "loss": 7.5}, "bones, speed, hands within: the same"
+    hand = target.copy()
+    hand[..., skeleton.RIGHT, :] += [0, 0, 1]
+    assert terms(hand)["hands"] == 0.5 and terms(hand)["joints"] == 0.42 and terms(hand)["body"] == 0
+    arm = target.copy()
+    arm[..., [skeleton.R_WRIST, *range(8, 29)], :] += [0, 0, 1]
+    assert terms(arm)["hands"] == 0 and terms(arm)["body"] == 0.125
+    late = target.copy()
+    late[:, 3:] += [0, 2, 0]
+    assert terms(late)["velocity"] == 0.4 and terms(late)["joints"] == 1.0
+    grown = losses.reconstruction(1.5 * target, target, valid, WEIGHTS)
+    np.testing.assert_allclose(grown["bones"], 0.5 * skeleton.bone_lengths(target).mean(), rtol=1e-5)
+
+
+def test_the_loss_is_the_weighted_sum(poses):
+    terms = losses.reconstruction(*poses, WEIGHTS)
+    np.testing.assert_allclose(
+        terms["loss"], sum(weight * terms[name] for name, weight in WEIGHTS.items()), rtol=1e-6
+    )
+
+
+def test_missing_joints_do_not_count(poses):
+    """Nor does a hand whose wrist is missing, a bone with a missing end, a step to a missing frame."""
+    pose, target, valid = poses
+    valid[0, 2, [skeleton.L_WRIST, 12]] = 0
+    valid[1, 4:] = 0
+    wild = np.where(valid[..., None] > 0, pose, 1e3).astype(np.float32)
+    one, other = both(pose, target, valid), both(wild, target, valid)
+    for name in one:
+        assert float(one[name]).hex() == float(other[name]).hex(), name
+    seen = both(pose, target, np.ones_like(valid))
+    assert all(seen[name] != one[name] for name in one if "pck" not in name)
+    nothing = losses.reconstruction(pose, target, np.zeros_like(valid), WEIGHTS)
+    assert all(value == 0 for value in nothing.values())
+
+
+def test_errors_are_sums_over_frames_in_own_units(poses):
+    pose, target, valid = poses
+    valid[1, 3:] = 0
+    scale = np.array([0.1, 0.3], np.float32)
+    distance = np.linalg.norm(pose.astype(np.float64) - target, axis=-1) * scale[:, None, None]
+    total, count = losses.errors(pose, target, valid, scale)["mpjpe"]
+    np.testing.assert_allclose(total, (distance * valid).sum(), rtol=1e-5)
+    assert count == 9 * 50
+    near = target + np.array([0, 0.12, 0], np.float32)  # .012 and .036 in own units
+    shares = {name: s / c for name, (s, c) in losses.errors(near, target, valid, scale).items()}
+    np.testing.assert_allclose([shares[f"pck_{n}"] for n in ("01", "02", "05")], [0, 6 / 9, 1], rtol=1e-5)
+
+
+@pytest.mark.parametrize("start", ["target", "point"])
+def test_gradients_are_finite(start, poses):
+    """At equality, and where all joints fall on one point so that no bone has a direction."""
+    _, target, valid = poses
+    pose = jnp.asarray(target if start == "target" else np.zeros_like(target))
+    grad = jax.grad(lambda p: losses.reconstruction(p, target, valid, WEIGHTS)["loss"])(pose)
+    assert np.isfinite(grad).all()
