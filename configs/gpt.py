@@ -25,8 +25,7 @@ def get_config(variant: str = "") -> ml_collections.ConfigDict:
     c.tokenizer = "runs/vqvae"
     c.text = {"min_count": 8}  # rarer words are spelled
     c.shifts = 4  # encodings of each clip, a frame apart
-    c.row = {"tokens": 256, "text": 192}  # positions of a packed row
-    c.batch_size = 8  # rows
+    c.batch_tokens = 2048  # positions of a step, in rows packed with whole clips
     c.eval_batch_size = 8
 
     c.model = {

@@ -54,22 +54,22 @@ class DecoderBlock(nn.Module):
         drop = nn.Dropout(self.dropout, deterministic=not train)
         attend = jax.nn.dot_product_attention
 
-        def split(h, name, parts):
-            h = nn.DenseGeneral((parts, heads, width // heads), name=name)(h)  # [B, N, parts, H, D / H]
-            return [h[:, :, i] for i in range(parts)]
+        def heads_of(h, name, parts):
+            h = layers.Dense(parts * width, name=name)(h)
+            return jnp.split(h.reshape(*h.shape[:2], heads, -1), parts, axis=-1)  # [B, N, H, D / H]
 
-        def merge(h, name):
-            return drop(nn.DenseGeneral(width, axis=(-2, -1), name=name)(h))
+        def merged(h, name):
+            return drop(layers.Dense(width, name=name)(h.reshape(*h.shape[:2], width)))
 
-        q, k, v = split(nn.LayerNorm(name="self_norm")(x), "self_in", 3)
+        q, k, v = heads_of(nn.LayerNorm(name="self_norm")(x), "self_in", 3)
         if cache is not None:
             k = jax.lax.dynamic_update_slice_in_dim(cache[0], k, at, axis=1)
             v = jax.lax.dynamic_update_slice_in_dim(cache[1], v, at, axis=1)
-        x = x + merge(attend(q, k, v, mask=mask), "self_out")
-        (q,) = split(nn.LayerNorm(name="cross_norm")(x), "cross_in", 1)
-        x = x + merge(attend(q, *memory, mask=memory_mask), "cross_out")
-        h = nn.gelu(nn.Dense(self.mlp, name="mlp_in")(nn.LayerNorm(name="mlp_norm")(x)))
-        return x + drop(nn.Dense(width, name="mlp_out")(h)), k, v
+        x = x + merged(attend(q, k, v, mask=mask), "self_out")
+        (q,) = heads_of(nn.LayerNorm(name="cross_norm")(x), "cross_in", 1)
+        x = x + merged(attend(q, *memory, mask=memory_mask), "cross_out")
+        h = nn.gelu(layers.Dense(self.mlp, name="mlp_in")(nn.LayerNorm(name="mlp_norm")(x)))
+        return x + drop(layers.Dense(width, name="mlp_out")(h)), k, v
 
 
 class GPT(nn.Module):
@@ -103,14 +103,12 @@ class GPT(nn.Module):
         block = {"heads": self.heads, "mlp": self.mlp, "dropout": self.dropout}
         self.text_blocks = [layers.EncoderBlock(**block) for _ in range(self.text_depth)]
         self.text_norm = nn.LayerNorm()
-        self.memory_in = [
-            nn.DenseGeneral((2, self.heads, self.width // self.heads)) for _ in range(self.depth)
-        ]
+        self.memory_in = [layers.Dense(2 * self.width) for _ in range(self.depth)]
         self.start = self.param("start", init, (self.width,))
         self.code_embedding = nn.Embed(self.columns * self.codes, self.width, embedding_init=init)
         self.blocks = [DecoderBlock(**block) for _ in range(self.depth)]
         self.norm = nn.LayerNorm()
-        self.end = nn.Dense(1)
+        self.end = layers.Dense(1)
         self.drop = nn.Dropout(self.dropout)
         # the depth head, all columns side by side
         shape = (self.columns, self.width)
@@ -140,8 +138,8 @@ class GPT(nn.Module):
         for block in self.text_blocks:
             x = block(x, see, train)
         x = self.text_norm(x)
-        pairs = [dense(x) for dense in self.memory_in]  # each [B, L, 2, H, D / H]
-        return Memory(jnp.stack([p[:, :, 0] for p in pairs]), jnp.stack([p[:, :, 1] for p in pairs]), mask)
+        both = jnp.stack([dense(x) for dense in self.memory_in])  # [layers, B, L, 2 * D]
+        return Memory(*jnp.split(both.reshape(*both.shape[:3], self.heads, -1), 2, axis=-1), mask)
 
     def states(self, codes, memory, segments=None, positions=None, text_segments=None, train: bool = False):
         """States [B, N, D] before each token, given all tokens; position n has seen tokens 0 to n - 1.
@@ -195,13 +193,15 @@ class GPT(nn.Module):
         return self.end(states)[..., 0]
 
     def code_logits(self, states, codes, train: bool = False):
-        """Logits [..., C, K] of each code given the codes [..., C] before it in the same token."""
-        own = self.depth_embedding(codes + jnp.arange(self.columns) * self.codes)  # [..., C, D]
+        """Logits [B, N, C, K] of each code, given states [B, N, D] and the codes before it in its token."""
+        own = self.depth_embedding(codes + jnp.arange(self.columns) * self.codes)  # [B, N, C, D]
         earlier = jnp.cumsum(own, axis=-2) - own
         x = self.depth_norm(states[..., None, :] + earlier)
-        h = nn.gelu(jnp.einsum("...cd,cdh->...ch", x, self.depth_in) + self.depth_bias)
+        x = x.reshape(-1, self.columns, self.width).swapaxes(0, 1)  # [C, B * N, D], quick to multiply
+        h = nn.gelu(jnp.einsum("cnd,cdh->cnh", x, self.depth_in) + self.depth_bias[:, None])
         x = self.drop(x + h, deterministic=not train)
-        return jnp.einsum("...cd,cdk->...ck", x, self.depth_out)
+        logits = jnp.einsum("cnd,cdk->cnk", x, self.depth_out)
+        return logits.swapaxes(0, 1).reshape(*codes.shape, self.codes)
 
     def column_logits(self, states, earlier, column: int):
         """Logits [B, K] of code `column`, from states [B, D] and the sum of earlier codes' embeddings."""

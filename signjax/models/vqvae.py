@@ -41,16 +41,16 @@ class Codec(nn.Module):
     dim: int
 
     def setup(self):  # noqa: D102
-        self.stem = nn.Dense(self.width)
+        self.stem = layers.Dense(self.width)
         self.encoder = [layers.ConvBlock(dilation=2 ** (i % 3)) for i in range(self.depth)]
         self.encoder_norm = nn.LayerNorm()
-        self.to_latent = nn.Dense(self.dim, kernel_init=nn.initializers.zeros)
-        self.linear_in = nn.Dense(self.dim)
-        self.from_latent = nn.Dense(self.width)
+        self.to_latent = layers.Dense(self.dim, kernel_init=nn.initializers.zeros)
+        self.linear_in = layers.Dense(self.dim)
+        self.from_latent = layers.Dense(self.width)
         self.decoder = [layers.ConvBlock(dilation=2 ** (i % 3)) for i in range(self.depth)]
         self.decoder_norm = nn.LayerNorm()
-        self.head = nn.Dense(self.features * self.stride, kernel_init=nn.initializers.zeros)
-        self.linear_out = nn.Dense(self.features * self.stride)
+        self.head = layers.Dense(self.features * self.stride, kernel_init=nn.initializers.zeros)
+        self.linear_out = layers.Dense(self.features * self.stride)
 
     def encode(self, x, context, mask):
         """Own frames x [B, N, stride * F], all parts' frames [B, N, *], mask [B, N] -> [B, N, dim]."""

@@ -26,7 +26,7 @@ def build(c, vocabulary: int, tokenizer_config) -> GPT:
 
 
 def make(c, workdir) -> Task:
-    """The task of a config; reads `data`, `tokenizer`, `text`, `model`, `row`, `shifts` and the rates."""
+    """The task of a config; reads `data`, `tokenizer`, `text`, `model`, `shifts` and the rates."""
     tokenizer = vqvae.load(c.tokenizer)
     train, dev = splits.load(c.data, "train"), splits.load(c.data, "dev")
     words = _text_tokenizer(c, workdir, train.texts)
@@ -35,7 +35,7 @@ def make(c, workdir) -> Task:
     for name, pack, shifts in (("train", train, c.shifts), ("dev", dev, 1)):
         codes = tokens.encode_split(tokenizer, pack, shifts, f"{workdir}/tokens-{name}.npz")
         ids = [words.encode(t) for t in pack.texts]
-        rows[name] = tokens.Rows(codes, ids, **c.row, seed=c.seed, packings=16 if name == "train" else 1)
+        rows[name] = tokens.Rows(codes, ids, seed=c.seed, packings=16 if name == "train" else 1)
     host = {"hosts": jax.process_count(), "host": jax.process_index()}
 
     def init(rng, batch):
@@ -56,7 +56,8 @@ def make(c, workdir) -> Task:
         return _terms(model, variables, hidden, batch["codes"], None)
 
     def batches(start):
-        return pipeline.stream(rows["train"], c.batch_size, c.seed, start, **host)
+        size = max(1, c.batch_tokens // rows["train"].tokens)
+        return pipeline.stream(rows["train"], size, c.seed, start, **host)
 
     def eval_batches():
         return pipeline.once(rows["dev"], c.eval_batch_size, **host)

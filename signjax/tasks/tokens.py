@@ -7,7 +7,7 @@ import jax
 import numpy as np
 
 from signjax.data import pipeline, rows
-from signjax.errors import ConfigError
+from signjax.data.sources import bucket
 
 
 def encode_split(tokenizer, pack, shifts: int, cache: str) -> list[list[np.ndarray]]:
@@ -48,31 +48,28 @@ def encode_split(tokenizer, pack, shifts: int, cache: str) -> list[list[np.ndarr
 class Rows:
     """A source of training rows, each filled with whole clips; `packings` different fillings make an epoch.
 
+    Rows are as long as the longest clip needs, at least 128 tokens, and hold half as much text at least.
+
     Args:
       codes: codes[shift][clip], [N, C].
       texts: ids of each clip's text.
-      tokens: positions a row has; a clip takes one more than it has tokens, for its end.
-      text: text positions a row has.
       seed: decides the fillings.
       packings: how many of them.
-
-    Raises:
-      ConfigError: a clip or a text does not fit into a row.
     """
 
-    def __init__(self, codes, texts, tokens: int, text: int, seed: int, packings: int):
-        self.codes, self.texts, self.tokens, self.text = codes, texts, tokens, text
+    def __init__(self, codes, texts, seed: int, packings: int):
+        self.codes, self.texts = codes, texts
+        # a clip takes one position more than it has tokens, for its end
         sizes = np.array([[len(c) + 1 for c in shift] for shift in codes])
         lengths = np.array([len(t) for t in texts])
-        for field, size, room in (("row.tokens", sizes.max(), tokens), ("row.text", lengths.max(), text)):
-            if size > room:
-                raise ConfigError(f"{field} is {room}, but the longest clip needs {size}; raise {field}")
+        self.tokens = bucket(int(sizes.max()), (128, 192, 256, 384, 512))
+        self.text = bucket(max(int(lengths.max()), self.tokens // 2), (64, 96, 128, 192, 256))
         self.rows = []  # [(clip, shift), ...] of each row
         for k in range(packings):
             rng = np.random.default_rng((seed, 3, k))
             shift = rng.integers(0, len(codes), len(texts)) if packings > 1 else np.zeros(len(texts), int)
             chosen = sizes[shift, np.arange(len(texts))]
-            packed = rows.first_fit(chosen, tokens, seed + k, lengths, text)
+            packed = rows.first_fit(chosen, self.tokens, seed + k, lengths, self.text)
             self.rows += [[(i, int(shift[i])) for i in row] for row in packed]
 
     def __len__(self) -> int:

@@ -1,0 +1,108 @@
+"""Signs texts: python -m signjax.sample --text "hello how are you" [--text ...] [--file texts.txt]."""
+
+import importlib
+import io
+import pathlib
+import re
+import time
+import unicodedata
+
+import numpy as np
+from absl import app, flags
+
+from signjax import config, demo, pose, render, runtime
+from signjax.errors import ConfigError, DataError
+from signjax.render import files
+from signjax.tasks import splits
+
+WORKDIR = flags.DEFINE_string("workdir", "runs/gpt", "Folder of the trained run.")
+TEXT = flags.DEFINE_multi_string("text", [], "What to sign; may be given several times.")
+FILE = flags.DEFINE_string("file", None, "File with a text a line.")
+NUM = flags.DEFINE_integer("num", 1, "Clips for each text.", lower_bound=1)
+SEED = flags.DEFINE_integer("seed", 0, "Decides all random choices.")
+OUT = flags.DEFINE_string("out", "outputs", "Folder for the files.")
+CHOICES = (  # of the run's sampler; what is not given is as in the run's config
+    flags.DEFINE_float("temperature", None, "0 takes the likeliest codes.", lower_bound=0),
+    flags.DEFINE_integer("top_k", None, "Only the k likeliest codes; 0 for all.", lower_bound=0),
+    flags.DEFINE_float("top_p", None, "Only the likeliest codes of this joint probability.", 0, 1),
+    flags.DEFINE_float("repetition", None, "Penalty on a stream's used codes; 1 for none.", lower_bound=1),
+    flags.DEFINE_float("guidance", None, "Weight of the text; 1 is the plain model.", lower_bound=0),
+    flags.DEFINE_integer("min_tokens", None, "A clip does not end before.", lower_bound=1),
+    flags.DEFINE_integer("max_tokens", None, "A clip ends there at the latest.", lower_bound=1),
+)
+
+
+@runtime.one_line
+def main(_) -> int:
+    """Writes GIF, MP4 (with the video extra), HTML and NPZ of each clip; returns the exit code."""
+    runtime.enable_compile_cache()
+    texts = read_texts(TEXT.value, FILE.value)
+    c = config.load_config(f"{WORKDIR.value}/config.json")
+    task = importlib.import_module(f"signjax.tasks.{c.task}")
+    if not hasattr(task, "generate"):
+        raise ConfigError(f"{WORKDIR.value} holds a {c.task} run, which signs no text; name a gpt run")
+    changes = {flag.name: flag.value for flag in CHOICES if flag.value is not None}
+    begun = time.monotonic()
+    wanted = [text for text in texts for _ in range(NUM.value)]
+    clips = task.generate(task.load(WORKDIR.value), wanted, SEED.value, task.sampler_of(c, **changes))
+    frames = sum(len(clip) for clip in clips)
+    print(f"{len(clips)} clip(s), {frames} frames in {time.monotonic() - begun:.1f} s, compilation included")
+    names = unique_names(texts)
+    for k, (text, name) in enumerate(zip(texts, names, strict=True)):
+        write(pathlib.Path(OUT.value), name, text, clips[k * NUM.value : (k + 1) * NUM.value], c)
+    return 0
+
+
+def read_texts(texts: list[str], file: str | None) -> list[str]:
+    """The texts of the flags and of the file's lines.
+
+    Raises:
+      DataError: there are none, or the file cannot be read.
+    """
+    texts = list(texts)
+    if file:
+        try:
+            texts += pathlib.Path(file).read_text(encoding="utf-8").splitlines()
+        except (OSError, UnicodeDecodeError) as e:
+            raise DataError(f"{file}: cannot be read ({e}); give a UTF-8 file with a text a line") from None
+    texts = [text.strip() for text in texts if text.strip()]
+    if not texts:
+        raise DataError('nothing to sign; give --text "hello" or --file texts.txt with a text a line')
+    return texts
+
+
+def unique_names(texts: list[str]) -> list[str]:
+    """File names: the text's letters and digits joined by "-", numbered where two would be the same."""
+    names, taken = [], set()
+    for text in texts:
+        plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
+        stem = re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:60] or "clip"
+        name, number = stem, 1
+        while name in taken:
+            number += 1
+            name = f"{stem}-{number}"
+        taken.add(name)
+        names.append(name)
+    return names
+
+
+def write(folder: pathlib.Path, name: str, text: str, clips: list[np.ndarray], c) -> None:
+    """Writes a text's clips, canonical [T, 50, 3] each; says where, and what they say if that can be read."""
+    panels = []
+    for k, clip in enumerate(clips):
+        placed = pose.restore(clip, pose.DEFAULT).astype(np.float32)
+        panels.append(render.Panel(placed, text, title=f"sample {k + 1}" if len(clips) > 1 else None))
+        stem = folder / (f"{name}-{k + 1}" if len(clips) > 1 else name)
+        written = [render.gif(f"{stem}.gif", panels[k])]
+        if render.has_video():
+            written.append(render.mp4(f"{stem}.mp4", panels[k]))
+        data = io.BytesIO()
+        np.savez(data, pose=placed, text=text)
+        written.append(files.write(f"{stem}.npz", data.getvalue()))
+        said = f"  reads: {' '.join(demo.read(placed)) or '(nothing)'}" if splits.readable(c.data) else ""
+        print(f"{', '.join(map(str, written))}{said}")
+    print(render.html(folder / f"{name}.html", [[panel] for panel in panels], title=text))
+
+
+if __name__ == "__main__":
+    app.run(main)
