@@ -58,5 +58,6 @@ def get_config(variant: str = "") -> ml_collections.ConfigDict:
     c.mesh = {"shape": (-1,), "axes": ("data",)}
     c.sharding = ()
     if "quick" in words:
+        c.tokenizer = "runs/vqvae-quick"
         c.num_steps = 400
     return c

@@ -7,7 +7,7 @@ import numpy as np
 
 
 class Dense(nn.Dense):
-    """flax's Dense as one matrix product; over [B, N, D] as it is, XLA's gradient takes twice as long on CPU."""
+    """flax's Dense as one matrix product: over [B, N, D] as it is, its gradient takes CPUs twice as long."""
 
     def __call__(self, x):
         """x [..., D] -> [..., features]."""
