@@ -48,9 +48,9 @@ def get_config(variant: str = "") -> ml_collections.ConfigDict:
         c.quantizer.levels = {"arm": 1, "hand": 1, "whole": 1}
     c.loss = {"joints": 1.0, "body": 0.5, "hands": 1.0, "velocity": 0.5, "bones": 0.1}
 
-    c.num_steps = 3000
+    c.num_steps = 2400
     c.log_every = 100
-    c.eval_every = 1000
+    c.eval_every = 800
     c.save_every = 500
     c.best = "mpjpe"
     c.optim = {

@@ -119,7 +119,8 @@ def choose(logits, keys, sampler: Sampler):
     logits = logits / sampler.temperature
     ordered = jnp.sort(logits, axis=-1)[:, ::-1]
     if sampler.top_k:
-        logits = jnp.where(logits < ordered[:, min(sampler.top_k, logits.shape[-1]) - 1, None], -jnp.inf, logits)
+        least = ordered[:, min(sampler.top_k, logits.shape[-1]) - 1, None]
+        logits = jnp.where(logits < least, -jnp.inf, logits)
     if sampler.top_p < 1:
         ordered = jnp.sort(logits, axis=-1)[:, ::-1]
         chance = jax.nn.softmax(ordered, axis=-1)
