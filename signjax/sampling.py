@@ -124,7 +124,8 @@ def choose(logits, keys, sampler: Sampler):
     if sampler.top_p < 1:
         ordered = jnp.sort(logits, axis=-1)[:, ::-1]
         chance = jax.nn.softmax(ordered, axis=-1)
-        kept = jnp.cumsum(chance, axis=-1) - chance < sampler.top_p  # the likeliest is always kept
+        first = jnp.arange(chance.shape[-1]) == 0  # the likeliest is always kept
+        kept = (jnp.cumsum(chance, axis=-1) - chance < sampler.top_p) | first
         least = jnp.where(kept, ordered, jnp.inf).min(-1, keepdims=True)
         logits = jnp.where(logits < least, -jnp.inf, logits)
     return jax.vmap(jax.random.categorical)(keys, logits)
