@@ -96,14 +96,14 @@ def make(c, workdir) -> Task:
     def loss(variables, batch, rng, step):
         del step
         out, changed = model.apply(
-            variables, _filled(batch), batch["mask"], train=True, mutable=["codebook"], rngs={"quantize": rng}
+            variables, filled(batch), batch["mask"], train=True, mutable=["codebook"], rngs={"quantize": rng}
         )
         terms = losses.reconstruction(out.pose, batch["pose"], _valid(batch), c.loss)
         total = terms.pop("loss") + out.loss
         return total, (terms | {"commitment": out.loss}, changed)
 
     def evaluate(variables, batch):
-        out = model.apply(variables, _filled(batch), batch["mask"])
+        out = model.apply(variables, filled(batch), batch["mask"])
         valid = _valid(batch) * batch["weight"][:, None, None]
         return losses.errors(out.pose, batch["pose"], valid, batch["scale"])
 
@@ -119,7 +119,7 @@ def make(c, workdir) -> Task:
     def finish(variables, evals):
         del evals
         codes = [
-            np.asarray(encode(variables, _filled(b), b["mask"]))[_real_tokens(b, model.stride)]
+            np.asarray(encode(variables, filled(b), b["mask"]))[_real_tokens(b, model.stride)]
             for b in pipeline.clips(dev, c.eval_batch_size)
         ]
         return codebook_use(np.concatenate(codes), c)
@@ -189,8 +189,8 @@ def _sample(crops):
     """Evenly spaced windows of the training split, [n, W, 50, 3], those that are full."""
     numbers = np.unique(np.linspace(0, len(crops) - 1, SAMPLE).astype(int))
     drawn = [crops.draw(int(i)) for i in numbers]
-    full = [d["pose"] for d in drawn if d["mask"].all()] or [d["pose"] for d in drawn]
-    return np.stack(full)
+    full = [d for d in drawn if d["mask"].all()] or drawn
+    return np.asarray(filled({name: np.stack([d[name] for d in full]) for name in full[0]}))
 
 
 def _dense(kernel, bias):
@@ -203,11 +203,11 @@ def _valid(batch):
     return (mask & batch["valid"] if "valid" in batch else mask).astype(jnp.float32)
 
 
-def _filled(batch):
-    """Poses in which a missing joint lies on its parent: a hand not seen is a point on its wrist."""
+def filled(batch):
+    """A batch's poses [B, T, 50, 3] with missing joints on their parents: an unseen hand is a dot on its wrist."""
     if "valid" not in batch:
         return batch["pose"]
-    pose, valid = batch["pose"], batch["valid"]
+    pose, valid = jnp.asarray(batch["pose"]), batch["valid"]
     for joint in skeleton.ORDER[1:]:
         there = jnp.where(valid[..., joint, None], pose[..., joint, :], pose[..., skeleton.PARENTS[joint], :])
         pose = pose.at[..., joint, :].set(there)
