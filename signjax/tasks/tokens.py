@@ -2,12 +2,14 @@
 
 import hashlib
 import os
+import zipfile
 
 import jax
 import numpy as np
 
 from signjax.data import pipeline, rows
 from signjax.data.sources import bucket
+from signjax.tasks import vqvae
 
 
 def encode_split(tokenizer, pack, shifts: int, cache: str) -> list[list[np.ndarray]]:
@@ -29,8 +31,8 @@ def encode_split(tokenizer, pack, shifts: int, cache: str) -> list[list[np.ndarr
         return known
     result = [[np.empty(0)] * len(pack) for _ in range(shifts)]
     for batch in pipeline.clips(pack, 16):
+        pose, mask = np.asarray(vqvae.filled(batch)), batch["mask"]
         for shift in range(shifts):
-            pose, mask = batch["pose"], batch["mask"]
             cut = np.minimum(shift, mask.sum(1) - 1)  # [B] frames left out
             index = np.minimum(np.arange(mask.shape[1]) + cut[:, None], mask.shape[1] - 1)
             moved = np.take_along_axis(pose, index[..., None, None], 1)
@@ -110,8 +112,8 @@ def _key(variables, pack, shifts: int) -> str:
         digest.update(jax.tree_util.keystr(path).encode())
         digest.update(np.ascontiguousarray(leaf).tobytes())
     digest.update(str(shifts).encode())
-    for array in (pack.offsets, pack.pose, *pack.placements):
-        digest.update(np.ascontiguousarray(array).tobytes())
+    for array in (pack.offsets, pack.pose, *pack.placements, pack.valid):
+        digest.update(b"" if array is None else np.ascontiguousarray(array).tobytes())
     return digest.hexdigest()
 
 
@@ -121,7 +123,7 @@ def _read(path: str, key: str, shifts: int):
             if str(saved["key"]) != key:
                 return None
             return [np.split(saved[f"codes{k}"], saved[f"offsets{k}"]) for k in range(shifts)]
-    except (OSError, ValueError, KeyError):
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):  # missing or damaged
         return None
 
 
