@@ -204,7 +204,7 @@ def _valid(batch):
 
 
 def filled(batch):
-    """A batch's poses [B, T, 50, 3] with missing joints on their parents: an unseen hand is a dot on its wrist."""
+    """Poses [B, T, 50, 3] with missing joints on their parents: a hand not seen is a point on its wrist."""
     if "valid" not in batch:
         return batch["pose"]
     pose, valid = jnp.asarray(batch["pose"]), batch["valid"]
