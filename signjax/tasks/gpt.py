@@ -1,7 +1,6 @@
 """The GPT as a task: the tokens of clips from their texts."""
 
 import functools
-import os
 from typing import Any, NamedTuple
 
 import jax
@@ -12,6 +11,7 @@ import optax
 from signjax import checkpoint, demo, sampling, text
 from signjax import config as configs
 from signjax.data import pipeline, sources
+from signjax.errors import ConfigError
 from signjax.models.gpt import GPT
 from signjax.task import Task
 from signjax.tasks import splits, tokens, vqvae
@@ -136,8 +136,16 @@ def decode(tokenizer, codes, lengths) -> list[np.ndarray]:
 
 
 def sampler_of(c, **changes) -> sampling.Sampler:
-    """The sampler of a config, with changes."""
-    return sampling.Sampler(**{**c.sampler, **changes})
+    """The sampler of a config, with changes.
+
+    Raises:
+      ConfigError: its clips can be of no length.
+    """
+    sampler = sampling.Sampler(**{**c.sampler, **changes})
+    low, high = sampler.min_tokens, sampler.max_tokens
+    if not 1 <= low <= high:
+        raise ConfigError(f"min_tokens is {low}, max_tokens {high}; give 1 <= min_tokens <= max_tokens")
+    return sampler
 
 
 def word_error_rate(texts, clips) -> float:
@@ -206,6 +214,9 @@ def _terms(model, variables, batch, seen, dropout) -> dict:
 def _text_tokenizer(c, workdir, texts) -> text.TextTokenizer:
     """The run's text tokenizer, fitted on the training texts when the run is new."""
     path = f"{workdir}/text.json"
-    if not os.path.exists(path):
-        text.fit(texts, c.text.min_count).save(path)
-    return text.load(path)
+    if checkpoint.last_step(workdir, "latest") is not None:
+        return text.load(path)
+    words = text.fit(texts, c.text.min_count)  # a file that is there is of a start that came to nothing
+    if jax.process_index() == 0:
+        words.save(path)
+    return words
