@@ -10,12 +10,12 @@ import unicodedata
 import numpy as np
 from absl import app, flags
 
-from signjax import config, demo, pose, render, runtime
+from signjax import checkpoint, config, demo, pose, render, runtime
 from signjax.errors import ConfigError, DataError
 from signjax.render import files
 from signjax.tasks import splits
 
-WORKDIR = flags.DEFINE_string("workdir", "runs/gpt", "Folder of the trained run.")
+WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the run; default runs/gpt or runs/gpt-quick.")
 TEXT = flags.DEFINE_multi_string("text", [], "What to sign; may be given several times.")
 FILE = flags.DEFINE_string("file", None, "File with a text a line.")
 NUM = flags.DEFINE_integer("num", 1, "Clips for each text.", lower_bound=1)
@@ -37,20 +37,34 @@ def main(_) -> int:
     """Writes GIF, MP4 (with the video extra), HTML and NPZ of each clip; returns the exit code."""
     runtime.enable_compile_cache()
     texts = read_texts(TEXT.value, FILE.value)
-    c = config.load_config(f"{WORKDIR.value}/config.json")
+    workdir = WORKDIR.value or default_run()
+    c = config.load_config(f"{workdir}/config.json")
     task = importlib.import_module(f"signjax.tasks.{c.task}")
     if not hasattr(task, "generate"):
-        raise ConfigError(f"{WORKDIR.value} holds a {c.task} run, which signs no text; name a gpt run")
+        raise ConfigError(f"{workdir} holds a {c.task} run, which signs no text; name a gpt run")
     changes = {flag.name: flag.value for flag in CHOICES if flag.value is not None}
     begun = time.monotonic()
     wanted = [text for text in texts for _ in range(NUM.value)]
-    clips = task.generate(task.load(WORKDIR.value), wanted, SEED.value, task.sampler_of(c, **changes))
+    clips = task.generate(task.load(workdir), wanted, SEED.value, task.sampler_of(c, **changes))
     frames = sum(len(clip) for clip in clips)
     print(f"{len(clips)} clip(s), {frames} frames in {time.monotonic() - begun:.1f} s, compilation included")
     names = unique_names(texts)
     for k, (text, name) in enumerate(zip(texts, names, strict=True)):
         write(pathlib.Path(OUT.value), name, text, clips[k * NUM.value : (k + 1) * NUM.value], c)
     return 0
+
+
+def default_run() -> str:
+    """runs/gpt, or runs/gpt-quick, and a line that says so, if only that has a trained model."""
+    usual, quick = "runs/gpt", "runs/gpt-quick"
+
+    def trained(run):
+        return any(checkpoint.last_step(run, which) is not None for which in ("best", "latest"))
+
+    if trained(usual) or not trained(quick):
+        return usual
+    print(f"No trained model in {usual}; using {quick}")
+    return quick
 
 
 def read_texts(texts: list[str], file: str | None) -> list[str]:
@@ -62,7 +76,7 @@ def read_texts(texts: list[str], file: str | None) -> list[str]:
     texts = list(texts)
     if file:
         try:
-            texts += pathlib.Path(file).read_text(encoding="utf-8").splitlines()
+            texts += pathlib.Path(file).read_text(encoding="utf-8-sig").splitlines()
         except (OSError, UnicodeDecodeError) as e:
             raise DataError(f"{file}: cannot be read ({e}); give a UTF-8 file with a text a line") from None
     texts = [text.strip() for text in texts if text.strip()]
