@@ -16,3 +16,14 @@ def real_data() -> pathlib.Path:
     if not folder:
         pytest.skip("SIGNJAX_REAL_DATA is not set")
     return pathlib.Path(folder)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item, call):
+    """With SIGNJAX_REQUIRE_REAL set, a test of the real data that is skipped has failed."""
+    report = yield
+    skipped = report.skipped and not hasattr(report, "wasxfail") and item.get_closest_marker("real")
+    if skipped and os.environ.get("SIGNJAX_REQUIRE_REAL"):
+        report.outcome = "failed"
+        report.longrepr = f"SIGNJAX_REQUIRE_REAL is set, but this test was skipped: {report.longrepr[2]}"
+    return report

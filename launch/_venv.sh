@@ -1,0 +1,78 @@
+# Sourced by the scripts beside it: a Python with signjax installed in it, as $PYTHON; lines with the time.
+# shellcheck shell=bash
+
+STAMP=signjax.stamp # in the environment; says which setup.py of which checkout is installed there
+FITS='import sys, pip; sys.exit(sys.version_info < (3, 11))'
+
+trap 'exit 130' INT # else bash goes on when a program ends in good order after Ctrl-C
+
+say() { printf '[%2d:%02d] %s\n' $((SECONDS / 60)) $((SECONDS % 60)) "$*"; }
+
+fail() {
+    printf 'error: %s\n' "$*" >&2
+    exit 1
+}
+
+# Makes $PYTHON ready: the active virtual environment's, or that of .venv, made or repaired if need be.
+ready_python() {
+    local home=${VIRTUAL_ENV:-.venv}
+    PYTHON=$home/bin/python
+    if [ -n "${VIRTUAL_ENV:-}" ]; then
+        "$PYTHON" -c "$FITS" 2>/dev/null ||
+            fail "the active environment $home has no Python 3.11 or newer with pip; leave it: deactivate"
+    elif [ ! -e "$home/$STAMP" ] || ! "$PYTHON" -c "$FITS" 2>/dev/null; then # new, half made or broken
+        make_venv "$home"
+    fi
+    install "$home/$STAMP"
+}
+
+make_venv() {
+    local python
+    python=$(find_python)
+    say "Making a virtual environment in $1 with $("$python" -V)"
+    "$python" -m venv --clear "$1" ||
+        fail "$python -m venv does not work; on Debian and Ubuntu: apt install $python-venv"
+}
+
+# Prints the first Python that fits. A name may be there and still not run: pyenv has such.
+find_python() {
+    local name
+    for name in python3.12 python3.11 python3 python; do
+        if "$name" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
+            echo "$name"
+            return
+        fi
+    done
+    fail "no Python 3.11 or newer found (tried python3.12, python3.11, python3, python); install Python 3.12"
+}
+
+# Installs this checkout and what its tests need, unless the stamp says that it is done. While pip works
+# there is no stamp, so what an interrupt leaves behind is made anew; a mere failure, as without network,
+# changes nothing and puts it back.
+install() {
+    local stamp=$1 key
+    key="$(cksum <setup.py) $PWD $("$PYTHON" -V)"
+    if [ "$(cat "$stamp" 2>/dev/null)" = "$key" ]; then
+        return
+    fi
+    say "Installing signjax and the libraries it needs; the first time takes some minutes"
+    rm -f "$stamp.old"
+    [ ! -e "$stamp" ] || mv "$stamp" "$stamp.old"
+    heartbeat &
+    if ! "$PYTHON" -m pip install -qq --no-input --disable-pip-version-check -e '.[test]'; then
+        kill $!
+        [ ! -e "$stamp.old" ] || mv "$stamp.old" "$stamp"
+        fail "pip could not install signjax, see above; run the same command again"
+    fi
+    kill $!
+    wait $! 2>/dev/null || true # or bash tells of its end
+    echo "$key" >"$stamp"
+    say "Installed"
+}
+
+# A line now and then for as long as the script lives.
+heartbeat() {
+    while sleep 20 >/dev/null 2>&1 && kill -0 $$ 2>/dev/null; do
+        say "    still installing"
+    done
+}

@@ -1,0 +1,195 @@
+"""The launch scripts, with stand-ins for Python and its modules; the README's list of files."""
+
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+ROOT = pathlib.Path(__file__).parent.parent
+TOOLS = ("cat", "chmod", "cksum", "cp", "dirname", "env", "mkdir", "mv", "rm", "sh", "sleep")
+
+# A Python that writes down which modules it is asked for, makes "environments" that hold itself, and fails
+# where a file fail-<module> says so. {status} is the exit status of the check of its version.
+FAKE = """#!/bin/sh
+case "$1 $2" in
+    "-V ") echo "Python 3.12.1" ;;
+    "-c "*) exit {status} ;;
+    "-m venv") mkdir -p "$4/bin"; rm -f "$4"/*.stamp; cp "$0" "$4/bin/python" ;;
+esac
+[ "$1" != -m ] || echo "$2" >>asked
+if [ -e "fail-$2" ]; then exit "$(cat "fail-$2")"; fi
+"""
+
+
+@pytest.fixture
+def checkout(tmp_path):
+    """A folder with the launch scripts and a bin/ that is all that the scripts can find."""
+    shutil.copytree(ROOT / "launch", tmp_path / "launch")
+    (tmp_path / "setup.py").write_text("first")
+    (tmp_path / "bin").mkdir()
+    for tool in TOOLS:
+        (tmp_path / "bin" / tool).symlink_to(shutil.which(tool))
+    return tmp_path
+
+
+def add_python(checkout, name: str, status: int = 0) -> None:
+    """Adds a stand-in for Python whose check of its version ends with `status`."""
+    path = checkout / "bin" / name
+    path.write_text(FAKE.replace("{status}", str(status)))
+    path.chmod(0o755)
+
+
+def bash(checkout, *command: str, **variables: str):
+    """Runs bash in a checkout; returns the finished process, with its output as text."""
+    environment = {"PATH": str(checkout / "bin"), "HOME": str(checkout), **variables}
+    return subprocess.run(
+        [shutil.which("bash"), *command],
+        cwd=checkout, env=environment, capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+
+
+def ready(checkout, **variables: str):
+    """Runs `ready_python` as the scripts do."""
+    script = 'set -euo pipefail; . launch/_venv.sh; ready_python; echo "$PYTHON"'
+    return bash(checkout, "-c", script, **variables)
+
+
+def asked(checkout) -> list[str]:
+    """The modules that were run since the last call."""
+    path = checkout / "asked"
+    modules = path.read_text().split() if path.exists() else []
+    path.unlink(missing_ok=True)
+    return modules
+
+
+@pytest.mark.parametrize("names, chosen", [
+    ({"python3.11": 0, "python3.12": 0}, "python3.12"),
+    ({"python3": 0, "python3.11": 0, "python3.12": 127}, "python3.11"),
+    ({"python3.12": 1, "python3": 0}, "python3"),
+])  # fmt: skip
+def test_a_python_that_fits_is_found(checkout, names, chosen):
+    for name, status in names.items():
+        add_python(checkout, name, status)
+    assert bash(checkout, "-c", ". launch/_venv.sh; find_python").stdout.strip() == chosen
+
+
+def test_no_python_is_one_line(checkout):
+    add_python(checkout, "python3", 1)
+    done = ready(checkout)
+    assert done.returncode == 1
+    assert done.stderr.count("\n") == 1
+    assert "Python 3.12" in done.stderr
+
+
+def test_an_environment_is_made_once_and_follows_setup_py(checkout):
+    add_python(checkout, "python3")
+    done = ready(checkout)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.endswith(".venv/bin/python\n")
+    assert asked(checkout) == ["venv", "pip"]
+    ready(checkout)
+    assert asked(checkout) == []
+    (checkout / "setup.py").write_text("second")
+    ready(checkout)
+    assert asked(checkout) == ["pip"]
+
+
+def test_a_half_made_environment_is_made_anew(checkout):
+    add_python(checkout, "python3")
+    for left in (checkout / ".venv" / "lib", checkout / ".venv" / "bin"):  # what Ctrl-C leaves
+        left.mkdir(parents=True)
+        assert ready(checkout).returncode == 0
+        assert asked(checkout) == ["venv", "pip"]
+        shutil.rmtree(checkout / ".venv")
+    ready(checkout)
+    asked(checkout)
+    (checkout / ".venv" / "bin" / "python").unlink()  # its Python was taken from the machine
+    assert ready(checkout).returncode == 0
+    assert asked(checkout) == ["venv", "pip"]
+
+
+def test_without_network_a_finished_environment_stays(checkout):
+    add_python(checkout, "python3")
+    (checkout / "fail-pip").write_text("1")
+    assert ready(checkout).returncode == 1
+    assert ready(checkout).returncode == 1
+    assert asked(checkout) == ["venv", "pip", "venv", "pip"]  # never finished: made anew
+    (checkout / "fail-pip").unlink()
+    ready(checkout)
+    asked(checkout)
+    (checkout / "setup.py").write_text("second")
+    (checkout / "fail-pip").write_text("1")
+    assert ready(checkout).returncode == 1
+    assert ready(checkout).returncode == 1
+    assert asked(checkout) == ["pip", "pip"]  # not venv: what was there still works
+
+
+def test_an_active_environment_is_used(checkout):
+    add_python(checkout, "python")
+    mine = checkout / "mine"
+    (mine / "bin").mkdir(parents=True)
+    shutil.copy(checkout / "bin" / "python", mine / "bin")
+    done = ready(checkout, VIRTUAL_ENV=str(mine))
+    assert done.stdout.endswith(f"{mine}/bin/python\n")
+    assert asked(checkout) == ["pip"]
+    assert not (checkout / ".venv").exists()
+    add_python(checkout, "python", 1)
+    shutil.copy(checkout / "bin" / "python", mine / "bin")
+    done = ready(checkout, VIRTUAL_ENV=str(mine))
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1)
+    assert "deactivate" in done.stderr
+
+
+def test_quickstart_stops_at_a_failure_and_goes_on(checkout):
+    add_python(checkout, "python3")
+    (checkout / "fail-signjax.main").write_text("130")
+    done = bash(checkout, "launch/quickstart.sh")
+    assert done.returncode == 130
+    assert "bash launch/quickstart.sh" in done.stdout.splitlines()[-1]
+    assert asked(checkout) == ["venv", "pip", "signjax.tools.demo", "signjax.main"]
+    (checkout / "fail-signjax.main").unlink()
+    done = bash(checkout, "launch/quickstart.sh")
+    assert done.returncode == 0, done.stderr
+    assert asked(checkout) == ["signjax.tools.demo", "signjax.main", "signjax.main", "signjax.sample"]
+    assert f"{checkout}/outputs/hello.gif" in done.stdout
+
+
+@pytest.mark.parametrize("fails, code", [((), 0), (("ruff",), 1), (("pytest",), 5), (("ruff", "pytest"), 5)])
+def test_the_test_script_fails_if_one_of_its_parts_does(checkout, fails, code):
+    add_python(checkout, "python3")
+    for name in fails:
+        (checkout / f"fail-{name}").write_text("5" if name == "pytest" else "1")
+    assert bash(checkout, "launch/test.sh").returncode == code
+    assert asked(checkout) == ["venv", "pip", "ruff", "pytest"]
+
+
+def test_skipped_tests_of_real_data_fail_where_they_are_required(tmp_path):
+    shutil.copy(ROOT / "tests" / "conftest.py", tmp_path)
+    (tmp_path / "test_it.py").write_text(
+        "import pytest\n"
+        "@pytest.mark.real\ndef test_fixture(real_data): pass\n"
+        "@pytest.mark.real\n@pytest.mark.skipif(True, reason='x')\ndef test_mark(): pass\n"
+        "@pytest.mark.real\n@pytest.mark.xfail\ndef test_expected(): assert False\n"
+        "@pytest.mark.skip\ndef test_other(): pass\n"
+    )
+    names = ("SIGNJAX_REAL_DATA", "SIGNJAX_REQUIRE_REAL")
+    environment = {k: v for k, v in os.environ.items() if k not in names}
+    for required, line in (("", "3 skipped, 1 xfailed"), ("1", "1 skipped, 1 xfailed, 2 errors")):
+        done = subprocess.run(
+            [sys.executable, "-m", "pytest", "-q", "-W", "ignore"], cwd=tmp_path, text=True,
+            env=environment | {"SIGNJAX_REQUIRE_REAL": required}, capture_output=True, check=False,
+        )  # fmt: skip
+        assert line in done.stdout, done.stdout
+        assert done.returncode == (1 if required else 0)
+
+
+def test_the_readme_has_a_line_for_every_file():
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    for folder in ("signjax", "configs", "launch", "tests"):
+        for path in (ROOT / folder).rglob("*"):
+            if path.suffix in (".py", ".sh", ".html") and path.stat().st_size:
+                name = path.relative_to(ROOT).as_posix()
+                assert f"\n{name} " in readme, f"README.md, Files: no line for {name}"
