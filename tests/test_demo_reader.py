@@ -1,9 +1,7 @@
 """The demo's reader: exact on its own clips, tolerant of distortion, silent on garbage."""
 
 import json
-import os
 import time
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,7 +11,6 @@ from signjax.demo import body, handshapes, lexicon, reader, signers, write
 from signjax.demo.templates import templates
 
 TEXTS = write.make_split(0, (60, 10, 60))["test"]
-REAL = Path(os.environ.get("SIGNJAX_REAL_DATA", "/tmp/h2s/how2sign"))
 
 
 def make(content, seed=0, **options):
@@ -210,11 +207,10 @@ def test_reading_is_fast():
 
 
 @pytest.mark.real
-@pytest.mark.skipif(not (REAL / "dev").is_dir(), reason="needs the real data: set SIGNJAX_REAL_DATA")
-def test_real_signing_reads_as_almost_nothing():
+def test_real_signing_reads_as_almost_nothing(real_data):
     """No real sign language is the demo language."""
     said = frames = 0
-    for folder in sorted((REAL / "dev").iterdir())[:20]:
+    for folder in sorted((real_data / "how2sign" / "dev").iterdir())[:20]:
         clip = json.loads((folder / "pose.json").read_text())["poses"]
         parts = ("pose_keypoints_2d", "hand_right_keypoints_2d", "hand_left_keypoints_2d")
         pose = np.array([[v for part in parts for v in frame[part]] for frame in clip]).reshape(-1, 50, 3)
