@@ -1,0 +1,93 @@
+"""The text tokenizer: frequent words whole, rare ones as letters, one spelling of everything."""
+
+import numpy as np
+import pytest
+
+from signjax import text
+from signjax.errors import DataError, StorageError
+
+TEXTS = ["Hello, how are you?", "hello Zoë", "how are you", "HELLO! you're here", "hello how ARE you?"]
+
+
+def words(min_count=2):
+    return text.fit(TEXTS, min_count)
+
+
+def read(tokenizer, ids):
+    return [tokenizer.entries[i] for i in ids]
+
+
+def test_frequent_words_are_one_id():
+    ids = words().encode("How are you?")
+    assert read(words(), ids) == ["how", "are", "you", "?"]
+    assert len(set(words().entries)) == words().size == len(words().entries)
+
+
+def test_rare_words_are_spelled():
+    t = words()
+    assert read(t, t.encode("hello zoe")) == ["hello", "<spell>", "+z", "+o", "+e"]
+    assert read(t, t.encode("you're")) == ["<spell>", *(f"+{c}" for c in "you're")]
+    assert "zoe" in words(1).entries and "how" not in words(4).entries
+    assert read(words(4), words(4).encode("how"))[0] == "<spell>"
+
+
+def test_two_spelled_words_are_not_one():
+    t = words()
+    assert t.encode("zoe re") != t.encode("zoere")
+
+
+def test_letters_never_seen_are_unknown():
+    t = words()
+    assert read(t, t.encode("qы")) == ["<spell>", "<unknown>", "<unknown>"]
+
+
+@pytest.mark.parametrize("same", ["HELLO zoe", "héllo ZOË", "  hello,\tzoë. ", "hello - zoe…", "ｈello zoe"])
+def test_case_accents_and_marks_are_folded(same):
+    assert words().encode(same) == words().encode("hello zoe")
+
+
+def test_questions_and_apostrophes_are_kept():
+    assert text.split("You’re here? 'Yes' - it's 5!") == ["you're", "here", "?", "yes", "it's", "5", "!"]
+    assert words().encode("how are you?") != words().encode("how are you")
+
+
+def test_special_ids_come_from_no_text():
+    """Words, not even these, never become <pad> or <null>."""
+    t = words()
+    for tricky in ("<pad>", "<null> <spell>", "+h", "\x00 a"):
+        assert not {text.PAD, text.NULL} & set(t.encode(tricky))
+    assert t.encode("<spell>")[0] == text.SPELL and len(t.encode("<spell>")) == 6
+
+
+@pytest.mark.parametrize("nothing", ["", "  \n", "...", "👋", "_ - '"])
+def test_a_text_without_words_is_refused(nothing):
+    with pytest.raises(DataError, match="nothing to sign") as e:
+        words().encode(nothing)
+    assert "\n" not in str(e.value)
+
+
+def test_save_and_load(tmp_path):
+    words().save(tmp_path / "text.json")
+    assert text.load(tmp_path / "text.json") == words()
+    assert [p.name for p in tmp_path.iterdir()] == ["text.json"]
+
+
+@pytest.mark.parametrize("damage", [None, "", "[1]", "{}", '{"entries": 3}'])
+def test_a_damaged_file_is_named(tmp_path, damage):
+    path = tmp_path / "text.json"
+    if damage is not None:
+        path.write_text(damage)
+    with pytest.raises(StorageError, match=r"text\.json.*train the run again"):
+        text.load(path)
+
+
+def test_fitting_does_not_depend_on_order():
+    assert text.fit(TEXTS[::-1], 2) == words()
+
+
+def test_batches_are_padded_to_few_lengths():
+    t = words()
+    ids, mask = text.batch(t, ["hello", "how are you " * 6])
+    assert ids.shape == mask.shape == (2, 32) and ids.dtype == np.int32
+    assert mask.sum(1).tolist() == [1, 18] and not ids[~mask].any()
+    assert ids[1][mask[1]].tolist() == t.encode("how are you " * 6)
