@@ -1,5 +1,6 @@
 """Eight simulated CPU devices for all tests, set before jax is imported; where the real data is."""
 
+import contextlib
 import os
 import pathlib
 
@@ -27,3 +28,33 @@ def pytest_runtest_makereport(item, call):
         report.outcome = "failed"
         report.longrepr = f"SIGNJAX_REQUIRE_REAL is set, but this test was skipped: {report.longrepr[2]}"
     return report
+
+
+@contextlib.contextmanager
+def _jax_options(options):
+    import jax
+
+    before = {name: jax.config.values[name] for name in options}
+    for name, value in options.items():
+        jax.config.update(name, value)
+    yield
+    for name, value in before.items():
+        jax.config.update(name, value)
+
+
+@pytest.fixture(scope="module")
+def compile_once(tmp_path_factory):
+    """For a file whose tests compile the same few programs again and again."""
+    from engine_helpers import CACHE
+    from jax.experimental.compilation_cache import compilation_cache
+
+    with _jax_options(CACHE | {"jax_compilation_cache_dir": str(tmp_path_factory.mktemp("xla"))}):
+        compilation_cache.reset_cache()  # other test files may have compiled without
+        yield
+
+
+@pytest.fixture(scope="module")
+def compile_quickly():
+    """For a file whose tests run each program a few times only."""
+    with _jax_options({"jax_disable_most_optimizations": True}):
+        yield

@@ -12,24 +12,12 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
-from engine_helpers import CACHE, compiled, plain, rows, same_bits, saved_state, start, toy
-from jax.experimental.compilation_cache import compilation_cache
+from engine_helpers import compiled, plain, rows, same_bits, saved_state, start, toy
 
 from signjax import checkpoint, config, sharding, step, task, train
 from signjax.errors import ConfigError, StorageError
 
-
-@pytest.fixture(scope="module", autouse=True)
-def compile_once(tmp_path_factory):
-    """The tests compile the same few programs again and again."""
-    before = {name: getattr(jax.config, name) for name in CACHE}
-    for name, value in CACHE.items():
-        jax.config.update(name, value)
-    jax.config.update("jax_compilation_cache_dir", str(tmp_path_factory.mktemp("xla")))
-    compilation_cache.reset_cache()  # other test files may have compiled without
-    yield
-    for name, value in before.items():
-        jax.config.update(name, value)
+pytestmark = pytest.mark.usefixtures("compile_once")
 
 
 @pytest.fixture(autouse=True)

@@ -7,6 +7,7 @@ import pytest
 
 from signjax import losses, skeleton
 
+pytestmark = pytest.mark.usefixtures("compile_quickly")
 WEIGHTS = {"joints": 1.0, "body": 0.5, "hands": 2.0, "velocity": 0.25, "bones": 0.1}
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from signjax import quantize
 
+pytestmark = pytest.mark.usefixtures("compile_quickly")
 Q, K, D = 3, 16, 4
 SETTINGS = {"levels": Q, "codes": K, "decay": 0.9, "commitment": 0.25, "dropout": 0.0, "revive": 0.0}
 

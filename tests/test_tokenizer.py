@@ -15,8 +15,9 @@ from signjax import quantize, skeleton, streams
 from signjax.models import vqvae as models
 from signjax.tasks import vqvae
 
+pytestmark = pytest.mark.usefixtures("compile_quickly")
 VARIANTS = ("rvq", "fsq", "whole", "seed")
-SEED = {"stride": 4, "width": 16, "depth": 2, "heads": 2, "mlp": 32}
+SEED = {"stride": 4, "width": 16, "depth": 1, "heads": 2, "mlp": 32}
 LENGTH = 37  # frames of the clip looked at: nine tokens and a quarter
 
 
@@ -26,7 +27,7 @@ def config(variant):
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     c = module.get_config(variant)
-    c.model.size = SEED if "seed" in variant else {"stride": 4, "width": 16, "depth": 2}
+    c.model.size = SEED if "seed" in variant else {"stride": 4, "width": 16, "depth": 1}
     c.quantizer.dim, c.quantizer.codes = 8, 32
     return c
 
@@ -142,7 +143,7 @@ class Through(nn.Module):
         return quantize.Quantized(z, jnp.zeros((*z.shape[:2], 1), jnp.int32), 0.0)
 
 
-@pytest.mark.parametrize("variant", ("rvq", "whole", "fsq"))
+@pytest.mark.parametrize("variant", ("whole", "fsq"))
 def test_training_starts_at_principal_components(variant):
     """Without quantization the new model is the projection on the data's principal components."""
     c = config(variant)

@@ -1,0 +1,168 @@
+"""The tokenizer through the real engine, on a few clips of the demo language."""
+
+import functools
+import json
+import os
+import signal
+
+import jax
+import numpy as np
+import pytest
+from engine_helpers import plain, rows, same_bits
+from test_tokenizer import config
+
+from signjax import checkpoint, demo, pose, sharding, skeleton, step, train
+from signjax.data import pack
+from signjax.errors import ConfigError
+from signjax.task import make_task
+from signjax.tasks import vqvae
+
+pytestmark = pytest.mark.usefixtures("compile_once", "compile_quickly")
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("data")
+    demo.write_dataset(folder, "tiny", sizes=(12, 1, 1))
+    return folder
+
+
+def small(root, variant="rvq", **changes):
+    c = config(variant)
+    flat = {"data.root": str(root), "data.name": "tiny", "window": 16, "batch_size": 8, "eval_batch_size": 8}
+    flat |= {"num_steps": 8, "log_every": 1, "eval_every": 8, "save_every": 8, "mesh.shape": (1,)}
+    flat |= {"optim.warmup": 1, "optim.schedule": "constant", "optim.lr": 3e-3, "quantizer.codes": 8}
+    c.update_from_flattened_dict(flat | changes)
+    return c
+
+
+def compiled(c):
+    """(task, mesh, first batch, init, step, evaluate, abstract)."""
+    task, mesh = make_task(c, ""), sharding.make_mesh(c.mesh)
+    batch = sharding.to_global(next(task.batches(0)), mesh)
+    return task, mesh, batch, *step.compile_steps(c, task, mesh, batch)
+
+
+@functools.cache
+def fitted(root, variant, devices, count=2):
+    """A step on the first batch, then steps on the second: the last state and each step's metrics."""
+    task, mesh, first, init, one_step, *_ = compiled(small(root, variant, **{"mesh.shape": (devices,)}))
+    second, metrics = sharding.to_global(next(task.batches(1)), mesh), []
+    state = init(jax.random.key(0), first)
+    for number in range(count):
+        state, scalars = one_step(state, second if number else first)
+        metrics.append(jax.device_get(scalars))
+    return plain(state), metrics
+
+
+@pytest.fixture(scope="module")
+def whole(root, tmp_path_factory):
+    """A run that nothing interrupted."""
+    workdir = tmp_path_factory.mktemp("whole")
+    assert train.train(small(root), workdir) == 0
+    return workdir
+
+
+def test_resume_is_bit_equal(root, whole, tmp_path, monkeypatch):
+    stream = vqvae.pipeline.stream
+
+    def interrupted(*args, **more):
+        for number, batch in enumerate(stream(*args, **more)):
+            if number == 3:
+                os.kill(os.getpid(), signal.SIGTERM)
+            yield batch
+
+    c = small(root)
+    with monkeypatch.context() as m:
+        m.setattr(vqvae.pipeline, "stream", interrupted)
+        assert train.train(c, tmp_path) == 0
+    assert checkpoint.last_step(tmp_path, "latest") == 4
+    assert train.train(c, tmp_path) == 0
+    abstract = compiled(c)[-1]
+    one, other = (plain(checkpoint.restore(workdir, 8, abstract)) for workdir in (whole, tmp_path))
+    assert same_bits(one, other)
+    assert rows(whole) == rows(tmp_path)
+
+
+def test_devices_do_not_change_the_result(root):
+    """Two steps: one that starts codebooks, one that moves them."""
+    (one, metrics), (eight, others) = fitted(root, "rvq", 1), fitted(root, "rvq", 8)
+    for a, b in zip(metrics, others, strict=True):
+        assert a.keys() == b.keys() > {"loss", "joints", "hands", "velocity", "bones", "commitment"}
+        for name in a:
+            np.testing.assert_allclose(b[name], a[name], rtol=1e-6, atol=1e-6, err_msg=name)
+    books = [name for name in one if name.startswith("extra/codebook")]
+    assert len(books) == 4 and all(one[name].any() for name in books)
+    for name in books:
+        np.testing.assert_allclose(eight[name], one[name], rtol=0, atol=1e-6, err_msg=name)
+
+
+@pytest.mark.parametrize("variant", ["rvq", "seed"])
+def test_the_loss_falls(variant, root):
+    """On one batch; codebooks started from another."""
+    losses = [m["loss"] for m in fitted(root, variant, 1, 16)[1][1:]]
+    assert np.mean(losses[-3:]) < 0.9 * losses[0], losses
+
+
+def test_evaluation_is_the_error_in_own_units(root, whole):
+    """Reckoned again from the best weights, clip by clip."""
+    line = [json.loads(text) for text in (whole / "metrics.jsonl").read_text().splitlines()][-1]
+    model = vqvae.build(small(root))
+    variables, _ = checkpoint.load_variables(whole)
+    dev = pack.load(root, "tiny", "dev")
+    total = []
+    for i, length in enumerate(dev.lengths):
+        own = dev.pose[dev.offsets[i] : dev.offsets[i + 1]]
+        place = dev.placement(i)
+        clip = np.zeros((1, -(-length // 4) * 4, 50, 3), np.float32)
+        clip[0, :length] = pose.canonical(own, pose.Placement(*place))
+        out = jax.jit(model.apply)(variables, clip, np.arange(clip.shape[1])[None] < length)
+        again = pose.restore(np.asarray(out.pose[0, :length]), pose.Placement(*place))
+        total.append(np.linalg.norm(again - own, axis=-1))
+    np.testing.assert_allclose(line["eval/mpjpe"], np.concatenate(total).mean(), rtol=1e-4)
+    assert line["eval/usage_min"] == min(v for k, v in line.items() if k.startswith("eval/usage/book"))
+
+
+def test_use_of_codes(root):
+    """Two arm columns of one book: the right uses codes 0 and 1 evenly, the left code 2 alone."""
+    c = small(root, "vq")
+    codes = np.zeros((40, 4), int)  # of 8
+    codes[:20, 0], codes[:, 1] = 1, 2
+    use = vqvae.codebook_use(codes, c)
+    np.testing.assert_allclose(use["perplexity/right_arm_0"], 2, rtol=1e-6)
+    np.testing.assert_allclose(use["perplexity/book_arm_0"], np.exp(1.5 * np.log(2)), rtol=1e-6)
+    assert use["usage/left_arm_0"] == 1 / 8 and use["usage/book_arm_0"] == 3 / 8
+    assert use["usage_min"] == use["usage/book_hand_0"] == 1 / 8
+
+
+def test_augmentation_makes_other_signers():
+    rng = np.random.default_rng(0)
+    example = {"pose": rng.normal(size=(5, 50, 3)).astype(np.float32), "mask": np.ones(5, bool)}
+    example["valid"] = rng.random((5, 50)) < 0.5
+    same = vqvae.augment(example, rng, mirror=0.0, turn=0.0, size=0.0)
+    np.testing.assert_allclose(same["pose"], example["pose"], atol=1e-6)
+    twin = vqvae.augment(example, rng, mirror=1.0, turn=0.0, size=0.0)
+    np.testing.assert_allclose(twin["pose"], skeleton.mirror(example["pose"]), atol=1e-6)
+    np.testing.assert_array_equal(twin["valid"], example["valid"][:, skeleton.MIRROR])
+    other = vqvae.augment(example, rng, mirror=0.0, turn=0.5, size=0.2)
+    assert other["pose"].dtype == np.float32
+    growth = skeleton.bone_lengths(other["pose"]) / skeleton.bone_lengths(example["pose"])
+    np.testing.assert_allclose(growth, growth[0, 0], rtol=1e-3)
+    assert abs(growth[0, 0] - 1) > 0.01
+    np.testing.assert_allclose(other["pose"][..., 1], growth[0, 0] * example["pose"][..., 1], rtol=1e-3)
+    assert np.abs(other["pose"][..., 0] - growth[0, 0] * example["pose"][..., 0]).max() > 0.01
+
+
+def test_missing_joints_lie_on_their_parents():
+    rng = np.random.default_rng(0)
+    example = {"pose": rng.normal(size=(2, 3, 50, 3)), "valid": np.ones((2, 3, 50), bool)}
+    example["valid"][0, 1, [skeleton.L_WRIST, *range(29, 50)]] = False
+    filled = np.asarray(vqvae.filled(example))
+    expected = example["pose"].astype(np.float32)
+    expected[0, 1, [skeleton.L_WRIST, *range(29, 50)]] = expected[0, 1, skeleton.L_ELBOW]
+    np.testing.assert_allclose(filled, expected, atol=1e-6)
+
+
+def test_an_unknown_quantizer_is_named(root):
+    with pytest.raises(ConfigError, match=r"quantizer\.kind is 'lfq'"):
+        compiled(small(root, **{"quantizer.kind": "lfq"}))
