@@ -24,40 +24,43 @@ def get_config(variant: str = "") -> ml_collections.ConfigDict:
     c.data = {"root": "datasets", "name": "demo"}
     c.tokenizer = "runs/vqvae"
     c.text = {"min_count": 8}  # rarer words are spelled
-    c.shifts = 4  # encodings of each clip, a frame apart
-    c.batch_tokens = 2048  # positions of a step, in rows packed with whole clips
+    c.versions = 8  # encodings of each clip, of different phase and tempo
+    c.tempo = 0.2  # largest logarithm of their tempo
+    c.batch_tokens = 512  # positions of a step, in rows packed with whole clips
     c.eval_batch_size = 8
 
     c.model = {
-        "width": 256,
-        "depth": 4,
+        "width": 192,
+        "depth": 3,
         "text_depth": 2,
         "heads": 4,
-        "mlp": 1024,
-        "dropout": 0.1,
+        "mlp": 768,
+        "dropout": 0.2,
     }
-    c.corrupt = 0.1
+    c.corrupt = 0.25
+    c.smooth = 4.0  # codes over which a target is spread
     c.text_dropout = 0.1
     c.end_weight = 0.5
-    c.sampler = {"temperature": 0.7, "top_k": 0, "top_p": 0.9, "guidance": 2.0, "max_tokens": 176}
+    c.sampler = {"temperature": 0.3, "top_k": 0, "top_p": 0.9, "guidance": 2.0, "max_tokens": 176}
 
-    c.num_steps = 1600
-    c.log_every = 50
-    c.eval_every = 200
-    c.save_every = 200
+    c.num_steps = 6000
+    c.log_every = 100
+    c.eval_every = 1500
+    c.save_every = 500
     c.best = "score"
     c.optim = {
-        "lr": 1e-3,
+        "lr": 1.5e-3,
         "warmup": 100,
         "weight_decay": 0.05,
         "clip": 1.0,
         "b2": 0.98,
         "schedule": "cosine",
-        "ema": 0.99,
+        "ema": 0.998,
     }
     c.mesh = {"shape": (-1,), "axes": ("data",)}
     c.sharding = ()
     if "quick" in words:
         c.tokenizer = "runs/vqvae-quick"
-        c.num_steps = 400
+        c.num_steps = 1500
+        c.eval_every = 750
     return c

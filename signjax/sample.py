@@ -106,7 +106,7 @@ def write(folder: pathlib.Path, name: str, text: str, clips: list[np.ndarray], c
     for k, clip in enumerate(clips):
         placed = pose.restore(clip, pose.DEFAULT).astype(np.float32)
         panels.append(render.Panel(placed, text, title=f"sample {k + 1}" if len(clips) > 1 else None))
-        stem = folder / (f"{name}-{k + 1}" if len(clips) > 1 else name)
+        stem = folder / (f"{name}_{k + 1}" if len(clips) > 1 else name)
         written = [render.gif(f"{stem}.gif", panels[k])]
         if render.has_video():
             written.append(render.mp4(f"{stem}.mp4", panels[k]))

@@ -109,6 +109,8 @@ _CODAS = (
     "", "", "", "n", "r", "l", "s", "t", "x", "ck", "mb", "nd", "gg", "zz", "v", "q", "ph", "w", "j",
 )
 
+SPELLED = 0.4  # share of the sentences, in every split alike, that have a word to spell
+
 _UNKIND = (
     "fuc", "fuk", "shit", "cun", "dic", "nig", "neg", "rap", "fag", "coc", "cum", "sex", "tit", "ass",
     "ho",
@@ -124,11 +126,19 @@ class Writer:
         lines = [line.split() for line in _PATTERNS.strip().splitlines()]
         self._patterns = {" ".join(line[1:]): int(line[0]) for line in lines}
 
-    def sentence(self) -> list[str]:
-        """Words of one sentence, "?" last when it asks; one in five is a single word."""
-        if self._rng.random() < 0.2:
+    def sentence(self, spelled: bool) -> list[str]:
+        """Words of one sentence with or without one to spell, "?" last when it asks; few are one word."""
+        while True:
+            before = dict(self._used)
+            words = self._draw()
+            if any(word not in lexicon.WORDS for word in words if word != "?") == spelled:
+                return words
+            self._used = before
+
+    def _draw(self) -> list[str]:
+        if self._rng.random() < 0.1:
             asks = ["?"] if self._rng.random() < 0.15 else []
-            return [self._fill("WORD"), *asks]
+            return [self._fill("NAME" if self._rng.random() < 0.3 else "WORD"), *asks]
         pattern = self._pick(list(self._patterns), np.array(list(self._patterns.values())), spread=6.0)
         return [self._fill(slot) for slot in pattern.split()]
 
@@ -181,7 +191,8 @@ def sentences(count: int, rng: np.random.Generator, unseen: set[tuple[str, ...]]
         out = [write([word], rng) for word in lexicon.WORDS for _ in range(alone)]
     taken = set(unseen or ())
     while len(out) < count:
-        text = write(writer.sentence(), rng)
+        spelled = rng.random() < SPELLED  # decided first: sentences without are sooner all taken
+        text = write(writer.sentence(spelled), rng)
         key = tuple(normalize(text))
         if unseen is not None and key in taken:
             continue

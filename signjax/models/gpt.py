@@ -4,6 +4,10 @@ One position is one token, that is C codes. They are predicted one after another
 (the "depth" scheme, as in the RQ-Transformer of Lee et al. 2022, here with one hidden layer a code), so the
 joint distribution is exact while the transformer runs only once a token. A head of its own says whether
 the clip ends; SOS and end are never codes.
+
+Text and signing run in the same order. Each text token has a learned duration, and cross-attention prefers
+the text expected at the present position (Gaussian alignment, as in the Non-Attentive Tacotron of Shen et
+al. 2020, but as a bias that every head can weaken): the model need not discover the order from few data.
 """
 
 from typing import NamedTuple
@@ -28,6 +32,7 @@ class Memory(NamedTuple):
     keys: jax.Array  # [layers, B, L, H, D / H]
     values: jax.Array
     mask: jax.Array  # [B, L] bool
+    centres: jax.Array  # [B, L] the position at which each text token is expected to be signed
 
 
 class DecoderBlock(nn.Module):
@@ -38,7 +43,7 @@ class DecoderBlock(nn.Module):
     dropout: float
 
     @nn.compact
-    def __call__(self, x, mask, memory, memory_mask, train: bool, cache=None, at=None):
+    def __call__(self, x, mask, memory, memory_mask, offsets, train: bool, cache=None, at=None):
         """x [B, N, D] -> (x, keys, values).
 
         Args:
@@ -46,6 +51,7 @@ class DecoderBlock(nn.Module):
           mask: [B, 1, N, N'] of the self-attention.
           memory: keys and values [B, L, H, D / H].
           memory_mask: [B, 1, N, L].
+          offsets: [B, N, L] how far each position is from where a text token is expected.
           train: use dropout.
           cache: past keys and values [B, N', H, D / H].
           at: [] the position that x is.
@@ -67,7 +73,9 @@ class DecoderBlock(nn.Module):
             v = jax.lax.dynamic_update_slice_in_dim(cache[1], v, at, axis=1)
         x = x + merged(attend(q, k, v, mask=mask), "self_out")
         (q,) = heads_of(nn.LayerNorm(name="cross_norm")(x), "cross_in", 1)
-        x = x + merged(attend(q, *memory, mask=memory_mask), "cross_out")
+        focus = nn.softplus(self.param("focus", nn.initializers.constant(-0.5), (heads, 1, 1)))
+        bias = -focus * offsets[:, None] ** 2  # [B, H, N, L]
+        x = x + merged(attend(q, *memory, bias=bias, mask=memory_mask), "cross_out")
         h = nn.gelu(layers.Dense(self.mlp, name="mlp_in")(nn.LayerNorm(name="mlp_norm")(x)))
         return x + drop(layers.Dense(width, name="mlp_out")(h)), k, v
 
@@ -103,6 +111,7 @@ class GPT(nn.Module):
         block = {"heads": self.heads, "mlp": self.mlp, "dropout": self.dropout}
         self.text_blocks = [layers.EncoderBlock(**block) for _ in range(self.text_depth)]
         self.text_norm = nn.LayerNorm()
+        self.duration = layers.Dense(1, bias_init=nn.initializers.constant(1.5))
         self.memory_in = [layers.Dense(2 * self.width) for _ in range(self.depth)]
         self.start = self.param("start", init, (self.width,))
         self.code_embedding = nn.Embed(self.columns * self.codes, self.width, embedding_init=init)
@@ -139,7 +148,16 @@ class GPT(nn.Module):
             x = block(x, see, train)
         x = self.text_norm(x)
         both = jnp.stack([dense(x) for dense in self.memory_in])  # [layers, B, L, 2 * D]
-        return Memory(*jnp.split(both.reshape(*both.shape[:3], self.heads, -1), 2, axis=-1), mask)
+        keys, values = jnp.split(both.reshape(*both.shape[:3], self.heads, -1), 2, axis=-1)
+        return Memory(keys, values, mask, self._centres(x, mask, segments))
+
+    def _centres(self, x, mask, segments):
+        """Where each text token is expected: the middle of its duration, after those before it, [B, L]."""
+        duration = nn.softplus(self.duration(x)[..., 0]) * mask
+        earlier = jnp.tril(jnp.ones((x.shape[1], x.shape[1])), -1)  # [L, L]
+        if segments is not None:
+            earlier = earlier * (segments[:, :, None] == segments[:, None, :])  # [B, L, L]
+        return (earlier @ duration[..., None])[..., 0] + duration / 2
 
     def states(self, codes, memory, segments=None, positions=None, text_segments=None, train: bool = False):
         """States [B, N, D] before each token, given all tokens; position n has seen tokens 0 to n - 1.
@@ -164,8 +182,9 @@ class GPT(nn.Module):
             memory_mask = memory_mask & (segments[:, None, :, None] == text_segments[:, None, None, :])
         mask = jnp.broadcast_to(mask, (batch, 1, length, length))
         memory_mask = jnp.broadcast_to(memory_mask, (batch, 1, length, memory.mask.shape[1]))
+        offsets = _offsets(positions, memory.centres)
         for i, block in enumerate(self.blocks):
-            x, _, _ = block(x, mask, (memory.keys[i], memory.values[i]), memory_mask, train)
+            x, _, _ = block(x, mask, (memory.keys[i], memory.values[i]), memory_mask, offsets, train)
         return self.norm(x)
 
     def step(self, before, at, cache: Cache, memory: Memory):
@@ -175,10 +194,10 @@ class GPT(nn.Module):
         x = self._embed(before[:, None], position == 0, position)
         mask = jnp.broadcast_to(jnp.arange(length) <= at, (batch, 1, 1, length))
         memory_mask = memory.mask[:, None, None, :]
-        keys, values = [], []
+        offsets, keys, values = _offsets(position, memory.centres), [], []
         for i, block in enumerate(self.blocks):
-            past = (cache.keys[i], cache.values[i])
-            x, k, v = block(x, mask, (memory.keys[i], memory.values[i]), memory_mask, False, past, at)
+            read, past = (memory.keys[i], memory.values[i]), (cache.keys[i], cache.values[i])
+            x, k, v = block(x, mask, read, memory_mask, offsets, False, past, at)
             keys.append(k)
             values.append(v)
         return self.norm(x)[:, 0], Cache(jnp.stack(keys), jnp.stack(values))
@@ -192,14 +211,14 @@ class GPT(nn.Module):
         """Logits [...] that the clip ends before the token of each state [..., D]."""
         return self.end(states)[..., 0]
 
-    def code_logits(self, states, codes, train: bool = False):
+    def code_logits(self, states, codes):
         """Logits [B, N, C, K] of each code, given states [B, N, D] and the codes before it in its token."""
         own = self.depth_embedding(codes + jnp.arange(self.columns) * self.codes)  # [B, N, C, D]
         earlier = jnp.cumsum(own, axis=-2) - own
         x = self.depth_norm(states[..., None, :] + earlier)
         x = x.reshape(-1, self.columns, self.width).swapaxes(0, 1)  # [C, B * N, D], quick to multiply
         h = nn.gelu(jnp.einsum("cnd,cdh->cnh", x, self.depth_in) + self.depth_bias[:, None])
-        x = self.drop(x + h, deterministic=not train)
+        x = x + h
         logits = jnp.einsum("cnd,cdk->cnk", x, self.depth_out)
         return logits.swapaxes(0, 1).reshape(*codes.shape, self.codes)
 
@@ -223,3 +242,9 @@ class GPT(nn.Module):
         x = self.code_embedding(before + jnp.arange(self.columns) * self.codes).sum(-2)
         x = jnp.where(first[..., None], self.start, x)
         return x * self.width**0.5 + layers.sinusoids(positions, self.width)
+
+
+def _offsets(positions, centres):
+    """Distances [B, N, L] of positions [B, N] from expected ones [B, L], in units that grow with the error
+    that tempo makes of an expectation."""
+    return (positions[:, :, None] - centres[:, None]) / (2 + 0.2 * centres[:, None])

@@ -26,27 +26,31 @@ def build(c, vocabulary: int, tokenizer_config) -> GPT:
 
 
 def make(c, workdir) -> Task:
-    """The task of a config; reads `data`, `tokenizer`, `text`, `model`, `shifts` and the rates."""
+    """The task of a config; reads `data`, `tokenizer`, `text`, `model`, `versions`, `tempo` and the rates."""
     tokenizer = vqvae.load(c.tokenizer)
     train, dev = splits.load(c.data, "train"), splits.load(c.data, "dev")
     words = _text_tokenizer(c, workdir, train.texts)
     model = build(c, words.size, tokenizer.config)
     rows = {}
-    for name, pack, shifts in (("train", train, c.shifts), ("dev", dev, 1)):
-        codes = tokens.encode_split(tokenizer, pack, shifts, f"{workdir}/tokens-{name}.npz")
+    for name, pack, versions in (("train", train, c.versions), ("dev", dev, 1)):
+        path = f"{workdir}/tokens-{name}.npz"
+        codes = tokens.encode_split(tokenizer, pack, versions, path, c.tempo, c.seed)
         ids = [words.encode(t) for t in pack.texts]
         rows[name] = tokens.Rows(codes, ids, seed=c.seed, packings=16 if name == "train" else 1)
     host = {"hosts": jax.process_count(), "host": jax.process_index()}
+    books = vqvae.codebooks(tokenizer)
+    targets = jnp.asarray(similar(books, c.smooth))
 
     def init(rng, batch):
-        return model.init(rng, batch["codes"], batch["text"], batch["text_segment"] > 0)
+        variables = model.init(rng, batch["codes"], batch["text"], batch["text_segment"] > 0)
+        return {"params": variables["params"] | start_codes(books, model.width, c.seed)}
 
     def loss(variables, batch, rng, step):
         del step
         keys = dict(zip(("dropout", "corrupt", "text"), jax.random.split(rng, 3), strict=True))
         batch = drop_texts(batch, keys["text"], c.text_dropout)
         seen = corrupt(batch["codes"], keys["corrupt"], c.corrupt, model.codes)
-        terms = _terms(model, variables, batch, seen, keys["dropout"])
+        terms = _terms(model, variables, batch, seen, keys["dropout"], targets)
         means = {name: total / jnp.maximum(count, 1) for name, (total, count) in terms.items()}
         return means["code"] + c.end_weight * means["end"], (means, {})
 
@@ -158,14 +162,64 @@ def word_error_rate(texts, clips) -> float:
 
 
 def corrupt(codes, rng, rate: float, size: int):
-    """Codes [..., C] of which a share is replaced at random: the model learns to go on after its own errors.
+    """Codes [B, N, C] with a share of the tokens replaced at random (T2M-GPT, Zhang et al. 2023).
 
-    Each row of the batch has a rate of its own, between 0 and twice `rate`.
+    The model learns to go on after its own errors, and to look at the text, since it cannot recite a clip
+    it has half seen. Each row of the batch has a rate of its own, between 0 and twice `rate`.
     """
     how, where, what = jax.random.split(rng, 3)
     rates = jax.random.uniform(how, (codes.shape[0], 1, 1), maxval=2 * rate)
     noise = jax.random.randint(what, codes.shape, 0, size)
-    return jnp.where(jax.random.bernoulli(where, rates, codes.shape), noise, codes)
+    return jnp.where(jax.random.bernoulli(where, rates, (*codes.shape[:2], 1)), noise, codes)
+
+
+def similar(books, spread: float) -> np.ndarray:
+    """Soft targets [C, K, K]: a code and those that stand for nearly the same latent.
+
+    Which of two near codes a frame gets is chance; learning both from either is learning from more data.
+
+    Args:
+      books: [C, K, dim] latents of the codes.
+      spread: perplexity of the targets, in codes; 1 for the code itself.
+    """
+    size = books.shape[1]
+    result = np.broadcast_to(np.eye(size, dtype=np.float32), (len(books), size, size)).copy()
+    for column, book in enumerate(books if spread > 1 else ()):
+        book = book.astype(np.float64)
+        distance = ((book[:, None] - book[None]) ** 2).sum(-1)  # [K, K]
+        low, high = 1e-6 * distance.mean(), distance.mean()
+        for _ in range(30):  # bisection of the width, on a logarithmic scale
+            width = np.sqrt(low * high)
+            chance = np.exp(-distance / width)
+            chance /= chance.sum(1, keepdims=True)
+            perplexity = np.exp(-(chance * np.log(chance + 1e-30)).sum(1).mean())
+            low, high = (width, high) if perplexity < spread else (low, width)
+        result[column] = chance
+    return result
+
+
+def start_codes(books, width: int, seed: int) -> dict:
+    """First values of the code embeddings and of the output layer: near codes start near each other.
+
+    Args:
+      books: [C, K, dim] latents of the codes.
+      width: D of the GPT.
+      seed: of the random projections.
+    """
+    rng = np.random.default_rng((seed, 4))
+    columns, size, dim = books.shape
+    unit = (books - books.mean(1, keepdims=True)) / (books.std(1, keepdims=True) + 1e-6)
+
+    def project():
+        return np.einsum("ckz,czd->ckd", unit, rng.normal(size=(columns, dim, width)) / np.sqrt(dim))
+
+    tables = [jnp.asarray(0.02 * project().reshape(columns * size, width), jnp.float32) for _ in range(2)]
+    out = jnp.asarray(project().swapaxes(1, 2) / np.sqrt(width), jnp.float32)
+    return {
+        "code_embedding": {"embedding": tables[0]},
+        "depth_embedding": {"embedding": tables[1]},
+        "depth_out": out,
+    }
 
 
 def drop_texts(batch, rng, rate: float):
@@ -179,7 +233,7 @@ def drop_texts(batch, rng, rate: float):
     return batch | {"text": ids, "text_segment": jnp.where(hide, 0, segments)}
 
 
-def _terms(model, variables, batch, seen, dropout) -> dict:
+def _terms(model, variables, batch, seen, dropout, targets=None) -> dict:
     """Cross entropies of codes and ends, and the share of codes guessed right: {name: (sum, count)}.
 
     Args:
@@ -188,6 +242,7 @@ def _terms(model, variables, batch, seen, dropout) -> dict:
       batch: rows, see signjax.tasks.tokens.Rows.
       seen: [B, W, C] what the transformer sees of the codes.
       dropout: key for training, None for evaluation.
+      targets: [C, K, K] what to predict instead of each code, None for the code itself.
     """
     train = dropout is not None
     run = functools.partial(model.apply, variables, rngs={"dropout": dropout} if train else {})
@@ -198,8 +253,12 @@ def _terms(model, variables, batch, seen, dropout) -> dict:
     states = run(
         seen, memory, segments, batch["position"], belongs, train, method="states"
     )  # [B, W, D]
-    logits = run(states, batch["codes"], train, method="code_logits")  # [B, W, C, K]
-    entropy = optax.softmax_cross_entropy_with_integer_labels(logits, batch["codes"])
+    logits = run(states, batch["codes"], method="code_logits")  # [B, W, C, K]
+    if targets is None:
+        entropy = optax.softmax_cross_entropy_with_integer_labels(logits, batch["codes"])
+    else:
+        soft = targets[jnp.arange(model.columns), batch["codes"]]  # [B, W, C, K]
+        entropy = optax.softmax_cross_entropy(logits, soft)
     ends = optax.sigmoid_binary_cross_entropy(run(states, method="end_logits"), batch["ends"])
     real = segments > 0
     token = jnp.broadcast_to((real & ~batch["ends"])[..., None], entropy.shape)

@@ -12,39 +12,58 @@ from signjax.data.sources import bucket
 from signjax.tasks import vqvae
 
 
-def encode_split(tokenizer, pack, shifts: int, cache: str) -> list[list[np.ndarray]]:
-    """Encodes every clip of a pack, `shifts` times, each time a frame later.
+def encode_split(
+    tokenizer, pack, versions: int, cache: str, tempo: float = 0.0, seed: int = 0
+) -> list[list[np.ndarray]]:
+    """Encodes every clip of a pack in several versions, which multiplies the data of a model of tokens.
 
-    A clip has no preferred phase of the tokenizer's stride; seeing all of them multiplies the data.
+    A clip has no preferred phase of the tokenizer's stride and no preferred tempo: version k leaves out the
+    first k % stride frames (a short clip keeps its last), and plays at another tempo unless k is 0.
 
     Args:
       tokenizer: see signjax.tasks.vqvae.load.
       pack: the clips.
-      shifts: encodings of each clip; the k-th leaves out the first k frames (a short clip keeps its last).
+      versions: encodings of each clip.
       cache: file for the result; read instead if it was made by the same tokenizer from the same clips.
+      tempo: the factor of a clip's tempo has a logarithm between -tempo and tempo.
+      seed: decides the tempos.
 
     Returns:
-      codes[shift][clip], [N, C] int16.
+      codes[version][clip], [N, C] int16.
     """
-    key = _key(tokenizer.variables, pack, shifts)
-    if known := _read(cache, key, shifts):
+    key = _key(tokenizer.variables, pack, (versions, tempo, seed))
+    if known := _read(cache, key, versions):
         return known
-    result = [[np.empty(0)] * len(pack) for _ in range(shifts)]
+    result = [[np.empty(0)] * len(pack) for _ in range(versions)]
     for batch in pipeline.clips(pack, 16):
-        pose, mask = np.asarray(vqvae.filled(batch)), batch["mask"]
-        for shift in range(shifts):
-            cut = np.minimum(shift, mask.sum(1) - 1)  # [B] frames left out
-            index = np.minimum(np.arange(mask.shape[1]) + cut[:, None], mask.shape[1] - 1)
-            moved = np.take_along_axis(pose, index[..., None, None], 1)
-            lengths = mask.sum(1) - cut
-            codes = np.asarray(
-                tokenizer.encode(tokenizer.variables, moved, np.arange(mask.shape[1]) < lengths[:, None])
-            )
+        pose = np.asarray(vqvae.filled(batch))
+        for version in range(versions):
+            factors = np.ones(len(pose))
+            if version:
+                draws = [np.random.default_rng((seed, version, i)).uniform(-1, 1) for i in batch["index"]]
+                factors = np.exp(tempo * np.array(draws))
+            played, lengths = _play(pose, batch["mask"].sum(1), version % tokenizer.stride, factors)
+            mask = np.arange(played.shape[1]) < lengths[:, None]
+            codes = np.asarray(tokenizer.encode(tokenizer.variables, played, mask))
             for row, clip in enumerate(batch["index"]):
                 if batch["weight"][row]:
-                    result[shift][clip] = codes[row, : -(-lengths[row] // tokenizer.stride)].astype(np.int16)
+                    tokens = -(-lengths[row] // tokenizer.stride)
+                    result[version][clip] = codes[row, :tokens].astype(np.int16)
     _write(cache, key, result)
     return result
+
+
+def _play(pose, lengths, start: int, factors):
+    """Clips [B, T, 50, 3] from frame `start`, `factors` [B] times as fast: (clips, lengths)."""
+    start = np.minimum(start, lengths - 1)
+    played = np.maximum(1, np.floor((lengths - 1 - start) / factors).astype(int) + 1)
+    size = pose.shape[1] if played.max() <= pose.shape[1] else 2 * pose.shape[1]
+    time = np.minimum(start[:, None] + np.arange(size) * factors[:, None], lengths[:, None] - 1)  # [B, T']
+    before = np.floor(time).astype(int)
+    after = np.minimum(before + 1, lengths[:, None] - 1)
+    part = (time - before)[..., None, None].astype(pose.dtype)
+    low, high = (np.take_along_axis(pose, i[..., None, None], 1) for i in (before, after))
+    return low + part * (high - low), played
 
 
 class Rows:
@@ -106,12 +125,12 @@ class Rows:
         return out
 
 
-def _key(variables, pack, shifts: int) -> str:
+def _key(variables, pack, how) -> str:
     digest = hashlib.blake2b(digest_size=16)
     for path, leaf in jax.tree_util.tree_leaves_with_path(variables):
         digest.update(jax.tree_util.keystr(path).encode())
         digest.update(np.ascontiguousarray(leaf).tobytes())
-    digest.update(str(shifts).encode())
+    digest.update(str(how).encode())
     for array in (pack.offsets, pack.pose, *pack.placements, pack.valid):
         digest.update(b"" if array is None else np.ascontiguousarray(array).tobytes())
     return digest.hexdigest()

@@ -77,6 +77,21 @@ def load(workdir) -> Tokenizer:
     return Tokenizer(c, variables, model.stride, encode, decode)
 
 
+def codebooks(tokenizer: Tokenizer) -> np.ndarray:
+    """What the codes of each column stand for, [C, K, dim], in the order of the columns of the codes."""
+    c, columns = tokenizer.config, []
+    for part in streams.LAYOUTS[c.layout]:
+        if c.quantizer.kind == "fsq":
+            codes = np.arange(code_shape(c)[1])[None, :, None]  # one level's digits are all levels' digits
+            levels = [np.asarray(quantize.FSQ(1, tuple(c.quantizer.steps)).decode(codes))[0]]
+            levels = levels * c.quantizer.levels[part]
+        else:
+            book = tokenizer.variables["codebook"][f"quantizers_{part}"]
+            levels = list(np.asarray(book["sums"]) / np.maximum(book["counts"], 1e-8)[..., None])
+        columns += levels * len(streams.sides(c.layout))
+    return np.stack(columns)
+
+
 def make(c, workdir) -> Task:
     """The task of a config; reads `data`, `layout`, `model`, `quantizer`, `loss`, `window`, `augment`."""
     del workdir
