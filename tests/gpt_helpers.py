@@ -4,21 +4,12 @@ import functools
 
 import jax
 import numpy as np
-import pytest
 
 from signjax import text
 from signjax.models.gpt import GPT
 
 VOCABULARY, COLUMNS, CODES = 40, 3, 16
 MODEL = GPT(VOCABULARY, COLUMNS, CODES, width=32, depth=2, text_depth=1, heads=2, mlp=64, dropout=0.1)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def compile_fast():
-    """These tests compile much and compute little."""
-    jax.config.update("jax_disable_most_optimizations", True)
-    yield
-    jax.config.update("jax_disable_most_optimizations", False)
 
 
 @functools.cache

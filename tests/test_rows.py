@@ -143,6 +143,27 @@ def test_encoding_covers_each_clip_at_each_shift(tmp_path):
             assert found[:, 1].tolist() == np.minimum(4, frames - starts).tolist()
 
 
+def test_versions_have_a_tempo_of_their_own(tmp_path):
+    """Version 0 is as recorded; the others tell frames at even steps of exp(-0.3) to exp(0.3) frames."""
+    frames = (200, 120, 9)
+    codes = tokens.encode_split(toy_tokenizer(), split(frames), 6, f"{tmp_path}/t.npz", tempo=0.3, seed=5)
+    plain = tokens.encode_split(toy_tokenizer(), split(frames), 1, f"{tmp_path}/p.npz")
+    assert same(codes[:1], plain)
+    factors = np.zeros((5, 2))
+    for version, clip in np.ndindex(factors.shape):
+        found, start = codes[version + 1][clip], (version + 1) % 4
+        times = found[:, 0] - 100 * clip  # rounded down
+        factors[version, clip] = factor = (times[-1] - start) / (4 * (len(times) - 1))
+        assert np.exp(-0.3) * 0.99 < factor < np.exp(0.3) * 1.01
+        assert np.abs(times - (start + 4 * factor * np.arange(len(times)))).max() < 1.1
+        end = start + (found[:, 1].sum() - 1) * factor
+        assert abs(end - (frames[clip] - 1)) < 3
+    assert len(np.unique(factors.round(3))) > 8 and factors.min() < 0.95 < 1.05 < factors.max()
+    again = tokens.encode_split(toy_tokenizer(), split(frames), 6, f"{tmp_path}/a.npz", tempo=0.3, seed=5)
+    other = tokens.encode_split(toy_tokenizer(), split(frames), 6, f"{tmp_path}/o.npz", tempo=0.3, seed=6)
+    assert same(codes, again) and not same(codes, other)
+
+
 def test_tokens_are_encoded_once(tmp_path):
     first, again = toy_tokenizer(), toy_tokenizer()
     codes = tokens.encode_split(first, split(), 2, f"{tmp_path}/t.npz")

@@ -1,0 +1,64 @@
+"""Tiny runs with the real engine: a demo set of a few clips, a tokenizer and a GPT trained for some steps."""
+
+import importlib.util
+import pathlib
+
+from signjax import demo, train
+
+ROOT = pathlib.Path(__file__).parent.parent
+MESH = {"mesh.shape": (1,)}
+TOKENIZER = {
+    "num_steps": 5,
+    "window": 32,
+    "batch_size": 8,
+    "eval_batch_size": 4,
+    "model.size.width": 16,
+    "model.size.depth": 1,
+    "layout": "whole",
+    "quantizer.levels.whole": 2,
+    "quantizer.codes": 16,
+    "quantizer.dim": 8,
+}
+GPT = {
+    "num_steps": 10,
+    "log_every": 1,
+    "eval_every": 5,
+    "save_every": 5,
+    "batch_tokens": 256,
+    "eval_batch_size": 2,
+    "versions": 2,
+    "tempo": 0.0,
+    "text.min_count": 2,
+    "model.width": 32,
+    "model.depth": 1,
+    "model.text_depth": 1,
+    "model.heads": 2,
+    "model.mlp": 64,
+    "model.dropout": 0.0,
+    "sampler.max_tokens": 12,
+    "optim.lr": 1e-2,
+    "optim.warmup": 2,
+}
+
+
+def get_config(name, **changes):
+    """configs/<name>.py with changes, {"model.width": 32}."""
+    spec = importlib.util.spec_from_file_location(f"{name}_config", ROOT / f"configs/{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    c = module.get_config()
+    c.update_from_flattened_dict(MESH | changes)
+    return c
+
+
+def write(root):
+    """Makes root/datasets/demo and trains root/runs/vqvae; two codes a token, to compile little."""
+    demo.write_dataset(root / "datasets", sizes=(12, 2, 1))
+    data = {"data.root": str(root / "datasets")}
+    assert train.train(get_config("vqvae", **data, **TOKENIZER), root / "runs/vqvae") == 0
+
+
+def gpt_config(root, **changes):
+    data = {"data.root": str(root / "datasets"), "tokenizer": str(root / "runs/vqvae")}
+    return get_config("gpt", **data, **GPT, **changes)
+

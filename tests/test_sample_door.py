@@ -1,0 +1,200 @@
+"""A tiny GPT from training to files: losses fall, a run resumes exactly, the door signs what it is told."""
+
+import functools
+import json
+import shutil
+from types import SimpleNamespace
+
+import gpt_run
+import jax
+import numpy as np
+import pytest
+from engine_helpers import rows, spawn
+from PIL import Image
+
+from signjax import checkpoint, render, text, train
+from signjax.data import pipeline
+from signjax.errors import ConfigError
+from signjax.tasks import gpt
+
+pytestmark = pytest.mark.usefixtures("compile_once", "compile_quickly")
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory, compile_once, compile_quickly):
+    """A folder with datasets, runs/vqvae and runs/gpt."""
+    root = tmp_path_factory.mktemp("home")
+    gpt_run.write(root)
+    assert train.train(gpt_run.gpt_config(root), root / "runs/gpt") == 0
+    return root
+
+
+def test_losses_fall(home):
+    lines = [json.loads(line) for line in (home / "runs/gpt/metrics.jsonl").read_text().splitlines()]
+    for name in ("code", "end"):
+        values = [line[f"train/{name}"] for line in lines if f"train/{name}" in line]
+        assert len(values) == 10 and np.mean(values[-3:]) < 0.9 * np.mean(values[:2]), name
+    assert {"eval/code", "eval/end", "eval/right", "eval/wer"} <= lines[-1].keys()
+
+
+def test_resuming_is_exact_and_encodes_nothing(home, monkeypatch):
+    """From step 5, as after a crash."""
+    other = home / "runs/other"
+    shutil.copytree(home / "runs/gpt", other)
+    shutil.rmtree(other / "checkpoints/latest/10")
+    with monkeypatch.context() as patch:
+        patch.delattr(pipeline, "clips")
+        assert train.train(gpt_run.gpt_config(home), other) == 0
+    assert rows(other) == rows(home / "runs/gpt")
+    (a, at), (b, _) = (checkpoint.load_variables(run, "latest") for run in (home / "runs/gpt", other))
+    assert at == 10 and jax.tree.structure(a) == jax.tree.structure(b)
+    for x, y in zip(*map(jax.tree.leaves, jax.device_get((a, b))), strict=True):
+        assert x.tobytes() == y.tobytes()
+
+
+def test_a_new_run_fits_its_vocabulary_and_an_old_one_keeps_it(home, tmp_path):
+    c = SimpleNamespace(text=SimpleNamespace(min_count=1))
+    text.TextTokenizer(("left", "behind")).save(tmp_path / "text.json")
+    fitted = gpt._text_tokenizer(c, tmp_path, ["a b"])
+    assert fitted == text.fit(["a b"], 1) == text.load(tmp_path / "text.json")
+    kept = gpt._text_tokenizer(c, home / "runs/gpt", ["a b"])
+    assert kept == text.load(home / "runs/gpt/text.json") != fitted
+
+
+def test_generated_clips_do_not_depend_on_the_batch(home):
+    generator, texts = gpt.load(home / "runs/gpt"), ["Hello!", "how are you?", "my name is Zoë"]
+    sampler = gpt.sampler_of(gpt_run.gpt_config(home), max_tokens=6)
+    together = gpt.generate(generator, texts, 0, sampler)
+    singly = gpt.generate(generator, texts, 0, sampler, batch_size=1)
+    for a, b in zip(together, singly, strict=True):
+        assert a.shape[0] % 4 == 0 and 4 <= len(a) <= 24 and a.shape[1:] == (50, 3)
+        np.testing.assert_allclose(a, b, atol=1e-5)
+
+
+def test_lengths_that_cannot_be_are_refused(home):
+    c = gpt_run.gpt_config(home)
+    assert gpt.sampler_of(c, top_k=3)._asdict().items() >= {**c.sampler, "top_k": 3}.items()
+    for changes in ({"min_tokens": 13}, {"min_tokens": 0}, {"max_tokens": 0}):
+        with pytest.raises(ConfigError, match="min_tokens <= max_tokens"):
+            gpt.sampler_of(c, **changes)
+
+
+DOOR = """
+import contextlib, io, json, os, sys
+from absl import flags
+from absl.testing import flagsaver
+from signjax import sample
+for folder, argv in json.loads(sys.argv[1]):
+    os.chdir(folder)
+    out, err = io.StringIO(), io.StringIO()
+    with flagsaver.flagsaver(), contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        flags.FLAGS(["sample", *argv])
+        code = sample.main(None)
+    print("result:" + json.dumps([code, out.getvalue(), err.getvalue()]))
+"""
+FILE = "\ufeffWie geht's, Zoë?\n\n  \n"
+TEXTS = ["--text=Hello!", "--text=hello", "--file=texts.txt"]
+CALLS = {
+    "many": ("home", [*TEXTS, "--num=2", "--seed=3", "--out=out/many", "--workdir=runs/gpt"]),
+    "quick": ("quick", ["--text=Hello!", "--seed=3"]),
+    "seed": ("home", ["--text=Hello!", "--seed=4", "--out=out/seed"]),
+    "missing run": ("empty", ["--text=hello"]),
+    "missing quick run": ("empty", ["--text=hello", "--workdir=runs/gpt-quick"]),
+    "missing file": ("empty", ["--file=none.txt"]),
+    "not a text file": ("home", ["--file=bytes.txt"]),
+    "empty text": ("empty", ["--text= "]),
+    "text without words": ("home", ["--text=hello", "--text=..."]),
+    "a tokenizer": ("home", ["--text=hello", "--workdir=runs/vqvae"]),
+    "no length": ("home", ["--text=hello", "--min_tokens=9", "--max_tokens=8"]),
+    "bad folder": ("home", ["--text=hello", "--out=texts.txt"]),
+}
+FAULTS = {  # exit code and what the line says
+    "missing run": (22, "python -m signjax.main --config=configs/gpt.py"),
+    "missing quick run": (22, "python -m signjax.main --config=configs/gpt.py:quick"),
+    "missing file": (21, "none.txt"),
+    "not a text file": (21, "bytes.txt"),
+    "empty text": (21, "nothing to sign"),
+    "text without words": (21, "'...'"),
+    "a tokenizer": (23, "runs/vqvae"),
+    "no length": (23, "min_tokens"),
+    "bad folder": (22, "texts.txt"),
+}
+
+
+@pytest.fixture(scope="module")
+def door(home, tmp_path_factory):
+    """What each of CALLS returned, all from one process: {name: (exit code, stdout, stderr)}; the folders."""
+    folders = {"home": home} | {name: tmp_path_factory.mktemp(name) for name in ("empty", "quick")}
+    (folders["quick"] / "runs").mkdir()
+    (folders["quick"] / "runs/gpt-quick").symlink_to(home / "runs/gpt")
+    (home / "texts.txt").write_text(FILE, encoding="utf-8")
+    (home / "bytes.txt").write_bytes(b"\xff\xfe\x00")
+    calls = [(str(folders[folder]), argv) for folder, argv in CALLS.values()]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")
+        process = spawn("-c", DOOR, json.dumps(calls), home=home)
+    out, err = process.communicate(timeout=900)
+    assert process.returncode == 0, err
+    results = [json.loads(line[7:]) for line in out.splitlines() if line.startswith("result:")]
+    return dict(zip(CALLS, results, strict=True)), folders
+
+
+@functools.cache
+def saved(path):
+    with np.load(path, allow_pickle=False) as data:
+        return data["pose"], str(data["text"])
+
+
+def test_the_door_writes_each_clip_of_each_text(door):
+    results, folders = door
+    code, out, err = results["many"]
+    assert (code, err) == (0, "")
+    folder = folders["home"] / "out/many"
+    texts = {"hello": "Hello!", "hello-2": "hello", "wie-geht-s-zoe": "Wie geht's, Zoë?"}
+    clips = {f"{name}_{k}": words for name, words in texts.items() for k in (1, 2)}
+    kinds = {".gif", ".npz"} | ({".mp4"} if render.has_video() else set())
+    names = {f"{stem}{kind}" for stem in clips for kind in kinds}
+    pages = {f"{name}.html" for name in texts}
+    assert {p.name for p in folder.iterdir()} == names | pages
+    assert all(f"out/many/{name}" in out for name in names | pages)
+    for stem, words in clips.items():
+        pose, said = saved(folder / f"{stem}.npz")
+        assert said == words and pose.dtype == np.float32 and pose.shape[1:] == (50, 3)
+        with Image.open(folder / f"{stem}.gif") as image:
+            assert image.n_frames == len(pose)
+    assert "Zo" in (folder / "wie-geht-s-zoe.html").read_text(encoding="utf-8")
+    different = {saved(folder / f"{stem}.npz")[0].tobytes() for stem in clips}
+    assert len(different) == 6, "each clip of a text is drawn apart"
+
+
+def test_the_quick_run_serves_where_there_is_no_other(door):
+    """A line says so; the same text, place and seed give the same clip."""
+    results, folders = door
+    code, out, err = results["quick"]
+    assert (code, err) == (0, "") and [line for line in out.splitlines() if "runs/gpt-quick" in line]
+    assert {p.suffix for p in (folders["quick"] / "outputs").iterdir()} >= {".gif", ".npz", ".html"}
+    again, _ = saved(folders["quick"] / "outputs/hello.npz")
+    first, _ = saved(folders["home"] / "out/many/hello_1.npz")
+    np.testing.assert_allclose(again, first, atol=1e-5)
+
+
+def test_the_usual_run_comes_first_and_the_seed_decides(door):
+    results, folders = door
+    code, out, err = results["seed"]
+    assert (code, err) == (0, "") and "gpt-quick" not in out
+    other, _ = saved(folders["home"] / "out/seed/hello.npz")
+    first, _ = saved(folders["home"] / "out/many/hello_1.npz")
+    assert other.shape != first.shape or np.abs(other - first).max() > 1e-3
+
+
+@pytest.mark.parametrize("call", FAULTS)
+def test_a_fault_is_one_line(door, call):
+    code, _, err = door[0][call]
+    assert code == FAULTS[call][0] and FAULTS[call][1] in err
+    assert err.startswith("error: ") and err.count("\n") == 1 and err.endswith("\n")
+
+
+def test_the_process_ends_with_the_code(tmp_path):
+    process = spawn("-m", "signjax.sample", "--text=hello", f"--workdir={tmp_path}/runs/gpt", home=tmp_path)
+    out, err = process.communicate(timeout=900)
+    assert (process.returncode, out) == (22, "") and len(err.splitlines()) == 1
