@@ -2,7 +2,7 @@
 
 It needs a trained tokenizer, runs/vqvae unless --config.tokenizer=DIR says otherwise.
 Variants:
-  quick  a small model and a short run for the quickstart
+  quick  a short run for the quickstart
 Own data: --config.data.root=datasets --config.data.name=how2sign
 """
 
@@ -24,8 +24,8 @@ def get_config(variant: str = "") -> ml_collections.ConfigDict:
     c.data = {"root": "datasets", "name": "demo"}
     c.tokenizer = "runs/vqvae"
     c.text = {"min_count": 8}  # rarer words are spelled
-    c.versions = 8  # encodings of each clip, of different phase and tempo
-    c.tempo = 0.2  # largest logarithm of their tempo
+    c.versions = 4  # encodings of each clip, of different phase and tempo
+    c.tempo = 0.1  # largest logarithm of their tempo
     c.batch_tokens = 512  # positions of a step, in rows packed with whole clips
     c.eval_batch_size = 8
 
@@ -35,9 +35,9 @@ def get_config(variant: str = "") -> ml_collections.ConfigDict:
         "text_depth": 2,
         "heads": 4,
         "mlp": 768,
-        "dropout": 0.2,
+        "dropout": 0.1,
     }
-    c.corrupt = 0.25
+    c.corrupt = 0.15
     c.smooth = 4.0  # codes over which a target is spread
     c.text_dropout = 0.1
     c.end_weight = 0.5
