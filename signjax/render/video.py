@@ -78,7 +78,7 @@ def mp4(path, panels, fps: float = 25, size: int = 720) -> pathlib.Path:
       ConfigError: PyAV is not installed, bad fps or size; DataError, StorageError: as for `gif`.
     """
     if not has_video():
-        raise ConfigError(f"{path}: MP4 needs PyAV, which is not installed: pip install 'signjax[video]'")
+        raise ConfigError(f"{path}: MP4 needs PyAV, which is not installed: pip install -e '.[video]'")
     if not 0 < fps <= 240:
         raise ConfigError(f"fps of an MP4 must be above 0 and at most 240, not {fps}")
     scene = compose.scene(panels, size)
