@@ -142,17 +142,16 @@ def test_the_key_decides():
     assert not np.array_equal(*streams), "streams draw apart"
 
 
-@pytest.mark.parametrize("temperature", [0.0, 8.0])
-def test_lengths_come_from_the_end_head_within_limits(temperature):
+def test_lengths_come_from_the_end_head_within_limits():
     """Sure of the end a clip is as short as may be, sure of none as long."""
-    sampler = Sampler(temperature=temperature, min_tokens=3, max_tokens=7)
+    sampler = Sampler(temperature=8.0, min_tokens=3, max_tokens=7)
     chosen = [0, 1, 2, 3, 4]
     for bias, length in ((90.0, 3), (-90.0, 7)):
         found = draw(chosen, sampler, model=with_end(bias))
         assert [len(c) for c in found] == [length] * 5
         codes = np.concatenate(found)
         assert codes.min() >= 0 and codes.max() < CODES
-        assert temperature < 8 or len(np.unique(codes)) > CODES // 2, "heat spreads them"
+        assert len(np.unique(codes)) > CODES // 2, "heat spreads them"
 
 
 def test_ends_are_drawn_with_their_chance():
