@@ -328,7 +328,7 @@ def test_bad_settings_get_one_line(tmp_path):
 def test_mp4_without_pyav_says_how_to_get_it(tmp_path, monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     assert not render.has_video()
-    with pytest.raises(ConfigError, match=r"pip install 'signjax\[video\]'"):
+    with pytest.raises(ConfigError, match=r"pip install -e '\.\[video\]'"):
         render.mp4(tmp_path / "a.mp4", render.Panel(signer(2), ""))
 
 
