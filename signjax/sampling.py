@@ -9,7 +9,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from signjax.models.gpt import GPT, Cache
+from signjax.models.gpt import GPT, RECENT, Cache
 from signjax.text import NULL
 
 
@@ -68,8 +68,8 @@ def sample(model: GPT, variables, text, mask, keys, sampler: Sampler):
     memory = run(text, mask, method="encode_text")
 
     def body(state: _State) -> _State:
-        last = jax.lax.dynamic_index_in_dim(state.codes, jnp.maximum(state.at - 1, 0), 1, keepdims=False)
-        hidden, cache = run(_both(last, guided), state.at, state.cache, memory, method="step")
+        recent = jnp.take(state.codes, jnp.maximum(state.at - 1 - jnp.arange(RECENT), 0), axis=1)
+        hidden, cache = run(_both(recent, guided), state.at, state.cache, memory, method="step")
         ends = _guide(run(hidden, method="end_logits"), sampler.guidance, guided)
         steps = jax.vmap(jax.random.fold_in, (0, None))(keys, state.at)
         end = _ends(ends, steps, sampler) & (state.at >= sampler.min_tokens)

@@ -19,6 +19,9 @@ import jax.numpy as jnp
 from signjax import layers
 
 
+RECENT = 3  # tokens before a position that it reads directly, without attention
+
+
 class Cache(NamedTuple):
     """Keys and values of past positions, per layer: [layers, B, N, H, D / H]."""
 
@@ -109,12 +112,14 @@ class GPT(nn.Module):
         init = nn.initializers.normal(0.02)
         self.text_embedding = nn.Embed(self.vocabulary, self.width, embedding_init=init)
         block = {"heads": self.heads, "mlp": self.mlp, "dropout": self.dropout}
+        self.text_around = layers.Dense(self.width, use_bias=False)
         self.text_blocks = [layers.EncoderBlock(**block) for _ in range(self.text_depth)]
         self.text_norm = nn.LayerNorm()
         self.duration = layers.Dense(1, bias_init=nn.initializers.constant(1.5))
         self.memory_in = [layers.Dense(2 * self.width) for _ in range(self.depth)]
         self.start = self.param("start", init, (self.width,))
         self.code_embedding = nn.Embed(self.columns * self.codes, self.width, embedding_init=init)
+        self.code_past = layers.Dense(self.width, use_bias=False)
         self.blocks = [DecoderBlock(**block) for _ in range(self.depth)]
         self.norm = nn.LayerNorm()
         self.end = layers.Dense(1)
@@ -142,7 +147,12 @@ class GPT(nn.Module):
         see = mask
         if segments is not None:
             see = mask[:, None, :] & (segments[:, :, None] == segments[:, None, :])  # [B, L, L]
-        x = self.text_embedding(ids) * self.width**0.5 + layers.sinusoids(positions, self.width)
+        own = self.text_embedding(ids)
+        inside = jnp.pad(mask if segments is None else segments, ((0, 0), (1, 1)))
+        same = inside[:, 1:] == inside[:, :-1]  # as the one before, [B, L + 1]
+        padded = jnp.pad(own, ((0, 0), (1, 1), (0, 0)))
+        around = jnp.concatenate([padded[:, :-2] * same[:, :-1, None], padded[:, 2:] * same[:, 1:, None]], -1)
+        x = (own + self.text_around(around)) * self.width**0.5 + layers.sinusoids(positions, self.width)
         x = self.drop(x, deterministic=not train)
         for block in self.text_blocks:
             x = block(x, see, train)
@@ -172,8 +182,9 @@ class GPT(nn.Module):
         """
         batch, length = codes.shape[:2]
         positions = jnp.broadcast_to(jnp.arange(length) if positions is None else positions, (batch, length))
-        before = jnp.pad(codes, ((0, 0), (1, 0), (0, 0)))[:, :-1]
-        x = self._embed(before, positions == 0, positions)
+        padded = jnp.pad(self._tokens(codes), ((0, 0), (RECENT, 0), (0, 0)))
+        recent = [padded[:, RECENT - 1 - k : RECENT - 1 - k + length] for k in range(RECENT)]
+        x = self._embed(jnp.stack(recent, axis=-2), positions)
         x = self.drop(x, deterministic=not train)
         mask = jnp.tril(jnp.ones((length, length), bool))[None, None]
         memory_mask = memory.mask[:, None, None, :]
@@ -187,11 +198,18 @@ class GPT(nn.Module):
             x, _, _ = block(x, mask, (memory.keys[i], memory.values[i]), memory_mask, offsets, train)
         return self.norm(x)
 
-    def step(self, before, at, cache: Cache, memory: Memory):
-        """The state [B, D] of position `at`, from the token before it [B, C] and the cache of all others."""
-        batch, length = before.shape[0], cache.keys.shape[2]
+    def step(self, recent, at, cache: Cache, memory: Memory):
+        """The state [B, D] of position `at`, from the tokens before it and the cache.
+
+        Args:
+          recent: [B, RECENT, C] codes of positions at - 1, at - 2, ...; any codes where there is none.
+          at: [] the position.
+          cache: keys and values of all positions before.
+          memory: of the texts.
+        """
+        batch, length = recent.shape[0], cache.keys.shape[2]
         position = jnp.broadcast_to(at, (batch, 1))
-        x = self._embed(before[:, None], position == 0, position)
+        x = self._embed(self._tokens(recent)[:, None], position)
         mask = jnp.broadcast_to(jnp.arange(length) <= at, (batch, 1, 1, length))
         memory_mask = memory.mask[:, None, None, :]
         offsets, keys, values = _offsets(position, memory.centres), [], []
@@ -237,10 +255,16 @@ class GPT(nn.Module):
         states = self.states(codes, self.encode_text(text, text_mask))
         return self.code_logits(states, codes), self.end_logits(states)
 
-    def _embed(self, before, first, positions):
-        """Positions' inputs [B, N, D]: the token before, or the start."""
-        x = self.code_embedding(before + jnp.arange(self.columns) * self.codes).sum(-2)
-        x = jnp.where(first[..., None], self.start, x)
+    def _tokens(self, codes):
+        """Embeddings [..., D] of tokens [..., C]."""
+        return self.code_embedding(codes + jnp.arange(self.columns) * self.codes).sum(-2)
+
+    def _embed(self, recent, positions):
+        """Positions' inputs [B, N, D]: the embeddings [B, N, RECENT, D] of the tokens before, or the start."""
+        known = positions[..., None] > jnp.arange(RECENT)  # [B, N, RECENT]
+        recent = recent * known[..., None]
+        last = jnp.where(known[..., :1], recent[..., 0, :], self.start)
+        x = last + self.code_past(recent[..., 1:, :].reshape(*last.shape[:2], -1))
         return x * self.width**0.5 + layers.sinusoids(positions, self.width)
 
 
