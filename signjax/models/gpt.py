@@ -27,6 +27,7 @@ class Cache(NamedTuple):
 
     keys: jax.Array
     values: jax.Array
+    time: jax.Array  # [B, 1] the time signed so far, in positions at the usual pace
 
 
 class Memory(NamedTuple):
@@ -121,6 +122,7 @@ class GPT(nn.Module):
         self.code_embedding = nn.Embed(self.columns * self.codes, self.width, embedding_init=init)
         self.code_past = layers.Dense(self.width, use_bias=False)
         self.blocks = [DecoderBlock(**block) for _ in range(self.depth)]
+        self.pace = layers.Dense(1, kernel_init=nn.initializers.zeros)
         self.norm = nn.LayerNorm()
         self.end = layers.Dense(1)
         self.drop = nn.Dropout(self.dropout)
@@ -196,6 +198,9 @@ class GPT(nn.Module):
         offsets = _offsets(positions, memory.centres)
         for i, block in enumerate(self.blocks):
             x, _, _ = block(x, mask, (memory.keys[i], memory.values[i]), memory_mask, offsets, train)
+            if i == 0:
+                time = (mask[:, 0] @ self._pace(x))[..., 0] - 1
+                offsets = _offsets(time, memory.centres)
         return self.norm(x)
 
     def step(self, recent, at, cache: Cache, memory: Memory):
@@ -218,12 +223,19 @@ class GPT(nn.Module):
             x, k, v = block(x, mask, read, memory_mask, offsets, False, past, at)
             keys.append(k)
             values.append(v)
-        return self.norm(x)[:, 0], Cache(jnp.stack(keys), jnp.stack(values))
+            if i == 0:
+                time = cache.time + self._pace(x)[..., 0]
+                offsets = _offsets(time, memory.centres)
+        return self.norm(x)[:, 0], Cache(jnp.stack(keys), jnp.stack(values), time)
 
     def empty_cache(self, batch: int, length: int) -> Cache:
         """A cache for `length` positions."""
         zeros = jnp.zeros((self.depth, batch, length, self.heads, self.width // self.heads))
-        return Cache(zeros, zeros)
+        return Cache(zeros, zeros, jnp.full((batch, 1), -1.0))
+
+    def _pace(self, x):
+        """How much of the text's time each position takes, [B, N, 1], from states [B, N, D]."""
+        return jnp.exp(jnp.tanh(self.pace(x)))
 
     def end_logits(self, states):
         """Logits [...] that the clip ends before the token of each state [..., D]."""
