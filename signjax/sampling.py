@@ -121,8 +121,8 @@ def choose(logits, keys, sampler: Sampler):
     if sampler.top_k:
         least = ordered[:, min(sampler.top_k, logits.shape[-1]) - 1, None]
         logits = jnp.where(logits < least, -jnp.inf, logits)
+        ordered = jnp.where(ordered < least, -jnp.inf, ordered)
     if sampler.top_p < 1:
-        ordered = jnp.sort(logits, axis=-1)[:, ::-1]
         chance = jax.nn.softmax(ordered, axis=-1)
         first = jnp.arange(chance.shape[-1]) == 0  # the likeliest is always kept
         kept = (jnp.cumsum(chance, axis=-1) - chance < sampler.top_p) | first

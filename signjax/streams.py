@@ -15,9 +15,9 @@ ARM_JOINTS = (
     (skeleton.NOSE, skeleton.NECK, skeleton.R_SHOULDER, skeleton.R_ELBOW, skeleton.R_WRIST),
     (skeleton.NOSE, skeleton.NECK, skeleton.L_SHOULDER, skeleton.L_ELBOW, skeleton.L_WRIST),
 )
-# Latent distances should count what an error costs in the pose: a wrist carries a whole hand, head and
-# neck stand in both arms.
-_ARM_WEIGHTS = np.array([0.5, 0.5, 1, 1, 2], np.float32)[:, None]
+# Latent distances should count what an error costs: a wrist carries a whole hand, the neck stands in both
+# arms, and so does the head, but how it is held says whether a sentence asks.
+_ARM_WEIGHTS = np.array([1, 0.5, 1, 1, 2], np.float32)[:, None]
 _FLIP = np.array([-1, 1, 1], np.float32)
 
 # layout -> {part: features a frame}

@@ -5,6 +5,7 @@ vocabulary would hide them in pieces. Fitted on the training texts and saved wit
 """
 
 import collections
+import functools
 import json
 import re
 import unicodedata
@@ -16,8 +17,8 @@ import numpy as np
 from signjax.config import write_whole
 from signjax.errors import DataError, StorageError
 
-PAD, NULL, UNKNOWN, SPELL = range(4)  # SPELL goes before the letters of a word without an entry
-SPECIAL = ("<pad>", "<null>", "<unknown>", "<spell>")  # NULL alone is the text of no text
+PAD, NULL, UNKNOWN, SPELL, END = range(5)  # SPELL goes before the letters of a word without an entry
+SPECIAL = ("<pad>", "<null>", "<unknown>", "<spell>", "<end>")  # NULL alone is the text of no text
 
 
 class TextTokenizer(NamedTuple):
@@ -31,13 +32,12 @@ class TextTokenizer(NamedTuple):
         return len(self.entries)
 
     def encode(self, text: str) -> list[int]:
-        """The ids of a text.
+        """The ids of a text, END last.
 
         Raises:
           DataError: the text has no letter, digit or mark in it.
         """
-        index = {entry: i for i, entry in enumerate(self.entries)}
-        ids = []
+        index, ids = _index(self.entries), []
         for word in split(text):
             if word in index:
                 ids.append(index[word])
@@ -45,11 +45,16 @@ class TextTokenizer(NamedTuple):
                 ids += [SPELL, *(index.get(f"+{letter}", UNKNOWN) for letter in word)]
         if not ids:
             raise DataError(f"text {text[:40]!r}: nothing to sign in it; give some words")
-        return ids
+        return [*ids, END]
 
     def save(self, path) -> None:
         """Writes the vocabulary as JSON."""
         write_whole(path, json.dumps({"entries": self.entries}, ensure_ascii=False) + "\n")
+
+
+@functools.cache
+def _index(entries: tuple[str, ...]) -> dict[str, int]:
+    return {entry: i for i, entry in enumerate(entries)}
 
 
 def fit(texts, min_count: int) -> TextTokenizer:

@@ -9,6 +9,7 @@ import pytest
 from gpt_helpers import CODES, COLUMNS, MODEL, VOCABULARY, clips, run, texts, variables
 
 from signjax import text
+from signjax.models.gpt import RECENT
 from signjax.tasks import gpt, tokens
 
 pytestmark = pytest.mark.usefixtures("compile_quickly")
@@ -70,13 +71,12 @@ def test_steps_with_a_cache_equal_the_whole_pass():
         return state, run("end_logits", state), jnp.stack(columns, axis=1), cache
 
     cache = MODEL.empty_cache(1, 20)
-    before = np.zeros((1, COLUMNS), int)
     for at in range(LENGTHS[1]):
+        before = codes[:, np.maximum(at - 1 - np.arange(RECENT), 0)]
         state, end, columns, cache = one(before, at, codes[:, at], cache)
         same(state, states[:, at])
         same(end, ends[:, at])
         same(columns, logits[:, at])
-        before = codes[:, at]
 
 
 def test_only_codes_have_logits():
@@ -202,8 +202,9 @@ def test_text_padding_and_batch_mates_change_nothing():
 
 @pytest.mark.parametrize("rate", [0.0, 0.1, 0.4])
 def test_corruption_replaces_its_share_of_tokens(rate):
-    codes = np.random.default_rng(0).integers(0, CODES, (64, 512, COLUMNS))
-    noisy = np.asarray(gpt.corrupt(codes, jax.random.key(0), rate, CODES))
+    codes = np.random.default_rng(0).integers(0, CODES, (256, 1024, COLUMNS))
+    themselves = np.broadcast_to(np.arange(CODES)[:, None], (COLUMNS, CODES, 5))
+    noisy = np.asarray(gpt.corrupt(codes, jax.random.key(0), rate, themselves))
     changed = (noisy != codes).mean((1, 2)) * CODES / (CODES - 1)  # a new code may be the old one
     assert abs(changed.mean() - rate) <= 0.2 * rate
     assert changed.max() <= 2.5 * rate and noisy.min() >= 0 and noisy.max() < CODES
@@ -211,6 +212,17 @@ def test_corruption_replaces_its_share_of_tokens(rate):
         assert changed.min() < 0.5 * rate, "rows have rates of their own"
         touched = (noisy != codes)[(noisy != codes).any(-1)]
         assert touched.mean() > 0.9, "a token is replaced whole"
+
+
+def test_codes_are_seen_as_similar_ones():
+    """Each column by its own table, as often as the table says."""
+    spread = gpt.similar(np.random.default_rng(2).normal(size=(COLUMNS, CODES, 4)), 3.0)
+    codes = np.random.default_rng(0).integers(0, CODES, (64, 512, COLUMNS))
+    seen = np.asarray(gpt.corrupt(codes, jax.random.key(0), 0.0, gpt.draws(spread, 0, count=512)))
+    for column in range(COLUMNS):
+        counts = np.zeros((CODES, CODES))
+        np.add.at(counts, (codes[..., column], seen[..., column]), 1)
+        np.testing.assert_allclose(counts / counts.sum(1, keepdims=True), spread[column], atol=0.08)
 
 
 def test_dropped_texts_leave_one_null_each():

@@ -78,7 +78,7 @@ def by_hand(ids, sampler, model):
 GREEDY = Sampler(temperature=0, max_tokens=LONGEST)
 VARIANTS = [
     GREEDY,
-    GREEDY._replace(guidance=2.5, min_tokens=3),
+    GREEDY._replace(guidance=2.5, min_tokens=7),
     GREEDY._replace(guidance=0.5, repetition=1.5, min_tokens=LONGEST),
 ]
 

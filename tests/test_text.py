@@ -19,14 +19,14 @@ def read(tokenizer, ids):
 
 def test_frequent_words_are_one_id():
     ids = words().encode("How are you?")
-    assert read(words(), ids) == ["how", "are", "you", "?"]
+    assert read(words(), ids) == ["how", "are", "you", "?", "<end>"]
     assert len(set(words().entries)) == words().size == len(words().entries)
 
 
 def test_rare_words_are_spelled():
     t = words()
-    assert read(t, t.encode("hello zoe")) == ["hello", "<spell>", "+z", "+o", "+e"]
-    assert read(t, t.encode("you're")) == ["<spell>", *(f"+{c}" for c in "you're")]
+    assert read(t, t.encode("hello zoe")) == ["hello", "<spell>", "+z", "+o", "+e", "<end>"]
+    assert read(t, t.encode("you're")) == ["<spell>", *(f"+{c}" for c in "you're"), "<end>"]
     assert "zoe" in words(1).entries and "how" not in words(4).entries
     assert read(words(4), words(4).encode("how"))[0] == "<spell>"
 
@@ -38,7 +38,7 @@ def test_two_spelled_words_are_not_one():
 
 def test_letters_never_seen_are_unknown():
     t = words()
-    assert read(t, t.encode("qы")) == ["<spell>", "<unknown>", "<unknown>"]
+    assert read(t, t.encode("qы")) == ["<spell>", "<unknown>", "<unknown>", "<end>"]
 
 
 @pytest.mark.parametrize("same", ["HELLO zoe", "héllo ZOË", "  hello,\tzoë. ", "hello - zoe…", "ｈello zoe"])
@@ -52,11 +52,11 @@ def test_questions_and_apostrophes_are_kept():
 
 
 def test_special_ids_come_from_no_text():
-    """Words, not even these, never become <pad> or <null>."""
+    """Words, not even these, never become <pad> or <null>, nor <end> before the end."""
     t = words()
     for tricky in ("<pad>", "<null> <spell>", "+h", "\x00 a"):
-        assert not {text.PAD, text.NULL} & set(t.encode(tricky))
-    assert t.encode("<spell>")[0] == text.SPELL and len(t.encode("<spell>")) == 6
+        assert not {text.PAD, text.NULL, text.END} & set(t.encode(tricky)[:-1])
+    assert t.encode("<spell>")[0] == text.SPELL and len(t.encode("<spell>")) == 7
 
 
 @pytest.mark.parametrize("nothing", ["", "  \n", "...", "👋", "_ - '"])
@@ -89,5 +89,5 @@ def test_batches_are_padded_to_few_lengths():
     t = words()
     ids, mask = text.batch(t, ["hello", "how are you " * 6])
     assert ids.shape == mask.shape == (2, 32) and ids.dtype == np.int32
-    assert mask.sum(1).tolist() == [1, 18] and not ids[~mask].any()
+    assert mask.sum(1).tolist() == [2, 19] and not ids[~mask].any()
     assert ids[1][mask[1]].tolist() == t.encode("how are you " * 6)

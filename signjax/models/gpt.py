@@ -18,7 +18,6 @@ import jax.numpy as jnp
 
 from signjax import layers
 
-
 RECENT = 3  # tokens before a position that it reads directly, without attention
 
 
@@ -272,7 +271,7 @@ class GPT(nn.Module):
         return self.code_embedding(codes + jnp.arange(self.columns) * self.codes).sum(-2)
 
     def _embed(self, recent, positions):
-        """Positions' inputs [B, N, D]: the embeddings [B, N, RECENT, D] of the tokens before, or the start."""
+        """Inputs [B, N, D] of positions, from the embeddings [B, N, RECENT, D] of the tokens before."""
         known = positions[..., None] > jnp.arange(RECENT)  # [B, N, RECENT]
         recent = recent * known[..., None]
         last = jnp.where(known[..., :1], recent[..., 0, :], self.start)
@@ -280,7 +279,7 @@ class GPT(nn.Module):
         return x * self.width**0.5 + layers.sinusoids(positions, self.width)
 
 
-def _offsets(positions, centres):
-    """Distances [B, N, L] of positions [B, N] from expected ones [B, L], in units that grow with the error
-    that tempo makes of an expectation."""
-    return (positions[:, :, None] - centres[:, None]) / (2 + 0.2 * centres[:, None])
+def _offsets(time, centres):
+    """Distances [B, N, L] of positions at times [B, N] from expected ones [B, L], in units that grow with
+    the error that tempo makes of an expectation."""
+    return (time[:, :, None] - centres[:, None]) / (2 + 0.2 * centres[:, None])

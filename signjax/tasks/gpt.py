@@ -39,7 +39,8 @@ def make(c, workdir) -> Task:
         rows[name] = tokens.Rows(codes, ids, seed=c.seed, packings=16 if name == "train" else 1)
     host = {"hosts": jax.process_count(), "host": jax.process_index()}
     books = vqvae.codebooks(tokenizer)
-    targets = jnp.asarray(similar(books, c.smooth))
+    spread = similar(books, c.smooth)
+    targets, mistakes = jnp.asarray(spread), jnp.asarray(draws(spread, c.seed))
 
     def init(rng, batch):
         variables = model.init(rng, batch["codes"], batch["text"], batch["text_segment"] > 0)
@@ -49,7 +50,7 @@ def make(c, workdir) -> Task:
         del step
         keys = dict(zip(("dropout", "corrupt", "text"), jax.random.split(rng, 3), strict=True))
         batch = drop_texts(batch, keys["text"], c.text_dropout)
-        seen = corrupt(batch["codes"], keys["corrupt"], c.corrupt, model.codes)
+        seen = corrupt(batch["codes"], keys["corrupt"], c.corrupt, mistakes)
         terms = _terms(model, variables, batch, seen, keys["dropout"], targets)
         means = {name: total / jnp.maximum(count, 1) for name, (total, count) in terms.items()}
         return means["code"] + c.end_weight * means["end"], (means, {})
@@ -161,16 +162,35 @@ def word_error_rate(texts, clips) -> float:
     return sum(errors for errors, _ in pairs) / sum(length for _, length in pairs)
 
 
-def corrupt(codes, rng, rate: float, size: int):
-    """Codes [B, N, C] with a share of the tokens replaced at random (T2M-GPT, Zhang et al. 2023).
+def corrupt(codes, rng, rate: float, mistakes):
+    """Codes [B, N, C] as a model that has written them itself would see them.
 
-    The model learns to go on after its own errors, and to look at the text, since it cannot recite a clip
-    it has half seen. Each row of the batch has a rate of its own, between 0 and twice `rate`.
+    Every code is drawn anew among those similar to it, and a share of the tokens is replaced at random
+    (T2M-GPT, Zhang et al. 2023): the model learns to go on after its own errors, and to look at the text,
+    since it cannot recite a clip it has half seen. Each row of the batch has a rate of its own, between 0
+    and twice `rate`.
+
+    Args:
+      codes: [B, N, C].
+      rng: key.
+      rate: mean share of the tokens replaced.
+      mistakes: see `draws`.
     """
-    how, where, what = jax.random.split(rng, 3)
+    near, how, where, what = jax.random.split(rng, 4)
+    columns, size, count = mistakes.shape
+    which = jax.random.randint(near, codes.shape, 0, count)
+    codes = mistakes[jnp.arange(columns), codes, which]
     rates = jax.random.uniform(how, (codes.shape[0], 1, 1), maxval=2 * rate)
     noise = jax.random.randint(what, codes.shape, 0, size)
     return jnp.where(jax.random.bernoulli(where, rates, (*codes.shape[:2], 1)), noise, codes)
+
+
+def draws(spread, seed: int, count: int = 32) -> np.ndarray:
+    """Codes [C, K, count] drawn from the distributions [C, K, K] of `similar`."""
+    rng = np.random.default_rng((seed, 5))
+    below = np.cumsum(spread, axis=-1)  # [C, K, K]
+    found = [[np.searchsorted(row, rng.random(count) * row[-1]) for row in column] for column in below]
+    return np.minimum(np.array(found), spread.shape[-1] - 1).astype(np.int32)
 
 
 def similar(books, spread: float) -> np.ndarray:
