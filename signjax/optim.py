@@ -44,7 +44,8 @@ def make_optimizer(config, num_steps: int) -> optax.GradientTransformation:
 
 def decayed(params):
     """Tells for each parameter whether weight decay applies: a tree of bool like `params`."""
-    return jax.tree.map(lambda p: p.ndim >= 2, params)
+    biases = jax.tree_util.tree_map_with_path(lambda path, _: "bias" in jax.tree_util.keystr(path), params)
+    return jax.tree.map(lambda p, bias: p.ndim >= 2 and not bias, params, biases)
 
 
 def average(ema, params, step, decay: float):

@@ -142,10 +142,14 @@ def _mean(x, mask):
 
 
 def _draw(z, mask, num, rng):
-    """Draws num rows of z [B, N, D] among those of mask [B, N]."""
-    p = mask.reshape(-1) + 1e-9  # all-masked batches draw something; no statistic counts it
-    rows = jax.random.choice(rng, p.shape[0], (num,), p=p / p.sum())
-    return z.reshape(-1, z.shape[-1])[rows]
+    """Draws num rows of z [B, N, D] among those of mask [B, N], none twice before all were drawn.
+
+    Equal codes would be exact ties, which rounding decides, and so the number of devices.
+    """
+    kept = mask.reshape(-1)
+    order = jnp.argsort(jax.random.uniform(rng, kept.shape) + ~kept)
+    count = jnp.maximum(kept.sum(), 1)  # all-masked batches draw something; no statistic counts it
+    return z.reshape(-1, z.shape[-1])[order[jnp.arange(num) % count]]
 
 
 def _start(sums, counts, z, mask, rng):

@@ -98,8 +98,9 @@ def to_global(batch: dict, mesh: Mesh) -> dict:
             return jax.make_array_from_process_local_data(replicated(mesh), x)
         if x.shape[0] * hosts % parts:
             raise ConfigError(
-                f'batch_size: {x.shape[0] * hosts} rows of "{name}" do not divide into {parts} equal parts, '
-                f"one for each device of the mesh axis {BATCH_AXIS!r}"
+                f'batch_size (or batch_tokens): {x.shape[0] * hosts} rows of "{name}" do not divide into '
+                f"{parts} equal parts, one for each device of the mesh axis {BATCH_AXIS!r}; "
+                "change it or mesh.shape"
             )
         return jax.make_array_from_process_local_data(split, x)
 

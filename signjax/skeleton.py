@@ -16,7 +16,6 @@ FINGERS = ("thumb", "index", "middle", "ring", "little")
 BODY = slice(0, 8)
 RIGHT = slice(8, 29)
 LEFT = slice(29, 50)
-GROUPS = {"body": BODY, "right": RIGHT, "left": LEFT}
 # (hand joints, the wrist they hang on): wrist-relative errors and hand streams are built from these.
 HANDS = ((RIGHT, R_WRIST), (LEFT, L_WRIST))
 

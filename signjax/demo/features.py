@@ -8,7 +8,6 @@ from signjax import skeleton
 
 # Tolerances: one unit of feature space. Wrist in arm lengths, directions and fingers as unit vectors.
 _WRIST, _FINGERS, _PALM, _TIP, _THUMB = 0.075, 0.40, 0.40, 0.36, 0.45
-SIZE = 24  # features of one hand: wrist 3, fingers 3, palm 3, thumb to little 5 x 3
 
 
 class Features(NamedTuple):

@@ -9,8 +9,6 @@ from functools import cache
 
 import numpy as np
 
-from signjax import skeleton
-
 # One character a finger: (knuckle, middle joint) flexion in radians.
 _CURLS = {"1": (0.05, 0.08), "0": (1.40, 1.65), "b": (1.45, 0.08), "h": (0.35, 1.45), "r": (0.35, 0.45)}
 _REST_DIRECTIONS = np.array([0.21, 0.03, -0.13, -0.30])  # index to little, radians towards the thumb
@@ -43,7 +41,6 @@ HANDSHAPES = {
     "claw": ("hhhh", 0.18, "out"),
     "rest": ("rrrr", 0.05, "rest"),
 }
-SIZE = 18  # knuckles 4, middle joints 4, spreads 4, thumb 2 x 3
 
 
 @cache
@@ -89,6 +86,3 @@ def hand_joints(shape: np.ndarray, lengths: np.ndarray) -> np.ndarray:
 
 def _unit(v: np.ndarray) -> np.ndarray:
     return v / np.sqrt((v**2).sum(-1, keepdims=True))
-
-
-HAND_LENGTHS = skeleton.LENGTHS[skeleton.RIGHT]
