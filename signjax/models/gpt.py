@@ -8,6 +8,9 @@ the clip ends; SOS and end are never codes.
 Text and signing run in the same order. Each text token has a learned duration, and cross-attention prefers
 the text expected at the present position (Gaussian alignment, as in the Non-Attentive Tacotron of Shen et
 al. 2020, but as a bias that every head can weaken): the model need not discover the order from few data.
+The first layer measures time in positions; the later ones at a pace that it infers from what was signed.
+Neighbouring text tokens and the last tokens signed reach a position directly, as in a convolution: that too
+saves data, and spelled words need it most.
 """
 
 from typing import NamedTuple
