@@ -75,7 +75,7 @@ def test_wrong_shardings_are_named():
             sharding.shard(tree, mesh, (("kernel", spec),))
     first = sharding.shard({"a": jnp.ones((8, 8))}, mesh, (("a", ("data",)), (".", (None, "data"))))
     assert first["a"].spec == jax.sharding.PartitionSpec("data")
-    with pytest.raises(ConfigError, match="batch_size .or batch_tokens.: 12 rows"):
+    with pytest.raises(ConfigError, match=r"batch_size .or batch_tokens.: 12 rows"):
         sharding.to_global(engine_toy.batch_of(0, 12), mesh)
     wrong = (((3, -1), ("data", "model")), ((16,), ("data",)), ((8,), ("model",)), ((0,), ("data",)))
     for shape, axes in wrong:
