@@ -1,0 +1,70 @@
+"""The project's figures, measured again by the commands of the README; minutes to an hour each."""
+
+import json
+import os
+import pathlib
+import subprocess
+import sys
+
+import pytest
+
+from signjax import config, demo
+from signjax.data import pack
+from signjax.tasks import gpt
+
+pytestmark = pytest.mark.slow
+ROOT = pathlib.Path(__file__).parents[1]
+
+
+def command(module, *arguments):
+    """Runs a command of the README as a user would: on one device, not the eight of the tests."""
+    simulated = ("XLA_FLAGS", "JAX_PLATFORMS")
+    env = {name: value for name, value in os.environ.items() if name not in simulated}
+    subprocess.run([sys.executable, "-m", module, *map(str, arguments)], cwd=ROOT, env=env, check=True)
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory):
+    """The demo's default data."""
+    folder = tmp_path_factory.mktemp("data")
+    command("signjax.tools.demo", "--root", folder)
+    return folder
+
+
+def trained(root, folder, variant):
+    """Both stages on the demo's data: the GPT's run."""
+    data = f"--config.data.root={root}"
+    command("signjax.main", f"--config=configs/vqvae.py{variant}", data, f"--workdir={folder}/vqvae")
+    other = f"--config.tokenizer={folder}/vqvae"
+    command("signjax.main", f"--config=configs/gpt.py{variant}", data, other, f"--workdir={folder}/gpt")
+    return folder / "gpt"
+
+
+def word_error_rates(run, root):
+    """Of clips generated from the unseen test sentences, and from each word alone, three times."""
+    generator, sampler = gpt.load(run), gpt.sampler_of(config.load_config(run / "config.json"))
+    rates = {}
+    for name, texts in (("sentences", pack.load(root, "demo", "test").texts), ("words", 3 * demo.words())):
+        rates[name] = gpt.word_error_rate(texts, gpt.generate(generator, list(texts), 0, sampler))
+    print(f"\nword error rates after {run}: {rates}")
+    return rates
+
+
+@pytest.mark.parametrize(
+    ("variant", "sentences", "words"), [(":quick", 0.15, 0.05), ("", 0.05, 0.01)], ids=["quick", "full"]
+)
+def test_generated_clips_say_their_texts(variant, sentences, words, root, tmp_path):
+    rates = word_error_rates(trained(root, tmp_path, variant), root)
+    assert rates["sentences"] <= sentences and rates["words"] <= words
+
+
+@pytest.mark.real
+def test_tokenizer_on_real_data(real_data, tmp_path):
+    data = (f"--config.data.root={real_data}", "--config.data.name=how2sign")
+    command("signjax.main", "--config=configs/vqvae.py", *data, f"--workdir={tmp_path}")
+    lines = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
+    found = [line for line in lines if "eval/mpjpe" in line][-1]
+    print(f"\n{ {name: value for name, value in found.items() if 'perplexity' not in name} }")
+    assert found["eval/mpjpe"] <= 0.022
+    assert found["eval/mpjpe_hands_relative"] <= 0.0105
+    assert found["eval/usage_min"] >= 0.85, "of every codebook"
