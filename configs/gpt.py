@@ -24,7 +24,7 @@ def get_config(variant: str = "") -> ml_collections.ConfigDict:
     c.data = {"root": "datasets", "name": "demo"}
     c.tokenizer = "runs/vqvae"
     c.text = {"min_count": 8}  # rarer words are spelled
-    c.versions = 8  # encodings of each clip, of different phase and tempo
+    c.versions = 16  # encodings of each clip, of different phase and tempo
     c.tempo = 0.1  # largest logarithm of their tempo
     c.batch_tokens = 512  # positions of a step, in rows packed with whole clips
     c.eval_batch_size = 8
@@ -35,7 +35,7 @@ def get_config(variant: str = "") -> ml_collections.ConfigDict:
         "text_depth": 2,
         "heads": 4,
         "mlp": 768,
-        "dropout": 0.1,
+        "dropout": 0.15,
     }
     c.corrupt = 0.15
     c.smooth = 4.0  # codes over which a target is spread
@@ -43,9 +43,9 @@ def get_config(variant: str = "") -> ml_collections.ConfigDict:
     c.end_weight = 0.5
     c.sampler = {"temperature": 0.3, "top_k": 0, "top_p": 0.9, "guidance": 1.5, "max_tokens": 176}
 
-    c.num_steps = 6000
+    c.num_steps = 5000
     c.log_every = 100
-    c.eval_every = 1500
+    c.eval_every = 1000
     c.save_every = 500
     c.best = "score"
     c.optim = {
@@ -62,6 +62,7 @@ def get_config(variant: str = "") -> ml_collections.ConfigDict:
     if "quick" in words:
         c.tokenizer = "runs/vqvae-quick"
         c.versions = 4
+        c.model.dropout = 0.1
         c.num_steps = 1500
         c.eval_every = 750
     return c

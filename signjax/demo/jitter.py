@@ -12,7 +12,7 @@ from signjax import skeleton
 _LEVEL = np.zeros(skeleton.NUM_JOINTS)  # noise of a bone's free end, neck-to-shoulder lengths
 _LEVEL[:8] = [0.006, 0.007, 0.009, 0.018, 0.018, 0.009, 0.018, 0.018]
 for _part in (skeleton.RIGHT, skeleton.LEFT):
-    _LEVEL[_part] = [0.004] + [0.010, 0.009, 0.009, 0.009] + 4 * [0.014, 0.011, 0.010, 0.010]
+    _LEVEL[_part] = [0.004] + [0.012, 0.011, 0.011, 0.011] + 4 * [0.017, 0.014, 0.012, 0.012]
 _MEMORY = 0.25  # share of the noise of the frame before
 
 

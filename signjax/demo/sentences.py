@@ -5,7 +5,8 @@ import numpy as np
 from signjax.demo import lexicon
 from signjax.demo.text import normalize
 
-# Slots are in capitals; a pattern's number is its share.
+# Slots are in capitals; a pattern's number is its share. Words that ask also stand in statements, so that
+# nothing but the head tells a question.
 _SLOTS = {
     "WHO": "i you he she we they",
     "KIN": "mother father sister brother friend child family",
@@ -70,6 +71,9 @@ _PATTERNS = """
 2 please CAN WHEN
 6 NAME
 2 NAME NAME
+3 WHO know ASK
+2 WHO not know ASK
+2 POSS KIN know ASK and ASK
 1 how are you ?
 1 how is POSS KIN ?
 1 what is POSS name ?
@@ -183,7 +187,8 @@ def sentences(count: int, rng: np.random.Generator, unseen: set[tuple[str, ...]]
       count: how many.
       rng: draws them.
       unseen: normalised sentences that may not occur; such texts are all different, too. None for a
-        training split, which may repeat itself and has every word on its own, twice where count allows.
+        training split, which may repeat itself and has every word on its own, twice where count
+        allows.
     """
     writer, out = Writer(rng), []
     if unseen is None:
