@@ -109,6 +109,17 @@ def test_the_loss_falls(variant, root):
     assert np.mean(losses[-3:]) < 0.9 * losses[0], losses
 
 
+def test_the_loss_draws_from_its_key(root):
+    """Levels dropped and codes re-seeded are others in every step, and the same when it is repeated."""
+    c = small(root, **{"quantizer.dropout": 0.5})
+    task = make_task(c, "")
+    batch = next(task.batches(0))
+    variables = task.init(jax.random.key(0), batch)
+    loss = jax.jit(lambda key: task.loss(variables, batch, key, 0)[0])
+    first, again, other = (float(loss(jax.random.key(seed))) for seed in (1, 1, 2))
+    assert first == again != other
+
+
 def test_evaluation_is_the_error_in_own_units(root, whole):
     """Reckoned again from the best weights, clip by clip, without padding."""
     line = [json.loads(text) for text in (whole / "metrics.jsonl").read_text().splitlines()][-1]
