@@ -85,13 +85,8 @@ def split(text: str) -> list[str]:
     return re.findall(r"[^\W_]+(?:'[^\W_]+)*|[?!]", plain)
 
 
-def batch(tokenizer: TextTokenizer, texts, multiple: int = 16) -> tuple[np.ndarray, np.ndarray]:
-    """Encodes texts to ids [B, L] and mask [B, L]; L is a multiple of `multiple`, so few shapes occur."""
-    return stack([tokenizer.encode(text) for text in texts], multiple)
-
-
 def stack(sequences, multiple: int = 16) -> tuple[np.ndarray, np.ndarray]:
-    """Ragged ids to padded ids [B, L] int32 and mask [B, L] bool."""
+    """Ragged ids to ids [B, L] int32 and mask [B, L] bool; L is a multiple of `multiple`: few shapes."""
     longest = max(map(len, sequences))
     length = -(-longest // multiple) * multiple
     ids, mask = np.full((len(sequences), length), PAD, np.int32), np.zeros((len(sequences), length), bool)

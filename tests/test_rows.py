@@ -7,6 +7,7 @@ import pytest
 
 from signjax import skeleton
 from signjax.data import pack, rows
+from signjax.errors import ConfigError
 from signjax.pose import Placement
 from signjax.tasks import tokens
 
@@ -159,6 +160,8 @@ def test_versions_have_a_tempo_of_their_own(tmp_path):
         end = start + (found[:, 1].sum() - 1) * factor
         assert abs(end - (frames[clip] - 1)) < 3
     assert len(np.unique(factors.round(3))) > 8 and factors.min() < 0.95 < 1.05 < factors.max()
+    with pytest.raises(ConfigError, match=r"tempo is 0\.7"):
+        tokens.encode_split(toy_tokenizer(), split(frames), 6, f"{tmp_path}/t.npz", tempo=0.7)
     again = tokens.encode_split(toy_tokenizer(), split(frames), 6, f"{tmp_path}/a.npz", tempo=0.3, seed=5)
     other = tokens.encode_split(toy_tokenizer(), split(frames), 6, f"{tmp_path}/o.npz", tempo=0.3, seed=6)
     assert same(codes, again) and not same(codes, other)

@@ -87,7 +87,7 @@ def test_fitting_does_not_depend_on_order():
 
 def test_batches_are_padded_to_few_lengths():
     t = words()
-    ids, mask = text.batch(t, ["hello", "how are you " * 6])
+    ids, mask = text.stack([t.encode("hello"), t.encode("how are you " * 6)])
     assert ids.shape == mask.shape == (2, 32) and ids.dtype == np.int32
     assert mask.sum(1).tolist() == [2, 19] and not ids[~mask].any()
     assert ids[1][mask[1]].tolist() == t.encode("how are you " * 6)

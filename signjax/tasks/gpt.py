@@ -117,14 +117,18 @@ def generate(generator: Generator, texts, seed: int, sampler: sampling.Sampler, 
 
     Returns:
       n canonical poses [T, 50, 3], T a multiple of the tokenizer's stride, at least one token.
+
+    Raises:
+      DataError: a text has nothing to sign in it.
     """
     keys = jax.vmap(jax.random.fold_in, (None, 0))(jax.random.key(seed), np.arange(len(texts)))
+    encoded = [generator.words.encode(t) for t in texts]  # all at first: a bad one is found at once
     clips = []
     for start in range(0, len(texts), batch_size):
-        part = list(texts[start : start + batch_size])
+        part = encoded[start : start + batch_size]
         rows = min(batch_size, 1 << (len(part) - 1).bit_length())  # few batch shapes, few compilations
         index = np.minimum(np.arange(rows), len(part) - 1)
-        ids, mask = text.batch(generator.words, part)
+        ids, mask = text.stack(part)
         codes, lengths = sampling.sample(
             generator.model, generator.variables, ids[index], mask[index], keys[start + index], sampler
         )

@@ -9,6 +9,7 @@ import numpy as np
 
 from signjax.data import pipeline, rows
 from signjax.data.sources import bucket
+from signjax.errors import ConfigError
 from signjax.tasks import vqvae
 
 
@@ -30,7 +31,12 @@ def encode_split(
 
     Returns:
       codes[version][clip], [N, C] int16.
+
+    Raises:
+      ConfigError: a clip could be more than twice as long.
     """
+    if not 0 <= tempo <= np.log(2):
+        raise ConfigError(f"tempo is {tempo}; give a logarithm of 0 to 0.69")
     key = _key(tokenizer.variables, pack, (versions, tempo, seed))
     if known := _read(cache, key, versions):
         return known
