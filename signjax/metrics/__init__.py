@@ -1,0 +1,1 @@
+"""Metrics: poses and texts in, scores out; no model, no file."""

@@ -1,0 +1,69 @@
+"""What a metric gives: a statistic of every clip, and how their sum becomes one number.
+
+Because statistics add up, a corpus score, a mean of clips and their bootstrap intervals are one thing: sum
+the statistics of all clips, or of clips drawn with replacement, and turn each sum into a value.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+
+RESAMPLES = 1000  # of the bootstrap
+
+
+class Motion(NamedTuple):
+    """A clip as metrics take it, in canonical space (signjax.pose), the unit neck-to-shoulder lengths."""
+
+    pose: np.ndarray  # [T, 50, 3] float32, T at least 1
+    valid: np.ndarray  # [T, 50] bool, False where a joint is missing
+
+
+class Score(NamedTuple):
+    """A metric's result over n clips.
+
+    Attributes:
+      signature: name, parameters and version of the metric, such as "BLEU-4|smooth:none|v:1". Two values
+        may be compared only if their signatures are equal.
+      statistics: [n, S] float64, what each clip contributes.
+      value_of: sums of statistics [..., S] -> values [...].
+    """
+
+    signature: str
+    statistics: np.ndarray
+    value_of: Callable
+
+
+def ratio(sums) -> np.ndarray:
+    """First statistic over second, NaN where the second is 0: means are sum over count."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return sums[..., 0] / sums[..., 1]
+
+
+def mean_score(signature: str, sums, counts=None) -> Score:
+    """A mean of sums [n] over counts [n]; over clips if there are no counts."""
+    sums = np.asarray(sums, np.float64)
+    counts = np.ones_like(sums) if counts is None else np.asarray(counts, np.float64)
+    return Score(signature, np.stack([sums, counts], axis=-1), ratio)
+
+
+def value(score: Score) -> float:
+    """The score over all clips; NaN if it is not defined for them."""
+    return float(score.value_of(score.statistics.sum(0)))
+
+
+def interval(score: Score, seed: int = 0, resamples: int = RESAMPLES) -> tuple[float, float]:
+    """The 95 % percentile bootstrap interval over clips (Efron 1979); NaN, NaN without clips."""
+    count = len(score.statistics)
+    if not count:
+        return float("nan"), float("nan")
+    rng = np.random.default_rng((seed, 7))
+    weights = rng.multinomial(count, np.full(count, 1 / count), size=resamples)  # [R, n]
+    values = score.value_of(weights @ score.statistics)
+    low, high = np.nanquantile(values, [0.025, 0.975]) if np.isfinite(values).any() else (np.nan, np.nan)
+    return float(low), float(high)
+
+
+def signature(name: str, version: int = 1, **parameters) -> str:
+    """Name, parameters in the order given, and version: "DTW-MJE|path:exact|v:1"."""
+    return "|".join([name, *(f"{key}:{given}" for key, given in parameters.items()), f"v:{version}"])
