@@ -28,53 +28,56 @@ def align(cost, rows, columns, extra=None) -> Alignment:
       cost: [B, N, M] of pairing row n with column m.
       rows: [B] int, true lengths, at least 1; what lies behind them is not read.
       columns: [B] int.
-      extra: [B, N, M], summed along the path that `cost` decides; None for `cost` itself.
+      extra: [B, N, M], summed along the path that `cost` decides; None for nothing.
 
     Returns:
-      The alignments.
+      The alignments; `extra` is 0 if none was given.
     """
     batch, height, width = cost.shape
-    table = jnp.stack([cost, cost if extra is None else extra], axis=-1)
-    # diagonal k holds cells (i, k - i); skewed[k, b, i]
-    i, k = jnp.arange(height), jnp.arange(height + width - 1)
-    j = k[:, None] - i
-    inside = (j >= 0) & (j < width)
-    skewed = table[:, i, jnp.clip(j, 0, width - 1)].swapaxes(0, 1)  # [K, B, N, 2]
-    own = jnp.where(inside[:, None], skewed[..., 0], jnp.inf)
-    last = rows + columns - 2
+    last = rows + columns - 2  # the diagonal on which each pair ends
+    row = jnp.arange(height)
+    tables = (cost,) if extra is None else (cost, extra)
 
-    def below(x, fill):
-        return jnp.pad(x, ((0, 0), (1, 0)), constant_values=fill)[:, :-1]
-
-    def diagonal(carry, now):
+    def step(carry, now):
         one, two, found = carry  # the last two diagonals: (cost, length, extra), each [B, N]
-        number, here, more = now
-        starts = (number == 0) & (i == 0)
-        ways = [
-            [below(x, fill) for x, fill in zip(two, (jnp.inf, 0, 0), strict=True)],
-            [below(x, fill) for x, fill in zip(one, (jnp.inf, 0, 0), strict=True)],
-            list(one),
-        ]
-        best, length, total = ways[0]
-        for way in ways[1:]:
+        number, here, *more = now
+        best, length, total = _shift(two)
+        for way in (_shift(one), one):
             shorter = way[0] < best
             best, length, total = (
                 jnp.where(shorter, a, b) for a, b in zip(way, (best, length, total), strict=True)
             )
-        best = jnp.where(starts, 0.0, best) + here
-        new = best, length + 1, total + more
-        at = jnp.take_along_axis
+        inside = (row <= number) & (number - row < width)
+        best = jnp.where((number == 0) & (row == 0), 0.0, best) + jnp.where(inside, here, jnp.inf)
+        new = best, length + 1, total + (jnp.where(inside, more[0], 0.0) if more else 0.0)
         ends = number == last  # [B]
         found = tuple(
-            jnp.where(ends, at(x, rows[:, None] - 1, axis=1)[:, 0], old)
+            jnp.where(ends, jnp.take_along_axis(x, rows[:, None] - 1, axis=1)[:, 0], old)
             for x, old in zip(new, found, strict=True)
         )
         return (new, one, found), None
 
     def empty(*shape):
-        zero = jnp.zeros(shape, cost.dtype)
-        return jnp.full(shape, jnp.inf, cost.dtype), jnp.zeros(shape, jnp.int32), zero
+        zeros = jnp.zeros(shape, cost.dtype)
+        return jnp.full(shape, jnp.inf, cost.dtype), jnp.zeros(shape, jnp.int32), zeros
 
     carry = empty(batch, height), empty(batch, height), empty(batch)
-    (_, _, found), _ = jax.lax.scan(diagonal, carry, (k, own, skewed[..., 1]))
+    diagonals = (jnp.arange(height + width - 1), *map(_diagonals, tables))
+    (_, _, found), _ = jax.lax.scan(step, carry, diagonals)
     return Alignment(*found)
+
+
+def _diagonals(table):
+    """Cells (i, k - i) of [B, N, M] at [k, :, i]; what lies outside the table is arbitrary."""
+    _, height, width = table.shape
+    i = jnp.arange(height)
+    j = jnp.arange(height + width - 1)[:, None] - i  # [K, N]
+    return table[:, i, jnp.clip(j, 0, width - 1)].swapaxes(0, 1)
+
+
+def _shift(cells):
+    """Cells of a diagonal seen from the row below; nothing comes from above the first row."""
+    return tuple(
+        jnp.pad(x, ((0, 0), (1, 0)), constant_values=fill)[:, :-1]
+        for x, fill in zip(cells, (jnp.inf, 0, 0), strict=True)
+    )
