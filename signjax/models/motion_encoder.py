@@ -5,11 +5,26 @@ from typing import NamedTuple
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+import numpy as np
 
-from signjax import layers, streams
+from signjax import layers, losses, skeleton, streams
 
 LAYOUT = "whole"
-ENERGIES = 12  # numbers that `signjax.tasks.motion_encoder.energy` gives
+ARMS = np.array([[skeleton.R_ELBOW, skeleton.R_WRIST], [skeleton.L_ELBOW, skeleton.L_WRIST]])
+ORDERS = (1, 2, 3)  # of the differences over time: velocity, acceleration, jerk
+ENERGIES = 4 * len(ORDERS)
+STILL = 3e-3  # neck-to-shoulder lengths a frame that count as no motion
+
+
+def energy(pose):
+    """How much moves, at three orders of time: [B, W, 50, 3] -> [B, ENERGIES].
+
+    Logarithms of the root mean square of first, second and third differences over time, each for the right
+    and the left arm and for the right and the left hand relative to its wrist.
+    """
+    parts = [*(pose[..., arm, :] for arm in ARMS), *jnp.split(losses.relative_hands(pose), 2, axis=-2)]
+    powers = [(jnp.diff(x, order, axis=1) ** 2).sum(-1).mean((1, 2)) for order in ORDERS for x in parts]
+    return jnp.log(STILL**2 + jnp.stack(powers, axis=-1)) / 2
 
 
 class Decoded(NamedTuple):
@@ -47,7 +62,8 @@ class Encoder(nn.Module):
         for i in range(self.depth):
             h = layers.ConvBlock(dilation=2**i, name=f"block_{i}")(h, mask)
         h = nn.LayerNorm(name="norm")(h)
-        h = nn.Dense(self.features, name="to_features")(h.reshape(h.shape[0], -1))
+        h = jnp.concatenate([h.reshape(h.shape[0], -1), energy(pose)], axis=-1)
+        h = nn.Dense(self.features, name="to_features")(h)
         whiten = nn.BatchNorm(use_bias=False, use_scale=False, momentum=0.99, name="whiten")
         return whiten(h, use_running_average=not train)
 

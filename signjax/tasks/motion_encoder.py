@@ -1,8 +1,8 @@
 """The encoder behind the Fréchet gesture distance: trained as an auto-encoder, shipped, loaded, used.
 
 Auto-encoders of poses let jitter pass unseen, since it moves no joint far, and Fréchet distances on their
-features praise motion that trembles or is too smooth. So the features have to give back the window's
-energies, too (`energy`), and training shows them other tempi, noise and smoothing (`disturb`).
+features praise motion that trembles or is too smooth. So these features have to give back how much moves,
+too (`energy` of the model), and training shows them other tempi, noise and smoothing (`disturb`).
 """
 
 import functools
@@ -19,7 +19,7 @@ import jax.numpy as jnp
 import numpy as np
 from flax import traverse_util
 
-from signjax import losses, skeleton
+from signjax import losses
 from signjax.data import pipeline, sources
 from signjax.errors import StorageError
 from signjax.metrics.frechet import HOP, WINDOW, window_frames
@@ -31,8 +31,6 @@ from signjax.tasks.vqvae import augment, filled
 
 SHIPPED = pathlib.Path(__file__).with_name("motion_encoder.npz")
 BATCH = 128  # windows encoded at once; always as many, so that the company changes nothing
-ARMS = np.array([[skeleton.R_ELBOW, skeleton.R_WRIST], [skeleton.L_ELBOW, skeleton.L_WRIST]])
-STILL = 3e-3  # neck-to-shoulder lengths a frame that count as no motion
 
 
 class Encoder(NamedTuple):
@@ -156,14 +154,14 @@ def make(c, workdir) -> Task:
         pose = filled(batch)
         out, changed = model.apply(variables, pose, True, mutable=["batch_stats"], rngs={"noise": rng})
         terms = losses.reconstruction(out.pose, pose, _all(batch), c.loss)
-        wrong = jnp.abs(out.energy - energy(pose)).mean()
+        wrong = jnp.abs(out.energy - models.energy(pose)).mean()
         return terms.pop("loss") + c.loss.energy * wrong, (terms | {"energy": wrong}, changed)
 
     def evaluate(variables, batch):
         pose, weight = held(filled(batch), batch["mask"]), batch["weight"]
         out = model.apply(variables, pose)
         valid = _all(batch) * weight[:, None, None]
-        wrong = jnp.abs(out.energy - energy(pose)).mean(-1)
+        wrong = jnp.abs(out.energy - models.energy(pose)).mean(-1)
         pairs = losses.errors(out.pose, pose, valid, jnp.ones_like(weight))
         return pairs | {"energy": ((wrong * weight).sum(), weight.sum())}
 
@@ -174,21 +172,6 @@ def make(c, workdir) -> Task:
         return pipeline.once(sources.Crops(dev, WINDOW), c.eval_batch_size, **host)
 
     return Task(init, loss, evaluate, batches, eval_batches)
-
-
-def energy(pose):
-    """How much moves, at three orders of time: [B, W, 50, 3] -> [B, 12].
-
-    Logarithms of the root mean square of first, second and third differences over time, each for the right
-    and the left arm and the right and the left hand relative to its wrist.
-    """
-    hands = losses.relative_hands(pose)
-    middle = skeleton.RIGHT.stop - skeleton.RIGHT.start
-    parts = [pose[..., arm, :] for arm in ARMS] + [hands[..., :middle, :], hands[..., middle:, :]]
-    powers = []
-    for order in (1, 2, 3):
-        powers += [(jnp.diff(part, order, axis=1) ** 2).sum(-1).mean((1, 2)) for part in parts]
-    return jnp.log(STILL**2 + jnp.stack(powers, axis=-1)) / 2
 
 
 def disturb(example, rng, *, tempo, noise, smooth):
