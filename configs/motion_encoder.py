@@ -23,7 +23,7 @@ def get_config(variant: str = "") -> ml_collections.ConfigDict:
     c.disturb = {"tempo": 1.5, "noise": 0.05, "smooth": 4.0}
 
     c.model = {"stride": 4, "width": 80, "depth": 2, "features": 32, "noise": 0.1}
-    c.loss = {"joints": 1.0, "body": 0.5, "hands": 2.0, "velocity": 0.5, "bones": 0.1, "energy": 0.1}
+    c.loss = {"joints": 1.0, "body": 0.5, "hands": 2.0, "velocity": 0.5, "bones": 0.1, "energy": 0.5}
 
     c.num_steps = 4000
     c.log_every = 200

@@ -11,6 +11,7 @@ import io
 import json
 import math
 import pathlib
+import zipfile
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -38,7 +39,7 @@ class Encoder(NamedTuple):
 
     digest: str  # sha256 of all that it consists of
     size: int  # d
-    encode: Callable  # (pose [BATCH, W, 50, 3], valid [BATCH, W, 50]) -> features [BATCH, d]
+    encode: Callable  # pose [BATCH, W, 50, 3], no joint missing -> features [BATCH, d]
 
 
 def load(path=SHIPPED) -> Encoder:
@@ -52,7 +53,7 @@ def load(path=SHIPPED) -> Encoder:
             arrays = {name: file[name] for name in file.files}
         stored = str(arrays.pop("digest"))
         about = json.loads(str(arrays["about"]))
-    except (OSError, ValueError, KeyError, EOFError) as e:
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as e:
         raise StorageError(f"{path}: cannot be read as a motion encoder ({e}); {_ADVICE}") from e
     if stored != digest(arrays):
         raise StorageError(f"{path}: its content does not have the digest {stored[:12]}; {_ADVICE}")
@@ -61,14 +62,10 @@ def load(path=SHIPPED) -> Encoder:
     model = models.Encoder(**about["model"])
     weights = {name: jnp.asarray(x, jnp.float32) for name, x in arrays.items() if name != "about"}
     variables = traverse_util.unflatten_dict(weights, sep="/")
-
-    @jax.jit
-    def encode(pose, valid):
-        return model.apply(variables, filled({"pose": pose, "valid": valid}))
-
-    return Encoder(stored, model.features, encode)
+    return Encoder(stored, model.features, jax.jit(functools.partial(model.apply, variables)))
 
 
+_fill = jax.jit(filled)
 _ADVICE = "install signjax anew, or write it: python -m signjax.tools.motion_encoder RUN"
 
 
@@ -91,11 +88,11 @@ def features(encoder: Encoder, motions) -> list[np.ndarray]:
     )
     found = []
     for start in range(0, len(pose), BATCH):
-        parts = [x[start : start + BATCH] for x in (pose, valid)]
-        rows = np.minimum(np.arange(BATCH), len(parts[0]) - 1)
-        found.append(np.asarray(encoder.encode(*(x[rows] for x in parts)))[: len(parts[0])])
-    ends = np.cumsum([len(index) for index in frames])[:-1]
-    return np.split(np.concatenate(found).astype(np.float64), ends)
+        rows = np.minimum(np.arange(start, start + BATCH), len(pose) - 1)
+        batch = {"pose": pose[rows], "valid": valid[rows]}
+        found.append(encoder.encode(batch["pose"] if batch["valid"].all() else _fill(batch)))
+    found = np.concatenate(found)[: len(pose)].astype(np.float64)
+    return np.split(found, np.cumsum([len(index) for index in frames])[:-1])
 
 
 def digest(arrays: dict) -> str:
