@@ -7,6 +7,7 @@ import gpt_run
 import jax
 import numpy as np
 import pytest
+from flax import traverse_util
 
 from signjax import checkpoint, demo, pose, skeleton, train
 from signjax import config as configs
@@ -191,6 +192,7 @@ def test_disturbing_keeps_what_it_should():
     rng = np.random.default_rng(0)
     line = np.arange(48, dtype=np.float32)[:, None, None] * np.ones((50, 3), np.float32)
     example = {"pose": line, "mask": np.arange(48) < 40, "valid": rng.random((48, 50)) < 0.9}
+    example["valid"][:, 0] = True
     for _ in range(20):
         out = motion_encoder.disturb(example, rng, tempo=1.5, noise=0.0, smooth=1e-9)
         assert out["pose"].shape == (32, 50, 3) and out["pose"].dtype == np.float32
@@ -203,6 +205,15 @@ def test_disturbing_keeps_what_it_should():
     drawn = [motion_encoder.disturb(example, rng, tempo=1.0, noise=0.5, smooth=1e-9) for _ in range(80)]
     share = np.mean([np.abs(np.diff(x["pose"], axis=0) - 1).max() > 0.02 for x in drawn])
     assert 0.1 < share < 0.6
+
+
+def test_smoothing_leaves_missing_joints_out():
+    rng = np.random.default_rng(0)
+    steady, valid = np.full((32, 50, 3), 2, np.float32), rng.random((32, 50)) < 0.7
+    smooth = motion_encoder._smooth(np.where(valid[..., None], steady, 0), valid, 2.0)
+    np.testing.assert_allclose(smooth[valid], 2, rtol=1e-5)
+    shaken = steady + rng.normal(size=steady.shape).astype(np.float32)
+    assert motion_encoder._smooth(shaken, None, 2.0).std() < 0.5 < shaken.std()
 
 
 @pytest.fixture(scope="module")
@@ -237,8 +248,10 @@ def test_what_is_written_is_what_was_trained(run, tmp_path, capsys):
     expected = jax.jit(lambda v, x: model.apply(v, x, method=lambda m, x: m.encoder(x)))(rounded, windows)
     np.testing.assert_allclose(encoder.encode(windows), expected, atol=1e-5)
     with np.load(out, allow_pickle=False) as file:
-        kernel = np.asarray(variables["params"]["encoder"]["stem"]["kernel"]).astype(np.float16)
-        np.testing.assert_array_equal(file["params/stem/kernel"], kernel)
+        for group in ("params", "batch_stats"):
+            for name, array in traverse_util.flatten_dict(variables[group]["encoder"], sep="/").items():
+                stored = file[f"{group}/{name}"]
+                assert stored.tobytes() == np.asarray(array).astype(np.float16).tobytes(), name
 
 
 def test_damage_is_named(run, tmp_path):

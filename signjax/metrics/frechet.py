@@ -5,8 +5,8 @@ Heusel et al. 2017 (arXiv 1706.08500) on features of a motion auto-encoder, as Y
 (signjax.tasks.motion_encoder), one vector for each window of a clip. Distances by different encoders cannot
 be compared: the encoder's digest stands in every signature.
 
-It needs many more windows than features and falls as they grow in number, so only sets of equal size
-compare; `split_half` is what recorded motion itself gets.
+Of few windows it is too high, so only sets of equal size compare; `split_half` is what recorded motion itself
+gets. For the same reason bootstrap intervals lie too high: read their width rather than their place.
 """
 
 import numpy as np

@@ -194,15 +194,21 @@ def disturb(example, rng, *, tempo, noise, smooth):
     kind = rng.integers(4)
     if kind == 0:
         pose = pose + (noise * rng.random() * rng.normal(size=pose.shape)).astype(np.float32)
-    elif kind == 1:
-        away = np.subtract.outer(np.arange(WINDOW), np.arange(WINDOW)) / (smooth * rng.random() + 1e-3)
-        filters = np.exp(-(away**2) / 2)
-        filters = (filters / filters.sum(1, keepdims=True)).astype(np.float32)
-        pose = np.tensordot(filters, pose, 1)
-    result = {"pose": pose}
-    if "valid" in example:
-        result["valid"] = example["valid"][low] & example["valid"][high]
-    return result
+    valid = example["valid"][low] & example["valid"][high] if "valid" in example else None
+    if kind == 1:
+        pose = _smooth(pose, valid, smooth * rng.random() + 1e-3)
+    return {"pose": pose} if valid is None else {"pose": pose, "valid": valid}
+
+
+def _smooth(pose, valid, spread: float):
+    """Poses [W, 50, 3] through a Gaussian filter over time; joints that are missing do not enter it."""
+    away = np.subtract.outer(np.arange(len(pose)), np.arange(len(pose))) / spread
+    filters = np.exp(-(away**2) / 2)
+    filters = (filters / filters.sum(1, keepdims=True)).astype(np.float32)
+    if valid is None:
+        return np.tensordot(filters, pose, 1)
+    seen = valid[..., None].astype(np.float32)
+    return np.tensordot(filters, pose * seen, 1) / np.maximum(np.tensordot(filters, seen, 1), 1e-6)
 
 
 def _all(batch):
