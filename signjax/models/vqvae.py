@@ -113,7 +113,7 @@ class Tokenizer(nn.Module):
     def latents(self, pose, mask) -> dict:
         """Latents before quantization, {part: [S * B, N, dim]}."""
         tokens = self._stack(mask[:, :: self.stride])
-        frames = {name: self._fold(x) for name, x in streams.cut(_held(pose, mask), self.layout).items()}
+        frames = {name: self._fold(x) for name, x in streams.cut(held(pose, mask), self.layout).items()}
         return {
             name: self.codecs[name].encode(_merge(frames[name]), self._context(frames, name), tokens)
             for name in self.parts
@@ -178,8 +178,9 @@ def _merge(x):
     return x.reshape(-1, *x.shape[2:])
 
 
-def _held(pose, mask):
-    """Poses whose frames after the end repeat the last one: padding must not reach a part-filled token."""
+def held(pose, mask):
+    """Poses [B, T, 50, 3] whose frames outside mask [B, T] repeat the last one inside: padding must not reach
+    a part-filled token."""
     last = jnp.maximum(mask.sum(1) - 1, 0)
     index = jnp.minimum(jnp.arange(mask.shape[1]), last[:, None])  # [B, T]
     return jnp.take_along_axis(pose, index[..., None, None], axis=1)

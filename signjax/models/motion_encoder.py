@@ -1,0 +1,122 @@
+"""A small auto-encoder of windows of motion, whose features the Fréchet gesture distance compares."""
+
+from typing import NamedTuple
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from signjax import layers, losses, skeleton, streams
+
+LAYOUT = "whole"
+ARMS = np.array([[skeleton.R_ELBOW, skeleton.R_WRIST], [skeleton.L_ELBOW, skeleton.L_WRIST]])
+ORDERS = (1, 2, 3)  # of the differences over time: velocity, acceleration, jerk
+ENERGIES = 4 * len(ORDERS)
+STILL = 3e-3  # neck-to-shoulder lengths a frame that count as no motion
+
+
+def energy(pose):
+    """How much moves, at three orders of time: [B, W, 50, 3] -> [B, ENERGIES].
+
+    Logarithms of the root mean square of first, second and third differences over time, each for the right
+    and the left arm and for the right and the left hand relative to its wrist.
+    """
+    parts = [*(pose[..., arm, :] for arm in ARMS), *jnp.split(losses.relative_hands(pose), 2, axis=-2)]
+    powers = [(jnp.diff(x, order, axis=1) ** 2).sum(-1).mean((1, 2)) for order in ORDERS for x in parts]
+    return jnp.log(STILL**2 + jnp.stack(powers, axis=-1)) / 2
+
+
+class Decoded(NamedTuple):
+    """What features tell about their window."""
+
+    pose: jax.Array  # [B, W, 50, 3], canonical
+    energy: jax.Array  # [B, ENERGIES]
+
+
+class Encoder(nn.Module):
+    """Windows of canonical poses to features [B, d].
+
+    Features have mean 0 and variance 1 over the training data, so that every one of them counts alike in a
+    distance, and none is lost in the noise that training adds to them.
+
+    Attributes:
+      stride: frames folded into one token; it divides the window.
+      width: D of the hidden layers.
+      depth: convolution blocks.
+      features: d.
+    """
+
+    stride: int
+    width: int
+    depth: int
+    features: int
+
+    @nn.compact
+    def __call__(self, pose, train: bool = False):
+        """pose [B, W, 50, 3], hands taken relative to their wrists; all frames count."""
+        x = streams.cut(pose, LAYOUT)["whole"][0]  # [B, W, F]
+        h = x.reshape(x.shape[0], -1, self.stride * x.shape[-1])  # [B, N, stride * F]
+        h = layers.Dense(self.width, name="stem")(h)
+        mask = jnp.ones(h.shape[:2], bool)
+        for i in range(self.depth):
+            h = layers.ConvBlock(dilation=2**i, name=f"block_{i}")(h, mask)
+        h = nn.LayerNorm(name="norm")(h)
+        h = jnp.concatenate([h.reshape(h.shape[0], -1), energy(pose)], axis=-1)
+        h = nn.Dense(self.features, name="to_features")(h)
+        whiten = nn.BatchNorm(use_bias=False, use_scale=False, momentum=0.99, name="whiten")
+        return whiten(h, use_running_average=not train)
+
+
+class Decoder(nn.Module):
+    """Features [B, d] back to a window and its energy; the mirror image of `Encoder`.
+
+    Attributes:
+      frames: W.
+    """
+
+    frames: int
+    stride: int
+    width: int
+    depth: int
+
+    @nn.compact
+    def __call__(self, z) -> Decoded:
+        """z [B, d]."""
+        batch, tokens = z.shape[0], self.frames // self.stride
+        h = nn.Dense(tokens * self.width, name="from_features")(z).reshape(batch, tokens, self.width)
+        for i in range(self.depth):
+            h = layers.ConvBlock(dilation=2**i, name=f"block_{i}")(h, jnp.ones((batch, tokens), bool))
+        h = layers.Dense(self.stride * streams.LAYOUTS[LAYOUT]["whole"], name="head")(nn.LayerNorm()(h))
+        pose = streams.join({"whole": h.reshape(1, batch, self.frames, -1)}, LAYOUT)
+        hidden = nn.gelu(nn.Dense(self.width, name="up")(z))
+        return Decoded(pose, nn.Dense(ENERGIES, name="energy")(hidden))
+
+
+class MotionAutoEncoder(nn.Module):
+    """Encoder and decoder, with noise on the features between them in training.
+
+    Attributes:
+      frames: W.
+      noise: standard deviation of the noise, in standard deviations of the features. What is to get through
+        must differ by more than that, so near features mean alike motion.
+    """
+
+    frames: int
+    stride: int
+    width: int
+    depth: int
+    features: int
+    noise: float
+
+    def setup(self):  # noqa: D102
+        size = {"stride": self.stride, "width": self.width, "depth": self.depth}
+        self.encoder = Encoder(features=self.features, **size)
+        self.decoder = Decoder(frames=self.frames, **size)
+
+    def __call__(self, pose, train: bool = False) -> Decoded:
+        """Encodes and decodes canonical poses [B, W, 50, 3]; in training with the rng "noise"."""
+        z = self.encoder(pose, train)
+        if train:
+            z = z + self.noise * jax.random.normal(self.make_rng("noise"), z.shape)
+        return self.decoder(z)

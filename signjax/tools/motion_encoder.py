@@ -1,0 +1,37 @@
+"""Writes a trained run's motion encoder into the package: python -m signjax.tools.motion_encoder RUN.
+
+Every later Fréchet gesture distance is by this encoder, and cannot be compared with earlier ones.
+"""
+
+import argparse
+import sys
+
+from signjax import checkpoint, runtime
+from signjax import config as configs
+from signjax.errors import ConfigError
+from signjax.render import files
+from signjax.tasks import motion_encoder
+
+
+@runtime.one_line
+def main(argv: list[str] | None = None) -> int:
+    """The door; returns the exit code."""
+    parser = argparse.ArgumentParser(
+        prog="python -m signjax.tools.motion_encoder", description=__doc__.splitlines()[0]
+    )
+    parser.add_argument("run", help="folder of a run of configs/motion_encoder.py")
+    parser.add_argument("--out", default=motion_encoder.SHIPPED, help="file to write (default: %(default)s)")
+    args = parser.parse_args(argv)
+    c = configs.load_config(f"{args.run}/config.json")
+    if c.task != "motion_encoder":
+        raise ConfigError(f"{args.run}: task is {c.task!r}; give a run of configs/motion_encoder.py")
+    variables, step = checkpoint.load_variables(args.run)
+    data = motion_encoder.to_bytes(c, variables)
+    path = files.write(args.out, data)
+    digest = motion_encoder.load(path).digest
+    print(f"{path}: {len(data):,} bytes, step {step}, encoder {digest[:12]}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
