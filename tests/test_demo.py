@@ -139,7 +139,7 @@ def test_sentences_cover_the_language_and_hold_out_dev_and_test():
     counts = [len([w for w in key if w != "?"]) for key in keys["train"]]
     assert min(counts) == 1 and max(counts) == 8 and np.mean(np.array(counts) <= 2) > 0.3
     tokens = [w for key in keys["train"] for w in key]
-    assert all(keys["train"].count((w,)) >= 2 and tokens.count(w) >= 36 for w in demo.words())
+    assert all(keys["train"].count((w,)) >= 4 and tokens.count(w) >= 32 for w in demo.words())
     spelled = [w for w in tokens if w not in demo.words() and w != "?"]
     assert set("".join(spelled)) == set("abcdefghijklmnopqrstuvwxyz") and len(spelled) > 0.06 * len(tokens)
     assert {w for key in keys["test"] for w in key} - set(tokens)  # new words to spell

@@ -12,7 +12,7 @@ FLOORS = [
     "pose streams demo losses quantize text render metrics data",  # domain
     "models sampling",
     "tasks",
-    "step train generate scoring",  # engine
+    "step train scoring report",  # engine
     "main sample evaluate tools",  # doors
 ]
 LEVEL = {unit: level for level, units in enumerate(FLOORS) for unit in units.split()}

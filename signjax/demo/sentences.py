@@ -187,12 +187,12 @@ def sentences(count: int, rng: np.random.Generator, unseen: set[tuple[str, ...]]
       count: how many.
       rng: draws them.
       unseen: normalised sentences that may not occur; such texts are all different, too. None for a
-        training split, which may repeat itself and has every word on its own, twice where count
-        allows.
+        training split, which may repeat itself and has every word on its own, four times
+        where count allows.
     """
     writer, out = Writer(rng), []
     if unseen is None:
-        alone = 2 if count >= 4 * len(lexicon.WORDS) else 0
+        alone = 4 if count >= 8 * len(lexicon.WORDS) else 0
         out = [write([word], rng) for word in lexicon.WORDS for _ in range(alone)]
     taken = set(unseen or ())
     while len(out) < count:

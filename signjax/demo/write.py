@@ -18,7 +18,7 @@ from signjax.demo.synth import synthesize
 from signjax.demo.text import normalize
 from signjax.errors import DataError
 
-VERSION = 3  # of the language; sets of another version are no longer read exactly
+VERSION = 4  # of the language; a set of another version is made again
 RECORD = "demo.json"
 SPLITS = ("train", "dev", "test")
 _LIMIT = 300_000  # numbers up to 3.0 in steps of 1e-5 come from a table

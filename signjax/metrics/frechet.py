@@ -6,7 +6,7 @@ Heusel et al. 2017 (arXiv 1706.08500) on features of a motion auto-encoder, as Y
 be compared: the encoder's digest stands in every signature.
 
 Of few windows it is too high, so only sets of equal size compare; `split_half` is what recorded motion itself
-gets. For the same reason bootstrap intervals lie too high: read their width rather than their place.
+gets.
 """
 
 import numpy as np

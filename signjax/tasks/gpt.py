@@ -10,7 +10,7 @@ import optax
 
 from signjax import checkpoint, demo, sampling, text
 from signjax import config as configs
-from signjax.data import pipeline, sources
+from signjax.data import pipeline
 from signjax.errors import ConfigError
 from signjax.models.gpt import GPT
 from signjax.task import Task
@@ -103,10 +103,10 @@ def load(workdir) -> Generator:
     return Generator(build(c, words.size, tokenizer.config), variables, words, tokenizer)
 
 
-def generate(generator: Generator, texts, seed: int, sampler: sampling.Sampler, batch_size: int = 64):
-    """Generates a clip for each text.
+def write(generator: Generator, texts, seed: int, sampler: sampling.Sampler, batch_size: int = 64):
+    """Writes the motion tokens of each text.
 
-    A clip depends on its text, its place in `texts`, the seed and the sampler, and on nothing else.
+    They depend on their text, its place in `texts`, the seed and the sampler, and on nothing else.
 
     Args:
       generator: see `load`.
@@ -116,14 +116,14 @@ def generate(generator: Generator, texts, seed: int, sampler: sampling.Sampler, 
       batch_size: how many are sampled at once.
 
     Returns:
-      n canonical poses [T, 50, 3], T a multiple of the tokenizer's stride, at least one token.
+      n sequences of codes [N, C], N at least 1.
 
     Raises:
       DataError: a text has nothing to sign in it.
     """
     keys = jax.vmap(jax.random.fold_in, (None, 0))(jax.random.key(seed), np.arange(len(texts)))
     encoded = [generator.words.encode(t) for t in texts]  # all at first: a bad one is found at once
-    clips = []
+    written = []
     for start in range(0, len(texts), batch_size):
         part = encoded[start : start + batch_size]
         rows = min(batch_size, 1 << (len(part) - 1).bit_length())  # few batch shapes, few compilations
@@ -132,16 +132,39 @@ def generate(generator: Generator, texts, seed: int, sampler: sampling.Sampler, 
         codes, lengths = sampling.sample(
             generator.model, generator.variables, ids[index], mask[index], keys[start + index], sampler
         )
-        clips += decode(generator.tokenizer, np.asarray(codes), np.asarray(lengths))[: len(part)]
-    return clips
+        codes, lengths = np.asarray(codes), np.asarray(lengths)
+        written += [codes[k, : lengths[k]] for k in range(len(part))]
+    return written
 
 
-def decode(tokenizer, codes, lengths) -> list[np.ndarray]:
-    """Codes [B, M, C] with lengths [B] in tokens to canonical poses, a list of [length * stride, 50, 3]."""
-    size = sources.bucket(int(lengths.max()), (16, 32, 64, 128, 256))
-    codes = np.pad(codes, ((0, 0), (0, max(0, size - codes.shape[1])), (0, 0)))[:, :size]
-    poses = np.asarray(tokenizer.decode(tokenizer.variables, codes, np.arange(size) < lengths[:, None]))
-    return [p[: n * tokenizer.stride] for p, n in zip(poses, lengths, strict=True)]
+def generate(generator: Generator, texts, seed: int, sampler: sampling.Sampler, batch_size: int = 64):
+    """Generates a clip for each text: `write`, then the tokenizer's decoder.
+
+    Returns:
+      n canonical poses [T, 50, 3], T a multiple of the tokenizer's stride, at least one token.
+    """
+    written = write(generator, texts, seed, sampler, batch_size)
+    return vqvae.decode(generator.tokenizer, written, batch_size)
+
+
+def decode(generator: Generator, codes) -> list[np.ndarray]:
+    """Sequences of codes [N, C] to canonical poses, see signjax.tasks.vqvae.decode."""
+    return vqvae.decode(generator.tokenizer, codes)
+
+
+def encode(generator: Generator, pack) -> list[np.ndarray]:
+    """The codes [N, C] of every clip of a pack."""
+    return vqvae.encode(generator.tokenizer, pack)
+
+
+def reconstruct(generator: Generator, pack) -> list[np.ndarray]:
+    """Every clip of a pack through the tokenizer: the best that any codes could give."""
+    return vqvae.reconstruct(generator.tokenizer, pack)
+
+
+def codebook_sample(generator: Generator, pack, seed: int) -> dict:
+    """Use of the tokenizer's codebooks, see signjax.tasks.vqvae.codebook_sample."""
+    return vqvae.codebook_sample(generator.tokenizer, pack, seed)
 
 
 def sampler_of(c, **changes) -> sampling.Sampler:

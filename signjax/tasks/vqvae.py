@@ -17,6 +17,8 @@ from signjax.task import Task
 from signjax.tasks import splits
 
 SAMPLE = 2048  # windows from which the linear start is computed
+SAMPLED = 4096  # tokens over which codebooks are compared
+RATE = 25.0  # frames a second, of which pose files say nothing
 
 
 def build(c):
@@ -72,9 +74,45 @@ def load(workdir) -> Tokenizer:
     """
     variables, _ = checkpoint.load_variables(workdir)
     c = configs.load_config(f"{workdir}/config.json")
-    model = build(c)
-    encode, decode = (jax.jit(functools.partial(model.apply, method=name)) for name in ("encode", "decode"))
-    return Tokenizer(c, variables, model.stride, encode, decode)
+    return _tokenizer(c, variables, build(c))
+
+
+def _tokenizer(c, variables, model) -> Tokenizer:
+    both = (jax.jit(functools.partial(model.apply, method=name)) for name in ("encode", "decode"))
+    return Tokenizer(c, variables, model.stride, *both)
+
+
+def encode(tokenizer: Tokenizer, pack, batch_size: int = 16) -> list[np.ndarray]:
+    """The codes [N, C] of every clip of a pack, N = ceil(T / stride)."""
+    found: list = [None] * len(pack)
+    for batch in pipeline.clips(pack, batch_size):
+        codes = np.asarray(tokenizer.encode(tokenizer.variables, filled(batch), batch["mask"]))
+        for row, clip in enumerate(batch["index"]):
+            found[clip] = codes[row, : -(-batch["mask"][row].sum() // tokenizer.stride)]
+    return found
+
+
+def decode(tokenizer: Tokenizer, codes, batch_size: int = 64) -> list[np.ndarray]:
+    """Sequences of codes [N, C] to canonical poses [N * stride, 50, 3]."""
+    poses = []
+    for start in range(0, len(codes), batch_size):
+        part = codes[start : start + batch_size]
+        lengths = np.array([len(c) for c in part])
+        size = sources.bucket(int(lengths.max()), (16, 32, 64, 128, 256))
+        rows = min(batch_size, 1 << (len(part) - 1).bit_length())  # few shapes, few compilations
+        padded = np.zeros((rows, size, part[0].shape[1]), np.int32)
+        for row, c in enumerate(part):
+            padded[row, : len(c)] = c
+        mask = np.arange(size) < np.pad(lengths, (0, rows - len(part)))[:, None]
+        found = np.asarray(tokenizer.decode(tokenizer.variables, padded, mask))
+        poses += [found[k, : n * tokenizer.stride] for k, n in enumerate(lengths)]
+    return poses
+
+
+def reconstruct(tokenizer: Tokenizer, pack) -> list[np.ndarray]:
+    """Every clip of a pack, encoded and decoded: canonical poses [T, 50, 3] of the clips' own lengths."""
+    poses = decode(tokenizer, encode(tokenizer, pack))
+    return [pose[:length] for pose, length in zip(poses, pack.lengths, strict=True)]
 
 
 def codebooks(tokenizer: Tokenizer) -> np.ndarray:
@@ -129,14 +167,11 @@ def make(c, workdir) -> Task:
         for batch in pipeline.clips(dev, c.eval_batch_size, **host):
             yield batch | {"scale": dev.placements.scale[batch["index"]]}
 
-    encode = jax.jit(functools.partial(model.apply, method="encode"))
+    tokenizer = _tokenizer(c, None, model)
 
     def finish(variables, evals):
         del evals
-        codes = [
-            np.asarray(encode(variables, filled(b), b["mask"]))[_real_tokens(b, model.stride)]
-            for b in pipeline.clips(dev, c.eval_batch_size)
-        ]
+        codes = encode(tokenizer._replace(variables=variables), dev, c.eval_batch_size)
         return codebook_use(np.concatenate(codes), c)
 
     return Task(init, loss, evaluate, batches, eval_batches, finish)
@@ -194,6 +229,24 @@ def codebook_use(codes, c) -> dict:
     return numbers | {"usage_min": min(numbers[f"usage/{name}"] for name in books)}
 
 
+def codebook_sample(tokenizer: Tokenizer, pack, seed: int) -> dict:
+    """Use of the codebooks over a fixed sample of a pack's tokens, and the rate they carry.
+
+    Perplexity grows with the sample, so the sample has SAMPLED tokens or, in a small pack, all of them.
+
+    Returns:
+      {"tokens": size of the sample, "bits_per_second": of all columns at RATE frames a second,
+      "usage/<codebook>": share of its codes hit, "perplexity/<codebook>"}.
+    """
+    codes = np.concatenate(encode(tokenizer, pack))
+    if len(codes) > SAMPLED:
+        codes = codes[np.random.default_rng((seed, 12)).choice(len(codes), SAMPLED, replace=False)]
+    use = codebook_use(codes, tokenizer.config)
+    columns = [name for name in use if name.startswith("perplexity/") and "/book_" not in name]
+    bits = sum(np.log2(use[name]) for name in columns) * RATE / tokenizer.stride
+    return {"tokens": len(codes), "bits_per_second": float(bits)} | use
+
+
 def _use(name: str, counts) -> dict:
     p = counts[counts > 0] / counts.sum()
     perplexity = np.exp(-(p * np.log(p)).sum())
@@ -227,8 +280,3 @@ def filled(batch):
         there = jnp.where(valid[..., joint, None], pose[..., joint, :], pose[..., skeleton.PARENTS[joint], :])
         pose = pose.at[..., joint, :].set(there)
     return pose
-
-
-def _real_tokens(batch, stride: int):
-    """Which tokens [B, N] belong to clips and not to padding."""
-    return batch["mask"][:, ::stride] & (batch["weight"] > 0)[:, None]

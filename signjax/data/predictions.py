@@ -1,0 +1,63 @@
+"""Clips of another system: a folder of plain pose files named as the clips they answer."""
+
+import zipfile
+from pathlib import Path
+
+import numpy as np
+
+from signjax.data import clips, variant
+from signjax.errors import DataError
+
+FORMS = ("{sid}/pose.json", "{sid}.json", "{sid}.npz", "{sid}.npy")
+
+
+def read(folder, sids, layout: variant.Variant) -> tuple[list[tuple[np.ndarray, np.ndarray]], dict[str, str]]:
+    """Reads a system's clip for each name.
+
+    `<sid>/pose.json` and `<sid>.json` have the schema of the data; `<sid>.npz` has an array "pose" and
+    `<sid>.npy` is one, [T, 50, 3] in skeleton order. Units and place are free.
+
+    Args:
+      folder: where they lie.
+      sids: n names of clips.
+      layout: of pose files; that of the recorded clips, unless the system says otherwise.
+
+    Returns:
+      n pairs (pose [T, 50, 3] float32, valid [T, 50] bool), T = 0 where there is no clip to be had, and
+      {sid: reason} of those.
+
+    Raises:
+      DataError: there is no such folder, or no clip in it has one of the names.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise DataError(f"{folder}: no such folder; give one with a file <clip>.json, .npz or .npy a clip")
+    found, faults = [], {}
+    for sid in sids:
+        try:
+            found.append(_clip(folder, sid, layout))
+        except DataError as error:
+            faults[sid] = str(error)
+            found.append((np.zeros((0, 50, 3), np.float32), np.zeros((0, 50), bool)))
+    if len(faults) == len(found):
+        names = ", ".join(form.format(sid=sids[0]) for form in FORMS)
+        raise DataError(f"{folder}: none of {len(found)} clips is there; the first is looked for as {names}")
+    return found, faults
+
+
+def _clip(folder: Path, sid: str, layout: variant.Variant) -> tuple[np.ndarray, np.ndarray]:
+    paths = [folder / form.format(sid=sid) for form in FORMS]
+    path = next((path for path in paths if path.is_file()), None)
+    if path is None:
+        raise DataError("missing")
+    if path.suffix == ".json":
+        return variant.apply(clips.parse_pose(path.read_bytes()), layout)
+    try:
+        data = np.load(path, allow_pickle=False)
+        pose = np.asarray(data["pose"] if path.suffix == ".npz" else data, np.float32)
+    except (OSError, ValueError, TypeError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        raise DataError(f"{path.name}: cannot be read ({error})") from None
+    if pose.ndim != 3 or pose.shape[1:] != (50, 3):
+        raise DataError(f"{path.name}: has shape {list(pose.shape)}, not [T, 50, 3]")
+    seen = np.isfinite(pose).all(-1)
+    return np.where(seen[..., None], pose, np.float32(0)), seen

@@ -1,0 +1,221 @@
+"""Scores a run or somebody else's clips: python -m signjax.evaluate --workdir runs/gpt [--split test]."""
+
+import importlib
+import pathlib
+import platform
+import time
+from typing import Any, NamedTuple
+
+import jax
+import ml_collections
+import numpy as np
+from absl import app, flags
+
+from signjax import __version__, checkpoint, config, demo, pose, render, report, runtime, scoring
+from signjax.data import predictions
+from signjax.errors import ConfigError
+from signjax.metrics.score import Motion
+from signjax.tasks import backtranslate, splits
+
+WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the run to score.")
+PREDICTIONS = flags.DEFINE_string("predictions", None, "Folder of another system's clips, <clip>.json/.npz.")
+SPLIT = flags.DEFINE_string("split", "test", "What is scored: train, dev or test.")
+ROOT = flags.DEFINE_string("root", "datasets", "With --predictions and no --workdir: folder of data sets.")
+NAME = flags.DEFINE_string("name", "demo", "With --predictions and no --workdir: the data set.")
+TRANSLATOR = flags.DEFINE_string("backtranslate", None, "Run of a back-translator; runs/backtranslate.")
+OUT = flags.DEFINE_string("out", None, "Folder for the files; default <workdir>/scores-<split>.")
+SEED = flags.DEFINE_integer("seed", 0, "Of sampling, random rows and intervals.")
+SHOWN = 6  # clips on the page
+DRAWN = 3  # of them as GIFs
+
+
+class System(NamedTuple):
+    """What is scored: a run, another system's folder, or a folder beside a run of the same data."""
+
+    data: Any  # config of the data set
+    config: Any  # of the run, None without one
+    task: Any  # its module of signjax.tasks
+    loaded: Any  # what the module's `load` gives
+    folder: str | None  # of another system's clips
+
+
+class Output(NamedTuple):
+    """What a system gives for a split."""
+
+    rows: dict[str, list]  # row -> canonical poses or Motions; its own clips come last
+    scores: dict[str, dict]  # row -> family -> scores that need more than clips
+    faults: dict[str, str]  # clip -> why another system's could not be read
+
+
+@runtime.one_line
+def main(_) -> int:
+    """Prints the tables and writes scores.json, plots, GIFs and a page; returns the exit code."""
+    runtime.enable_compile_cache()
+    begun = time.monotonic()
+
+    def say(line: str) -> None:
+        print(f"[{time.monotonic() - begun:5.0f} s] {line}", flush=True)
+
+    system = find_system(WORKDIR.value, PREDICTIONS.value, ROOT.value, NAME.value)
+    out = pathlib.Path(OUT.value or f"{WORKDIR.value or PREDICTIONS.value}/scores-{SPLIT.value}")
+    held, train = splits.load(system.data, SPLIT.value), splits.load(system.data, "train")
+    truth, known = scoring.recorded(held), scoring.recorded(train)
+    say(f"{held.label}: {len(held)} clips to match; training clips for comparison: {len(train)}")
+    by = scoring.judges(truth, known, splits.readable(system.data), find_translator(system.data, say))
+    output = produce(system, held, truth, by, say)
+    rows = score_rows(output, truth, known, by, say)
+    content = summary(system, held, output, rows, by)
+    table = report.tables(content["rows"])
+    print(f"\n{table}\n")
+    for line in content["notes"]:
+        print(f"note: {line}")
+    for path in write(out, content, table, output, truth, by):
+        print(path)
+    return 0
+
+
+def find_system(workdir, folder, root, name) -> System:
+    """Loads what the flags name.
+
+    Raises:
+      ConfigError: they name nothing that makes clips.
+    """
+    if not workdir and not folder:
+        raise ConfigError("nothing to score; give --workdir RUN or --predictions DIR")
+    if not workdir:
+        return System(ml_collections.ConfigDict({"root": root, "name": name}), None, None, None, folder)
+    c = config.load_config(f"{workdir}/config.json")
+    task = importlib.import_module(f"signjax.tasks.{c.task}")
+    if not hasattr(task, "reconstruct"):
+        raise ConfigError(f"{workdir} holds a {c.task} run, which makes no clips; name one that does")
+    return System(c.data, c, task, task.load(workdir), folder)
+
+
+def find_translator(data, say):
+    """The back-translator, None if the default one is not there.
+
+    Raises:
+      ConfigError: it was trained on other data.
+    """
+    workdir = TRANSLATOR.value or "runs/backtranslate"
+    if not TRANSLATOR.value and checkpoint.last_step(workdir, "latest") is None:
+        say(f"No back-translation: {config.train_command(workdir)} trains a model for it")
+        return None
+    trained = config.load_config(f"{workdir}/config.json").data
+    if trained.name != data.name:
+        raise ConfigError(f"{workdir} reads data {trained.name!r}, but the clips are of {data.name!r}; "
+                          "name one trained on them with --backtranslate")
+    return backtranslate.load(workdir)
+
+
+def produce(system: System, held, truth, by, say) -> Output:
+    """Makes the system's own rows."""
+    rows, scores, faults = {}, {}, {}
+    task, loaded, seed = system.task, system.loaded, SEED.value
+    if task:
+        say("reconstructing")
+        rows[scoring.CEILING] = task.reconstruct(loaded, held)
+        scores[scoring.CEILING] = {"reconstruction": scoring.reconstructed(truth, rows[scoring.CEILING])}
+    if system.folder:
+        found, faults = predictions.read(system.folder, held.sids, held.variant)
+        rows["predictions"] = [placed(points, valid) for points, valid in found]
+        say(f"{system.folder}: {len(found) - len(faults)} clips, {len(faults)} missing or unreadable")
+    elif hasattr(task, "write"):
+        say("generating")
+        sampler = task.sampler_of(system.config)
+        codes = task.write(loaded, truth.texts, seed, sampler)
+        rows["generated"] = task.decode(loaded, codes)
+
+        def signed(texts, seed):
+            return task.generate(loaded, texts, seed, sampler)
+
+        own = {"multimodality": scoring.multimodality(signed, truth.texts, by.encoder, seed)}
+        scores["generated"] = {
+            "distribution": own,
+            "tokens": scoring.token_bleu(codes, task.encode(loaded, held)),
+        }
+    return Output(rows, scores, faults)
+
+
+def placed(points, valid) -> Motion:
+    """Another system's clip in canonical space; one that has no place comes without joints."""
+    try:
+        where = pose.measure(points, valid)
+    except (ValueError, IndexError):
+        return Motion(points, np.zeros_like(valid))
+    return Motion(pose.canonical(points, where).astype(np.float32), valid)
+
+
+def score_rows(output: Output, truth, known, by, say) -> dict[str, scoring.Row]:
+    """Scores recorded clips, the system's own rows and the baselines."""
+    mean = scoring.mean_pose(known)
+    own = list(output.rows.values())[-1]
+    rows = {scoring.TRUTH: truth.motions, **output.rows}
+    rows |= scoring.baselines(truth, known, own, SEED.value)
+    done = {}
+    for name, clips in rows.items():
+        say(f"scoring {name}")
+        row = scoring.score_row(name, clips, truth, by, mean, SEED.value)
+        for family, more in output.scores.get(name, {}).items():
+            row.scores[family] = row.scores.get(family, {}) | more
+        if name == scoring.MEAN:
+            held = [np.repeat(mean.pose, len(m.pose), 0) for m in truth.motions]
+            row.scores["reconstruction"] = scoring.reconstructed(truth, held)
+        done[name] = row
+    return done
+
+
+def summary(system: System, held, output: Output, rows, by) -> dict:
+    """Everything of scores.json."""
+    signatures, measured = {}, {}
+    for name, row in rows.items():
+        measured[name] = {f: report.measured(scores, SEED.value) for f, scores in row.scores.items()}
+        for scores in row.scores.values():
+            signatures |= {metric: s.signature for metric, s in scores.items() if metric not in signatures}
+    notes = [f"{name}: {line}" for name, row in rows.items() for line in row.warnings]
+    usage = {}
+    if system.task and hasattr(system.task, "codebook_sample"):
+        usage = system.task.codebook_sample(system.loaded, held, SEED.value)
+    return {
+        "system": WORKDIR.value or PREDICTIONS.value,
+        "predictions": system.folder,
+        "data": {"name": system.data.name, "split": SPLIT.value, "clips": len(held)},
+        "seed": SEED.value,
+        "versions": {"signjax": __version__, "jax": jax.__version__, "python": platform.python_version()},
+        "rows": measured,
+        "codebooks": usage,
+        "signatures": signatures,
+        "counts": {name: row.counts for name, row in rows.items()},
+        "unreadable": output.faults,
+        "notes": notes + scoring.limits(len(held), by, measured),
+    }
+
+
+def write(out: pathlib.Path, content: dict, table: str, output: Output, truth, by) -> list:
+    """Writes scores.json, the tables, a plot a family, GIFs and a page of some clips side by side."""
+    paths = [report.write_json(out / "scores.json", content), report.write_text(out / "scores.txt", table)]
+    for family in report.FAMILIES:
+        if any(families.get(family) for families in content["rows"].values()):
+            paths.append(report.plot(out / f"{family}.png", family, content["rows"]))
+    chosen = np.unique(np.linspace(0, len(truth.texts) - 1, SHOWN).astype(int))
+    shown = {scoring.TRUTH: truth.motions, **output.rows}
+    pages = [[panel(name, clips[i], truth.texts[i], by) for name, clips in shown.items()] for i in chosen]
+    for k, panels in enumerate(pages[:DRAWN], 1):
+        paths.append(render.gif(out / f"clip_{k}.gif", panels))
+    title = f"{content['system']}: {content['data']['name']}/{content['data']['split']}"
+    return [*paths, render.html(out / "clips.html", pages, title=title)]
+
+
+def panel(name: str, clip, text: str, by) -> render.Panel:
+    """A clip for the eye: its row above, its text below, and what a demo clip says."""
+    motion = clip if isinstance(clip, Motion) else Motion(np.asarray(clip), np.ones(np.shape(clip)[:2], bool))
+    if not motion.valid.any():
+        motion = Motion(np.zeros((1, 50, 3), np.float32), np.zeros((1, 50), bool))
+    elif by.readable and name != scoring.TRUTH:
+        text = " ".join(demo.read(motion.pose, motion.valid)) or "(says nothing)"
+    own = pose.restore(motion.pose, pose.DEFAULT).astype(np.float32)
+    return render.Panel(own, text, valid=motion.valid, title=name)
+
+
+if __name__ == "__main__":
+    app.run(main)

@@ -1,0 +1,111 @@
+"""Scores as people read them: tables for the terminal, plots, and a file for programs."""
+
+import io
+import json
+import math
+
+import numpy as np
+
+from signjax.metrics import score
+from signjax.render import files
+
+# family -> metrics whose larger values are better; of guards 1 is best, of the others smaller is better
+UP = {"text": ("BT-BLEU", "BT-chrF", "BT-ROUGE"), "reconstruction": ("PCK",), "tokens": ("token BLEU",)}
+FAMILIES = {
+    "text": "what the clips say",
+    "distance": "distance after warping",
+    "distribution": "all clips together",
+    "guards": "motion against the recorded clips, 1 is best; copies in percent, 5 is none",
+    "reconstruction": "frame by frame, in the data's own units",
+    "tokens": "codes against the recorded clips'",
+}
+WIDTH = 8  # columns of metrics in a table
+
+
+def measured(scores: dict[str, score.Score], seed: int) -> dict[str, dict]:
+    """{metric: {"value", "low", "high"}} with the bounds of the 95 % interval, None where undefined."""
+    result = {}
+    for name, one in scores.items():
+        numbers = (score.value(one), *score.interval(one, seed))
+        plain = [float(f"{x:.6g}") if math.isfinite(x) else None for x in numbers]
+        result[name] = dict(zip(("value", "low", "high"), plain, strict=True))
+    return result
+
+
+def tables(rows: dict[str, dict[str, dict]]) -> str:
+    """Text tables, one or more for each family of {row: {family: measured}}."""
+    blocks = []
+    for family, title in FAMILIES.items():
+        having = {name: families[family] for name, families in rows.items() if families.get(family)}
+        metrics = list(dict.fromkeys(metric for row in having.values() for metric in row))
+        for start in range(0, len(metrics), WIDTH):
+            blocks.append(_table(title, metrics[start : start + WIDTH], having))
+    return "\n\n".join(blocks)
+
+
+def _table(title: str, metrics, having) -> str:
+    lines = [[title, *metrics]]
+    for name, row in having.items():
+        lines.append([name, *(_cell(row.get(metric)) for metric in metrics)])
+    widths = [max(len(line[k]) for line in lines) for k in range(len(metrics) + 1)]
+    widths[0] = max(22, max(len(line[0]) for line in lines[1:]))
+    lines[0] = ["", *metrics]
+    body = [
+        "  ".join([row.ljust(widths[0]), *(c.rjust(w) for c, w in zip(cells, widths[1:], strict=True))])
+        for row, *cells in lines
+    ]
+    return "\n".join([title, *map(str.rstrip, body)])
+
+
+def _cell(found: dict | None) -> str:
+    """A value and half the width of its interval."""
+    if found is None or found["value"] is None:
+        return "-"
+    digits = 1 if abs(found["value"]) >= 20 else 2 if abs(found["value"]) >= 1 else 4
+    half = "" if found["low"] is None else f"±{(found['high'] - found['low']) / 2:.{digits}f}"
+    return f"{found['value']:.{digits}f}{half}"
+
+
+def plot(path, family: str, rows: dict[str, dict[str, dict]]):
+    """Writes a PNG: for each metric of a family a bar a row, with its 95 % interval."""
+    from matplotlib.figure import Figure  # slow to import
+
+    having = {name: families[family] for name, families in rows.items() if families.get(family)}
+    metrics = list(dict.fromkeys(metric for row in having.values() for metric in row))
+    columns = min(4, len(metrics))
+    lines = -(-len(metrics) // columns)
+    figure = Figure(figsize=(3.1 * columns + 1.4, (0.34 * len(having) + 0.75) * lines + 0.5), dpi=120)
+    figure.suptitle(FAMILIES[family], x=0.01, ha="left", fontsize=10)
+    axes = figure.subplots(lines, columns, squeeze=False, sharey=True).reshape(-1)
+    names = list(having)
+    for axis, metric in zip(axes, metrics, strict=False):
+        cells = [having[name].get(metric) or {"value": None} for name in names]
+        values = np.array([np.nan if c["value"] is None else c["value"] for c in cells], float)
+        bounds = [(c["low"], c["high"]) if c.get("low") is not None else (np.nan,) * 2 for c in cells]
+        error = np.abs(np.array(bounds, float).T - values)
+        axis.barh(np.arange(len(names)), values, xerr=error, color="#6f9bd1", ecolor="#30445c", height=0.7)
+        up = any(metric.startswith(start) for start in UP.get(family, ()))
+        arrow = "" if family == "guards" or metric == "diversity" else " (higher is better)" if up else ""
+        axis.set_title(metric + arrow, fontsize=8)
+        axis.tick_params(labelsize=7)
+        axis.spines[["top", "right"]].set_visible(False)
+        axis.set_yticks(np.arange(len(names)), names)
+        axis.set_ylim(len(names) - 0.5, -0.5)
+        if family == "guards" and metric != "copies":
+            axis.axvline(1, color="#30445c", linewidth=0.7)
+    for axis in axes[len(metrics) :]:
+        axis.set_visible(False)
+    figure.tight_layout()
+    image = io.BytesIO()
+    figure.savefig(image, format="png", metadata={"Software": None})
+    return files.write(path, image.getvalue())
+
+
+def write_json(path, content: dict):
+    """Writes the scores for programs."""
+    return files.write(path, (json.dumps(content, indent=1, ensure_ascii=False) + "\n").encode())
+
+
+def write_text(path, text: str):
+    """Writes the tables."""
+    return files.write(path, f"{text}\n".encode())

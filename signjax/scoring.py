@@ -1,0 +1,268 @@
+"""Scores of whole systems: every row, the one in question and those that tell what its figures mean.
+
+A row is a list of clips, one for each recorded clip of a split. Beside the system's own stand recorded
+clips, the tokenizer's ceiling, the mean pose, training clips picked at random and by text, and the system's
+clips under other texts. All are scored by the same judges at their own lengths.
+"""
+
+import collections
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from signjax import demo, pose
+from signjax.metrics import copies, distances, frechet, guards, reconstruction, variety, words
+from signjax.metrics.score import Motion, Score, value
+from signjax.tasks import backtranslate, motion_encoder
+
+TRUTH, CEILING, MEAN = "ground truth", "tokenizer ceiling", "mean pose"
+RANDOM, RETRIEVAL, SHUFFLED = "random training clip", "nearest training text", "shuffled text"
+
+
+class Recorded(NamedTuple):
+    """The clips of a split, to be matched."""
+
+    texts: list[str]
+    motions: list[Motion]
+    scales: np.ndarray  # [n] own units per canonical unit
+
+
+class Judges(NamedTuple):
+    """What scores a row besides plain geometry."""
+
+    readable: bool  # whether clips are in the demo language
+    translator: Any  # of signjax.tasks.backtranslate, or None
+    encoder: Any  # of signjax.tasks.motion_encoder
+    features: list[np.ndarray]  # of the recorded clips, [w, d] each
+    train: list[Motion]
+    near: np.ndarray  # [n] of the recorded clips, see signjax.metrics.copies
+
+
+class Row(NamedTuple):
+    """A row's scores by family, how many of its clips needed help, and what to beware of."""
+
+    scores: dict[str, dict[str, Score]]
+    counts: dict[str, int]
+    warnings: list[str]
+
+
+def recorded(pack) -> Recorded:
+    """A pack's clips in canonical space."""
+    motions = []
+    for i in range(len(pack)):
+        clip = pack[i]
+        moved = pose.canonical(clip.pose, pack.placement(i)).astype(np.float32)
+        motions.append(Motion(np.where(clip.valid[..., None], moved, np.float32(0)), clip.valid))
+    return Recorded(list(pack.texts), motions, pack.placements.scale)
+
+
+def judges(truth: Recorded, train: Recorded, readable: bool, translator) -> Judges:
+    """Everything that all rows share."""
+    encoder = motion_encoder.load()
+    features = motion_encoder.features(encoder, truth.motions)
+    near = copies.nearest(truth.motions, train.motions)
+    return Judges(readable, translator, encoder, features, train.motions, near)
+
+
+def baselines(truth: Recorded, train: Recorded, clips: list[Motion], seed: int) -> dict[str, list[Motion]]:
+    """The rows that need no model: {name: clips}.
+
+    Args:
+      truth: the split.
+      train: the training split.
+      clips: the system's own, to be shown under other texts.
+      seed: of the random choices.
+    """
+    rng = np.random.default_rng((seed, 11))
+    mean = mean_pose(train)
+    frames = round(float(np.mean([len(m.pose) for m in train.motions])))
+    still = Motion(np.repeat(mean.pose, frames, 0), np.repeat(mean.valid, frames, 0))
+    count = len(truth.texts)
+    return {
+        MEAN: [still] * count,
+        RANDOM: [train.motions[i] for i in rng.integers(0, len(train.motions), count)],
+        RETRIEVAL: [train.motions[i] for i in nearest_texts(truth.texts, train.texts)],
+        SHUFFLED: [clips[i] for i in derangement(count, rng)],
+    }
+
+
+def mean_pose(train: Recorded) -> Motion:
+    """One frame: every joint at its mean over all training frames that show it."""
+    total, seen = np.zeros((50, 3)), np.zeros(50)
+    for motion in train.motions:
+        total += (motion.pose * motion.valid[..., None]).sum(0)
+        seen += motion.valid.sum(0)
+    mean = (total / np.maximum(seen, 1)[:, None]).astype(np.float32)
+    return Motion(mean[None], (seen > 0)[None])
+
+
+def derangement(count: int, rng) -> np.ndarray:
+    """A random order [count] that leaves nothing in its place, unless there is but one."""
+    order, result = rng.permutation(count), np.zeros(count, int)
+    result[order] = np.roll(order, 1)
+    return result
+
+
+def nearest_texts(texts, known) -> np.ndarray:
+    """For each text the number of the most similar known one: cosine of word counts weighted by rarity."""
+    bags = [[collections.Counter(words.tokens(t)) for t in side] for side in (texts, known)]
+    spread = collections.Counter(word for bag in bags[1] for word in bag)
+    index = {word: k for k, word in enumerate(spread)}
+    rarity = np.log((1 + len(known)) / (1 + np.array(list(spread.values()))))
+
+    def vectors(side):
+        table = np.zeros((len(side), len(index)))
+        for row, bag in enumerate(side):
+            for word, times in bag.items():
+                if word in index:
+                    table[row, index[word]] = times * rarity[index[word]]
+        return table / np.maximum(np.linalg.norm(table, axis=1, keepdims=True), 1e-9)
+
+    return (vectors(bags[0]) @ vectors(bags[1]).T).argmax(1)
+
+
+def usable(clips, stand_in: Motion) -> tuple[list[Motion], dict[str, int], np.ndarray]:
+    """Clips that every metric can take, and how many were not so by themselves.
+
+    A clip without frames or without any joint is scored as one frame of the mean pose and says nothing; it
+    is never left out. A clip of one frame is scored as it is.
+
+    Args:
+      clips: poses [T, 50, 3] or Motions, T 0 or more; joints that are not finite are missing.
+      stand_in: one frame.
+
+    Returns:
+      (motions, {"empty", "all missing", "one frame": number of clips}, silent [n] bool).
+    """
+    motions, counts, silent = [], {"empty": 0, "all missing": 0, "one frame": 0}, []
+    for clip in clips:
+        points, valid = clip if isinstance(clip, Motion) else (np.asarray(clip), True)
+        valid = valid & np.isfinite(points).all(-1)
+        silent.append(not valid.any())
+        kind = "empty" if not len(points) else "all missing" if silent[-1] else "one frame"
+        counts[kind] += silent[-1] or len(points) == 1
+        filled = np.where(valid[..., None], points, 0).astype(np.float32)
+        motions.append(stand_in if silent[-1] else Motion(filled, valid))
+    return motions, counts, np.array(silent, bool)
+
+
+def score_row(name: str, clips, truth: Recorded, by: Judges, stand_in: Motion, seed: int) -> Row:
+    """All scores of a row.
+
+    Args:
+      name: of the row; recorded clips get the floor of the Fréchet distance instead of 0.
+      clips: as `usable` takes them, one for each of truth's.
+      truth: the split.
+      by: see `judges`.
+      stand_in: see `usable`.
+      seed: of the random pairs and halves.
+    """
+    motions, counts, silent = usable(clips, stand_in)
+    features = motion_encoder.features(by.encoder, motions)
+    near = copies.nearest(motions, by.train)
+    digest = by.encoder.digest
+    far = frechet.fgd(by.features, features, digest)
+    if name == TRUTH:
+        far = frechet.split_half(features, digest, seed)
+    scores = {
+        "text": _texts(motions, silent, truth.texts, by),
+        "distance": distances.compare(truth.motions, motions),
+        "distribution": {
+            "FGD": far,
+            "diversity": variety.diversity(variety.clip_means(features), seed, digest),
+        },
+        "guards": guards.compare(truth.motions, motions) | {"copies": copies.copies(near, by.near)},
+    }
+    values = {metric: value(s) for metric, s in scores["guards"].items()}
+    warned = guards.warnings(values)
+    if values["copies"] > COPIED:
+        warned.append(f"{values['copies']:.0f} % of the clips lie as near to a training clip as a copy does")
+    missing = [f"{count} {kind}" for kind, count in counts.items() if count]
+    if missing:
+        warned.append(f"of {len(motions)} clips {', '.join(missing)}; those without a pose say nothing")
+    return Row(scores, counts, warned)
+
+
+COPIED = 30.0  # percent of copies from which on a row is warned of; 5 is no copying
+
+
+def _texts(motions, silent, texts, by: Judges) -> dict[str, Score]:
+    scores = {}
+    if by.readable:
+        said = [[] if no else demo.read(m.pose, m.valid) for m, no in zip(motions, silent, strict=True)]
+        scores["WER"] = words.wer(said, [demo.normalize(t) for t in texts], "demo language")
+    if by.translator is not None:
+        back = backtranslate.translate(by.translator, [m.pose for m in motions])
+        back = ["" if no else line for line, no in zip(back, silent, strict=True)]
+        by_model = words.texts(back, texts)
+        named = {f"BT-{name}": score for name, score in by_model.items()}
+        scores |= {
+            name: s._replace(signature=f"{s.signature}|translator:{by.translator.digest}")
+            for name, s in named.items()
+        }
+    return scores
+
+
+def reconstructed(truth: Recorded, clips) -> dict[str, Score]:
+    """Errors of clips that follow the recorded ones frame by frame."""
+    motions = [Motion(np.asarray(c), np.ones(np.shape(c)[:2], bool)) for c in clips]
+    return reconstruction.compare(truth.motions, motions, truth.scales)
+
+
+def multimodality(write: Callable, texts, encoder, seed: int) -> Score:
+    """How much clips of one text differ.
+
+    Args:
+      write: (texts, seed) -> clips.
+      texts: of the split; TEXTS of them are signed REPEATS times each.
+      encoder: of signjax.tasks.motion_encoder.
+      seed: of the clips and pairs.
+    """
+    chosen = [texts[i] for i in np.unique(np.linspace(0, len(texts) - 1, TEXTS).astype(int))]
+    clips = write([text for text in chosen for _ in range(REPEATS)], seed + 1)
+    motions = [Motion(np.asarray(c), np.ones(np.shape(c)[:2], bool)) for c in clips]
+    means = variety.clip_means(motion_encoder.features(encoder, motions))
+    return variety.multimodality(means.reshape(len(chosen), REPEATS, -1), seed, encoder.digest)
+
+
+TEXTS, REPEATS = 20, 10
+
+
+def token_bleu(written, meant) -> dict[str, Score]:
+    """BLEU of codes written, [N, C] a clip, against the recorded clip's, all columns pooled, own lengths."""
+    sides = [[column for codes in side for column in codes.T.tolist()] for side in (written, meant)]
+    columns = meant[0].shape[1]
+    scores = {}
+    for order in range(1, words.ORDERS + 1):
+        found = words.bleu(*sides, order, unit="codes of a column")
+        by_clip = found.statistics.reshape(len(written), columns, -1).sum(1)
+        scores[f"token BLEU-{order}"] = found._replace(statistics=by_clip)
+    return scores
+
+
+def limits(count: int, by: Judges, rows: dict) -> list[str]:
+    """What so many clips cannot support, in plain words.
+
+    Args:
+      count: of recorded clips.
+      by: the judges.
+      rows: {row: {family: {metric: {"value"}}}}.
+    """
+    notes, windows, dims = [], sum(map(len, by.features)), by.features[0].shape[1]
+    if windows < 50 * dims:
+        floor = rows[TRUTH]["distribution"]["FGD"]["value"]
+        notes.append(
+            f"FGD: {windows} windows for {dims} features are few; it is biased upwards, and two halves of "
+            f"the recorded clips are {floor:.3g} apart already"
+        )
+    if count < 300:
+        notes.append(f"{count} clips: differences inside the intervals (± in the tables) mean nothing")
+    if by.translator is not None:
+        truth = rows[TRUTH]["text"]["BT-BLEU-4"]["value"]
+        if truth < 10:
+            notes.append(
+                f"back-translation reads the recorded clips themselves with BLEU-4 {truth:.1f}: it cannot "
+                "judge what others say, and no BT score of this table supports a claim"
+            )
+    return notes
