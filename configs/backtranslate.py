@@ -34,7 +34,8 @@ def get_config(variant: str = "") -> ml_collections.ConfigDict:
         "mlp": 512,
         "dropout": 0.1,
     }
-    c.ctc_weight = 0.5
+    c.ctc_weight = 0.5  # of its loss
+    c.ctc_share = 0.3  # in choosing a token; 0 leaves it to the decoder
     c.corrupt = 0.15  # mean share of the text shown wrongly
     c.smooth = 0.1  # of the labels
 

@@ -105,7 +105,8 @@ class BackTranslator(nn.Module):
         x = self.memory_norm(x + chance @ self.text_embedding.embedding * self.width**0.5)
         both = jnp.stack([dense(x) for dense in self.memory_in])  # [layers, B, N, 2 * D]
         keys, values = jnp.split(both.reshape(*both.shape[:3], self.heads, -1), 2, axis=-1)
-        return Memory(keys, values, mask, signed(chance)), logits
+        # the decoder must not move the counts: early on it would pull them about and slow the CTC down
+        return Memory(keys, values, mask, jax.lax.stop_gradient(signed(chance))), logits
 
     def logits(self, ids, memory: Memory, train: bool = False):
         """Logits [B, L, V] of each id, given the clip and the ids [B, L] before it."""
@@ -188,4 +189,4 @@ def _offsets(positions, centres):
     """Distances [B, L, N] of text positions [L] from where the clip is, [B, N], in units that grow with the
     error that counting makes."""
     positions = positions[None, :, None]
-    return (positions + 0.5 - centres[:, None]) / (1 + 0.1 * positions)
+    return (positions + 0.5 - centres[:, None]) / (0.5 + 0.02 * positions)

@@ -4,12 +4,13 @@ import functools
 import hashlib
 from typing import Any, NamedTuple
 
+import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
 
-from signjax import checkpoint, demo, text
+from signjax import checkpoint, ctc, demo, text
 from signjax import config as configs
 from signjax.data import pipeline, sources
 from signjax.errors import DataError
@@ -29,6 +30,7 @@ class Translator(NamedTuple):
     model: BackTranslator
     variables: Any
     words: text.TextTokenizer
+    ctc_share: float  # weight of the CTC head beside the decoder when a token is chosen
     digest: str  # 12 hexadecimal digits that differ with weights or vocabulary; scores quote it
 
 
@@ -75,7 +77,7 @@ def make(c, workdir) -> Task:
         del evals
         chosen = np.unique(np.linspace(0, len(dev) - 1, WATCHED).astype(int))
         clips = [_whole(dev, int(i)) for i in chosen]
-        said = translate(Translator(model, variables, words, ""), clips, c.eval_batch_size)
+        said = translate(Translator(model, variables, words, c.ctc_share, ""), clips, c.eval_batch_size)
         return {"wer": word_error_rate([dev.texts[i] for i in chosen], said)}
 
     return Task(init, loss, evaluate, batches, eval_batches, finish)
@@ -90,7 +92,7 @@ def load(workdir) -> Translator:
     variables, _ = checkpoint.load_variables(workdir)
     c = configs.load_config(f"{workdir}/config.json")
     words = text.load(f"{workdir}/text.json")
-    return Translator(build(c, words.size), variables, words, digest(variables, words))
+    return Translator(build(c, words.size), variables, words, c.ctc_share, digest(variables, words))
 
 
 def digest(variables, words: text.TextTokenizer) -> str:
@@ -130,7 +132,7 @@ def translate(translator: Translator, clips, batch_size: int = 32) -> list[str]:
             pose, mask = np.zeros((rows, length, NUM_JOINTS, 3), np.float32), np.zeros((rows, length), bool)
             for row, i in enumerate(part):
                 pose[row, : len(clips[i])], mask[row, : len(clips[i])] = clips[i], True
-            ids = np.asarray(_write(translator.model, translator.variables, pose, mask))
+            ids = np.asarray(_write(translator.model, translator.variables, pose, mask, translator.ctc_share))
             for row, i in enumerate(part):
                 said[i] = translator.words.decode(ids[row].tolist())
     return said
@@ -141,28 +143,40 @@ class _State(NamedTuple):
     ids: jax.Array  # [B, RECENT + L], NULL before the text and after its end
     done: jax.Array  # [B] bool
     cache: Any
+    last: jax.Array  # [B] the last id for the CTC, blank at first
+    prefix: ctc.Prefix
 
 
 @functools.partial(jax.jit, static_argnums=0)
-def _write(model: BackTranslator, variables, pose, mask):
+def _write(model: BackTranslator, variables, pose, mask, ctc_share):
     """The likeliest ids one after another, [B, L] with NULL after the end."""
     run = functools.partial(model.apply, variables)
-    memory, _ = run(pose, mask, method="encode")
-    frames = mask.sum(1)
-    limit = jnp.where(frames > 0, -(-frames // STRIDE) + SPARE, 0)  # [B]
+    memory, frames = run(pose, mask, method="encode")
+    frames = ctc.log_chances(frames, memory.mask, text.PAD)
+    positions = memory.mask.sum(1)
+    limit = jnp.where(positions > 0, positions + SPARE, 0)  # [B]
     batch, most = pose.shape[0], pose.shape[1] // STRIDE + SPARE
 
     def body(state: _State) -> _State:
         recent = jax.lax.dynamic_slice_in_dim(state.ids, state.at, RECENT, axis=1)[:, ::-1]
         logits, cache = run(recent, state.at, state.cache, memory, method="step")
-        one = jnp.argmax(logits, axis=-1)
+        heard = ctc.scores(frames, state.prefix, state.last, text.PAD, text.END)
+        one = jnp.argmax((1 - ctc_share) * nn.log_softmax(logits) + ctc_share * heard, axis=-1)
         done = state.done | (one == text.END)
-        one = jnp.where(done, text.NULL, one)[:, None]
-        ids = jax.lax.dynamic_update_slice_in_dim(state.ids, one, state.at + RECENT, axis=1)
-        return _State(state.at + 1, ids, done | (state.at + 1 >= limit), cache)
+        ids = jax.lax.dynamic_update_slice_in_dim(
+            state.ids, jnp.where(done, text.NULL, one)[:, None], state.at + RECENT, axis=1
+        )
+        prefix = ctc.extend(frames, state.prefix, state.last, one, text.PAD)
+        return _State(state.at + 1, ids, done | (state.at + 1 >= limit), cache, one, prefix)
 
-    ids = jnp.full((batch, RECENT + most), text.NULL)
-    start = _State(jnp.zeros((), jnp.int32), ids, limit == 0, model.empty_cache(batch, most))
+    start = _State(
+        jnp.zeros((), jnp.int32),
+        jnp.full((batch, RECENT + most), text.NULL),
+        limit == 0,
+        model.empty_cache(batch, most),
+        jnp.full(batch, text.PAD),
+        ctc.empty(frames, text.PAD),
+    )
     final = jax.lax.while_loop(lambda s: (s.at < most) & ~s.done.all(), body, start)
     return final.ids[:, RECENT:]
 
