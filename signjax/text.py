@@ -47,6 +47,24 @@ class TextTokenizer(NamedTuple):
             raise DataError(f"text {text[:40]!r}: nothing to sign in it; give some words")
         return [*ids, END]
 
+    def decode(self, ids) -> str:
+        """The words of ids with spaces between, the inverse of `encode` but for case and what `split` drops.
+
+        Letters make a word of their own with what SPELL or letters stand before them; other special ids
+        say nothing.
+        """
+        words, spelled = [], False
+        for i in ids:
+            letter = self.entries[i].startswith("+") and i >= len(SPECIAL)
+            if i == SPELL:
+                words.append("")
+            elif letter and spelled:
+                words[-1] += self.entries[i][1:]
+            elif i >= len(SPECIAL):
+                words.append(self.entries[i].removeprefix("+"))
+            spelled = i == SPELL or letter or (spelled and i == UNKNOWN)
+        return " ".join(filter(None, words))
+
     def save(self, path) -> None:
         """Writes the vocabulary as JSON."""
         write_whole(path, json.dumps({"entries": self.entries}, ensure_ascii=False) + "\n")

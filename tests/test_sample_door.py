@@ -55,9 +55,9 @@ def test_resuming_is_exact_and_encodes_nothing(home, monkeypatch):
 def test_a_new_run_fits_its_vocabulary_and_an_old_one_keeps_it(home, tmp_path):
     c = SimpleNamespace(text=SimpleNamespace(min_count=1))
     text.TextTokenizer(("left", "behind")).save(tmp_path / "text.json")
-    fitted = gpt._text_tokenizer(c, tmp_path, ["a b"])
+    fitted = gpt.text_tokenizer(c, tmp_path, ["a b"])
     assert fitted == text.fit(["a b"], 1) == text.load(tmp_path / "text.json")
-    kept = gpt._text_tokenizer(c, home / "runs/gpt", ["a b"])
+    kept = gpt.text_tokenizer(c, home / "runs/gpt", ["a b"])
     assert kept == text.load(home / "runs/gpt/text.json") != fitted
 
 

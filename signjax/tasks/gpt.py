@@ -29,7 +29,7 @@ def make(c, workdir) -> Task:
     """The task of a config; reads `data`, `tokenizer`, `text`, `model`, `versions`, `tempo` and the rates."""
     tokenizer = vqvae.load(c.tokenizer)
     train, dev = splits.load(c.data, "train"), splits.load(c.data, "dev")
-    words = _text_tokenizer(c, workdir, train.texts)
+    words = text_tokenizer(c, workdir, train.texts)
     model = build(c, words.size, tokenizer.config)
     rows = {}
     for name, pack, versions in (("train", train, c.versions), ("dev", dev, 1)):
@@ -317,7 +317,7 @@ def _terms(model, variables, batch, seen, dropout, targets=None) -> dict:
     }
 
 
-def _text_tokenizer(c, workdir, texts) -> text.TextTokenizer:
+def text_tokenizer(c, workdir, texts) -> text.TextTokenizer:
     """The run's text tokenizer, fitted on the training texts when the run is new."""
     path = f"{workdir}/text.json"
     if checkpoint.last_step(workdir, "latest") is not None:

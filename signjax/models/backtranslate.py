@@ -1,0 +1,192 @@
+"""The back-translator: text from poses, by joint CTC and attention.
+
+An encoder of poses has a CTC head (Graves et al. 2006) beside an autoregressive text decoder, as in Sign
+Language Transformers (Camgöz et al. 2020) and hybrid speech recognition (Watanabe et al. 2017). The head
+teaches the encoder from few clips what is signed where. What it believes is handed to the decoder twice: as
+the words' own embeddings, added to the encoder's states (self-conditioned CTC, Nozaki and Komatsu 2021), so
+that reading begins as copying; and as the number of text tokens signed until each position, near which
+cross-attention looks first. Every head can weaken that preference: the decoder may say things in another
+order than they were signed.
+
+Nothing here knows an absolute position: encoder attention is local, the decoder sees the tokens just
+written as a convolution would. So clips may be longer than any in training.
+"""
+
+from typing import NamedTuple
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from signjax import layers, streams
+from signjax.models.gpt import DecoderBlock
+from signjax.text import NULL, PAD
+
+STRIDE = 4  # frames a position of the encoder
+RECENT = 3  # tokens before a text position that it reads directly, without attention
+REACH = 16  # positions to either side that encoder attention sees
+
+
+class Memory(NamedTuple):
+    """An encoded clip as every decoder layer reads it."""
+
+    keys: jax.Array  # [layers, B, N, H, D / H]
+    values: jax.Array
+    mask: jax.Array  # [B, N] bool
+    centres: jax.Array  # [B, N] how many text tokens were signed until the middle of each position
+
+
+class Cache(NamedTuple):
+    """Keys and values of past text positions, per layer: [layers, B, L, H, D / H]."""
+
+    keys: jax.Array
+    values: jax.Array
+
+
+class BackTranslator(nn.Module):
+    """Canonical poses and past text ids to the next text id.
+
+    Attributes:
+      vocabulary: V, text ids; PAD is the CTC's blank, NULL stands before a text.
+      width: D.
+      convolutions: convolution blocks of the encoder.
+      depth: transformer layers of the encoder.
+      text_depth: layers of the decoder.
+      heads: H.
+      mlp: hidden width of the MLPs.
+      dropout: in training.
+    """
+
+    vocabulary: int
+    width: int
+    convolutions: int
+    depth: int
+    text_depth: int
+    heads: int
+    mlp: int
+    dropout: float
+
+    def setup(self):  # noqa: D102
+        block = {"heads": self.heads, "mlp": self.mlp, "dropout": self.dropout}
+        self.pose_in = layers.Dense(self.width)
+        self.pose_norm = nn.LayerNorm()
+        self.mixes = [layers.ConvBlock() for _ in range(self.convolutions)]
+        self.pose_blocks = [layers.EncoderBlock(**block) for _ in range(self.depth)]
+        self.encoder_norm = nn.LayerNorm()
+        self.ctc = layers.Dense(self.vocabulary)
+        self.memory_norm = nn.LayerNorm()
+        self.memory_in = [layers.Dense(2 * self.width) for _ in range(self.text_depth)]
+        init = nn.initializers.normal(self.width**-0.5)
+        self.text_embedding = nn.Embed(self.vocabulary, self.width, embedding_init=init)
+        self.text_past = layers.Dense(self.width, use_bias=False)
+        self.text_blocks = [DecoderBlock(**block) for _ in range(self.text_depth)]
+        self.text_norm = nn.LayerNorm()
+        self.text_bias = self.param("text_bias", nn.initializers.zeros, (self.vocabulary,))
+        self.drop = nn.Dropout(self.dropout)
+
+    def encode(self, pose, mask, train: bool = False):
+        """Canonical poses [B, T, 50, 3], mask [B, T], own frames first -> (Memory, CTC logits [B, N, V]).
+
+        T must be a multiple of STRIDE. Frames outside the mask have no influence on the others.
+        """
+        x = features(pose, mask)  # [B, T, F]
+        x = x.reshape(x.shape[0], -1, STRIDE * x.shape[-1])
+        mask = mask[:, ::STRIDE]  # [B, N]
+        x = self.drop(self.pose_norm(self.pose_in(x)), deterministic=not train)
+        for mix in self.mixes:
+            x = mix(x, mask)
+        positions = jnp.arange(x.shape[1])
+        near = jnp.abs(positions[:, None] - positions) <= REACH
+        for block in self.pose_blocks:
+            x = block(x, mask[:, None, :] & near, train)
+        x = self.encoder_norm(x)
+        logits = self.ctc(x)
+        chance = nn.softmax(logits) * mask[..., None]
+        x = self.memory_norm(x + chance @ self.text_embedding.embedding * self.width**0.5)
+        both = jnp.stack([dense(x) for dense in self.memory_in])  # [layers, B, N, 2 * D]
+        keys, values = jnp.split(both.reshape(*both.shape[:3], self.heads, -1), 2, axis=-1)
+        # the decoder must not move the counts: early on it would pull them about and slow the CTC down
+        return Memory(keys, values, mask, jax.lax.stop_gradient(signed(chance))), logits
+
+    def logits(self, ids, memory: Memory, train: bool = False):
+        """Logits [B, L, V] of each id, given the clip and the ids [B, L] before it."""
+        batch, length = ids.shape
+        padded = jnp.pad(ids, ((0, 0), (RECENT, 0)), constant_values=NULL)
+        recent = [padded[:, RECENT - 1 - k : RECENT - 1 - k + length] for k in range(RECENT)]
+        x = self.drop(self._read(jnp.stack(recent, axis=-1)), deterministic=not train)
+        mask = jnp.tril(jnp.ones((length, length), bool))[None, None]
+        memory_mask = jnp.broadcast_to(memory.mask[:, None, None], (batch, 1, length, memory.mask.shape[1]))
+        offsets = _offsets(jnp.arange(length), memory.centres)
+        for i, block in enumerate(self.text_blocks):
+            x, _, _ = block(x, mask, (memory.keys[i], memory.values[i]), memory_mask, offsets, train)
+        return self._out(x)
+
+    def step(self, recent, at, cache: Cache, memory: Memory):
+        """Logits [B, V] of the id at position `at`, and the new cache.
+
+        Args:
+          recent: [B, RECENT] ids at at - 1, at - 2, ...; NULL where there is none.
+          at: [] the position.
+          cache: keys and values of all positions before.
+          memory: of the clips.
+        """
+        x = self._read(recent[:, None])
+        mask = (jnp.arange(cache.keys.shape[2]) <= at)[None, None, None]
+        offsets, keys, values = _offsets(at[None], memory.centres), [], []
+        for i, block in enumerate(self.text_blocks):
+            read, past = (memory.keys[i], memory.values[i]), (cache.keys[i], cache.values[i])
+            x, k, v = block(x, mask, read, memory.mask[:, None, None], offsets, False, past, at)
+            keys.append(k)
+            values.append(v)
+        return self._out(x)[:, 0], Cache(jnp.stack(keys), jnp.stack(values))
+
+    def empty_cache(self, batch: int, length: int) -> Cache:
+        """A cache for `length` text positions."""
+        zeros = jnp.zeros((self.text_depth, batch, length, self.heads, self.width // self.heads))
+        return Cache(zeros, zeros)
+
+    def __call__(self, pose, mask, ids):
+        """(text logits [B, L, V], CTC logits [B, N, V]) of poses, mask and ids [B, L]."""
+        memory, ctc = self.encode(pose, mask)
+        return self.logits(ids, memory), ctc
+
+    def _read(self, recent):
+        """Inputs [B, L, D] of text positions, from the ids [B, L, RECENT] before them, the last one first."""
+        own = self.text_embedding(recent) * self.width**0.5  # [B, L, RECENT, D]
+        return own[..., 0, :] + self.text_past(own[..., 1:, :].reshape(*own.shape[:2], -1))
+
+    def _out(self, x):
+        return self.text_embedding.attend(self.text_norm(x)) + self.text_bias
+
+
+def features(pose, mask):
+    """What the encoder sees of poses [B, T, 50, 3]: part streams and their changes, [B, T, F].
+
+    Frames after the end repeat the last one: padding must not reach a position that is filled in part.
+    """
+    last = jnp.maximum(mask.sum(1, keepdims=True) - 1, 0)
+    index = jnp.minimum(jnp.arange(mask.shape[1]), last)  # [B, T]
+    parts = streams.cut(jnp.take_along_axis(pose, index[..., None, None], axis=1), "parts")
+    x = jnp.concatenate([side for part in parts.values() for side in part], axis=-1)
+    change = jnp.diff(x, axis=1, prepend=x[:, :1])
+    return jnp.concatenate([x, STRIDE * change], axis=-1)
+
+
+def signed(chance):
+    """Text tokens signed until the middle of each position [B, N], expected under the CTC's beliefs.
+
+    A token is one more where the position before did not hold it already.
+
+    Args:
+      chance: [B, N, V] of each id, 0 everywhere at padding.
+    """
+    before = jnp.pad(chance, ((0, 0), (1, 0), (0, 0)))[:, :-1]
+    new = (chance * (1 - before)).at[..., PAD].set(0).sum(-1)  # [B, N]
+    return jnp.cumsum(new, axis=1) - new / 2
+
+
+def _offsets(positions, centres):
+    """Distances [B, L, N] of text positions [L] from where the clip is, [B, N], in units that grow with the
+    error that counting makes."""
+    positions = positions[None, :, None]
+    return (positions + 0.5 - centres[:, None]) / (0.5 + 0.02 * positions)

@@ -1,0 +1,255 @@
+"""Pose to text as a task: what a clip says, to judge clips that were generated."""
+
+import functools
+import hashlib
+from typing import Any, NamedTuple
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+
+from signjax import checkpoint, ctc, demo, text
+from signjax import config as configs
+from signjax.data import pipeline, sources
+from signjax.errors import DataError
+from signjax.models.backtranslate import RECENT, STRIDE, BackTranslator
+from signjax.skeleton import NUM_JOINTS
+from signjax.task import Task
+from signjax.tasks import gpt, joined, splits, vqvae
+
+WATCHED = 256  # dev clips translated at each evaluation
+SPARE = 8  # text tokens that a clip may have more than positions
+IMPOSSIBLE = 1e4  # a CTC loss beyond this is of a text too long for its clip
+
+
+class Translator(NamedTuple):
+    """A trained back-translator, ready to use."""
+
+    model: BackTranslator
+    variables: Any
+    words: text.TextTokenizer
+    ctc_share: float  # weight of the CTC head beside the decoder when a token is chosen
+    digest: str  # 12 hexadecimal digits that differ with weights or vocabulary; scores quote it
+
+
+def build(c, vocabulary: int) -> BackTranslator:
+    """The model of a config."""
+    return BackTranslator(vocabulary, **c.model)
+
+
+def make(c, workdir) -> Task:
+    """The task of a config; reads `data`, `text`, `model`, `augment`, `soften`, `corrupt` and the weights."""
+    train, dev = splits.load(c.data, "train"), splits.load(c.data, "dev")
+    words = gpt.text_tokenizer(c, workdir, train.texts)
+    model = build(c, words.size)
+    rows = joined.Joined(train, [words.encode(t) for t in train.texts], **c.augment)
+    ids, known = text.stack([words.encode(t) for t in dev.texts])
+    host = {"hosts": jax.process_count(), "host": jax.process_index()}
+
+    def init(rng, batch):
+        return {"params": model.init(rng, batch["pose"], batch["mask"], batch["text"])["params"]}
+
+    def loss(variables, batch, rng, step):
+        del step
+        keys = dict(zip(("dropout", "soften", "corrupt"), jax.random.split(rng, 3), strict=True))
+        pose = soften(vqvae.filled(batch), batch["mask"], keys["soften"], **c.soften)
+        seen = corrupt(batch["text"], keys["corrupt"], c.corrupt, words.size)
+        terms = _terms(model, variables, batch | {"pose": pose}, seen, keys["dropout"], c.smooth)
+        means = {name: total / jnp.maximum(count, 1) for name, (total, count) in terms.items()}
+        return means["text"] + c.ctc_weight * means["ctc"], (means, {})
+
+    def evaluate(variables, batch):
+        real = batch["text_mask"] & (batch["weight"] > 0)[:, None]
+        shown = batch | {"pose": vqvae.filled(batch), "text_mask": real}
+        return _terms(model, variables, shown, batch["text"])
+
+    def batches(start):
+        size = max(1, c.batch_frames // rows.frames)
+        return pipeline.stream(rows, size, c.seed, start, **host)
+
+    def eval_batches():
+        for batch in pipeline.clips(dev, c.eval_batch_size, **host):
+            yield batch | {"text": ids[batch["index"]], "text_mask": known[batch["index"]]}
+
+    def finish(variables, evals):
+        del evals
+        chosen = np.unique(np.linspace(0, len(dev) - 1, WATCHED).astype(int))
+        clips = [_whole(dev, int(i)) for i in chosen]
+        said = translate(Translator(model, variables, words, c.ctc_share, ""), clips, c.eval_batch_size)
+        return {"wer": word_error_rate([dev.texts[i] for i in chosen], said)}
+
+    return Task(init, loss, evaluate, batches, eval_batches, finish)
+
+
+def load(workdir) -> Translator:
+    """Loads a run for `translate`.
+
+    Raises:
+      StorageError: nothing was trained in workdir; the message has the command that does.
+    """
+    variables, _ = checkpoint.load_variables(workdir)
+    c = configs.load_config(f"{workdir}/config.json")
+    words = text.load(f"{workdir}/text.json")
+    return Translator(build(c, words.size), variables, words, c.ctc_share, digest(variables, words))
+
+
+def digest(variables, words: text.TextTokenizer) -> str:
+    """12 hexadecimal digits of params and vocabulary."""
+    found = hashlib.blake2b(repr(words.entries).encode(), digest_size=6)
+    for path, leaf in jax.tree_util.tree_leaves_with_path(variables["params"]):
+        found.update(jax.tree_util.keystr(path).encode())
+        found.update(np.ascontiguousarray(leaf).tobytes())
+    return found.hexdigest()
+
+
+def translate(translator: Translator, clips, batch_size: int = 32) -> list[str]:
+    """What clips say, the likeliest token at a time; a clip's text does not depend on the other clips.
+
+    Args:
+      translator: see `load`.
+      clips: n canonical poses [T, 50, 3] of any length, missing joints as `vqvae.filled` leaves them.
+      batch_size: how many are translated at once.
+
+    Returns:
+      n texts: lower-case words and marks with spaces between, as `text.split` has them; "" for a clip
+      without frames.
+
+    Raises:
+      DataError: a clip is not of that shape.
+    """
+    for i, clip in enumerate(clips):
+        if np.shape(clip)[1:] != (NUM_JOINTS, 3):
+            raise DataError(f"clip {i} is of shape {np.shape(clip)}; give poses [T, {NUM_JOINTS}, 3]")
+    lengths = np.array([sources.bucket(max(1, len(clip))) for clip in clips], int)
+    said = [""] * len(clips)
+    for length in np.unique(lengths):
+        members = np.flatnonzero(lengths == length)
+        for start in range(0, len(members), batch_size):
+            part = members[start : start + batch_size]
+            rows = min(batch_size, 1 << (len(part) - 1).bit_length())  # few batch shapes, few compilations
+            pose, mask = np.zeros((rows, length, NUM_JOINTS, 3), np.float32), np.zeros((rows, length), bool)
+            for row, i in enumerate(part):
+                pose[row, : len(clips[i])], mask[row, : len(clips[i])] = clips[i], True
+            ids = np.asarray(_write(translator.model, translator.variables, pose, mask, translator.ctc_share))
+            for row, i in enumerate(part):
+                said[i] = translator.words.decode(ids[row].tolist())
+    return said
+
+
+class _State(NamedTuple):
+    at: jax.Array  # [] the next text position
+    ids: jax.Array  # [B, RECENT + L], NULL before the text and after its end
+    done: jax.Array  # [B] bool
+    cache: Any
+    last: jax.Array  # [B] the last id for the CTC, blank at first
+    prefix: ctc.Prefix
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def _write(model: BackTranslator, variables, pose, mask, ctc_share):
+    """The likeliest ids one after another, [B, L] with NULL after the end."""
+    run = functools.partial(model.apply, variables)
+    memory, frames = run(pose, mask, method="encode")
+    frames = ctc.log_chances(frames, memory.mask, text.PAD)
+    positions = memory.mask.sum(1)
+    limit = jnp.where(positions > 0, positions + SPARE, 0)  # [B]
+    batch, most = pose.shape[0], pose.shape[1] // STRIDE + SPARE
+
+    def body(state: _State) -> _State:
+        recent = jax.lax.dynamic_slice_in_dim(state.ids, state.at, RECENT, axis=1)[:, ::-1]
+        logits, cache = run(recent, state.at, state.cache, memory, method="step")
+        heard = ctc.scores(frames, state.prefix, state.last, text.PAD, text.END)
+        one = jnp.argmax((1 - ctc_share) * nn.log_softmax(logits) + ctc_share * heard, axis=-1)
+        done = state.done | (one == text.END)
+        ids = jax.lax.dynamic_update_slice_in_dim(
+            state.ids, jnp.where(done, text.NULL, one)[:, None], state.at + RECENT, axis=1
+        )
+        prefix = ctc.extend(frames, state.prefix, state.last, one, text.PAD)
+        return _State(state.at + 1, ids, done | (state.at + 1 >= limit), cache, one, prefix)
+
+    start = _State(
+        jnp.zeros((), jnp.int32),
+        jnp.full((batch, RECENT + most), text.NULL),
+        limit == 0,
+        model.empty_cache(batch, most),
+        jnp.full(batch, text.PAD),
+        ctc.empty(frames, text.PAD),
+    )
+    final = jax.lax.while_loop(lambda s: (s.at < most) & ~s.done.all(), body, start)
+    return final.ids[:, RECENT:]
+
+
+def word_error_rate(texts, said) -> float:
+    """Word errors of translations against texts, as a share of the texts' words and marks."""
+    pairs = [demo.word_errors(text.split(t), text.split(s)) for t, s in zip(texts, said, strict=True)]
+    return sum(errors for errors, _ in pairs) / sum(length for _, length in pairs)
+
+
+def soften(pose, mask, rng, smooth: int, noise: float):
+    """Poses [B, T, 50, 3] as a recorder or a generator with another sharpness would have them.
+
+    Args:
+      pose: filled canonical poses.
+      mask: [B, T].
+      rng: key.
+      smooth: most passes of a binomial filter of three frames; each row gets its own share of them.
+      noise: largest standard deviation of the noise, in canonical lengths; each row has its own.
+    """
+    keys = jax.random.split(rng, 3)
+    rows = (pose.shape[0], 1, 1, 1)
+    passes = jax.random.uniform(keys[0], rows, maxval=smooth)
+    whole = mask[..., None, None]
+    for number in range(smooth):
+        share = jnp.clip(passes - number, 0, 1) / 4
+        ahead, behind = jnp.roll(pose, -1, 1), jnp.roll(pose, 1, 1)
+        ahead = jnp.where(jnp.roll(whole, -1, 1), ahead, pose).at[:, -1].set(pose[:, -1])
+        behind = behind.at[:, 0].set(pose[:, 0])
+        pose = pose + share * (ahead + behind - 2 * pose)
+    level = jax.random.uniform(keys[1], rows, maxval=noise)
+    return pose + level * jax.random.normal(keys[2], pose.shape)
+
+
+def corrupt(ids, rng, rate: float, vocabulary: int):
+    """Ids [B, L] of which some were misread, a share between 0 and twice `rate` in each row.
+
+    A decoder that cannot trust its own words looks at the clip instead of reciting the training texts.
+    """
+    how, where, what = jax.random.split(rng, 3)
+    rates = jax.random.uniform(how, (ids.shape[0], 1), maxval=2 * rate)
+    noise = jax.random.randint(what, ids.shape, text.SPELL, vocabulary)
+    return jnp.where(jax.random.bernoulli(where, rates, ids.shape), noise, ids)
+
+
+def _terms(model, variables, batch, seen, dropout=None, smooth: float = 0.0) -> dict:
+    """Cross entropy and CTC loss a text token, share of tokens guessed right: {name: (sum, count)}.
+
+    Args:
+      model: the back-translator.
+      variables: its params.
+      batch: "pose" [B, T, 50, 3], "mask" [B, T], "text" [B, L], "text_mask" [B, L].
+      seen: [B, L] the ids that the decoder is shown.
+      dropout: key for training, None for evaluation.
+      smooth: label smoothing of the cross entropy.
+    """
+    train = dropout is not None
+    run = functools.partial(model.apply, variables, train=train, rngs={"dropout": dropout} if train else {})
+    memory, frames = run(batch["pose"], batch["mask"], method="encode")
+    logits = run(seen, memory, method="logits")  # [B, L, V]
+    ids, real = batch["text"], batch["text_mask"]
+    targets = optax.smooth_labels(jax.nn.one_hot(ids, model.vocabulary), smooth)
+    entropy = optax.softmax_cross_entropy(logits, targets)
+    signed = real & (ids != text.END)
+    ctc = optax.ctc_loss(frames, 1.0 - memory.mask, ids, 1.0 - signed, blank_id=text.PAD)  # [B]
+    possible = (ctc < IMPOSSIBLE)[:, None] & signed
+    return {
+        "text": ((entropy * real).sum(), real.sum()),
+        "right": (((jnp.argmax(logits, axis=-1) == ids) & real).sum(), real.sum()),
+        "ctc": (jnp.where(possible.any(1), ctc, 0).sum(), possible.sum()),
+    }
+
+
+def _whole(pack, i: int) -> np.ndarray:
+    """Clip i of a pack, canonical and filled, [T, 50, 3]."""
+    return np.asarray(vqvae.filled(sources.window(pack, i, 0, int(pack.lengths[i]))))

@@ -1,0 +1,255 @@
+"""The back-translator: looks back only, is deaf to padding and batch mates, trains exactly, and learns."""
+
+import functools
+import json
+import shutil
+
+import flax.linen as nn
+import gpt_run
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from engine_helpers import rows
+
+from signjax import demo, text, train
+from signjax.data import pack
+from signjax.errors import DataError, StorageError
+from signjax.models.backtranslate import RECENT, BackTranslator, signed
+from signjax.tasks import backtranslate, joined
+
+pytestmark = pytest.mark.usefixtures("compile_once", "compile_quickly")
+SIZE = {"width": 32, "convolutions": 1, "depth": 1, "text_depth": 2, "heads": 2, "mlp": 64, "dropout": 0.1}
+WORDS = text.fit(["how are you ?", "my name is zoe"], 1)
+MODEL = BackTranslator(WORDS.size, **SIZE)
+SMALL = {f"model.{name}": value for name, value in SIZE.items()} | {
+    "num_steps": 84,
+    "log_every": 1,
+    "eval_every": 84,
+    "save_every": 80,
+    "batch_frames": 1024,
+    "eval_batch_size": 4,
+    "text.min_count": 2,
+    "augment.joins": 0.2,
+    "augment.tempo": 0.02,
+    "augment.signer": {"mirror": 0.0, "turn": 0.02, "size": 0.02},
+    "corrupt": 0.05,
+    "smooth": 0.0,
+    "optim.lr": 5e-3,
+    "optim.warmup": 2,
+    "optim.schedule": "constant",
+    "optim.ema": 0.8,
+}
+
+
+@functools.cache
+def variables():
+    """Params so large that every input matters."""
+    pose, mask = batch(8)
+    shapes = jax.eval_shape(MODEL.init, jax.random.key(0), pose, mask, np.zeros((1, 2), int))
+    rng = np.random.default_rng(1)
+
+    def draw(path, leaf):
+        gain = jax.tree_util.keystr(path).endswith("['scale']")
+        return np.float32(gain + 0.3 * rng.normal(size=leaf.shape))
+
+    return jax.tree_util.tree_map_with_path(draw, shapes)
+
+
+def clip(frames, seed=0):
+    """Something like a pose that moves: joints of a random figure sway."""
+    rng = np.random.default_rng(seed)
+    sway = np.sin(np.arange(frames)[:, None, None] / 5 + rng.uniform(0, 6, (50, 3)))
+    return np.float32(rng.normal(size=(50, 3)) + 0.4 * sway)
+
+
+def batch(*lengths, frames=64):
+    """Poses [B, frames, 50, 3] and mask; what lies behind a clip's end is rubbish."""
+    pose = np.random.default_rng(9).normal(size=(len(lengths), frames, 50, 3)).astype(np.float32)
+    for row, length in enumerate(lengths):
+        pose[row, :length] = clip(length, row)
+    return pose, np.arange(frames) < np.array(lengths)[:, None]
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def run(name, *args):
+    return MODEL.apply(variables(), *args, method=name)
+
+
+def same(a, b):
+    np.testing.assert_allclose(a, b, atol=2e-5, rtol=0)
+
+
+def translator():
+    return backtranslate.Translator(MODEL, variables(), WORDS, "")
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory, compile_once, compile_quickly):
+    """A folder with datasets/demo, four clips to learn by heart, and runs/backtranslate."""
+    root = tmp_path_factory.mktemp("home")
+    demo.write_dataset(root / "datasets", sizes=(4, 1, 1))
+    assert train.train(config(root), root / "runs/backtranslate") == 0
+    return root
+
+
+def config(root, **changes):
+    return gpt_run.get_config("backtranslate", **{"data.root": str(root / "datasets")}, **SMALL | changes)
+
+
+def test_the_decoder_looks_back_only_by_gradient():
+    """Exactly the ids before a position reach its logits. Each id is another, and its row of the embedding
+    table is watched where it is read, not where the table serves as output layer."""
+    ids = np.arange(text.END, text.END + 8)[None]
+    memory, _ = run("encode", *batch(50))
+    table = jnp.asarray(variables()["params"]["text_embedding"]["embedding"])
+    weights = np.random.default_rng(5).normal(size=WORDS.size)
+
+    def logits(read):
+        def watched(call, args, kwargs, context):
+            if isinstance(context.module, nn.Embed) and context.method_name == "__call__":
+                return read[args[0]]
+            return call(*args, **kwargs)
+
+        with nn.intercept_methods(watched):
+            return MODEL.apply(variables(), ids, memory, method="logits")[0] @ weights  # [L]
+
+    reached = np.abs(jax.jit(jax.jacrev(logits))(table)).sum(-1)[:, ids[0]] > 0
+    n = np.arange(8)
+    np.testing.assert_array_equal(reached, n < n[:, None])
+
+
+def test_steps_with_a_cache_equal_the_whole_pass():
+    memory, _ = run("encode", *batch(50, 21))
+    ids = np.random.default_rng(0).integers(text.END, WORDS.size, (2, 9))
+    whole = run("logits", ids, memory)
+    assert np.abs(np.diff(whole, axis=1)).max() > 0.1
+    known = np.pad(ids, ((0, 0), (RECENT, 0)), constant_values=text.NULL)
+    cache = MODEL.empty_cache(2, 12)
+    for at in range(9):
+        one, cache = run("step", known[:, at : at + RECENT][:, ::-1], jnp.array(at), cache, memory)
+        same(one, whole[:, at])
+
+
+def test_padding_and_batch_mates_change_nothing():
+    """To the last frame of a clip, which does not fill its position."""
+    ids = np.random.default_rng(0).integers(text.END, WORDS.size, (2, 5))
+    pose, mask = batch(30, 50, frames=128)
+    together, ctc = run("__call__", pose, mask, ids)
+    alone, own = run("__call__", pose[:1, :64] * mask[:1, :64, None, None], mask[:1, :64], ids[:1])
+    same(together[:1], alone)
+    same(ctc[:1, :8], own[:, :8])
+    pose[0, 29] += 1
+    assert np.abs(run("__call__", pose, mask, ids)[0][0] - together[0]).max() > 1e-3
+
+
+def test_translations_do_not_depend_on_the_batch():
+    clips = [clip(n, n) for n in (30, 70, 1, 64, 0, 9)]
+    together = backtranslate.translate(translator(), clips)
+    assert together == backtranslate.translate(translator(), clips, batch_size=1)
+    assert together[4] == "" and all(isinstance(t, str) for t in together)
+    assert len(set(together)) > 3
+    assert backtranslate.translate(translator(), []) == []
+
+
+def test_a_clip_of_another_skeleton_is_refused():
+    with pytest.raises(DataError, match=r"clip 1 is of shape \(9, 49, 3\)"):
+        backtranslate.translate(translator(), [clip(9), clip(9)[:, 1:]])
+
+
+def test_tokens_are_counted_where_they_begin():
+    """Blank, then one token over two positions, another in the next, blanks."""
+    chance = np.eye(4)[[0, 2, 2, 3, 0, 0]][None]
+    np.testing.assert_allclose(signed(jnp.asarray(chance))[0], [0, 0.5, 1, 1.5, 2, 2])
+
+
+def test_texts_are_read_back_from_their_ids():
+    for said in ("how are you ?", "my name is zoe", "zoya moe", "yo ana my ?"):
+        known = "".join(c for c in said if c == " " or f"+{c}" in WORDS.entries or c == "?")
+        assert WORDS.decode(WORDS.encode(known)) == known
+    how, y, o = (WORDS.entries.index(entry) for entry in ("how", "+y", "+o"))
+    assert WORDS.decode([y, o, how, y, text.NULL, text.SPELL, o, text.UNKNOWN, y]) == "yo how y oy"
+
+
+def test_rows_hold_whole_clips_and_their_texts(home):
+    """Without changes to signer and tempo a row is its clips one after another."""
+    clips = pack.load(home / "datasets", "demo", "train")
+    ids = [WORDS.encode(t) for t in clips.texts]
+    still = {"mirror": 0.0, "turn": 0.0, "size": 0.0}
+    source = joined.Joined(clips, ids, joins=1.0, tempo=0.0, signer=still)
+    row, alone = source.draw(3, np.random.default_rng(0)), backtranslate._whole(clips, 3)
+    used, length = row["mask"].sum(), row["text_mask"].sum()
+    assert row["mask"][:used].all() and used > len(alone) and not row["pose"][used:].any()
+    assert row["text"][length - 1] == text.END and text.END not in row["text"][: length - 1]
+    assert row["text"][: len(ids[3]) - 1].tolist() == ids[3][:-1]
+    single = joined.Joined(clips, ids, joins=0.0, tempo=0.3, signer=still).draw(3, np.random.default_rng(1))
+    assert single["text"][single["text_mask"]].tolist() == ids[3]
+    frames = single["mask"].sum()
+    assert frames != len(alone) and abs(np.log(frames / len(alone))) < 0.4
+    np.testing.assert_allclose(single["pose"][frames - 1], alone[-1], atol=0.3)
+
+
+def test_softened_clips_are_smoother_and_end_where_they_end():
+    pose, mask = batch(40, 64)
+    pose += np.random.default_rng(0).normal(size=pose.shape).astype(np.float32)
+    soften = functools.partial(backtranslate.soften, pose, mask, jax.random.key(0))
+    np.testing.assert_array_equal(soften(smooth=0, noise=0.0), pose)
+    soft = np.asarray(soften(smooth=3, noise=0.0))
+    assert np.abs(np.diff(soft[0, :40], axis=0)).mean() < np.abs(np.diff(pose[0, :40], axis=0)).mean()
+    other = np.where(mask[..., None, None], pose, 7)
+    again = backtranslate.soften(other, mask, jax.random.key(0), smooth=3, noise=0.0)
+    np.testing.assert_array_equal(soft[mask], again[mask])
+    assert 0 < np.abs(soften(smooth=0, noise=0.1) - pose).std() < 0.1
+
+
+def test_corruption_replaces_its_share_of_ids():
+    ids = np.full((400, 50), text.END)
+    seen = np.asarray(backtranslate.corrupt(ids, jax.random.key(0), 0.2, 1000))
+    assert abs((seen != ids).mean() - 0.2) < 0.02 and seen.min() >= text.SPELL
+    assert (seen != ids).mean(1).std() > 0.08
+
+
+def test_a_run_repeats_and_resumes_exactly(home):
+    """Once its first steps, once from the last checkpoint but one, as after a crash."""
+    first, again, resumed = (home / f"runs/{name}" for name in ("backtranslate", "again", "resumed"))
+    assert train.train(config(home, num_steps=4), again) == 0
+    assert rows(again)[:4] == rows(first)[:4]
+    shutil.copytree(first, resumed)
+    shutil.rmtree(resumed / "checkpoints/latest/84")
+    assert train.train(config(home), resumed) == 0
+    assert rows(resumed) == rows(first)
+    assert backtranslate.load(resumed).digest == backtranslate.load(first).digest
+    line = json.loads((first / "metrics.jsonl").read_text().splitlines()[-1])
+    assert {"eval/text", "eval/ctc", "eval/right", "eval/wer"} <= line.keys()
+
+
+def test_it_learns_a_few_clips_by_heart(home):
+    """Four clips of the training split are read back word for word."""
+    clips = pack.load(home / "datasets", "demo", "train")
+    recorded = [backtranslate._whole(clips, i) for i in range(len(clips))]
+    said = backtranslate.translate(backtranslate.load(home / "runs/backtranslate"), recorded)
+    assert said == [" ".join(text.split(t)) for t in clips.texts]
+
+
+def test_the_digest_tells_weights_and_vocabulary(home):
+    run = backtranslate.load(home / "runs/backtranslate")
+    assert len(run.digest) == 12 and int(run.digest, 16) >= 0
+    params = run.variables["params"]
+    moved = {"params": params | {"text_bias": params["text_bias"].at[3].add(1e-6)}}
+    more = text.TextTokenizer((*run.words.entries, "more"))
+    found = [(run.variables, run.words), (moved, run.words), (run.variables, more)]
+    assert len({run.digest} | {backtranslate.digest(*pair) for pair in found}) == 3
+
+
+def test_a_folder_without_a_run_is_one_line(tmp_path):
+    with pytest.raises(StorageError, match=r"no trained model here; train one first: python -m .*") as e:
+        backtranslate.load(tmp_path / "runs/backtranslate")
+    assert "configs/backtranslate.py" in str(e.value) and "\n" not in str(e.value)
+
+
+def test_a_text_too_long_for_its_clip_teaches_the_decoder_only():
+    pose, mask = batch(8, 60)
+    ids, real = text.stack([[*range(5, 12), text.END], [7, text.END]])
+    example = {"pose": pose, "mask": mask, "text": ids, "text_mask": real}
+    terms = jax.jit(lambda e: backtranslate._terms(MODEL, variables(), e, ids))(example)
+    assert (terms["text"][1], terms["ctc"][1]) == (10, 1) and terms["ctc"][0] < 1e3
