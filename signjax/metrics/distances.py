@@ -17,7 +17,7 @@ from signjax.metrics import dtw
 from signjax.metrics.score import Motion, Score, mean_score, signature
 
 CELLS = 1 << 24  # numbers of the largest array in a chunk: 64 MB
-STEP = 32  # lengths are padded to multiples of it: few shapes, few compilations
+LENGTHS = (16, 32, 64, 96, 128, 192, 256, 384, 512)  # that pairs are padded to: few shapes to compile
 HAND_POINTS = slice(skeleton.RIGHT.start, skeleton.LEFT.stop)
 
 
@@ -182,21 +182,24 @@ def _align_keypoints(cost, x, y, seen, known, rows, columns):
 def _chunks(run: Callable, cost: Callable, references, predictions) -> list[np.ndarray]:
     """Runs pairs of like lengths together, padded; results in the order of the pairs."""
     lengths = np.array([[len(m.pose) for m in side] for side in (references, predictions)]).T  # [n, 2]
-    padded = -(-lengths // STEP) * STEP
+    padded = np.array([_bucket(int(n)) for n in lengths.max(1)])
     results: list = [None] * len(lengths)
-    for size in sorted(set(map(tuple, padded.tolist()))):
-        members = np.flatnonzero((padded == size).all(1))
-        chunk = max(1, CELLS // (int(np.prod(size)) * references[0].pose[0].size))
+    for size in np.unique(padded).tolist():
+        members = np.flatnonzero(padded == size)
+        chunk = max(1, CELLS // (size**2 * references[0].pose[0].size))
         for start in range(0, len(members), chunk):
             part = members[start : start + chunk]
-            rows = min(chunk, 1 << (len(part) - 1).bit_length())
-            filled = part[np.minimum(np.arange(rows), len(part) - 1)]
-            x, seen = _stack([references[i] for i in filled], size[0])
-            y, known = _stack([predictions[i] for i in filled], size[1])
-            found = jax.device_get(run(cost, x, y, seen, known, lengths[filled, 0], lengths[filled, 1]))
+            filled = part[np.minimum(np.arange(chunk), len(part) - 1)]
+            x, seen = _stack([references[i] for i in filled], size)
+            y, known = _stack([predictions[i] for i in filled], size)
+            found = jax.device_get(run(cost, x, y, seen, known, *lengths[filled].T))
             for row, i in enumerate(part):
                 results[i] = [np.asarray(f[row], np.float64) for f in found]
     return [np.array(column) for column in zip(*results, strict=True)]
+
+
+def _bucket(length: int) -> int:
+    return next((size for size in LENGTHS if size >= length), 1 << (length - 1).bit_length())
 
 
 def _stack(motions, length: int):
