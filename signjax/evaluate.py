@@ -95,16 +95,18 @@ def find_translator(data, say):
     """The back-translator, None if the default one is not there.
 
     Raises:
-      ConfigError: it was trained on other data.
+      ConfigError: it was trained on other data, or is no back-translator.
     """
     workdir = TRANSLATOR.value or "runs/backtranslate"
     if not TRANSLATOR.value and checkpoint.last_step(workdir, "latest") is None:
         say(f"No back-translation: {config.train_command(workdir)} trains a model for it")
         return None
-    trained = config.load_config(f"{workdir}/config.json").data
-    if trained.name != data.name:
-        raise ConfigError(f"{workdir} reads data {trained.name!r}, but the clips are of {data.name!r}; "
-                          "name one trained on them with --backtranslate")
+    trained = config.load_config(f"{workdir}/config.json")
+    if trained.task != "backtranslate" or trained.data.name != data.name:
+        raise ConfigError(
+            f"{workdir} holds a {trained.task} run of data {trained.data.name!r}; --backtranslate wants a "
+            f"backtranslate run of {data.name!r}"
+        )
     return backtranslate.load(workdir)
 
 
@@ -172,7 +174,8 @@ def summary(system: System, held, output: Output, rows, by) -> dict:
         measured[name] = {f: report.measured(scores, SEED.value) for f, scores in row.scores.items()}
         for scores in row.scores.values():
             signatures |= {metric: s.signature for metric, s in scores.items() if metric not in signatures}
-    notes = [f"{name}: {line}" for name, row in rows.items() for line in row.warnings]
+    own = [scoring.TRUTH, *output.rows]  # of the baselines one knows
+    notes = [f"{name}: {line}" for name in own for line in rows[name].warnings]
     usage = {}
     if system.task and hasattr(system.task, "codebook_sample"):
         usage = system.task.codebook_sample(system.loaded, held, SEED.value)
@@ -185,6 +188,7 @@ def summary(system: System, held, output: Output, rows, by) -> dict:
         "rows": measured,
         "codebooks": usage,
         "signatures": signatures,
+        "warnings": {name: row.warnings for name, row in rows.items()},
         "counts": {name: row.counts for name, row in rows.items()},
         "unreadable": output.faults,
         "notes": notes + scoring.limits(len(held), by, measured),

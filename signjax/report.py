@@ -19,7 +19,8 @@ FAMILIES = {
     "reconstruction": "frame by frame, in the data's own units",
     "tokens": "codes against the recorded clips'",
 }
-WIDTH = 8  # columns of metrics in a table
+BESIDE = ("hand travel", "deviation", "speed", "length")  # guards that stand in every table
+WIDTH = 6  # metrics of a table
 
 
 def measured(scores: dict[str, score.Score], seed: int) -> dict[str, dict]:
@@ -33,36 +34,41 @@ def measured(scores: dict[str, score.Score], seed: int) -> dict[str, dict]:
 
 
 def tables(rows: dict[str, dict[str, dict]]) -> str:
-    """Text tables, one or more for each family of {row: {family: measured}}."""
+    """Text tables, one or more for each family of {row: {family: measured}}; guards stand beside each."""
     blocks = []
     for family, title in FAMILIES.items():
         having = {name: families[family] for name, families in rows.items() if families.get(family)}
         metrics = list(dict.fromkeys(metric for row in having.values() for metric in row))
+        beside = () if family == "guards" else BESIDE
+        guards = {name: rows[name].get("guards", {}) for name in having}
         for start in range(0, len(metrics), WIDTH):
-            blocks.append(_table(title, metrics[start : start + WIDTH], having))
+            columns = [_column(metric, having, True) for metric in metrics[start : start + WIDTH]]
+            columns += [_column(metric, guards, False) for metric in beside]
+            blocks.append(f"{title}\n{_table(list(having), columns)}")
     return "\n\n".join(blocks)
 
 
-def _table(title: str, metrics, having) -> str:
-    lines = [[title, *metrics]]
-    for name, row in having.items():
-        lines.append([name, *(_cell(row.get(metric)) for metric in metrics)])
-    widths = [max(len(line[k]) for line in lines) for k in range(len(metrics) + 1)]
-    widths[0] = max(22, max(len(line[0]) for line in lines[1:]))
-    lines[0] = ["", *metrics]
-    body = [
-        "  ".join([row.ljust(widths[0]), *(c.rjust(w) for c, w in zip(cells, widths[1:], strict=True))])
-        for row, *cells in lines
-    ]
-    return "\n".join([title, *map(str.rstrip, body)])
+def _table(names: list[str], columns: list[list[str]]) -> str:
+    left = [" " * 21, *(name.ljust(21) for name in names)]
+    widths = [max(map(len, column)) for column in columns]
+    return "\n".join(
+        "  ".join([first, *(cell.rjust(width) for cell, width in zip(cells, widths, strict=True))]).rstrip()
+        for first, *cells in zip(left, *columns, strict=True)
+    )
 
 
-def _cell(found: dict | None) -> str:
-    """A value and half the width of its interval."""
+def _column(metric: str, rows: dict[str, dict], spread: bool) -> list[str]:
+    """A metric's name and a cell a row: its value and half the width of its interval."""
+    values = [row[metric]["value"] for row in rows.values() if metric in row]
+    largest = max((abs(value) for value in values if value is not None), default=0)
+    digits = 1 if largest >= 20 else 2 if largest >= 1 else 4
+    return [metric, *(_cell(row.get(metric), digits, spread) for row in rows.values())]
+
+
+def _cell(found: dict | None, digits: int, spread: bool) -> str:
     if found is None or found["value"] is None:
         return "-"
-    digits = 1 if abs(found["value"]) >= 20 else 2 if abs(found["value"]) >= 1 else 4
-    half = "" if found["low"] is None else f"±{(found['high'] - found['low']) / 2:.{digits}f}"
+    half = "" if found["low"] is None or not spread else f"±{(found['high'] - found['low']) / 2:.{digits}f}"
     return f"{found['value']:.{digits}f}{half}"
 
 

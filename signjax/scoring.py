@@ -11,10 +11,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from signjax import demo, pose
+from signjax import demo
 from signjax.metrics import copies, distances, frechet, guards, reconstruction, variety, words
 from signjax.metrics.score import Motion, Score, value
-from signjax.tasks import backtranslate, motion_encoder
+from signjax.tasks import backtranslate, motion_encoder, splits
 
 TRUTH, CEILING, MEAN = "ground truth", "tokenizer ceiling", "mean pose"
 RANDOM, RETRIEVAL, SHUFFLED = "random training clip", "nearest training text", "shuffled text"
@@ -48,13 +48,8 @@ class Row(NamedTuple):
 
 
 def recorded(pack) -> Recorded:
-    """A pack's clips in canonical space."""
-    motions = []
-    for i in range(len(pack)):
-        clip = pack[i]
-        moved = pose.canonical(clip.pose, pack.placement(i)).astype(np.float32)
-        motions.append(Motion(np.where(clip.valid[..., None], moved, np.float32(0)), clip.valid))
-    return Recorded(list(pack.texts), motions, pack.placements.scale)
+    """A pack's clips, to be matched."""
+    return Recorded(list(pack.texts), splits.motions(pack), pack.placements.scale)
 
 
 def judges(truth: Recorded, train: Recorded, readable: bool, translator) -> Judges:

@@ -12,11 +12,13 @@ from signjax import checkpoint, demo, sampling, text
 from signjax import config as configs
 from signjax.data import pipeline
 from signjax.errors import ConfigError
+from signjax.metrics import distances, score
+from signjax.metrics.score import Motion
 from signjax.models.gpt import GPT
 from signjax.task import Task
 from signjax.tasks import splits, tokens, vqvae
 
-WATCHED = 64  # dev clips generated at each evaluation, where they can be read
+WATCHED = 64  # dev clips generated at each evaluation
 
 
 def build(c, vocabulary: int, tokenizer_config) -> GPT:
@@ -68,15 +70,17 @@ def make(c, workdir) -> Task:
         return pipeline.once(rows["dev"], c.eval_batch_size, **host)
 
     generator = Generator(model, None, words, tokenizer)
+    chosen = np.unique(np.linspace(0, len(dev) - 1, WATCHED).astype(int))
+    watched, recorded = [dev.texts[i] for i in chosen], splits.motions(dev, chosen)
 
     def finish(variables, evals):
-        if not splits.readable(c.data):
-            return {"score": evals["code"]}
-        chosen = np.unique(np.linspace(0, len(dev) - 1, WATCHED).astype(int))
-        texts = [dev.texts[i] for i in chosen]
-        clips = generate(generator._replace(variables=variables), texts, c.seed, sampler_of(c))
-        wer = word_error_rate(texts, clips)
-        return {"wer": wer, "score": wer}
+        del evals
+        clips = generate(generator._replace(variables=variables), watched, c.seed, sampler_of(c))
+        made = [Motion(clip, np.ones(clip.shape[:2], bool)) for clip in clips]
+        found = {"dtw": score.value(distances.dtw_mje(recorded, made))}
+        if splits.readable(c.data):
+            found["wer"] = word_error_rate(watched, clips)
+        return found | {"score": found.get("wer", found["dtw"])}
 
     return Task(init, loss, evaluate, batches, eval_batches, finish)
 

@@ -2,8 +2,11 @@
 
 import pathlib
 
-from signjax import demo
+import numpy as np
+
+from signjax import demo, pose
 from signjax.data import pack
+from signjax.metrics.score import Motion
 
 
 def load(config, split: str) -> pack.Pack:
@@ -20,3 +23,13 @@ def load(config, split: str) -> pack.Pack:
 def readable(config) -> bool:
     """Whether the data are of the demo language, so that signjax.demo.read can tell what a clip says."""
     return pathlib.Path(config.root, config.name, "demo.json").exists()
+
+
+def motions(held: pack.Pack, chosen=None) -> list[Motion]:
+    """Clips of a pack as metrics take them, all or those of the numbers `chosen`; missing joints lie at 0."""
+    found = []
+    for i in range(len(held)) if chosen is None else chosen:
+        clip = held[i]
+        moved = pose.canonical(clip.pose, held.placement(i)).astype(np.float32)
+        found.append(Motion(np.where(clip.valid[..., None], moved, np.float32(0)), clip.valid))
+    return found

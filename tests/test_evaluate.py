@@ -1,0 +1,117 @@
+"""The evaluation door on tiny runs and on other systems' folders: what it prints, writes and refuses."""
+
+import json
+import os
+import shutil
+
+import gpt_run
+import numpy as np
+import pytest
+from engine_helpers import spawn
+
+from signjax import demo, train
+from signjax.data import pack, predictions
+from signjax.errors import DataError
+
+pytestmark = pytest.mark.usefixtures("compile_once", "compile_quickly")
+ROWS = ("ground truth", "mean pose", "random training clip", "nearest training text", "shuffled text")
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory, compile_once, compile_quickly):
+    """A folder with datasets, runs/vqvae and runs/gpt."""
+    root = tmp_path_factory.mktemp("home")
+    gpt_run.write(root, sizes=(12, 4, 1))
+    assert train.train(gpt_run.gpt_config(root), root / "runs/gpt") == 0
+    return root
+
+
+def evaluate(home, *arguments, code=0):
+    os.environ["XLA_FLAGS"], before = "--xla_force_host_platform_device_count=1", os.environ["XLA_FLAGS"]
+    process = spawn("-m", "signjax.evaluate", *map(str, arguments), home=home)
+    os.environ["XLA_FLAGS"] = before
+    out, err = process.communicate(timeout=300)
+    assert process.returncode == code, err[-2000:]
+    return out, err
+
+
+def scores(folder):
+    return json.loads((folder / "scores.json").read_text())
+
+
+def test_a_gpt_run(home):
+    out, _ = evaluate(home, "--workdir", home / "runs/gpt", "--split=dev")
+    folder = home / "runs/gpt/scores-dev"
+    found = scores(folder)
+    assert set(found["rows"]) == {*ROWS, "tokenizer ceiling", "generated"}
+    for name, families in found["rows"].items():
+        assert {"text", "distance", "distribution", "guards"} <= families.keys(), name
+        for family in families.values():
+            assert family.keys() <= found["signatures"].keys()
+    truth = found["rows"]["ground truth"]
+    assert truth["text"]["WER"]["value"] == 0 and truth["distance"]["DTW-MJE"]["value"] < 1e-4
+    assert truth["guards"]["hand travel"]["value"] == 1
+    assert found["rows"]["tokenizer ceiling"]["reconstruction"]["MPJPE"]["value"] > 0
+    assert "token BLEU-4" in found["rows"]["generated"]["tokens"]
+    assert found["rows"]["generated"]["distribution"]["multimodality"]["value"] is not None
+    assert 0 < found["codebooks"]["usage/whole_0"] <= 1 and found["codebooks"]["bits_per_second"] > 0
+    assert "shuffled text" in out and "WER" in out and "note: " in out
+    for name in ("text.png", "distance.png", "clip_1.gif", "clips.html", "scores.txt"):
+        assert (folder / name).stat().st_size > 500 and str(folder / name) in out, name
+    assert not any("train" in str(p) for p in folder.iterdir())
+
+
+def test_a_tokenizer_run_and_the_same_command_twice(home):
+    for name in ("one", "two"):
+        evaluate(home, "--workdir", home / "runs/vqvae", "--split=dev", "--out", home / name)
+    assert set(scores(home / "one")["rows"]) == {*ROWS, "tokenizer ceiling"}
+    assert (home / "one/scores.json").read_bytes() == (home / "two/scores.json").read_bytes()
+
+
+def test_recorded_clips_as_predictions_score_as_recorded(home):
+    """Moved, scaled, in three forms, one of them missing."""
+    held = pack.load(home / "datasets", "demo", "dev")
+    folder = home / "theirs"
+    folder.mkdir()
+    shutil.copytree(home / "datasets/demo/dev" / held.sids[0], folder / held.sids[0])
+    np.savez(folder / f"{held.sids[1]}.npz", pose=3 * held[1].pose + 1)
+    np.save(folder / f"{held.sids[2]}.npy", held[2].pose.astype(np.float64))
+    out, _ = evaluate(home, "--predictions", folder, "--root", home / "datasets", "--split=dev")
+    found = scores(folder / "scores-dev")
+    assert found["unreadable"] == {held.sids[3]: "missing"} and found["counts"]["predictions"]["empty"] == 1
+    assert "3 clips, 1 missing" in out and "1 empty" in out
+    words, rows = [len(demo.normalize(t)) for t in held.texts], found["rows"]
+    wer = rows["predictions"]["text"]["WER"]["value"]
+    assert wer == pytest.approx(100 * words[3] / sum(words), rel=1e-4)
+    far = {name: rows[name]["distance"]["DTW-MJE"]["value"] for name in ("predictions", "mean pose")}
+    assert far["predictions"] < far["mean pose"]
+
+
+def test_what_cannot_be_scored_is_said_in_one_line(home):
+    for arguments, code, said in (
+        ((), 23, "--workdir RUN or --predictions DIR"),
+        (("--workdir", home / "nothing"), 22, "train first"),
+        (("--predictions", home / "nothing", "--root", home / "datasets"), 21, "no such folder"),
+        (("--workdir", home / "runs/vqvae", "--split=holdout"), 21, "holdout"),
+        (("--workdir", home / "runs/vqvae", "--backtranslate", home / "runs/vqvae"), 23, "back"),
+    ):
+        _, err = evaluate(home, *arguments, code=code)
+        errors = [line for line in err.splitlines() if line.startswith("error: ")]
+        assert len(errors) == 1 and said in errors[0], err[-500:]
+
+
+def test_predictions_that_cannot_be_read_have_a_reason(tmp_path):
+    layout = pack.Variant()
+    (tmp_path / "a.json").write_text("{")
+    (tmp_path / "b.npz").write_bytes(b"PK")
+    np.save(tmp_path / "c.npy", np.zeros((3, 42, 3)))
+    np.save(tmp_path / "d.npy", np.array([{}], dtype=object), allow_pickle=True)
+    gaps = np.ones((2, 50, 3))
+    gaps[1, 7] = np.nan
+    np.save(tmp_path / "e.npy", gaps)
+    clips, faults = predictions.read(tmp_path, ["a", "b", "c", "d", "e", "f"], layout)
+    assert set(faults) == {"a", "b", "c", "d", "f"} and [len(p) for p, _ in clips] == [0, 0, 0, 0, 2, 0]
+    assert "JSON" in faults["a"] and "[3, 42, 3]" in faults["c"] and "cannot be read" in faults["d"]
+    assert clips[4][1].sum() == 99 and np.isfinite(clips[4][0]).all()
+    with pytest.raises(DataError, match="none of 2 clips is there"):
+        predictions.read(tmp_path, ["x", "y"], layout)

@@ -1,0 +1,147 @@
+"""Rows of the evaluation: nothing dropped, baselines that are what they say, copies and standstill found."""
+
+import math
+
+import numpy as np
+import pytest
+
+from signjax import demo, pose, report, scoring
+from signjax.metrics import copies, guards, score
+from signjax.metrics.score import Motion
+
+
+def sign(text, seed):
+    clip = demo.synthesize(text, np.random.default_rng(seed))
+    moved = pose.canonical(clip, pose.measure(clip)).astype(np.float32)
+    return Motion(moved, np.ones(moved.shape[:2], bool))
+
+
+TEXTS = ["Hello Ada.", "My name is Ben.", "I want water.", "Two red cars.", "Is the coffee hot?", "Goodbye!"]
+
+
+@pytest.fixture(scope="module")
+def truth():
+    return scoring.Recorded(TEXTS, [sign(t, k) for k, t in enumerate(TEXTS)], np.full(len(TEXTS), 0.09))
+
+
+@pytest.fixture(scope="module")
+def train():
+    texts = 4 * ["Hello Ben.", "I want bread.", "My name is Co.", "Is the tea hot?", "Two blue cars.", "Bye."]
+    motions = [sign(t, 100 + k) for k, t in enumerate(texts)]
+    return scoring.Recorded(texts, motions, np.full(len(texts), 0.09))
+
+
+@pytest.fixture(scope="module")
+def by(truth, train):
+    return scoring.judges(truth, train, readable=True, translator=None)
+
+
+@pytest.fixture(scope="module")
+def mean(train):
+    return scoring.mean_pose(train)
+
+
+def values(row):
+    return {name: score.value(s) for scores in row.scores.values() for name, s in scores.items()}
+
+
+def test_clips_without_content_are_counted_and_scored(truth, by, mean):
+    """Leaving out what failed must not pay: every bad clip makes WER and distance worse."""
+    good = truth.motions
+    empty, hidden = np.zeros((0, 50, 3)), Motion(good[1].pose, np.zeros_like(good[1].valid))
+    broken = np.full((4, 50, 3), np.nan)
+    clips = [empty, hidden, broken, good[3].pose[:1], *good[4:]]
+    motions, counts, silent = scoring.usable(clips, mean)
+    assert counts == {"empty": 1, "all missing": 2, "one frame": 1}
+    assert silent.tolist() == [True] * 3 + [False] * 3
+    assert len(motions) == len(clips) and all(len(m.pose) and m.valid.any() for m in motions)
+    bad = scoring.score_row("x", clips, truth, by, mean, 0)
+    whole = scoring.score_row("x", good, truth, by, mean, 0)
+    assert all(len(s.statistics) == len(clips) for s in bad.scores["distance"].values())
+    assert values(whole)["WER"] == 0 and values(bad)["WER"] > 50
+    for name in bad.scores["distance"]:
+        assert values(bad)[name] > values(whole)[name] + 0.01, name
+    assert bad.counts == counts and any("1 empty, 2 all missing" in line for line in bad.warnings)
+
+
+def test_recorded_clips_score_perfectly_and_the_baselines_do_not(truth, train, by, mean):
+    rows = {scoring.TRUTH: truth.motions, **scoring.baselines(truth, train, truth.motions, 0)}
+    found = {name: scoring.score_row(name, clips, truth, by, mean, 0) for name, clips in rows.items()}
+    best = values(found[scoring.TRUTH])
+    assert best["WER"] == 0 and not found[scoring.TRUTH].warnings
+    assert all(best[n] < 1e-3 for n in found[scoring.TRUTH].scores["distance"])
+    for name in (scoring.MEAN, scoring.RANDOM, scoring.RETRIEVAL, scoring.SHUFFLED):
+        worse = values(found[name])
+        assert worse["WER"] > 10 and worse["DTW-MJE"] > 0.1, name
+    assert values(found[scoring.RETRIEVAL])["WER"] < values(found[scoring.RANDOM])["WER"]
+    assert values(found[scoring.MEAN])["hand travel"] == 0
+    assert any("moves much less" in line for line in found[scoring.MEAN].warnings)
+    assert any("copy" in line for line in found[scoring.RANDOM].warnings)
+    assert values(found[scoring.SHUFFLED])["copies"] == values(found[scoring.TRUTH])["copies"]
+
+
+def test_nearest_texts_prefer_rare_words():
+    known = ["the house is red", "the house is blue", "my zebra"]
+    wanted = ["a zebra is the house", "Blue!", "nothing known"]
+    assert scoring.nearest_texts(wanted, known).tolist() == [2, 1, 0]
+
+
+def test_shuffling_moves_every_clip():
+    for count in (2, 3, 50):
+        order = scoring.derangement(count, np.random.default_rng(count))
+        assert sorted(order) == list(range(count)) and (order != np.arange(count)).all()
+
+
+def test_mean_pose_is_over_frames_that_show_a_joint():
+    one = Motion(np.ones((2, 50, 3), np.float32), np.ones((2, 50), bool))
+    other = Motion(np.full((6, 50, 3), 5, np.float32), np.ones((6, 50), bool))
+    other.valid[:, 7], other.valid[:4, 8] = False, False
+    mean = scoring.mean_pose(scoring.Recorded(["a", "b"], [one, other], np.ones(2))).pose[0]
+    assert mean[0] == pytest.approx(4) and mean[7] == pytest.approx(1) and mean[8] == pytest.approx(3)
+
+
+def test_copies_are_found_through_noise(truth, train):
+    """A copy that trembles is a copy; other recordings of nearly the same words are not."""
+    rng = np.random.default_rng(0)
+    near = copies.nearest(truth.motions, train.motions)
+    noisy = [Motion(m.pose + 0.05 * rng.normal(size=m.pose.shape).astype(np.float32), m.valid)
+             for m in train.motions[:6]]
+    copied = copies.nearest(noisy, train.motions)
+    assert copied.max() < 0.7 * near.min()
+    assert score.value(copies.copies(copied, near)) == 100
+    assert score.value(copies.copies(near, near)) <= 100 / 6 + 1e-6
+
+
+def test_token_bleu_has_the_systems_own_lengths():
+    rng = np.random.default_rng(1)
+    meant = [rng.integers(0, 9, (n, 2)) for n in (12, 20, 5)]
+    found = scoring.token_bleu(meant, meant)
+    assert all(score.value(s) == pytest.approx(100) for s in found.values())
+    short = scoring.token_bleu([m[: len(m) // 2] for m in meant], meant)
+    assert score.value(short["token BLEU-1"]) == pytest.approx(100 * math.exp(1 - 37 / 18), rel=1e-6)
+    assert len(short["token BLEU-4"].statistics) == 3, "resampled by clip"
+    swapped = scoring.token_bleu([m[:, ::-1] for m in meant], meant)
+    assert score.value(swapped["token BLEU-4"]) < 20, "columns are apart"
+
+
+def test_still_clips_are_warned_of():
+    assert guards.warnings({"hand travel": 0.2, "deviation": 0.9})
+    assert not guards.warnings({"hand travel": 0.8, "deviation": 0.7})
+
+
+def test_tables_show_values_and_intervals():
+    cell = {"value": 12.3456, "low": 10.0, "high": 14.0}
+    none = {"value": None, "low": None, "high": None}
+    rows = {"mine": {"text": {"WER": cell, "BT-BLEU-4": none}, "guards": {"hand travel": cell}}}
+    text, guards = report.tables(rows).split("\n\n")
+    head, line = text.splitlines()[1:]
+    assert head.split() == ["WER", "BT-BLEU-4", "hand", "travel", "deviation", "speed", "length"]
+    assert line.split() == ["mine", "12.35±2.00", "-", "12.35", "-", "-", "-"]
+    assert guards.splitlines()[-1].split() == ["mine", "12.35±2.00"]
+
+
+def test_plots_are_the_same_every_time(tmp_path):
+    cell = {"value": 1.0, "low": 0.5, "high": 1.5}
+    rows = {name: {"guards": {"speed": cell, "length": cell}} for name in ("a", "b")}
+    one, two = (report.plot(tmp_path / f"{k}.png", "guards", rows).read_bytes() for k in range(2))
+    assert one == two and one.startswith(b"\x89PNG")
