@@ -1,6 +1,8 @@
 """The back-translator: looks back only, is deaf to padding and batch mates, trains exactly, and learns."""
 
+import collections
 import functools
+import itertools
 import json
 import shutil
 
@@ -12,7 +14,7 @@ import numpy as np
 import pytest
 from engine_helpers import rows
 
-from signjax import demo, text, train
+from signjax import ctc, demo, text, train
 from signjax.data import pack
 from signjax.errors import DataError, StorageError
 from signjax.models.backtranslate import RECENT, BackTranslator, signed
@@ -23,10 +25,11 @@ SIZE = {"width": 32, "convolutions": 1, "depth": 1, "text_depth": 2, "heads": 2,
 WORDS = text.fit(["how are you ?", "my name is zoe"], 1)
 MODEL = BackTranslator(WORDS.size, **SIZE)
 SMALL = {f"model.{name}": value for name, value in SIZE.items()} | {
-    "num_steps": 84,
+    "model.dropout": 0.0,
+    "num_steps": 124,
     "log_every": 1,
-    "eval_every": 84,
-    "save_every": 80,
+    "eval_every": 124,
+    "save_every": 120,
     "batch_frames": 1024,
     "eval_batch_size": 4,
     "text.min_count": 2,
@@ -81,7 +84,7 @@ def same(a, b):
 
 
 def translator():
-    return backtranslate.Translator(MODEL, variables(), WORDS, "")
+    return backtranslate.Translator(MODEL, variables(), WORDS, 0.3, "")
 
 
 @pytest.fixture(scope="module")
@@ -163,6 +166,28 @@ def test_tokens_are_counted_where_they_begin():
     np.testing.assert_allclose(signed(jnp.asarray(chance))[0], [0, 0.5, 1, 1.5, 2, 2])
 
 
+def test_prefix_scores_equal_all_alignments_counted():
+    """Of four positions, the last two of a longer row being padding; id 3 stands for the end."""
+    blank, end = 0, 3
+    logits = np.random.default_rng(0).normal(size=(1, 6, 4))
+    frames = ctc.log_chances(logits, np.arange(6)[None] < 4, blank)
+    chances = np.exp(frames[0, :4])
+    found = collections.Counter()
+    for path in itertools.product(range(4), repeat=4):
+        said = tuple(k for k, _ in itertools.groupby(path) if k != blank)
+        found[said] += np.prod(chances[np.arange(4), path])
+    for said in ((), (1,), (1, 1), (1, 2), (2, 2, 1)):
+        prefix, last = ctc.empty(frames, blank), jnp.array([blank])
+        for token in said:
+            prefix = ctc.extend(frames, prefix, last, jnp.array([token]), blank)
+            last = jnp.array([token])
+        scores = np.exp(ctc.scores(frames, prefix, last, blank, end))[0]
+        for token in (1, 2):
+            begins = [p for t, p in found.items() if t[: len(said) + 1] == (*said, token)]
+            np.testing.assert_allclose(scores[token], sum(begins), atol=1e-6)
+        np.testing.assert_allclose(scores[[blank, end]], [0, found[said]], atol=1e-6)
+
+
 def test_texts_are_read_back_from_their_ids():
     for said in ("how are you ?", "my name is zoe", "zoya moe", "yo ana my ?"):
         known = "".join(c for c in said if c == " " or f"+{c}" in WORDS.entries or c == "?")
@@ -174,10 +199,11 @@ def test_texts_are_read_back_from_their_ids():
 def test_rows_hold_whole_clips_and_their_texts(home):
     """Without changes to signer and tempo a row is its clips one after another."""
     clips = pack.load(home / "datasets", "demo", "train")
-    ids = [WORDS.encode(t) for t in clips.texts]
+    words = text.fit(clips.texts, 1)
+    ids = [words.encode(t) for t in clips.texts]
     still = {"mirror": 0.0, "turn": 0.0, "size": 0.0}
     source = joined.Joined(clips, ids, joins=1.0, tempo=0.0, signer=still)
-    row, alone = source.draw(3, np.random.default_rng(0)), backtranslate._whole(clips, 3)
+    row, alone = source.draw(3, np.random.default_rng(2)), backtranslate._whole(clips, 3)
     used, length = row["mask"].sum(), row["text_mask"].sum()
     assert row["mask"][:used].all() and used > len(alone) and not row["pose"][used:].any()
     assert row["text"][length - 1] == text.END and text.END not in row["text"][: length - 1]
@@ -192,14 +218,21 @@ def test_rows_hold_whole_clips_and_their_texts(home):
 def test_softened_clips_are_smoother_and_end_where_they_end():
     pose, mask = batch(40, 64)
     pose += np.random.default_rng(0).normal(size=pose.shape).astype(np.float32)
-    soften = functools.partial(backtranslate.soften, pose, mask, jax.random.key(0))
-    np.testing.assert_array_equal(soften(smooth=0, noise=0.0), pose)
-    soft = np.asarray(soften(smooth=3, noise=0.0))
+    soften = functools.partial(backtranslate.soften, mask=mask, rng=jax.random.key(0))
+    np.testing.assert_array_equal(soften(pose, smooth=0, noise=0.0, drift=0.0), pose)
+    soft = np.asarray(soften(pose, smooth=3, noise=0.0, drift=0.0))
     assert np.abs(np.diff(soft[0, :40], axis=0)).mean() < np.abs(np.diff(pose[0, :40], axis=0)).mean()
-    other = np.where(mask[..., None, None], pose, 7)
-    again = backtranslate.soften(other, mask, jax.random.key(0), smooth=3, noise=0.0)
-    np.testing.assert_array_equal(soft[mask], again[mask])
-    assert 0 < np.abs(soften(smooth=0, noise=0.1) - pose).std() < 0.1
+    other = soften(np.where(mask[..., None, None], pose, 7), smooth=3, noise=0.0, drift=0.0)
+    np.testing.assert_array_equal(soft[mask], other[mask])
+
+
+def test_tremble_changes_with_every_frame_and_drift_slowly():
+    pose, mask = batch(64, 64)
+    soften = functools.partial(backtranslate.soften, mask=mask, rng=jax.random.key(0), smooth=0)
+    for noise, drift in ((0.1, 0.0), (0.0, 0.1)):
+        error = np.asarray(soften(pose, noise=noise, drift=drift)) - pose
+        assert 0 < error.std() < 0.1
+        assert ((error[:, 1:] * error[:, :-1]).mean() / (error**2).mean() > 0.5) == (drift > 0)
 
 
 def test_corruption_replaces_its_share_of_ids():
@@ -215,7 +248,7 @@ def test_a_run_repeats_and_resumes_exactly(home):
     assert train.train(config(home, num_steps=4), again) == 0
     assert rows(again)[:4] == rows(first)[:4]
     shutil.copytree(first, resumed)
-    shutil.rmtree(resumed / "checkpoints/latest/84")
+    shutil.rmtree(resumed / "checkpoints/latest/124")
     assert train.train(config(home), resumed) == 0
     assert rows(resumed) == rows(first)
     assert backtranslate.load(resumed).digest == backtranslate.load(first).digest

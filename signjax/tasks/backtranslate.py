@@ -187,28 +187,33 @@ def word_error_rate(texts, said) -> float:
     return sum(errors for errors, _ in pairs) / sum(length for _, length in pairs)
 
 
-def soften(pose, mask, rng, smooth: int, noise: float):
-    """Poses [B, T, 50, 3] as a recorder or a generator with another sharpness would have them.
+def soften(pose, mask, rng, smooth: int, noise: float, drift: float):
+    """Poses [B, T, 50, 3] as other recorders, tokenizers or generators would have them.
 
     Args:
       pose: filled canonical poses.
       mask: [B, T].
       rng: key.
-      smooth: most passes of a binomial filter of three frames; each row gets its own share of them.
-      noise: largest standard deviation of the noise, in canonical lengths; each row has its own.
+      smooth: most passes of a binomial filter of three frames; each row has its own share of them.
+      noise: largest standard deviation of tremble, in canonical lengths; each row has its own.
+      drift: the same of errors that last for some frames, as those of a tokenizer do.
     """
-    keys = jax.random.split(rng, 3)
+    keys = jax.random.split(rng, 5)
     rows = (pose.shape[0], 1, 1, 1)
     passes = jax.random.uniform(keys[0], rows, maxval=smooth)
-    whole = mask[..., None, None]
+    inside = mask[..., None, None]
+    follows = jnp.pad(inside[:, 1:], ((0, 0), (0, 1), (0, 0), (0, 0)))
     for number in range(smooth):
         share = jnp.clip(passes - number, 0, 1) / 4
-        ahead, behind = jnp.roll(pose, -1, 1), jnp.roll(pose, 1, 1)
-        ahead = jnp.where(jnp.roll(whole, -1, 1), ahead, pose).at[:, -1].set(pose[:, -1])
-        behind = behind.at[:, 0].set(pose[:, 0])
+        ahead = jnp.where(follows, jnp.roll(pose, -1, axis=1), pose)
+        behind = jnp.concatenate([pose[:, :1], pose[:, :-1]], axis=1)
         pose = pose + share * (ahead + behind - 2 * pose)
-    level = jax.random.uniform(keys[1], rows, maxval=noise)
-    return pose + level * jax.random.normal(keys[2], pose.shape)
+    tremble = jax.random.normal(keys[1], pose.shape)
+    knots = jax.random.normal(keys[2], (pose.shape[0], pose.shape[1] // STRIDE + 1, *pose.shape[2:]))
+    slow = jax.image.resize(knots, pose.shape, "linear")
+    noise = jax.random.uniform(keys[3], rows, maxval=noise)
+    drift = jax.random.uniform(keys[4], rows, maxval=drift)
+    return pose + noise * tremble + drift * slow
 
 
 def corrupt(ids, rng, rate: float, vocabulary: int):
