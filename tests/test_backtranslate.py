@@ -284,5 +284,13 @@ def test_a_text_too_long_for_its_clip_teaches_the_decoder_only():
     pose, mask = batch(8, 60)
     ids, real = text.stack([[*range(5, 12), text.END], [7, text.END]])
     example = {"pose": pose, "mask": mask, "text": ids, "text_mask": real}
-    terms = jax.jit(lambda e: backtranslate._terms(MODEL, variables(), e, ids))(example)
+
+    @jax.jit
+    @functools.partial(jax.grad, has_aux=True)
+    def gradient(params):
+        terms = backtranslate._terms(MODEL, {"params": params}, example, ids)
+        return terms["ctc"][0], terms
+
+    slope, terms = gradient(variables()["params"])
     assert (terms["text"][1], terms["ctc"][1]) == (10, 1) and terms["ctc"][0] < 1e3
+    assert np.isfinite(np.concatenate([x.ravel() for x in jax.tree.leaves(slope)])).all()
