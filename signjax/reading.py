@@ -16,6 +16,8 @@ from signjax import ctc, text
 from signjax.models.backtranslate import RECENT, STRIDE, BackTranslator, Cache
 
 SPARE = 8  # text tokens that a clip may have more than positions
+DOUBT = -10.0  # The least the CTC head may say of a token, a log chance. It rules out texts in another order
+# than signed, and longer ones than the clip, because it cannot know them; that must stay an opinion.
 
 
 class _State(NamedTuple):
@@ -25,6 +27,7 @@ class _State(NamedTuple):
     cache: Cache
     last: jax.Array  # [B] the last id for the CTC, blank at first
     prefix: ctc.Prefix
+    begun: jax.Array  # [B] log chance that a text begins so
 
 
 @functools.partial(jax.jit, static_argnums=0)
@@ -51,14 +54,16 @@ def read(model: BackTranslator, variables, pose, mask, ctc_share):
     def body(state: _State) -> _State:
         recent = jax.lax.dynamic_slice_in_dim(state.ids, state.at, RECENT, axis=1)[:, ::-1]
         logits, cache = run(recent, state.at, state.cache, memory, method="step")
-        heard = ctc.scores(frames, state.prefix, state.last, text.PAD, text.END)
+        whole = ctc.scores(frames, state.prefix, state.last, text.PAD, text.END)  # [B, V]
+        heard = jnp.maximum(whole - state.begun[:, None], DOUBT)
         one = jnp.argmax((1 - ctc_share) * nn.log_softmax(logits) + ctc_share * heard, axis=-1)
         done = state.done | (one == text.END)
         ids = jax.lax.dynamic_update_slice_in_dim(
             state.ids, jnp.where(done, text.NULL, one)[:, None], state.at + RECENT, axis=1
         )
         prefix = ctc.extend(frames, state.prefix, state.last, one, text.PAD)
-        return _State(state.at + 1, ids, done | (state.at + 1 >= limit), cache, one, prefix)
+        begun = jnp.take_along_axis(whole, one[:, None], axis=1)[:, 0]
+        return _State(state.at + 1, ids, done | (state.at + 1 >= limit), cache, one, prefix, begun)
 
     start = _State(
         jnp.zeros((), jnp.int32),
@@ -67,6 +72,7 @@ def read(model: BackTranslator, variables, pose, mask, ctc_share):
         model.empty_cache(batch, most),
         jnp.full(batch, text.PAD),
         ctc.empty(frames, text.PAD),
+        jnp.zeros(batch),
     )
     final = jax.lax.while_loop(lambda s: (s.at < most) & ~s.done.all(), body, start)
     return final.ids[:, RECENT:]

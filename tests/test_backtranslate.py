@@ -36,12 +36,13 @@ SMALL = {f"model.{name}": value for name, value in SIZE.items()} | {
     "augment.joins": 0.2,
     "augment.tempo": 0.02,
     "augment.signer": {"mirror": 0.0, "turn": 0.02, "size": 0.02},
+    "soften": {"smooth": 1, "noise": 0.01, "drift": 0.01},
     "corrupt": 0.05,
     "smooth": 0.0,
-    "optim.lr": 5e-3,
+    "optim.lr": 4e-3,
     "optim.warmup": 2,
     "optim.schedule": "constant",
-    "optim.ema": 0.8,
+    "optim.ema": 0.9,
 }
 
 
