@@ -216,6 +216,18 @@ def test_rows_hold_whole_clips_and_their_texts(home):
     np.testing.assert_allclose(single["pose"][frames - 1], alone[-1], atol=0.3)
 
 
+def test_joints_that_are_missing_stay_marked_in_rows(home):
+    clips = pack.load(home / "datasets", "demo", "train")
+    valid = np.ones(clips.pose.shape[:2], bool)
+    valid[:, 29:50] = False
+    clips = pack.Pack(**{**clips.__dict__, "valid": valid})
+    signer = {"mirror": 1.0, "turn": 0.1, "size": 0.1}
+    source = joined.Joined(clips, [[5, text.END]] * len(clips), joins=1.0, tempo=0.2, signer=signer)
+    row = source.draw(0, np.random.default_rng(0))
+    hands = [row["valid"][row["mask"]][:, side] for side in (slice(8, 29), slice(29, 50))]
+    assert not hands[0].any() and hands[1].all() and not row["valid"][~row["mask"]].any()
+
+
 def test_softened_clips_are_smoother_and_end_where_they_end():
     pose, mask = batch(40, 64)
     pose += np.random.default_rng(0).normal(size=pose.shape).astype(np.float32)
