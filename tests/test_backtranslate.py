@@ -26,10 +26,11 @@ WORDS = text.fit(["how are you ?", "my name is zoe"], 1)
 MODEL = BackTranslator(WORDS.size, **SIZE)
 SMALL = {f"model.{name}": value for name, value in SIZE.items()} | {
     "model.dropout": 0.0,
-    "num_steps": 124,
+    "model.text_depth": 1,
+    "num_steps": 94,
     "log_every": 1,
-    "eval_every": 124,
-    "save_every": 120,
+    "eval_every": 94,
+    "save_every": 90,
     "batch_frames": 1024,
     "eval_batch_size": 4,
     "text.min_count": 2,
@@ -39,7 +40,7 @@ SMALL = {f"model.{name}": value for name, value in SIZE.items()} | {
     "soften": {"smooth": 1, "noise": 0.01, "drift": 0.01},
     "corrupt": 0.05,
     "smooth": 0.0,
-    "optim.lr": 4e-3,
+    "optim.lr": 5e-3,
     "optim.warmup": 2,
     "optim.schedule": "constant",
     "optim.ema": 0.9,
@@ -261,7 +262,7 @@ def test_a_run_repeats_and_resumes_exactly(home):
     assert train.train(config(home, num_steps=4), again) == 0
     assert rows(again)[:4] == rows(first)[:4]
     shutil.copytree(first, resumed)
-    shutil.rmtree(resumed / "checkpoints/latest/124")
+    shutil.rmtree(resumed / "checkpoints/latest/94")
     assert train.train(config(home), resumed) == 0
     assert rows(resumed) == rows(first)
     assert backtranslate.load(resumed).digest == backtranslate.load(first).digest
