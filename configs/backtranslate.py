@@ -23,7 +23,7 @@ def get_config(variant: str = "") -> ml_collections.ConfigDict:
         "tempo": 0.15,  # largest logarithm
         "signer": {"mirror": 0.5, "turn": 0.15, "size": 0.06},
     }
-    c.soften = {"smooth": 3, "noise": 0.01}
+    c.soften = {"smooth": 3, "noise": 0.01, "drift": 0.06}  # at most; see signjax.tasks.backtranslate.soften
 
     c.model = {
         "width": 192,

@@ -1,6 +1,8 @@
 """The back-translator: looks back only, is deaf to padding and batch mates, trains exactly, and learns."""
 
+import collections
 import functools
+import itertools
 import json
 import shutil
 
@@ -12,7 +14,7 @@ import numpy as np
 import pytest
 from engine_helpers import rows
 
-from signjax import demo, text, train
+from signjax import ctc, demo, text, train
 from signjax.data import pack
 from signjax.errors import DataError, StorageError
 from signjax.models.backtranslate import RECENT, BackTranslator, signed
@@ -23,22 +25,25 @@ SIZE = {"width": 32, "convolutions": 1, "depth": 1, "text_depth": 2, "heads": 2,
 WORDS = text.fit(["how are you ?", "my name is zoe"], 1)
 MODEL = BackTranslator(WORDS.size, **SIZE)
 SMALL = {f"model.{name}": value for name, value in SIZE.items()} | {
-    "num_steps": 84,
+    "model.dropout": 0.0,
+    "model.text_depth": 1,
+    "num_steps": 94,
     "log_every": 1,
-    "eval_every": 84,
-    "save_every": 80,
+    "eval_every": 94,
+    "save_every": 90,
     "batch_frames": 1024,
     "eval_batch_size": 4,
     "text.min_count": 2,
     "augment.joins": 0.2,
     "augment.tempo": 0.02,
     "augment.signer": {"mirror": 0.0, "turn": 0.02, "size": 0.02},
+    "soften": {"smooth": 1, "noise": 0.01, "drift": 0.01},
     "corrupt": 0.05,
     "smooth": 0.0,
     "optim.lr": 5e-3,
     "optim.warmup": 2,
     "optim.schedule": "constant",
-    "optim.ema": 0.8,
+    "optim.ema": 0.9,
 }
 
 
@@ -81,7 +86,7 @@ def same(a, b):
 
 
 def translator():
-    return backtranslate.Translator(MODEL, variables(), WORDS, "")
+    return backtranslate.Translator(MODEL, variables(), WORDS, 0.3, "")
 
 
 @pytest.fixture(scope="module")
@@ -163,6 +168,28 @@ def test_tokens_are_counted_where_they_begin():
     np.testing.assert_allclose(signed(jnp.asarray(chance))[0], [0, 0.5, 1, 1.5, 2, 2])
 
 
+def test_prefix_scores_equal_all_alignments_counted():
+    """Of four positions, the last two of a longer row being padding; id 3 stands for the end."""
+    blank, end = 0, 3
+    logits = np.random.default_rng(0).normal(size=(1, 6, 4))
+    frames = ctc.log_chances(logits, np.arange(6)[None] < 4, blank)
+    chances = np.exp(frames[0, :4])
+    found = collections.Counter()
+    for path in itertools.product(range(4), repeat=4):
+        said = tuple(k for k, _ in itertools.groupby(path) if k != blank)
+        found[said] += np.prod(chances[np.arange(4), path])
+    for said in ((), (1,), (1, 1), (1, 2), (2, 2, 1)):
+        prefix, last = ctc.empty(frames, blank), jnp.array([blank])
+        for token in said:
+            prefix = ctc.extend(frames, prefix, last, jnp.array([token]), blank)
+            last = jnp.array([token])
+        scores = np.exp(ctc.scores(frames, prefix, last, blank, end))[0]
+        for token in (1, 2):
+            begins = [p for t, p in found.items() if t[: len(said) + 1] == (*said, token)]
+            np.testing.assert_allclose(scores[token], sum(begins), atol=1e-6)
+        np.testing.assert_allclose(scores[[blank, end]], [0, found[said]], atol=1e-6)
+
+
 def test_texts_are_read_back_from_their_ids():
     for said in ("how are you ?", "my name is zoe", "zoya moe", "yo ana my ?"):
         known = "".join(c for c in said if c == " " or f"+{c}" in WORDS.entries or c == "?")
@@ -174,10 +201,11 @@ def test_texts_are_read_back_from_their_ids():
 def test_rows_hold_whole_clips_and_their_texts(home):
     """Without changes to signer and tempo a row is its clips one after another."""
     clips = pack.load(home / "datasets", "demo", "train")
-    ids = [WORDS.encode(t) for t in clips.texts]
+    words = text.fit(clips.texts, 1)
+    ids = [words.encode(t) for t in clips.texts]
     still = {"mirror": 0.0, "turn": 0.0, "size": 0.0}
     source = joined.Joined(clips, ids, joins=1.0, tempo=0.0, signer=still)
-    row, alone = source.draw(3, np.random.default_rng(0)), backtranslate._whole(clips, 3)
+    row, alone = source.draw(3, np.random.default_rng(2)), backtranslate._whole(clips, 3)
     used, length = row["mask"].sum(), row["text_mask"].sum()
     assert row["mask"][:used].all() and used > len(alone) and not row["pose"][used:].any()
     assert row["text"][length - 1] == text.END and text.END not in row["text"][: length - 1]
@@ -189,17 +217,36 @@ def test_rows_hold_whole_clips_and_their_texts(home):
     np.testing.assert_allclose(single["pose"][frames - 1], alone[-1], atol=0.3)
 
 
+def test_joints_that_are_missing_stay_marked_in_rows(home):
+    clips = pack.load(home / "datasets", "demo", "train")
+    valid = np.ones(clips.pose.shape[:2], bool)
+    valid[:, 29:50] = False
+    clips = pack.Pack(**{**clips.__dict__, "valid": valid})
+    signer = {"mirror": 1.0, "turn": 0.1, "size": 0.1}
+    source = joined.Joined(clips, [[5, text.END]] * len(clips), joins=1.0, tempo=0.2, signer=signer)
+    row = source.draw(0, np.random.default_rng(0))
+    hands = [row["valid"][row["mask"]][:, side] for side in (slice(8, 29), slice(29, 50))]
+    assert not hands[0].any() and hands[1].all() and not row["valid"][~row["mask"]].any()
+
+
 def test_softened_clips_are_smoother_and_end_where_they_end():
     pose, mask = batch(40, 64)
     pose += np.random.default_rng(0).normal(size=pose.shape).astype(np.float32)
-    soften = functools.partial(backtranslate.soften, pose, mask, jax.random.key(0))
-    np.testing.assert_array_equal(soften(smooth=0, noise=0.0), pose)
-    soft = np.asarray(soften(smooth=3, noise=0.0))
+    soften = functools.partial(backtranslate.soften, mask=mask, rng=jax.random.key(0))
+    np.testing.assert_array_equal(soften(pose, smooth=0, noise=0.0, drift=0.0), pose)
+    soft = np.asarray(soften(pose, smooth=3, noise=0.0, drift=0.0))
     assert np.abs(np.diff(soft[0, :40], axis=0)).mean() < np.abs(np.diff(pose[0, :40], axis=0)).mean()
-    other = np.where(mask[..., None, None], pose, 7)
-    again = backtranslate.soften(other, mask, jax.random.key(0), smooth=3, noise=0.0)
-    np.testing.assert_array_equal(soft[mask], again[mask])
-    assert 0 < np.abs(soften(smooth=0, noise=0.1) - pose).std() < 0.1
+    other = soften(np.where(mask[..., None, None], pose, 7), smooth=3, noise=0.0, drift=0.0)
+    np.testing.assert_array_equal(soft[mask], other[mask])
+
+
+def test_tremble_changes_with_every_frame_and_drift_slowly():
+    pose, mask = batch(64, 64)
+    soften = functools.partial(backtranslate.soften, mask=mask, rng=jax.random.key(0), smooth=0)
+    for noise, drift in ((0.1, 0.0), (0.0, 0.1)):
+        error = np.asarray(soften(pose, noise=noise, drift=drift)) - pose
+        assert 0 < error.std() < 0.1
+        assert ((error[:, 1:] * error[:, :-1]).mean() / (error**2).mean() > 0.5) == (drift > 0)
 
 
 def test_corruption_replaces_its_share_of_ids():
@@ -215,7 +262,7 @@ def test_a_run_repeats_and_resumes_exactly(home):
     assert train.train(config(home, num_steps=4), again) == 0
     assert rows(again)[:4] == rows(first)[:4]
     shutil.copytree(first, resumed)
-    shutil.rmtree(resumed / "checkpoints/latest/84")
+    shutil.rmtree(resumed / "checkpoints/latest/94")
     assert train.train(config(home), resumed) == 0
     assert rows(resumed) == rows(first)
     assert backtranslate.load(resumed).digest == backtranslate.load(first).digest
@@ -251,5 +298,13 @@ def test_a_text_too_long_for_its_clip_teaches_the_decoder_only():
     pose, mask = batch(8, 60)
     ids, real = text.stack([[*range(5, 12), text.END], [7, text.END]])
     example = {"pose": pose, "mask": mask, "text": ids, "text_mask": real}
-    terms = jax.jit(lambda e: backtranslate._terms(MODEL, variables(), e, ids))(example)
+
+    @jax.jit
+    @functools.partial(jax.grad, has_aux=True)
+    def gradient(params):
+        terms = backtranslate._terms(MODEL, {"params": params}, example, ids)
+        return terms["ctc"][0], terms
+
+    slope, terms = gradient(variables()["params"])
     assert (terms["text"][1], terms["ctc"][1]) == (10, 1) and terms["ctc"][0] < 1e3
+    assert np.isfinite(np.concatenate([x.ravel() for x in jax.tree.leaves(slope)])).all()

@@ -10,7 +10,7 @@ ROOT = pathlib.Path(__file__).parent.parent / "signjax"
 FLOORS = [
     "errors config skeleton layers sharding optim runtime task checkpoint logs",  # ground
     "pose streams demo losses quantize ctc text render metrics data",  # domain
-    "models sampling",
+    "models sampling reading",
     "tasks",
     "step train scoring report",  # engine
     "main sample evaluate tools",  # doors

@@ -4,23 +4,21 @@ import functools
 import hashlib
 from typing import Any, NamedTuple
 
-import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
 
-from signjax import checkpoint, ctc, demo, text
+from signjax import checkpoint, demo, reading, text
 from signjax import config as configs
 from signjax.data import pipeline, sources
 from signjax.errors import DataError
-from signjax.models.backtranslate import RECENT, STRIDE, BackTranslator
+from signjax.models.backtranslate import STRIDE, BackTranslator
 from signjax.skeleton import NUM_JOINTS
 from signjax.task import Task
 from signjax.tasks import gpt, joined, splits, vqvae
 
 WATCHED = 256  # dev clips translated at each evaluation
-SPARE = 8  # text tokens that a clip may have more than positions
 IMPOSSIBLE = 1e4  # a CTC loss beyond this is of a text too long for its clip
 
 
@@ -122,63 +120,27 @@ def translate(translator: Translator, clips, batch_size: int = 32) -> list[str]:
     for i, clip in enumerate(clips):
         if np.shape(clip)[1:] != (NUM_JOINTS, 3):
             raise DataError(f"clip {i} is of shape {np.shape(clip)}; give poses [T, {NUM_JOINTS}, 3]")
-    lengths = np.array([sources.bucket(max(1, len(clip))) for clip in clips], int)
+    model, variables, words, share, _ = translator
     said = [""] * len(clips)
+    for part, pose, mask in _batches(clips, batch_size):
+        ids = np.asarray(reading.read(model, variables, pose, mask, share))
+        for i, row in zip(part, ids, strict=False):  # rows after those of `part` fill the batch
+            said[i] = words.decode(row.tolist())
+    return said
+
+
+def _batches(clips, batch_size: int):
+    """Clips of like length together: (their numbers, poses [B, T, 50, 3], mask [B, T]), of few shapes."""
+    lengths = np.array([sources.bucket(max(1, len(clip))) for clip in clips], int)
     for length in np.unique(lengths):
         members = np.flatnonzero(lengths == length)
         for start in range(0, len(members), batch_size):
             part = members[start : start + batch_size]
-            rows = min(batch_size, 1 << (len(part) - 1).bit_length())  # few batch shapes, few compilations
+            rows = min(batch_size, 1 << (len(part) - 1).bit_length())
             pose, mask = np.zeros((rows, length, NUM_JOINTS, 3), np.float32), np.zeros((rows, length), bool)
             for row, i in enumerate(part):
                 pose[row, : len(clips[i])], mask[row, : len(clips[i])] = clips[i], True
-            ids = np.asarray(_write(translator.model, translator.variables, pose, mask, translator.ctc_share))
-            for row, i in enumerate(part):
-                said[i] = translator.words.decode(ids[row].tolist())
-    return said
-
-
-class _State(NamedTuple):
-    at: jax.Array  # [] the next text position
-    ids: jax.Array  # [B, RECENT + L], NULL before the text and after its end
-    done: jax.Array  # [B] bool
-    cache: Any
-    last: jax.Array  # [B] the last id for the CTC, blank at first
-    prefix: ctc.Prefix
-
-
-@functools.partial(jax.jit, static_argnums=0)
-def _write(model: BackTranslator, variables, pose, mask, ctc_share):
-    """The likeliest ids one after another, [B, L] with NULL after the end."""
-    run = functools.partial(model.apply, variables)
-    memory, frames = run(pose, mask, method="encode")
-    frames = ctc.log_chances(frames, memory.mask, text.PAD)
-    positions = memory.mask.sum(1)
-    limit = jnp.where(positions > 0, positions + SPARE, 0)  # [B]
-    batch, most = pose.shape[0], pose.shape[1] // STRIDE + SPARE
-
-    def body(state: _State) -> _State:
-        recent = jax.lax.dynamic_slice_in_dim(state.ids, state.at, RECENT, axis=1)[:, ::-1]
-        logits, cache = run(recent, state.at, state.cache, memory, method="step")
-        heard = ctc.scores(frames, state.prefix, state.last, text.PAD, text.END)
-        one = jnp.argmax((1 - ctc_share) * nn.log_softmax(logits) + ctc_share * heard, axis=-1)
-        done = state.done | (one == text.END)
-        ids = jax.lax.dynamic_update_slice_in_dim(
-            state.ids, jnp.where(done, text.NULL, one)[:, None], state.at + RECENT, axis=1
-        )
-        prefix = ctc.extend(frames, state.prefix, state.last, one, text.PAD)
-        return _State(state.at + 1, ids, done | (state.at + 1 >= limit), cache, one, prefix)
-
-    start = _State(
-        jnp.zeros((), jnp.int32),
-        jnp.full((batch, RECENT + most), text.NULL),
-        limit == 0,
-        model.empty_cache(batch, most),
-        jnp.full(batch, text.PAD),
-        ctc.empty(frames, text.PAD),
-    )
-    final = jax.lax.while_loop(lambda s: (s.at < most) & ~s.done.all(), body, start)
-    return final.ids[:, RECENT:]
+            yield part, pose, mask
 
 
 def word_error_rate(texts, said) -> float:
@@ -187,28 +149,33 @@ def word_error_rate(texts, said) -> float:
     return sum(errors for errors, _ in pairs) / sum(length for _, length in pairs)
 
 
-def soften(pose, mask, rng, smooth: int, noise: float):
-    """Poses [B, T, 50, 3] as a recorder or a generator with another sharpness would have them.
+def soften(pose, mask, rng, smooth: int, noise: float, drift: float):
+    """Poses [B, T, 50, 3] as other recorders, tokenizers or generators would have them.
 
     Args:
       pose: filled canonical poses.
       mask: [B, T].
       rng: key.
-      smooth: most passes of a binomial filter of three frames; each row gets its own share of them.
-      noise: largest standard deviation of the noise, in canonical lengths; each row has its own.
+      smooth: most passes of a binomial filter of three frames; each row has its own share of them.
+      noise: largest standard deviation of tremble, in canonical lengths; each row has its own.
+      drift: the same of errors that last for some frames, as those of a tokenizer do.
     """
-    keys = jax.random.split(rng, 3)
+    keys = jax.random.split(rng, 5)
     rows = (pose.shape[0], 1, 1, 1)
     passes = jax.random.uniform(keys[0], rows, maxval=smooth)
-    whole = mask[..., None, None]
+    inside = mask[..., None, None]
+    follows = jnp.pad(inside[:, 1:], ((0, 0), (0, 1), (0, 0), (0, 0)))
     for number in range(smooth):
         share = jnp.clip(passes - number, 0, 1) / 4
-        ahead, behind = jnp.roll(pose, -1, 1), jnp.roll(pose, 1, 1)
-        ahead = jnp.where(jnp.roll(whole, -1, 1), ahead, pose).at[:, -1].set(pose[:, -1])
-        behind = behind.at[:, 0].set(pose[:, 0])
+        ahead = jnp.where(follows, jnp.roll(pose, -1, axis=1), pose)
+        behind = jnp.concatenate([pose[:, :1], pose[:, :-1]], axis=1)
         pose = pose + share * (ahead + behind - 2 * pose)
-    level = jax.random.uniform(keys[1], rows, maxval=noise)
-    return pose + level * jax.random.normal(keys[2], pose.shape)
+    tremble = jax.random.normal(keys[1], pose.shape)
+    knots = jax.random.normal(keys[2], (pose.shape[0], pose.shape[1] // STRIDE + 1, *pose.shape[2:]))
+    slow = jax.image.resize(knots, pose.shape, "linear")
+    noise = jax.random.uniform(keys[3], rows, maxval=noise)
+    drift = jax.random.uniform(keys[4], rows, maxval=drift)
+    return pose + noise * tremble + drift * slow
 
 
 def corrupt(ids, rng, rate: float, vocabulary: int):
