@@ -27,8 +27,9 @@ def toy(variant="", **changes):
     return c
 
 
-def spawn(*args, home="/tmp"):
+def spawn(*args, home="/tmp", **environment):
     env = {**os.environ, "PYTHONPATH": str(pathlib.Path(__file__).parent.parent), "HOME": str(home)}
+    env |= environment
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     return subprocess.Popen([sys.executable, *args], env=env, text=True, **pipes)
 
