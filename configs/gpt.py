@@ -43,9 +43,9 @@ def get_config(variant: str = "") -> ml_collections.ConfigDict:
     c.end_weight = 0.5
     c.sampler = {"temperature": 0.3, "top_k": 0, "top_p": 0.9, "guidance": 1.5, "max_tokens": 176}
 
-    c.num_steps = 5000
+    c.num_steps = 6500
     c.log_every = 100
-    c.eval_every = 1000
+    c.eval_every = 1300
     c.save_every = 500
     c.best = "score"
     c.optim = {
