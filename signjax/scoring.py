@@ -14,7 +14,7 @@ import numpy as np
 from signjax import demo
 from signjax.metrics import copies, distances, frechet, guards, reconstruction, variety, words
 from signjax.metrics.score import Motion, Score, value
-from signjax.tasks import backtranslate, motion_encoder, splits
+from signjax.tasks import backtranslate, motion_encoder, splits, vqvae
 
 TRUTH, CEILING, MEAN = "ground truth", "tokenizer ceiling", "mean pose"
 RANDOM, RETRIEVAL, SHUFFLED = "random training clip", "nearest training text", "shuffled text"
@@ -188,7 +188,7 @@ def _texts(motions, silent, texts, by: Judges) -> dict[str, Score]:
         said = [[] if no else demo.read(m.pose, m.valid) for m, no in zip(motions, silent, strict=True)]
         scores["WER"] = words.wer(said, [demo.normalize(t) for t in texts], "demo language")
     if by.translator is not None:
-        back = backtranslate.translate(by.translator, [m.pose for m in motions])
+        back = backtranslate.translate(by.translator, [_whole(m) for m in motions])
         back = ["" if no else line for line, no in zip(back, silent, strict=True)]
         by_model = words.texts(back, texts)
         named = {f"BT-{name}": score for name, score in by_model.items()}
@@ -197,6 +197,13 @@ def _texts(motions, silent, texts, by: Judges) -> dict[str, Score]:
             for name, s in named.items()
         }
     return scores
+
+
+def _whole(motion: Motion) -> np.ndarray:
+    """A clip's pose with missing joints where the translator was trained to find them."""
+    if motion.valid.all():
+        return motion.pose
+    return np.asarray(vqvae.filled({"pose": motion.pose[None], "valid": motion.valid[None]}))[0]
 
 
 def reconstructed(truth: Recorded, clips) -> dict[str, Score]:

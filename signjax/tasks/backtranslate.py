@@ -9,10 +9,12 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from signjax import checkpoint, demo, reading, text
+from signjax import checkpoint, reading, text
 from signjax import config as configs
 from signjax.data import pipeline, sources
 from signjax.errors import DataError
+from signjax.metrics.score import value
+from signjax.metrics.words import tokens, wer
 from signjax.models.backtranslate import STRIDE, BackTranslator
 from signjax.skeleton import NUM_JOINTS
 from signjax.task import Task
@@ -144,9 +146,9 @@ def _batches(clips, batch_size: int):
 
 
 def word_error_rate(texts, said) -> float:
-    """Word errors of translations against texts, as a share of the texts' words and marks."""
-    pairs = [demo.word_errors(text.split(t), text.split(s)) for t, s in zip(texts, said, strict=True)]
-    return sum(errors for errors, _ in pairs) / sum(length for _, length in pairs)
+    """Word errors of translations against texts, as a share of the texts' words (signjax.metrics.words)."""
+    said, texts = ([tokens(line) for line in side] for side in (said, texts))
+    return value(wer(said, texts, "none")) / 100
 
 
 def soften(pose, mask, rng, smooth: int, noise: float, drift: float):
