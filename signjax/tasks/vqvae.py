@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from signjax import checkpoint, losses, quantize, skeleton, streams
+from signjax import checkpoint, kinematics, losses, quantize, skeleton, streams
 from signjax import config as configs
 from signjax.data import pipeline, sources
 from signjax.errors import ConfigError
@@ -138,7 +138,7 @@ def make(c, workdir) -> Task:
     host = {"hosts": jax.process_count(), "host": jax.process_index()}
     crops = sources.Crops(train, c.window)
     transforms = [functools.partial(augment, **c.augment)]
-    start = linear_start(c, _sample(crops)) if c.model.kind == "conv" else {}
+    start = linear_start(c, full_windows(crops)) if c.model.kind == "conv" else {}
 
     def init(rng, batch):
         keys = dict(zip(("params", "quantize"), jax.random.split(rng), strict=True))
@@ -151,13 +151,13 @@ def make(c, workdir) -> Task:
         out, changed = model.apply(
             variables, filled(batch), batch["mask"], train=True, mutable=["codebook"], rngs={"quantize": rng}
         )
-        terms = losses.reconstruction(out.pose, batch["pose"], _valid(batch), c.loss)
+        terms = losses.reconstruction(out.pose, batch["pose"], valid_joints(batch), c.loss)
         total = terms.pop("loss") + out.loss
         return total, (terms | {"commitment": out.loss}, changed)
 
     def evaluate(variables, batch):
         out = model.apply(variables, filled(batch), batch["mask"])
-        valid = _valid(batch) * batch["weight"][:, None, None]
+        valid = valid_joints(batch) * batch["weight"][:, None, None]
         return losses.errors(out.pose, batch["pose"], valid, batch["scale"])
 
     def batches(start):
@@ -253,7 +253,7 @@ def _use(name: str, counts) -> dict:
     return {f"usage/{name}": float((counts > 0).mean()), f"perplexity/{name}": float(perplexity)}
 
 
-def _sample(crops):
+def full_windows(crops):
     """Evenly spaced windows of the training split, [n, W, 50, 3], those that are full."""
     numbers = np.unique(np.linspace(0, len(crops) - 1, SAMPLE).astype(int))
     drawn = [crops.draw(int(i)) for i in numbers]
@@ -265,7 +265,7 @@ def _dense(kernel, bias):
     return {"kernel": jnp.asarray(kernel, jnp.float32), "bias": jnp.asarray(bias, jnp.float32)}
 
 
-def _valid(batch):
+def valid_joints(batch):
     """Joints that count, [B, T, 50] float."""
     mask = jnp.broadcast_to(batch["mask"][..., None], (*batch["mask"].shape, skeleton.NUM_JOINTS))
     return (mask & batch["valid"] if "valid" in batch else mask).astype(jnp.float32)
@@ -275,8 +275,4 @@ def filled(batch):
     """Poses [B, T, 50, 3] with missing joints on their parents: a hand not seen is a point on its wrist."""
     if "valid" not in batch:
         return batch["pose"]
-    pose, valid = jnp.asarray(batch["pose"]), batch["valid"]
-    for joint in skeleton.ORDER[1:]:
-        there = jnp.where(valid[..., joint, None], pose[..., joint, :], pose[..., skeleton.PARENTS[joint], :])
-        pose = pose.at[..., joint, :].set(there)
-    return pose
+    return kinematics.filled(jnp.asarray(batch["pose"]), jnp.asarray(batch["valid"]))

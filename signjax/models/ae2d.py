@@ -1,0 +1,91 @@
+"""The planar auto-encoder: angles, bone scales and root of every frame to a latent, and back."""
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from signjax import kinematics
+from signjax.models.vqvae import Codec
+
+FEATURES = 2 + 2 * len(kinematics.REST)  # of a frame: root, and two for each bone
+_REST = kinematics.REST.astype(np.float32)[:, None]
+
+
+def features(points):
+    """Joints [..., 50, 2] to features [..., 100]: root, and scale times cosine and sine of each bone's angle.
+
+    The angle is the one in the plane, from the x axis. An angle by itself jumps where it wraps and where a
+    bone points at the camera and has no length; its cosine and sine times the scale do neither.
+    """
+    root, vectors = kinematics.bones(points)
+    scaled = vectors / _REST
+    return jnp.concatenate([root, scaled.reshape(*root.shape[:-1], -1)], axis=-1)
+
+
+def points(features):
+    """Forward kinematics of features [..., 100] to joints [..., 50, 2], the inverse of `features`; linear."""
+    scaled = features[..., 2:].reshape(*features.shape[:-1], -1, 2)
+    return kinematics.chain(features[..., :2], scaled * _REST)
+
+
+class AutoEncoder(nn.Module):
+    """Planar poses to one latent a frame and back; decoding is deterministic and takes clips of any length.
+
+    Codec of the tokenizer, a frame a token: convolutions over time beside a linear path. Latents that leave
+    or enter are standardised by running statistics of training (collection "statistics"), so that a flow
+    can be trained on them as they are. The statistics touch no loss.
+
+    Attributes:
+      width: D of the hidden layers.
+      depth: blocks in the encoder and in the decoder.
+      dim: of the latents.
+      noise: standard deviation of the noise on latents in training, in theirs: a flow's latents will be as
+        wrong, and what lies near must look alike.
+      decay: of the running statistics.
+    """
+
+    width: int
+    depth: int
+    dim: int
+    noise: float
+    decay: float
+
+    def setup(self):  # noqa: D102
+        self.codec = Codec(FEATURES, stride=1, width=self.width, depth=self.depth, dim=self.dim)
+        self.mean = self.variable("statistics", "mean", jnp.zeros, (self.dim,))
+        self.square = self.variable("statistics", "square", jnp.ones, (self.dim,))
+
+    def __call__(self, pose, mask, train: bool = False):
+        """Encodes and decodes poses [B, T, 50, 2], mask [B, T]; in training with the rng "noise"."""
+        z = self._encode(pose, mask)
+        if train:
+            self._count(jax.lax.stop_gradient(z), mask)
+            z = z + self.noise * self._deviation() * jax.random.normal(self.make_rng("noise"), z.shape)
+        return self._decode(z, mask)
+
+    def encode(self, pose, mask):
+        """Canonical poses [B, T, 50, 2], mask [B, T] -> standardised latents [B, T, dim]."""
+        return (self._encode(pose, mask) - self.mean.value) / self._deviation()
+
+    def decode(self, latents, mask):
+        """Standardised latents [B, T, dim], mask [B, T] -> canonical poses [B, T, 50, 2]."""
+        return self._decode(latents * self._deviation() + self.mean.value, mask)
+
+    def _encode(self, pose, mask):
+        x = features(pose)
+        return self.codec.encode(x, x, mask)
+
+    def _decode(self, z, mask):
+        return points(self.codec.decode(z, z, mask))
+
+    def _deviation(self):
+        return jnp.sqrt(jnp.maximum(self.square.value - self.mean.value**2, 1e-8))
+
+    def _count(self, z, mask):
+        """Moves the statistics towards those of a batch's own frames."""
+        if self.is_initializing():
+            return
+        share = (mask / jnp.maximum(mask.sum(), 1))[..., None]
+        for held, seen in ((self.mean, z), (self.square, z**2)):
+            held.value += (1 - self.decay) * ((seen * share).sum((0, 1)) - held.value)

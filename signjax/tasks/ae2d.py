@@ -1,0 +1,197 @@
+"""The planar auto-encoder as a task: windows of clips, x and y only, through a latent a frame.
+
+Stage 1 of the seed's second line. Depth is dropped from 3-D data and comes back as 0, in errors, too:
+`DIMS` tells the evaluation to drop it on both sides.
+"""
+
+import functools
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from signjax import checkpoint, losses, skeleton
+from signjax import config as configs
+from signjax.data import pipeline, sources
+from signjax.errors import ConfigError, DataError
+from signjax.models import ae2d
+from signjax.task import Task
+from signjax.tasks import splits
+from signjax.tasks.vqvae import augment, filled, full_windows, valid_joints
+
+DIMS = 2  # of the poses that the model sees and makes
+
+
+class Loaded(NamedTuple):
+    """A trained auto-encoder, ready to use."""
+
+    config: Any
+    variables: dict
+    encode: Callable  # (variables, pose [B, T, 50, 2], mask [B, T]) -> standardised latents [B, T, dim]
+    decode: Callable  # (variables, latents [B, T, dim], mask [B, T]) -> pose [B, T, 50, 2]
+
+
+def build(c) -> ae2d.AutoEncoder:
+    """The auto-encoder of a config: its `model` field.
+
+    Raises:
+      ConfigError: the latents are wider than what they encode.
+    """
+    if not 1 <= c.model.dim <= ae2d.FEATURES:
+        raise ConfigError(f"model.dim is {c.model.dim}; give 1 to {ae2d.FEATURES}, the features of a frame")
+    return ae2d.AutoEncoder(**c.model)
+
+
+def load(workdir) -> Loaded:
+    """Loads a trained auto-encoder; its functions are compiled once a shape.
+
+    Raises:
+      StorageError: nothing was trained in workdir; the message has the command that does.
+    """
+    variables, _ = checkpoint.load_variables(workdir)
+    c = configs.load_config(f"{workdir}/config.json")
+    model = build(c)
+    both = (jax.jit(functools.partial(model.apply, method=name)) for name in ("encode", "decode"))
+    return Loaded(c, variables, *both)
+
+
+def encode(loaded: Loaded, pack, batch_size: int = 16) -> list[np.ndarray]:
+    """The latents [T, dim] of every clip of a pack, of mean 0 and variance 1 over the training data."""
+    found: list = [None] * len(pack)
+    for batch in pipeline.clips(pack, batch_size):
+        latents = np.asarray(loaded.encode(loaded.variables, flat(batch), batch["mask"]))
+        for row, clip in enumerate(batch["index"]):
+            found[clip] = latents[row, : batch["mask"][row].sum()]
+    return found
+
+
+def decode(loaded: Loaded, latents, batch_size: int = 16) -> list[np.ndarray]:
+    """Sequences of latents [T, dim] to canonical poses [T, 50, 3], z = 0.
+
+    Raises:
+      DataError: latents of another width than the model's.
+    """
+    dim = loaded.config.model.dim
+    for number, z in enumerate(latents):
+        if np.shape(z)[1:] != (dim,):
+            raise DataError(f"latents {number} have the shape {list(np.shape(z))}; give [T, {dim}]")
+    poses: list = [None] * len(latents)
+    sizes = np.array([sources.bucket(len(z)) for z in latents])
+    for size in np.unique(sizes):
+        members = np.flatnonzero(sizes == size)
+        for chosen in np.split(members, range(batch_size, len(members), batch_size)):
+            padded = np.zeros((batch_size, size, dim), np.float32)
+            mask = np.zeros((batch_size, size), bool)
+            for row, clip in enumerate(chosen):
+                padded[row, : len(latents[clip])] = latents[clip]
+                mask[row, : len(latents[clip])] = True
+            found = np.asarray(loaded.decode(loaded.variables, padded, mask))
+            for row, clip in enumerate(chosen):
+                poses[clip] = np.pad(found[row, : len(latents[clip])], ((0, 0), (0, 0), (0, 1)))
+    return poses
+
+
+def reconstruct(loaded: Loaded, pack) -> list[np.ndarray]:
+    """Every clip of a pack, encoded and decoded: canonical poses [T, 50, 3], z = 0."""
+    return decode(loaded, encode(loaded, pack))
+
+
+def make(c, workdir) -> Task:
+    """The task of a config; reads `data`, `model`, `loss`, `window`, `augment`."""
+    del workdir
+    train, dev = splits.load(c.data, "train"), splits.load(c.data, "dev")
+    model = build(c)
+    host = {"hosts": jax.process_count(), "host": jax.process_index()}
+    crops = sources.Crops(train, c.window)
+    transforms = [functools.partial(augment, **c.augment)]
+    start = linear_start(c.model.dim, full_windows(crops)[..., :DIMS])
+
+    def init(rng, batch):
+        variables = model.init(rng, flat(batch), batch["mask"])
+        codec = variables["params"]["codec"] | start["codec"]
+        return {"params": {"codec": codec}, "statistics": start["statistics"]}
+
+    def loss(variables, batch, rng, step):
+        del step
+        args = (flat(batch), batch["mask"])
+        pose, changed = model.apply(
+            variables, *args, train=True, mutable=["statistics"], rngs={"noise": rng}
+        )
+        terms = losses.reconstruction(pose, batch["pose"][..., :DIMS], valid_joints(batch), c.loss)
+        return terms.pop("loss"), (terms, changed)
+
+    def evaluate(variables, batch):
+        latents = model.apply(variables, flat(batch), batch["mask"], method="encode")
+        pose = model.apply(variables, latents, batch["mask"], method="decode")
+        valid = valid_joints(batch) * batch["weight"][:, None, None]
+        own = batch["mask"] * batch["weight"][:, None]
+        return losses.errors(pose, batch["pose"][..., :DIMS], valid, batch["scale"]) | {
+            "roughness": roughness(latents, own)
+        }
+
+    def batches(start):
+        return pipeline.stream(crops, c.batch_size, c.seed, start, transforms=transforms, **host)
+
+    def eval_batches():
+        for batch in pipeline.clips(dev, c.eval_batch_size, **host):
+            yield batch | {"scale": dev.placements.scale[batch["index"]]}
+
+    return Task(init, loss, evaluate, batches, eval_batches)
+
+
+def linear_start(dim: int, pose) -> dict:
+    """Params of the linear path, and the statistics of its latents: principal components of poses.
+
+    As in the tokenizer, training begins at the best linear code there is. Components are those of joints,
+    hands relative to their wrists, since that is what errors are measured in; a random turn gives every
+    latent about the same variance, so that standardised latents are as far apart as their poses are.
+
+    Args:
+      dim: of the latents.
+      pose: [n, W, 50, 2] canonical windows.
+    """
+    # joints are linear in the features: y = features @ carry
+    carry = _joints(ae2d.points(jnp.eye(ae2d.FEATURES)))
+    y = _joints(pose)
+    centre = y.mean(0)
+    _, basis = np.linalg.eigh(np.cov(y - centre, rowvar=False))
+    turn, _ = np.linalg.qr(np.random.default_rng(0).normal(size=(dim, dim)))
+    basis = basis[:, ::-1][:, :dim] @ turn  # [100, dim]
+    back = np.linalg.inv(carry)
+    square = (((y - centre) @ basis) ** 2).mean(0)
+    linear = {
+        "linear_in": (carry @ basis, -centre @ basis),
+        "linear_out": (basis.T @ back, centre @ back),
+    }
+    return jax.tree.map(
+        lambda x: jnp.asarray(x, jnp.float32),
+        {
+            "codec": {name: {"kernel": k, "bias": b} for name, (k, b) in linear.items()},
+            "statistics": {"mean": np.zeros(dim), "square": square},
+        },
+    )
+
+
+def roughness(latents, own):
+    """Mean length of second differences over time by that of first ones, as (sum, sum): 0 is a straight path,
+    1.7 is noise.
+
+    Args:
+      latents: [B, T, dim].
+      own: [B, T], frames that count.
+    """
+    second = losses.distance(jnp.diff(latents, 2, axis=1)) * own[:, 2:]
+    return second.sum(), (losses.distance(jnp.diff(latents, axis=1))[:, 1:] * own[:, 2:]).sum()
+
+
+def flat(batch):
+    """Poses [B, T, 50, 2] of a batch without depth, missing joints on their parents."""
+    return filled(batch)[..., :DIMS]
+
+
+def _joints(pose):
+    """Joints [..., 50, 2] of body and of hands relative to their wrists as rows [n, 100] float64."""
+    parts = [pose[..., skeleton.BODY, :], losses.relative_hands(pose)]
+    return np.asarray(jnp.concatenate(parts, axis=-2), np.float64).reshape(-1, ae2d.FEATURES)
