@@ -27,6 +27,10 @@ OUT = flags.DEFINE_string("out", None, "Folder for the files; default <workdir>/
 SEED = flags.DEFINE_integer("seed", 0, "Of sampling, random rows and intervals.")
 SHOWN = 6  # clips on the page
 DRAWN = 3  # of them as GIFs
+FLAT = (
+    "the model knows x and y only: z is 0 in all clips, recorded ones too, and every score is of x and y; "
+    "what reads or encodes clips was made for three dimensions, see its ground truth row"
+)
 
 
 class System(NamedTuple):
@@ -37,6 +41,11 @@ class System(NamedTuple):
     task: Any  # its module of signjax.tasks
     loaded: Any  # what the module's `load` gives
     folder: str | None  # of another system's clips
+
+    @property
+    def dims(self) -> int:
+        """2 for a model of x and y alone: z is dropped on all sides, or it would be judged for nothing."""
+        return getattr(self.task, "DIMS", 3)
 
 
 class Output(NamedTuple):
@@ -59,7 +68,7 @@ def main(_) -> int:
     system = find_system(WORKDIR.value, PREDICTIONS.value, ROOT.value, NAME.value)
     out = pathlib.Path(OUT.value or f"{WORKDIR.value or PREDICTIONS.value}/scores-{SPLIT.value}")
     held, train = splits.load(system.data, SPLIT.value), splits.load(system.data, "train")
-    truth, known = scoring.recorded(held), scoring.recorded(train)
+    truth, known = (scoring.recorded(pack, system.dims) for pack in (held, train))
     say(f"{held.label}: {len(held)} clips to match; training clips for comparison: {len(train)}")
     by = scoring.judges(truth, known, splits.readable(system.data), find_translator(system.data, say))
     output = produce(system, held, truth, by, say)
@@ -120,7 +129,7 @@ def produce(system: System, held, truth, by, say) -> Output:
         scores[scoring.CEILING] = {"reconstruction": scoring.reconstructed(truth, rows[scoring.CEILING])}
     if system.folder:
         found, faults = predictions.read(system.folder, held.sids, held.variant)
-        rows["predictions"] = [placed(points, valid) for points, valid in found]
+        rows["predictions"] = [splits.flat(placed(*clip), system.dims) for clip in found]
         say(f"{system.folder}: {len(found) - len(faults)} clips, {len(faults)} missing or unreadable")
     elif hasattr(task, "write"):
         say("generating")
@@ -174,8 +183,11 @@ def summary(system: System, held, output: Output, rows, by) -> dict:
         measured[name] = {f: report.measured(scores, SEED.value) for f, scores in row.scores.items()}
         for scores in row.scores.values():
             signatures |= {metric: s.signature for metric, s in scores.items() if metric not in signatures}
+    if system.dims == 2:
+        signatures = {metric: f"{signature}|z:dropped" for metric, signature in signatures.items()}
     own = [scoring.TRUTH, *output.rows]  # of the baselines one knows
-    notes = [f"{name}: {line}" for name in own for line in rows[name].warnings]
+    notes = [] if system.dims == 3 else [FLAT]
+    notes += [f"{name}: {line}" for name in own for line in rows[name].warnings]
     usage = {}
     if system.task and hasattr(system.task, "codebook_sample"):
         usage = system.task.codebook_sample(system.loaded, held, SEED.value)
