@@ -56,11 +56,14 @@ class AutoEncoder(nn.Module):
         self.mean = self.variable("statistics", "mean", jnp.zeros, (self.dim,))
         self.square = self.variable("statistics", "square", jnp.ones, (self.dim,))
 
-    def __call__(self, pose, mask, train: bool = False):
-        """Encodes and decodes poses [B, T, 50, 2], mask [B, T]; in training with the rng "noise"."""
+    def __call__(self, pose, mask, counted=None):
+        """Encodes and decodes poses [B, T, 50, 2] with mask [B, T].
+
+        In training counted [B, T] tells the frames that enter the statistics; needs the rng "noise".
+        """
         z = self._encode(pose, mask)
-        if train:
-            self._count(jax.lax.stop_gradient(z), mask)
+        if counted is not None:
+            self._count(jax.lax.stop_gradient(z), counted)
             z = z + self.noise * self._deviation() * jax.random.normal(self.make_rng("noise"), z.shape)
         return self._decode(z, mask)
 
@@ -82,10 +85,10 @@ class AutoEncoder(nn.Module):
     def _deviation(self):
         return jnp.sqrt(jnp.maximum(self.square.value - self.mean.value**2, 1e-8))
 
-    def _count(self, z, mask):
-        """Moves the statistics towards those of a batch's own frames."""
-        if self.is_initializing():
-            return
-        share = (mask / jnp.maximum(mask.sum(), 1))[..., None]
+    def _count(self, z, counted):
+        """Moves the statistics towards those of a batch's frames; not at all if it has none."""
+        total = counted.sum()
+        share = (counted / jnp.maximum(total, 1))[..., None]
         for held, seen in ((self.mean, z), (self.square, z**2)):
-            held.value += (1 - self.decay) * ((seen * share).sum((0, 1)) - held.value)
+            move = (1 - self.decay) * ((seen * share).sum((0, 1)) - held.value)
+            held.value += jnp.where(total > 0, move, 0)

@@ -105,7 +105,7 @@ def make(c, workdir) -> Task:
     model = build(c)
     host = {"hosts": jax.process_count(), "host": jax.process_index()}
     crops = sources.Crops(train, c.window)
-    transforms = [functools.partial(augment, **c.augment)]
+    transforms = [functools.partial(half, **c.augment)]
     start = linear_start(c.model.dim, full_windows(crops)[..., :DIMS])
 
     def init(rng, batch):
@@ -115,21 +115,17 @@ def make(c, workdir) -> Task:
 
     def loss(variables, batch, rng, step):
         del step
-        args = (flat(batch), batch["mask"])
+        counted = batch["mask"] & batch["own"][:, None]
         pose, changed = model.apply(
-            variables, *args, train=True, mutable=["statistics"], rngs={"noise": rng}
+            variables, flat(batch), batch["mask"], counted, mutable=["statistics"], rngs={"noise": rng}
         )
         terms = losses.reconstruction(pose, batch["pose"][..., :DIMS], valid_joints(batch), c.loss)
         return terms.pop("loss"), (terms, changed)
 
     def evaluate(variables, batch):
-        latents = model.apply(variables, flat(batch), batch["mask"], method="encode")
-        pose = model.apply(variables, latents, batch["mask"], method="decode")
+        pose = model.apply(variables, flat(batch), batch["mask"])
         valid = valid_joints(batch) * batch["weight"][:, None, None]
-        own = batch["mask"] * batch["weight"][:, None]
-        return losses.errors(pose, batch["pose"][..., :DIMS], valid, batch["scale"]) | {
-            "roughness": roughness(latents, own)
-        }
+        return losses.errors(pose, batch["pose"][..., :DIMS], valid, batch["scale"])
 
     def batches(start):
         return pipeline.stream(crops, c.batch_size, c.seed, start, transforms=transforms, **host)
@@ -139,6 +135,15 @@ def make(c, workdir) -> Task:
             yield batch | {"scale": dev.placements.scale[batch["index"]]}
 
     return Task(init, loss, evaluate, batches, eval_batches)
+
+
+def half(example, rng, **how):
+    """Half of the windows as they are, "own" True, half as other signers would move (`augment`, see there).
+
+    The latents' statistics are those of the data, so they count the first half only.
+    """
+    own = rng.random() < 0.5
+    return (example if own else augment(example, rng, **how)) | {"own": np.bool_(own)}
 
 
 def linear_start(dim: int, pose) -> dict:
@@ -172,18 +177,6 @@ def linear_start(dim: int, pose) -> dict:
             "statistics": {"mean": np.zeros(dim), "square": square},
         },
     )
-
-
-def roughness(latents, own):
-    """Mean length of second differences over time by that of first ones, as (sum, sum): 0 is a straight path,
-    1.7 is noise.
-
-    Args:
-      latents: [B, T, dim].
-      own: [B, T], frames that count.
-    """
-    second = losses.distance(jnp.diff(latents, 2, axis=1)) * own[:, 2:]
-    return second.sum(), (losses.distance(jnp.diff(latents, axis=1))[:, 1:] * own[:, 2:]).sum()
 
 
 def flat(batch):

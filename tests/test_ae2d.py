@@ -1,0 +1,293 @@
+"""The planar auto-encoder through the real engine: whole clips of any length, latents fit for a flow."""
+
+import functools
+import json
+import os
+import signal
+
+import gpt_run
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from engine_helpers import plain, rows, same_bits, spawn
+
+from signjax import checkpoint, demo, kinematics, losses, pose, sharding, step, train
+from signjax.data import pack
+from signjax.errors import ConfigError, DataError
+from signjax.models import ae2d as models
+from signjax.task import make_task
+from signjax.tasks import ae2d
+
+pytestmark = pytest.mark.usefixtures("compile_once", "compile_quickly")
+TINY = {
+    "num_steps": 8,
+    "log_every": 1,
+    "eval_every": 8,
+    "save_every": 8,
+    "window": 16,
+    "batch_size": 8,
+    "eval_batch_size": 4,
+    "model.width": 16,
+    "model.depth": 1,
+    "model.dim": 12,
+    "optim.warmup": 1,
+    "optim.schedule": "constant",
+    "optim.lr": 3e-3,
+}
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("data")
+    demo.write_dataset(folder, sizes=(12, 3, 1))
+    for clip, frames in zip(sorted((folder / "demo/dev").iterdir()), (1, 18, 130), strict=True):
+        record = json.loads((clip / "pose.json").read_text())
+        record["poses"] = (6 * record["poses"])[:frames]
+        (clip / "pose.json").write_text(json.dumps(record | {"num_frames": frames}))
+    return folder
+
+
+def small(root, **changes):
+    return gpt_run.get_config("ae2d", **{"data.root": str(root)} | TINY | changes)
+
+
+def compiled(c):
+    """(task, mesh, first batch, init, step, evaluate, abstract)."""
+    task, mesh = make_task(c, ""), sharding.make_mesh(c.mesh)
+    batch = sharding.to_global(next(task.batches(0)), mesh)
+    return task, mesh, batch, *step.compile_steps(c, task, mesh, batch)
+
+
+@functools.cache
+def fitted(root, devices, count=2):
+    """Some steps on the first batch: the last state and each step's metrics."""
+    _, _, batch, init, one_step, *_ = compiled(small(root, **{"mesh.shape": (devices,)}))
+    state, metrics = init(jax.random.key(0), batch), []
+    for _ in range(count):
+        state, scalars = one_step(state, batch)
+        metrics.append(jax.device_get(scalars))
+    return plain(state), metrics
+
+
+@pytest.fixture(scope="module")
+def run(root, tmp_path_factory):
+    """A run that nothing interrupted."""
+    workdir = tmp_path_factory.mktemp("whole")
+    assert train.train(small(root), workdir) == 0
+    return workdir
+
+
+@pytest.fixture(scope="module")
+def loaded(run):
+    return ae2d.load(run)
+
+
+@pytest.fixture(scope="module")
+def dev(root):
+    return pack.load(root, "demo", "dev")
+
+
+def test_features_are_scales_and_angles():
+    x = np.random.default_rng(0).normal(size=(3, 7, 50, 2)).astype(np.float32)
+    features = models.features(x)
+    assert features.shape == (3, 7, models.FEATURES)
+    np.testing.assert_allclose(models.points(features), x, atol=1e-5)
+    form = kinematics.planar(x)
+    pairs = np.asarray(features[..., 2:]).reshape(3, 7, 49, 2)
+    np.testing.assert_array_equal(features[..., :2], form.root)
+    np.testing.assert_allclose(np.linalg.norm(pairs, axis=-1), form.scale, rtol=1e-5)
+    first = kinematics.PARENT == 1  # of these the angle in the plane is the joint's
+    angle = np.arctan2(pairs[..., 1], pairs[..., 0])
+    np.testing.assert_allclose(angle[..., first], form.theta[..., first], atol=1e-5)
+
+
+def test_resume_is_bit_equal(root, run, tmp_path, monkeypatch):
+    stream = ae2d.pipeline.stream
+
+    def interrupted(*args, **more):
+        for number, batch in enumerate(stream(*args, **more)):
+            if number == 3:
+                os.kill(os.getpid(), signal.SIGTERM)
+            yield batch
+
+    c = small(root)
+    with monkeypatch.context() as m:
+        m.setattr(ae2d.pipeline, "stream", interrupted)
+        assert train.train(c, tmp_path) == 0
+    assert checkpoint.last_step(tmp_path, "latest") == 4
+    assert train.train(c, tmp_path) == 0
+    abstract = compiled(c)[-1]
+    one, other = (plain(checkpoint.restore(workdir, 8, abstract)) for workdir in (run, tmp_path))
+    assert same_bits(one, other) and any("statistics" in name for name in one)
+    assert rows(run) == rows(tmp_path)
+
+
+def test_devices_do_not_change_the_result(root):
+    (one, metrics), (eight, others) = fitted(root, 1), fitted(root, 8)
+    for a, b in zip(metrics, others, strict=True):
+        assert a.keys() == b.keys() > {"loss", "joints", "body", "hands", "velocity", "bones"}
+        for name in a:
+            np.testing.assert_allclose(b[name], a[name], rtol=1e-4, atol=1e-6, err_msg=name)
+    for name in ("mean", "square"):
+        np.testing.assert_allclose(
+            eight[f"extra/statistics/{name}"], one[f"extra/statistics/{name}"], atol=1e-5
+        )
+
+
+def test_the_loss_falls(root):
+    values = [m["loss"] for m in fitted(root, 1, 40)[1]]
+    assert np.mean(values[-5:]) < 0.8 * np.mean(values[:3]), values
+
+
+def principal(root, held, dim):
+    """Mean error of the best linear code, in own units, by plain NumPy."""
+    both = []
+    for clips in (pack.load(root, "demo", "train"), held):
+        moved = [pose.canonical(c.pose, clips.placement(i)) for i, c in enumerate(clips)]
+        xy = np.concatenate(moved)[..., :2].astype(np.float64)
+        both.append(np.concatenate([xy[:, :8], np.asarray(losses.relative_hands(xy))], 1).reshape(-1, 100))
+    mean = both[0].mean(0)
+    basis = np.linalg.svd(both[0] - mean, full_matrices=False)[2][:dim]
+    wrong = ((both[1] - mean) @ basis.T @ basis + mean - both[1]).reshape(-1, 50, 2)
+    wrong[:, 8:29] += wrong[:, [4]]
+    wrong[:, 29:] += wrong[:, [7]]
+    scales = np.repeat(held.placements.scale, held.lengths)[:, None]
+    return (np.linalg.norm(wrong, axis=-1) * scales).mean()
+
+
+@pytest.mark.parametrize("dim", [12, 100])
+def test_training_begins_at_the_principal_components(dim, root, dev):
+    c = small(root, **{"model.dim": dim})
+    task, _, batch, init, _, evaluate, _ = compiled(c)
+    variables, sums = step.inference_variables(init(jax.random.key(0), batch)), []
+    for held in task.eval_batches():
+        sums.append(evaluate(variables, held)["mpjpe"])
+    error = float(sum(s for s, _ in sums) / sum(n for _, n in sums))
+    assert error == pytest.approx(principal(root, dev, dim), rel=0.1) if dim < 100 else error < 1e-6
+
+
+def test_evaluation_is_the_xy_error_in_own_units(run, loaded, dev):
+    """Reckoned again from the best weights, clip by clip, without padding; one clip has one frame."""
+    line = [json.loads(text) for text in (run / "metrics.jsonl").read_text().splitlines()][-1]
+    model, errors = ae2d.build(loaded.config), []
+    assert sorted(dev.lengths) == [1, 18, 130]
+    for i, clip in enumerate(dev):
+        points = pose.canonical(clip.pose, dev.placement(i))[None, ..., :2]
+        out = jax.jit(model.apply)(loaded.variables, points, np.ones(points.shape[:2], bool))
+        errors.append(np.linalg.norm(out - points, axis=-1)[0] * dev.placements.scale[i])
+    np.testing.assert_allclose(line["eval/mpjpe"], np.concatenate(errors).mean(), rtol=1e-4)
+    made = ae2d.reconstruct(loaded, dev)
+    assert [p.shape for p in made] == [(n, 50, 3) for n in dev.lengths] and not any(p[..., 2].any() for p in made)
+    for i, clip in enumerate(dev):
+        apart = (made[i] - pose.canonical(clip.pose, dev.placement(i)))[..., :2] * dev.placements.scale[i]
+        np.testing.assert_allclose(np.linalg.norm(apart, axis=-1), errors[i], atol=1e-5)
+
+
+def test_batch_mates_and_padding_change_nothing(loaded, dev):
+    together, alone = ae2d.encode(loaded, dev), ae2d.encode(loaded, dev, 1)
+    assert [z.shape for z in together] == [(n, 12) for n in dev.lengths]
+    for a, b in zip(together, alone, strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-5)
+    long = np.concatenate([together[2]] * 9)[:1100]  # longer than every bucket
+    sets = [*together, long, long[:65]]
+    for i, z in enumerate(sets):
+        np.testing.assert_allclose(ae2d.decode(loaded, sets)[i], ae2d.decode(loaded, [z])[0], atol=1e-5)
+    assert ae2d.decode(loaded, []) == []
+
+
+def test_what_lies_in_the_padding_has_no_influence(loaded, dev):
+    mask = np.arange(64)[None] < 18
+    clip = np.zeros((1, 64, 50, 2), np.float32)
+    clip[0, :18] = pose.canonical(dev[1].pose, dev.placement(1))[:18, :, :2]
+    noisy = np.where(mask[..., None, None], clip, 9).astype(np.float32)
+    one, other = (np.asarray(loaded.encode(loaded.variables, x, mask))[:, :18] for x in (clip, noisy))
+    np.testing.assert_allclose(one, other, atol=1e-5)
+    latents = np.zeros((1, 64, 12), np.float32)
+    latents[:, :18] = one
+    noisy = np.where(mask[..., None], latents, 9).astype(np.float32)
+    one, other = (np.asarray(loaded.decode(loaded.variables, x, mask))[:, :18] for x in (latents, noisy))
+    np.testing.assert_allclose(one, other, atol=1e-5)
+
+
+def test_latents_are_standardised_over_the_training_data(loaded, root):
+    latents = np.concatenate(ae2d.encode(loaded, pack.load(root, "demo", "train")))
+    assert np.abs(latents.mean(0)).max() < 0.5 and 0.6 < latents.std(0).min() < latents.std(0).max() < 1.5
+
+
+def test_statistics_count_the_data_and_not_their_augmentation(root):
+    c = small(root)
+    task, model = make_task(c, ""), ae2d.build(c)
+    batch = next(task.batches(0))
+    assert 0 < batch["own"].sum() < len(batch["own"])
+    variables = task.init(jax.random.key(0), batch)
+
+    def after(batch, own):
+        return task.loss(variables, batch | {"own": own}, jax.random.key(1), 0)[1][1]["statistics"]
+
+    moved = after(batch, batch["own"])
+    other = batch | {"pose": np.where(batch["own"][:, None, None, None], batch["pose"], 0)}
+    for a, b in zip(jax.tree.leaves(moved), jax.tree.leaves(after(other, batch["own"])), strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-6)
+    still = after(batch, np.zeros_like(batch["own"]))
+    for a, b in zip(jax.tree.leaves(still), jax.tree.leaves(variables["statistics"]), strict=True):
+        np.testing.assert_array_equal(a, b)
+    raw = model.apply(variables, ae2d.flat(batch), batch["mask"], method="_encode")
+    mean = np.asarray(raw)[batch["own"]][batch["mask"][batch["own"]]].mean(0)
+    np.testing.assert_allclose(moved["mean"], (1 - c.model.decay) * mean, atol=1e-4)
+
+
+def test_augmentation_leaves_half_as_they_are():
+    rng = np.random.default_rng(0)
+    example = {"pose": rng.normal(size=(5, 50, 3)).astype(np.float32), "mask": np.ones(5, bool)}
+    made = [ae2d.half(example, rng, mirror=1.0, turn=0.1, size=0.1) for _ in range(200)]
+    assert 70 < sum(bool(m["own"]) for m in made) < 130
+    for m in made:
+        assert np.array_equal(m["pose"], example["pose"]) == m["own"]
+
+
+def test_missing_joints_do_not_count(root):
+    c = small(root)
+    task, model = make_task(c, ""), ae2d.build(c)
+    batch = next(task.batches(0))
+    variables = task.init(jax.random.key(0), batch)
+    valid = np.repeat(np.ones_like(batch["mask"])[..., None], 50, -1)
+    valid[:, :, 29:] = False
+    gone = np.where(valid[..., None], batch["pose"], 5).astype(np.float32)
+    key = jax.random.key(1)
+    found = [task.loss(variables, batch | {"pose": p, "valid": valid}, key, 0)[0] for p in (gone, batch["pose"])]
+    assert found[0] == found[1] and np.isfinite(found[0])
+    np.testing.assert_array_equal(
+        ae2d.flat({"pose": gone, "valid": valid})[..., 29:, :],
+        np.broadcast_to(gone[..., [7], :2], (*gone.shape[:2], 21, 2)),
+    )
+    grads = jax.grad(lambda p: task.loss({**variables, "params": p}, batch | {"valid": valid}, key, 0)[0])(
+        variables["params"]
+    )
+    assert all(np.isfinite(g).all() for g in jax.tree.leaves(grads))
+    assert model.apply(variables, jnp.zeros((1, 16, 50, 2)), np.ones((1, 16), bool)).shape == (1, 16, 50, 2)
+
+
+def test_evaluation_drops_depth_on_both_sides(run, root, dev):
+    options = {"XLA_FLAGS": "", "JAX_DISABLE_MOST_OPTIMIZATIONS": "1"}
+    arguments = ("-m", "signjax.evaluate", "--workdir", str(run), "--split=dev")
+    process = spawn(*arguments, home=root, **options)
+    out, err = process.communicate(timeout=300)
+    assert process.returncode == 0, err[-2000:]
+    found = json.loads((run / "scores-dev/scores.json").read_text())
+    line = [json.loads(text) for text in (run / "metrics.jsonl").read_text().splitlines()][-1]
+    made = found["rows"]["tokenizer ceiling"]["reconstruction"]["MPJPE"]["value"]
+    assert made == pytest.approx(line["eval/mpjpe"], rel=1e-3)
+    assert found["rows"]["ground truth"]["distance"]["DTW-MJE"]["value"] < 1e-4
+    assert all(signature.endswith("|z:dropped") for signature in found["signatures"].values())
+    assert "x and y only" in found["notes"][0] and "note: the model knows x and y only" in out
+
+
+def test_what_does_not_fit_is_said_in_one_line(root, loaded, tmp_path):
+    for dim in (0, 101):
+        with pytest.raises(ConfigError, match=f"model.dim is {dim}; give 1 to 100"):
+            make_task(small(root, **{"model.dim": dim}), "")
+    with pytest.raises(DataError, match=r"latents 1 .* \[5, 11\]; give \[T, 12\]"):
+        ae2d.decode(loaded, [np.zeros((5, 12)), np.zeros((5, 11))])
+    with pytest.raises(ValueError, match="train one first"):
+        ae2d.load(tmp_path)
