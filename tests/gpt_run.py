@@ -1,4 +1,4 @@
-"""Tiny runs with the real engine: a demo set of a few clips, a tokenizer and a GPT trained for some steps."""
+"""Tiny runs with the real engine: a demo set of a few clips, models trained on it for some steps."""
 
 import importlib.util
 import pathlib
@@ -38,6 +38,21 @@ GPT = {
     "sampler.max_tokens": 12,
     "optim.lr": 1e-2,
     "optim.warmup": 2,
+}
+PLANAR = {
+    "num_steps": 8,
+    "log_every": 1,
+    "eval_every": 8,
+    "save_every": 8,
+    "window": 16,
+    "batch_size": 8,
+    "eval_batch_size": 4,
+    "model.width": 16,
+    "model.depth": 1,
+    "model.dim": 12,
+    "optim.warmup": 1,
+    "optim.schedule": "constant",
+    "optim.lr": 3e-3,
 }
 
 
