@@ -34,7 +34,7 @@ class AutoEncoder(nn.Module):
 
     Codec of the tokenizer, a frame a token: convolutions over time beside a linear path. Latents that leave
     or enter are standardised by running statistics of training (collection "statistics"), so that a flow
-    can be trained on them as they are. The statistics touch no loss.
+    can be trained on them as they are; the loss knows them as the size of the noise only.
 
     Attributes:
       width: D of the hidden layers.
