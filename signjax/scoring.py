@@ -255,10 +255,8 @@ def limits(count: int, by: Judges, rows: dict) -> list[str]:
     notes, windows, dims = [], sum(map(len, by.features)), by.features[0].shape[1]
     if windows < 50 * dims:
         floor = rows[TRUTH]["distribution"]["FGD"]["value"]
-        notes.append(
-            f"FGD: {windows} windows for {dims} features are few; it is biased upwards, and two halves of "
-            f"the recorded clips are {floor:.3g} apart already"
-        )
+        apart = "" if floor is None else f"; two halves of the recorded clips are {floor:.3g} apart already"
+        notes.append(f"FGD: {windows} windows for {dims} features are few; it is biased upwards{apart}")
     if count < 300:
         notes.append(f"{count} clips: differences inside the intervals (± in the tables) mean nothing")
     if by.translator is not None:

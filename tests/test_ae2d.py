@@ -9,7 +9,7 @@ import gpt_run
 import jax
 import numpy as np
 import pytest
-from engine_helpers import plain, rows, same_bits
+from engine_helpers import plain, rows, same_bits, spawn
 
 from signjax import checkpoint, demo, kinematics, losses, pose, sharding, step, train
 from signjax.data import pack
@@ -140,15 +140,13 @@ def principal(root, held, dim):
     return (np.linalg.norm(wrong, axis=-1) * scales).mean()
 
 
-@pytest.mark.parametrize("dim", [12, 100])
-def test_training_begins_at_the_principal_components(dim, root, dev):
-    c = small(root, **{"model.dim": dim})
-    task, _, batch, init, _, evaluate, _ = compiled(c)
+def test_training_begins_at_the_principal_components(root, dev):
+    task, _, batch, init, _, evaluate, _ = compiled(small(root))
     variables, sums = step.inference_variables(init(jax.random.key(0), batch)), []
     for held in task.eval_batches():
         sums.append(evaluate(variables, held)["mpjpe"])
     error = float(sum(s for s, _ in sums) / sum(n for _, n in sums))
-    assert error == pytest.approx(principal(root, dev, dim), rel=0.1) if dim < 100 else error < 1e-6
+    assert error == pytest.approx(principal(root, dev, 12), rel=0.1)
 
 
 def test_evaluation_is_the_xy_error_in_own_units(run, loaded, dev):
@@ -254,6 +252,39 @@ def test_missing_joints_do_not_count(root):
     assert all(np.isfinite(g).all() for g in jax.tree.leaves(gradients))
     wrists = np.broadcast_to(gone[..., [7], :2], (*gone.shape[:2], 21, 2))
     np.testing.assert_array_equal(ae2d.flat({"pose": gone, "valid": valid})[..., 29:, :], wrists)
+
+
+# The evaluation door without its judges, which take their time; flags of two doors would clash in here.
+DOOR = """
+import json, sys
+import numpy as np
+from absl import flags
+from signjax import evaluate, scoring
+from signjax.tasks import splits
+flags.FLAGS(["evaluate", "--workdir", sys.argv[1]])
+system = evaluate.find_system(sys.argv[1], None, None, None)
+held = splits.load(system.data, "dev")
+truth = scoring.recorded(held, system.dims)
+by = scoring.Judges(False, None, None, [np.zeros((5000, 2))], [], [])
+output = evaluate.produce(system, held, truth, by, print)
+rows = {name: scoring.Row(output.scores.get(name, {}), {}, []) for name in (scoring.TRUTH, *output.rows)}
+content = evaluate.summary(system, held, output, rows, by)
+depth = [float(max(abs(m.pose[..., 2]).max() for m in t.motions)) for t in (truth, scoring.recorded(held))]
+print(json.dumps([content, depth]))
+"""
+
+
+def test_evaluation_drops_depth_on_both_sides(run, root):
+    process = spawn("-c", DOOR, str(run), home=root)
+    out, err = process.communicate(timeout=300)
+    assert process.returncode == 0, err[-2000:]
+    found, depth = json.loads(out.splitlines()[-1])
+    assert depth[0] == 0 and depth[1] > 0.1
+    line = [json.loads(text) for text in (run / "metrics.jsonl").read_text().splitlines()][-1]
+    made = found["rows"]["tokenizer ceiling"]["reconstruction"]["MPJPE"]["value"]
+    assert made == pytest.approx(line["eval/mpjpe"], rel=1e-3)
+    assert found["signatures"] and all(s.endswith("|z:dropped") for s in found["signatures"].values())
+    assert "x and y only" in found["notes"][0]
 
 
 def test_what_does_not_fit_is_said_in_one_line(root, loaded, tmp_path):

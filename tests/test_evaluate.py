@@ -70,21 +70,6 @@ def test_a_tokenizer_run_has_the_same_rows_to_the_last_digit(home):
     assert own["codebooks"] == other["codebooks"]
 
 
-def test_a_planar_run_is_judged_without_depth(home):
-    """On both sides, and said: z costs nothing and helps nothing."""
-    c = gpt_run.get_config("ae2d", **gpt_run.PLANAR, **{"data.root": str(home / "datasets")})
-    assert train.train(c, home / "runs/ae2d") == 0
-    out, _ = evaluate(home, "--workdir", home / "runs/ae2d", "--split=dev")
-    found = scores(home / "runs/ae2d/scores-dev")
-    assert set(found["rows"]) == {*ROWS, "tokenizer ceiling"} and not found["codebooks"]
-    lines = (home / "runs/ae2d/metrics.jsonl").read_text().splitlines()
-    made = found["rows"]["tokenizer ceiling"]["reconstruction"]
-    assert made["MPJPE"]["value"] == pytest.approx(json.loads(lines[-1])["eval/mpjpe"], rel=1e-3)
-    assert found["rows"]["ground truth"]["distance"]["DTW-MJE"]["value"] < 1e-4
-    assert all(signature.endswith("|z:dropped") for signature in found["signatures"].values())
-    assert "x and y only" in found["notes"][0] and "note: the model knows x and y only" in out
-
-
 def test_recorded_clips_as_predictions_score_as_recorded(home):
     """Moved, scaled, in three forms, one of them missing."""
     held = pack.load(home / "datasets", "demo", "dev")
