@@ -61,7 +61,7 @@ def _column(metric: str, rows: dict[str, dict], spread: bool) -> list[str]:
     """A metric's name and a cell a row: its value and half the width of its interval."""
     values = [row[metric]["value"] for row in rows.values() if metric in row]
     largest = max((abs(value) for value in values if value is not None), default=0)
-    digits = 1 if largest >= 20 else 2 if largest >= 1 else 4
+    digits = 2 if not spread else 1 if largest >= 20 else 2 if largest >= 5 else 3 if largest >= 1 else 4
     return [metric, *(_cell(row.get(metric), digits, spread) for row in rows.values())]
 
 
