@@ -17,7 +17,7 @@ from signjax.metrics import dtw
 from signjax.metrics.score import Motion, Score, mean_score, signature
 
 CELLS = 1 << 24  # numbers of the largest array in a chunk: 64 MB
-LENGTHS = (16, 32, 64, 96, 128, 192, 256, 384, 512)  # that pairs are padded to: few shapes to compile
+LENGTHS = (16, 32, 64, 96, 128, 192, 256, 384, 512, 768, 1024)  # to pad pairs to: few shapes to compile
 HAND_POINTS = slice(skeleton.RIGHT.start, skeleton.LEFT.stop)
 
 
