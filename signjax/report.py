@@ -94,6 +94,7 @@ def plot(path, family: str, rows: dict[str, dict[str, dict]]):
         arrow = "" if family == "guards" or metric == "diversity" else " (higher is better)" if up else ""
         axis.set_title(metric + arrow, fontsize=8)
         axis.tick_params(labelsize=7)
+        axis.locator_params(axis="x", nbins=5)
         axis.spines[["top", "right"]].set_visible(False)
         axis.set_yticks(np.arange(len(names)), names)
         axis.set_ylim(len(names) - 0.5, -0.5)
