@@ -7,6 +7,7 @@ a good clip from a still one by itself (`signjax.metrics.guards`).
 
 import functools
 from collections.abc import Callable
+from itertools import pairwise
 
 import jax
 import jax.numpy as jnp
@@ -17,6 +18,7 @@ from signjax.metrics import dtw
 from signjax.metrics.score import Motion, Score, mean_score, signature
 
 CELLS = 1 << 24  # numbers of the largest array in a chunk: 64 MB
+FEW = 16  # pairs that are not worth a compilation of their own
 LENGTHS = (16, 32, 64, 96, 128, 192, 256, 384, 512, 768, 1024)  # to pad pairs to: few shapes to compile
 HAND_POINTS = slice(skeleton.RIGHT.start, skeleton.LEFT.stop)
 
@@ -182,7 +184,7 @@ def _align_keypoints(cost, x, y, seen, known, rows, columns):
 def _chunks(run: Callable, cost: Callable, references, predictions) -> list[np.ndarray]:
     """Runs pairs of like lengths together, padded; results in the order of the pairs."""
     lengths = np.array([[len(m.pose) for m in side] for side in (references, predictions)]).T  # [n, 2]
-    padded = np.array([_bucket(int(n)) for n in lengths.max(1)])
+    padded = _padded(lengths.max(1))
     results: list = [None] * len(lengths)
     for size in np.unique(padded).tolist():
         members = np.flatnonzero(padded == size)
@@ -198,8 +200,16 @@ def _chunks(run: Callable, cost: Callable, references, predictions) -> list[np.n
     return [np.array(column) for column in zip(*results, strict=True)]
 
 
-def _bucket(length: int) -> int:
-    return next((size for size in LENGTHS if size >= length), 1 << (length - 1).bit_length())
+def _padded(lengths) -> np.ndarray:
+    """The length that each pair is padded to; a few pairs of one length go with those of the next."""
+    found = np.array([
+        next((size for size in LENGTHS if size >= n), 1 << (int(n) - 1).bit_length()) for n in lengths
+    ])
+    sizes = np.unique(found)
+    for size, larger in pairwise(sizes.tolist()):
+        if (found == size).sum() < FEW:
+            found[found == size] = larger
+    return found
 
 
 def _stack(motions, length: int):
