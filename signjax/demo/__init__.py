@@ -9,4 +9,7 @@ from signjax.demo.synth import synthesize
 from signjax.demo.text import normalize, signs, word_errors, words
 from signjax.demo.write import make_split, write_dataset
 
-__all__ = ["locate", "make_split", "normalize", "read", "signs", "synthesize", "word_errors", "words", "write_dataset"]
+__all__ = [
+    "locate", "make_split", "normalize", "read", "signs",
+    "synthesize", "word_errors", "words", "write_dataset",
+]  # fmt: skip
