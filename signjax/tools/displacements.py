@@ -5,15 +5,15 @@
 """
 
 import argparse
+import itertools
 import sys
 import time
 from pathlib import Path
 
 import ml_collections
-import numpy as np
 
-from signjax import demo, runtime, skeleton
-from signjax.displacements import average, files, moves, reading, words
+from signjax import demo, runtime
+from signjax.displacements import average, files, hands, moves, reading, words
 from signjax.errors import ConfigError, DataError
 from signjax.tasks import splits
 
@@ -115,16 +115,17 @@ def average_words(args) -> None:
     groups = {word: _clips(args, word) for word in _unique(args.words)}
     items = []
     for word, clips in groups.items():
-        template = average.average([clip for _, clip, _ in clips], args.steps, args.align)
-        about = {"align": args.align, "normalized": args.norm}
+        same, mirrored = hands.agree([clip for _, clip, _ in clips])
+        template = average.average(same, args.steps, args.align)
         sources = [source.array for source, _, _ in clips]
+        turned = [source.as_posix() for source in itertools.compress(sources, mirrored)]
+        about = {"align": args.align, "normalized": args.norm, "mirrored": turned}
         path = files.write_template(out, stamp, word, template, clips[0][2], sources, about)
         items.append({"word": word, "base": path.stem})
-        said = " ".join(demo.read(*moves.rebuild(template))) if clips[0][2] == 3 else ""
-        reads = f"; the demo's reader reads: {said}" if said else ""
-        print(f"{word}: {len(clips)} clips, {len(template.deltas)} steps, {path}{reads}")
-        if note := _hands(clips):
-            print(note)
+        said = " ".join(demo.read(*moves.rebuild(template)))
+        reads = f"; the reader of the demo language reads: {said}" if said else ""
+        other = f" ({len(turned)} mirrored, which the other hand leads)" if turned else ""
+        print(f"{word}: {len(clips)} clips{other}, {len(template.deltas)} steps, {path}{reads}")
     print(files.write_manifest(out, stamp, items))
 
 
@@ -138,7 +139,7 @@ def _clips(args, word: str) -> list:
             f"files of {there}; extract more{' with --norm' if args.norm else ''}"
         )
     if len({dims for _, _, dims in clips}) > 1:
-        raise ConfigError(f"{args.folder}: clips of {word!r} are 2-D and 3-D; keep them in folders of their own")
+        raise ConfigError(f"{args.folder}: clips of {word!r} are 2-D and 3-D; keep each in a folder of its own")
     return clips
 
 
