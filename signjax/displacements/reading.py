@@ -1,8 +1,8 @@
 """Reading displacements and templates, ours and the seed's.
 
 The seed's are 2-D, have the arms of its data (the right hand on joints 5-6-7 in its gloss set) and no mask:
-what is missing lies at 0, or, where frames were normalised one by one, on one point. All this is found
-here, so that the rest sees `Moves` with the right hand on joints 2-3-4. Of a path inside a JSON only the
+what is missing lies at 0, or, where frames were normalised one by one, on one point. Those frames also
+stand on their heads, as their shoulders were turned to lie the other way. All this is found here, so that the rest sees `Moves` with the right hand on joints 2-3-4. Of a path inside a JSON only the
 base name counts, whatever system wrote it: files are looked for in the folder given and nowhere else.
 """
 
@@ -134,7 +134,8 @@ def _seed_pose(start: np.ndarray, deltas: np.ndarray) -> np.ndarray:
         point = pose[:, hand][:, :1]  # [T, 1, 3]; a hand that is one point is none, nor is what lies there
         collapsed = np.ptp(pose[:, hand], axis=1).max(-1) < SAME
         gone |= collapsed[:, None] & (np.abs(pose - point) < SAME).all(-1)
-    return np.where(gone[..., None], 0.0, pose)
+    upright = np.median(pose[:, skeleton.NOSE, 1] - pose[:, skeleton.NECK, 1]) <= 0
+    return np.where(gone[..., None], 0.0, pose if upright else -pose)
 
 
 def _start(source: Source, every: list[Source]) -> np.ndarray:

@@ -139,7 +139,7 @@ def _clips(args, word: str) -> list:
             f"files of {there}; extract more{' with --norm' if args.norm else ''}"
         )
     if len({dims for _, _, dims in clips}) > 1:
-        raise ConfigError(f"{args.folder}: clips of {word!r} are 2-D and 3-D; keep each in a folder of its own")
+        raise ConfigError(f"{args.folder}: clips of {word!r} are 2-D and 3-D; keep them in two folders")
     return clips
 
 
