@@ -2,8 +2,10 @@
 
 The seed's are 2-D, have the arms of its data (the right hand on joints 5-6-7 in its gloss set) and no mask:
 what is missing lies at 0, or, where frames were normalised one by one, on one point. Those frames also
-stand on their heads, as their shoulders were turned to lie the other way. All this is found here, so that the rest sees `Moves` with the right hand on joints 2-3-4. Of a path inside a JSON only the
-base name counts, whatever system wrote it: files are looked for in the folder given and nowhere else.
+stand on their heads, as their shoulders were turned to lie the other way. All this is found here, so that
+the rest sees `Moves` with the right hand on joints 2-3-4. Of a path inside a JSON only the base name counts,
+whatever system wrote it: files are looked for in the folder given and nowhere else. The one exception is a
+folder `templates`, whose sources lie in the folder above it.
 """
 
 import json

@@ -112,13 +112,14 @@ def samples(args) -> None:
     for path, stem in _inputs(args.inputs, "sample"):
         if path.suffix != ".npz":
             raise DataError(
-                f"{path}: cannot be drawn; accepted is .npz as signjax.sample writes it (pose [T, 50, 3], text), "
-                "no pickle and so no .pt"
+                f"{path}: cannot be drawn; accepted is .npz as signjax.sample writes it (pose [T, 50, 3], "
+                "text), no pickle and so no .pt"
             )
         pose, seen = predictions.read_arrays(path)
         with np.load(path, allow_pickle=False) as held:
             said = str(held["text"]) if "text" in held.files else ""
-        _draw(Path(args.out, f"sample_{stem}"), render.Panel(pose, said, valid=seen, title=stem), said or stem)
+        panel = render.Panel(pose, said, valid=seen, title=stem)
+        _draw(Path(args.out, f"sample_{stem}"), panel, said or stem)
 
 
 def _inputs(names: list[str], prefix: str) -> list[tuple[Path, str]]:
