@@ -40,19 +40,20 @@ def _parser() -> argparse.ArgumentParser:
         command.set_defaults(run=run)
         command.add_argument("--words", nargs="+", required=True, metavar="WORD", help="words or phrases")
         command.add_argument("--norm", action="store_true", help=f"{norm} clips without place and size")
-        command.add_argument("--samples", type=_count, default=8, help="clips a word at most (default: 8)")
+        command.add_argument("--samples", type=count, default=8, help="clips a word at most (default: 8)")
     one.add_argument("--root", default="datasets", help="folder that holds data sets (default: datasets)")
     one.add_argument("--name", default="demo", help="folder of the data set (default: demo)")
     one.add_argument("--split", default="train", help="train, dev or test (default: train)")
     one.add_argument("--out", default=FOLDER, help="folder for the files (default: %(default)s)")
     two.add_argument("--folder", default=FOLDER, help="folder of displacements (default: %(default)s)")
     two.add_argument("--align", choices=average.ALIGNMENTS, default="phase", help="how clips meet in time")
-    two.add_argument("--steps", type=_count, help="of a template (default: the median of its clips')")
+    two.add_argument("--steps", type=count, help="of a template (default: the median of its clips')")
     two.add_argument("--out", help="folder for the files (default: templates in --folder)")
     return parser
 
 
-def _count(text: str) -> int:
+def count(text: str) -> int:
+    """The whole number above 0 that a flag says; argparse.ArgumentTypeError if it says none."""
     if not text.isascii() or not text.isdigit() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is no whole number above 0")
     return int(text)

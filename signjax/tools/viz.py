@@ -19,6 +19,7 @@ from signjax.data import predictions
 from signjax.displacements import files, moves, reading, words
 from signjax.errors import ConfigError, DataError
 from signjax.tasks import splits
+from signjax.tools.displacements import count
 
 
 @runtime.one_line
@@ -44,7 +45,7 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("--root", default="datasets", help="folder that holds data sets (default: datasets)")
     one.add_argument("--name", default="demo", help="folder of the data set (default: demo)")
     one.add_argument("--split", default="train", help="train, dev or test (default: train)")
-    one.add_argument("--num", type=int, default=1, help="clips at most (default: 1)")
+    one.add_argument("--num", type=count, default=1, help="clips at most (default: 1)")
     for name, run, what, kind in (
         ("p0", p0, "starting poses as named points", "_p0.npy, or any file of a clip or template"),
         ("deltas", deltas, "clips and templates rebuilt from displacements", ".npy or .json of one"),
@@ -66,7 +67,7 @@ def text(args) -> None:
     wanted = how.tokens(args.text)
     every = [how.tokens(line) for line in held.texts]
     found = [i for i, tokens in enumerate(every) if words.places(tokens, wanted)]
-    found = sorted(found, key=lambda i: every[i] != wanted)[: max(args.num, 1)]
+    found = sorted(found, key=lambda i: every[i] != wanted)[: args.num]
     if not found:
         raise DataError(f"{held.label}: no text has {args.text!r}; choose other words or another --split")
     pages, stem = [], f"real_{files.slug(args.text)}_{args.split}"
@@ -115,11 +116,18 @@ def samples(args) -> None:
                 f"{path}: cannot be drawn; accepted is .npz as signjax.sample writes it (pose [T, 50, 3], "
                 "text), no pickle and so no .pt"
             )
-        pose, seen = predictions.read_arrays(path)
-        with np.load(path, allow_pickle=False) as held:
-            said = str(held["text"]) if "text" in held.files else ""
+        (pose, seen), said = predictions.read_arrays(path), _said(path)
         panel = render.Panel(pose, said, valid=seen, title=stem)
         _draw(Path(args.out, f"sample_{stem}"), panel, said or stem)
+
+
+def _said(path: Path) -> str:
+    """The array "text" of an .npz, "" if there is none."""
+    try:
+        with np.load(path, allow_pickle=False) as held:
+            return str(held["text"]) if "text" in held.files else ""
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path}: its text cannot be read ({error}); sample it again") from None
 
 
 def _inputs(names: list[str], prefix: str) -> list[tuple[Path, str]]:
