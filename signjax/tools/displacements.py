@@ -96,13 +96,10 @@ def _demand(found: dict, label: str, how: words.Reading) -> None:
     for word, search in found.items():
         if search.cuts:
             continue
-        where = f"it is in {search.mentions} sentences, " if search.mentions else ""
         why = "where its sign was not found" if how.locate else "which cannot be cut"
-        raise DataError(
-            f"{label}: no clip of {word!r} ({where}{why}); leave it out or choose another --split"
-            if search.mentions
-            else f"{label}: no text has {word!r}; leave it out or choose another --split"
-        )
+        only = f"{word!r} is only in {search.mentions} sentence(s), {why}"
+        what = only if search.mentions else f"no text has {word!r}"
+        raise DataError(f"{label}: {what}; leave it out or choose another --split")
 
 
 def average_words(args) -> None:
