@@ -95,6 +95,14 @@ def test_data_that_cannot_be_cut_are_taken_whole_and_say_so(run, tmp_path):
     assert path.stem.endswith("_train_c_0") and path.with_suffix(".npy").exists()
 
 
+def test_data_sets_are_not_mixed(run, tmp_path):
+    """The same words of two data sets in one folder are not averaged together."""
+    for name in ("demo", "other"):
+        assert run(displacements, "extract", f"--name={name}", "--words", "hello", "--out", tmp_path)[0] == 0
+    code, _, err = run(displacements, "average", "--words", "hello", "--folder", tmp_path)
+    assert code == 23 and "demo (3-D) and other (3-D)" in err and err.count("\n") == 1
+
+
 @pytest.mark.parametrize("arguments, message", [
     (["extract", "--words", "hello", "banana"], "no text has 'banana'"),
     (["extract", "--words", "friend", "--name=other"], "2 sentence(s), which cannot be cut"),

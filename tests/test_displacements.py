@@ -213,6 +213,18 @@ def test_the_seeds_files_are_read(tmp_path):
     assert reading.clips(tmp_path, "hello", True) == []
 
 
+def test_the_seeds_normalised_frames_stand_up_again(tmp_path):
+    """They were turned upside down, their noses put to the origin, and missing hands moved along."""
+    found = flat(hidden(clip(), 4, 9, [*range(29, 50), skeleton.L_WRIST]))
+    pose, seen = moves.rebuild(found)
+    turned = -(pose - pose[:, [skeleton.NOSE]])
+    seed_file(tmp_path, turned[..., :2])
+    back, _ = reading.one(next(tmp_path.glob("disp_*_p0.npy")))
+    again, known = moves.rebuild(back)
+    np.testing.assert_array_equal(known, seen)
+    np.testing.assert_allclose(np.where(seen[..., None], -turned, 0), again, atol=1e-5)
+
+
 def test_a_clip_without_a_start_is_named(tmp_path):
     path = seed_file(tmp_path, moves.rebuild(clip())[0][..., :2], p0=False)
     with pytest.raises(DataError, match="no starting pose"):

@@ -39,7 +39,13 @@ class Source(NamedTuple):
     def key(self) -> tuple:
         """What was recorded: files of the same key are the same clip, written several times."""
         frames = tuple(self.content.get("frames") or ())
-        return self.word.casefold(), self.split, self.sid, frames, self.normalized
+        return self.word.casefold(), self.dataset, self.split, self.sid, frames, self.normalized
+
+    @property
+    def dataset(self) -> str:
+        """The name of the data set, "" if the JSON does not say."""
+        parts = PureWindowsPath(str(self.content.get("sample_dir") or "")).parts  # .../<name>/<split>/<clip>
+        return parts[-3] if len(parts) > 2 else ""
 
     @property
     def array(self) -> Path:

@@ -136,8 +136,10 @@ def _clips(args, word: str) -> list:
             f"{args.folder}: {len(clips)} {kind} clip(s) of {word!r}, and an average needs two; there are "
             f"files of {there}; extract more{' with --norm' if args.norm else ''}"
         )
-    if len({dims for _, _, dims in clips}) > 1:
-        raise ConfigError(f"{args.folder}: clips of {word!r} are 2-D and 3-D; keep them in two folders")
+    origins = sorted({f"{source.dataset or 'unknown'} ({dims}-D)" for source, _, dims in clips})
+    if len(origins) > 1:
+        both = f"clips of {word!r} are of {' and '.join(origins)}"
+        raise ConfigError(f"{args.folder}: {both}; keep each data set in its own folder")
     return clips
 
 
