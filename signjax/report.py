@@ -61,7 +61,7 @@ def _column(metric: str, rows: dict[str, dict], spread: bool) -> list[str]:
     """A metric's name and a cell a row: its value and half the width of its interval."""
     values = [row[metric]["value"] for row in rows.values() if metric in row]
     largest = max((abs(value) for value in values if value is not None), default=0)
-    digits = 1 if largest >= 20 else 2 if largest >= 1 else 4
+    digits = 2 if not spread else 1 if largest >= 20 else 2 if largest >= 5 else 3 if largest >= 1 else 4
     return [metric, *(_cell(row.get(metric), digits, spread) for row in rows.values())]
 
 
@@ -94,6 +94,7 @@ def plot(path, family: str, rows: dict[str, dict[str, dict]]):
         arrow = "" if family == "guards" or metric == "diversity" else " (higher is better)" if up else ""
         axis.set_title(metric + arrow, fontsize=8)
         axis.tick_params(labelsize=7)
+        axis.locator_params(axis="x", nbins=5)
         axis.spines[["top", "right"]].set_visible(False)
         axis.set_yticks(np.arange(len(names)), names)
         axis.set_ylim(len(names) - 0.5, -0.5)

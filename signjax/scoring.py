@@ -147,7 +147,7 @@ def score_row(name: str, clips, truth: Recorded, by: Judges, stand_in: Motion, s
     """All scores of a row.
 
     Args:
-      name: of the row; recorded clips get the floor of the Fréchet distance instead of 0.
+      name: of the row; recorded clips get the floor of the Fréchet distance, too.
       clips: as `usable` takes them, one for each of truth's.
       truth: the split.
       by: see `judges`.
@@ -158,15 +158,14 @@ def score_row(name: str, clips, truth: Recorded, by: Judges, stand_in: Motion, s
     features = motion_encoder.features(by.encoder, motions)
     near = copies.nearest(motions, by.train)
     digest = by.encoder.digest
-    far = frechet.fgd(by.features, features, digest)
-    if name == TRUTH:
-        far = frechet.split_half(features, digest, seed)
+    floor = {"FGD-half": frechet.split_half(features, digest, seed)} if name == TRUTH else {}
     scores = {
         "text": _texts(motions, silent, truth.texts, by),
         "distance": distances.compare(truth.motions, motions),
         "distribution": {
-            "FGD": far,
+            "FGD": frechet.fgd(by.features, features, digest),
             "diversity": variety.diversity(variety.clip_means(features), seed, digest),
+            **floor,
         },
         "guards": guards.compare(truth.motions, motions) | {"copies": copies.copies(near, by.near)},
     }
@@ -254,7 +253,7 @@ def limits(count: int, by: Judges, rows: dict) -> list[str]:
     """
     notes, windows, dims = [], sum(map(len, by.features)), by.features[0].shape[1]
     if windows < 50 * dims:
-        floor = rows[TRUTH]["distribution"]["FGD"]["value"]
+        floor = rows[TRUTH]["distribution"]["FGD-half"]["value"]
         apart = "" if floor is None else f"; two halves of the recorded clips are {floor:.3g} apart already"
         notes.append(f"FGD: {windows} windows for {dims} features are few; it is biased upwards{apart}")
     if count < 300:

@@ -58,3 +58,17 @@ def compile_quickly():
     """For a file whose tests run each program a few times only."""
     with _jax_options({"jax_disable_most_optimizations": True}):
         yield
+
+
+@pytest.fixture(scope="session")
+def tiny_runs(tmp_path_factory):
+    """A folder with datasets/demo, runs/vqvae and runs/gpt, trained for some steps; copy what you change."""
+    import gpt_run
+
+    from signjax import train
+
+    root = tmp_path_factory.mktemp("home")
+    with _jax_options({"jax_disable_most_optimizations": True}):
+        gpt_run.write(root)
+        assert train.train(gpt_run.gpt_config(root), root / "runs/gpt") == 0
+    return root

@@ -66,9 +66,9 @@ def get_config(name, **changes):
     return c
 
 
-def write(root, sizes=(12, 2, 1)):
+def write(root):
     """Makes root/datasets/demo and trains root/runs/vqvae; two codes a token, to compile little."""
-    demo.write_dataset(root / "datasets", sizes=sizes)
+    demo.write_dataset(root / "datasets", sizes=(12, 4, 1))
     data = {"data.root": str(root / "datasets")}
     assert train.train(get_config("vqvae", **data, **TOKENIZER), root / "runs/vqvae") == 0
 

@@ -3,26 +3,21 @@
 import json
 import shutil
 
-import gpt_run
 import numpy as np
 import pytest
 from engine_helpers import spawn
 
-from signjax import demo, train
+from signjax import demo
 from signjax.data import pack, predictions
 from signjax.errors import DataError
 
-pytestmark = pytest.mark.usefixtures("compile_once", "compile_quickly")
 ROWS = ("ground truth", "mean pose", "random training clip", "nearest training text", "shuffled text")
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory, compile_once, compile_quickly):
+def home(tiny_runs):
     """A folder with datasets, runs/vqvae and runs/gpt."""
-    root = tmp_path_factory.mktemp("home")
-    gpt_run.write(root, sizes=(12, 4, 1))
-    assert train.train(gpt_run.gpt_config(root), root / "runs/gpt") == 0
-    return root
+    return tiny_runs
 
 
 def evaluate(home, *arguments, code=0):

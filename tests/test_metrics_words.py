@@ -120,10 +120,10 @@ def test_intervals_hold_the_value_and_shrink_with_more_clips():
 
 def test_the_interval_is_the_bootstrap():
     """Resampling clips and scoring each resample by itself gives the same interval, within its own chance."""
-    said, meant = corpus(np.random.default_rng(3), 50)
+    said, meant = ([line.split() for line in side] for side in corpus(np.random.default_rng(3), 50))
     rng, values = np.random.default_rng(4), []
     for _ in range(1000):
         k = rng.integers(0, 50, 50)
-        values.append(score.value(words.texts([said[i] for i in k], [meant[i] for i in k])["chrF"]))
-    low, high = score.interval(words.texts(said, meant)["chrF"])
+        values.append(score.value(words.wer([said[i] for i in k], [meant[i] for i in k], "none")))
+    low, high = score.interval(words.wer(said, meant, "none"))
     np.testing.assert_allclose([low, high], np.quantile(values, [0.025, 0.975]), atol=0.15 * (high - low))

@@ -21,12 +21,9 @@ pytestmark = pytest.mark.usefixtures("compile_once", "compile_quickly")
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory, compile_once, compile_quickly):
+def home(tiny_runs):
     """A folder with datasets, runs/vqvae and runs/gpt."""
-    root = tmp_path_factory.mktemp("home")
-    gpt_run.write(root)
-    assert train.train(gpt_run.gpt_config(root), root / "runs/gpt") == 0
-    return root
+    return tiny_runs
 
 
 def test_losses_fall(home):

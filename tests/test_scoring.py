@@ -69,6 +69,7 @@ def test_recorded_clips_score_perfectly_and_the_baselines_do_not(truth, train, b
     found = {name: scoring.score_row(name, clips, truth, by, mean, 0) for name, clips in rows.items()}
     best = values(found[scoring.TRUTH])
     assert best["WER"] == 0 and not found[scoring.TRUTH].warnings
+    assert best["FGD"] == pytest.approx(0, abs=1e-6) and best["FGD-half"] > 0
     assert all(best[n] < 1e-3 for n in found[scoring.TRUTH].scores["distance"])
     for name in (scoring.MEAN, scoring.RANDOM, scoring.RETRIEVAL, scoring.SHUFFLED):
         worse = values(found[name])

@@ -1,5 +1,6 @@
 """The project's figures, measured again by the commands of the README; minutes to an hour each."""
 
+import functools
 import json
 import os
 import pathlib
@@ -31,13 +32,20 @@ def root(tmp_path_factory):
     return folder
 
 
-def trained(root, folder, variant):
-    """Both stages on the demo's data: the GPT's run."""
-    data = f"--config.data.root={root}"
-    command("signjax.main", f"--config=configs/vqvae.py{variant}", data, f"--workdir={folder}/vqvae")
-    other = f"--config.tokenizer={folder}/vqvae"
-    command("signjax.main", f"--config=configs/gpt.py{variant}", data, other, f"--workdir={folder}/gpt")
-    return folder / "gpt"
+@pytest.fixture(scope="module")
+def trained(root):
+    """variant -> the GPT's run after both stages on the demo's data, trained once."""
+
+    @functools.cache
+    def train(variant):
+        folder = root / f"runs{variant.replace(':', '-')}"
+        data = f"--config.data.root={root}"
+        command("signjax.main", f"--config=configs/vqvae.py{variant}", data, f"--workdir={folder}/vqvae")
+        other = f"--config.tokenizer={folder}/vqvae"
+        command("signjax.main", f"--config=configs/gpt.py{variant}", data, other, f"--workdir={folder}/gpt")
+        return folder / "gpt"
+
+    return train
 
 
 def word_error_rates(run, root):
@@ -53,9 +61,22 @@ def word_error_rates(run, root):
 @pytest.mark.parametrize(
     ("variant", "sentences", "words"), [(":quick", 0.15, 0.05), ("", 0.05, 0.01)], ids=["quick", "full"]
 )
-def test_generated_clips_say_their_texts(variant, sentences, words, root, tmp_path):
-    rates = word_error_rates(trained(root, tmp_path, variant), root)
+def test_generated_clips_say_their_texts(variant, sentences, words, root, trained):
+    rates = word_error_rates(trained(variant), root)
     assert rates["sentences"] <= sentences and rates["words"] <= words
+
+
+def test_scores_of_recorded_and_shuffled_clips(root, trained):
+    run, reader = trained(":quick"), root / "backtranslate"
+    data = f"--config.data.root={root}"
+    command("signjax.main", "--config=configs/backtranslate.py", data, f"--workdir={reader}")
+    command("signjax.evaluate", "--workdir", run, "--backtranslate", reader)
+    rows = json.loads((run / "scores-test/scores.json").read_text())["rows"]
+    found = {name: {m: c["value"] for m, c in row["text"].items()} for name, row in rows.items()}
+    print(f"\n{ {name: (texts['WER'], texts['BT-BLEU-4']) for name, texts in found.items()} }")
+    assert found["ground truth"]["WER"] <= 2 and found["ground truth"]["BT-BLEU-4"] >= 80
+    assert found["tokenizer ceiling"]["BT-BLEU-4"] >= found["ground truth"]["BT-BLEU-4"] - 10
+    assert found["shuffled text"]["BT-BLEU-4"] <= 2 and found["shuffled text"]["WER"] >= 90
 
 
 @pytest.mark.real

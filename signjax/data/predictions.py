@@ -52,6 +52,17 @@ def _clip(folder: Path, sid: str, layout: variant.Variant) -> tuple[np.ndarray, 
         raise DataError("missing")
     if path.suffix == ".json":
         return variant.apply(clips.parse_pose(path.read_bytes()), layout)
+    return read_arrays(path)
+
+
+def read_arrays(path: Path) -> tuple[np.ndarray, np.ndarray]:
+    """Pose [T, 50, 3] float32 and visibility [T, 50] bool of an .npy, or of the array "pose" of an .npz.
+
+    What is not finite is missing and lies at 0; nothing is unpickled.
+
+    Raises:
+      DataError: the file cannot be read or has another shape.
+    """
     try:
         data = np.load(path, allow_pickle=False)
         pose = np.asarray(data["pose"] if path.suffix == ".npz" else data, np.float32)

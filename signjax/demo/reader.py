@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from signjax.demo import features as demo_features
-from signjax.demo import phonology
+from signjax.demo import lexicon, phonology
 from signjax.demo.templates import HOLD_LEAST, Templates, templates
 from signjax.demo.text import join
 
@@ -189,14 +189,37 @@ def read(pose: np.ndarray, valid: np.ndarray | None = None) -> list[str]:
       pose: [T, 50, 3] positions in any unit, at any place.
       valid: [T, 50] bool, False where a joint is missing; None means all are there.
     """
-    seen = demo_features.measure(pose, valid)
-    if seen is None or not _alive(seen):
-        return []
-    table = templates()
-    segments = _search(seen, table)
+    seen, segments = _found(pose, valid)
     if not segments:
         return []
     span = slice(segments[0].start, segments[-1].end)
     question = float(np.median(seen.pitch[span])) > QUESTION
-    glosses = [table.glosses[s.sign] for s in segments]
-    return join(glosses, question)
+    return join([templates().glosses[s.sign] for s in segments], question)
+
+
+def locate(pose: np.ndarray, valid: np.ndarray | None = None) -> list[tuple[str, int, int]]:
+    """Where each word of a clip is signed: (word, first frame, last frame + 1) in order, without "?".
+
+    Args: as for `read`. The frames are those of the sign itself; the way there and back is not in them.
+    """
+    words, spelled = [], []
+    for segment in [*_found(pose, valid)[1], None]:
+        gloss = templates().glosses[segment.sign] if segment else ""
+        if gloss in lexicon.LETTERS:
+            spelled.append((gloss.lower(), segment))
+            continue
+        if spelled:
+            word = "".join(letter for letter, _ in spelled)
+            words.append((word, spelled[0][1].start, spelled[-1][1].end))
+            spelled = []
+        if gloss in lexicon.WORDS:
+            words.append((gloss, segment.start, segment.end))
+    return words
+
+
+def _found(pose: np.ndarray, valid: np.ndarray | None) -> tuple[demo_features.Features | None, list[Segment]]:
+    """Features of a clip and the signs in it."""
+    seen = demo_features.measure(pose, valid)
+    if seen is None or not _alive(seen):
+        return seen, []
+    return seen, _search(seen, templates())

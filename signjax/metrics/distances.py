@@ -7,6 +7,7 @@ a good clip from a still one by itself (`signjax.metrics.guards`).
 
 import functools
 from collections.abc import Callable
+from itertools import pairwise
 
 import jax
 import jax.numpy as jnp
@@ -17,7 +18,8 @@ from signjax.metrics import dtw
 from signjax.metrics.score import Motion, Score, mean_score, signature
 
 CELLS = 1 << 24  # numbers of the largest array in a chunk: 64 MB
-LENGTHS = (16, 32, 64, 96, 128, 192, 256, 384, 512)  # that pairs are padded to: few shapes to compile
+FEW = 16  # pairs that are not worth a compilation of their own
+LENGTHS = (16, 32, 64, 96, 128, 192, 256, 384, 512, 768, 1024)  # to pad pairs to: few shapes to compile
 HAND_POINTS = slice(skeleton.RIGHT.start, skeleton.LEFT.stop)
 
 
@@ -182,24 +184,34 @@ def _align_keypoints(cost, x, y, seen, known, rows, columns):
 def _chunks(run: Callable, cost: Callable, references, predictions) -> list[np.ndarray]:
     """Runs pairs of like lengths together, padded; results in the order of the pairs."""
     lengths = np.array([[len(m.pose) for m in side] for side in (references, predictions)]).T  # [n, 2]
-    padded = np.array([_bucket(int(n)) for n in lengths.max(1)])
+    groups = _groups(lengths.max(1))
     results: list = [None] * len(lengths)
-    for size in np.unique(padded).tolist():
-        members = np.flatnonzero(padded == size)
-        chunk = max(1, CELLS // (size**2 * references[0].pose[0].size))
+    for group in np.unique(groups):
+        members = np.flatnonzero(groups == group)
+        rows, columns = (_padded(n) for n in lengths[members].max(0))
+        chunk = max(1, CELLS // (rows * columns * references[0].pose[0].size))
         for start in range(0, len(members), chunk):
             part = members[start : start + chunk]
             filled = part[np.minimum(np.arange(chunk), len(part) - 1)]
-            x, seen = _stack([references[i] for i in filled], size)
-            y, known = _stack([predictions[i] for i in filled], size)
+            x, seen = _stack([references[i] for i in filled], rows)
+            y, known = _stack([predictions[i] for i in filled], columns)
             found = jax.device_get(run(cost, x, y, seen, known, *lengths[filled].T))
             for row, i in enumerate(part):
                 results[i] = [np.asarray(f[row], np.float64) for f in found]
     return [np.array(column) for column in zip(*results, strict=True)]
 
 
-def _bucket(length: int) -> int:
-    return next((size for size in LENGTHS if size >= length), 1 << (length - 1).bit_length())
+def _groups(lengths) -> np.ndarray:
+    """Pairs of about equal length get one number; a few pairs of one length go with those of the next."""
+    found = np.array([_padded(n) for n in lengths])
+    for size, larger in pairwise(np.unique(found).tolist()):
+        if (found == size).sum() < FEW:
+            found[found == size] = larger
+    return found
+
+
+def _padded(length) -> int:
+    return next((size for size in LENGTHS if size >= length), 1 << (int(length) - 1).bit_length())
 
 
 def _stack(motions, length: int):

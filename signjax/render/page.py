@@ -9,12 +9,13 @@ import re
 
 import numpy as np
 
+from signjax import skeleton
 from signjax.errors import ConfigError, DataError
 from signjax.render import figure as figures_
 from signjax.render import files, style
 
 
-def html(path, clips, fps: float = 25, title: str = "signjax") -> pathlib.Path:
+def html(path, clips, fps: float = 25, title: str = "signjax", named: bool = False) -> pathlib.Path:
     """Writes a page with a player for each clip: play, pause, scrub, speed, turn; no request leaves it.
 
     Args:
@@ -22,6 +23,7 @@ def html(path, clips, fps: float = 25, title: str = "signjax") -> pathlib.Path:
       clips: list of clips, a clip being a list of Panel (or one Panel) shown side by side.
       fps: frames per second at speed 1.
       title: heading of the page.
+      named: joints are points, the body's with their names, the hands' where the pointer is.
 
     Poses are embedded as int16 (`pack`), about 0.4 kB a frame and panel.
 
@@ -33,7 +35,8 @@ def html(path, clips, fps: float = 25, title: str = "signjax") -> pathlib.Path:
     if isinstance(clips, figures_.Panel) or not len(clips):
         raise DataError("a page needs a list of at least one clip, each a list of panels")
     packed = [_clip(figures_.prepare(panels, f"clip {k}, ")) for k, panels in enumerate(clips)]
-    data = {"fps": fps, "style": _style(), "clips": packed}
+    names = [name.replace("_", " ") for name in skeleton.NAMES] if named else []
+    data = {"fps": fps, "style": _style(), "clips": packed, "names": names}
     parts = {
         "title": markup.escape(title),
         "colors": _css(),

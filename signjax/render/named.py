@@ -1,0 +1,131 @@
+"""A still picture of one pose with the names of its joints: the body, and each hand by itself and larger."""
+
+import io
+import pathlib
+from typing import NamedTuple
+
+import numpy as np
+from PIL import Image
+
+from signjax import skeleton
+from signjax.render import compose, files, raster
+from signjax.render import figure as figures_
+
+MARGIN = 0.09  # of a view's size, on each side of its joints
+_CROWN = 0.6  # neck-to-shoulder lengths from the nose to the top of the head
+
+
+class View(NamedTuple):
+    """A part of the figure and the joints that are named there."""
+
+    title: str
+    named: slice
+    shown: slice  # the joints that must be in the picture
+    column: float  # width of a column of names, in letter heights
+    width: float  # of the picture between the columns, in heights
+
+
+VIEWS = (
+    View("right hand", skeleton.RIGHT, skeleton.RIGHT, 4.2, 0.7),
+    View("body", skeleton.BODY, slice(0, skeleton.NUM_JOINTS), 7.8, 0.8),
+    View("left hand", skeleton.LEFT, skeleton.LEFT, 4.2, 0.7),
+)
+
+
+def still(path, panel: figures_.Panel, size: int = 520) -> pathlib.Path:
+    """Writes the first frame of a panel as a GIF of one frame: points, their names, and lines that join them.
+
+    Args:
+      path: the file to write; its folders are made.
+      panel: its caption stands below the picture, its title above.
+      size: height of the views in pixels.
+
+    Raises:
+      DataError: the panel cannot be drawn; StorageError: the file cannot be written.
+    """
+    figure = figures_.prepare(panel)[0]
+    letter = compose.font(max(9, size // 32))
+    views = [_view(figure, view, letter, size) for view in VIEWS]
+    wide = [drawn.shape[1] for drawn in views]
+    titles = [compose.caption(v.title, w, size, "muted", 1) for v, w in zip(VIEWS, wide, strict=True)]
+    rows = [compose.beside(titles), compose.beside(views)]
+    total = rows[1].shape[1]
+    head = compose.caption(figure.title, total, size, "muted", 1)
+    picture = np.concatenate([head, *rows, compose.caption(figure.caption, total, size)])
+    image = Image.fromarray(picture)
+    image.putpalette(raster.palette().tobytes())
+    data = io.BytesIO()
+    image.save(data, "GIF", optimize=False)
+    return files.write(path, data.getvalue())
+
+
+def _view(figure: figures_.Figure, view: View, letter, size: int) -> np.ndarray:
+    """One view [size, W] of palette indices: a column of names, the part of the figure, a column of names."""
+    line = sum(letter.getmetrics())
+    column, width = round(view.column * line), 2 * round(view.width * size / 2)
+    joints = np.arange(skeleton.NUM_JOINTS)[view.named]
+    joints = joints[figure.valid[0, joints]]
+    if not len(joints):
+        blank = np.full((size, 2 * column + width), raster.INDEX["stage"], np.uint8)
+        return _write(blank, "not seen", letter, blank.shape[1] // 2, size // 2, 0.5, "muted")
+    shown = figure.pose[0, view.shown][figure.valid[0, view.shown], :2]
+    low, high = shown.min(0), shown.max(0)
+    low[1] -= _CROWN * figure.unit if view.title == "body" else 0
+    reach = np.maximum(high - low, 0.3 * figure.unit) / (1 - 2 * MARGIN)
+    scale = float(min(width / reach[0], size / reach[1]))
+    shift = np.array([width, size]) / 2 - scale * (low + high) / 2
+    xy = figure.pose[0, joints, :2] * scale + shift  # [joints, 2] pixels
+    left, right = _columns(xy, size, line)
+    fine = raster.FINE
+    parts, order = figures_.shapes(figure, scale * fine, shift * fine)
+    ends = {k: (0, y) for k, y in left} | {k: (width, y) for k, y in right}
+    parts = [*parts, _marks(xy, ends)]
+    inner = raster.fill(parts, np.append(order[:1], [[len(parts) - 1]], axis=1), (width, size), 0)
+    picture = np.pad(inner, ((0, 0), (column, column)), constant_values=raster.INDEX["stage"])
+    for side, at, share in ((left, column - 4, 1.0), (right, column + width + 4, 0.0)):
+        for k, y in side:
+            name = skeleton.NAMES[joints[k]].replace("_", " ")
+            name = name.removeprefix("right ").removeprefix("left ") if view.title != "body" else name
+            _write(picture, name, letter, at, round(y), share, "text")
+    return picture
+
+
+def _columns(xy: np.ndarray, size: int, line: int) -> tuple[list, list]:
+    """Which points are named on the left and on the right, and at what height: [(point, y)] of each side."""
+    by_x = np.argsort(xy[:, 0], kind="stable")
+    half = len(by_x) // 2
+    sides = []
+    for side in (by_x[:half], by_x[half:]):
+        side = sorted(side.tolist(), key=lambda k: xy[k, 1])
+        heights = [float(xy[k, 1]) for k in side]
+        gap = min(line, (size - line) / max(len(side) - 1, 1))
+        for k in range(len(side)):  # no name covers the one above it
+            heights[k] = max(heights[k], heights[k - 1] + gap if k else line / 2)
+        for k in reversed(range(len(side))):  # nor runs out of the picture
+            below = heights[k + 1] - gap if k + 1 < len(side) else size - line / 2
+            heights[k] = min(heights[k], below)
+        sides.append(list(zip(side, heights, strict=True)))
+    return sides[0], sides[1]
+
+
+def _marks(xy: np.ndarray, ends: dict) -> list[figures_.Shape]:
+    """Lines from points to the columns, then the points themselves, on the fine canvas."""
+    fine, shapes, seen = raster.FINE, [], np.ones(1, bool)
+    for k, end in ends.items():
+        line = figures_.capsule(xy[[k]] * fine, np.array([end], float) * fine, 1.5, 1.5)
+        shapes.append(figures_.Shape(line, seen, "muted"))
+    for radius, color in ((4.2, "text"), (2.6, "paper")):
+        for point in xy:
+            dot = figures_.capsule(point[None] * fine, point[None] * fine, radius * fine, radius * fine)
+            shapes.append(figures_.Shape(dot, seen, color))
+    return shapes
+
+
+def _write(picture, text: str, letter, x: int, y: int, share: float, color: str) -> np.ndarray:
+    """Writes text with `share` of its width left of x and its middle at y; changes and returns picture."""
+    mask = raster.text_mask(text, letter)
+    top = int(np.clip(y - mask.shape[0] // 2, 0, picture.shape[0] - mask.shape[0]))
+    begin = int(np.clip(x - share * mask.shape[1], 0, picture.shape[1] - mask.shape[1]))
+    box = slice(top, top + mask.shape[0]), slice(begin, begin + mask.shape[1])
+    picture[box] = np.where(mask > 0.05, raster.blend(color, "stage", mask), picture[box])
+    return picture

@@ -1,0 +1,155 @@
+"""Pictures of recorded clips, starting poses, displacements and samples: a GIF and a page of each.
+
+    python -m signjax.tools.viz text --text hello
+    python -m signjax.tools.viz p0 outputs/displacements/disp_hello_*_p0.npy
+    python -m signjax.tools.viz deltas outputs/displacements/templates/template_hello_*_deltas.npy
+    python -m signjax.tools.viz samples outputs/hello.npz
+"""
+
+import argparse
+import itertools
+import sys
+from pathlib import Path
+
+import ml_collections
+import numpy as np
+
+from signjax import render, runtime
+from signjax.data import predictions
+from signjax.displacements import files, moves, reading, words
+from signjax.errors import ConfigError, DataError
+from signjax.tasks import splits
+from signjax.tools.displacements import count
+
+
+@runtime.one_line
+def main(argv: list[str] | None = None) -> int:
+    """The door; returns the exit code."""
+    args = _parser().parse_args(argv)
+    args.run(args)
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m signjax.tools.viz", description=__doc__.splitlines()[0])
+    commands = parser.add_subparsers(required=True, metavar="text|p0|deltas|samples")
+
+    def command(name: str, run, what: str):
+        found = commands.add_parser(name, help=what)
+        found.set_defaults(run=run)
+        found.add_argument("--out", default="outputs", help="folder for the files (default: outputs)")
+        return found
+
+    one = command("text", text, "recorded clips whose text is or has the given words")
+    one.add_argument("--text", required=True, help="a word or words that follow one another")
+    one.add_argument("--root", default="datasets", help="folder that holds data sets (default: datasets)")
+    one.add_argument("--name", default="demo", help="folder of the data set (default: demo)")
+    one.add_argument("--split", default="train", help="train, dev or test (default: train)")
+    one.add_argument("--num", type=count, default=1, help="clips at most (default: 1)")
+    for name, run, what, kind in (
+        ("p0", p0, "starting poses as named points", "_p0.npy, or any file of a clip or template"),
+        ("deltas", deltas, "clips and templates rebuilt from displacements", ".npy or .json of one"),
+        ("samples", samples, "clips that were saved", ".npz of signjax.sample"),
+    ):
+        command(name, run, what).add_argument("inputs", nargs="+", metavar="FILE", help=kind)
+    return parser
+
+
+def text(args) -> None:
+    """Draws recorded clips: those that say nothing else come first.
+
+    Raises:
+      DataError: the split cannot be used, or no text has these words.
+    """
+    data = ml_collections.ConfigDict({"root": args.root, "name": args.name})
+    held = splits.load(data, args.split)
+    how = words.reading(splits.readable(data))
+    wanted = how.tokens(args.text)
+    every = [how.tokens(line) for line in held.texts]
+    found = [i for i, tokens in enumerate(every) if words.places(tokens, wanted)]
+    found = sorted(found, key=lambda i: every[i] != wanted)[: args.num]
+    if not found:
+        raise DataError(f"{held.label}: no text has {args.text!r}; choose other words or another --split")
+    pages, stem = [], f"real_{files.slug(args.text)}_{args.split}"
+    for i in found:
+        clip = held[i]
+        panel = render.Panel(clip.pose, clip.text, valid=clip.valid, title=f"recorded: {clip.sid}")
+        print(render.gif(Path(args.out, f"{stem}_{clip.sid}.gif"), panel))
+        pages.append([panel])
+    print(render.html(Path(args.out, f"{stem}.html"), pages, title=f"{held.label}: {args.text}"))
+
+
+def p0(args) -> None:
+    """Draws starting poses as named points.
+
+    Raises:
+      DataError: a file cannot be read.
+    """
+    for path, stem in _inputs(args.inputs, "p0"):
+        pose, seen, word = _rebuilt(path)
+        panel = render.Panel(pose[:1], word, valid=seen[:1], title=f"starting pose: {stem}")
+        print(render.still(Path(args.out, f"p0_{stem}.gif"), panel))
+        print(render.html(Path(args.out, f"p0_{stem}.html"), [[panel]], title=f"p0: {word}", named=True))
+
+
+def deltas(args) -> None:
+    """Draws clips and templates rebuilt from a starting pose and displacements.
+
+    Raises:
+      DataError: a file cannot be read.
+    """
+    for path, stem in _inputs(args.inputs, "recon"):
+        pose, seen, word = _rebuilt(path)
+        panel = render.Panel(pose, word, valid=seen, title=f"rebuilt: {stem}")
+        _draw(Path(args.out, f"recon_{stem}"), panel, f"rebuilt: {word}")
+
+
+def samples(args) -> None:
+    """Draws saved clips.
+
+    Raises:
+      DataError: a file cannot be read; nothing is unpickled.
+    """
+    for path, stem in _inputs(args.inputs, "sample"):
+        if path.suffix != ".npz":
+            raise DataError(
+                f"{path}: cannot be drawn; accepted is .npz as signjax.sample writes it (pose [T, 50, 3], "
+                "text), no pickle and so no .pt"
+            )
+        (pose, seen), said = predictions.read_arrays(path), _said(path)
+        panel = render.Panel(pose, said, valid=seen, title=stem)
+        _draw(Path(args.out, f"sample_{stem}"), panel, said or stem)
+
+
+def _said(path: Path) -> str:
+    """The array "text" of an .npz, "" if there is none."""
+    try:
+        with np.load(path, allow_pickle=False) as held:
+            return str(held["text"]) if "text" in held.files else ""
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path}: its text cannot be read ({error}); sample it again") from None
+
+
+def _inputs(names: list[str], prefix: str) -> list[tuple[Path, str]]:
+    """Paths and the stems of the files that are written for them."""
+    paths = [Path(name) for name in names]
+    for one, two in itertools.combinations(paths, 2):
+        if one.stem == two.stem:
+            both = f"{prefix}_{one.stem}.gif"
+            raise ConfigError(f"{one} and {two} would both be drawn as {both}; give one at a time")
+    return [(path, path.stem) for path in paths]
+
+
+def _rebuilt(path: Path) -> tuple[np.ndarray, np.ndarray, str]:
+    """Pose [T, 50, 3], visibility [T, 50] and word of a clip or template."""
+    found, word = reading.one(path)
+    return *moves.rebuild(found), word
+
+
+def _draw(stem: Path, panel: render.Panel, title: str) -> None:
+    print(render.gif(stem.with_name(f"{stem.name}.gif"), panel))
+    print(render.html(stem.with_name(f"{stem.name}.html"), [[panel]], title=title))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,171 @@
+"""Files of displacements: written and read, the seed's own, and damaged ones."""
+
+import json
+import pathlib
+import tarfile
+
+import numpy as np
+import pytest
+from displacement_helpers import clip, flat, hidden, net
+
+from signjax import skeleton
+from signjax.data import variant
+from signjax.displacements import average, files, hands, moves, reading
+from signjax.errors import DataError
+from signjax.pose import Placement
+
+ARCHIVE = pathlib.Path(__file__).parents[2] / "shared/data/formats.tar.xz"
+
+
+def write(folder, found, stamp="20250101_000000", sid="00001", dims=3, norm=False, word="hello"):
+    place = Placement(np.zeros(3), np.float32(0.5))
+    cut = files.Cut(word, "train", sid, (0, len(found.seen)), True, found, dims, place)
+    files.write_cut(folder, stamp, cut, folder / sid, norm)
+    return folder / f"disp_{files.slug(word)}_{stamp}_train_{sid}{'_norm' if norm else ''}"
+
+
+@pytest.mark.parametrize("dims", [2, 3])
+@pytest.mark.parametrize("norm", [False, True])
+def test_files_give_the_clip_back(tmp_path, dims, norm):
+    found = hidden(clip(), 4, 9)
+    found = flat(found) if dims == 2 else found
+    stem = write(tmp_path, found, dims=dims, norm=norm)
+    back, word = reading.one(f"{stem}.npy")
+    scale = 0.5 if norm else 1.0
+    (pose, seen), (expected, known) = moves.rebuild(back), moves.rebuild(found)
+    np.testing.assert_allclose(pose * scale, expected, atol=1e-5)
+    np.testing.assert_array_equal(seen, known)
+    content = json.loads(pathlib.Path(f"{stem}.json").read_text())
+    kind = "_norm" if norm else ""
+    assert word == content["word"] == "hello" and content["normalized"] == norm
+    assert content[f"disp{kind}_shape"] == [len(found.deltas), 50, dims]
+    assert np.load(f"{stem}.npy").dtype == np.float32
+    assert np.load(tmp_path / pathlib.Path(content[f"p0{kind}_path"]).name).shape == (50, dims)
+
+
+def seed_file(folder, pose, stamp="20250906_181808", sid="00001", p0=True, word="hello"):
+    """Writes a clip [T, 50, 2] as the seed did: arms exchanged, what is missing at 0, Windows paths."""
+    pose = pose.copy()
+    pose[:, skeleton.BODY] = pose[:, skeleton.MIRROR[skeleton.BODY]]
+    base = f"disp_{word}_{stamp}_train_{sid}"
+    content = {"word": word, "split": "train", "sid": sid, "sample_dir": f".\\ASL_gloss\\train\\{sid}"}
+    np.save(folder / f"{base}.npy", np.diff(pose, axis=0).astype(np.float32))
+    if p0:
+        content |= {"p0_path": f"..\\..\\elsewhere\\{base}_p0.npy", "normalized": False}
+        np.save(folder / f"{base}_p0.npy", pose[0].astype(np.float32))
+    (folder / f"{base}.json").write_text(json.dumps(content))
+    return folder / f"{base}.npy"
+
+
+def test_the_seeds_files_are_read(tmp_path):
+    """Arms, missing hands, Windows paths; each clip once, the start from another file of it."""
+    found = flat(hidden(clip(), 4, 9))
+    pose, seen = moves.rebuild(found)
+    old = seed_file(tmp_path, pose[..., :2], "20250906_162340", p0=False)
+    seed_file(tmp_path, pose[..., :2])
+    seed_file(tmp_path, moves.rebuild(flat(clip(1)))[0][..., :2], sid="00002")
+    back, _ = reading.one(old)
+    np.testing.assert_array_equal(back.seen, seen)
+    np.testing.assert_allclose(moves.rebuild(back)[0], pose, atol=1e-5)
+    clips = reading.clips(tmp_path, "Hello", False)
+    assert [source.sid for source, _, _ in clips] == ["00001", "00002"]
+    assert all("181808" in source.path.name for source, _, _ in clips)
+    assert reading.clips(tmp_path, "hello", True) == []
+
+
+def test_the_seeds_normalised_frames_stand_up_again(tmp_path):
+    """They were turned upside down, their noses put to the origin, and missing hands moved along."""
+    found = flat(hidden(clip(), 4, 9, [*range(29, 50), skeleton.L_WRIST]))
+    pose, seen = moves.rebuild(found)
+    turned = -(pose - pose[:, [skeleton.NOSE]])
+    seed_file(tmp_path, turned[..., :2])
+    back, _ = reading.one(next(tmp_path.glob("disp_*_p0.npy")))
+    again, known = moves.rebuild(back)
+    np.testing.assert_array_equal(known, seen)
+    np.testing.assert_allclose(np.where(seen[..., None], -turned, 0), again, atol=1e-5)
+
+
+def test_a_clip_without_a_start_is_named(tmp_path):
+    path = seed_file(tmp_path, moves.rebuild(clip())[0][..., :2], p0=False)
+    with pytest.raises(DataError, match="no starting pose"):
+        reading.one(path)
+
+
+@pytest.mark.parametrize("field, damage, message", [
+    ("json", b"{", "not valid JSON"),
+    ("json", b"[]", "no JSON object"),
+    ("json", b"{}", "'word'"),
+    ("npy", b"", "is no array"),
+    ("npy", "shape", "not floating [any, 50, any]"),
+    ("npy", "nan", "not finite"),
+    ("npy", "pickle", "is no array"),
+    ("p0", None, "cannot be read"),
+    ("p0", "shape", "not floating"),
+])  # fmt: skip
+def test_a_damaged_file_is_one_line_that_names_it(tmp_path, field, damage, message):
+    stem = write(tmp_path, clip())
+    path = pathlib.Path(f"{stem}_p0.npy" if field == "p0" else f"{stem}.{field}")
+    arrays = {"shape": np.zeros((3, 49, 3)), "nan": np.full((3, 50, 3), np.nan), "pickle": np.array([{}])}
+    if damage is None:
+        path.unlink()
+    elif isinstance(damage, bytes):
+        path.write_bytes(damage)
+    else:
+        np.save(path, arrays[damage], allow_pickle=True)
+    with pytest.raises(DataError) as fault:
+        reading.one(f"{stem}.json")
+    assert path.name in str(fault.value) and message in str(fault.value) and "\n" not in str(fault.value)
+
+
+@pytest.fixture
+def gloss(real_data, tmp_path):
+    """The seed's own displacement files: beside how2sign/ or in the archive beside its archive."""
+    folder = real_data / "formats/gloss_displacements"
+    if not folder.is_dir():
+        if not ARCHIVE.exists():
+            pytest.skip(f"neither {folder} nor {ARCHIVE} is there")
+        with tarfile.open(ARCHIVE) as archive:
+            archive.extractall(tmp_path, filter="data")
+        folder = tmp_path / "formats/gloss_displacements"
+    return folder
+
+
+@pytest.mark.real
+def test_the_seeds_own_files(gloss):
+    """Its templates follow from its files by its formula; ours of the same files keep the way."""
+    every = reading.sources(gloss)
+    assert len({source.word for source in every}) == 10
+    for word, missing in (("apple", {"03000": "left"}), ("hello", {"27173": "left", "27180": "right"})):
+        meta = next(gloss.glob(f"templates/template_{word}_*.json"))
+        names = json.loads(meta.read_text())["sources"]
+        assert all("\\" in name for name in names)
+        raw = [np.load(gloss / name.split("\\")[-1]) for name in names]
+        template, _ = reading.one(meta)
+        expected = np.median([seeds_resampling(deltas, 64) for deltas in raw], axis=0)
+        np.testing.assert_allclose(template.deltas[..., :2], expected[:, reading._EXCHANGED], atol=5e-6)
+        assert template.seen.any() and np.ptp(template.start[:8, :2], axis=0).min() > 0.3
+        for norm in (False, True):
+            clips = reading.clips(gloss, word, norm)
+            assert len(clips) == 2 and {dims for _, _, dims in clips} == {2}
+            for source, found, _ in clips:
+                side = missing.get(source.sid)
+                gone = [part for part, (hand, _) in zip(("right", "left"), skeleton.HANDS, strict=True)
+                        if found.seen[:, hand].mean() < 0.1]
+                assert gone == ([side] if side else [])
+                pose, _ = moves.rebuild(found)
+                assert not variant.detect([pose]).swapped and (pose[:, 0, 1] < pose[:, 1, 1]).mean() > 0.9
+            same, _ = hands.agree([found for _, found, _ in clips])
+            for align in average.ALIGNMENTS:
+                ours = average.average(same, 64, align)
+                voices = np.stack([found.seen.any(0) for found in same])
+                ways = np.where(voices[..., None], [net(found) for found in same], np.nan)[:, voices.any(0)]
+                kept = net(ours)[voices.any(0)]
+                np.testing.assert_allclose(kept, np.nanmedian(ways, axis=0), atol=1e-5)
+
+
+def seeds_resampling(deltas, steps):
+    """The seed's formula: displacements interpolated at equal phases, so that their sum is not kept."""
+    phase = np.cumsum(np.sqrt((deltas.astype(np.float64) ** 2).sum((1, 2))))
+    at = np.linspace(0, 1, steps)
+    columns = deltas.reshape(len(deltas), -1).T
+    return np.stack([np.interp(at, phase / phase[-1], c) for c in columns], 1).reshape(steps, 50, 2)
