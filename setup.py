@@ -27,7 +27,7 @@ setup(
         "jax>=0.10",
         "matplotlib>=3.8",
         "ml-collections>=1.0",
-        "numpy>=1.26",
+        "numpy>=2.0",
         "optax>=0.2.5",
         "orbax-checkpoint>=0.12",
         "pillow>=10",
