@@ -14,7 +14,7 @@ from absl import app, flags
 from signjax import __version__, checkpoint, config, demo, pose, render, report, runtime, scoring
 from signjax.data import predictions
 from signjax.errors import ConfigError
-from signjax.metrics.score import Motion
+from signjax.metrics.score import Motion, whole
 from signjax.tasks import backtranslate, splits
 
 WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the run to score.")
@@ -224,7 +224,7 @@ def write(out: pathlib.Path, content: dict, table: str, output: Output, truth, b
 
 def panel(name: str, clip, text: str, by) -> render.Panel:
     """A clip for the eye: its row above, its text below, and what a demo clip says."""
-    motion = clip if isinstance(clip, Motion) else Motion(np.asarray(clip), np.ones(np.shape(clip)[:2], bool))
+    motion = clip if isinstance(clip, Motion) else whole(clip)
     if not motion.valid.any():
         motion = Motion(np.zeros((1, 50, 3), np.float32), np.zeros((1, 50), bool))
     elif by.readable and name != scoring.TRUTH:

@@ -13,7 +13,7 @@ import numpy as np
 
 from signjax import demo
 from signjax.metrics import copies, distances, frechet, guards, reconstruction, variety, words
-from signjax.metrics.score import Motion, Score, value
+from signjax.metrics.score import Motion, Score, value, whole
 from signjax.tasks import backtranslate, motion_encoder, splits, vqvae
 
 TRUTH, CEILING, MEAN = "ground truth", "tokenizer ceiling", "mean pose"
@@ -208,7 +208,7 @@ def _whole(motion: Motion) -> np.ndarray:
 
 def reconstructed(truth: Recorded, clips) -> dict[str, Score]:
     """Errors of clips that follow the recorded ones frame by frame."""
-    motions = [Motion(np.asarray(c), np.ones(np.shape(c)[:2], bool)) for c in clips]
+    motions = [whole(c) for c in clips]
     return reconstruction.compare(truth.motions, motions, truth.scales)
 
 
@@ -223,7 +223,7 @@ def multimodality(write: Callable, texts, encoder, seed: int) -> Score:
     """
     chosen = [texts[i] for i in np.unique(np.linspace(0, len(texts) - 1, TEXTS).astype(int))]
     clips = write([text for text in chosen for _ in range(REPEATS)], seed + 1)
-    motions = [Motion(np.asarray(c), np.ones(np.shape(c)[:2], bool)) for c in clips]
+    motions = [whole(c) for c in clips]
     means = variety.clip_means(motion_encoder.features(encoder, motions))
     return variety.multimodality(means.reshape(len(chosen), REPEATS, -1), seed, encoder.digest)
 

@@ -14,8 +14,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from signjax import skeleton
+from signjax.data.sources import bucket
 from signjax.metrics import dtw
-from signjax.metrics.score import Motion, Score, mean_score, signature
+from signjax.metrics.score import Motion, Score, mean_score, signature, whole
 
 CELLS = 1 << 24  # numbers of the largest array in a chunk: 64 MB
 FEW = 16  # pairs that are not worth a compilation of their own
@@ -188,7 +189,7 @@ def _chunks(run: Callable, cost: Callable, references, predictions) -> list[np.n
     results: list = [None] * len(lengths)
     for group in np.unique(groups):
         members = np.flatnonzero(groups == group)
-        rows, columns = (_padded(n) for n in lengths[members].max(0))
+        rows, columns = (bucket(int(n), LENGTHS) for n in lengths[members].max(0))
         chunk = max(1, CELLS // (rows * columns * references[0].pose[0].size))
         for start in range(0, len(members), chunk):
             part = members[start : start + chunk]
@@ -203,15 +204,11 @@ def _chunks(run: Callable, cost: Callable, references, predictions) -> list[np.n
 
 def _groups(lengths) -> np.ndarray:
     """Pairs of about equal length get one number; a few pairs of one length go with those of the next."""
-    found = np.array([_padded(n) for n in lengths])
+    found = np.array([bucket(int(n), LENGTHS) for n in lengths])
     for size, larger in pairwise(np.unique(found).tolist()):
         if (found == size).sum() < FEW:
             found[found == size] = larger
     return found
-
-
-def _padded(length) -> int:
-    return next((size for size in LENGTHS if size >= length), 1 << (int(length) - 1).bit_length())
 
 
 def _stack(motions, length: int):
@@ -240,7 +237,7 @@ def _shoulders(motion: Motion) -> Motion:
 
 def _hands(motion: Motion, fill: float) -> Motion:
     pose = np.where(motion.valid[..., None], motion.pose, np.float32(fill))[:, HAND_POINTS]
-    return Motion(pose, np.ones(pose.shape[:2], bool))
+    return whole(pose)
 
 
 def _trim(motion: Motion, wanted: Callable) -> Motion:

@@ -19,6 +19,11 @@ class Motion(NamedTuple):
     valid: np.ndarray  # [T, 50] bool, False where a joint is missing
 
 
+def whole(pose) -> Motion:
+    """A clip [T, 50, 3] that misses no joint."""
+    return Motion(np.asarray(pose), np.ones(np.shape(pose)[:2], bool))
+
+
 class Score(NamedTuple):
     """A metric's result over n clips.
 

@@ -13,7 +13,6 @@ from signjax import config as configs
 from signjax.data import pipeline
 from signjax.errors import ConfigError
 from signjax.metrics import distances, score
-from signjax.metrics.score import Motion
 from signjax.models.gpt import GPT
 from signjax.task import Task
 from signjax.tasks import splits, tokens, vqvae
@@ -76,7 +75,7 @@ def make(c, workdir) -> Task:
     def finish(variables, evals):
         del evals
         clips = generate(generator._replace(variables=variables), watched, c.seed, sampler_of(c))
-        made = [Motion(clip, np.ones(clip.shape[:2], bool)) for clip in clips]
+        made = [score.whole(clip) for clip in clips]
         found = {"dtw": score.value(distances.dtw_mje(recorded, made))}
         if splits.readable(c.data):
             found["wer"] = word_error_rate(watched, clips)
