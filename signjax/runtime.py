@@ -20,7 +20,10 @@ _jax_log.setLevel(_jax_log.level or logging.WARNING)
 
 
 def one_line(main):
-    """Wraps a door's main: an expected failure becomes `error: ...` on stderr and its exit code."""
+    """Wraps a door's main: an expected failure becomes `error: ...` on stderr and its exit code.
+
+    Ctrl-C becomes a line and 130; output files are written whole, so none is left half done.
+    """
 
     def guarded(*args):
         try:
@@ -28,6 +31,9 @@ def one_line(main):
         except SignjaxError as e:
             print(f"error: {e}", file=sys.stderr)
             return e.exit_code
+        except KeyboardInterrupt:
+            print("\nStopped by Ctrl-C; the same command starts again", file=sys.stderr)
+            return 130
 
     return guarded
 

@@ -99,6 +99,14 @@ def test_unknown_task_and_config(capsys):
     assert capsys.readouterr().err.startswith("error: configs/nope.py: no such config")
 
 
+def test_ctrl_c_is_one_line(capsys):
+    def door():
+        raise KeyboardInterrupt
+
+    assert runtime.one_line(door)() == 130
+    assert capsys.readouterr().err.strip() == "Stopped by Ctrl-C; the same command starts again"
+
+
 def test_errors_are_one_line(capsys):
     def door(code):
         raise ConfigError(code)
