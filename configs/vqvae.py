@@ -4,6 +4,7 @@ Variants, joined by commas as in configs/vqvae.py:fsq,whole:
   rvq    residual VQ, the default: one code an arm, two a hand, 512 entries each, every 4 frames
   vq     plain VQ, one code a stream
   fsq    finite scalar quantization instead of codebooks
+  kl     a continuous bottleneck of 64 numbers (VAE), for flow matching
   whole  one stream of six codes instead of arms and hands
   seed   the seed's transformer with one code of 512, as a point of reference
   quick  a short run for the quickstart
@@ -14,7 +15,7 @@ import ml_collections
 
 from signjax.errors import ConfigError
 
-WORDS = ("rvq", "vq", "fsq", "parts", "whole", "seed", "quick")
+WORDS = ("rvq", "vq", "fsq", "kl", "parts", "whole", "seed", "quick")
 
 
 def get_config(variant: str = "") -> ml_collections.ConfigDict:
@@ -34,7 +35,7 @@ def get_config(variant: str = "") -> ml_collections.ConfigDict:
     c.layout = "whole" if {"whole", "seed"} & set(words) else "parts"
     c.model = {"kind": "conv", "size": {"stride": 4, "width": 192, "depth": 2}}
     c.quantizer = {
-        "kind": next((w for w in words if w in ("vq", "fsq")), "vq" if "seed" in words else "rvq"),
+        "kind": next((w for w in words if w in ("vq", "fsq", "kl")), "vq" if "seed" in words else "rvq"),
         "levels": {"arm": 1, "hand": 2, "whole": 6},
         "codes": 512,
         "dim": 32,
@@ -43,9 +44,12 @@ def get_config(variant: str = "") -> ml_collections.ConfigDict:
         "dropout": 0.0,
         "revive": 0.4,
         "steps": (8, 8, 8),  # of fsq, 512 codes too
+        "kl": 1e-3,
     }
     if c.quantizer.kind == "vq":
         c.quantizer.levels = {"arm": 1, "hand": 1, "whole": 1}
+    if c.quantizer.kind == "kl":
+        c.quantizer.levels = {"arm": 12, "hand": 20, "whole": 64}
     c.loss = {"joints": 1.0, "body": 0.5, "hands": 1.0, "velocity": 0.5, "bones": 0.1}
 
     c.num_steps = 2400

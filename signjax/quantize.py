@@ -1,7 +1,8 @@
-"""Quantizers: continuous latents to codes and back, one contract for all.
+"""Bottlenecks: continuous latents to codes and back, one contract for all.
 
 `quantizer(z [B, N, D], mask [B, N], train) -> Quantized`, `quantizer.decode(codes [B, N, Q]) -> [B, N, D]`,
-and Q = `quantizer.levels`. Masked latents get codes too, but touch neither statistics nor loss.
+and Q = `quantizer.levels`. Masked latents get codes too, but touch neither statistics nor loss. Codes are
+integers, but for the Gaussian bottleneck, whose codes are its latents.
 """
 
 from typing import NamedTuple
@@ -16,8 +17,8 @@ class Quantized(NamedTuple):
     """What a quantizer makes of latents."""
 
     z: jax.Array  # [B, N, D], quantized, gradients pass straight through to the input
-    codes: jax.Array  # [B, N, Q] int32
-    loss: jax.Array  # [], commitment
+    codes: jax.Array  # [B, N, Q] int32, float32 of a Gaussian bottleneck
+    loss: jax.Array  # [], commitment or divergence
 
 
 def nearest(z, embedding):
@@ -134,6 +135,39 @@ class FSQ(nn.Module):
 
     def _basis(self):
         return np.concatenate([[1], np.cumprod(self.steps[:-1])]).astype(np.int32)
+
+
+class Gaussian(nn.Module):
+    """The bottleneck of a variational auto-encoder (Kingma and Welling 2014): latents with noise.
+
+    A latent is the mean of a normal distribution whose variance is learned; training draws from it and
+    holds it near the standard normal one. Codes are the means.
+
+    Attributes:
+      levels: D, which is Q here.
+      weight: of the Kullback-Leibler divergence, mean over latents and dimensions.
+    """
+
+    levels: int
+    weight: float
+
+    @nn.compact
+    def __call__(self, z, mask, train: bool) -> Quantized:
+        """Draws around z [B, N, D] in training; see the module's contract."""
+        spread = nn.Dense(self.levels, kernel_init=nn.initializers.zeros, name="log_variance")(z)
+        spread = jnp.clip(spread + START, -20.0, 2.0)
+        divergence = (z**2 + jnp.exp(spread) - spread - 1) / 2
+        drawn = z
+        if train:
+            drawn = z + jnp.exp(spread / 2) * jax.random.normal(self.make_rng("quantize"), z.shape)
+        return Quantized(drawn, z, self.weight * _mean(divergence, mask) / self.levels)
+
+    def decode(self, codes):
+        """Codes are latents."""
+        return codes
+
+
+START = -4.0  # log variance at first: little noise, so that training begins at the linear code
 
 
 def _mean(x, mask):

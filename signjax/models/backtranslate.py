@@ -19,7 +19,7 @@ import jax
 import jax.numpy as jnp
 
 from signjax import layers, streams
-from signjax.models.gpt import DecoderBlock
+from signjax.models.text import DecoderBlock
 from signjax.text import NULL, PAD
 
 STRIDE = 4  # frames a position of the encoder

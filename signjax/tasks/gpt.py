@@ -23,7 +23,7 @@ WATCHED = 64  # dev clips generated at each evaluation
 def build(c, vocabulary: int, tokenizer_config) -> GPT:
     """The GPT of a config, for codes of the tokenizer trained with `tokenizer_config`."""
     columns, codes = vqvae.code_shape(tokenizer_config)
-    return GPT(vocabulary, columns, codes, **c.model)
+    return GPT(vocabulary=vocabulary, columns=columns, codes=codes, **c.model)
 
 
 def make(c, workdir) -> Task:

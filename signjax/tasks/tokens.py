@@ -30,7 +30,7 @@ def encode_split(
       seed: decides the tempos.
 
     Returns:
-      codes[version][clip], [N, C] int16.
+      codes[version][clip], [N, C] int16, or float32 of a continuous bottleneck.
 
     Raises:
       ConfigError: a clip could be more than twice as long.
@@ -51,10 +51,11 @@ def encode_split(
             played, lengths = _play(pose, batch["mask"].sum(1), version % tokenizer.stride, factors)
             mask = np.arange(played.shape[1]) < lengths[:, None]
             codes = np.asarray(tokenizer.encode(tokenizer.variables, played, mask))
+            kind = np.int16 if np.issubdtype(codes.dtype, np.integer) else np.float32
             for row, clip in enumerate(batch["index"]):
                 if batch["weight"][row]:
                     tokens = -(-lengths[row] // tokenizer.stride)
-                    result[version][clip] = codes[row, :tokens].astype(np.int16)
+                    result[version][clip] = codes[row, :tokens].astype(kind)
     _write(cache, key, result)
     return result
 
@@ -86,6 +87,7 @@ class Rows:
 
     def __init__(self, codes, texts, seed: int, packings: int):
         self.codes, self.texts = codes, texts
+        self.kind = np.int32 if np.issubdtype(codes[0][0].dtype, np.integer) else np.float32
         # a clip takes one position more than it has tokens, for its end
         sizes = np.array([[len(c) + 1 for c in shift] for shift in codes])
         lengths = np.array([len(t) for t in texts])
@@ -107,11 +109,11 @@ class Rows:
 
         Returns:
           {"codes" [W, C], "segment" [W], "position" [W], "ends" [W] bool, and of the texts
-          "text" [L], "text_segment" [L], "text_position" [L]}, int32 but for "ends".
+          "text" [L], "text_segment" [L], "text_position" [L]}, int32 but for "ends" and continuous "codes".
         """
         columns = self.codes[0][0].shape[1]
         out = {
-            "codes": np.zeros((self.tokens, columns), np.int32),
+            "codes": np.zeros((self.tokens, columns), self.kind),
             "ends": np.zeros(self.tokens, bool),
             **{name: np.zeros(self.tokens, np.int32) for name in ("segment", "position")},
             **{name: np.zeros(self.text, np.int32) for name in ("text", "text_segment", "text_position")},

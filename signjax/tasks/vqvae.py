@@ -41,16 +41,24 @@ def quantizer(c, part: str):
         return quantize.FSQ(levels, tuple(c.steps))
     if c.kind in ("vq", "rvq"):
         return quantize.ResidualVQ(levels, c.codes, c.decay, c.commitment, c.dropout, c.revive)
-    raise ConfigError(f'quantizer.kind is {c.kind!r}; it can be "vq", "rvq" or "fsq"')
+    if c.kind == "kl":
+        return quantize.Gaussian(levels, c.kl)
+    raise ConfigError(f'quantizer.kind is {c.kind!r}; it can be "vq", "rvq", "fsq" or "kl"')
 
 
 def latent_dim(c, part: str) -> int:
-    """Latent dimensions of a part: FSQ's follow from its steps."""
-    return c.levels[part] * len(c.steps) if c.kind == "fsq" else c.dim
+    """Latent dimensions of a part: FSQ's follow from its steps; those of a Gaussian are its codes."""
+    return {"fsq": c.levels[part] * len(c.steps), "kl": c.levels[part]}.get(c.kind, c.dim)
 
 
 def code_shape(c) -> tuple[int, int]:
-    """(C, K): codes a token and values of a code."""
+    """(C, K): codes a token and values of a code.
+
+    Raises:
+      ConfigError: the bottleneck is continuous and has no codes.
+    """
+    if c.quantizer.kind == "kl":
+        raise ConfigError("quantizer.kind is 'kl', which has no codes; train configs/flow.py on it")
     columns = len(streams.sides(c.layout)) * sum(c.quantizer.levels[p] for p in streams.LAYOUTS[c.layout])
     size = int(np.prod(c.quantizer.steps)) if c.quantizer.kind == "fsq" else c.quantizer.codes
     return columns, size
@@ -100,7 +108,7 @@ def decode(tokenizer: Tokenizer, codes, batch_size: int = 64) -> list[np.ndarray
         lengths = np.array([len(c) for c in part])
         size = sources.bucket(int(lengths.max()), (16, 32, 64, 128, 256))
         rows = min(batch_size, 1 << (len(part) - 1).bit_length())  # few shapes, few compilations
-        padded = np.zeros((rows, size, part[0].shape[1]), np.int32)
+        padded = np.zeros((rows, size, part[0].shape[1]), part[0].dtype)
         for row, c in enumerate(part):
             padded[row, : len(c)] = c
         mask = np.arange(size) < np.pad(lengths, (0, rows - len(part)))[:, None]
@@ -171,6 +179,8 @@ def make(c, workdir) -> Task:
 
     def finish(variables, evals):
         del evals
+        if c.quantizer.kind == "kl":
+            return {}
         codes = encode(tokenizer._replace(variables=variables), dev, c.eval_batch_size)
         return codebook_use(np.concatenate(codes), c)
 
@@ -195,7 +205,8 @@ def linear_start(c, pose) -> dict:
     """Params of the codecs' linear paths: the principal components of the data's tokens.
 
     Training then begins at the best linear code there is instead of noise: on How2Sign a tenth of the
-    time to the same error. FSQ rounds in units, so its components are scaled to unit variance.
+    time to the same error. FSQ rounds in units, and a Gaussian bottleneck wants latents near the standard
+    normal distribution, so their components are scaled to unit variance.
 
     Args:
       pose: [n, stride * m, 50, 3] canonical windows.
@@ -206,7 +217,7 @@ def linear_start(c, pose) -> dict:
         centre, dim = x.mean(0), latent_dim(c.quantizer, part)
         power, basis = np.linalg.eigh(np.cov(x - centre, rowvar=False))
         power, basis = power[::-1][:dim], basis[:, ::-1][:, :dim]  # [D], [stride * F, D]
-        gain = 1 / np.sqrt(power) if c.quantizer.kind == "fsq" else np.ones(dim)
+        gain = 1 / np.sqrt(power) if c.quantizer.kind in ("fsq", "kl") else np.ones(dim)
         params[f"codecs_{part}"] = {
             "linear_in": _dense(basis * gain, -centre @ basis * gain),
             "linear_out": _dense((basis / gain).T, centre),
@@ -230,7 +241,7 @@ def codebook_use(codes, c) -> dict:
 
 
 def codebook_sample(tokenizer: Tokenizer, pack, seed: int) -> dict:
-    """Use of the codebooks over a fixed sample of a pack's tokens, and the rate they carry.
+    """Use of the codebooks over a fixed sample of a pack's tokens, and the rate they carry; {} without codes.
 
     Perplexity grows with the sample, so the sample has SAMPLED tokens or, in a small pack, all of them.
 
@@ -238,6 +249,8 @@ def codebook_sample(tokenizer: Tokenizer, pack, seed: int) -> dict:
       {"tokens": size of the sample, "bits_per_second": of all columns at RATE frames a second,
       "usage/<codebook>": share of its codes hit, "perplexity/<codebook>"}.
     """
+    if tokenizer.config.quantizer.kind == "kl":
+        return {}
     codes = np.concatenate(encode(tokenizer, pack))
     if len(codes) > SAMPLED:
         codes = codes[np.random.default_rng((seed, 12)).choice(len(codes), SAMPLED, replace=False)]

@@ -1,0 +1,93 @@
+"""Flow matching: latents of a whole clip from noise and a text, all positions at once.
+
+A network sees latents mixed with noise and says what they would be without it (Lipman et al. 2023; it
+predicts the data rather than the velocity, from which the velocity follows, as it lies on a smaller set).
+Where each text token is to be signed is known at once: the text's learned durations, stretched to the clip's
+length, say which part of the text every position should look at first (signjax.models.text). Their sum is
+the length that a text takes.
+"""
+
+import flax.linen as nn
+import jax.numpy as jnp
+
+from signjax import layers
+from signjax.models.text import DecoderBlock, Memory, TextConditioned, offsets_from
+
+LEAST = 0.05  # of 1 - t: velocities near the end would be rounding errors
+
+
+class Flow(TextConditioned):
+    """Noisy latents, their time and a text to clean latents.
+
+    Attributes:
+      dim: numbers of a position's latent.
+    """
+
+    dim: int
+
+    def setup(self):  # noqa: D102
+        super().setup()
+        block = {"heads": self.heads, "mlp": self.mlp, "dropout": self.dropout}
+        self.latent_in = layers.Dense(self.width)
+        self.time_in = layers.Dense(self.width)
+        self.modulate = [
+            layers.Dense(2 * self.width, kernel_init=nn.initializers.zeros) for _ in range(self.depth)
+        ]
+        self.mixes = [layers.ConvBlock() for _ in range(self.depth)]
+        self.blocks = [DecoderBlock(**block) for _ in range(self.depth)]
+        self.norm = nn.LayerNorm()
+        self.latent_out = layers.Dense(self.dim)
+
+    def clean(self, z, t, mask, memory: Memory, places, segments=None, train: bool = False):
+        """What latents z [B, N, dim] at times t [B, N] are without their noise, [B, N, dim].
+
+        Args:
+          z: t parts of the latents and 1 - t parts of noise.
+          t: 0 for noise, 1 for latents.
+          mask: [B, N] positions that are there; the others change nothing.
+          memory: of the texts.
+          places: (position within its clip [B, N], the same in the text's own time [B, N]).
+          segments: ([B, N], [B, L]) clips packed in a row, and the clip of each text token; None for one
+            clip a row.
+          train: use dropout.
+        """
+        position, time = places
+        when = nn.gelu(self.time_in(layers.sinusoids(1000 * t, self.width)))  # [B, N, D]
+        x = self.latent_in(z) + layers.sinusoids(position, self.width) + when
+        x = self.drop(x, deterministic=not train)
+        see = jnp.broadcast_to(mask[:, None], (*mask.shape, mask.shape[1]))
+        read = jnp.broadcast_to(memory.mask[:, None], (*mask.shape, memory.mask.shape[1]))
+        if segments is not None:
+            own, belongs = segments
+            see = see & (own[:, :, None] == own[:, None, :])
+            read = read & (own[:, :, None] == belongs[:, None, :])
+        offsets = offsets_from(time, memory.centres)
+        for i in range(self.depth):
+            x = self.mixes[i](x, mask)
+            scale, shift = jnp.split(self.modulate[i](when), 2, axis=-1)
+            x = x * (1 + scale) + shift
+            both = memory.keys[i], memory.values[i]
+            x, _, _ = self.blocks[i](x, see[:, None], both, read[:, None], offsets, train)
+        return self.latent_out(self.norm(x))
+
+    def __call__(self, z, t, mask, text, text_mask):
+        """Clean latents without packing; see `clean`."""
+        memory = self.encode_text(text, text_mask)
+        return self.clean(z, t, mask, memory, places_of(mask, memory))
+
+
+def length_of(memory: Memory):
+    """The positions [B] that each text is expected to take, one text a row: where its last token is due."""
+    return jnp.where(memory.mask, memory.centres, 0).max(1)
+
+
+def places_of(mask, memory: Memory):
+    """Positions [B, N] of one clip a row, and the same in its text's own time."""
+    position = jnp.arange(mask.shape[1])[None] * jnp.ones_like(mask, jnp.float32)
+    pace = length_of(memory) / jnp.maximum(mask.sum(1), 1)
+    return position, (position + 0.5) * pace[:, None]
+
+
+def velocity(z, clean, t):
+    """The velocity [B, N, dim] of latents z at times t [B, N] towards clean ones."""
+    return (clean - z) / jnp.maximum(1 - t, LEAST)[..., None]

@@ -1,0 +1,146 @@
+"""What models that follow a text share: the encoded text, and blocks that attend to it.
+
+Text and signing run in the same order. Each text token has a learned duration, and cross-attention prefers
+the text expected at the present position (Gaussian alignment, as in the Non-Attentive Tacotron of Shen et
+al. 2020, but as a bias that every head can weaken): a model need not discover the order from few data.
+Neighbouring text tokens reach one another directly, as in a convolution: that too saves data, and spelled
+words need it most.
+"""
+
+from typing import NamedTuple
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from signjax import layers
+
+
+class Memory(NamedTuple):
+    """The encoded text as every layer reads it."""
+
+    keys: jax.Array  # [layers, B, L, H, D / H]
+    values: jax.Array
+    mask: jax.Array  # [B, L] bool
+    centres: jax.Array  # [B, L] the position at which each text token is expected to be signed
+
+
+class DecoderBlock(nn.Module):
+    """Pre-norm block: causal self-attention, cross-attention to the text, MLP."""
+
+    heads: int
+    mlp: int
+    dropout: float
+
+    @nn.compact
+    def __call__(self, x, mask, memory, memory_mask, offsets, train: bool, cache=None, at=None):
+        """x [B, N, D] -> (x, keys, values).
+
+        Args:
+          x: one position if a cache is given.
+          mask: [B, 1, N, N'] of the self-attention.
+          memory: keys and values [B, L, H, D / H].
+          memory_mask: [B, 1, N, L].
+          offsets: [B, N, L] how far each position is from where a text token is expected.
+          train: use dropout.
+          cache: past keys and values [B, N', H, D / H].
+          at: [] the position that x is.
+        """
+        width, heads = x.shape[-1], self.heads
+        drop = nn.Dropout(self.dropout, deterministic=not train)
+        attend = jax.nn.dot_product_attention
+
+        def heads_of(h, name, parts):
+            h = layers.Dense(parts * width, name=name)(h)
+            return jnp.split(h.reshape(*h.shape[:2], heads, -1), parts, axis=-1)  # [B, N, H, D / H]
+
+        def merged(h, name):
+            return drop(layers.Dense(width, name=name)(h.reshape(*h.shape[:2], width)))
+
+        q, k, v = heads_of(nn.LayerNorm(name="self_norm")(x), "self_in", 3)
+        if cache is not None:
+            k = jax.lax.dynamic_update_slice_in_dim(cache[0], k, at, axis=1)
+            v = jax.lax.dynamic_update_slice_in_dim(cache[1], v, at, axis=1)
+        x = x + merged(attend(q, k, v, mask=mask), "self_out")
+        (q,) = heads_of(nn.LayerNorm(name="cross_norm")(x), "cross_in", 1)
+        focus = nn.softplus(self.param("focus", nn.initializers.constant(-0.5), (heads, 1, 1)))
+        bias = -focus * offsets[:, None] ** 2  # [B, H, N, L]
+        x = x + merged(attend(q, *memory, bias=bias, mask=memory_mask), "cross_out")
+        h = nn.gelu(layers.Dense(self.mlp, name="mlp_in")(nn.LayerNorm(name="mlp_norm")(x)))
+        return x + drop(layers.Dense(width, name="mlp_out")(h)), k, v
+
+
+class TextConditioned(nn.Module):
+    """The part of a model that reads texts; it is subclassed, and its `setup` called first.
+
+    Attributes:
+      vocabulary: text ids.
+      width: D.
+      depth: layers that attend to the text.
+      text_depth: encoder layers.
+      heads: H.
+      mlp: hidden width of the MLPs.
+      dropout: in training.
+    """
+
+    vocabulary: int
+    width: int
+    depth: int
+    text_depth: int
+    heads: int
+    mlp: int
+    dropout: float
+
+    def setup(self):  # noqa: D102
+        block = {"heads": self.heads, "mlp": self.mlp, "dropout": self.dropout}
+        self.text_embedding = nn.Embed(
+            self.vocabulary, self.width, embedding_init=nn.initializers.normal(0.02)
+        )
+        self.text_around = layers.Dense(self.width, use_bias=False)
+        self.text_blocks = [layers.EncoderBlock(**block) for _ in range(self.text_depth)]
+        self.text_norm = nn.LayerNorm()
+        self.duration = layers.Dense(1, bias_init=nn.initializers.constant(1.5))
+        self.memory_in = [layers.Dense(2 * self.width) for _ in range(self.depth)]
+        self.drop = nn.Dropout(self.dropout)
+
+    def encode_text(self, ids, mask, segments=None, positions=None, train: bool = False) -> Memory:
+        """Text ids [B, L] with mask [B, L] to what the decoder reads.
+
+        Args:
+          ids: [B, L].
+          mask: [B, L] bool.
+          segments: [B, L], texts packed in one row do not see one another; None for one text a row.
+          positions: [B, L] within each text; None for one text a row.
+          train: use dropout.
+        """
+        positions = jnp.arange(ids.shape[1])[None] if positions is None else positions
+        see = mask
+        if segments is not None:
+            see = mask[:, None, :] & (segments[:, :, None] == segments[:, None, :])  # [B, L, L]
+        own = self.text_embedding(ids)
+        inside = jnp.pad(mask if segments is None else segments, ((0, 0), (1, 1)))
+        same = inside[:, 1:] == inside[:, :-1]  # as the one before, [B, L + 1]
+        padded = jnp.pad(own, ((0, 0), (1, 1), (0, 0)))
+        around = jnp.concatenate([padded[:, :-2] * same[:, :-1, None], padded[:, 2:] * same[:, 1:, None]], -1)
+        x = (own + self.text_around(around)) * self.width**0.5 + layers.sinusoids(positions, self.width)
+        x = self.drop(x, deterministic=not train)
+        for block in self.text_blocks:
+            x = block(x, see, train)
+        x = self.text_norm(x)
+        both = jnp.stack([dense(x) for dense in self.memory_in])  # [layers, B, L, 2 * D]
+        keys, values = jnp.split(both.reshape(*both.shape[:3], self.heads, -1), 2, axis=-1)
+        return Memory(keys, values, mask, self._centres(x, mask, segments))
+
+    def _centres(self, x, mask, segments):
+        """Where each text token is expected: the middle of its duration, after those before it, [B, L]."""
+        duration = nn.softplus(self.duration(x)[..., 0]) * mask
+        earlier = jnp.tril(jnp.ones((x.shape[1], x.shape[1])), -1)  # [L, L]
+        if segments is not None:
+            earlier = earlier * (segments[:, :, None] == segments[:, None, :])  # [B, L, L]
+        return (earlier @ duration[..., None])[..., 0] + duration / 2
+
+
+def offsets_from(time, centres):
+    """Distances [B, N, L] of positions at times [B, N] from expected ones [B, L], in units that grow with
+    the error that tempo makes of an expectation."""
+    return (time[:, :, None] - centres[:, None]) / (2 + 0.2 * centres[:, None])

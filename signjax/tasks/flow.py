@@ -1,0 +1,290 @@
+"""Flow matching as a task: the latents of clips from their texts.
+
+The latents are those of a trained auto-encoder that is continuous, `configs/vqvae.py:kl` or
+`configs/ae2d.py`; several frames of one latent each are folded into one position.
+"""
+
+import functools
+import importlib
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from signjax import checkpoint, text
+from signjax import config as configs
+from signjax.data import pipeline
+from signjax.data.sources import bucket
+from signjax.errors import ConfigError
+from signjax.metrics import distances, score
+from signjax.metrics.score import Motion
+from signjax.models import flow
+from signjax.task import Task
+from signjax.tasks import gpt, splits, tokens
+
+SOLVERS = ("euler", "midpoint")
+
+
+class Sampler(NamedTuple):
+    """How noise becomes latents.
+
+    Attributes:
+      steps: of the solver.
+      solver: "euler", or "midpoint" of second order, which asks the network twice a step.
+      guidance: classifier-free guidance scale (Ho and Salimans 2022); 1 is the plain conditional model.
+      max_tokens: a clip has no more positions.
+    """
+
+    steps: int
+    solver: str
+    guidance: float
+    max_tokens: int
+
+
+class Generator(NamedTuple):
+    """A trained flow with all that it takes to turn texts into poses."""
+
+    model: flow.Flow
+    variables: Any
+    words: text.TextTokenizer
+    coder: Any  # module of the auto-encoder's task
+    loaded: Any  # the auto-encoder
+    fold: int  # latents a position
+
+
+def build(c, vocabulary: int, latent: int) -> flow.Flow:
+    """The model of a config for latents of `latent` numbers."""
+    return flow.Flow(vocabulary=vocabulary, dim=c.fold * latent, **c.model)
+
+
+def coder_of(workdir):
+    """(module, loaded auto-encoder) of a run with continuous latents.
+
+    Raises:
+      ConfigError: the run has none.
+    """
+    c = configs.load_config(f"{workdir}/config.json")
+    module = importlib.import_module(f"signjax.tasks.{c.task}")
+    continuous = c.task == "ae2d" or (c.task == "vqvae" and c.quantizer.kind == "kl")
+    if not continuous:
+        raise ConfigError(f"autoencoder is {workdir}, which has no continuous latents; give a run of "
+                          "configs/ae2d.py or configs/vqvae.py:kl")
+    return module, module.load(workdir)
+
+
+def folded(latents, fold: int) -> np.ndarray:
+    """Latents [N, dim] to positions [ceil(N / fold), fold * dim]; the last latent is held to fill up."""
+    count = -(-len(latents) // fold) * fold
+    filled = np.pad(latents, ((0, count - len(latents)), (0, 0)), mode="edge")
+    return filled.reshape(count // fold, -1)
+
+
+def make(c, workdir) -> Task:
+    """The task of a config; reads `data`, `autoencoder`, `fold`, `text`, `model`, `versions`, the rates."""
+    coder, loaded = coder_of(c.autoencoder)
+    train, dev = splits.load(c.data, "train"), splits.load(c.data, "dev")
+    words = gpt.text_tokenizer(c, workdir, train.texts)
+    rows = {}
+    for name, pack, versions in (("train", train, c.versions), ("dev", dev, 1)):
+        path = f"{workdir}/latents-{name}.npz"
+        found = tokens.encode_split(loaded, pack, versions, path, c.tempo, c.seed)
+        found = [[folded(z, c.fold) for z in version] for version in found]
+        ids = [words.encode(t) for t in pack.texts]
+        rows[name] = tokens.Rows(found, ids, seed=c.seed, packings=16 if name == "train" else 1)
+    every = np.concatenate(rows["train"].codes[0])
+    statistics = {"mean": every.mean(0), "deviation": np.maximum(every.std(0), 1e-3)}
+    model = build(c, words.size, every.shape[1] // c.fold)
+    host = {"hosts": jax.process_count(), "host": jax.process_index()}
+
+    def init(rng, batch):
+        mask = batch["segment"] > 0
+        t = jnp.zeros(mask.shape)
+        params = model.init(rng, batch["codes"], t, mask, batch["text"], batch["text_segment"] > 0)["params"]
+        return {"params": params, "latents": jax.tree.map(jnp.asarray, statistics)}
+
+    def loss(variables, batch, rng, step):
+        del step
+        keys = dict(zip(("dropout", "text", "noise"), jax.random.split(rng, 3), strict=True))
+        batch = gpt.drop_texts(batch, keys["text"], c.text_dropout)
+        terms = _terms(model, variables, batch, keys["noise"], keys["dropout"])
+        means = {name: total / jnp.maximum(count, 1) for name, (total, count) in terms.items()}
+        return means["flow"] + c.length_weight * means["length"], (means, {})
+
+    def evaluate(variables, batch):
+        shown = batch | {"segment": batch["segment"] * batch["weight"][:, None].astype(jnp.int32)}
+        return _terms(model, variables, shown, jax.random.key(0), None)
+
+    def batches(start):
+        size = max(1, c.batch_tokens // rows["train"].tokens)
+        return pipeline.stream(rows["train"], size, c.seed, start, **host)
+
+    def eval_batches():
+        return pipeline.once(rows["dev"], c.eval_batch_size, **host)
+
+    generator = Generator(model, None, words, coder, loaded, c.fold)
+    chosen = np.unique(np.linspace(0, len(dev) - 1, gpt.WATCHED).astype(int))
+    watched, recorded = [dev.texts[i] for i in chosen], splits.motions(dev, chosen)
+
+    def finish(variables, evals):
+        del evals
+        clips = generate(generator._replace(variables=variables), watched, c.seed, sampler_of(c))
+        made = [Motion(clip, np.ones(clip.shape[:2], bool)) for clip in clips]
+        found = {"dtw": score.value(distances.dtw_mje(recorded, made))}
+        if splits.readable(c.data):
+            found["wer"] = gpt.word_error_rate(watched, clips)
+        return found | {"score": found.get("wer", found["dtw"])}
+
+    return Task(init, loss, evaluate, batches, eval_batches, finish)
+
+
+def _terms(model, variables, batch, rng, dropout) -> dict:
+    """Squared error of velocities and of the lengths' logarithms: {name: (sum, count)}.
+
+    Args:
+      model: the flow.
+      variables: params and the statistics of the latents.
+      batch: rows, see signjax.tasks.tokens.Rows.
+      rng: of noise and times; every clip of a row has a time of its own.
+      dropout: key for training, None for evaluation.
+    """
+    train = dropout is not None
+    rngs = {"dropout": dropout} if train else {}
+    run = functools.partial(model.apply, {"params": variables["params"]}, train=train, rngs=rngs)
+    own, belongs = batch["segment"], batch["text_segment"]
+    mask = (own > 0) & ~batch["ends"]  # [B, W]
+    memory = run(batch["text"], belongs > 0, belongs, batch["text_position"], method="encode_text")
+    last = batch["text"] == text.END  # [B, L]
+    size = ((own[:, None] == belongs[:, :, None]) & mask[:, None]).sum(-1)  # [B, L] positions of its clip
+    length = jnp.where(last, memory.centres, 0.0)
+    miss = jnp.where(last, jnp.log(jnp.maximum(length, 1e-3)) - jnp.log(jnp.maximum(size, 1)), 0.0)
+    # every position's clip: its length and where its text ends
+    same = (own[:, :, None] == belongs[:, None]) & last[:, None]  # [B, W, L]
+    pace = (same * length[:, None]).sum(-1) / jnp.maximum((same * size[:, None]).sum(-1), 1)
+    position = batch["position"].astype(jnp.float32)
+    latents = (batch["codes"] - variables["latents"]["mean"]) / variables["latents"]["deviation"]
+    times, noises = jax.random.split(rng)
+    drawn = jax.random.uniform(times, (own.shape[0], own.shape[1] + 1))
+    t = jnp.take_along_axis(drawn, own, axis=1)  # [B, W]
+    noise = jax.random.normal(noises, latents.shape)
+    z = t[..., None] * latents + (1 - t)[..., None] * noise
+    places = position, (position + 0.5) * pace
+    clean = run(z, t, mask, memory, places, (own, belongs), method="clean")
+    wrong = (flow.velocity(z, clean, t) - flow.velocity(z, latents, t)) ** 2
+    return {
+        "flow": ((wrong.mean(-1) * mask).sum(), mask.sum()),
+        "length": ((miss**2).sum(), last.sum()),
+    }
+
+
+def load(workdir) -> Generator:
+    """Loads a run for `generate`.
+
+    Raises:
+      StorageError: nothing was trained in workdir; the message has the command that does.
+    """
+    variables, _ = checkpoint.load_variables(workdir)
+    c = configs.load_config(f"{workdir}/config.json")
+    words = text.load(f"{workdir}/text.json")
+    coder, loaded = coder_of(c.autoencoder)
+    latent = variables["latents"]["mean"].shape[0] // c.fold
+    return Generator(build(c, words.size, latent), variables, words, coder, loaded, c.fold)
+
+
+def sampler_of(c, **changes) -> Sampler:
+    """The sampler of a config, with changes.
+
+    Raises:
+      ConfigError: there is no such solver, no step, or a change that flows do not know.
+    """
+    unknown = set(changes) - set(Sampler._fields)
+    if unknown:
+        known = ", ".join(Sampler._fields)
+        raise ConfigError(f"{sorted(unknown)[0]} means nothing to a flow; it has: {known}")
+    sampler = Sampler(**{**c.sampler, **changes})
+    if sampler.solver not in SOLVERS or sampler.steps < 1 or sampler.max_tokens < 1:
+        raise ConfigError(f"{sampler}: give a solver of {', '.join(SOLVERS)}, and 1 or more steps and tokens")
+    return sampler
+
+
+def generate(generator: Generator, texts, seed: int, sampler: Sampler, batch_size: int = 64):
+    """Generates a clip for each text, of the length that the text is expected to take.
+
+    A clip depends on its text, its place in `texts`, the seed and the sampler, and on nothing else.
+
+    Args:
+      generator: see `load`.
+      texts: n texts.
+      seed: decides the noise.
+      sampler: how it becomes latents.
+      batch_size: how many are sampled at once.
+
+    Returns:
+      n canonical poses [T, 50, 3].
+
+    Raises:
+      DataError: a text has nothing to sign in it.
+    """
+    keys = jax.vmap(jax.random.fold_in, (None, 0))(jax.random.key(seed), np.arange(len(texts)))
+    encoded = [generator.words.encode(t) for t in texts]
+    latents = []
+    for start in range(0, len(texts), batch_size):
+        part = encoded[start : start + batch_size]
+        rows = min(batch_size, 1 << (len(part) - 1).bit_length())  # few batch shapes, few compilations
+        index = np.minimum(np.arange(rows), len(part) - 1)
+        ids, known = (x[index] for x in text.stack(part))
+        lengths = np.asarray(_lengths(generator.model, generator.variables, ids, known))
+        lengths = np.clip(np.round(lengths).astype(int), 1, sampler.max_tokens)
+        mask = np.arange(bucket(int(lengths.max()), (16, 32, 64, 96, 128, 192, 256))) < lengths[:, None]
+        noise = _noise(keys[start + index], sampler.max_tokens, generator.model.dim)
+        noise = np.pad(noise, ((0, 0), (0, max(0, mask.shape[1] - noise.shape[1])), (0, 0)))
+        found = _integrate(
+            generator.model, generator.variables, ids, known, mask, noise[:, : mask.shape[1]], sampler
+        )
+        latents += [np.asarray(z[:n]) for z, n in zip(found, lengths[: len(part)], strict=False)]
+    unfolded = [z.reshape(len(z) * generator.fold, -1) for z in latents]
+    return generator.coder.decode(generator.loaded, unfolded)
+
+
+def reconstruct(generator: Generator, pack) -> list[np.ndarray]:
+    """Every clip of a pack through the auto-encoder: the best that any latents could give."""
+    return generator.coder.reconstruct(generator.loaded, pack)
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def _lengths(model, variables, ids, known):
+    params = {"params": variables["params"]}
+    return flow.length_of(model.apply(params, ids, known, method="encode_text"))
+
+
+@functools.partial(jax.jit, static_argnums=(1, 2))
+def _noise(keys, length: int, dim: int):
+    """A clip's own noise [B, length, dim], whatever it is batched with."""
+    return jax.vmap(lambda key: jax.random.normal(key, (length, dim)))(keys)
+
+
+@functools.partial(jax.jit, static_argnums=(0, 6))
+def _integrate(model, variables, ids, known, mask, noise, sampler: Sampler):
+    """Latents [B, N, dim] in their own units, from noise, by sampler.steps steps of equal size."""
+    run = functools.partial(model.apply, {"params": variables["params"]})
+    null = jnp.full_like(ids, text.NULL), jnp.broadcast_to(jnp.arange(ids.shape[1]) == 0, known.shape)
+    memories = [run(ids, known, method="encode_text")]
+    places = flow.places_of(mask, memories[0])
+    if sampler.guidance != 1:
+        memories.append(run(*null, method="encode_text"))
+
+    def speed(z, t):
+        t = jnp.full(mask.shape, t)
+        clean = [run(z, t, mask, memory, places, method="clean") for memory in memories]
+        if len(clean) == 2:
+            clean[0] = clean[1] + sampler.guidance * (clean[0] - clean[1])
+        return flow.velocity(z, clean[0], t)
+
+    def step(k, z):
+        t, h = k / sampler.steps, 1 / sampler.steps
+        if sampler.solver == "midpoint":
+            return z + h * speed(z + h / 2 * speed(z, t), t + h / 2)
+        return z + h * speed(z, t)
+
+    z = jax.lax.fori_loop(0, sampler.steps, step, noise)
+    return z * variables["latents"]["deviation"] + variables["latents"]["mean"]
