@@ -1,6 +1,6 @@
 """The planar auto-encoder (second line, stage 1): python -m signjax.main --config=configs/ae2d.py
 
-One latent of 64 numbers for every frame, x and y only: depth is dropped from 3-D data. It has no variants.
+One latent of 64 numbers for every frame, of x and y only; the depth of 3-D data is learned. It has no variants.
 Own data: --config.data.root=datasets --config.data.name=how2sign
 """
 
@@ -21,7 +21,7 @@ def get_config(variant: str = "") -> ml_collections.ConfigDict:
     c.eval_batch_size = 16
     c.augment = {"mirror": 0.5, "turn": 0.15, "size": 0.06}
 
-    c.model = {"width": 192, "depth": 2, "dim": 64, "noise": 0.02, "decay": 0.99}
+    c.model = {"width": 192, "depth": 2, "lift": 3, "dim": 64, "noise": 0.02, "decay": 0.99}
     c.loss = {"joints": 1.0, "body": 0.5, "hands": 1.0, "velocity": 0.5, "bones": 0.1}
 
     c.num_steps = 1200

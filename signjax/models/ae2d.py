@@ -1,14 +1,19 @@
-"""The planar auto-encoder: angles, bone scales and root of every frame to a latent, and back."""
+"""The planar auto-encoder: angles, bone scales and root of every frame to a latent, and back, lifted to 3-D.
+
+It sees x and y only. What comes back has a depth, too, which is learned from the motion wherever the training
+data have one: a flat figure hides which way a palm faces.
+"""
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from signjax import kinematics
+from signjax import kinematics, layers
 from signjax.models.vqvae import Codec
 
 FEATURES = 2 + 2 * len(kinematics.REST)  # of a frame: root, and two for each bone
+DEPTHS = 1 + len(kinematics.REST)  # root, and one for each bone
 _REST = kinematics.REST.astype(np.float32)[:, None]
 
 
@@ -29,6 +34,38 @@ def points(features):
     return kinematics.chain(features[..., :2], scaled * _REST)
 
 
+def depths(z):
+    """z [..., 50] of joints to depths [..., 50]: root, and scale times the sine of each bone's elevation."""
+    root, steps = kinematics.bones(z[..., None])
+    return jnp.concatenate([root, (steps / _REST)[..., 0]], axis=-1)
+
+
+def heights(depths):
+    """Depths [..., 50] to z [..., 50] of the joints, the inverse of `depths`; linear."""
+    return kinematics.chain(depths[..., :1], depths[..., 1:, None] * _REST)[..., 0]
+
+
+class Lift(nn.Module):
+    """Latents [B, T, D] to the depths [B, T, 50] of their poses: a linear path beside a deep one.
+
+    Attributes:
+      width: of the hidden layers.
+      depth: blocks.
+    """
+
+    width: int
+    depth: int
+
+    @nn.compact
+    def __call__(self, z, mask):  # noqa: D102
+        h = layers.Dense(self.width, name="stem")(z)
+        for i in range(self.depth):
+            h = layers.ConvBlock(dilation=2**i, name=f"block_{i}")(h, mask)
+        h = nn.LayerNorm(name="norm")(h)
+        deep = layers.Dense(DEPTHS, kernel_init=nn.initializers.zeros, name="head")(h)
+        return deep + layers.Dense(DEPTHS, name="linear")(z)
+
+
 class AutoEncoder(nn.Module):
     """Planar poses to one latent a frame and back; decoding is deterministic and takes clips of any length.
 
@@ -39,6 +76,7 @@ class AutoEncoder(nn.Module):
     Attributes:
       width: D of the hidden layers.
       depth: blocks in the encoder and in the decoder.
+      lift: blocks that find the depth of a pose.
       dim: of the latents.
       noise: standard deviation of the noise on latents in training, in theirs: a flow's latents will be as
         wrong, and what lies near must look alike.
@@ -47,17 +85,19 @@ class AutoEncoder(nn.Module):
 
     width: int
     depth: int
+    lift: int
     dim: int
     noise: float
     decay: float
 
     def setup(self):  # noqa: D102
         self.codec = Codec(FEATURES, stride=1, width=self.width, depth=self.depth, dim=self.dim)
+        self.lifted = Lift(self.width, self.lift)
         self.mean = self.variable("statistics", "mean", jnp.zeros, (self.dim,))
         self.square = self.variable("statistics", "square", jnp.ones, (self.dim,))
 
     def __call__(self, pose, mask, counted=None):
-        """Encodes and decodes poses [B, T, 50, 2] with mask [B, T].
+        """Encodes and decodes poses [B, T, 50, 2] with mask [B, T]; gives [B, T, 50, 3].
 
         In training counted [B, T] tells the frames that enter the statistics; needs the rng "noise".
         """
@@ -72,7 +112,7 @@ class AutoEncoder(nn.Module):
         return (self._encode(pose, mask) - self.mean.value) / self._deviation()
 
     def decode(self, latents, mask):
-        """Standardised latents [B, T, dim], mask [B, T] -> canonical poses [B, T, 50, 2]."""
+        """Standardised latents [B, T, dim], mask [B, T] -> canonical poses [B, T, 50, 3]."""
         return self._decode(latents * self._deviation() + self.mean.value, mask)
 
     def _encode(self, pose, mask):
@@ -80,7 +120,8 @@ class AutoEncoder(nn.Module):
         return self.codec.encode(x, x, mask)
 
     def _decode(self, z, mask):
-        return points(self.codec.decode(z, z, mask))
+        flat = points(self.codec.decode(z, z, mask))
+        return jnp.concatenate([flat, heights(self.lifted(z, mask))[..., None]], axis=-1)
 
     def _deviation(self):
         return jnp.sqrt(jnp.maximum(self.square.value - self.mean.value**2, 1e-8))

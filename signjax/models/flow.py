@@ -11,7 +11,7 @@ import flax.linen as nn
 import jax.numpy as jnp
 
 from signjax import layers
-from signjax.models.text import DecoderBlock, Memory, TextConditioned, offsets_from
+from signjax.models.text import DecoderBlock, Memory, TextConditioned, offsets_from, places_of
 
 LEAST = 0.05  # of 1 - t: velocities near the end would be rounding errors
 
@@ -74,18 +74,6 @@ class Flow(TextConditioned):
         """Clean latents without packing; see `clean`."""
         memory = self.encode_text(text, text_mask)
         return self.clean(z, t, mask, memory, places_of(mask, memory))
-
-
-def length_of(memory: Memory):
-    """The positions [B] that each text is expected to take, one text a row: where its last token is due."""
-    return jnp.where(memory.mask, memory.centres, 0).max(1)
-
-
-def places_of(mask, memory: Memory):
-    """Positions [B, N] of one clip a row, and the same in its text's own time."""
-    position = jnp.arange(mask.shape[1])[None] * jnp.ones_like(mask, jnp.float32)
-    pace = length_of(memory) / jnp.maximum(mask.sum(1), 1)
-    return position, (position + 0.5) * pace[:, None]
 
 
 def velocity(z, clean, t):

@@ -144,3 +144,15 @@ def offsets_from(time, centres):
     """Distances [B, N, L] of positions at times [B, N] from expected ones [B, L], in units that grow with
     the error that tempo makes of an expectation."""
     return (time[:, :, None] - centres[:, None]) / (2 + 0.2 * centres[:, None])
+
+
+def length_of(memory: Memory):
+    """The positions [B] that each text is expected to take, one text a row: where its last token is due."""
+    return jnp.where(memory.mask, memory.centres, 0).max(1)
+
+
+def places_of(mask, memory: Memory):
+    """Positions [B, N] of one clip a row, and the same in its text's own time."""
+    position = jnp.arange(mask.shape[1])[None] * jnp.ones_like(mask, jnp.float32)
+    pace = length_of(memory) / jnp.maximum(mask.sum(1), 1)
+    return position, (position + 0.5) * pace[:, None]

@@ -1,7 +1,6 @@
 """The planar auto-encoder as a task: windows of clips, x and y only, through a latent a frame.
 
-Stage 1 of the seed's second line. Depth is dropped from 3-D data and comes back as 0, in errors, too:
-`DIMS` tells the evaluation to drop it on both sides.
+Stage 1 of the seed's second line. Depth is dropped from 3-D data and learned again; clips of 2-D data stay flat.
 """
 
 import functools
@@ -21,16 +20,15 @@ from signjax.task import Task
 from signjax.tasks import splits
 from signjax.tasks.vqvae import augment, filled, full_windows, valid_joints
 
-DIMS = 2  # of the poses that the model sees and makes
-
 
 class Loaded(NamedTuple):
     """A trained auto-encoder, ready to use."""
 
     config: Any
     variables: dict
-    encode: Callable  # (variables, pose [B, T, 50, 2], mask [B, T]) -> standardised latents [B, T, dim]
-    decode: Callable  # (variables, latents [B, T, dim], mask [B, T]) -> pose [B, T, 50, 2]
+    stride: int  # frames a latent, 1
+    encode: Callable  # (variables, pose [B, T, 50, 3], mask [B, T]) -> standardised latents [B, T, dim]
+    decode: Callable  # (variables, latents [B, T, dim], mask [B, T]) -> pose [B, T, 50, 3]
 
 
 def build(c) -> ae2d.AutoEncoder:
@@ -53,22 +51,25 @@ def load(workdir) -> Loaded:
     variables, _ = checkpoint.load_variables(workdir)
     c = configs.load_config(f"{workdir}/config.json")
     model = build(c)
-    both = (jax.jit(functools.partial(model.apply, method=name)) for name in ("encode", "decode"))
-    return Loaded(c, variables, *both)
+
+    def encode(variables, pose, mask):
+        return model.apply(variables, pose[..., :2], mask, method="encode")
+
+    return Loaded(c, variables, 1, jax.jit(encode), jax.jit(functools.partial(model.apply, method="decode")))
 
 
 def encode(loaded: Loaded, pack, batch_size: int = 16) -> list[np.ndarray]:
     """The latents [T, dim] of every clip of a pack, of mean 0 and variance 1 over the training data."""
     found: list = [None] * len(pack)
     for batch in pipeline.clips(pack, batch_size):
-        latents = np.asarray(loaded.encode(loaded.variables, flat(batch), batch["mask"]))
+        latents = np.asarray(loaded.encode(loaded.variables, filled(batch), batch["mask"]))
         for row, clip in enumerate(batch["index"]):
             found[clip] = latents[row, : batch["mask"][row].sum()]
     return found
 
 
 def decode(loaded: Loaded, latents, batch_size: int = 16) -> list[np.ndarray]:
-    """Sequences of latents [T, dim] to canonical poses [T, 50, 3], z = 0.
+    """Sequences of latents [T, dim] to canonical poses [T, 50, 3].
 
     Raises:
       DataError: latents of another width than the model's.
@@ -89,12 +90,12 @@ def decode(loaded: Loaded, latents, batch_size: int = 16) -> list[np.ndarray]:
                 mask[row, : len(latents[clip])] = True
             found = np.asarray(loaded.decode(loaded.variables, padded, mask))
             for row, clip in enumerate(chosen):
-                poses[clip] = np.pad(found[row, : len(latents[clip])], ((0, 0), (0, 0), (0, 1)))
+                poses[clip] = found[row, : len(latents[clip])]
     return poses
 
 
 def reconstruct(loaded: Loaded, pack) -> list[np.ndarray]:
-    """Every clip of a pack, encoded and decoded: canonical poses [T, 50, 3], z = 0."""
+    """Every clip of a pack, encoded and decoded: canonical poses [T, 50, 3]."""
     return decode(loaded, encode(loaded, pack))
 
 
@@ -106,12 +107,13 @@ def make(c, workdir) -> Task:
     host = {"hosts": jax.process_count(), "host": jax.process_index()}
     crops = sources.Crops(train, c.window)
     transforms = [functools.partial(half, **c.augment)]
-    start = linear_start(c.model.dim, full_windows(crops)[..., :DIMS])
+    start = linear_start(c.model.dim, full_windows(crops))
 
     def init(rng, batch):
         variables = model.init(rng, flat(batch), batch["mask"])
-        codec = variables["params"]["codec"] | start["codec"]
-        return {"params": {"codec": codec}, "statistics": start["statistics"]}
+        params = variables["params"]
+        params = {name: params[name] | start[name] for name in params}
+        return {"params": params, "statistics": start["statistics"]}
 
     def loss(variables, batch, rng, step):
         del step
@@ -119,13 +121,13 @@ def make(c, workdir) -> Task:
         pose, changed = model.apply(
             variables, flat(batch), batch["mask"], counted, mutable=["statistics"], rngs={"noise": rng}
         )
-        terms = losses.reconstruction(pose, batch["pose"][..., :DIMS], valid_joints(batch), c.loss)
+        terms = losses.reconstruction(pose, batch["pose"], valid_joints(batch), c.loss)
         return terms.pop("loss"), (terms, changed)
 
     def evaluate(variables, batch):
         pose = model.apply(variables, flat(batch), batch["mask"])
         valid = valid_joints(batch) * batch["weight"][:, None, None]
-        return losses.errors(pose, batch["pose"][..., :DIMS], valid, batch["scale"])
+        return losses.errors(pose, batch["pose"], valid, batch["scale"])
 
     def batches(start):
         return pipeline.stream(crops, c.batch_size, c.seed, start, transforms=transforms, **host)
@@ -147,41 +149,40 @@ def half(example, rng, **how):
 
 
 def linear_start(dim: int, pose) -> dict:
-    """Params of the linear path, and the statistics of its latents: principal components of poses.
+    """Params of the linear paths, and the statistics of their latents: principal components of poses.
 
     As in the tokenizer, training begins at the best linear code there is. Components are those of joints,
     hands relative to their wrists, since that is what errors are measured in; a random turn gives every
-    latent about the same variance, so that standardised latents are as far apart as their poses are.
+    latent about the same variance, so that standardised latents are as far apart as their poses are. Depths
+    begin as what is linear in the latents.
 
     Args:
       dim: of the latents.
-      pose: [n, W, 50, 2] canonical windows.
+      pose: [n, W, 50, 3] canonical windows.
     """
     # joints are linear in the features: y = features @ carry
     carry = _joints(ae2d.points(jnp.eye(ae2d.FEATURES)))
-    y = _joints(pose)
+    y = _joints(pose[..., :2])
     centre = y.mean(0)
     _, basis = np.linalg.eigh(np.cov(y - centre, rowvar=False))
     turn, _ = np.linalg.qr(np.random.default_rng(0).normal(size=(dim, dim)))
     basis = basis[:, ::-1][:, :dim] @ turn  # [100, dim]
     back = np.linalg.inv(carry)
-    square = (((y - centre) @ basis) ** 2).mean(0)
-    linear = {
-        "linear_in": (carry @ basis, -centre @ basis),
-        "linear_out": (basis.T @ back, centre @ back),
+    latents = (y - centre) @ basis
+    deep = np.asarray(ae2d.depths(pose[..., 2]), np.float64).reshape(-1, ae2d.DEPTHS)
+    slope = np.linalg.lstsq(latents, deep - deep.mean(0), rcond=None)[0]  # [dim, 50]
+    dense = {
+        "codec": {"linear_in": (carry @ basis, -centre @ basis), "linear_out": (basis.T @ back, centre @ back)},
+        "lifted": {"linear": (slope, deep.mean(0))},
     }
-    return jax.tree.map(
-        lambda x: jnp.asarray(x, jnp.float32),
-        {
-            "codec": {name: {"kernel": k, "bias": b} for name, (k, b) in linear.items()},
-            "statistics": {"mean": np.zeros(dim), "square": square},
-        },
-    )
+    start = {part: {name: {"kernel": k, "bias": b} for name, (k, b) in d.items()} for part, d in dense.items()}
+    start |= {"statistics": {"mean": np.zeros(dim), "square": (latents**2).mean(0)}}
+    return jax.tree.map(lambda x: jnp.asarray(x, jnp.float32), start)
 
 
 def flat(batch):
     """Poses [B, T, 50, 2] of a batch without depth, missing joints on their parents."""
-    return filled(batch)[..., :DIMS]
+    return filled(batch)[..., :2]
 
 
 def _joints(pose):

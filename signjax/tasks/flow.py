@@ -20,6 +20,7 @@ from signjax.errors import ConfigError
 from signjax.metrics import distances, score
 from signjax.metrics.score import Motion
 from signjax.models import flow
+from signjax.models import text as read
 from signjax.task import Task
 from signjax.tasks import gpt, splits, tokens
 
@@ -88,7 +89,7 @@ def make(c, workdir) -> Task:
     rows = {}
     for name, pack, versions in (("train", train, c.versions), ("dev", dev, 1)):
         path = f"{workdir}/latents-{name}.npz"
-        found = tokens.encode_split(loaded, pack, versions, path, c.tempo, c.seed)
+        found = tokens.encode_split(loaded, pack, versions, path, c.tempo, c.seed, c.fold)
         found = [[folded(z, c.fold) for z in version] for version in found]
         ids = [words.encode(t) for t in pack.texts]
         rows[name] = tokens.Rows(found, ids, seed=c.seed, packings=16 if name == "train" else 1)
@@ -254,7 +255,7 @@ def reconstruct(generator: Generator, pack) -> list[np.ndarray]:
 @functools.partial(jax.jit, static_argnums=0)
 def _lengths(model, variables, ids, known):
     params = {"params": variables["params"]}
-    return flow.length_of(model.apply(params, ids, known, method="encode_text"))
+    return read.length_of(model.apply(params, ids, known, method="encode_text"))
 
 
 @functools.partial(jax.jit, static_argnums=(1, 2))
@@ -269,7 +270,7 @@ def _integrate(model, variables, ids, known, mask, noise, sampler: Sampler):
     run = functools.partial(model.apply, {"params": variables["params"]})
     null = jnp.full_like(ids, text.NULL), jnp.broadcast_to(jnp.arange(ids.shape[1]) == 0, known.shape)
     memories = [run(ids, known, method="encode_text")]
-    places = flow.places_of(mask, memories[0])
+    places = read.places_of(mask, memories[0])
     if sampler.guidance != 1:
         memories.append(run(*null, method="encode_text"))
 

@@ -14,20 +14,21 @@ from signjax.tasks import vqvae
 
 
 def encode_split(
-    tokenizer, pack, versions: int, cache: str, tempo: float = 0.0, seed: int = 0
+    tokenizer, pack, versions: int, cache: str, tempo: float = 0.0, seed: int = 0, fold: int = 1
 ) -> list[list[np.ndarray]]:
     """Encodes every clip of a pack in several versions, which multiplies the data of a model of tokens.
 
-    A clip has no preferred phase of the tokenizer's stride and no preferred tempo: version k leaves out the
-    first k % stride frames (a short clip keeps its last), and plays at another tempo unless k is 0.
+    A clip has no preferred phase of a position's frames and no preferred tempo: version k leaves out the first
+    k % (stride * fold) frames (a short clip keeps its last), and plays at another tempo unless k is 0.
 
     Args:
-      tokenizer: see signjax.tasks.vqvae.load.
+      tokenizer: see signjax.tasks.vqvae.load; an auto-encoder with continuous latents will do, too.
       pack: the clips.
       versions: encodings of each clip.
       cache: file for the result; read instead if it was made by the same tokenizer from the same clips.
       tempo: the factor of a clip's tempo has a logarithm between -tempo and tempo.
       seed: decides the tempos.
+      fold: tokens that will share a position.
 
     Returns:
       codes[version][clip], [N, C] int16, or float32 of a continuous bottleneck.
@@ -37,9 +38,10 @@ def encode_split(
     """
     if not 0 <= tempo <= np.log(2):
         raise ConfigError(f"tempo is {tempo}; give a logarithm of 0 to 0.69")
-    key = _key(tokenizer.variables, pack, (versions, tempo, seed))
+    key = _key(tokenizer.variables, pack, (versions, tempo, seed, fold))
     if known := _read(cache, key, versions):
         return known
+    phases = tokenizer.stride * fold
     result = [[np.empty(0)] * len(pack) for _ in range(versions)]
     for batch in pipeline.clips(pack, 16):
         pose = np.asarray(vqvae.filled(batch))
@@ -48,7 +50,7 @@ def encode_split(
             if version:
                 draws = [np.random.default_rng((seed, version, i)).uniform(-1, 1) for i in batch["index"]]
                 factors = np.exp(tempo * np.array(draws))
-            played, lengths = _play(pose, batch["mask"].sum(1), version % tokenizer.stride, factors)
+            played, lengths = _play(pose, batch["mask"].sum(1), version % phases, factors)
             mask = np.arange(played.shape[1]) < lengths[:, None]
             codes = np.asarray(tokenizer.encode(tokenizer.variables, played, mask))
             kind = np.int16 if np.issubdtype(codes.dtype, np.integer) else np.float32
