@@ -27,10 +27,6 @@ OUT = flags.DEFINE_string("out", None, "Folder for the files; default <workdir>/
 SEED = flags.DEFINE_integer("seed", 0, "Of sampling, random rows and intervals.")
 SHOWN = 6  # clips on the page
 DRAWN = 3  # of them as GIFs
-FLAT = (
-    "the model knows x and y only: z is 0 in all clips, recorded ones too, and every score is of x and y; "
-    "what reads or encodes clips was made for three dimensions, see its ground truth row"
-)
 
 
 class System(NamedTuple):
@@ -42,11 +38,6 @@ class System(NamedTuple):
     loaded: Any  # what the module's `load` gives
     folder: str | None  # of another system's clips
 
-    @property
-    def dims(self) -> int:
-        """2 for a model of x and y alone: z is dropped on all sides, or it would be judged for nothing."""
-        return getattr(self.task, "DIMS", 3)
-
 
 class Output(NamedTuple):
     """What a system gives for a split."""
@@ -54,6 +45,7 @@ class Output(NamedTuple):
     rows: dict[str, list]  # row -> canonical poses or Motions; its own clips come last
     scores: dict[str, dict]  # row -> family -> scores that need more than clips
     faults: dict[str, str]  # clip -> why another system's could not be read
+    cost: dict[str, float]  # of a generator: parameters, and seconds a clip in batches, compilation left out
 
 
 @runtime.one_line
@@ -68,7 +60,7 @@ def main(_) -> int:
     system = find_system(WORKDIR.value, PREDICTIONS.value, ROOT.value, NAME.value)
     out = pathlib.Path(OUT.value or f"{WORKDIR.value or PREDICTIONS.value}/scores-{SPLIT.value}")
     held, train = splits.load(system.data, SPLIT.value), splits.load(system.data, "train")
-    truth, known = (scoring.recorded(pack, system.dims) for pack in (held, train))
+    truth, known = (scoring.recorded(pack) for pack in (held, train))
     say(f"{held.label}: {len(held)} clips to match; training clips for comparison: {len(train)}")
     by = scoring.judges(truth, known, splits.readable(system.data), find_translator(system.data, say))
     output = produce(system, held, truth, by, say)
@@ -121,7 +113,7 @@ def find_translator(data, say):
 
 def produce(system: System, held, truth, by, say) -> Output:
     """Makes the system's own rows."""
-    rows, scores, faults = {}, {}, {}
+    rows, scores, faults, cost = {}, {}, {}, {}
     task, loaded, seed = system.task, system.loaded, SEED.value
     if task:
         say("reconstructing")
@@ -129,23 +121,26 @@ def produce(system: System, held, truth, by, say) -> Output:
         scores[scoring.CEILING] = {"reconstruction": scoring.reconstructed(truth, rows[scoring.CEILING])}
     if system.folder:
         found, faults = predictions.read(system.folder, held.sids, held.variant)
-        rows["predictions"] = [splits.flat(placed(*clip), system.dims) for clip in found]
+        rows["predictions"] = [placed(*clip) for clip in found]
         say(f"{system.folder}: {len(found) - len(faults)} clips, {len(faults)} missing or unreadable")
-    elif hasattr(task, "write"):
+    elif hasattr(task, "generate"):
         say("generating")
         sampler = task.sampler_of(system.config)
-        codes = task.write(loaded, truth.texts, seed, sampler)
-        rows["generated"] = task.decode(loaded, codes)
 
         def signed(texts, seed):
             return task.generate(loaded, texts, seed, sampler)
 
+        rows["generated"] = signed(truth.texts, seed)
+        begun = time.monotonic()
+        signed(truth.texts, seed)  # once more, as everything is compiled now
+        cost = {"seconds_per_clip": (time.monotonic() - begun) / len(truth.texts)}
+        cost["parameters"] = sum(x.size for x in jax.tree.leaves(loaded.variables["params"]))
         own = {"multimodality": scoring.multimodality(signed, truth.texts, by.encoder, seed)}
-        scores["generated"] = {
-            "distribution": own,
-            "tokens": scoring.token_bleu(codes, task.encode(loaded, held)),
-        }
-    return Output(rows, scores, faults)
+        scores["generated"] = {"distribution": own}
+        if hasattr(task, "write"):
+            codes = task.write(loaded, truth.texts, seed, sampler)
+            scores["generated"]["tokens"] = scoring.token_bleu(codes, task.encode(loaded, held))
+    return Output(rows, scores, faults, cost)
 
 
 def placed(points, valid) -> Motion:
@@ -183,11 +178,8 @@ def summary(system: System, held, output: Output, rows, by) -> dict:
         measured[name] = {f: report.measured(scores, SEED.value) for f, scores in row.scores.items()}
         for scores in row.scores.values():
             signatures |= {metric: s.signature for metric, s in scores.items() if metric not in signatures}
-    if system.dims == 2:
-        signatures = {metric: f"{signature}|z:dropped" for metric, signature in signatures.items()}
     own = [scoring.TRUTH, *output.rows]  # of the baselines one knows
-    notes = [] if system.dims == 3 else [FLAT]
-    notes += [f"{name}: {line}" for name in own for line in rows[name].warnings]
+    notes = [f"{name}: {line}" for name in own for line in rows[name].warnings]
     usage = {}
     if system.task and hasattr(system.task, "codebook_sample"):
         usage = system.task.codebook_sample(system.loaded, held, SEED.value)
@@ -199,6 +191,7 @@ def summary(system: System, held, output: Output, rows, by) -> dict:
         "versions": {"signjax": __version__, "jax": jax.__version__, "python": platform.python_version()},
         "rows": measured,
         "codebooks": usage,
+        "cost": output.cost,
         "signatures": signatures,
         "warnings": {name: row.warnings for name, row in rows.items()},
         "counts": {name: row.counts for name, row in rows.items()},

@@ -47,10 +47,9 @@ class Row(NamedTuple):
     warnings: list[str]
 
 
-def recorded(pack, dims: int = 3) -> Recorded:
-    """A pack's clips, to be matched in `dims` dimensions (signjax.tasks.splits.flat)."""
-    motions = [splits.flat(motion, dims) for motion in splits.motions(pack)]
-    return Recorded(list(pack.texts), motions, pack.placements.scale)
+def recorded(pack) -> Recorded:
+    """A pack's clips, to be matched."""
+    return Recorded(list(pack.texts), splits.motions(pack), pack.placements.scale)
 
 
 def judges(truth: Recorded, train: Recorded, readable: bool, translator) -> Judges:

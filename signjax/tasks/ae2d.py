@@ -1,6 +1,6 @@
 """The planar auto-encoder as a task: windows of clips, x and y only, through a latent a frame.
 
-Stage 1 of the seed's second line. Depth is dropped from 3-D data and learned again; clips of 2-D data stay flat.
+Stage 1 of the seed's second line. The depth of 3-D data is dropped and learned again; 2-D data stay flat.
 """
 
 import functools
@@ -18,7 +18,7 @@ from signjax.errors import ConfigError, DataError
 from signjax.models import ae2d
 from signjax.task import Task
 from signjax.tasks import splits
-from signjax.tasks.vqvae import augment, filled, full_windows, valid_joints
+from signjax.tasks.vqvae import augment, dense, filled, full_windows, valid_joints
 
 
 class Loaded(NamedTuple):
@@ -171,13 +171,15 @@ def linear_start(dim: int, pose) -> dict:
     latents = (y - centre) @ basis
     deep = np.asarray(ae2d.depths(pose[..., 2]), np.float64).reshape(-1, ae2d.DEPTHS)
     slope = np.linalg.lstsq(latents, deep - deep.mean(0), rcond=None)[0]  # [dim, 50]
-    dense = {
-        "codec": {"linear_in": (carry @ basis, -centre @ basis), "linear_out": (basis.T @ back, centre @ back)},
-        "lifted": {"linear": (slope, deep.mean(0))},
+    linear = {
+        "codec": {
+            "linear_in": dense(carry @ basis, -centre @ basis),
+            "linear_out": dense(basis.T @ back, centre @ back),
+        },
+        "lifted": {"linear": dense(slope, deep.mean(0))},
     }
-    start = {part: {name: {"kernel": k, "bias": b} for name, (k, b) in d.items()} for part, d in dense.items()}
-    start |= {"statistics": {"mean": np.zeros(dim), "square": (latents**2).mean(0)}}
-    return jax.tree.map(lambda x: jnp.asarray(x, jnp.float32), start)
+    statistics = {"mean": np.zeros(dim), "square": (latents**2).mean(0)}
+    return linear | {"statistics": jax.tree.map(lambda x: jnp.asarray(x, jnp.float32), statistics)}
 
 
 def flat(batch):

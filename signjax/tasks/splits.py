@@ -33,8 +33,3 @@ def motions(held: pack.Pack, chosen=None) -> list[Motion]:
         moved = pose.canonical(clip.pose, held.placement(i)).astype(np.float32)
         found.append(Motion(np.where(clip.valid[..., None], moved, np.float32(0)), clip.valid))
     return found
-
-
-def flat(motion: Motion, dims: int) -> Motion:
-    """The motion in `dims` dimensions: as it is for 3, with z = 0 for 2."""
-    return motion if dims == 3 else motion._replace(pose=motion.pose * np.array([1, 1, 0], motion.pose.dtype))

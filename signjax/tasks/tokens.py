@@ -18,8 +18,8 @@ def encode_split(
 ) -> list[list[np.ndarray]]:
     """Encodes every clip of a pack in several versions, which multiplies the data of a model of tokens.
 
-    A clip has no preferred phase of a position's frames and no preferred tempo: version k leaves out the first
-    k % (stride * fold) frames (a short clip keeps its last), and plays at another tempo unless k is 0.
+    A clip has no preferred phase of a position's frames and no preferred tempo: version k leaves out the
+    first k % (stride * fold) frames (a short clip keeps its last), and plays at another tempo unless k is 0.
 
     Args:
       tokenizer: see signjax.tasks.vqvae.load; an auto-encoder with continuous latents will do, too.

@@ -219,8 +219,8 @@ def linear_start(c, pose) -> dict:
         power, basis = power[::-1][:dim], basis[:, ::-1][:, :dim]  # [D], [stride * F, D]
         gain = 1 / np.sqrt(power) if c.quantizer.kind in ("fsq", "kl") else np.ones(dim)
         params[f"codecs_{part}"] = {
-            "linear_in": _dense(basis * gain, -centre @ basis * gain),
-            "linear_out": _dense((basis / gain).T, centre),
+            "linear_in": dense(basis * gain, -centre @ basis * gain),
+            "linear_out": dense((basis / gain).T, centre),
         }
     return params
 
@@ -274,7 +274,8 @@ def full_windows(crops):
     return np.asarray(filled({name: np.stack([d[name] for d in full]) for name in full[0]}))
 
 
-def _dense(kernel, bias):
+def dense(kernel, bias) -> dict:
+    """Params of a Dense layer."""
     return {"kernel": jnp.asarray(kernel, jnp.float32), "bias": jnp.asarray(bias, jnp.float32)}
 
 
