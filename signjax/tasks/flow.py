@@ -165,7 +165,8 @@ def _terms(model, variables, batch, rng, dropout) -> dict:
     position = batch["position"].astype(jnp.float32)
     latents = (batch["codes"] - variables["latents"]["mean"]) / variables["latents"]["deviation"]
     times, noises = jax.random.split(rng)
-    drawn = jax.random.uniform(times, (own.shape[0], own.shape[1] + 1))
+    # more noise than latents (Esser et al. 2024): there it is decided what is signed
+    drawn = jax.nn.sigmoid(jax.random.normal(times, (own.shape[0], own.shape[1] + 1)) - 0.5)
     t = jnp.take_along_axis(drawn, own, axis=1)  # [B, W]
     noise = jax.random.normal(noises, latents.shape)
     z = t[..., None] * latents + (1 - t)[..., None] * noise
