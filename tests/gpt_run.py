@@ -49,6 +49,7 @@ PLANAR = {
     "eval_batch_size": 4,
     "model.width": 16,
     "model.depth": 1,
+    "model.lift": 1,
     "model.dim": 12,
     "optim.warmup": 1,
     "optim.schedule": "constant",

@@ -127,7 +127,8 @@ def make(c, workdir) -> Task:
     def evaluate(variables, batch):
         pose = model.apply(variables, flat(batch), batch["mask"])
         valid = valid_joints(batch) * batch["weight"][:, None, None]
-        return losses.errors(pose, batch["pose"], valid, batch["scale"])
+        planar = losses.errors(pose[..., :2], batch["pose"][..., :2], valid, batch["scale"])
+        return losses.errors(pose, batch["pose"], valid, batch["scale"]) | {"mpjpe_xy": planar["mpjpe"]}
 
     def batches(start):
         return pipeline.stream(crops, c.batch_size, c.seed, start, transforms=transforms, **host)
