@@ -61,7 +61,7 @@ class Flow(TextConditioned):
             own, belongs = segments
             see = see & (own[:, :, None] == own[:, None, :])
             read = read & (own[:, :, None] == belongs[:, None, :])
-        offsets = offsets_from(time, memory.centres)
+        offsets = offsets_from(time, memory.centres, 0.0)  # the length is known, and so the tempo
         for i in range(self.depth):
             x = self.mixes[i](x, mask)
             scale, shift = jnp.split(self.modulate[i](when), 2, axis=-1)

@@ -19,6 +19,7 @@ import jax.numpy as jnp
 from signjax import layers
 from signjax.models.text import DecoderBlock, Memory, TextConditioned, offsets_from
 
+DRIFT = 0.2  # error of a time that is expected before the tempo is known, relative
 RECENT = 3  # tokens before a position that it reads directly, without attention
 
 
@@ -85,12 +86,12 @@ class GPT(TextConditioned):
             memory_mask = memory_mask & (segments[:, None, :, None] == text_segments[:, None, None, :])
         mask = jnp.broadcast_to(mask, (batch, 1, length, length))
         memory_mask = jnp.broadcast_to(memory_mask, (batch, 1, length, memory.mask.shape[1]))
-        offsets = offsets_from(positions, memory.centres)
+        offsets = offsets_from(positions, memory.centres, DRIFT)
         for i, block in enumerate(self.blocks):
             x, _, _ = block(x, mask, (memory.keys[i], memory.values[i]), memory_mask, offsets, train)
             if i == 0:
                 time = (mask[:, 0] @ self._pace(x))[..., 0] - 1
-                offsets = offsets_from(time, memory.centres)
+                offsets = offsets_from(time, memory.centres, DRIFT)
         return self.norm(x)
 
     def step(self, recent, at, cache: Cache, memory: Memory):
@@ -107,7 +108,7 @@ class GPT(TextConditioned):
         x = self._embed(self._tokens(recent)[:, None], position)
         mask = jnp.broadcast_to(jnp.arange(length) <= at, (batch, 1, 1, length))
         memory_mask = memory.mask[:, None, None, :]
-        offsets, keys, values = offsets_from(position, memory.centres), [], []
+        offsets, keys, values = offsets_from(position, memory.centres, DRIFT), [], []
         for i, block in enumerate(self.blocks):
             read, past = (memory.keys[i], memory.values[i]), (cache.keys[i], cache.values[i])
             x, k, v = block(x, mask, read, memory_mask, offsets, False, past, at)
@@ -115,7 +116,7 @@ class GPT(TextConditioned):
             values.append(v)
             if i == 0:
                 time = cache.time + self._pace(x)[..., 0]
-                offsets = offsets_from(time, memory.centres)
+                offsets = offsets_from(time, memory.centres, DRIFT)
         return self.norm(x)[:, 0], Cache(jnp.stack(keys), jnp.stack(values), time)
 
     def empty_cache(self, batch: int, length: int) -> Cache:

@@ -140,10 +140,10 @@ class TextConditioned(nn.Module):
         return (earlier @ duration[..., None])[..., 0] + duration / 2
 
 
-def offsets_from(time, centres):
-    """Distances [B, N, L] of positions at times [B, N] from expected ones [B, L], in units that grow with
-    the error that tempo makes of an expectation."""
-    return (time[:, :, None] - centres[:, None]) / (2 + 0.2 * centres[:, None])
+def offsets_from(time, centres, drift: float):
+    """Distances [B, N, L] of positions at times [B, N] from expected ones [B, L], in units of 2 positions,
+    and of `drift` times the time until then where tempo makes an error of an expectation."""
+    return (time[:, :, None] - centres[:, None]) / (2 + drift * centres[:, None])
 
 
 def length_of(memory: Memory):

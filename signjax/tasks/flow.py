@@ -113,8 +113,9 @@ def make(c, workdir) -> Task:
         return means["flow"] + c.length_weight * means["length"], (means, {})
 
     def evaluate(variables, batch):
-        shown = batch | {"segment": batch["segment"] * batch["weight"][:, None].astype(jnp.int32)}
-        return _terms(model, variables, shown, jax.random.key(0), None)
+        weight = batch["weight"][:, None].astype(jnp.int32)
+        shown = {name: batch[name] * weight for name in ("segment", "text_segment")}
+        return _terms(model, variables, batch | shown, jax.random.key(0), None)
 
     def batches(start):
         size = max(1, c.batch_tokens // rows["train"].tokens)
