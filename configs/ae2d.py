@@ -21,12 +21,12 @@ def get_config(variant: str = "") -> ml_collections.ConfigDict:
     c.eval_batch_size = 16
     c.augment = {"mirror": 0.5, "turn": 0.15, "size": 0.06}
 
-    c.model = {"width": 192, "depth": 2, "lift": 3, "dim": 64, "noise": 0.02, "decay": 0.99}
+    c.model = {"width": 192, "depth": 2, "lift": 6, "dim": 64, "noise": 0.02, "decay": 0.99}
     c.loss = {"joints": 1.0, "body": 0.5, "hands": 1.0, "velocity": 0.5, "bones": 0.1}
 
-    c.num_steps = 1200
+    c.num_steps = 2400
     c.log_every = 100
-    c.eval_every = 400
+    c.eval_every = 800
     c.save_every = 400
     c.best = "mpjpe"
     c.optim = {
