@@ -55,6 +55,11 @@ PLANAR = {
     "optim.schedule": "constant",
     "optim.lr": 3e-3,
 }
+FLOW = {name: value for name, value in GPT.items() if name != "tempo"} | {
+    "log_every": 1,
+    "optim.lr": 5e-3,
+    "sampler.steps": 2,
+}
 
 
 def get_config(name, **changes):

@@ -13,8 +13,6 @@ import jax.numpy as jnp
 from signjax import layers
 from signjax.models.text import DecoderBlock, Memory, TextConditioned, offsets_from, places_of
 
-LEAST = 0.05  # of 1 - t: velocities near the end would be rounding errors
-
 
 class Flow(TextConditioned):
     """Noisy latents, their time and a text to clean latents.
@@ -77,5 +75,5 @@ class Flow(TextConditioned):
 
 
 def velocity(z, clean, t):
-    """The velocity [B, N, dim] of latents z at times t [B, N] towards clean ones."""
-    return (clean - z) / jnp.maximum(1 - t, LEAST)[..., None]
+    """The velocity [B, N, dim] of latents z at times t [B, N] < 1 towards clean ones."""
+    return (clean - z) / (1 - t)[..., None]
