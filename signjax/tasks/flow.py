@@ -243,8 +243,10 @@ def generate(generator: Generator, texts, seed: int, sampler: Sampler, batch_siz
         mask = np.arange(bucket(int(lengths.max()), (16, 32, 64, 96, 128, 192, 256))) < lengths[:, None]
         noise = _noise(keys[start + index], sampler.max_tokens, generator.model.dim)
         noise = np.pad(noise, ((0, 0), (0, max(0, mask.shape[1] - noise.shape[1])), (0, 0)))
+        compiled = generator.model, sampler.solver, sampler.guidance != 1
+        places = mask, noise[:, : mask.shape[1]]
         found = _integrate(
-            generator.model, generator.variables, ids, known, mask, noise[:, : mask.shape[1]], sampler
+            *compiled, generator.variables, (ids, known), *places, sampler.steps, sampler.guidance
         )
         latents += [np.asarray(z[:n]) for z, n in zip(found, lengths[: len(part)], strict=False)]
     unfolded = [z.reshape(len(z) * generator.fold, -1) for z in latents]
@@ -268,28 +270,37 @@ def _noise(keys, length: int, dim: int):
     return jax.vmap(lambda key: jax.random.normal(key, (length, dim)))(keys)
 
 
-@functools.partial(jax.jit, static_argnums=(0, 6))
-def _integrate(model, variables, ids, known, mask, noise, sampler: Sampler):
-    """Latents [B, N, dim] in their own units, from noise, by sampler.steps steps of equal size."""
+@functools.partial(jax.jit, static_argnums=(0, 1, 2))
+def _integrate(model, solver: str, guided: bool, variables, texts, mask, noise, steps, guidance):
+    """Latents [B, N, dim] in their own units, from noise, by `steps` steps of equal size.
+
+    Args:
+      model: the flow.
+      solver: see Sampler; it and `guided` are compiled in, steps and guidance are not.
+      guided: whether guidance is not 1.
+      variables: params and the statistics of the latents.
+      texts: (ids [B, L], mask [B, L]).
+      mask: [B, N] positions.
+      noise: [B, N, dim].
+      steps: [] of the solver.
+      guidance: [] scale.
+    """
     run = functools.partial(model.apply, {"params": variables["params"]})
+    ids, known = texts
     null = jnp.full_like(ids, text.NULL), jnp.broadcast_to(jnp.arange(ids.shape[1]) == 0, known.shape)
-    memories = [run(ids, known, method="encode_text")]
+    memories = [run(*t, method="encode_text") for t in ((ids, known), null)[: 1 + guided]]
     places = read.places_of(mask, memories[0])
-    if sampler.guidance != 1:
-        memories.append(run(*null, method="encode_text"))
 
     def speed(z, t):
         t = jnp.full(mask.shape, t)
         clean = [run(z, t, mask, memory, places, method="clean") for memory in memories]
-        if len(clean) == 2:
-            clean[0] = clean[1] + sampler.guidance * (clean[0] - clean[1])
-        return flow.velocity(z, clean[0], t)
+        return flow.velocity(z, clean[-1] + guidance * (clean[0] - clean[-1]) if guided else clean[0], t)
 
     def step(k, z):
-        t, h = k / sampler.steps, 1 / sampler.steps
-        if sampler.solver == "midpoint":
+        t, h = k / steps, 1 / steps
+        if solver == "midpoint":
             return z + h * speed(z + h / 2 * speed(z, t), t + h / 2)
         return z + h * speed(z, t)
 
-    z = jax.lax.fori_loop(0, sampler.steps, step, noise)
+    z = jax.lax.fori_loop(0, steps, step, noise)
     return z * variables["latents"]["deviation"] + variables["latents"]["mean"]

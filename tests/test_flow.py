@@ -1,0 +1,237 @@
+"""Flow matching: exact solvers, clips that depend on their text and seed alone, nothing lost in packing."""
+
+import functools
+import itertools
+import json
+import shutil
+
+import gpt_run
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from engine_helpers import rows
+
+from signjax import checkpoint, text, train
+from signjax.data import pack
+from signjax.errors import ConfigError
+from signjax.models import text as reading
+from signjax.tasks import ae2d, flow, tokens, vqvae
+
+pytestmark = pytest.mark.usefixtures("compile_once", "compile_quickly")
+
+
+@pytest.fixture(scope="module")
+def home(tiny_runs, tmp_path_factory):
+    """The tiny demo set with runs/{kl,ae2d} and a flow on each."""
+    root = tmp_path_factory.mktemp("flow")
+    shutil.copytree(tiny_runs / "datasets", root / "datasets")
+    data = {"data.root": str(root / "datasets")}
+    gaussian = gpt_run.TOKENIZER | {"quantizer.kind": "kl", "layout": "parts"}
+    gaussian |= {"quantizer.levels.arm": 2, "quantizer.levels.hand": 3}
+    assert train.train(gpt_run.get_config("vqvae", **data, **gaussian), root / "runs/kl") == 0
+    assert train.train(gpt_run.get_config("ae2d", **data, **gpt_run.PLANAR), root / "runs/ae2d") == 0
+    for name in ("kl", "ae2d"):
+        assert train.train(small(root, name), root / f"runs/flow-{name}") == 0
+    return root
+
+
+def small(root, name, **changes):
+    config = {"kl": "flow", "ae2d": "flow2d"}[name]
+    where = {"data.root": str(root / "datasets"), "autoencoder": str(root / f"runs/{name}")}
+    return gpt_run.get_config(config, **where, **gpt_run.FLOW, **changes)
+
+
+@pytest.fixture(scope="module", params=["kl", "ae2d"])
+def generator(request, home):
+    return flow.load(home / f"runs/flow-{request.param}")
+
+
+@pytest.fixture(scope="module")
+def plain(home):
+    return flow.load(home / "runs/flow-kl")
+
+
+def sampler(**changes):
+    return flow.Sampler(**{"steps": 3, "solver": "euler", "guidance": 1.5, "max_tokens": 12} | changes)
+
+
+class Exact:
+    """Stands for a network that knows the best answer: latents are normal, of this mean and deviation."""
+
+    mean, deviation = 0.7, 0.4
+
+    def apply(self, _, *args, method, **more):
+        if method == "encode_text":
+            shape = args[0].shape
+            return reading.Memory(None, None, args[1], jnp.full(shape, 4.0))
+        z, t = args[0], args[1][..., None]
+        gain = t * self.deviation**2 / (t**2 * self.deviation**2 + (1 - t) ** 2)
+        return self.mean + gain * (z - t * self.mean)
+
+
+def test_solvers_reach_the_exact_end_in_their_order():
+    """The flow of normal noise to normal latents is a straight shift and scaling, known in closed form."""
+    noise = jax.random.normal(jax.random.key(0), (2, 5, 3))
+    ids, known, mask = np.ones((2, 4), int), np.ones((2, 4), bool), np.ones((2, 5), bool)
+    scale = {"latents": {"mean": jnp.full(3, 2.0), "deviation": jnp.full(3, 3.0)}, "params": {}}
+    exact = (Exact.mean + Exact.deviation * noise) * 3 + 2
+
+    network = Exact()
+
+    def error(solver, steps):
+        found = flow._integrate(network, solver, False, scale, (ids, known), mask, noise, steps, 1.0)
+        return float(jnp.abs(found - exact).max())
+
+    for solver, order in (("euler", 1), ("midpoint", 2)):
+        errors = [error(solver, steps) for steps in (10, 20, 40)]
+        assert all(coarse / fine > 0.8 * 2**order for coarse, fine in itertools.pairwise(errors)), errors
+    assert error("midpoint", 10) < error("euler", 40) < 0.2
+
+
+def test_losses_fall(home):
+    for name in ("kl", "ae2d"):
+        lines = [json.loads(x) for x in (home / f"runs/flow-{name}/metrics.jsonl").read_text().splitlines()]
+        for term in ("flow", "length"):
+            values = [line[f"train/{term}"] for line in lines if f"train/{term}" in line]
+            assert len(values) == 10 and np.mean(values[-3:]) < 0.8 * np.mean(values[:2]), (name, term)
+        assert {"eval/flow", "eval/length", "eval/wer", "eval/dtw"} <= lines[-1].keys()
+
+
+def test_a_run_resumes_exactly_and_encodes_nothing(home, monkeypatch):
+    other = home / "runs/other"
+    shutil.copytree(home / "runs/flow-kl", other)
+    shutil.rmtree(other / "checkpoints/latest/10")
+    with monkeypatch.context() as patch:
+        patch.delattr(tokens.pipeline, "clips")
+        assert train.train(small(home, "kl"), other) == 0
+    assert rows(other) == rows(home / "runs/flow-kl")
+    (a, at), (b, _) = (checkpoint.load_variables(run, "latest") for run in (home / "runs/flow-kl", other))
+    for x, y in zip(*map(jax.tree.leaves, jax.device_get((a, b))), strict=True):
+        assert at == 10 and x.tobytes() == y.tobytes()
+
+
+def test_clips_depend_on_text_place_and_seed_alone(generator):
+    texts = ["Hello!", "how are you?", "my name is Zoë"]
+    together = flow.generate(generator, texts, 0, sampler())
+    singly = flow.generate(generator, texts, 0, sampler(), batch_size=1)
+    for a, b in zip(together, singly, strict=True):
+        assert a.shape == b.shape and len(a) % 4 == 0 and 4 <= len(a) <= 48 and a.shape[1:] == (50, 3)
+        np.testing.assert_allclose(a, b, atol=1e-4)
+    again, other = (flow.generate(generator, texts, seed, sampler()) for seed in (0, 1))
+    assert all(np.array_equal(a, b) for a, b in zip(together, again, strict=True))
+    assert not any(np.allclose(a, b, atol=1e-3) for a, b in zip(together, other, strict=True))
+
+
+def test_a_clip_is_as_long_as_its_text_says(plain):
+    ids, known = text.stack([plain.words.encode(t) for t in ("hello", "my name is Zoë")])
+    memory = plain.model.apply(plain.variables, ids, known, method="encode_text")
+    wanted = np.asarray(reading.length_of(memory))
+    clips = flow.generate(plain, ["hello", "my name is Zoë"], 0, sampler(max_tokens=99))
+    assert [len(clip) for clip in clips] == [4 * max(1, round(float(n))) for n in wanted]
+    assert wanted[0] < wanted[1]
+    assert len(flow.generate(plain, ["my name is Zoë"], 0, sampler(max_tokens=2))[0]) == 8
+
+
+@pytest.fixture(scope="module")
+def packed(home, plain):
+    """A row that holds several clips, and the same clips in rows of their own."""
+    held = pack.load(home / "datasets", "demo", "dev")
+    codes = [np.asarray(z) for z in vqvae.encode(plain.loaded, held)]
+    ids = [plain.words.encode(t) for t in held.texts]
+    together = tokens.Rows([codes], ids, seed=0, packings=1)
+    order = [clip for clip, _ in together.rows[0]]
+    assert len(order) > 1
+    alone = [tokens.Rows([[codes[i]]], [ids[i]], seed=0, packings=1).draw(0) for i in order]
+    return together.draw(0), alone
+
+
+def clean(generator, row, z, t):
+    """The network's answer for one row [1, N, dim]."""
+    row = {name: jnp.asarray(x)[None] for name, x in row.items()}
+    own, belongs = row["segment"], row["text_segment"]
+    mask = (own > 0) & ~row["ends"]
+    run = functools.partial(generator.model.apply, {"params": generator.variables["params"]})
+    memory = run(row["text"], belongs > 0, belongs, row["text_position"], method="encode_text")
+    places = row["position"].astype(jnp.float32), row["position"] * 0.9
+    return run(z, jnp.full(mask.shape, t), mask, memory, places, (own, belongs), method="clean")
+
+
+def test_packed_clips_do_not_see_each_other(plain, packed):
+    together, alone = packed
+    z = jax.random.normal(jax.random.key(1), (1, *together["codes"].shape))
+    found, at = clean(plain, together, z, 0.3), 0
+    for row in alone:
+        size = int((row["segment"] > 0).sum())
+        own = jnp.zeros((1, *row["codes"].shape)).at[:, :size].set(z[:, at : at + size])
+        expected = clean(plain, row, own, 0.3)[:, : size - 1]  # the last position is the clip's end
+        np.testing.assert_allclose(found[:, at : at + size - 1], expected, atol=2e-5)
+        at += size
+
+
+def test_nothing_outside_a_clip_reaches_it(plain, packed):
+    row, _ = packed
+    z = jax.random.normal(jax.random.key(1), (1, *row["codes"].shape))
+    first = jnp.asarray((row["segment"] == 1) & ~row["ends"])
+    slope = jax.grad(lambda z: (clean(plain, row, z, 0.3)[0] * first[:, None]).sum())(z)[0]
+    assert (np.abs(slope[~first]) == 0).all() and (np.abs(slope[first]).max(-1) > 0).all()
+
+
+def test_the_loss_counts_real_positions_only(home, plain, packed):
+    row, _ = packed
+    c = small(home, "kl")
+    batch = {name: jnp.asarray(x)[None] for name, x in row.items()}
+    spoiled = jnp.where(((batch["segment"] > 0) & ~batch["ends"])[..., None], batch["codes"], 7.0)
+    terms = [
+        flow._terms(plain.model, plain.variables, batch | {"codes": codes}, jax.random.key(0), None)
+        for codes in (batch["codes"], spoiled)
+    ]
+    for name in ("flow", "length"):
+        np.testing.assert_allclose(terms[0][name], terms[1][name], rtol=1e-6)
+    clips, ends = len(np.unique(row["segment"])) - 1, int(row["ends"].sum())
+    assert terms[0]["length"][1] == clips == ends
+    assert terms[0]["flow"][1] == (row["segment"] > 0).sum() - ends
+    assert c.length_weight > 0
+
+
+def test_text_conditions_and_guidance_adds_to_it(plain):
+    ids, known = text.stack([plain.words.encode("hello how are you")])
+    other = ids.copy()
+    other[0, 1] = ids[0, 0]
+    z, mask = jax.random.normal(jax.random.key(2), (1, 8, plain.model.dim)), np.ones((1, 8), bool)
+    run = functools.partial(plain.model.apply, {"params": plain.variables["params"]}, z, np.full((1, 8), 0.3))
+    assert np.abs(run(mask, ids, known) - run(mask, other, known)).max() > 1e-5
+    how = [flow.generate(plain, ["hello"], 0, sampler(guidance=g))[0] for g in (1.0, 1.0001, 3.0)]
+    np.testing.assert_allclose(how[0], how[1], atol=1e-3)
+    assert np.abs(how[0] - how[2]).max() > 1e-3
+
+
+def test_folding_is_undone(home):
+    z = np.random.default_rng(0).normal(size=(10, 3))
+    found = flow.folded(z, 4)
+    assert found.shape == (3, 12)
+    back = found.reshape(12, 3)
+    np.testing.assert_array_equal(back[:10], z)
+    np.testing.assert_array_equal(back[10:], z[[9, 9]])
+
+
+def test_an_auto_encoder_is_what_the_flow_reconstructs_with(generator, home):
+    held = pack.load(home / "datasets", "demo", "dev")
+    module = {1: vqvae, 4: ae2d}[generator.fold]
+    for a, b in zip(
+        flow.reconstruct(generator, held), module.reconstruct(generator.loaded, held), strict=True
+    ):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_what_does_not_fit_is_said_in_one_line(home, tiny_runs):
+    c = small(home, "kl")
+    with pytest.raises(ConfigError, match=r"runs/vqvae, which has no continuous latents; .*vqvae.py:kl"):
+        flow.coder_of(tiny_runs / "runs/vqvae")
+    for changes, words in (
+        ({"solver": "heun"}, "euler, midpoint"),
+        ({"steps": 0}, "1 or more steps"),
+        ({"temperature": 0.5}, "temperature means nothing to a flow"),
+    ):
+        with pytest.raises(ConfigError, match=words):
+            flow.sampler_of(c, **changes)
