@@ -64,7 +64,7 @@ class Exact:
     def apply(self, _, *args, method, **more):
         if method == "encode_text":
             shape = args[0].shape
-            return reading.Memory(None, None, args[1], jnp.full(shape, 4.0))
+            return reading.Memory(None, None, args[1], jnp.full(shape, 4.0), None)
         z, t = args[0], args[1][..., None]
         gain = t * self.deviation**2 / (t**2 * self.deviation**2 + (1 - t) ** 2)
         return self.mean + gain * (z - t * self.mean)

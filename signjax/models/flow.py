@@ -8,6 +8,7 @@ the length that a text takes.
 """
 
 import flax.linen as nn
+import jax
 import jax.numpy as jnp
 
 from signjax import layers
@@ -27,6 +28,8 @@ class Flow(TextConditioned):
         super().setup()
         block = {"heads": self.heads, "mlp": self.mlp, "dropout": self.dropout}
         self.latent_in = layers.Dense(self.width)
+        self.text_in = layers.Dense(self.width)
+        self.focus = self.param("focus", nn.initializers.ones, ())
         self.time_in = layers.Dense(self.width)
         self.modulate = [
             layers.Dense(2 * self.width, kernel_init=nn.initializers.zeros) for _ in range(self.depth)
@@ -52,7 +55,6 @@ class Flow(TextConditioned):
         position, time = places
         when = nn.gelu(self.time_in(layers.sinusoids(1000 * t, self.width)))  # [B, N, D]
         x = self.latent_in(z) + layers.sinusoids(position, self.width) + when
-        x = self.drop(x, deterministic=not train)
         see = jnp.broadcast_to(mask[:, None], (*mask.shape, mask.shape[1]))
         read = jnp.broadcast_to(memory.mask[:, None], (*mask.shape, memory.mask.shape[1]))
         if segments is not None:
@@ -60,6 +62,8 @@ class Flow(TextConditioned):
             see = see & (own[:, :, None] == own[:, None, :])
             read = read & (own[:, :, None] == belongs[:, None, :])
         offsets = offsets_from(time, memory.centres, 0.0)  # the length is known, and so the tempo
+        due = jax.nn.softmax(jnp.where(read, -nn.softplus(self.focus) * offsets**2, -1e9))  # [B, N, L]
+        x = self.drop(x + self.text_in(due @ memory.states), deterministic=not train)
         for i in range(self.depth):
             x = self.mixes[i](x, mask)
             scale, shift = jnp.split(self.modulate[i](when), 2, axis=-1)

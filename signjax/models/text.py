@@ -23,6 +23,7 @@ class Memory(NamedTuple):
     values: jax.Array
     mask: jax.Array  # [B, L] bool
     centres: jax.Array  # [B, L] the position at which each text token is expected to be signed
+    states: jax.Array  # [B, L, D] what keys and values were made of
 
 
 class DecoderBlock(nn.Module):
@@ -129,7 +130,7 @@ class TextConditioned(nn.Module):
         x = self.text_norm(x)
         both = jnp.stack([dense(x) for dense in self.memory_in])  # [layers, B, L, 2 * D]
         keys, values = jnp.split(both.reshape(*both.shape[:3], self.heads, -1), 2, axis=-1)
-        return Memory(keys, values, mask, self._centres(x, mask, segments))
+        return Memory(keys, values, mask, self._centres(x, mask, segments), x)
 
     def _centres(self, x, mask, segments):
         """Where each text token is expected: the middle of its duration, after those before it, [B, L]."""
