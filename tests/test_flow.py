@@ -74,7 +74,8 @@ def test_solvers_reach_the_exact_end_in_their_order():
     """The flow of normal noise to normal latents is a straight shift and scaling, known in closed form."""
     noise = jax.random.normal(jax.random.key(0), (2, 5, 3))
     ids, known, mask = np.ones((2, 4), int), np.ones((2, 4), bool), np.ones((2, 5), bool)
-    scale = {"latents": {"mean": jnp.full(3, 2.0), "deviation": jnp.full(3, 3.0)}, "params": {}}
+    space = {"mean": jnp.full(3, 2.0), "basis": jnp.eye(3), "scale": 3.0, "spread": jnp.ones(3)}
+    scale = {"latents": space, "params": {}}
     exact = (Exact.mean + Exact.deviation * noise) * 3 + 2
 
     network = Exact()
@@ -154,16 +155,17 @@ def clean(generator, row, z, t):
     run = functools.partial(generator.model.apply, {"params": generator.variables["params"]})
     memory = run(row["text"], belongs > 0, belongs, row["text_position"], method="encode_text")
     places = row["position"].astype(jnp.float32), row["position"] * 0.9
-    return run(z, jnp.full(mask.shape, t), mask, memory, places, (own, belongs), method="clean")
+    spread = generator.variables["latents"]["spread"]
+    return run(z, jnp.full(mask.shape, t), spread, mask, memory, places, (own, belongs), method="clean")
 
 
 def test_packed_clips_do_not_see_each_other(plain, packed):
     together, alone = packed
-    z = jax.random.normal(jax.random.key(1), (1, *together["codes"].shape))
+    z = jax.random.normal(jax.random.key(1), (1, together["codes"].shape[0], plain.model.dim))
     found, at = clean(plain, together, z, 0.3), 0
     for row in alone:
         size = int((row["segment"] > 0).sum())
-        own = jnp.zeros((1, *row["codes"].shape)).at[:, :size].set(z[:, at : at + size])
+        own = jnp.zeros((1, row["codes"].shape[0], plain.model.dim)).at[:, :size].set(z[:, at : at + size])
         expected = clean(plain, row, own, 0.3)[:, : size - 1]  # the last position is the clip's end
         np.testing.assert_allclose(found[:, at : at + size - 1], expected, atol=2e-5)
         at += size
@@ -171,7 +173,7 @@ def test_packed_clips_do_not_see_each_other(plain, packed):
 
 def test_nothing_outside_a_clip_reaches_it(plain, packed):
     row, _ = packed
-    z = jax.random.normal(jax.random.key(1), (1, *row["codes"].shape))
+    z = jax.random.normal(jax.random.key(1), (1, row["codes"].shape[0], plain.model.dim))
     first = jnp.asarray((row["segment"] == 1) & ~row["ends"])
     slope = jax.grad(lambda z: (clean(plain, row, z, 0.3)[0] * first[:, None]).sum())(z)[0]
     assert (np.abs(slope[~first]) == 0).all() and (np.abs(slope[first]).max(-1) > 0).all()
@@ -199,11 +201,25 @@ def test_text_conditions_and_guidance_adds_to_it(plain):
     other = ids.copy()
     other[0, 1] = ids[0, 0]
     z, mask = jax.random.normal(jax.random.key(2), (1, 8, plain.model.dim)), np.ones((1, 8), bool)
-    run = functools.partial(plain.model.apply, {"params": plain.variables["params"]}, z, np.full((1, 8), 0.3))
+    inputs = z, np.full((1, 8), 0.3), plain.variables["latents"]["spread"]
+    run = functools.partial(plain.model.apply, {"params": plain.variables["params"]}, *inputs)
     assert np.abs(run(mask, ids, known) - run(mask, other, known)).max() > 1e-5
     how = [flow.generate(plain, ["hello"], 0, sampler(guidance=g))[0] for g in (1.0, 1.0001, 3.0)]
     np.testing.assert_allclose(how[0], how[1], atol=1e-3)
     assert np.abs(how[0] - how[2]).max() > 1e-3
+
+
+def test_the_space_of_latents_is_undone():
+    """Correlated latents of five directions, the rest noise: what is kept comes back."""
+    rng = np.random.default_rng(0)
+    latents = (3 * rng.normal(size=(500, 5)) @ rng.normal(size=(5, 12)) + 1).astype(np.float32)
+    space = flow.principal(latents + 1e-3 * rng.normal(size=latents.shape).astype(np.float32))
+    assert space["basis"].shape[1] <= 5
+    z = flow.into(space, latents)
+    np.testing.assert_allclose(z.std(0), space["spread"], rtol=1e-3)
+    np.testing.assert_allclose((space["spread"] ** 2).mean(), 1, rtol=1e-5)
+    lost = ((flow.out_of(space, z) - latents) ** 2).sum() / ((latents - latents.mean(0)) ** 2).sum()
+    assert lost < 1 - flow.KEPT
 
 
 def test_folding_is_undone(home):

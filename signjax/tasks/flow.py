@@ -25,6 +25,7 @@ from signjax.task import Task
 from signjax.tasks import gpt, splits, tokens
 
 SOLVERS = ("euler", "midpoint")
+KEPT = 0.998
 LEAST = 0.05  # of 1 - t: errors of velocities nearer to the end would drown all others
 
 
@@ -55,9 +56,9 @@ class Generator(NamedTuple):
     fold: int  # latents a position
 
 
-def build(c, vocabulary: int, latent: int) -> flow.Flow:
-    """The model of a config for latents of `latent` numbers."""
-    return flow.Flow(vocabulary=vocabulary, dim=c.fold * latent, **c.model)
+def build(c, vocabulary: int, dim: int) -> flow.Flow:
+    """The model of a config for positions of `dim` numbers."""
+    return flow.Flow(vocabulary=vocabulary, dim=dim, **c.model)
 
 
 def coder_of(workdir):
@@ -82,6 +83,33 @@ def folded(latents, fold: int) -> np.ndarray:
     return filled.reshape(count // fold, -1)
 
 
+def principal(latents) -> dict:
+    """The space in which latents [n, D] are made: their principal components, KEPT of the variance.
+
+    All components share one scale, so that errors weigh as they do in the latents.
+
+    Returns:
+      {"mean" [D], "basis" [D, dim], "scale" [], "spread" [dim] standard deviations of the components}.
+    """
+    mean = latents.mean(0, dtype=np.float64)
+    power, basis = np.linalg.eigh(np.cov(latents.T.astype(np.float64)))
+    power, basis = power[::-1], basis[:, ::-1]
+    dim = 1 + int(np.searchsorted(np.cumsum(power), KEPT * power.sum()))
+    scale = np.sqrt(power[:dim].mean())
+    space = {"mean": mean, "basis": basis[:, :dim], "scale": scale, "spread": np.sqrt(power[:dim]) / scale}
+    return {name: np.asarray(x, np.float32) for name, x in space.items()}
+
+
+def into(space, latents):
+    """Latents [..., D] in their principal space, [..., dim]."""
+    return (latents - space["mean"]) @ space["basis"] / space["scale"]
+
+
+def out_of(space, z):
+    """The inverse of `into`, but for what the space leaves out."""
+    return z * space["scale"] @ space["basis"].T + space["mean"]
+
+
 def make(c, workdir) -> Task:
     """The task of a config; reads `data`, `autoencoder`, `fold`, `text`, `model`, `versions`, the rates."""
     coder, loaded = coder_of(c.autoencoder)
@@ -94,17 +122,16 @@ def make(c, workdir) -> Task:
         found = [[folded(z, c.fold) for z in version] for version in found]
         ids = [words.encode(t) for t in pack.texts]
         rows[name] = tokens.Rows(found, ids, seed=c.seed, packings=16 if name == "train" else 1)
-    every = np.concatenate(rows["train"].codes[0])
-    # one deviation for all: numbers that hardly matter to the pose must not grow to the size of those that do
-    statistics = {"mean": every.mean(0), "deviation": np.sqrt(every.var(0).mean())}
-    model = build(c, words.size, every.shape[1] // c.fold)
+    space = principal(np.concatenate(rows["train"].codes[0]))
+    model = build(c, words.size, len(space["spread"]))
     host = {"hosts": jax.process_count(), "host": jax.process_index()}
 
     def init(rng, batch):
         mask = batch["segment"] > 0
         t = jnp.zeros(mask.shape)
-        params = model.init(rng, batch["codes"], t, mask, batch["text"], batch["text_segment"] > 0)["params"]
-        return {"params": params, "latents": jax.tree.map(jnp.asarray, statistics)}
+        z, texts = into(space, batch["codes"]), (batch["text"], batch["text_segment"] > 0)
+        params = model.init(rng, z, t, space["spread"], mask, *texts)["params"]
+        return {"params": params, "latents": jax.tree.map(jnp.asarray, space)}
 
     def loss(variables, batch, rng, step):
         del step
@@ -166,15 +193,15 @@ def _terms(model, variables, batch, rng, dropout) -> dict:
     same = (own[:, :, None] == belongs[:, None]) & last[:, None]  # [B, W, L]
     pace = (same * length[:, None]).sum(-1) / jnp.maximum((same * size[:, None]).sum(-1), 1)
     position = batch["position"].astype(jnp.float32)
-    latents = (batch["codes"] - variables["latents"]["mean"]) / variables["latents"]["deviation"]
+    latents, spread = into(variables["latents"], batch["codes"]), variables["latents"]["spread"]
     times, noises = jax.random.split(rng)
     # more noise than latents (Esser et al. 2024): there it is decided what is signed
-    drawn = jax.nn.sigmoid(jax.random.normal(times, (own.shape[0], own.shape[1] + 1)) - 0.5)
+    drawn = jax.nn.sigmoid(1.2 * jax.random.normal(times, (own.shape[0], own.shape[1] + 1)) - 0.3)
     t = jnp.take_along_axis(drawn, own, axis=1)  # [B, W]
     noise = jax.random.normal(noises, latents.shape)
     z = t[..., None] * latents + (1 - t)[..., None] * noise
     places = position, (position + 0.5) * pace
-    clean = run(z, t, mask, memory, places, (own, belongs), method="clean")
+    clean = run(z, t, spread, mask, memory, places, (own, belongs), method="clean")
     wrong = ((clean - latents) / jnp.maximum(1 - t, LEAST)[..., None]) ** 2
     return {
         "flow": ((wrong.mean(-1) * mask).sum(), mask.sum()),
@@ -192,8 +219,8 @@ def load(workdir) -> Generator:
     c = configs.load_config(f"{workdir}/config.json")
     words = text.load(f"{workdir}/text.json")
     coder, loaded = coder_of(c.autoencoder)
-    latent = variables["latents"]["mean"].shape[0] // c.fold
-    return Generator(build(c, words.size, latent), variables, words, coder, loaded, c.fold)
+    model = build(c, words.size, variables["latents"]["spread"].shape[0])
+    return Generator(model, variables, words, coder, loaded, c.fold)
 
 
 def sampler_of(c, **changes) -> Sampler:
@@ -289,11 +316,11 @@ def _integrate(model, solver: str, guided: bool, variables, texts, mask, noise, 
     ids, known = texts
     null = jnp.full_like(ids, text.NULL), jnp.broadcast_to(jnp.arange(ids.shape[1]) == 0, known.shape)
     memories = [run(*t, method="encode_text") for t in ((ids, known), null)[: 1 + guided]]
-    places = read.places_of(mask, memories[0])
+    places, spread = read.places_of(mask, memories[0]), variables["latents"]["spread"]
 
     def speed(z, t):
         t = jnp.full(mask.shape, t)
-        clean = [run(z, t, mask, memory, places, method="clean") for memory in memories]
+        clean = [run(z, t, spread, mask, memory, places, method="clean") for memory in memories]
         return flow.velocity(z, clean[-1] + guidance * (clean[0] - clean[-1]) if guided else clean[0], t)
 
     def step(k, z):
@@ -302,5 +329,4 @@ def _integrate(model, solver: str, guided: bool, variables, texts, mask, noise, 
             return z + h * speed(z + h / 2 * speed(z, t), t + h / 2)
         return z + h * speed(z, t)
 
-    z = jax.lax.fori_loop(0, steps, step, noise)
-    return z * variables["latents"]["deviation"] + variables["latents"]["mean"]
+    return out_of(variables["latents"], jax.lax.fori_loop(0, steps, step, noise))
