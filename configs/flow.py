@@ -2,6 +2,8 @@
 
 It needs a trained continuous tokenizer (configs/vqvae.py:kl), runs/vqvae-kl unless
 --config.autoencoder=DIR says otherwise.
+Variants:
+  whole  over one stream for the whole body (configs/vqvae.py:kl,whole)
 Own data: --config.data.root=datasets --config.data.name=how2sign
 """
 
@@ -11,13 +13,13 @@ from signjax.errors import ConfigError
 
 
 def get_config(variant: str = "") -> ml_collections.ConfigDict:
-    if variant:
-        raise ConfigError(f"configs/flow.py has no variants; {variant!r} was given")
+    if variant not in ("", "whole"):
+        raise ConfigError(f"configs/flow.py has no variant {variant!r}; it has: whole")
     c = ml_collections.ConfigDict()
     c.task = "flow"
     c.seed = 0
     c.data = {"root": "datasets", "name": "demo"}
-    c.autoencoder = "runs/vqvae-kl"
+    c.autoencoder = "runs/vqvae-kl-whole" if variant else "runs/vqvae-kl"
     c.fold = 1  # latents a position
     c.text = {"min_count": 8}  # rarer words are spelled
     c.versions = 16  # encodings of each clip, of different phase and tempo

@@ -4,7 +4,7 @@ Variants, joined by commas as in configs/vqvae.py:fsq,whole:
   rvq    residual VQ, the default: one code an arm, two a hand, 512 entries each, every 4 frames
   vq     plain VQ, one code a stream
   fsq    finite scalar quantization instead of codebooks
-  kl     a continuous bottleneck of 64 numbers (VAE), for flow matching
+  kl     a continuous bottleneck of 64 numbers (VAE), for configs/flow.py
   whole  one stream of six codes instead of arms and hands
   seed   the seed's transformer with one code of 512, as a point of reference
   quick  a short run for the quickstart
@@ -44,7 +44,7 @@ def get_config(variant: str = "") -> ml_collections.ConfigDict:
         "dropout": 0.0,
         "revive": 0.4,
         "steps": (8, 8, 8),  # of fsq, 512 codes too
-        "kl": 1e-3,
+        "kl": 1e-2,
     }
     if c.quantizer.kind == "vq":
         c.quantizer.levels = {"arm": 1, "hand": 1, "whole": 1}
