@@ -39,16 +39,15 @@ class Flow(TextConditioned):
         self.norm = nn.LayerNorm()
         self.latent_out = layers.Dense(self.dim, kernel_init=nn.initializers.zeros)
 
-    def clean(self, z, t, spread, mask, memory: Memory, places, segments=None, train: bool = False):
+    def clean(self, z, t, mask, memory: Memory, places, segments=None, train: bool = False):
         """What latents z [B, N, dim] at times t [B, N] are without their noise, [B, N, dim].
 
-        The network adds to the best linear guess, number by number, in units of what that leaves open
-        (Karras et al. 2022): it is as exact as its input where there is little noise.
+        The network adds to the best linear guess for numbers of mean 0 and variance 1, in units of what that
+        leaves open (Karras et al. 2022): it is as exact as its input where there is little noise.
 
         Args:
           z: t parts of the latents and 1 - t parts of noise.
           t: 0 for noise, 1 for latents.
-          spread: [dim] standard deviations of the latents over the data; their means are 0.
           mask: [B, N] positions that are there; the others change nothing.
           memory: of the texts.
           places: (position within its clip [B, N], the same in the text's own time [B, N]).
@@ -58,8 +57,8 @@ class Flow(TextConditioned):
         """
         position, time = places
         when = nn.gelu(self.time_in(layers.sinusoids(1000 * t, self.width)))  # [B, N, D]
-        t, open_ = t[..., None], 1 - t[..., None]
-        power = (t * spread) ** 2 + open_**2  # [B, N, dim] of z
+        t = t[..., None]
+        power = t**2 + (1 - t) ** 2  # [B, N, 1] of z
         x = self.latent_in(z / jnp.sqrt(power)) + layers.sinusoids(position, self.width) + when
         see = jnp.broadcast_to(mask[:, None], (*mask.shape, mask.shape[1]))
         read = jnp.broadcast_to(memory.mask[:, None], (*mask.shape, memory.mask.shape[1]))
@@ -76,12 +75,12 @@ class Flow(TextConditioned):
             x = x * (1 + scale) + shift
             both = memory.keys[i], memory.values[i]
             x, _, _ = self.blocks[i](x, see[:, None], both, read[:, None], offsets, train)
-        return t * spread**2 / power * z + open_ * spread / jnp.sqrt(power) * self.latent_out(self.norm(x))
+        return t / power * z + (1 - t) / jnp.sqrt(power) * self.latent_out(self.norm(x))
 
-    def __call__(self, z, t, spread, mask, text, text_mask):
+    def __call__(self, z, t, mask, text, text_mask):
         """Clean latents without packing; see `clean`."""
         memory = self.encode_text(text, text_mask)
-        return self.clean(z, t, spread, mask, memory, places_of(mask, memory))
+        return self.clean(z, t, mask, memory, places_of(mask, memory))
 
 
 def velocity(z, clean, t):

@@ -25,7 +25,7 @@ from signjax.task import Task
 from signjax.tasks import gpt, splits, tokens
 
 SOLVERS = ("euler", "midpoint")
-KEPT = 0.998
+KEPT = 0.99
 LEAST = 0.05  # of 1 - t: errors of velocities nearer to the end would drown all others
 
 
@@ -86,28 +86,27 @@ def folded(latents, fold: int) -> np.ndarray:
 def principal(latents) -> dict:
     """The space in which latents [n, D] are made: their principal components, KEPT of the variance.
 
-    All components share one scale, so that errors weigh as they do in the latents.
+    All have the same variance there. With their own the flow would learn the large movements first, and
+    those that tell one handshape from another last.
 
     Returns:
-      {"mean" [D], "basis" [D, dim], "scale" [], "spread" [dim] standard deviations of the components}.
+      {"mean" [D], "basis" [D, dim], "deviation" [dim] of the components}.
     """
-    mean = latents.mean(0, dtype=np.float64)
     power, basis = np.linalg.eigh(np.cov(latents.T.astype(np.float64)))
     power, basis = power[::-1], basis[:, ::-1]
     dim = 1 + int(np.searchsorted(np.cumsum(power), KEPT * power.sum()))
-    scale = np.sqrt(power[:dim].mean())
-    space = {"mean": mean, "basis": basis[:, :dim], "scale": scale, "spread": np.sqrt(power[:dim]) / scale}
+    space = {"mean": latents.mean(0), "basis": basis[:, :dim], "deviation": np.sqrt(power[:dim])}
     return {name: np.asarray(x, np.float32) for name, x in space.items()}
 
 
 def into(space, latents):
-    """Latents [..., D] in their principal space, [..., dim]."""
-    return (latents - space["mean"]) @ space["basis"] / space["scale"]
+    """Latents [..., D] in their principal space, [..., dim], of mean 0 and variance 1."""
+    return (latents - space["mean"]) @ space["basis"] / space["deviation"]
 
 
 def out_of(space, z):
     """The inverse of `into`, but for what the space leaves out."""
-    return z * space["scale"] @ space["basis"].T + space["mean"]
+    return z * space["deviation"] @ space["basis"].T + space["mean"]
 
 
 def make(c, workdir) -> Task:
@@ -123,14 +122,14 @@ def make(c, workdir) -> Task:
         ids = [words.encode(t) for t in pack.texts]
         rows[name] = tokens.Rows(found, ids, seed=c.seed, packings=16 if name == "train" else 1)
     space = principal(np.concatenate(rows["train"].codes[0]))
-    model = build(c, words.size, len(space["spread"]))
+    model = build(c, words.size, len(space["deviation"]))
     host = {"hosts": jax.process_count(), "host": jax.process_index()}
 
     def init(rng, batch):
         mask = batch["segment"] > 0
         t = jnp.zeros(mask.shape)
         z, texts = into(space, batch["codes"]), (batch["text"], batch["text_segment"] > 0)
-        params = model.init(rng, z, t, space["spread"], mask, *texts)["params"]
+        params = model.init(rng, z, t, mask, *texts)["params"]
         return {"params": params, "latents": jax.tree.map(jnp.asarray, space)}
 
     def loss(variables, batch, rng, step):
@@ -193,7 +192,7 @@ def _terms(model, variables, batch, rng, dropout) -> dict:
     same = (own[:, :, None] == belongs[:, None]) & last[:, None]  # [B, W, L]
     pace = (same * length[:, None]).sum(-1) / jnp.maximum((same * size[:, None]).sum(-1), 1)
     position = batch["position"].astype(jnp.float32)
-    latents, spread = into(variables["latents"], batch["codes"]), variables["latents"]["spread"]
+    latents = into(variables["latents"], batch["codes"])
     times, noises = jax.random.split(rng)
     # more noise than latents (Esser et al. 2024): there it is decided what is signed
     drawn = jax.nn.sigmoid(1.2 * jax.random.normal(times, (own.shape[0], own.shape[1] + 1)) - 0.3)
@@ -201,7 +200,7 @@ def _terms(model, variables, batch, rng, dropout) -> dict:
     noise = jax.random.normal(noises, latents.shape)
     z = t[..., None] * latents + (1 - t)[..., None] * noise
     places = position, (position + 0.5) * pace
-    clean = run(z, t, spread, mask, memory, places, (own, belongs), method="clean")
+    clean = run(z, t, mask, memory, places, (own, belongs), method="clean")
     wrong = ((clean - latents) / jnp.maximum(1 - t, LEAST)[..., None]) ** 2
     return {
         "flow": ((wrong.mean(-1) * mask).sum(), mask.sum()),
@@ -219,7 +218,7 @@ def load(workdir) -> Generator:
     c = configs.load_config(f"{workdir}/config.json")
     words = text.load(f"{workdir}/text.json")
     coder, loaded = coder_of(c.autoencoder)
-    model = build(c, words.size, variables["latents"]["spread"].shape[0])
+    model = build(c, words.size, variables["latents"]["deviation"].shape[0])
     return Generator(model, variables, words, coder, loaded, c.fold)
 
 
@@ -316,11 +315,11 @@ def _integrate(model, solver: str, guided: bool, variables, texts, mask, noise, 
     ids, known = texts
     null = jnp.full_like(ids, text.NULL), jnp.broadcast_to(jnp.arange(ids.shape[1]) == 0, known.shape)
     memories = [run(*t, method="encode_text") for t in ((ids, known), null)[: 1 + guided]]
-    places, spread = read.places_of(mask, memories[0]), variables["latents"]["spread"]
+    places = read.places_of(mask, memories[0])
 
     def speed(z, t):
         t = jnp.full(mask.shape, t)
-        clean = [run(z, t, spread, mask, memory, places, method="clean") for memory in memories]
+        clean = [run(z, t, mask, memory, places, method="clean") for memory in memories]
         return flow.velocity(z, clean[-1] + guidance * (clean[0] - clean[-1]) if guided else clean[0], t)
 
     def step(k, z):
