@@ -14,6 +14,8 @@ import jax.numpy as jnp
 from signjax import layers
 from signjax.models.text import DecoderBlock, Memory, TextConditioned, offsets_from, places_of
 
+PHASE = 8.0  # rad by which the fastest phase turns over 2 positions
+
 
 class Flow(TextConditioned):
     """Noisy latents, their time and a text to clean latents.
@@ -68,7 +70,9 @@ class Flow(TextConditioned):
             read = read & (own[:, :, None] == belongs[:, None, :])
         offsets = offsets_from(time, memory.centres, 0.0)  # the length is known, and so the tempo
         due = jax.nn.softmax(jnp.where(read, -nn.softplus(self.focus) * offsets**2, -1e9))  # [B, N, L]
-        x = self.drop(x + self.text_in(due @ memory.states), deterministic=not train)
+        phase = layers.sinusoids(PHASE * (due * offsets).sum(-1), self.width)  # how far into what is due
+        told = jnp.concatenate([due @ memory.states, phase], axis=-1)
+        x = self.drop(x + self.text_in(told), deterministic=not train)
         for i in range(self.depth):
             x = self.mixes[i](x, mask)
             scale, shift = jnp.split(self.modulate[i](when), 2, axis=-1)
