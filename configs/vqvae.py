@@ -44,7 +44,7 @@ def get_config(variant: str = "") -> ml_collections.ConfigDict:
         "dropout": 0.0,
         "revive": 0.4,
         "steps": (8, 8, 8),  # of fsq, 512 codes too
-        "kl": 1e-2,
+        "kl": 1e-3,
     }
     if c.quantizer.kind == "vq":
         c.quantizer.levels = {"arm": 1, "hand": 1, "whole": 1}

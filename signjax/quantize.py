@@ -167,7 +167,7 @@ class Gaussian(nn.Module):
         return codes
 
 
-START = -6.0  # log variance at first: little noise, so that training begins at the linear code
+START = -4.0  # log variance at first: little noise, so that training begins at the linear code
 
 
 def _mean(x, mask):

@@ -39,13 +39,10 @@ class Flow(TextConditioned):
         self.mixes = [layers.ConvBlock() for _ in range(self.depth)]
         self.blocks = [DecoderBlock(**block) for _ in range(self.depth)]
         self.norm = nn.LayerNorm()
-        self.latent_out = layers.Dense(self.dim, kernel_init=nn.initializers.zeros)
+        self.latent_out = layers.Dense(self.dim)
 
     def clean(self, z, t, mask, memory: Memory, places, segments=None, train: bool = False):
         """What latents z [B, N, dim] at times t [B, N] are without their noise, [B, N, dim].
-
-        The network adds to the best linear guess for numbers of mean 0 and variance 1, in units of what that
-        leaves open (Karras et al. 2022): it is as exact as its input where there is little noise.
 
         Args:
           z: t parts of the latents and 1 - t parts of noise.
@@ -59,9 +56,7 @@ class Flow(TextConditioned):
         """
         position, time = places
         when = nn.gelu(self.time_in(layers.sinusoids(1000 * t, self.width)))  # [B, N, D]
-        t = t[..., None]
-        power = t**2 + (1 - t) ** 2  # [B, N, 1] of z
-        x = self.latent_in(z / jnp.sqrt(power)) + layers.sinusoids(position, self.width) + when
+        x = self.latent_in(z) + layers.sinusoids(position, self.width) + when
         see = jnp.broadcast_to(mask[:, None], (*mask.shape, mask.shape[1]))
         read = jnp.broadcast_to(memory.mask[:, None], (*mask.shape, memory.mask.shape[1]))
         if segments is not None:
@@ -79,7 +74,7 @@ class Flow(TextConditioned):
             x = x * (1 + scale) + shift
             both = memory.keys[i], memory.values[i]
             x, _, _ = self.blocks[i](x, see[:, None], both, read[:, None], offsets, train)
-        return t / power * z + (1 - t) / jnp.sqrt(power) * self.latent_out(self.norm(x))
+        return self.latent_out(self.norm(x))
 
     def __call__(self, z, t, mask, text, text_mask):
         """Clean latents without packing; see `clean`."""

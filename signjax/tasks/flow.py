@@ -195,7 +195,7 @@ def _terms(model, variables, batch, rng, dropout) -> dict:
     latents = into(variables["latents"], batch["codes"])
     times, noises = jax.random.split(rng)
     # more noise than latents (Esser et al. 2024): there it is decided what is signed
-    drawn = jax.nn.sigmoid(1.2 * jax.random.normal(times, (own.shape[0], own.shape[1] + 1)) - 0.3)
+    drawn = jax.nn.sigmoid(jax.random.normal(times, (own.shape[0], own.shape[1] + 1)) - 0.5)
     t = jnp.take_along_axis(drawn, own, axis=1)  # [B, W]
     noise = jax.random.normal(noises, latents.shape)
     z = t[..., None] * latents + (1 - t)[..., None] * noise

@@ -205,8 +205,8 @@ def linear_start(c, pose) -> dict:
     """Params of the codecs' linear paths: the principal components of the data's tokens.
 
     Training then begins at the best linear code there is instead of noise: on How2Sign a tenth of the
-    time to the same error. FSQ rounds in units, so its components are scaled to unit variance. Those of a
-    Gaussian bottleneck share one scale: to drop what hardly matters to the pose then costs hardly anything.
+    time to the same error. FSQ rounds in units, and a Gaussian bottleneck wants latents near the standard
+    normal distribution, so their components are scaled to unit variance.
 
     Args:
       pose: [n, stride * m, 50, 3] canonical windows.
@@ -217,8 +217,7 @@ def linear_start(c, pose) -> dict:
         centre, dim = x.mean(0), latent_dim(c.quantizer, part)
         power, basis = np.linalg.eigh(np.cov(x - centre, rowvar=False))
         power, basis = power[::-1][:dim], basis[:, ::-1][:, :dim]  # [D], [stride * F, D]
-        gain = {"fsq": 1 / np.sqrt(power), "kl": np.full(dim, 1 / np.sqrt(power.mean()))}
-        gain = gain.get(c.quantizer.kind, np.ones(dim))
+        gain = 1 / np.sqrt(power) if c.quantizer.kind in ("fsq", "kl") else np.ones(dim)
         params[f"codecs_{part}"] = {
             "linear_in": dense(basis * gain, -centre @ basis * gain),
             "linear_out": dense((basis / gain).T, centre),
