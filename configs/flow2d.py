@@ -37,9 +37,9 @@ def get_config(variant: str = "") -> ml_collections.ConfigDict:
     c.length_weight = 1.0
     c.sampler = {"steps": 10, "solver": "midpoint", "guidance": 1.5, "max_tokens": 176}
 
-    c.num_steps = 5000
+    c.num_steps = 2600
     c.log_every = 100
-    c.eval_every = 1000
+    c.eval_every = 650
     c.save_every = 500
     c.best = "score"
     c.optim = {

@@ -184,7 +184,7 @@ def _terms(model, variables, batch, rng, dropout) -> dict:
     own, belongs = batch["segment"], batch["text_segment"]
     mask = (own > 0) & ~batch["ends"]  # [B, W]
     memory = run(batch["text"], belongs > 0, belongs, batch["text_position"], method="encode_text")
-    last = batch["text"] == text.END  # [B, L]
+    last = (batch["text"] == text.END) & (belongs > 0)  # [B, L]
     size = ((own[:, None] == belongs[:, :, None]) & mask[:, None]).sum(-1)  # [B, L] positions of its clip
     length = jnp.where(last, memory.centres, 0.0)
     miss = jnp.where(last, jnp.log(jnp.maximum(length, 1e-3)) - jnp.log(jnp.maximum(size, 1)), 0.0)
@@ -195,7 +195,7 @@ def _terms(model, variables, batch, rng, dropout) -> dict:
     latents = into(variables["latents"], batch["codes"])
     times, noises = jax.random.split(rng)
     # more noise than latents (Esser et al. 2024): there it is decided what is signed
-    drawn = jax.nn.sigmoid(jax.random.normal(times, (own.shape[0], own.shape[1] + 1)) - 0.5)
+    drawn = jax.nn.sigmoid(jax.random.normal(times, (own.shape[0], own.shape[1] + 1)) - 0.8)
     t = jnp.take_along_axis(drawn, own, axis=1)  # [B, W]
     noise = jax.random.normal(noises, latents.shape)
     z = t[..., None] * latents + (1 - t)[..., None] * noise
