@@ -196,13 +196,9 @@ def sampler_of(c, **changes) -> Sampler:
     """The sampler of a config, with changes.
 
     Raises:
-      ConfigError: there is no such solver, no step, or a change that flows do not know.
+      ConfigError: there is no such solver, no step, or a change is not of a flow.
     """
-    unknown = set(changes) - set(Sampler._fields)
-    if unknown:
-        known = ", ".join(Sampler._fields)
-        raise ConfigError(f"{sorted(unknown)[0]} means nothing to a flow; it has: {known}")
-    sampler = Sampler(**{**c.sampler, **changes})
+    sampler = configs.sampler(Sampler, c, changes)
     if sampler.solver not in SOLVERS or sampler.steps < 1 or sampler.max_tokens < 1:
         raise ConfigError(f"{sampler}: give a solver of {', '.join(SOLVERS)}, and 1 or more steps and tokens")
     return sampler
