@@ -11,7 +11,7 @@ import flax.linen as nn
 import jax.numpy as jnp
 
 from signjax import layers
-from signjax.models.text import DecoderBlock, Memory, TextConditioned, offsets_from, places_of
+from signjax.models.text import DecoderBlock, Memory, TextConditioned, offsets_from, places_of, views
 
 LEAST = 0.05  # of 1 - t: velocities near the end would be rounding errors
 
@@ -55,19 +55,14 @@ class Flow(TextConditioned):
         when = nn.gelu(self.time_in(layers.sinusoids(1000 * t, self.width)))  # [B, N, D]
         x = self.latent_in(z) + layers.sinusoids(position, self.width) + when
         x = self.drop(x, deterministic=not train)
-        see = jnp.broadcast_to(mask[:, None], (*mask.shape, mask.shape[1]))
-        read = jnp.broadcast_to(memory.mask[:, None], (*mask.shape, memory.mask.shape[1]))
-        if segments is not None:
-            own, belongs = segments
-            see = see & (own[:, :, None] == own[:, None, :])
-            read = read & (own[:, :, None] == belongs[:, None, :])
+        see, read = views(mask, memory, segments)
         offsets = offsets_from(time, memory.centres)
         for i in range(self.depth):
             x = self.mixes[i](x, mask)
             scale, shift = jnp.split(self.modulate[i](when), 2, axis=-1)
             x = x * (1 + scale) + shift
             both = memory.keys[i], memory.values[i]
-            x, _, _ = self.blocks[i](x, see[:, None], both, read[:, None], offsets, train)
+            x, _, _ = self.blocks[i](x, see, both, read, offsets, train)
         return self.latent_out(self.norm(x))
 
     def __call__(self, z, t, mask, text, text_mask):

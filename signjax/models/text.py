@@ -156,3 +156,21 @@ def places_of(mask, memory: Memory):
     position = jnp.arange(mask.shape[1])[None] * jnp.ones_like(mask, jnp.float32)
     pace = length_of(memory) / jnp.maximum(mask.sum(1), 1)
     return position, (position + 0.5) * pace[:, None]
+
+
+def views(mask, memory: Memory, segments=None):
+    """What each position of a whole clip may attend to: (positions [B, 1, N, N], text [B, 1, N, L]).
+
+    Args:
+      mask: [B, N] positions that are there.
+      memory: of the texts.
+      segments: ([B, N], [B, L]) clips packed in a row, and the clip of each text token; None for one clip a
+        row.
+    """
+    see = jnp.broadcast_to(mask[:, None], (*mask.shape, mask.shape[1]))
+    read = jnp.broadcast_to(memory.mask[:, None], (*mask.shape, memory.mask.shape[1]))
+    if segments is not None:
+        own, belongs = segments
+        see = see & (own[:, :, None] == own[:, None, :])
+        read = read & (own[:, :, None] == belongs[:, None, :])
+    return see[:, None], read[:, None]

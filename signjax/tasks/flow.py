@@ -155,26 +155,18 @@ def _terms(model, variables, batch, rng, dropout) -> dict:
     own, belongs = batch["segment"], batch["text_segment"]
     mask = (own > 0) & ~batch["ends"]  # [B, W]
     memory = run(batch["text"], belongs > 0, belongs, batch["text_position"], method="encode_text")
-    last = batch["text"] == text.END  # [B, L]
-    size = ((own[:, None] == belongs[:, :, None]) & mask[:, None]).sum(-1)  # [B, L] positions of its clip
-    length = jnp.where(last, memory.centres, 0.0)
-    miss = jnp.where(last, jnp.log(jnp.maximum(length, 1e-3)) - jnp.log(jnp.maximum(size, 1)), 0.0)
-    # every position's clip: its length and where its text ends
-    same = (own[:, :, None] == belongs[:, None]) & last[:, None]  # [B, W, L]
-    pace = (same * length[:, None]).sum(-1) / jnp.maximum((same * size[:, None]).sum(-1), 1)
-    position = batch["position"].astype(jnp.float32)
+    places, lengths = tokens.places(batch, memory)
     latents = (batch["codes"] - variables["latents"]["mean"]) / variables["latents"]["deviation"]
     times, noises = jax.random.split(rng)
     drawn = jax.random.uniform(times, (own.shape[0], own.shape[1] + 1))
     t = jnp.take_along_axis(drawn, own, axis=1)  # [B, W]
     noise = jax.random.normal(noises, latents.shape)
     z = t[..., None] * latents + (1 - t)[..., None] * noise
-    places = position, (position + 0.5) * pace
     clean = run(z, t, mask, memory, places, (own, belongs), method="clean")
     wrong = (flow.velocity(z, clean, t) - flow.velocity(z, latents, t)) ** 2
     return {
         "flow": ((wrong.mean(-1) * mask).sum(), mask.sum()),
-        "length": ((miss**2).sum(), last.sum()),
+        "length": lengths,
     }
 
 

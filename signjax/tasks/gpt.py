@@ -250,11 +250,7 @@ def _terms(model, variables, batch, seen, dropout, targets=None) -> dict:
         seen, memory, segments, batch["position"], belongs, train, method="states"
     )  # [B, W, D]
     logits = run(states, batch["codes"], method="code_logits")  # [B, W, C, K]
-    if targets is None:
-        entropy = optax.softmax_cross_entropy_with_integer_labels(logits, batch["codes"])
-    else:
-        soft = targets[jnp.arange(model.columns), batch["codes"]]  # [B, W, C, K]
-        entropy = optax.softmax_cross_entropy(logits, soft)
+    entropy = near.entropy(logits, batch["codes"], targets)  # [B, W, C]
     ends = optax.sigmoid_binary_cross_entropy(run(states, method="end_logits"), batch["ends"])
     real = segments > 0
     token = jnp.broadcast_to((real & ~batch["ends"])[..., None], entropy.shape)

@@ -3,6 +3,7 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 
 
 def corrupt(codes, rng, rate: float, mistakes):
@@ -59,6 +60,19 @@ def similar(books, spread: float) -> np.ndarray:
             low, high = (width, high) if perplexity < spread else (low, width)
         result[column] = chance
     return result
+
+
+def entropy(logits, codes, targets):
+    """Cross entropies [..., C] of logits [..., C, K] with the targets of codes [..., C].
+
+    Args:
+      logits: of each column's codes.
+      codes: the true ones.
+      targets: [C, K, K] what to predict instead of each code, None for the code itself.
+    """
+    if targets is None:
+        return optax.softmax_cross_entropy_with_integer_labels(logits, codes)
+    return optax.softmax_cross_entropy(logits, targets[jnp.arange(len(targets)), codes])
 
 
 def start_codes(books, width: int, seed: int) -> dict:
