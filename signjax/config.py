@@ -51,6 +51,19 @@ def load_config(path) -> ml_collections.ConfigDict:
     return ml_collections.ConfigDict(_tuples(saved)).lock()
 
 
+def sampler(kind, c, changes: dict):
+    """A run's sampler, the NamedTuple `kind` of the fields of `c.sampler`, with changes.
+
+    Raises:
+      ConfigError: a change is no field of it.
+    """
+    unknown = [name for name in changes if name not in kind._fields]
+    if unknown:
+        known = ", ".join(f"--{name}" for name in kind._fields)
+        raise ConfigError(f"--{unknown[0]} means nothing to a {c.task} run; it takes {known}")
+    return kind(**{**c.sampler, **changes})
+
+
 def check_same(saved: dict, config, workdir) -> None:
     """Refuses to resume a run under another config.
 

@@ -29,6 +29,8 @@ CHOICES = (  # of the run's sampler; what is not given is as in the run's config
     flags.DEFINE_float("guidance", None, "Weight of the text; 1 is the plain model.", lower_bound=0),
     flags.DEFINE_integer("min_tokens", None, "A clip does not end before.", lower_bound=1),
     flags.DEFINE_integer("max_tokens", None, "A clip ends there at the latest.", lower_bound=1),
+    flags.DEFINE_integer("steps", None, "Passes of a masked or flow model.", lower_bound=1),
+    flags.DEFINE_string("solver", None, "Of a flow: euler or midpoint."),
 )
 
 

@@ -62,24 +62,23 @@ def sample(model: GPT, variables, text, mask, keys, sampler: Sampler):
     """
     guided, batch = sampler.guidance != 1.0, text.shape[0]
     if guided:
-        text = jnp.concatenate([text, jnp.full_like(text, NULL)])
-        mask = jnp.concatenate([mask, jnp.broadcast_to(jnp.arange(mask.shape[1]) == 0, mask.shape)])
+        text, mask = with_null(text, mask)
     run = functools.partial(model.apply, variables)
     memory = run(text, mask, method="encode_text")
 
     def body(state: _State) -> _State:
         recent = jnp.take(state.codes, jnp.maximum(state.at - 1 - jnp.arange(RECENT), 0), axis=1)
-        hidden, cache = run(_both(recent, guided), state.at, state.cache, memory, method="step")
+        hidden, cache = run(both(recent, guided), state.at, state.cache, memory, method="step")
         ends = _guide(run(hidden, method="end_logits"), sampler.guidance, guided)
         steps = jax.vmap(jax.random.fold_in, (0, None))(keys, state.at)
         end = _ends(ends, steps, sampler) & (state.at >= sampler.min_tokens)
         done = state.done | end
-        token = _token(run, hidden, state.used, steps, sampler, model.columns)
-        token = jnp.where(done[:, None], 0, token)
-        marks = jax.nn.one_hot(token, model.codes, dtype=bool) & ~done[:, None, None]
+        codes = _token(run, hidden, state.used, steps, sampler, model.columns)
+        codes = jnp.where(done[:, None], 0, codes)
+        marks = jax.nn.one_hot(codes, model.codes, dtype=bool) & ~done[:, None, None]
         return _State(
             state.at + 1,
-            jax.lax.dynamic_update_index_in_dim(state.codes, token, state.at, 1),
+            jax.lax.dynamic_update_index_in_dim(state.codes, codes, state.at, 1),
             state.used | marks,
             state.length + ~done,
             done,
@@ -99,17 +98,38 @@ def sample(model: GPT, variables, text, mask, keys, sampler: Sampler):
 
 
 def _token(run, hidden, used, keys, sampler: Sampler, columns: int):
-    """One token [B, C], code after code."""
-    guided = sampler.guidance != 1.0
-    earlier, token = jnp.zeros_like(hidden), []
+    """One token [B, C]."""
+
+    def pick(logits, column):
+        steps = jax.vmap(jax.random.fold_in, (0, None))(keys, column)
+        return choose(_penalized(logits, used[:, column], sampler.repetition), steps, sampler)
+
+    return token(run, hidden, sampler.guidance, columns, pick)
+
+
+def token(run, hidden, guidance: float, columns: int, pick):
+    """One token [B, C], code after code.
+
+    Args:
+      run: calls a method of a signjax.models.depth.TokenModel by name.
+      hidden: [B, D] states; with guidance 2 B, the unconditional ones last.
+      guidance: see Sampler.
+      columns: C.
+      pick: (logits [B, K], column) -> code [B].
+    """
+    guided = guidance != 1.0
+    earlier, codes = jnp.zeros_like(hidden), []
     for column in range(columns):
         logits = run(hidden, earlier, column, method="column_logits")
-        logits = _guide(logits, sampler.guidance, guided)
-        steps = jax.vmap(jax.random.fold_in, (0, None))(keys, column)
-        code = choose(_penalized(logits, used[:, column], sampler.repetition), steps, sampler)
-        token.append(code)
-        earlier += run(_both(code, guided), column, method="column_embedding")
-    return jnp.stack(token, axis=-1)
+        codes.append(pick(_guide(logits, guidance, guided), column))
+        earlier += run(both(codes[-1], guided), column, method="column_embedding")
+    return jnp.stack(codes, axis=-1)
+
+
+def with_null(text, mask):
+    """Ids and mask [B, L] of texts, then as many times of no text, [2 B, L]."""
+    first = jnp.broadcast_to(jnp.arange(mask.shape[1]) == 0, mask.shape)
+    return jnp.concatenate([text, jnp.full_like(text, NULL)]), jnp.concatenate([mask, first])
 
 
 def choose(logits, keys, sampler: Sampler):
@@ -143,7 +163,8 @@ def _ends(logits, keys, sampler: Sampler):
     return jax.vmap(jax.random.uniform)(keys) < jax.nn.sigmoid(logits / sampler.temperature)
 
 
-def _both(x, guided: bool):
+def both(x, guided: bool):
+    """x [B, ...] once more for the text of no text, [2 B, ...]."""
     return jnp.concatenate([x, x]) if guided else x
 
 
@@ -152,5 +173,3 @@ def _guide(logits, scale: float, guided: bool):
         return logits
     conditional, unconditional = jnp.split(logits, 2)
     return unconditional + scale * (conditional - unconditional)
-
-

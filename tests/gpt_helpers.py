@@ -15,9 +15,14 @@ MODEL = GPT(vocabulary=VOCABULARY, columns=COLUMNS, codes=CODES, **SIZE)
 
 @functools.cache
 def variables():
-    """Params so large that every input matters."""
+    """The model's params."""
     ids, mask = text.stack([[4, 5]])
     shapes = jax.eval_shape(MODEL.init, jax.random.key(0), np.zeros((1, 2, COLUMNS), int), ids, mask)
+    return large(shapes)
+
+
+def large(shapes):
+    """Params of these shapes, so large that every input matters."""
     rng = np.random.default_rng(1)
 
     def draw(path, leaf):

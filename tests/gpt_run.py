@@ -79,7 +79,6 @@ def write(root):
     assert train.train(get_config("vqvae", **data, **TOKENIZER), root / "runs/vqvae") == 0
 
 
-def gpt_config(root, **changes):
+def gpt_config(root, name="gpt", **changes):
     data = {"data.root": str(root / "datasets"), "tokenizer": str(root / "runs/vqvae")}
-    return get_config("gpt", **data, **GPT, **changes)
-
+    return get_config(name, **data, **GPT, **changes)

@@ -10,7 +10,7 @@ ROOT = pathlib.Path(__file__).parent.parent / "signjax"
 FLOORS = [
     "errors config skeleton layers sharding optim runtime task checkpoint logs",  # ground
     "pose kinematics streams demo losses quantize ctc text render metrics data displacements",  # domain
-    "models sampling reading",
+    "models sampling filling reading",
     "tasks",
     "step train scoring report",  # engine
     "main sample evaluate tools",  # doors

@@ -102,6 +102,7 @@ CALLS = {
     "empty text": ("empty", ["--text= "]),
     "text without words": ("home", ["--text=hello", "--text=..."]),
     "a tokenizer": ("home", ["--text=hello", "--workdir=runs/vqvae"]),
+    "flag of a masked model": ("home", ["--text=hello", "--steps=3"]),
     "no length": ("home", ["--text=hello", "--min_tokens=9", "--max_tokens=8"]),
     "bad folder": ("home", ["--text=hello", "--out=texts.txt"]),
 }
@@ -113,6 +114,7 @@ FAULTS = {  # exit code and what the line says
     "empty text": (21, "nothing to sign"),
     "text without words": (21, "'...'"),
     "a tokenizer": (23, "runs/vqvae"),
+    "flag of a masked model": (23, "--steps means nothing to a gpt run"),
     "no length": (23, "min_tokens"),
     "bad folder": (22, "texts.txt"),
 }

@@ -8,13 +8,10 @@ the length that a text takes.
 """
 
 import flax.linen as nn
-import jax
 import jax.numpy as jnp
 
 from signjax import layers
-from signjax.models.text import DecoderBlock, Memory, TextConditioned, offsets_from, places_of
-
-PHASE = 8.0  # rad by which the fastest phase turns over 2 positions
+from signjax.models.text import DecoderBlock, Memory, TextConditioned, due, offsets_from, places_of, views
 
 
 class Flow(TextConditioned):
@@ -57,23 +54,16 @@ class Flow(TextConditioned):
         position, time = places
         when = nn.gelu(self.time_in(layers.sinusoids(1000 * t, self.width)))  # [B, N, D]
         x = self.latent_in(z) + layers.sinusoids(position, self.width) + when
-        see = jnp.broadcast_to(mask[:, None], (*mask.shape, mask.shape[1]))
-        read = jnp.broadcast_to(memory.mask[:, None], (*mask.shape, memory.mask.shape[1]))
-        if segments is not None:
-            own, belongs = segments
-            see = see & (own[:, :, None] == own[:, None, :])
-            read = read & (own[:, :, None] == belongs[:, None, :])
+        see, read = views(mask, memory, segments)
         offsets = offsets_from(time, memory.centres, 0.0)  # the length is known, and so the tempo
-        due = jax.nn.softmax(jnp.where(read, -nn.softplus(self.focus) * offsets**2, -1e9))  # [B, N, L]
-        phase = layers.sinusoids(PHASE * (due * offsets).sum(-1), self.width)  # how far into what is due
-        told = jnp.concatenate([due @ memory.states, phase], axis=-1)
-        x = self.drop(x + self.text_in(told), deterministic=not train)
+        told = self.text_in(due(memory, read[:, 0], offsets, self.focus))
+        x = self.drop(x + told, deterministic=not train)
         for i in range(self.depth):
             x = self.mixes[i](x, mask)
             scale, shift = jnp.split(self.modulate[i](when), 2, axis=-1)
             x = x * (1 + scale) + shift
             both = memory.keys[i], memory.values[i]
-            x, _, _ = self.blocks[i](x, see[:, None], both, read[:, None], offsets, train)
+            x, _, _ = self.blocks[i](x, see, both, read, offsets, train)
         return self.latent_out(self.norm(x))
 
     def __call__(self, z, t, mask, text, text_mask):

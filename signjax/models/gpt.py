@@ -1,9 +1,7 @@
 """The GPT: motion tokens from text, by a causal transformer that attends to an encoded text.
 
-One position is one token, that is C codes. They are predicted one after another from the position's state
-(the "depth" scheme, as in the RQ-Transformer of Lee et al. 2022, here with one hidden layer a code), so the
-joint distribution is exact while the transformer runs only once a token. A head of its own says whether
-the clip ends; SOS and end are never codes.
+One position is one token, whose codes signjax.models.depth predicts. A head of its own says whether the clip
+ends; SOS and end are never codes.
 
 Texts are read and followed as in signjax.models.text. The first layer measures time in positions; the later
 ones at a pace that it infers from what was signed. The last tokens signed reach a position directly, as in a
@@ -17,7 +15,8 @@ import jax
 import jax.numpy as jnp
 
 from signjax import layers
-from signjax.models.text import DecoderBlock, Memory, TextConditioned, offsets_from
+from signjax.models.depth import TokenModel
+from signjax.models.text import DecoderBlock, Memory, offsets_from
 
 DRIFT = 0.2  # error of a time that is expected before the tempo is known, relative
 RECENT = 3  # tokens before a position that it reads directly, without attention
@@ -31,36 +30,19 @@ class Cache(NamedTuple):
     time: jax.Array  # [B, 1] the time signed so far, in positions at the usual pace
 
 
-class GPT(TextConditioned):
-    """Text ids and past codes to the next codes.
-
-    Attributes:
-      columns: C, codes a token.
-      codes: K, values of a code.
-    """
-
-    columns: int
-    codes: int
+class GPT(TokenModel):
+    """Text ids and past codes to the next codes."""
 
     def setup(self):  # noqa: D102
+        # first, as the keys of params that a module draws itself follow their order
+        self.start = self.param("start", nn.initializers.normal(0.02), (self.width,))
         super().setup()
-        init = nn.initializers.normal(0.02)
         block = {"heads": self.heads, "mlp": self.mlp, "dropout": self.dropout}
-        self.start = self.param("start", init, (self.width,))
-        self.code_embedding = nn.Embed(self.columns * self.codes, self.width, embedding_init=init)
         self.code_past = layers.Dense(self.width, use_bias=False)
         self.blocks = [DecoderBlock(**block) for _ in range(self.depth)]
         self.pace = layers.Dense(1, kernel_init=nn.initializers.zeros)
         self.norm = nn.LayerNorm()
         self.end = layers.Dense(1)
-        # the depth head, all columns side by side
-        shape = (self.columns, self.width)
-        fan_in = nn.initializers.lecun_normal(batch_axis=(0,))
-        self.depth_embedding = nn.Embed(self.columns * self.codes, self.width, embedding_init=init)
-        self.depth_norm = nn.LayerNorm()
-        self.depth_in = self.param("depth_in", fan_in, (*shape, self.width))
-        self.depth_bias = self.param("depth_bias", nn.initializers.zeros, shape)
-        self.depth_out = self.param("depth_out", fan_in, (*shape, self.codes))
 
     def states(self, codes, memory, segments=None, positions=None, text_segments=None, train: bool = False):
         """States [B, N, D] before each token, given all tokens; position n has seen tokens 0 to n - 1.
@@ -132,35 +114,10 @@ class GPT(TextConditioned):
         """Logits [...] that the clip ends before the token of each state [..., D]."""
         return self.end(states)[..., 0]
 
-    def code_logits(self, states, codes):
-        """Logits [B, N, C, K] of each code, given states [B, N, D] and the codes before it in its token."""
-        own = self.depth_embedding(codes + jnp.arange(self.columns) * self.codes)  # [B, N, C, D]
-        earlier = jnp.cumsum(own, axis=-2) - own
-        x = self.depth_norm(states[..., None, :] + earlier)
-        x = x.reshape(-1, self.columns, self.width).swapaxes(0, 1)  # [C, B * N, D], quick to multiply
-        h = nn.gelu(jnp.einsum("cnd,cdh->cnh", x, self.depth_in) + self.depth_bias[:, None])
-        x = x + h
-        logits = jnp.einsum("cnd,cdk->cnk", x, self.depth_out)
-        return logits.swapaxes(0, 1).reshape(*codes.shape, self.codes)
-
-    def column_logits(self, states, earlier, column: int):
-        """Logits [B, K] of code `column`, from states [B, D] and the sum of earlier codes' embeddings."""
-        x = self.depth_norm(states + earlier)
-        h = nn.gelu(x @ self.depth_in[column] + self.depth_bias[column])
-        return (x + h) @ self.depth_out[column]
-
-    def column_embedding(self, codes, column: int):
-        """What code `column` [B] adds to `earlier` [B, D] for the codes after it."""
-        return self.depth_embedding(codes + column * self.codes)
-
     def __call__(self, codes, text, text_mask):
         """Next-token logits without packing: (codes [B, N, C, K], end [B, N])."""
         states = self.states(codes, self.encode_text(text, text_mask))
         return self.code_logits(states, codes), self.end_logits(states)
-
-    def _tokens(self, codes):
-        """Embeddings [..., D] of tokens [..., C]."""
-        return self.code_embedding(codes + jnp.arange(self.columns) * self.codes).sum(-2)
 
     def _embed(self, recent, positions):
         """Inputs [B, N, D] of positions, from the embeddings [B, N, RECENT, D] of the tokens before."""

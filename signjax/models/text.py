@@ -15,6 +15,8 @@ import jax.numpy as jnp
 
 from signjax import layers
 
+PHASE = 8.0  # rad by which the fastest phase turns over 2 positions
+
 
 class Memory(NamedTuple):
     """The encoded text as every layer reads it."""
@@ -147,6 +149,23 @@ def offsets_from(time, centres, drift: float):
     return (time[:, :, None] - centres[:, None]) / (2 + drift * centres[:, None])
 
 
+def due(memory: Memory, read, offsets, focus):
+    """The text that is due at each position and how far into it the position is, [B, N, 2 * D].
+
+    Models that fill a whole clip at once learn much faster when told so outright, as in text to speech
+    (Gaussian upsampling, Donahue et al. 2021), than by attention alone.
+
+    Args:
+      memory: of the texts.
+      read: [B, N, L] text that belongs to a position's clip.
+      offsets: [B, N, L] see `offsets_from`.
+      focus: [] learned; the larger, the fewer text tokens have a say.
+    """
+    share = jax.nn.softmax(jnp.where(read, -nn.softplus(focus) * offsets**2, -1e9))  # [B, N, L]
+    phase = layers.sinusoids(PHASE * (share * offsets).sum(-1), memory.states.shape[-1])
+    return jnp.concatenate([share @ memory.states, phase], axis=-1)
+
+
 def length_of(memory: Memory):
     """The positions [B] that each text is expected to take, one text a row: where its last token is due."""
     return jnp.where(memory.mask, memory.centres, 0).max(1)
@@ -157,3 +176,21 @@ def places_of(mask, memory: Memory):
     position = jnp.arange(mask.shape[1])[None] * jnp.ones_like(mask, jnp.float32)
     pace = length_of(memory) / jnp.maximum(mask.sum(1), 1)
     return position, (position + 0.5) * pace[:, None]
+
+
+def views(mask, memory: Memory, segments=None):
+    """What each position of a whole clip may attend to: (positions [B, 1, N, N], text [B, 1, N, L]).
+
+    Args:
+      mask: [B, N] positions that are there.
+      memory: of the texts.
+      segments: ([B, N], [B, L]) clips packed in a row, and the clip of each text token; None for one clip a
+        row.
+    """
+    see = jnp.broadcast_to(mask[:, None], (*mask.shape, mask.shape[1]))
+    read = jnp.broadcast_to(memory.mask[:, None], (*mask.shape, memory.mask.shape[1]))
+    if segments is not None:
+        own, belongs = segments
+        see = see & (own[:, :, None] == own[:, None, :])
+        read = read & (own[:, :, None] == belongs[:, None, :])
+    return see[:, None], read[:, None]

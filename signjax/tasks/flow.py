@@ -184,14 +184,7 @@ def _terms(model, variables, batch, rng, dropout) -> dict:
     own, belongs = batch["segment"], batch["text_segment"]
     mask = (own > 0) & ~batch["ends"]  # [B, W]
     memory = run(batch["text"], belongs > 0, belongs, batch["text_position"], method="encode_text")
-    last = (batch["text"] == text.END) & (belongs > 0)  # [B, L]
-    size = ((own[:, None] == belongs[:, :, None]) & mask[:, None]).sum(-1)  # [B, L] positions of its clip
-    length = jnp.where(last, memory.centres, 0.0)
-    miss = jnp.where(last, jnp.log(jnp.maximum(length, 1e-3)) - jnp.log(jnp.maximum(size, 1)), 0.0)
-    # every position's clip: its length and where its text ends
-    same = (own[:, :, None] == belongs[:, None]) & last[:, None]  # [B, W, L]
-    pace = (same * length[:, None]).sum(-1) / jnp.maximum((same * size[:, None]).sum(-1), 1)
-    position = batch["position"].astype(jnp.float32)
+    places, lengths = tokens.places(batch, memory)
     latents = into(variables["latents"], batch["codes"])
     times, noises = jax.random.split(rng)
     # more noise than latents (Esser et al. 2024): there it is decided what is signed
@@ -199,12 +192,11 @@ def _terms(model, variables, batch, rng, dropout) -> dict:
     t = jnp.take_along_axis(drawn, own, axis=1)  # [B, W]
     noise = jax.random.normal(noises, latents.shape)
     z = t[..., None] * latents + (1 - t)[..., None] * noise
-    places = position, (position + 0.5) * pace
     clean = run(z, t, mask, memory, places, (own, belongs), method="clean")
     wrong = ((clean - latents) / jnp.maximum(1 - t, LEAST)[..., None]) ** 2
     return {
         "flow": ((wrong.mean(-1) * mask).sum(), mask.sum()),
-        "length": ((miss**2).sum(), last.sum()),
+        "length": lengths,
     }
 
 
@@ -226,13 +218,9 @@ def sampler_of(c, **changes) -> Sampler:
     """The sampler of a config, with changes.
 
     Raises:
-      ConfigError: there is no such solver, no step, or a change that flows do not know.
+      ConfigError: there is no such solver, no step, or a change is not of a flow.
     """
-    unknown = set(changes) - set(Sampler._fields)
-    if unknown:
-        known = ", ".join(Sampler._fields)
-        raise ConfigError(f"{sorted(unknown)[0]} means nothing to a flow; it has: {known}")
-    sampler = Sampler(**{**c.sampler, **changes})
+    sampler = configs.sampler(Sampler, c, changes)
     if sampler.solver not in SOLVERS or sampler.steps < 1 or sampler.max_tokens < 1:
         raise ConfigError(f"{sampler}: give a solver of {', '.join(SOLVERS)}, and 1 or more steps and tokens")
     return sampler
@@ -315,11 +303,12 @@ def _integrate(model, solver: str, guided: bool, variables, texts, mask, noise, 
     ids, known = texts
     null = jnp.full_like(ids, text.NULL), jnp.broadcast_to(jnp.arange(ids.shape[1]) == 0, known.shape)
     memories = [run(*t, method="encode_text") for t in ((ids, known), null)[: 1 + guided]]
-    places = read.places_of(mask, memories[0])
+    position, time = read.places_of(mask, memories[0])
+    places = (position, time), (position, 0 * time)  # no text has no time of its own, in training neither
 
     def speed(z, t):
         t = jnp.full(mask.shape, t)
-        clean = [run(z, t, mask, memory, places, method="clean") for memory in memories]
+        clean = [run(z, t, mask, *of, method="clean") for of in zip(memories, places, strict=False)]
         return flow.velocity(z, clean[-1] + guidance * (clean[0] - clean[-1]) if guided else clean[0], t)
 
     def step(k, z):

@@ -5,12 +5,14 @@ import os
 import zipfile
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from signjax.data import pipeline, rows
 from signjax.data.sources import bucket
 from signjax.errors import ConfigError
 from signjax.tasks import vqvae
+from signjax.text import END
 
 
 def encode_split(
@@ -133,6 +135,30 @@ class Rows:
             out["text_position"][text_at : text_at + length] = np.arange(length)
             at, text_at = at + size, text_at + length
         return out
+
+
+def places(batch, memory):
+    """Where the positions of packed rows stand, and how far the texts' expected lengths miss the clips' own.
+
+    Args:
+      batch: rows, see `Rows`.
+      memory: of their texts, see signjax.models.text.
+
+    Returns:
+      (position within its clip [B, W], the same in its text's own time [B, W]), and the squared error of the
+      lengths' logarithms: (sum, count of clips whose text was not dropped).
+    """
+    own, belongs = batch["segment"], batch["text_segment"]
+    token = (own > 0) & ~batch["ends"]  # [B, W]
+    size = ((own[:, None] == belongs[:, :, None]) & token[:, None]).sum(-1)  # [B, L] tokens of its clip
+    last = (batch["text"] == END) & (size > 0)  # [B, L]
+    length = jnp.where(last, memory.centres, 0.0)
+    miss = jnp.where(last, jnp.log(jnp.maximum(length, 1e-3)) - jnp.log(jnp.maximum(size, 1)), 0.0)
+    # every position's clip: its length and where its text ends
+    same = (own[:, :, None] == belongs[:, None]) & last[:, None]  # [B, W, L]
+    pace = (same * length[:, None]).sum(-1) / jnp.maximum((same * size[:, None]).sum(-1), 1)
+    position = batch["position"].astype(jnp.float32)
+    return (position, (position + 0.5) * pace), ((miss**2).sum(), last.sum())
 
 
 def _key(variables, pack, how) -> str:

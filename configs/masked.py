@@ -1,0 +1,56 @@
+"""Text to motion tokens in a few parallel passes. Train: python -m signjax.main --config=configs/masked.py
+
+It needs a trained tokenizer, runs/vqvae unless --config.tokenizer=DIR says otherwise.
+Own data: --config.data.root=datasets --config.data.name=how2sign
+"""
+
+import ml_collections
+
+from signjax.errors import ConfigError
+
+
+def get_config(variant: str = "") -> ml_collections.ConfigDict:
+    if variant:
+        raise ConfigError(f"configs/masked.py has no variants; {variant!r} was given")
+    c = ml_collections.ConfigDict()
+    c.task = "masked"
+    c.seed = 0
+    c.data = {"root": "datasets", "name": "demo"}
+    c.tokenizer = "runs/vqvae"
+    c.text = {"min_count": 8}  # rarer words are spelled
+    c.versions = 16  # encodings of each clip, of different phase and tempo
+    c.tempo = 0.1  # largest logarithm of their tempo
+    c.batch_tokens = 512  # positions of a step, in rows packed with whole clips
+    c.eval_batch_size = 8
+
+    c.model = {
+        "width": 192,
+        "depth": 3,
+        "text_depth": 2,
+        "heads": 4,
+        "mlp": 768,
+        "dropout": 0.15,
+    }
+    c.corrupt = 0.15
+    c.smooth = 4.0  # codes over which a target is spread
+    c.text_dropout = 0.1
+    c.length_weight = 1.0
+    c.sampler = {"steps": 12, "temperature": 0.3, "guidance": 1.5, "max_tokens": 176}
+
+    c.num_steps = 6500
+    c.log_every = 100
+    c.eval_every = 1300
+    c.save_every = 500
+    c.best = "score"
+    c.optim = {
+        "lr": 1.5e-3,
+        "warmup": 100,
+        "weight_decay": 0.05,
+        "clip": 1.0,
+        "b2": 0.98,
+        "schedule": "cosine",
+        "ema": 0.998,
+    }
+    c.mesh = {"shape": (-1,), "axes": ("data",)}
+    c.sharding = ()
+    return c
