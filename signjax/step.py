@@ -5,10 +5,12 @@ as an EMA codebook moves beside the parameters, whether randomness is used.
 """
 
 import functools
+import math
 from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 from flax import struct
 
@@ -103,3 +105,21 @@ def compile_steps(config, task: Task, mesh, batch):
     abstract = jax.tree.map(lambda x, s: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=s), shapes, places)
     evaluate = jax.jit(task.evaluate, out_shardings=everywhere)
     return jax.jit(init, out_shardings=places), step, evaluate, abstract
+
+
+def run_evaluation(task: Task, evaluate, mesh, variables, stopping=lambda: False) -> dict[str, float] | None:
+    """Evaluates on all of a task's evaluation batches: {name: mean}, with what `task.finish` adds.
+
+    Args:
+      evaluate: compiled, see `compile_steps`.
+      stopping: asked before each batch; True ends the evaluation, and there is no result.
+    """
+    sums = {}
+    for batch in task.eval_batches():
+        if stopping():
+            return None
+        results = jax.device_get(evaluate(variables, sharding.to_global(batch, mesh)))
+        for name, pair in results.items():
+            sums[name] = sums.get(name, 0.0) + np.array(pair, np.float64)
+    evals = {name: float(total / count) if count else math.nan for name, (total, count) in sums.items()}
+    return evals | (task.finish(variables, evals) if task.finish else {})

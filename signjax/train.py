@@ -17,7 +17,7 @@ from jax.experimental import multihost_utils
 from signjax import checkpoint, logs, runtime, sharding
 from signjax.config import check_same, save_config
 from signjax.errors import ConfigError, DataError, SignjaxError
-from signjax.step import compile_steps, inference_variables
+from signjax.step import compile_steps, inference_variables, run_evaluation
 from signjax.task import Task, make_task
 
 MAX_SKIPPED = 20
@@ -201,16 +201,14 @@ def _report(run: Run, step: int, metrics: dict) -> None:
 
 def _evaluate(run: Run, state, step: int) -> bool:
     """Evaluates, logs, keeps the best; returns False, with nothing logged, if a stop came between."""
-    variables, sums = inference_variables(state), {}
-    for batch in run.task.eval_batches():
-        if run.stop and jax.process_count() == 1:
-            return False
-        results = jax.device_get(run.evaluate(variables, sharding.to_global(batch, run.mesh)))
-        for name, pair in results.items():
-            sums[name] = sums.get(name, 0.0) + np.array(pair, np.float64)
-    evals = {name: float(total / count) if count else math.nan for name, (total, count) in sums.items()}
-    if run.task.finish:
-        evals |= run.task.finish(variables, evals)
+    variables = inference_variables(state)
+
+    def stopping():
+        return run.stop and jax.process_count() == 1
+
+    evals = run_evaluation(run.task, run.evaluate, run.mesh, variables, stopping)
+    if evals is None:
+        return False
     if run.config.best not in evals:
         raise ConfigError(f"best is {run.config.best!r}; evaluation gives: {', '.join(sorted(evals))}")
     best = _best_score(run)

@@ -8,11 +8,11 @@ import pytest
 
 ROOT = pathlib.Path(__file__).parent.parent / "signjax"
 FLOORS = [
-    "errors config skeleton layers sharding optim runtime task checkpoint logs",  # ground
+    "errors config skeleton layers sharding optim runtime task checkpoint logs meter",  # ground
     "pose kinematics streams demo losses quantize ctc text render metrics data displacements",  # domain
     "models sampling filling reading",
     "tasks",
-    "step train scoring report",  # engine
+    "step train rehearse scoring report",  # engine
     "main sample evaluate tools",  # doors
 ]
 LEVEL = {unit: level for level, units in enumerate(FLOORS) for unit in units.split()}

@@ -1,0 +1,81 @@
+"""What this process holds, and how many programs it has compiled."""
+
+import collections
+import ctypes
+import gc
+import math
+import os
+import pathlib
+import resource
+import sys
+from collections.abc import Callable
+from typing import NamedTuple
+
+import jax
+
+COMPILED = "/jax/core/compile/backend_compile_duration"  # an event of jax 0.10 to 0.12, cached programs too
+ARENA_MAX = -8  # M_ARENA_MAX of malloc.h
+PROC = pathlib.Path("/proc/self/statm")
+
+
+class Reading(NamedTuple):
+    """What `start` gives each time it is asked. MB are 1e6 bytes.
+
+    Resident memory alone hides leaks: compiling leaves the heap full of free blocks, which a leak fills
+    before the process grows. What is in use of the heap shows it at once.
+    """
+
+    resident: float  # MB of physical memory; where there is no /proc, the largest until now
+    heap: float  # MB in use of what malloc manages; NaN without glibc 2.33
+    live: float  # MB of live jax arrays
+    arrays: int  # live jax arrays
+    compiled: int  # programs since `start`
+
+
+def start() -> Callable[[], Reading]:
+    """Begins to count compilations; returns what takes a reading, after a garbage collection."""
+    events = collections.Counter()
+    jax.monitoring.register_event_duration_secs_listener(lambda event, *_, **__: events.update([event]))
+    heap = _heap()
+
+    def read() -> Reading:
+        gc.collect()
+        sizes = [array.nbytes for array in jax.live_arrays()]  # the arrays themselves must not be kept
+        return Reading(_resident(), heap(), sum(sizes) / 1e6, len(sizes), events[COMPILED])
+
+    return read
+
+
+def one_heap() -> None:
+    """Makes malloc serve all threads from one heap, from now on.
+
+    Otherwise each thread has one of its own, and resident memory depends on which of them asked for what.
+    """
+    if set_option := getattr(ctypes.CDLL(None), "mallopt", None):
+        set_option(ARENA_MAX, 1)
+
+
+def _resident() -> float:
+    if PROC.exists():
+        return int(PROC.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6
+    largest = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return largest * (1 if sys.platform == "darwin" else 1024) / 1e6
+
+
+def _heap() -> Callable[[], float]:
+    """Asks malloc for its bytes in use, in MB: small blocks of all arenas, and mapped ones."""
+
+    class Info(ctypes.Structure):
+        _fields_ = tuple(
+            (name, ctypes.c_size_t)
+            for name in (
+                "arena", "ordblks", "smblks", "hblks", "hblkhd",
+                "usmblks", "fsmblks", "uordblks", "fordblks", "keepcost",
+            )
+        )  # fmt: skip
+
+    ask = getattr(ctypes.CDLL(None), "mallinfo2", None)
+    if ask is None:
+        return lambda: math.nan
+    ask.restype = Info
+    return lambda: ((info := ask()).uordblks + info.hblkhd) / 1e6

@@ -1,0 +1,150 @@
+"""The memory door: planted leaks are found, a family without is flat; what a reading says."""
+
+import concurrent.futures
+import json
+import pathlib
+
+import engine_toy
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from signjax import meter, rehearse
+from signjax.tools import memory
+
+ROOT = pathlib.Path(__file__).parent.parent
+FAMILY = """
+import engine_toy, jax, jax.numpy as jnp, numpy as np, sys
+engine_toy.install()
+get_config, hooks, kept = engine_toy.get_config, engine_toy.HOOKS, []
+"""
+LEAKS = {
+    "flat": "",
+    "keeps": "hooks['batch'] = lambda number: kept.append((np.ones(1_000_000, np.uint8), jnp.zeros(())))",
+    "programs": "hooks['batch'] = lambda number: number % 5 or jax.jit(lambda x: x + number)(1.0)",
+    "lengths": """
+task, total = sys.modules["signjax.tasks.toy"], jax.jit(jnp.sum)
+task.load = task.sampler_of = lambda _: None
+task.generate = lambda _, texts, *__: total(np.zeros(len(texts[0])))
+""",
+}
+
+
+@pytest.fixture
+def families(tmp_path, monkeypatch):
+    """A folder with configs/ of the toy task with leaks, as the working folder."""
+    (tmp_path / "configs").mkdir()
+    for name, leak in LEAKS.items():
+        (tmp_path / f"configs/{name}.py").write_text(FAMILY + leak)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def here(monkeypatch, compile_once, compile_quickly):
+    """Rehearsals in threads of this process, to be quick."""
+    monkeypatch.setattr(rehearse, "_process", lambda: concurrent.futures.ThreadPoolExecutor(1))
+    monkeypatch.setattr(rehearse.runtime, "enable_compile_cache", lambda folder: None)
+    monkeypatch.setitem(engine_toy.HOOKS, "batch", engine_toy.HOOKS["batch"])
+
+
+@pytest.mark.parametrize("name, found", [
+    ("programs", "15 programs compiled"),
+    ("lengths", "15 programs compiled"),
+])  # fmt: skip
+def test_compiling_on_is_found(families, here, capsys, name, found):
+    assert memory.main(["--steps=100", f"--family={name}", "--out=out"]) == 1
+    said = capsys.readouterr()
+    assert said.err.startswith(f"error: {name} leaks: ") and said.err.count("\n") == 1
+    assert found in said.err
+    assert "leaks" in said.out and said.out.count("        step ") == 10
+
+
+def test_a_flat_family_passes_beside_one_that_keeps_arrays(families, capsys):
+    """In processes of their own, as a user has it."""
+    for name in LEAKS.keys() - {"flat", "keeps"}:
+        (families / f"configs/{name}.py").unlink()
+    assert memory.main(["--steps=100", "--out=out"]) == 1
+    said = capsys.readouterr()
+    assert said.err.startswith("error: keeps leaks: resident memory +") and said.err.count("\n") == 1
+    assert "number of live arrays +" in said.err
+    found = json.loads((families / "out/memory.json").read_text())
+    assert [found[name]["flat"] for name in ("flat", "keeps")] == [True, False]
+    rows = found["flat"]["rows"]
+    assert len(rows) == 20 and rows[-1]["step"] == 100 and rows[-1]["compiled"] > 3
+    kept = [row["arrays"] - flat["arrays"] for row, flat in zip(found["keeps"]["rows"], rows, strict=True)]
+    assert np.diff(kept).tolist() == [5] * 19  # one a step
+    assert (families / "out/memory.png").read_bytes()[1:4] == b"PNG"
+
+
+def readings(**quantities):
+    """Twenty rows in which all is level but what is given."""
+    level = {"resident": 400.0, "heap": 100.0, "live": 1.0, "arrays": 200, "compiled": 9}
+    rows = [level | {name: values[k] for name, values in quantities.items()} for k in range(20)]
+    return [(5 * k + 5, meter.Reading(**row)) for k, row in enumerate(rows)]
+
+
+def test_what_is_flat():
+    ramp = np.arange(20)
+    assert memory.fault("x", readings()) is None
+    assert memory.fault("x", readings(resident=400 + 0.39 * ramp)) is None  # 0.98 % from row 7 to row 17
+    assert memory.fault("x", readings(resident=500 - ramp, heap=np.full(20, np.nan))) is None
+    assert memory.fault("x", readings(compiled=np.minimum(ramp, 4), live=np.where(ramp < 5, 0.5, 1))) is None
+    assert memory.fault("x", readings(resident=np.where(ramp == 18, 900.0, 400.0))) is None  # once, by chance
+    said = memory.fault("x", readings(resident=400 + 0.42 * ramp, compiled=np.minimum(ramp, 5)))
+    assert said == (
+        "x leaks: resident memory +1.04 %, 1 programs compiled after the warm-up, step 25; "
+        "1 % and none are allowed"
+    )
+
+
+def test_without_glibc_the_heap_is_unknown(tmp_path):
+    found = {"x": readings(heap=np.full(20, np.nan))}
+    kept = json.loads(json.dumps(memory.content(found), allow_nan=False))["x"]
+    assert kept["flat"] and kept["growth"]["heap"] is None and kept["rows"][3]["heap"] is None
+    assert kept["rows"][3]["resident"] == 400
+    assert memory.plot(tmp_path / "a.png", found).is_file()
+
+
+def test_a_reading_sees_what_is_held():
+    read = meter.start()
+    before = read()
+    numbers, array = np.ones(40_000_000, np.uint8), jnp.zeros(1_000_000) + 1
+    after = read()
+    assert after.resident - before.resident > 39
+    assert np.isnan(after.heap) or after.heap - before.heap > 39
+    assert after.live - before.live == pytest.approx(4.0)
+    assert after.arrays - before.arrays == 1
+    assert after.compiled > before.compiled
+    del numbers, array
+    assert read().arrays == before.arrays
+
+
+@pytest.mark.parametrize("flags, said", [
+    (["--family=gtp"], "--family is 'gtp', which configs/ does not have; it has: flat, keeps, "),
+    (["--family=flat", "--steps=99"], "--steps is 99, too few to judge by; give 100 or more"),
+])  # fmt: skip
+def test_wrong_use_is_one_line(families, capsys, flags, said):
+    assert memory.main(flags) == 23
+    assert said in capsys.readouterr().err
+
+
+def test_another_folder_has_no_families(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert memory.main([]) == 23
+    assert "configs: no model family here" in capsys.readouterr().err
+
+
+def test_every_family_can_be_rehearsed(monkeypatch):
+    """Each config becomes tiny, and what it needs is a family, too."""
+    monkeypatch.chdir(ROOT)
+    names = {path.stem for path in pathlib.Path("configs").glob("[!_]*.py")}
+    needs = {}
+    for name in names:
+        c, needs[name] = rehearse.tiny(name, "home")
+        assert c.data.root == "home/datasets" and c.num_steps == 2 and tuple(c.mesh.shape) == (1,)
+        for needed in needs[name]:
+            assert rehearse.tiny(needed, "home")[0].num_steps == 2
+    assert needs["vqvae"] == [] and needs["gpt"] == ["vqvae"] and needs["flow"] == ["vqvae:kl"]
+    assert rehearse.tiny("gpt", "home")[0].tokenizer == "home/runs/vqvae"
+    assert rehearse.tiny("flow", "home")[0].autoencoder == "home/runs/vqvae-kl"
