@@ -69,8 +69,7 @@ def _fill(model, variables, memory, there, keys, sampler: Sampler):
     guided, size = sampler.guidance != 1, there.sum(1)
     run = functools.partial(model.apply, variables)
     mask = sampling.both(there, guided)
-    position, time = read.places_of(mask, memory)
-    places = position, time.at[len(there) :].set(0)  # no text has no time of its own, in training neither
+    places = read.places_of(mask, memory)
     each = _folded(keys[:, None], jnp.arange(there.shape[1]))  # [B, N]
 
     def one_pass(k, known):

@@ -172,9 +172,9 @@ def length_of(memory: Memory):
 
 
 def places_of(mask, memory: Memory):
-    """Positions [B, N] of one clip a row, and the same in its text's own time."""
+    """Positions [B, N] of one clip a row, and the same in its text's own time; no text has none, that is 0."""
     position = jnp.arange(mask.shape[1])[None] * jnp.ones_like(mask, jnp.float32)
-    pace = length_of(memory) / jnp.maximum(mask.sum(1), 1)
+    pace = length_of(memory) * (memory.mask.sum(1) > 1) / jnp.maximum(mask.sum(1), 1)
     return position, (position + 0.5) * pace[:, None]
 
 

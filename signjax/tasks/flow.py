@@ -303,12 +303,11 @@ def _integrate(model, solver: str, guided: bool, variables, texts, mask, noise, 
     ids, known = texts
     null = jnp.full_like(ids, text.NULL), jnp.broadcast_to(jnp.arange(ids.shape[1]) == 0, known.shape)
     memories = [run(*t, method="encode_text") for t in ((ids, known), null)[: 1 + guided]]
-    position, time = read.places_of(mask, memories[0])
-    places = (position, time), (position, 0 * time)  # no text has no time of its own, in training neither
+    places = [read.places_of(mask, memory) for memory in memories]
 
     def speed(z, t):
         t = jnp.full(mask.shape, t)
-        clean = [run(z, t, mask, *of, method="clean") for of in zip(memories, places, strict=False)]
+        clean = [run(z, t, mask, *of, method="clean") for of in zip(memories, places, strict=True)]
         return flow.velocity(z, clean[-1] + guidance * (clean[0] - clean[-1]) if guided else clean[0], t)
 
     def step(k, z):
