@@ -172,7 +172,7 @@ def length_of(memory: Memory):
 
 
 def places_of(mask, memory: Memory):
-    """Positions [B, N] of one clip a row, and the same in its text's own time; no text has none, that is 0."""
+    """Positions [B, N] of one clip a row, and the same in its text's own time, which is 0 for no text."""
     position = jnp.arange(mask.shape[1])[None] * jnp.ones_like(mask, jnp.float32)
     pace = length_of(memory) * (memory.mask.sum(1) > 1) / jnp.maximum(mask.sum(1), 1)
     return position, (position + 0.5) * pace[:, None]
