@@ -39,6 +39,9 @@ GPT = {
     "optim.lr": 1e-2,
     "optim.warmup": 2,
 }
+LATENTS = TOKENIZER | {"quantizer.kind": "kl", "quantizer.levels.whole": 8, "log_every": 1}
+FLOW = {name: value for name, value in GPT.items() if not name.startswith("sampler")}
+FLOW |= {"sampler.max_tokens": 12, "sampler.steps": 2}
 PLANAR = {
     "num_steps": 8,
     "log_every": 1,
@@ -76,4 +79,3 @@ def write(root):
 def gpt_config(root, **changes):
     data = {"data.root": str(root / "datasets"), "tokenizer": str(root / "runs/vqvae")}
     return get_config("gpt", **data, **GPT, **changes)
-
