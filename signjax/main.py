@@ -1,5 +1,6 @@
 """Trains a model: python -m signjax.main --config=configs/vqvae.py [--workdir=DIR] [--config.seed=1]."""
 
+import os
 import pathlib
 import shlex
 import sys
@@ -14,6 +15,7 @@ from signjax.errors import ConfigError
 CONFIG = config_flags.DEFINE_config_file("config", help_string="configs/<model>.py[:<variant>]")
 WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the run; default runs/<model>[-<variant>].")
 MULTIHOST = flags.DEFINE_bool("multihost", False, "Join the other hosts of this job (TPU pod, SLURM, ...).")
+HEARTBEAT = flags.DEFINE_integer("heartbeat", 30, "Seconds of silence after which a host counts as lost.", 1)
 
 
 @runtime.one_line
@@ -21,13 +23,21 @@ def main(_) -> int:
     """Trains until the end, or until Ctrl-C or SIGTERM; returns the exit code."""
     if MULTIHOST.value:
         try:
-            jax.distributed.initialize()
+            jax.distributed.initialize(
+                num_processes=_number("JAX_NUM_PROCESSES"),
+                process_id=_number("JAX_PROCESS_ID"),
+                heartbeat_timeout_seconds=HEARTBEAT.value,
+            )
         except ValueError as e:
             raise ConfigError(f"--multihost: no other hosts found here ({e})") from e
     runtime.enable_compile_cache()
     path = config_flags.get_config_filename(flags.FLAGS["config"])
     command = shlex.join(["python", "-m", "signjax.main", *sys.argv[1:]])
     return train.train(CONFIG.value, WORKDIR.value or config.default_workdir(path), command)
+
+
+def _number(variable: str) -> int | None:
+    return int(os.environ[variable]) if variable in os.environ else None
 
 
 def parse_flags(argv: list[str]) -> list[str]:

@@ -8,15 +8,21 @@ import pathlib
 import signal
 import sys
 import threading
+import traceback
+import zlib
 
 import jax
+import numpy as np
+from jax.experimental import multihost_utils
 
-from signjax.errors import SignjaxError, StorageError
+from signjax.errors import ConfigError, SignjaxError, StorageError
 
 # absl shows every library's INFO, and JAX's names each backend that this machine does not have.
 # JAX_LOGGING_LEVEL, if set, stays as it is.
 _jax_log = logging.getLogger("jax")
 _jax_log.setLevel(_jax_log.level or logging.WARNING)
+
+FAREWELL = 5.0  # seconds
 
 
 def one_line(main):
@@ -30,12 +36,31 @@ def one_line(main):
             return main(*args)
         except SignjaxError as e:
             print(f"error: {e}", file=sys.stderr)
-            return e.exit_code
+            code = e.exit_code
         except KeyboardInterrupt:
             print("\nStopped by Ctrl-C; the same command starts again", file=sys.stderr)
-            return 130
+            code = 130
+        except Exception:
+            if not jax.distributed.is_initialized():
+                raise
+            traceback.print_exc()
+            _leave(1, 0)
+        if jax.distributed.is_initialized():
+            _leave(code, FAREWELL)
+        return code
 
     return guarded
+
+
+def _leave(code: int, seconds: float) -> None:
+    """Ends a host that failed. At the end of a process JAX waits minutes for the other hosts, and they may
+    wait for this one; here they get some seconds to fail alike. When it is gone they end, too."""
+    if seconds:
+        farewell = threading.Thread(target=jax.distributed.shutdown, daemon=True)
+        farewell.start()
+        farewell.join(seconds)
+    sys.stdout.flush()
+    os._exit(code)
 
 
 def enable_compile_cache(folder=None) -> None:
@@ -86,14 +111,44 @@ def lock(workdir):
         yield
 
 
+def check_hosts(config, workdir, start: int) -> None:
+    """Compares what the hosts of a job are about to do.
+
+    Raises:
+      ConfigError: on all hosts, if they differ in the config or in the step `start` to go on from.
+    """
+    own = np.array([start, zlib.crc32(config.to_json(sort_keys=True).encode())], np.uint32)
+    starts, configs = multihost_utils.process_allgather(own).T.tolist()
+    if len(set(configs)) > 1:
+        raise ConfigError("the hosts of this run were started with different configs; start them all alike")
+    if len(set(starts)) > 1:
+        raise ConfigError(
+            f"{workdir}: the hosts of this run see different checkpoints in it, of steps {starts}; "
+            "give a --workdir on a disk that they share"
+        )
+
+
 class Stop:
     """Whether the user or the machine asked to stop, and the exit code that says which."""
 
     def __init__(self):
         self.signal = None
+        self._asked, self._agreed = 0, False
 
     def __bool__(self):
         return self.signal is not None
+
+    def agreed(self) -> bool:
+        """Whether to stop now. All hosts get the same answer, provided that all ask equally often.
+
+        They agree on a number of a question, not of a step: a signal that comes before the first question
+        stops a resumed run, too.
+        """
+        if jax.process_count() == 1:
+            return bool(self)
+        self._asked += 1
+        self._agreed = self._agreed or multihost_utils.reached_preemption_sync_point(self._asked)
+        return self._agreed
 
     @property
     def exit_code(self) -> int:

@@ -6,13 +6,11 @@ A step's metrics are read when the next step is under way, so the device never w
 import contextlib
 import itertools
 import math
-import zlib
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
 import numpy as np
-from jax.experimental import multihost_utils
 
 from signjax import checkpoint, logs, runtime, sharding
 from signjax.config import check_same, save_config
@@ -54,7 +52,7 @@ def train(config, workdir, command: str = "") -> int:
       ConfigError: the config contradicts itself or the run in `workdir`.
       StorageError: `workdir` is in use, or cannot be read or written.
       DataError: the task's data cannot be used.
-      NumericsError: MAX_SKIPPED updates in a row were not finite.
+      NumericsError: MAX_SKIPPED updates in a row were left out.
     """
     workdir, first = str(workdir), jax.process_index() == 0
     with contextlib.ExitStack() as stack:
@@ -87,11 +85,7 @@ def _check_run(config, workdir, start: int) -> logs.Spent:
     for name in ("num_steps", "log_every", "eval_every", "save_every"):
         if config[name] < 1:
             raise ConfigError(f"{name} is {config[name]}; it must be 1 or more")
-    if jax.process_count() > 1:
-        try:
-            multihost_utils.assert_equal(np.uint32(zlib.crc32(config.to_json(sort_keys=True).encode())))
-        except AssertionError:
-            raise ConfigError("the hosts of this run were started with different configs") from None
+    runtime.check_hosts(config, workdir, start)
     if not start:
         return logs.Spent(0.0, 0.0)
     check_same(checkpoint.read_meta(workdir, "latest", start, "config"), config, workdir)
@@ -128,7 +122,7 @@ def _fit(run: Run, state, batches, start: int) -> tuple[int, bool]:
     evaluated = run.metrics.evaluated
     if start and not evaluated and _due(start, c.eval_every, c):  # stopped in the middle of it
         evaluated = _evaluate(run, state, start)
-    while step < c.num_steps and not _stopping(run, step):
+    while step < c.num_steps and not run.stop.agreed():
         batch = _next(run, batches, step)
         if batch is None:
             break
@@ -157,13 +151,6 @@ def _due(step: int, every: int, config) -> bool:
     return step % every == 0 or step == config.num_steps
 
 
-def _stopping(run: Run, step: int) -> bool:
-    """Whether to stop before the next step; all hosts agree."""
-    if jax.process_count() > 1:
-        return multihost_utils.reached_preemption_sync_point(step)
-    return bool(run.stop)
-
-
 def _next(run: Run, batches, step: int):
     """The next batch, or None if a stop came in its way: Ctrl-C reaches data workers, too."""
     try:
@@ -171,7 +158,7 @@ def _next(run: Run, batches, step: int):
     except StopIteration:
         raise DataError(f"{run.config.task}: no training batch for step {step}; they must not end") from None
     except Exception:
-        if run.stop:
+        if run.stop and jax.process_count() == 1:
             return None
         raise
 
@@ -192,8 +179,9 @@ def _report(run: Run, step: int, metrics: dict) -> None:
         run.checkpoints.latest.wait_until_finished()
         saved = checkpoint.last_step(run.workdir, "latest")
         raise NumericsError(
-            f"step {step}: loss or gradient was not finite {in_row} times in a row; last good step "
-            f"{step - in_row}, last saved {saved}. Look at the data, or lower optim.lr in a new --workdir"
+            f"step {step}: loss or gradient was not finite, or far too large, {in_row} times in a row; last "
+            f"good step {step - in_row}, last saved {saved}. Look at the data, or lower optim.lr in a new "
+            "--workdir"
         )
     shown = {name: scalars[name] for name in ("loss", "grad", *(["skipped"] if in_all else []))}
     run.progress.show(step, shown, logged)
@@ -202,11 +190,7 @@ def _report(run: Run, step: int, metrics: dict) -> None:
 def _evaluate(run: Run, state, step: int) -> bool:
     """Evaluates, logs, keeps the best; returns False, with nothing logged, if a stop came between."""
     variables = inference_variables(state)
-
-    def stopping():
-        return run.stop and jax.process_count() == 1
-
-    evals = run_evaluation(run.task, run.evaluate, run.mesh, variables, stopping)
+    evals = run_evaluation(run.task, run.evaluate, run.mesh, variables, run.stop.agreed)
     if evals is None:
         return False
     if run.config.best not in evals:

@@ -1,6 +1,7 @@
 """Eight simulated CPU devices for all tests, set before jax is imported; where the real data is."""
 
 import contextlib
+import math
 import os
 import pathlib
 
@@ -28,6 +29,30 @@ def pytest_runtest_makereport(item, call):
         report.outcome = "failed"
         report.longrepr = f"SIGNJAX_REQUIRE_REAL is set, but this test was skipped: {report.longrepr[2]}"
     return report
+
+
+@pytest.fixture
+def promise(record_property):
+    """promise(what, found, most=10, unit="s") checks a figure; a table of all ends the test session."""
+
+    def check(what: str, found: float, most=math.inf, least=-math.inf, unit: str = ""):
+        limit = f"at least {least:g} {unit}" if most == math.inf else f"at most {most:g} {unit}"
+        kept = least <= found <= most
+        row = what, limit.strip(), f"{found:.3g} {unit}".strip(), "yes" if kept else "NO"
+        record_property("promise", row)
+        assert kept, f"{what}: {limit} was promised, {found} {unit} was found"
+
+    return check
+
+
+def pytest_terminal_summary(terminalreporter):
+    """Prints what tests have measured with `promise`."""
+    reports = [r for outcome in ("passed", "failed") for r in terminalreporter.stats.get(outcome, [])]
+    rows = [value for r in reports for name, value in r.user_properties if name == "promise"]
+    if rows:
+        terminalreporter.section("promises")
+        for row in [("promise", "limit", "found", "kept"), ("---",) * 4, *rows]:
+            terminalreporter.write_line(f"| {' | '.join(row)} |")
 
 
 @contextlib.contextmanager
@@ -72,3 +97,20 @@ def tiny_runs(tmp_path_factory):
         gpt_run.write(root)
         assert train.train(gpt_run.gpt_config(root), root / "runs/gpt") == 0
     return root
+
+
+@pytest.fixture(scope="session")
+def tiny_families(tiny_runs):
+    """{config: changes that make it tiny}; what they need lies in `tiny_runs`."""
+    import gpt_run
+
+    from signjax import train
+
+    data = {"data.root": str(tiny_runs / "datasets")}
+    c = gpt_run.get_config("vqvae", **data, **gpt_run.LATENTS)
+    assert train.train(c, tiny_runs / "runs/kl") == 0
+    return {
+        "vqvae": data | gpt_run.TOKENIZER,
+        "gpt": data | gpt_run.GPT | {"tokenizer": str(tiny_runs / "runs/vqvae")},
+        "flow": data | gpt_run.FLOW | {"autoencoder": str(tiny_runs / "runs/kl")},
+    }

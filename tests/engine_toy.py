@@ -36,6 +36,11 @@ def batch_of(number, rows, bad=False):
     return {"x": x, "y": y.astype(np.float32), "weight": np.ones(rows, np.float32)}
 
 
+def share(batch):
+    """This host's part of a batch."""
+    return {name: np.split(x, jax.process_count())[jax.process_index()] for name, x in batch.items()}
+
+
 def make(config, workdir):
     net = Net()
 
@@ -53,7 +58,7 @@ def make(config, workdir):
         while True:
             time.sleep(config.nap)
             HOOKS["batch"](number)
-            yield batch_of(number, config.batch_size, number in range(*config.bad))
+            yield share(batch_of(number, config.batch_size, number in range(*config.bad)))
             number += 1
 
     def evals():
@@ -61,7 +66,7 @@ def make(config, workdir):
             HOOKS["evals"](number)
             batch = batch_of(10_000 + number, 16)
             batch["weight"][12:] = 0
-            yield batch
+            yield share(batch)
 
     def finish(variables, evals):
         weight = float(variables["params"]["Dense_0"]["kernel"][0, 0])

@@ -39,6 +39,9 @@ GPT = {
     "optim.lr": 1e-2,
     "optim.warmup": 2,
 }
+LATENTS = TOKENIZER | {"quantizer.kind": "kl", "quantizer.levels.whole": 8, "log_every": 1}
+FLOW = {name: value for name, value in GPT.items() if not name.startswith("sampler")}
+FLOW |= {"sampler.max_tokens": 12, "sampler.steps": 2}
 PLANAR = {
     "num_steps": 8,
     "log_every": 1,

@@ -143,6 +143,34 @@ def test_a_bad_batch_leaves_no_trace():
     assert not same_bits(before, {k: v for k, v in plain(state).items() if k in before})
 
 
+def test_a_spike_is_left_out_and_what_stays_high_is_not():
+    c = toy()
+    mesh, batch, init, one_step, *_ = compiled(c)
+    high = engine_toy.batch_of(1, c.batch_size)
+    high = sharding.to_global(high | {"y": 1000 * high["y"]}, mesh)
+    state = init(jax.random.key(0), batch)
+    for _ in range(3):
+        state, usual = one_step(state, batch)
+    before, usual = plain(state), float(usual["grad"])
+    state, metrics = one_step(state, high)
+    after = plain(state)
+    assert step.SPIKE * usual < metrics["grad"] < math.inf
+    assert after["usual"] > before["usual"] and after["skipped"].tolist() == [1, 1]
+    changed = {name for name in after if after[name].tobytes() != before[name].tobytes()}
+    assert changed == {"step", "skipped", "usual"}
+    count = 1
+    while state.skipped[0]:
+        state, _ = one_step(state, high)
+        count += 1
+    assert 2 < count < train.MAX_SKIPPED / 2
+
+
+def test_ordinary_gradients_are_no_spikes(whole, tiny_runs):
+    for run in (whole, tiny_runs / "runs/gpt"):
+        skipped = [row["train/skipped"] for row in rows(run) if "train/skipped" in row]
+        assert skipped and set(skipped) == {0.0.hex()}
+
+
 @pytest.mark.parametrize("bad", ["nothing", "loss", "gradient", "collection"])
 def test_each_bad_number_is_seen(bad):
     def loss(variables, batch, rng, step):
@@ -223,6 +251,20 @@ def test_the_state_is_donated():
     state = init(jax.random.key(0), batch)
     one_step(state, batch)
     assert all(x.is_deleted() for x in jax.tree.leaves((state.params, state.opt_state, state.ema)))
+
+
+def test_steps_compile_once_and_move_only_batches():
+    """What moves to the devices is put there on purpose: the guard refuses all else."""
+    c, events = toy(), []
+    jax.monitoring.register_event_duration_secs_listener(lambda name, *_, **__: events.append(name))
+    mesh, batch, init, one_step, *_ = compiled(c)
+    state, _ = one_step(init(jax.random.key(0), batch), batch)
+    assert any("/compile/" in name for name in events)
+    events.clear()
+    with jax.transfer_guard_host_to_device("disallow"):
+        for number in range(3):
+            state, _ = one_step(state, sharding.to_global(engine_toy.batch_of(number, c.batch_size), mesh))
+    assert not any("/compile/" in name for name in events)
 
 
 def test_load_variables_gives_the_average(whole):

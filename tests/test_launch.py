@@ -167,6 +167,14 @@ def test_the_test_script_fails_if_one_of_its_parts_does(checkout, fails, code):
     assert asked(checkout) == ["venv", "pip", "ruff", "pytest"]
 
 
+@pytest.mark.parametrize("code", [0, 5])
+def test_the_soak_script_ends_as_its_tests_do(checkout, code):
+    add_python(checkout, "python3")
+    (checkout / "fail-pytest").write_text(str(code))
+    assert bash(checkout, "launch/soak.sh").returncode == code
+    assert asked(checkout) == ["venv", "pip", "pytest"]
+
+
 def test_skipped_tests_of_real_data_fail_where_they_are_required(tmp_path):
     shutil.copy(ROOT / "tests" / "conftest.py", tmp_path)
     (tmp_path / "test_it.py").write_text(

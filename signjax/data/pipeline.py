@@ -7,9 +7,6 @@ and processes; its own shuffling and batching cost more than making the examples
 """
 
 import functools
-import multiprocessing
-import os
-import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import grain
@@ -19,6 +16,7 @@ from absl import flags
 from signjax.data import sources
 from signjax.data.pack import Pack
 from signjax.errors import ConfigError, DataError
+from signjax.workers import die_with_parent
 
 NEVER = 1 << 40  # the step at which an endless stream ends
 
@@ -40,9 +38,8 @@ def stream(
       batch_size: B, examples of a step over all hosts.
       seed: decides the order and every random choice.
       start_step: the step whose batch comes first; a run resumes with the step it stopped at.
-      hosts: number of processes that share each batch; this one, number `host`, gets the rows
-        host, host + hosts, ... of it.
-      host: see above.
+      hosts: number of processes that share each batch in equal parts.
+      host: number of this process, which gets that part; the parts in order are the batch.
       workers: processes that make the batches; 0 makes them in a thread of this one. They start anew, so
         a program that wants them needs `if __name__ == "__main__":`.
       transforms: functions (example, rng) -> example, applied in order, that keep shapes.
@@ -65,7 +62,7 @@ def stream(
         if not flags.FLAGS.is_parsed():  # grain asks for flags that only absl.app.run parses
             flags.FLAGS.mark_as_parsed()
         processes = grain.MultiprocessingOptions(num_workers=workers, per_worker_buffer_size=2)
-        batches = batches.mp_prefetch(processes, worker_init_fn=_die_with_parent)
+        batches = batches.mp_prefetch(processes, worker_init_fn=die_with_parent)
     return _iterate(batches)
 
 
@@ -90,8 +87,9 @@ def _batch(
             result = transform(result, rng)
         return result
 
-    positions = range(step * batch_size + host, (step + 1) * batch_size, hosts)
-    return _stack(map(example, positions), len(positions))
+    rows = batch_size // hosts
+    first = step * batch_size + host * rows
+    return _stack(map(example, range(first, first + rows)), rows)
 
 
 @functools.lru_cache(maxsize=4)  # a batch lies in two epochs at most, unless an epoch is short
@@ -122,8 +120,9 @@ def once(source, batch_size: int, hosts: int = 1, host: int = 0) -> Iterator[dic
       ConfigError: as for stream.
     """
     _check(batch_size, hosts, host)
-    for start in range(0, len(source), batch_size):
-        numbers = np.arange(start + host, start + batch_size, hosts)
+    rows = batch_size // hosts
+    for start in range(host * rows, len(source) + host * rows, batch_size):
+        numbers = np.arange(start, start + rows)
         index = np.minimum(numbers, len(source) - 1)
         batch = _stack(map(source.draw, index.tolist()), len(index))
         weight = (numbers < len(source)).astype(np.float32)
@@ -161,14 +160,3 @@ def _check(batch_size: int, hosts: int, host: int) -> None:
         raise ConfigError(f"batch_size is {batch_size}; make it a multiple of the number of hosts, {hosts}")
     if not 0 <= host < hosts:
         raise ConfigError(f"host is {host}, but hosts are numbered 0 to {hosts - 1}")
-
-
-def _die_with_parent(worker: int, count: int) -> None:
-    """Ends a data worker whose trainer was killed; grain leaves it running."""
-    parent = multiprocessing.parent_process()
-
-    def wait():
-        parent.join()
-        os._exit(1)
-
-    threading.Thread(target=wait, daemon=True).start()

@@ -17,6 +17,7 @@ from signjax.demo import sentences
 from signjax.demo.synth import synthesize
 from signjax.demo.text import normalize
 from signjax.errors import DataError
+from signjax.workers import die_with_parent
 
 VERSION = 4  # of the language; a set of another version is made again
 RECORD = "demo.json"
@@ -87,6 +88,8 @@ def write_dataset(root, name: str = "demo", seed: int = 0, sizes: tuple[int, int
             if progress:
                 progress(min(done * _CHUNK, len(jobs)), len(jobs))
         (building / RECORD).write_text(json.dumps(record) + "\n", encoding="utf-8")
+        if is_written(place, record):  # by another process meanwhile
+            return place
         if place.exists():
             shutil.rmtree(place)
         os.replace(building, place)
@@ -127,7 +130,7 @@ def _run(jobs: list[tuple], workers: int):
         return
     # Fresh interpreters: the caller may hold threads (JAX does) that a fork would not survive.
     spawn = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(min(workers, len(chunks)), spawn) as pool:
+    with ProcessPoolExecutor(min(workers, len(chunks)), spawn, initializer=die_with_parent) as pool:
         yield from pool.map(_write_clips, chunks)
 
 

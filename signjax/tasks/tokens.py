@@ -60,7 +60,8 @@ def encode_split(
                 if batch["weight"][row]:
                     tokens = -(-lengths[row] // tokenizer.stride)
                     result[version][clip] = codes[row, :tokens].astype(kind)
-    _write(cache, key, result)
+    if jax.process_index() == 0:
+        _write(cache, key, result)
     return result
 
 

@@ -1,0 +1,13 @@
+#!/usr/bin/env bash
+# Faults injected into real runs, at most an hour on 2 cores: bash launch/soak.sh [arguments of pytest]
+# It ends with a table of what was promised and what was found.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+. launch/_venv.sh
+
+ready_python
+code=0
+say "pytest -m soak $*"
+"$PYTHON" -m pytest -m soak "$@" || code=$?
+say "Done in $SECONDS s, exit code $code"
+exit $code

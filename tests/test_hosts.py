@@ -1,0 +1,97 @@
+"""Several hosts, as processes of this machine: lost, preempted and misled ones; their shares of a batch."""
+
+import os
+import signal
+import sys
+
+import gpt_run
+import host_helpers
+import jax
+import numpy as np
+import pytest
+from engine_helpers import toy
+from host_helpers import TOY, flags, until
+
+from signjax import checkpoint, runtime, train
+from signjax.errors import ConfigError
+from signjax.task import make_task
+
+ENDLESS = {
+    "num_steps": 100_000,
+    "eval_every": 100_000,
+    "save_every": 5,
+    "nap": 0.02,
+    "optim.schedule": "constant",
+}
+
+
+@pytest.fixture(autouse=True)
+def jobs_end_with_their_test():
+    yield
+    host_helpers.end_all()
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="finds processes in /proc")
+def test_nothing_is_lost_with_a_host(tmp_path):
+    """One of two hosts is killed, and both start again; one is preempted, and both save; one host goes on."""
+    run, log = tmp_path / "run", tmp_path / "log"
+    job = host_helpers.supervised(log, *TOY, f"--workdir={run}", *flags(**ENDLESS))
+    until(lambda: host_helpers.saved(run), "a checkpoint")
+    first = host_helpers.children(job.pid)
+    os.kill(first[1], signal.SIGKILL)
+    until(lambda: "resumed from step" in log.read_text(), "a new start")
+    second = host_helpers.children(job.pid)
+    assert len(first) == len(second) == 2 and not set(first) & set(second)
+    until(lambda: host_helpers.reached(run, 12), "step 12")
+    os.kill(second[1], signal.SIGTERM)
+    assert job.wait(host_helpers.PATIENCE) == 0
+    stopped = checkpoint.last_step(run, "latest")
+    said = log.read_text()
+    assert f"Stopped at step {stopped};" in said and said.count("starting again") == 1
+    c = toy(**ENDLESS | {"num_steps": stopped + 10, "mesh.shape": (2,)})
+    for workdir in (run, tmp_path / "whole"):
+        assert train.train(c, workdir) == 0
+    host_helpers.assert_same_training(run, tmp_path / "whole")
+
+
+def test_hosts_with_different_configs_do_not_start(tmp_path):
+    run = tmp_path / "run"
+    programs = [[*TOY, f"--workdir={run}", f"--config.seed={rank}"] for rank in range(2)]
+    for rank, job in enumerate(host_helpers.alone(tmp_path, programs)):
+        assert job.wait(host_helpers.PATIENCE) == 23
+        assert "error: the hosts of this run were started with" in (tmp_path / f"{rank}.log").read_text()
+    assert sorted(p.name for p in run.iterdir()) == [".lock"]
+
+
+def test_hosts_must_see_the_same_checkpoints(tmp_path, monkeypatch):
+    def gathered(own):
+        return np.stack([own, own + np.array([5, 0], own.dtype)])
+
+    monkeypatch.setattr(runtime.multihost_utils, "process_allgather", gathered)
+    with pytest.raises(ConfigError, match=r"different checkpoints .* of steps \[7, 12\]"):
+        runtime.check_hosts(toy(), tmp_path, 7)
+
+
+def test_hosts_agree_on_a_stop_that_comes_early(monkeypatch):
+    """A signal before the first question makes JAX choose number 1, whatever the step; it says so once."""
+    monkeypatch.setattr(jax, "process_count", lambda: 2)
+    monkeypatch.setattr(runtime.multihost_utils, "reached_preemption_sync_point", lambda number: number == 1)
+    stop = runtime.Stop()
+    assert stop.agreed() and stop.agreed()
+
+
+def test_hosts_share_the_batches_of_the_gpt(tiny_runs, tmp_path, monkeypatch):
+    c = gpt_run.gpt_config(tiny_runs)
+    c.batch_tokens = 512  # four rows
+
+    def batches(host, hosts):
+        monkeypatch.setattr(jax, "process_count", lambda: hosts)
+        monkeypatch.setattr(jax, "process_index", lambda: host)
+        stream = make_task(c, tmp_path).batches(3)
+        found = [next(stream) for _ in range(4)]
+        stream.close()
+        return found
+
+    for whole, *parts in zip(batches(0, 1), *(batches(host, 2) for host in range(2)), strict=True):
+        for name, rows in whole.items():
+            np.testing.assert_array_equal(np.concatenate([part[name] for part in parts]), rows)
