@@ -10,7 +10,6 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
-import numpy as np
 
 from signjax import checkpoint, logs, runtime, sharding
 from signjax.config import check_same, save_config
