@@ -23,7 +23,7 @@ pytestmark = pytest.mark.usefixtures("compile_once", "compile_quickly")
 
 @pytest.fixture(scope="module")
 def home(tiny_runs, tmp_path_factory):
-    """The tiny demo set with runs/{kl,ae2d} and a flow on each."""
+    """The tiny demo set with runs/kl, a continuous tokenizer, runs/ae2d and runs/flow2d."""
     root = tmp_path_factory.mktemp("flow")
     shutil.copytree(tiny_runs / "datasets", root / "datasets")
     data = {"data.root": str(root / "datasets")}
@@ -31,25 +31,18 @@ def home(tiny_runs, tmp_path_factory):
     gaussian |= {"quantizer.levels.arm": 2, "quantizer.levels.hand": 3}
     assert train.train(gpt_run.get_config("vqvae", **data, **gaussian), root / "runs/kl") == 0
     assert train.train(gpt_run.get_config("ae2d", **data, **gpt_run.PLANAR), root / "runs/ae2d") == 0
-    for name in ("kl", "ae2d"):
-        assert train.train(small(root, name), root / f"runs/flow-{name}") == 0
+    assert train.train(small(root), root / "runs/flow2d") == 0
     return root
 
 
-def small(root, name, **changes):
-    config = {"kl": "flow", "ae2d": "flow2d"}[name]
-    where = {"data.root": str(root / "datasets"), "autoencoder": str(root / f"runs/{name}")}
-    return gpt_run.get_config(config, **where, **gpt_run.FLOW, **changes)
-
-
-@pytest.fixture(scope="module", params=["kl", "ae2d"])
-def generator(request, home):
-    return flow.load(home / f"runs/flow-{request.param}")
+def small(root, **changes):
+    where = {"data.root": str(root / "datasets"), "autoencoder": str(root / "runs/ae2d")}
+    return gpt_run.get_config("flow2d", **where, **gpt_run.FLOW, **changes)
 
 
 @pytest.fixture(scope="module")
-def plain(home):
-    return flow.load(home / "runs/flow-kl")
+def generator(home):
+    return flow.load(home / "runs/flow2d")
 
 
 def sampler(**changes):
@@ -91,23 +84,22 @@ def test_solvers_reach_the_exact_end_in_their_order():
 
 
 def test_losses_fall(home):
-    for name in ("kl", "ae2d"):
-        lines = [json.loads(x) for x in (home / f"runs/flow-{name}/metrics.jsonl").read_text().splitlines()]
-        for term in ("flow", "length"):
-            values = [line[f"train/{term}"] for line in lines if f"train/{term}" in line]
-            assert len(values) == 10 and np.mean(values[-3:]) < 0.8 * np.mean(values[:2]), (name, term)
-        assert {"eval/flow", "eval/length", "eval/wer", "eval/dtw"} <= lines[-1].keys()
+    lines = [json.loads(x) for x in (home / "runs/flow2d/metrics.jsonl").read_text().splitlines()]
+    for term in ("flow", "length"):
+        values = [line[f"train/{term}"] for line in lines if f"train/{term}" in line]
+        assert len(values) == 10 and np.mean(values[-3:]) < 0.8 * np.mean(values[:2]), term
+    assert {"eval/flow", "eval/length", "eval/wer", "eval/dtw"} <= lines[-1].keys()
 
 
 def test_a_run_resumes_exactly_and_encodes_nothing(home, monkeypatch):
     other = home / "runs/other"
-    shutil.copytree(home / "runs/flow-kl", other)
+    shutil.copytree(home / "runs/flow2d", other)
     shutil.rmtree(other / "checkpoints/latest/10")
     with monkeypatch.context() as patch:
         patch.delattr(tokens.pipeline, "clips")
-        assert train.train(small(home, "kl"), other) == 0
-    assert rows(other) == rows(home / "runs/flow-kl")
-    (a, at), (b, _) = (checkpoint.load_variables(run, "latest") for run in (home / "runs/flow-kl", other))
+        assert train.train(small(home), other) == 0
+    assert rows(other) == rows(home / "runs/flow2d")
+    (a, at), (b, _) = (checkpoint.load_variables(run, "latest") for run in (home / "runs/flow2d", other))
     for x, y in zip(*map(jax.tree.leaves, jax.device_get((a, b))), strict=True):
         assert at == 10 and x.tobytes() == y.tobytes()
 
@@ -124,22 +116,22 @@ def test_clips_depend_on_text_place_and_seed_alone(generator):
     assert not any(np.allclose(a, b, atol=1e-3) for a, b in zip(together, other, strict=True))
 
 
-def test_a_clip_is_as_long_as_its_text_says(plain):
-    ids, known = text.stack([plain.words.encode(t) for t in ("hello", "my name is Zoë")])
-    memory = plain.model.apply(plain.variables, ids, known, method="encode_text")
+def test_a_clip_is_as_long_as_its_text_says(generator):
+    ids, known = text.stack([generator.words.encode(t) for t in ("hello", "my name is Zoë")])
+    memory = generator.model.apply(generator.variables, ids, known, method="encode_text")
     wanted = np.asarray(reading.length_of(memory))
-    clips = flow.generate(plain, ["hello", "my name is Zoë"], 0, sampler(max_tokens=99))
+    clips = flow.generate(generator, ["hello", "my name is Zoë"], 0, sampler(max_tokens=99))
     assert [len(clip) for clip in clips] == [4 * max(1, round(float(n))) for n in wanted]
     assert wanted[0] < wanted[1]
-    assert len(flow.generate(plain, ["my name is Zoë"], 0, sampler(max_tokens=2))[0]) == 8
+    assert len(flow.generate(generator, ["my name is Zoë"], 0, sampler(max_tokens=2))[0]) == 8
 
 
 @pytest.fixture(scope="module")
-def packed(home, plain):
+def packed(home, generator):
     """A row that holds several clips, and the same clips in rows of their own."""
     held = pack.load(home / "datasets", "demo", "dev")
-    codes = [np.asarray(z) for z in vqvae.encode(plain.loaded, held)]
-    ids = [plain.words.encode(t) for t in held.texts]
+    codes = [flow.folded(z, generator.fold) for z in ae2d.encode(generator.loaded, held)]
+    ids = [generator.words.encode(t) for t in held.texts]
     together = tokens.Rows([codes], ids, seed=0, packings=1)
     order = [clip for clip, _ in together.rows[0]]
     assert len(order) > 1
@@ -158,33 +150,33 @@ def clean(generator, row, z, t):
     return run(z, jnp.full(mask.shape, t), mask, memory, places, (own, belongs), method="clean")
 
 
-def test_packed_clips_do_not_see_each_other(plain, packed):
+def test_packed_clips_do_not_see_each_other(generator, packed):
     together, alone = packed
-    z = jax.random.normal(jax.random.key(1), (1, together["codes"].shape[0], plain.model.dim))
-    found, at = clean(plain, together, z, 0.3), 0
+    z = jax.random.normal(jax.random.key(1), (1, together["codes"].shape[0], generator.model.dim))
+    found, at = clean(generator, together, z, 0.3), 0
     for row in alone:
         size = int((row["segment"] > 0).sum())
-        own = jnp.zeros((1, row["codes"].shape[0], plain.model.dim)).at[:, :size].set(z[:, at : at + size])
-        expected = clean(plain, row, own, 0.3)[:, : size - 1]  # the last position is the clip's end
+        own = jnp.zeros((1, len(row["codes"]), z.shape[-1])).at[:, :size].set(z[:, at : at + size])
+        expected = clean(generator, row, own, 0.3)[:, : size - 1]  # the last position is the clip's end
         np.testing.assert_allclose(found[:, at : at + size - 1], expected, atol=2e-5)
         at += size
 
 
-def test_nothing_outside_a_clip_reaches_it(plain, packed):
+def test_nothing_outside_a_clip_reaches_it(generator, packed):
     row, _ = packed
-    z = jax.random.normal(jax.random.key(1), (1, row["codes"].shape[0], plain.model.dim))
+    z = jax.random.normal(jax.random.key(1), (1, row["codes"].shape[0], generator.model.dim))
     first = jnp.asarray((row["segment"] == 1) & ~row["ends"])
-    slope = jax.grad(lambda z: (clean(plain, row, z, 0.3)[0] * first[:, None]).sum())(z)[0]
+    slope = jax.grad(lambda z: (clean(generator, row, z, 0.3)[0] * first[:, None]).sum())(z)[0]
     assert (np.abs(slope[~first]) == 0).all() and (np.abs(slope[first]).max(-1) > 0).all()
 
 
-def test_the_loss_counts_real_positions_only(home, plain, packed):
+def test_the_loss_counts_real_positions_only(home, generator, packed):
     row, _ = packed
-    c = small(home, "kl")
+    c = small(home)
     batch = {name: jnp.asarray(x)[None] for name, x in row.items()}
     spoiled = jnp.where(((batch["segment"] > 0) & ~batch["ends"])[..., None], batch["codes"], 7.0)
     terms = [
-        flow._terms(plain.model, plain.variables, batch | {"codes": codes}, jax.random.key(0), None)
+        flow._terms(generator.model, generator.variables, batch | {"codes": codes}, jax.random.key(0), None)
         for codes in (batch["codes"], spoiled)
     ]
     for name in ("flow", "length"):
@@ -195,14 +187,15 @@ def test_the_loss_counts_real_positions_only(home, plain, packed):
     assert c.length_weight > 0
 
 
-def test_text_conditions_and_guidance_adds_to_it(plain):
-    ids, known = text.stack([plain.words.encode("hello how are you")])
+def test_text_conditions_and_guidance_adds_to_it(generator):
+    ids, known = text.stack([generator.words.encode("hello how are you")])
     other = ids.copy()
     other[0, 1] = ids[0, 0]
-    z, mask = jax.random.normal(jax.random.key(2), (1, 8, plain.model.dim)), np.ones((1, 8), bool)
-    run = functools.partial(plain.model.apply, {"params": plain.variables["params"]}, z, np.full((1, 8), 0.3))
+    z, mask = jax.random.normal(jax.random.key(2), (1, 8, generator.model.dim)), np.ones((1, 8), bool)
+    params = {"params": generator.variables["params"]}
+    run = functools.partial(generator.model.apply, params, z, np.full((1, 8), 0.3))
     assert np.abs(run(mask, ids, known) - run(mask, other, known)).max() > 1e-5
-    how = [flow.generate(plain, ["hello"], 0, sampler(guidance=g))[0] for g in (1.0, 1.0001, 3.0)]
+    how = [flow.generate(generator, ["hello"], 0, sampler(guidance=g))[0] for g in (1.0, 1.0001, 3.0)]
     np.testing.assert_allclose(how[0], how[1], atol=1e-3)
     assert np.abs(how[0] - how[2]).max() > 1e-3
 
@@ -228,17 +221,25 @@ def test_folding_is_undone(home):
     np.testing.assert_array_equal(back[10:], z[[9, 9]])
 
 
-def test_an_auto_encoder_is_what_the_flow_reconstructs_with(generator, home):
+def test_any_auto_encoder_with_continuous_latents_will_do(generator, home):
+    """A Gaussian tokenizer, too: encoded in versions, folded, and back."""
     held = pack.load(home / "datasets", "demo", "dev")
-    module = {1: vqvae, 4: ae2d}[generator.fold]
-    for a, b in zip(
-        flow.reconstruct(generator, held), module.reconstruct(generator.loaded, held), strict=True
-    ):
+    for a, b in zip(flow.reconstruct(generator, held), ae2d.reconstruct(generator.loaded, held), strict=True):
         np.testing.assert_array_equal(a, b)
+    coder, loaded = flow.coder_of(home / "runs/kl")
+    assert coder is vqvae
+    found = tokens.encode_split(loaded, held, 3, str(home / "latents.npz"), 0.1, 0, 2)
+    assert all(z.dtype == np.float32 and z.shape[1] == 2 * (2 + 3) for version in found for z in version)
+    back = coder.decode(loaded, [flow.folded(z, 2).reshape(-1, z.shape[1])[: len(z)] for z in found[0]])
+    for a, b, n in zip(back, coder.reconstruct(loaded, held), held.lengths, strict=True):
+        np.testing.assert_allclose(a[:n], b, atol=1e-5)
+    again = tokens.encode_split(loaded, held, 3, str(home / "latents.npz"), 0.1, 0, 2)
+    for one, other in zip(found, again, strict=True):
+        assert all(np.array_equal(x, y) for x, y in zip(one, other, strict=True))
 
 
 def test_what_does_not_fit_is_said_in_one_line(home, tiny_runs):
-    c = small(home, "kl")
+    c = small(home)
     with pytest.raises(ConfigError, match=r"runs/vqvae, which has no continuous latents; .*vqvae.py:kl"):
         flow.coder_of(tiny_runs / "runs/vqvae")
     for changes, words in (
