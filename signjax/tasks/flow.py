@@ -14,11 +14,8 @@ import numpy as np
 
 from signjax import checkpoint, text
 from signjax import config as configs
-from signjax.data import pipeline
 from signjax.data.sources import bucket
 from signjax.errors import ConfigError
-from signjax.metrics import distances, score
-from signjax.metrics.score import Motion
 from signjax.models import flow
 from signjax.models import text as read
 from signjax.task import Task
@@ -123,7 +120,6 @@ def make(c, workdir) -> Task:
         rows[name] = tokens.Rows(found, ids, seed=c.seed, packings=16 if name == "train" else 1)
     space = principal(np.concatenate(rows["train"].codes[0]))
     model = build(c, words.size, len(space["deviation"]))
-    host = {"hosts": jax.process_count(), "host": jax.process_index()}
 
     def init(rng, batch):
         mask = batch["segment"] > 0
@@ -145,27 +141,12 @@ def make(c, workdir) -> Task:
         shown = {name: batch[name] * weight for name in ("segment", "text_segment")}
         return _terms(model, variables, batch | shown, jax.random.key(0), None)
 
-    def batches(start):
-        size = max(1, c.batch_tokens // rows["train"].tokens)
-        return pipeline.stream(rows["train"], size, c.seed, start, **host)
-
-    def eval_batches():
-        return pipeline.once(rows["dev"], c.eval_batch_size, **host)
-
     generator = Generator(model, None, words, coder, loaded, c.fold)
-    chosen = np.unique(np.linspace(0, len(dev) - 1, gpt.WATCHED).astype(int))
-    watched, recorded = [dev.texts[i] for i in chosen], splits.motions(dev, chosen)
 
-    def finish(variables, evals):
-        del evals
-        clips = generate(generator._replace(variables=variables), watched, c.seed, sampler_of(c))
-        made = [Motion(clip, np.ones(clip.shape[:2], bool)) for clip in clips]
-        found = {"dtw": score.value(distances.dtw_mje(recorded, made))}
-        if splits.readable(c.data):
-            found["wer"] = gpt.word_error_rate(watched, clips)
-        return found | {"score": found.get("wer", found["dtw"])}
+    def signed(variables, texts):
+        return generate(generator._replace(variables=variables), texts, c.seed, sampler_of(c))
 
-    return Task(init, loss, evaluate, batches, eval_batches, finish)
+    return Task(init, loss, evaluate, *gpt.feeds(c, rows), gpt.watch(c, dev, signed))
 
 
 def _terms(model, variables, batch, rng, dropout) -> dict:
