@@ -14,7 +14,7 @@ from host_helpers import TOY, flags, until
 
 from signjax import checkpoint, runtime, train
 from signjax.errors import ConfigError
-from signjax.task import make_task
+from signjax.tasks import gpt
 
 ENDLESS = {
     "num_steps": 100_000,
@@ -83,11 +83,12 @@ def test_hosts_agree_on_a_stop_that_comes_early(monkeypatch):
 def test_hosts_share_the_batches_of_the_gpt(tiny_runs, tmp_path, monkeypatch):
     c = gpt_run.gpt_config(tiny_runs)
     c.batch_tokens = 512  # four rows
+    _, packed, _ = gpt.prepare(c, tmp_path, gpt.build)
 
     def batches(host, hosts):
         monkeypatch.setattr(jax, "process_count", lambda: hosts)
         monkeypatch.setattr(jax, "process_index", lambda: host)
-        stream = make_task(c, tmp_path).batches(3)
+        stream = gpt.feeds(c, packed)[0](3)
         found = [next(stream) for _ in range(4)]
         stream.close()
         return found
