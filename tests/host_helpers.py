@@ -18,7 +18,6 @@ ROOT = pathlib.Path(__file__).parent.parent
 TOY = (engine_toy.__file__, f"--config={engine_toy.__file__}")
 MAIN = ("-m", "signjax.main")
 PATIENCE = 300  # seconds, for a machine that has other things to do
-HEARTBEAT = 10  # seconds
 _STARTED: list[subprocess.Popen] = []
 
 
@@ -46,19 +45,19 @@ def end_all() -> None:
     _STARTED.clear()
 
 
-def supervised(log, *program, processes: int = 2):
-    """A job of several processes under the supervisor."""
-    door = ("-m", "signjax.tools.supervise", f"--processes={processes}")
-    return spawn(log, [*door, sys.executable, *program, "--multihost", f"--heartbeat={HEARTBEAT}"])
+def supervised(log, *program):
+    """A job of two hosts under one supervisor."""
+    door = ("-m", "signjax.tools.supervise", "--processes=2", sys.executable)
+    return spawn(log, [*door, *program, "--multihost", f"--heartbeat={PATIENCE}"])
 
 
-def alone(folder, programs):
-    """Processes of one job without a supervisor, one for each program."""
+def alone(folder, programs, heartbeat: int = PATIENCE):
+    """The hosts of one job without a supervisor, one for each program."""
     with socket.socket() as found:
         found.bind(("localhost", 0))
         address = f"localhost:{found.getsockname()[1]}"
     job = {"JAX_COORDINATOR_ADDRESS": address, "JAX_NUM_PROCESSES": str(len(programs))}
-    last = ["--multihost", f"--heartbeat={HEARTBEAT}"]
+    last = ["--multihost", f"--heartbeat={heartbeat}"]
     return [
         spawn(folder / f"{rank}.log", [*program, *last], **job, JAX_PROCESS_ID=str(rank))
         for rank, program in enumerate(programs)

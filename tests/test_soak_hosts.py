@@ -11,7 +11,7 @@ import gpt_run
 import host_helpers
 import pytest
 from engine_helpers import toy
-from host_helpers import HEARTBEAT, MAIN, PATIENCE, TOY, children, flags, until
+from host_helpers import MAIN, PATIENCE, TOY, children, flags, until
 
 from signjax import checkpoint, train
 
@@ -19,6 +19,7 @@ pytestmark = [
     pytest.mark.soak,
     pytest.mark.skipif(not sys.platform.startswith("linux"), reason="finds processes in /proc"),
 ]
+HEARTBEAT = 10  # seconds
 ENDLESS = {"num_steps": 100_000, "eval_every": 100_000, "optim.schedule": "constant"}
 
 
@@ -53,11 +54,12 @@ def test_a_preempted_host_costs_nothing(family, tiny_families, tmp_path, promise
     promise(f"{family}: one of two hosts gets SIGTERM, both have saved and ended", took, most=10, unit="s")
 
 
-def endless_toy(tmp_path, count=2, door=(), **changes):
-    """A toy job of several hosts, when it is under way: (processes, workdir)."""
+def endless_toy(tmp_path, heartbeat, door=()):
+    """A toy job of two hosts, when it is under way: (processes, workdir)."""
     run = tmp_path / "run"
-    fields = flags(**ENDLESS | {"nap": 0.05, "save_every": 5, **changes})
-    jobs = host_helpers.alone(tmp_path, [[*door, *TOY, f"--workdir={run}", *fields]] * count)
+    fields = flags(**ENDLESS, nap=0.05, save_every=5)
+    program = [*door, *TOY, f"--workdir={run}", *fields]
+    jobs = host_helpers.alone(tmp_path, [program] * 2, heartbeat)
     until(lambda: host_helpers.saved(run), "a checkpoint")
     return jobs, run
 
@@ -65,7 +67,7 @@ def endless_toy(tmp_path, count=2, door=(), **changes):
 @pytest.mark.parametrize("lost", [0, 1])
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSTOP])
 def test_no_host_outlives_another(how, lost, tmp_path, promise):
-    jobs, _ = endless_toy(tmp_path)
+    jobs, _ = endless_toy(tmp_path, HEARTBEAT)
     jobs[lost].send_signal(how)
     begin = time.monotonic()
     code = jobs[1 - lost].wait(PATIENCE)
@@ -78,7 +80,7 @@ def test_no_host_outlives_another(how, lost, tmp_path, promise):
 
 def test_a_host_that_fails_alone_takes_the_other_along(tmp_path, promise):
     programs = [[*TOY, f"--workdir={tmp_path}/run", f"--config.log_every={1 - rank}"] for rank in range(2)]
-    jobs = host_helpers.alone(tmp_path, programs)
+    jobs = host_helpers.alone(tmp_path, programs, HEARTBEAT)
     assert jobs[1].wait(PATIENCE) == 23
     begin = time.monotonic()
     assert jobs[0].wait(PATIENCE) != 0
@@ -88,7 +90,7 @@ def test_a_host_that_fails_alone_takes_the_other_along(tmp_path, promise):
 
 def test_machines_with_supervisors_of_their_own_find_together_again(tmp_path, promise):
     door = ("-m", "signjax.tools.supervise", sys.executable)
-    supervisors, run = endless_toy(tmp_path, door=door)
+    supervisors, run = endless_toy(tmp_path, PATIENCE, door)
     os.kill(children(supervisors[1].pid)[0], signal.SIGKILL)
     begin = time.monotonic()
     until(lambda: "resumed from" in (tmp_path / "0.log").read_text(), "a new start")
