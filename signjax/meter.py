@@ -14,7 +14,7 @@ from typing import NamedTuple
 import jax
 
 COMPILED = "/jax/core/compile/backend_compile_duration"  # an event of jax 0.10 to 0.12, cached programs too
-ARENA_MAX = -8  # M_ARENA_MAX of malloc.h
+ARENA_MAX, MMAP_THRESHOLD = -8, -3  # of malloc.h
 PROC = pathlib.Path("/proc/self/statm")
 
 
@@ -46,13 +46,15 @@ def start() -> Callable[[], Reading]:
     return read
 
 
-def one_heap() -> None:
-    """Makes malloc serve all threads from one heap, from now on.
+def steady_heap() -> None:
+    """Makes resident memory follow what is in use: one heap for all threads, large blocks given back at once.
 
-    Otherwise each thread has one of its own, and resident memory depends on which of them asked for what.
+    By default each thread has a heap of its own, and freed blocks of any size stay in it, so that resident
+    memory depends on chance. No leak is hidden by this.
     """
     if set_option := getattr(ctypes.CDLL(None), "mallopt", None):
         set_option(ARENA_MAX, 1)
+        set_option(MMAP_THRESHOLD, 128 * 1024)  # the default, but no longer raised by each block freed
 
 
 def _resident() -> float:

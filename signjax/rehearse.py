@@ -1,5 +1,6 @@
 """Rehearsals: tiny runs of any model family, and what their processes hold as they train and sign."""
 
+import contextlib
 import importlib
 import importlib.util
 import multiprocessing
@@ -11,7 +12,7 @@ from concurrent.futures import BrokenExecutor, Executor, ProcessPoolExecutor
 
 import jax
 
-from signjax import demo, meter, runtime, sharding, train
+from signjax import demo, meter, runtime, sharding, train, workers
 from signjax.errors import SignjaxError
 from signjax.step import compile_steps, inference_variables, run_evaluation
 from signjax.task import make_task
@@ -65,26 +66,37 @@ def rehearse(names: list[str], home: str, steps: int) -> Iterator[tuple[str, Row
     Raises:
       SignjaxError: a family cannot be trained, or its process was killed.
     """
-    ahead = _process()
-    try:
+    with _process() as ahead:
         prepared = [ahead.submit(prepare, name, home) for name in names]
         for name, done in zip(names, prepared, strict=True):
-            done.result()
-            with _process() as alone:
-                rows = alone.submit(watch, name, home, steps).result()
+            try:
+                done.result()
+                with _process() as alone:
+                    rows = alone.submit(watch, name, home, steps).result()
+            except BrokenExecutor as e:
+                raise SignjaxError(f"{name}: its process was killed, perhaps for want of memory") from e
             yield name, rows
-    except BrokenExecutor as e:
-        raise SignjaxError(f"{name}: its process was killed, perhaps for want of memory") from e
+
+
+@contextlib.contextmanager
+def _process() -> Iterator[Executor]:
+    """A new process to submit to. It is killed if it is not wanted any more, so that Ctrl-C need not wait."""
+    others = set(multiprocessing.active_children())
+    pool = ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), initializer=_enter)
+    try:
+        yield pool
+    except BaseException:
+        for child in set(multiprocessing.active_children()) - others:
+            child.kill()
+        raise
     finally:
-        ahead.shutdown(cancel_futures=True)
-
-
-def _process() -> Executor:
-    return ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), initializer=_enter)
+        pool.shutdown(cancel_futures=True)
 
 
 def _enter() -> None:
-    meter.one_heap()
+    os.setpgrp()  # Ctrl-C is for the parent to see
+    workers.die_with_parent()
+    meter.steady_heap()
     sys.stdout = sys.stderr = open(os.devnull, "w")  # noqa: SIM115
     jax.config.update("jax_disable_most_optimizations", True)  # what is compiled runs for seconds only
 
@@ -97,8 +109,7 @@ def prepare(name: str, home: str) -> None:
         demo.write_dataset(c.data.root, sizes=SIZES)
     for other in needed:
         prepare(other, home)
-    if train.train(c, _workdir(name, home)):
-        raise KeyboardInterrupt  # it was stopped
+    train.train(c, _workdir(name, home))
 
 
 def watch(name: str, home: str, steps: int) -> Rows:
