@@ -2,12 +2,16 @@
 
 import contextlib
 import fcntl
+import functools
 import logging
 import os
 import pathlib
+import re
 import signal
+import socket
 import sys
 import threading
+import warnings
 
 import jax
 
@@ -31,6 +35,9 @@ def one_line(main):
         except SignjaxError as e:
             print(f"error: {e}", file=sys.stderr)
             return e.exit_code
+        except OSError as e:  # of a file, a full disk
+            print(f"error: {e}", file=sys.stderr)
+            return StorageError.exit_code
         except KeyboardInterrupt:
             print("\nStopped by Ctrl-C; the same command starts again", file=sys.stderr)
             return 130
@@ -56,6 +63,23 @@ def enable_compile_cache(folder=None) -> None:
         return
     jax.config.update("jax_compilation_cache_dir", str(folder))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.5)
+    warnings.showwarning = functools.partial(_mend_cache, folder, [], warnings.showwarning)
+
+
+def _mend_cache(folder: pathlib.Path, said: list, show, message, *where) -> None:
+    """Shows a warning; of those of the compile cache the first, as a line. Removes what cannot be read.
+
+    JAX compiles what it cannot read, but does not write over it, and would warn at every start.
+    """
+    fault = re.search(r"Error (reading|writing) persistent compilation cache entry for '(\w+)'", str(message))
+    if not fault:
+        return show(message, *where)
+    if fault[1] == "reading":
+        for entry in folder.glob(f"{fault[2]}-*"):
+            entry.unlink(missing_ok=True)
+    if not said:
+        said.append(True)
+        print(f"warning: {folder}: error {fault[1]} compiled programs; compiling anew", file=sys.stderr)
 
 
 @contextlib.contextmanager
@@ -81,7 +105,7 @@ def lock(workdir):
                 f"{workdir}: process {owner} is already training here; stop it or choose another --workdir"
             ) from None
         file.truncate(0)
-        file.write(str(os.getpid()))
+        file.write(f"{os.getpid()} on {socket.gethostname()}")
         file.flush()
         yield
 

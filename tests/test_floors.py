@@ -8,7 +8,8 @@ import pytest
 
 ROOT = pathlib.Path(__file__).parent.parent / "signjax"
 FLOORS = [
-    "errors config skeleton layers sharding optim runtime task checkpoint logs",  # ground
+    "errors config skeleton layers sharding optim runtime task "  # ground
+    "manifest fingerprint checkpoint logs",
     "pose kinematics streams demo losses quantize ctc text render metrics data displacements",  # domain
     "models sampling reading",
     "tasks",
