@@ -22,7 +22,7 @@ from signjax.metrics.score import Motion
 from signjax.models import flow
 from signjax.models import text as read
 from signjax.task import Task
-from signjax.tasks import gpt, splits, tokens
+from signjax.tasks import gpt, needs, splits, tokens
 
 SOLVERS = ("euler", "midpoint")
 
@@ -84,6 +84,7 @@ def folded(latents, fold: int) -> np.ndarray:
 def make(c, workdir) -> Task:
     """The task of a config; reads `data`, `autoencoder`, `fold`, `text`, `model`, `versions`, the rates."""
     coder, loaded = coder_of(c.autoencoder)
+    needs.record(workdir, "autoencoder", c.autoencoder, loaded.variables)
     train, dev = splits.load(c.data, "train"), splits.load(c.data, "dev")
     words = gpt.text_tokenizer(c, workdir, train.texts)
     rows = {}
@@ -184,11 +185,14 @@ def load(workdir) -> Generator:
 
     Raises:
       StorageError: nothing was trained in workdir; the message has the command that does.
+      ConfigError: its auto-encoder was trained again.
     """
     variables, _ = checkpoint.load_variables(workdir)
     c = configs.load_config(f"{workdir}/config.json")
     words = text.load(f"{workdir}/text.json")
-    coder, loaded = coder_of(c.autoencoder)
+    folder = needs.find(workdir, "autoencoder", c.autoencoder)
+    coder, loaded = coder_of(folder)
+    needs.check(workdir, "autoencoder", folder, loaded.variables)
     latent = variables["latents"]["mean"].shape[0] // c.fold
     return Generator(build(c, words.size, latent), variables, words, coder, loaded, c.fold)
 

@@ -15,7 +15,7 @@ from signjax.errors import ConfigError
 from signjax.metrics import distances, score
 from signjax.models.gpt import GPT
 from signjax.task import Task
-from signjax.tasks import splits, tokens, vqvae
+from signjax.tasks import needs, splits, tokens, vqvae
 
 WATCHED = 64  # dev clips generated at each evaluation
 
@@ -29,6 +29,7 @@ def build(c, vocabulary: int, tokenizer_config) -> GPT:
 def make(c, workdir) -> Task:
     """The task of a config; reads `data`, `tokenizer`, `text`, `model`, `versions`, `tempo` and the rates."""
     tokenizer = vqvae.load(c.tokenizer)
+    needs.record(workdir, "tokenizer", c.tokenizer, tokenizer.variables)
     train, dev = splits.load(c.data, "train"), splits.load(c.data, "dev")
     words = text_tokenizer(c, workdir, train.texts)
     model = build(c, words.size, tokenizer.config)
@@ -98,11 +99,14 @@ def load(workdir) -> Generator:
 
     Raises:
       StorageError: nothing was trained in workdir; the message has the command that does.
+      ConfigError: its tokenizer was trained again.
     """
     variables, _ = checkpoint.load_variables(workdir)
     c = configs.load_config(f"{workdir}/config.json")
     words = text.load(f"{workdir}/text.json")
-    tokenizer = vqvae.load(c.tokenizer)
+    folder = needs.find(workdir, "tokenizer", c.tokenizer)
+    tokenizer = vqvae.load(folder)
+    needs.check(workdir, "tokenizer", folder, tokenizer.variables)
     return Generator(build(c, words.size, tokenizer.config), variables, words, tokenizer)
 
 
