@@ -23,6 +23,15 @@ _jax_log = logging.getLogger("jax")
 _jax_log.setLevel(_jax_log.level or logging.WARNING)
 
 
+def _unraisable(told, show=sys.unraisablehook):
+    """Leaves out what threads of a checkpoint that failed have to add, a traceback each."""
+    if str(told.exc_value) != "Event loop is closed":
+        show(told)
+
+
+sys.unraisablehook = _unraisable
+
+
 def one_line(main):
     """Wraps a door's main: an expected failure becomes `error: ...` on stderr and its exit code.
 
