@@ -1,14 +1,19 @@
 """Checkpoints of a run: the newest to go on from, the best to use. The only file that knows orbax.
 
-    workdir/checkpoints/latest/<step>/{state,config,meta}    the whole train state; two are kept
-    workdir/checkpoints/best/<step>/{state,config,meta}      params and collections only; one is kept
+    workdir/checkpoints/latest/<step>/{state,config,meta,SHA256SUMS}    the whole train state; two are kept
+    workdir/checkpoints/best/<step>/{state,config,meta,SHA256SUMS}      params and collections; one is kept
 
-A step is written under another name and renamed when whole, so a crash leaves no half of one.
+A step is written under another name, gets its checksums and is renamed: a crash leaves no half of one, and
+what has a step's name but not its checksums is damaged. No step is read before its checksums are compared.
 """
 
+import contextlib
 import json
 import logging
+import os
 import pathlib
+import re
+import sys
 from typing import NamedTuple
 
 import jax
@@ -16,11 +21,12 @@ import jax.numpy as jnp
 import numpy as np
 import orbax.checkpoint as ocp
 
-from signjax.config import train_command
+from signjax import fingerprint, manifest
+from signjax.config import difference, load_config, train_command
 from signjax.errors import StorageError
 
 # Forty lines a save say nothing to our users; failures are raised.
-logging.getLogger("absl").addFilter(lambda r: "orbax" not in r.pathname or r.levelno >= logging.ERROR)
+logging.getLogger("absl").addFilter(lambda r: "orbax" not in r.pathname)
 
 
 class Checkpoints(NamedTuple):
@@ -30,22 +36,44 @@ class Checkpoints(NamedTuple):
     best: ocp.CheckpointManager
 
 
+class _Sealed(ocp.path.atomicity.AtomicRenameTemporaryPath):
+    """How the thread that wrote a step, or a folder in one, finishes it: checksums, then the name."""
+
+    async def finalize(self):
+        if self._checkpoint_metadata_store:  # has a thread of its own
+            self._checkpoint_metadata_store.wait_until_finished()
+        if self.get_final().name.isdecimal():
+            manifest.seal(self.get())
+        os.rename(self.get(), self.get_final())
+
+
 def folder(workdir, which: str) -> pathlib.Path:
-    """The absolute folder of the "latest" or "best" checkpoints (orbax takes no relative ones)."""
-    return pathlib.Path(workdir).absolute() / "checkpoints" / which
+    """The folder of the "latest" or "best" checkpoints; orbax takes neither relative ones nor ".."."""
+    return pathlib.Path(workdir).resolve() / "checkpoints" / which
 
 
-def open_run(workdir) -> Checkpoints:
-    """Opens a run for writing; clears what a crash left half written."""
+def open_run(workdir, new: bool = False) -> Checkpoints:
+    """Opens a run for writing; clears what a crash left half written.
+
+    Args:
+      new: begins anew; a best step of an earlier start that saved nothing else goes, too.
+    """
 
     def manager(which, keep):
         barriers = ocp.options.MultiprocessingOptions(barrier_sync_key_prefix=which)
         options = ocp.CheckpointManagerOptions(
-            max_to_keep=keep, cleanup_tmp_directories=True, multiprocessing_options=barriers
+            max_to_keep=keep,
+            cleanup_tmp_directories=True,
+            multiprocessing_options=barriers,
+            temporary_path_class=_Sealed,
         )
         return ocp.CheckpointManager(folder(workdir, which), options=options)
 
-    return Checkpoints(manager("latest", 2), manager("best", 1))
+    with storage_errors(workdir, OSError, ValueError):
+        checkpoints = Checkpoints(manager("latest", 2), manager("best", 1))
+        for step in checkpoints.best.all_steps() if new else ():
+            checkpoints.best.delete(step)
+    return checkpoints
 
 
 def save(manager: ocp.CheckpointManager, step: int, state, config, meta: dict) -> None:
@@ -54,29 +82,93 @@ def save(manager: ocp.CheckpointManager, step: int, state, config, meta: dict) -
     Args:
       state: a tree of arrays that has "params", "extra" (collections) and, if averaged, "ema".
       meta: numbers and strings to find again with `read_meta`.
+
+    Raises:
+      StorageError: this step, or an earlier one in the background, cannot be written.
     """
-    for later in [s for s in manager.all_steps() if s >= step]:  # of a run that went on unsaved
-        manager.delete(later)
     items = ocp.args.Composite(
         state=ocp.args.StandardSave(state),
         config=ocp.args.JsonSave(config.to_dict()),
         meta=ocp.args.JsonSave(meta),
     )
-    manager.save(step, args=items, force=True)
+    with storage_errors(manager.directory.parent.parent, OSError, ValueError):
+        for later in [s for s in manager.all_steps() if s >= step]:  # damaged, or of another try
+            manager.delete(later)
+        manager.save(step, args=items, force=True)
+
+
+def wait(*managers: ocp.CheckpointManager) -> None:
+    """Waits until all is written; raises StorageError if it cannot be."""
+    for manager in managers:
+        with storage_errors(manager.directory.parent.parent, OSError, ValueError):
+            manager.wait_until_finished()
 
 
 def close(checkpoints: Checkpoints) -> None:
-    """Waits until all is written."""
-    for manager in checkpoints:
-        manager.wait_until_finished()
-        manager.close()
+    """Waits until all is written; raises StorageError if it cannot be."""
+    with contextlib.ExitStack() as stack:  # the second one is closed whatever becomes of the first
+        for manager in checkpoints:
+            workdir = manager.directory.parent.parent
+            stack.enter_context(storage_errors(workdir, OSError, ValueError))
+            stack.callback(manager.close)
+
+
+@contextlib.contextmanager
+def storage_errors(workdir, *kinds: type[Exception]):
+    """Makes one line, a StorageError that names the last saved step, of exceptions of some kinds."""
+    try:
+        yield
+    except kinds as e:
+        raise StorageError(
+            f"{workdir}: cannot go on ({_reason(e)}); last saved step {last_step(workdir, 'latest')}. "
+            "Make sure that there is room and that it can be written; the same command goes on from there"
+        ) from e
+
+
+def _reason(e: Exception) -> str:
+    """The first line of an exception, or of one of orbax what the system told it."""
+    told = re.search(r"os_error_code='(\d+)'", str(e))
+    return os.strerror(int(told[1])) if told else (str(e).strip() or type(e).__name__).splitlines()[0]
 
 
 def last_step(workdir, which: str) -> int | None:
-    """The newest whole step on disk, None if there is none; foreign and unfinished folders do not count."""
+    """The newest step on disk that has checksums, None if there is none; nothing is compared with them."""
     root = folder(workdir, which)
-    steps = [p for p in root.iterdir() if p.name.isdecimal()] if root.is_dir() else []
-    return max((int(p.name) for p in steps if (p / "meta" / "metadata").is_file()), default=None)
+    return max((s for s in manifest.steps(root) if (root / str(s) / manifest.NAME).is_file()), default=None)
+
+
+def sound_step(workdir, *kinds: str) -> tuple[str, int] | None:
+    """The newest step whose files are as they were written; says which newer ones are not.
+
+    Args:
+      kinds: "latest", "best", or both in the order of preference.
+
+    Returns:
+      (kind, step), None if no step was ever saved.
+
+    Raises:
+      StorageError: there are steps, and all are damaged.
+    """
+    faults = []
+    for which in kinds:
+        step, wrong = manifest.newest(folder(workdir, which))
+        faults += wrong
+        if step is not None:
+            for line in faults if jax.process_index() == 0 else ():
+                print(f"warning: {line}; {which} step {step} is used instead", file=sys.stderr, flush=True)
+            return which, step
+    if not faults:
+        return None
+    raise StorageError(
+        f"{faults[0]}, and no other step is whole; bring it back from a copy, or remove "
+        f"{workdir} and train again"
+    )
+
+
+def best_score(workdir) -> float | None:
+    """The score of the best step on disk, None if there is none, or it is damaged."""
+    step, _ = manifest.newest(folder(workdir, "best"))
+    return None if step is None else read_meta(workdir, "best", step)["best"]
 
 
 def read_meta(workdir, which: str, step: int, item: str = "meta") -> dict:
@@ -89,7 +181,7 @@ def read_meta(workdir, which: str, step: int, item: str = "meta") -> dict:
 
 
 def restore(workdir, step: int, abstract):
-    """Reads the whole state of a "latest" step.
+    """Reads the whole state of a "latest" step, one that `sound_step` found.
 
     Args:
       abstract: a tree like the saved state, of jax.ShapeDtypeStruct with shardings; they need not be
@@ -101,24 +193,24 @@ def restore(workdir, step: int, abstract):
     path = folder(workdir, "latest") / str(step) / "state"
     try:
         with ocp.StandardCheckpointer() as reader:
-            saved, wanted = _shapes(reader.metadata(path).item_metadata.tree), _shapes(abstract)
+            saved, wanted = map(fingerprint.kinds, (reader.metadata(path).item_metadata.tree, abstract))
+            for kinds in (saved, wanted):
+                kinds.pop("rng", None)  # random keys have no type of their own on disk
             wrong = [name for name in sorted(saved | wanted) if saved.get(name) != wanted.get(name)]
-            if not wrong:
-                return reader.restore(path, abstract)
+            state = None if wrong else reader.restore(path, abstract)
     except (ValueError, KeyError, OSError) as e:
-        reason = (str(e).strip() or type(e).__name__).splitlines()[0]
-        raise StorageError(f"{path}: cannot be read ({reason}); delete the folder {path.parent}") from e
-    raise StorageError(
-        f"{path}: was saved by another version of the model: {wrong[0]} is {saved.get(wrong[0], 'missing')} "
-        f"there and {wanted.get(wrong[0], 'missing')} here; begin anew with another --workdir"
-    )
-
-
-def _shapes(tree) -> dict:
-    """The shape of every array of a tree, by its path; random keys have none of their own on disk."""
-    leaves = jax.tree_util.tree_leaves_with_path(tree)
-    names = [jax.tree_util.keystr(path, simple=True, separator="/") for path, _ in leaves]
-    return {n: tuple(x.shape) for n, (_, x) in zip(names, leaves, strict=True) if n != "rng"}
+        raise StorageError(f"{path}: cannot be read ({_reason(e)}); delete the folder {path.parent}") from e
+    if wrong:
+        raise StorageError(
+            f"{path}: was saved by another version of the model: {wrong[0]} is "
+            f"{saved.get(wrong[0], 'missing')} there and {wanted.get(wrong[0], 'missing')} here; "
+            "begin anew with another --workdir"
+        )
+    before, after = read_meta(workdir, "latest", step)["fingerprint"], fingerprint.of(state)
+    changed = [name for name in after if after[name] != before.get(name)]
+    if changed:
+        raise StorageError(f"{path}: {changed[0]} was read otherwise than it was saved; delete {path.parent}")
+    return state
 
 
 def load_variables(workdir, which: str = "best"):
@@ -131,13 +223,18 @@ def load_variables(workdir, which: str = "best"):
       ({"params": ..., **collections}, step), arrays not bound to any device.
 
     Raises:
-      StorageError: no checkpoint there; the message has the command that trains one.
+      StorageError: no checkpoint (the message has the command that trains one), or damaged ones, or config.
     """
-    found = [w for w in (which, "latest") if last_step(workdir, w) is not None]
+    found = sound_step(workdir, which, "latest")
     if not found:
         raise StorageError(f"{workdir}: no trained model here; train one first: {train_command(workdir)}")
-    step = last_step(workdir, found[0])
-    path = folder(workdir, found[0]) / str(step) / "state"
+    saved, beside = read_meta(workdir, *found, "config"), load_config(f"{workdir}/config.json")
+    if wrong := difference(saved, beside):
+        name, ours, theirs = wrong
+        raise StorageError(
+            f"{workdir}/config.json: {name} is {theirs!r}, and {ours!r} in the saved step; put it back"
+        )
+    path, step = folder(workdir, found[0]) / str(found[1]) / "state", found[1]
     with ocp.Checkpointer(ocp.PyTreeCheckpointHandler()) as reader:
         saved = reader.metadata(path).item_metadata.tree
         params = "ema" if saved.get("ema") else "params"

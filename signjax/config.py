@@ -70,14 +70,22 @@ def check_same(saved: dict, config, workdir) -> None:
     Raises:
       ConfigError: names the first field that differs, apart from those in FREE, and both values.
     """
+    if differs := difference(saved, config):
+        name, a, b = differs
+        raise ConfigError(
+            f"{name} was {a!r} when {workdir} was begun and is {b!r} now; "
+            f"give the old value, or begin anew with another --workdir"
+        )
+
+
+def difference(saved: dict, config) -> tuple | None:
+    """The first field, apart from those in FREE, that differs: (name, saved value, value), or None."""
     old, new = _flatten(_tuples(saved)), _flatten(_tuples(_plain(config)))
     for name in sorted(old.keys() | new.keys()):
         a, b = old.get(name, "nothing"), new.get(name, "nothing")
         if a != b and name.partition(".")[0] not in FREE:
-            raise ConfigError(
-                f"{name} was {a!r} when {workdir} was begun and is {b!r} now; "
-                f"give the old value, or begin anew with another --workdir"
-            )
+            return name, a, b
+    return None
 
 
 def _plain(config) -> dict:

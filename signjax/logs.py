@@ -2,7 +2,10 @@
 
 import json
 import math
+import os
 import pathlib
+import socket
+import struct
 import sys
 import time
 from typing import NamedTuple
@@ -10,9 +13,11 @@ from typing import NamedTuple
 from signjax.config import write_whole
 
 try:
-    from tensorboardX import SummaryWriter
+    from tensorboardX.proto.event_pb2 import Event, SessionLog
+    from tensorboardX.proto.summary_pb2 import Summary
+    from tensorboardX.record_writer import masked_crc32c
 except ImportError:
-    SummaryWriter = None
+    Event = None
 
 
 class Spent(NamedTuple):
@@ -38,12 +43,17 @@ class Metrics:
         self.evaluated = any(row["step"] == step and any(k.startswith("eval/") for k in row) for row in kept)
         before = Spent(*(max([t, *(r.get(n, 0.0) for r in rows)]) for n, t in spent._asdict().items()))
         self._origin = Spent(time.process_time() - before.cpu_s, time.monotonic() - before.wall_s)
-        self._file = self._board = None
-        if writes:
-            write_whole(self.path, "".join(json.dumps(row) + "\n" for row in kept))
-            self._file = self.path.open("a", encoding="utf-8")
-            if SummaryWriter:
-                self._board = SummaryWriter(str(self.path.parent / "tensorboard"), purge_step=step + 1)
+        self._writes, self._board = writes, None
+        if not writes:
+            return
+        write_whole(self.path, "".join(json.dumps(row) + "\n" for row in kept))
+        if Event:
+            name = f"events.out.tfevents.{time.time():.0f}.{socket.gethostname()}.{os.getpid()}"
+            self._board = self.path.parent / "tensorboard" / name
+            self._board.parent.mkdir(exist_ok=True)
+            first = Event(step=step + 1, file_version="brain.Event:2")
+            purge = Event(step=step + 1, session_log=SessionLog(status=SessionLog.START))
+            _append(self._board, _record(first) + _record(purge))
 
     def spent(self) -> Spent:
         """Time spent until now."""
@@ -52,28 +62,37 @@ class Metrics:
 
     def write(self, step: int, kind: str, scalars: dict) -> None:
         """Adds a line {"step", "<kind>/<name>"..., "cpu_s", "wall_s"}; kind is "train" or "eval"."""
-        if self._file is None:
+        if not self._writes:
             return
         row = {f"{kind}/{name}": value if math.isfinite(value) else None for name, value in scalars.items()}
-        self._file.write(json.dumps({"step": step, **row, **self.spent()._asdict()}) + "\n")
-        self._file.flush()
+        line = json.dumps({"step": step, **row, **self.spent()._asdict()}) + "\n"
+        _append(self.path, line.encode())
         if self._board:
-            for name, value in row.items():
-                if value is not None:
-                    self._board.add_scalar(name, value, step)
-            self._board.flush()
+            values = [Summary.Value(tag=name, simple_value=x) for name, x in row.items() if x is not None]
+            event = Event(step=step, wall_time=time.time(), summary=Summary(value=values))
+            _append(self._board, _record(event))
 
-    def close(self) -> None:
-        """Closes the files."""
-        for file in (self._file, self._board):
-            if file is not None:
-                file.close()
+
+def _append(path: pathlib.Path, data: bytes) -> None:
+    """Adds to a file that is not kept open: what a full disk does not take is not tried again at the end."""
+    with path.open("ab") as file:
+        file.write(data)
+
+
+def _record(event) -> bytes:
+    """An event as TensorBoard's files hold it. (tensorboardX's own writer hangs for ever on a full disk.)"""
+    data = event.SerializeToString()
+    length = struct.pack("<Q", len(data))
+    return b"".join(
+        (length, struct.pack("<I", masked_crc32c(length)), data, struct.pack("<I", masked_crc32c(data)))
+    )
 
 
 def _rows(path: pathlib.Path) -> list[dict]:
-    """The whole lines of a metrics.jsonl; a line cut short by a crash is left out."""
+    """The whole lines of a metrics.jsonl; one cut short by a crash, or damaged, is left out."""
     rows = []
-    for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else []:
+    text = path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
+    for line in text.splitlines():
         try:
             row = json.loads(line)
             rows.append(row) if isinstance(row["step"], int) else None

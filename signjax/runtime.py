@@ -2,13 +2,17 @@
 
 import contextlib
 import fcntl
+import functools
 import logging
 import os
 import pathlib
+import re
 import signal
+import socket
 import sys
 import threading
 import traceback
+import warnings
 import zlib
 
 import jax
@@ -25,6 +29,15 @@ _jax_log.setLevel(_jax_log.level or logging.WARNING)
 FAREWELL = 5.0  # seconds
 
 
+def _unraisable(told, show=sys.unraisablehook):
+    """Leaves out what threads of a checkpoint that failed have to add, a traceback each."""
+    if str(told.exc_value) != "Event loop is closed":
+        show(told)
+
+
+sys.unraisablehook = _unraisable
+
+
 def one_line(main):
     """Wraps a door's main: an expected failure becomes `error: ...` on stderr and its exit code.
 
@@ -37,6 +50,9 @@ def one_line(main):
         except SignjaxError as e:
             print(f"error: {e}", file=sys.stderr)
             code = e.exit_code
+        except OSError as e:  # of a file, a full disk
+            print(f"error: {e}", file=sys.stderr)
+            code = StorageError.exit_code
         except KeyboardInterrupt:
             print("\nStopped by Ctrl-C; the same command starts again", file=sys.stderr)
             code = 130
@@ -81,6 +97,23 @@ def enable_compile_cache(folder=None) -> None:
         return
     jax.config.update("jax_compilation_cache_dir", str(folder))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.5)
+    warnings.showwarning = functools.partial(_mend_cache, folder, [], warnings.showwarning)
+
+
+def _mend_cache(folder: pathlib.Path, said: list, show, message, *where) -> None:
+    """Shows a warning; of those of the compile cache the first, as a line. Removes what cannot be read.
+
+    JAX compiles what it cannot read, but does not write over it, and would warn at every start.
+    """
+    fault = re.search(r"Error (reading|writing) persistent compilation cache entry for '(\w+)'", str(message))
+    if not fault:
+        return show(message, *where)
+    if fault[1] == "reading":
+        for entry in folder.glob(f"{fault[2]}-*"):
+            entry.unlink(missing_ok=True)
+    if not said:
+        said.append(True)
+        print(f"warning: {folder}: error {fault[1]} compiled programs; compiling anew", file=sys.stderr)
 
 
 @contextlib.contextmanager
@@ -106,7 +139,7 @@ def lock(workdir):
                 f"{workdir}: process {owner} is already training here; stop it or choose another --workdir"
             ) from None
         file.truncate(0)
-        file.write(str(os.getpid()))
+        file.write(f"{os.getpid()} on {socket.gethostname()}")
         file.flush()
         yield
 

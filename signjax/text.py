@@ -6,6 +6,7 @@ vocabulary would hide them in pieces. Fitted on the training texts and saved wit
 
 import collections
 import functools
+import hashlib
 import json
 import re
 import unicodedata
@@ -66,13 +67,18 @@ class TextTokenizer(NamedTuple):
         return " ".join(filter(None, words))
 
     def save(self, path) -> None:
-        """Writes the vocabulary as JSON."""
-        write_whole(path, json.dumps({"entries": self.entries}, ensure_ascii=False) + "\n")
+        """Writes the vocabulary as JSON, with its checksum."""
+        content = {"sha256": _sha256(self.entries), "entries": self.entries}
+        write_whole(path, json.dumps(content, ensure_ascii=False) + "\n")
 
 
 @functools.cache
 def _index(entries: tuple[str, ...]) -> dict[str, int]:
     return {entry: i for i, entry in enumerate(entries)}
+
+
+def _sha256(entries) -> str:
+    return hashlib.sha256(json.dumps(entries).encode()).hexdigest()
 
 
 def fit(texts, min_count: int) -> TextTokenizer:
@@ -90,7 +96,10 @@ def load(path) -> TextTokenizer:
       StorageError: the file is missing or damaged.
     """
     try:
-        entries = tuple(json.loads(Path(path).read_text(encoding="utf-8"))["entries"])
+        saved = json.loads(Path(path).read_text(encoding="utf-8"))
+        entries = tuple(saved["entries"])
+        if saved["sha256"] != _sha256(entries):
+            raise ValueError("its entries are not those of its checksum")
     except (OSError, ValueError, KeyError, TypeError) as e:
         raise StorageError(f"{path}: cannot be read as a text tokenizer ({e}); train the run again") from None
     return TextTokenizer(entries)

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import jax
 
-from signjax import checkpoint, logs, runtime, sharding
+from signjax import checkpoint, fingerprint, logs, runtime, sharding
 from signjax.config import check_same, save_config
 from signjax.errors import ConfigError, DataError, SignjaxError
 from signjax.step import compile_steps, inference_variables, run_evaluation
@@ -55,20 +55,20 @@ def train(config, workdir, command: str = "") -> int:
     """
     workdir, first = str(workdir), jax.process_index() == 0
     with contextlib.ExitStack() as stack:
+        stack.enter_context(checkpoint.storage_errors(workdir, OSError))
         if first:
             stack.enter_context(runtime.lock(workdir))
         stop = stack.enter_context(runtime.catch_stop())
-        start = checkpoint.last_step(workdir, "latest") or 0
+        _, start = checkpoint.sound_step(workdir, "latest") or ("", 0)
         spent = _check_run(config, workdir, start)
         metrics = logs.Metrics(workdir, start, spent, writes=first)
-        stack.callback(metrics.close)
         progress = logs.Progress(config.num_steps, silent=not first)
         if start > config.num_steps or (start == config.num_steps and metrics.evaluated):
             progress.say(f"{workdir}: already finished, {start} steps; a larger num_steps trains on")
             return 0
         if first:
             save_config(f"{workdir}/config.json", config)
-        checkpoints = checkpoint.open_run(workdir)
+        checkpoints = checkpoint.open_run(workdir, new=not start)
         stack.callback(checkpoint.close, checkpoints)
         run, state, batches = _prepare(config, workdir, start, (checkpoints, metrics, progress, stop))
         step, finished = _fit(run, state, batches, start)
@@ -175,7 +175,7 @@ def _report(run: Run, step: int, metrics: dict) -> None:
     if logged:
         run.metrics.write(step, "train", scalars)
     if in_row >= MAX_SKIPPED:
-        run.checkpoints.latest.wait_until_finished()
+        checkpoint.wait(run.checkpoints.latest)
         saved = checkpoint.last_step(run.workdir, "latest")
         raise NumericsError(
             f"step {step}: loss or gradient was not finite, or far too large, {in_row} times in a row; last "
@@ -209,9 +209,9 @@ def _evaluate(run: Run, state, step: int) -> bool:
 
 def _best_score(run: Run) -> float:
     """The score of the best checkpoint on disk, inf if there is none."""
-    run.checkpoints.best.wait_until_finished()
-    step = checkpoint.last_step(run.workdir, "best")
-    return math.inf if step is None else checkpoint.read_meta(run.workdir, "best", step)["best"]
+    checkpoint.wait(run.checkpoints.best)
+    score = checkpoint.best_score(run.workdir)
+    return math.inf if score is None else score
 
 
 def _save(run: Run, state, step: int) -> None:
@@ -221,6 +221,7 @@ def _save(run: Run, state, step: int) -> None:
         "step": step,
         "best": best if math.isfinite(best) else None,
         "spent": run.metrics.spent()._asdict(),
+        "fingerprint": fingerprint.of(state),  # `checkpoint.restore` compares it
     }
     checkpoint.save(run.checkpoints.latest, step, state, run.config, meta)
     run.progress.pause()

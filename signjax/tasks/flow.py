@@ -19,7 +19,7 @@ from signjax.errors import ConfigError
 from signjax.models import flow
 from signjax.models import text as read
 from signjax.task import Task
-from signjax.tasks import gpt, splits, tokens
+from signjax.tasks import gpt, needs, splits, tokens
 
 SOLVERS = ("euler", "midpoint")
 KEPT = 0.999  # share of the variance of latents that a flow makes
@@ -109,6 +109,7 @@ def out_of(space, z):
 def make(c, workdir) -> Task:
     """The task of a config; reads `data`, `autoencoder`, `fold`, `text`, `model`, `versions`, the rates."""
     coder, loaded = coder_of(c.autoencoder)
+    needs.record(workdir, "autoencoder", c.autoencoder, loaded.variables)
     train, dev = splits.load(c.data, "train"), splits.load(c.data, "dev")
     words = gpt.text_tokenizer(c, workdir, train.texts)
     rows = {}
@@ -186,11 +187,14 @@ def load(workdir) -> Generator:
 
     Raises:
       StorageError: nothing was trained in workdir; the message has the command that does.
+      ConfigError: its auto-encoder was trained again.
     """
     variables, _ = checkpoint.load_variables(workdir)
     c = configs.load_config(f"{workdir}/config.json")
     words = text.load(f"{workdir}/text.json")
-    coder, loaded = coder_of(c.autoencoder)
+    folder = needs.find(workdir, "autoencoder", c.autoencoder)
+    coder, loaded = coder_of(folder)
+    needs.check(workdir, "autoencoder", folder, loaded.variables)
     model = build(c, words.size, variables["latents"]["deviation"].shape[0])
     return Generator(model, variables, words, coder, loaded, c.fold)
 

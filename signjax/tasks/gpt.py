@@ -16,7 +16,7 @@ from signjax.metrics import distances, score
 from signjax.models.depth import TokenModel
 from signjax.models.gpt import GPT
 from signjax.task import Task
-from signjax.tasks import near, splits, tokens, vqvae
+from signjax.tasks import near, needs, splits, tokens, vqvae
 
 WATCHED = 64  # dev clips generated at each evaluation
 
@@ -67,6 +67,7 @@ def prepare(c, workdir, build):
       build: as `build` above.
     """
     tokenizer = vqvae.load(c.tokenizer)
+    needs.record(workdir, "tokenizer", c.tokenizer, tokenizer.variables)
     train, dev = splits.load(c.data, "train"), splits.load(c.data, "dev")
     words = text_tokenizer(c, workdir, train.texts)
     rows = {}
@@ -123,11 +124,14 @@ def load(workdir, build=build) -> Generator:
 
     Raises:
       StorageError: nothing was trained in workdir; the message has the command that does.
+      ConfigError: its tokenizer was trained again.
     """
     variables, _ = checkpoint.load_variables(workdir)
     c = configs.load_config(f"{workdir}/config.json")
     words = text.load(f"{workdir}/text.json")
-    tokenizer = vqvae.load(c.tokenizer)
+    folder = needs.find(workdir, "tokenizer", c.tokenizer)
+    tokenizer = vqvae.load(folder)
+    needs.check(workdir, "tokenizer", folder, tokenizer.variables)
     return Generator(build(c, words.size, tokenizer.config), variables, words, tokenizer)
 
 

@@ -3,6 +3,7 @@
 import hashlib
 import os
 import zipfile
+import zlib
 
 import jax
 import jax.numpy as jnp
@@ -11,7 +12,7 @@ import numpy as np
 from signjax.data import pipeline, rows
 from signjax.data.sources import bucket
 from signjax.errors import ConfigError
-from signjax.tasks import vqvae
+from signjax.tasks import needs, vqvae
 from signjax.text import END
 
 
@@ -163,11 +164,7 @@ def places(batch, memory):
 
 
 def _key(variables, pack, how) -> str:
-    digest = hashlib.blake2b(digest_size=16)
-    for path, leaf in jax.tree_util.tree_leaves_with_path(variables):
-        digest.update(jax.tree_util.keystr(path).encode())
-        digest.update(np.ascontiguousarray(leaf).tobytes())
-    digest.update(str(how).encode())
+    digest = hashlib.blake2b(str((needs.digest(variables), how)).encode(), digest_size=16)
     for array in (pack.offsets, pack.pose, *pack.placements, pack.valid):
         digest.update(b"" if array is None else np.ascontiguousarray(array).tobytes())
     return digest.hexdigest()
@@ -179,7 +176,8 @@ def _read(path: str, key: str, shifts: int):
             if str(saved["key"]) != key:
                 return None
             return [np.split(saved[f"codes{k}"], saved[f"offsets{k}"]) for k in range(shifts)]
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):  # missing or damaged
+    except (OSError, ValueError, KeyError, EOFError, RuntimeError, zlib.error, zipfile.BadZipFile):
+        # missing or damaged
         return None
 
 
@@ -188,6 +186,7 @@ def _write(path: str, key: str, codes) -> None:
     for k, shift in enumerate(codes):
         arrays[f"codes{k}"] = np.concatenate(shift)
         arrays[f"offsets{k}"] = np.cumsum([len(c) for c in shift])[:-1]
-    temporary = f"{path}.{os.getpid()}.npz"
-    np.savez(temporary, **arrays)
+    temporary = f"{path}.tmp"
+    with open(temporary, "wb") as file:
+        np.savez(file, **arrays)
     os.replace(temporary, path)

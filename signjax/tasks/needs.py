@@ -1,0 +1,76 @@
+"""The run that another run needs, as a GPT its tokenizer: found from anywhere, refused once it is another.
+
+workdir/<field>.json has its place, as seen from workdir, and a digest of its variables.
+"""
+
+import hashlib
+import json
+import os
+import pathlib
+
+import jax
+import numpy as np
+
+from signjax import checkpoint
+from signjax.config import write_whole
+from signjax.errors import ConfigError, StorageError
+
+
+def record(workdir, field: str, folder, variables) -> None:
+    """Notes which run a new one is built on; with an old one, checks it.
+
+    Args:
+      workdir: of the run that needs another.
+      field: of its config that names the other, such as "tokenizer".
+      folder: of the other run.
+      variables: of the other run.
+    """
+    if checkpoint.last_step(workdir, "latest") is not None:
+        check(workdir, field, folder, variables)
+    elif jax.process_index() == 0:  # a file that is there is of a start that came to nothing
+        place = os.path.relpath(os.path.realpath(folder), os.path.realpath(workdir))
+        write_whole(_path(workdir, field), json.dumps({"folder": place, "digest": digest(variables)}) + "\n")
+
+
+def find(workdir, field: str, given: str) -> str:
+    """Where the other run is: at its old place seen from `workdir`, else at `given`, the config's."""
+    folder = os.path.join(workdir, _read(workdir, field)["folder"])
+    return folder if os.path.isdir(folder) else given
+
+
+def check(workdir, field: str, folder, variables) -> None:
+    """Refuses variables that `workdir` was not trained with.
+
+    Raises:
+      ConfigError: names the field and both digests.
+      StorageError: the file is missing or damaged.
+    """
+    before, now = _read(workdir, field)["digest"], digest(variables)
+    if before != now:
+        raise ConfigError(
+            f"{field}: {workdir} was trained with {before}, and {folder} is {now}: another run, or trained "
+            f"again; bring the old one back, or train {workdir} anew"
+        )
+
+
+def digest(variables) -> str:
+    """12 hexadecimal digits of the paths, types, shapes and bits of all arrays."""
+    found = hashlib.blake2b(digest_size=6)
+    for path, leaf in jax.tree_util.tree_leaves_with_path(variables):
+        array = np.ascontiguousarray(leaf)
+        found.update(f"{jax.tree_util.keystr(path)} {array.dtype}{array.shape} ".encode())
+        found.update(array.tobytes())
+    return found.hexdigest()
+
+
+def _path(workdir, field: str) -> pathlib.Path:
+    return pathlib.Path(workdir, f"{field}.json")
+
+
+def _read(workdir, field: str) -> dict:
+    path = _path(workdir, field)
+    try:
+        saved = json.loads(path.read_text(encoding="utf-8"))
+        return {name: str(saved[name]) for name in ("folder", "digest")}
+    except (OSError, ValueError, KeyError, TypeError) as e:
+        raise StorageError(f"{path}: cannot be read ({e!r}); train {workdir} again") from None

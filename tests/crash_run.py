@@ -1,0 +1,115 @@
+"""Runs that are killed again and again: python tests/crash_run.py '{"kind": "toy", "kills": 5, ...}'.
+
+Every attempt is a fork of one process that has imported everything: a restart takes no seconds.
+"""
+
+import json
+import os
+import pathlib
+import random
+import signal
+import sys
+import time
+import traceback
+
+import engine_helpers
+import gpt_run
+import jax
+
+from signjax import checkpoint, manifest, train
+
+TOY = {"log_every": 1, "eval_every": 7, "save_every": 3, "nap": 0.01, "mesh.shape": (1,)}
+MORE = {"log_every": 1, "eval_every": 9, "save_every": 2}
+FLOW = {
+    "versions": 2,
+    "tempo": 0.0,
+    "batch_tokens": 256,
+    "text.min_count": 2,
+    "model.width": 32,
+    "model.depth": 1,
+    "model.text_depth": 1,
+    "model.heads": 2,
+    "model.mlp": 64,
+    "sampler.steps": 1,
+    "sampler.max_tokens": 16,
+    "optim.warmup": 2,
+}
+
+
+def config_of(kind: str, root, steps: int):
+    """A tiny config of a family; those of texts stand on root/runs/vqvae or root/runs/kl."""
+    if kind == "toy":
+        return engine_helpers.toy(**TOY, num_steps=steps)
+    changes = MORE | {"num_steps": steps}
+    if kind == "gpt":
+        return gpt_run.gpt_config(root, **changes)
+    changes["data.root"] = str(root / "datasets")
+    if kind == "flow":
+        return gpt_run.get_config("flow", **FLOW, **changes, autoencoder=str(root / "runs/kl"))
+    return gpt_run.get_config(kind, **gpt_run.TOKENIZER, **changes)
+
+
+def begin(config, workdir) -> int:
+    """Forks a process that trains; returns its id."""
+    sys.stdout.flush()
+    child = os.fork()
+    if child:
+        return child
+    os.dup2(os.open(f"{workdir}.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND), 1)
+    code = 99
+    try:
+        code = train.train(config, workdir)
+    except Exception:
+        traceback.print_exc()
+    os._exit(code)
+
+
+def look(workdir) -> list:
+    """Names and sizes of all files of a run, to see that something happens."""
+    found = []
+    for folder, _, names in os.walk(workdir):
+        for name in names:
+            try:
+                found.append((folder, name, os.stat(os.path.join(folder, name)).st_size))
+            except FileNotFoundError:
+                continue
+    return sorted(found)
+
+
+def kill(child: int, workdir, changes: int) -> dict | None:
+    """Kills a training run after it has changed its files so many times; None if it ended before."""
+    before = look(workdir)
+    while changes:
+        done, status = os.waitpid(child, os.WNOHANG)
+        if done:
+            assert os.waitstatus_to_exitcode(status) == 0, pathlib.Path(f"{workdir}.log").read_text()
+            return None
+        now = look(workdir)
+        changes -= now != before
+        before = now
+        time.sleep(0.0005)
+    whole = checkpoint.last_step(workdir, "latest")
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    folder = checkpoint.folder(workdir, "latest")
+    step, faults = manifest.newest(folder)
+    saving = any(p.name.endswith("-tmp") for p in folder.iterdir()) if folder.is_dir() else False
+    return {"whole": whole, "left": step, "faults": faults, "saving": saving}
+
+
+def main(spec: dict) -> None:
+    """Prints what each kill left; then trains to the end, and another run without any kill."""
+    root = pathlib.Path(spec["root"])
+    for name, value in (engine_helpers.CACHE | {"jax_compilation_cache_dir": str(root / "xla")}).items():
+        jax.config.update(name, value)
+    rng, config = random.Random(spec["seed"]), config_of(spec["kind"], root, spec["steps"])
+    for _ in range(spec["kills"]):
+        child, changes = begin(config, root / "killed"), rng.randint(1, spec["changes"])
+        print(json.dumps(kill(child, root / "killed", changes)))
+    for name in ("killed", "whole"):
+        _, status = os.waitpid(begin(config, root / name), 0)
+        print(json.dumps({"name": name, "code": os.waitstatus_to_exitcode(status)}))
+
+
+if __name__ == "__main__":
+    main(json.loads(sys.argv[1]))

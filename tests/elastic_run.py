@@ -1,0 +1,59 @@
+"""A run saved on 8 devices and resumed on others: python tests/elastic_run.py '{"kind": "toy", ...}'."""
+
+import hashlib
+import json
+import pathlib
+import shutil
+import sys
+
+import crash_run
+import jax
+import numpy as np
+from engine_helpers import CACHE, plain
+
+from signjax import checkpoint, sharding, step, task, train
+
+HALF, END = 4, 8
+RULE = ((r"(params|mu|nu|ema)/Dense_0/kernel", (None, "model")),)  # of the toy; others lie on all devices
+
+
+def config_on(count: int, kind: str, root, steps: int):
+    """A config for a number of devices: `model` ways for a kernel, the others for the batch."""
+    c, model = crash_run.config_of(kind, root, steps), min(count, 16)
+    size = {"batch_tokens": 64 * 128} if kind in ("gpt", "flow") else {"batch_size": 64}
+    if kind != "toy":
+        size["eval_batch_size"] = 64
+    often = {"log_every": 1, "eval_every": END, "save_every": HALF}
+    place = {"mesh.shape": (count // model, model), "mesh.axes": ("data", "model"), "sharding": RULE}
+    c.update_from_flattened_dict(size | often | place)
+    return c
+
+
+def digest(c, workdir) -> str:
+    """SHA-256 of a run's state as its devices hold it."""
+    made, mesh = task.make_task(c, workdir), sharding.make_mesh(c.mesh)
+    batch = sharding.to_global(next(iter(made.batches(HALF))), mesh)
+    *_, abstract = step.compile_steps(c, made, mesh, batch)
+    found, state = hashlib.sha256(), checkpoint.restore(workdir, HALF, abstract)
+    for name, leaf in plain(state).items():
+        found.update(f"{name} {leaf.dtype}{leaf.shape}".encode() + np.ascontiguousarray(leaf).tobytes())
+    return found.hexdigest()
+
+
+def main(spec: dict) -> None:
+    """Prints a JSON line for each number of devices."""
+    root, kind = pathlib.Path(spec["root"]), spec["kind"]
+    for name, value in (CACHE | {"jax_compilation_cache_dir": str(root / "xla")}).items():
+        jax.config.update(name, value)
+    assert train.train(config_on(8, kind, root, HALF), root / "half") == 0
+    for count in spec["devices"]:
+        c, workdir = config_on(count, kind, root, END), shutil.copytree(root / "half", root / f"on{count}")
+        found = digest(c, workdir)
+        assert train.train(c, workdir) == 0
+        lines = [json.loads(line) for line in (workdir / "metrics.jsonl").read_text().splitlines()]
+        losses = [line["train/loss"] for line in lines if line["step"] > HALF and "train/loss" in line]
+        print(json.dumps({"devices": count, "digest": found, "losses": losses}))
+
+
+if __name__ == "__main__":
+    main(json.loads(sys.argv[1]))

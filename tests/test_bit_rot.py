@@ -1,0 +1,206 @@
+"""Damaged runs: every fault is found, the step before is used and a line says so; nothing else is guessed."""
+
+import importlib
+import json
+import random
+import shutil
+import time
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from engine_helpers import compiled, rows, toy
+
+from signjax import checkpoint, fingerprint, manifest, text, train
+from signjax.errors import StorageError
+
+pytestmark = pytest.mark.usefixtures("compile_once")
+FAULTS = 500
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """A toy run with the latest steps 10 and 12."""
+    workdir = tmp_path_factory.mktemp("rot") / "run"
+    assert train.train(toy(), workdir) == 0
+    return workdir
+
+
+@pytest.fixture
+def run(whole, tmp_path):
+    """A copy of it, to damage."""
+    return shutil.copytree(whole, tmp_path / "run")
+
+
+def damage(path, how: str, rng) -> bytes:
+    """Flips a bit of a file, cuts it short or deletes it; returns what it was."""
+    data = path.read_bytes()
+    if how == "flip":
+        at = rng.randrange(len(data))
+        path.write_bytes(data[:at] + bytes([data[at] ^ 1 << rng.randrange(8)]) + data[at + 1 :])
+    elif how == "cut":
+        path.write_bytes(data[: rng.randrange(len(data))])
+    else:
+        path.unlink()
+    return data
+
+
+def files(folder):
+    return sorted(p for p in folder.rglob("*") if p.is_file())
+
+
+def test_every_fault_is_found_and_the_step_before_is_used(run, capsys):
+    rng, step = random.Random(0), checkpoint.folder(run, "latest") / "12"
+    assert len(files(step)) > 8 and manifest.NAME in {p.name for p in files(step)}
+    for _ in range(FAULTS):
+        path, how = rng.choice(files(step)), rng.choice(("flip", "cut", "delete"))
+        before = damage(path, how, rng)
+        assert checkpoint.sound_step(run, "latest") == ("latest", 10), (path, how)
+        told = capsys.readouterr().err
+        assert told.startswith(f"warning: {step} is damaged: ") and told.count("\n") == 1
+        assert path.name in told and "latest step 10 is used instead" in told
+        path.write_bytes(before)
+    assert checkpoint.sound_step(run, "latest") == ("latest", 12) and not capsys.readouterr().err
+
+
+def test_a_file_too_many_and_a_folder_too_few_are_faults(run):
+    step = checkpoint.folder(run, "best") / str(checkpoint.last_step(run, "best"))
+    assert manifest.fault(step) is None
+    (step / "state/more").touch()
+    assert "state/more" in manifest.fault(step)
+    shutil.rmtree(step / "state")
+    assert "state/" in manifest.fault(step)
+
+
+def test_a_step_is_sealed_after_its_last_file(tmp_path, monkeypatch):
+    """Orbax writes _CHECKPOINT_METADATA in a thread of its own; on a busy machine that came too late."""
+    store = importlib.import_module("orbax.checkpoint._src.metadata.checkpoint")._MetadataStoreImpl
+    update = store.update
+
+    def late(*args, **kwargs):
+        time.sleep(0.5)
+        update(*args, **kwargs)
+
+    monkeypatch.setattr(store, "update", late)
+    assert train.train(toy(num_steps=3, eval_every=3), tmp_path) == 0
+    for which in ("latest", "best"):
+        assert manifest.newest(checkpoint.folder(tmp_path, which)) == (3, [])
+
+
+@pytest.mark.parametrize("name, how", [
+    ("state/manifest.ocdbt", "flip"), ("meta/metadata", "cut"), (manifest.NAME, "delete"),
+    ("_CHECKPOINT_METADATA", "delete"),
+])  # fmt: skip
+def test_training_goes_on_from_the_step_before(name, how, whole, run, capsys):
+    damage(checkpoint.folder(run, "latest") / "12" / name, how, random.Random(1))
+    assert train.train(toy(), run) == 0
+    told = capsys.readouterr()
+    assert f"12 is damaged: {name.split('/')[-1]}" in told.err.replace("meta/", "").replace("state/", "")
+    assert "resumed from step 10" in told.out
+    assert rows(run) == rows(whole)
+    assert checkpoint.sound_step(run, "latest") == ("latest", 12) and not capsys.readouterr().err
+    a, b = (checkpoint.read_meta(d, "latest", 12)["fingerprint"] for d in (run, whole))
+    assert a == b
+
+
+def test_with_every_step_damaged_there_is_one_line_and_nothing_is_deleted(run):
+    steps = [p for which in ("best", "latest") for p in checkpoint.folder(run, which).iterdir() if p.is_dir()]
+    for step in steps:
+        (step / manifest.NAME).unlink()
+    before = files(run)
+    for use in (lambda: train.train(toy(), run), lambda: checkpoint.load_variables(run)):
+        with pytest.raises(StorageError, match=r"damaged: SHA256SUMS.*no other step is whole.*train again"):
+            use()
+    assert files(run) == before
+
+
+def test_without_a_sound_best_step_the_latest_serves_until_there_is_one(run, capsys):
+    best = checkpoint.last_step(run, "best")
+    damage(checkpoint.folder(run, "best") / str(best) / "meta/metadata", "flip", random.Random(0))
+    found, step = checkpoint.load_variables(run)
+    assert step == 12 and "latest step 12 is used instead" in capsys.readouterr().err
+    good, _ = checkpoint.load_variables(run, "latest")
+    assert jax.tree.all(jax.tree.map(lambda x, y: bool((x == y).all()), found, good))
+    assert train.train(toy(num_steps=16), run) == 0
+    assert checkpoint.load_variables(run)[1] == 16
+
+
+def test_a_damaged_config_names_the_field_and_both_values(run):
+    path = run / "config.json"
+    path.write_text(path.read_text().replace('"lr": 0.01', '"lr": 0.03'))
+    with pytest.raises(StorageError, match=r"config\.json: optim\.lr is 0\.03, and 0\.01 in the saved step"):
+        checkpoint.load_variables(run)
+
+
+def test_a_damaged_vocabulary_is_refused(tmp_path):
+    rng, path = random.Random(0), tmp_path / "text.json"
+    words = text.fit(["where is my name", "Zoë is here"], 1)
+    words.save(path)
+    assert text.load(path) == words
+    for k in range(300):
+        before = damage(path, ("flip", "cut")[k % 2], rng)
+        try:
+            assert text.load(path) == words  # of a cut, the line's end
+        except StorageError as e:
+            assert "text.json" in str(e)
+        path.write_bytes(before)
+
+
+def test_damaged_lines_of_metrics_do_not_stop_a_run(run):
+    path = run / "metrics.jsonl"
+    path.write_bytes(b"\xff\x00" + path.read_bytes()[2:])
+    assert train.train(toy(num_steps=14), run) == 0
+    assert [row["step"] for row in rows(run)][-1] == float(14).hex()
+
+
+def test_another_dtype_is_refused(whole):
+    *_, abstract = compiled(toy())
+    half = jax.tree.map(
+        lambda x: jax.ShapeDtypeStruct(x.shape, jnp.bfloat16, sharding=x.sharding), abstract.ema
+    )
+    with pytest.raises(
+        StorageError, match=r"ema/Dense_0/bias is float32\[16\] there and bfloat16\[16\] here"
+    ):
+        checkpoint.restore(whole, 12, abstract.replace(ema=half))
+
+
+def test_what_is_restored_is_compared_with_what_was_saved(run):
+    """As if a reader put other numbers in place: the file is as it was written."""
+    *_, abstract = compiled(toy())
+    step = checkpoint.folder(run, "latest") / "12"
+    meta = json.loads((step / "meta/metadata").read_text())
+    meta["fingerprint"]["opt_state/1/0/mu/Dense_1/bias"] ^= 1
+    (step / "meta/metadata").write_text(json.dumps(meta))
+    manifest.seal(step)
+    with pytest.raises(StorageError, match=r"opt_state/1/0/mu/Dense_1/bias was read otherwise than"):
+        checkpoint.restore(run, 12, abstract)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16", "int32", "uint8", "bool"])
+def test_every_bit_changes_a_fingerprint(dtype):
+    rng = np.random.default_rng(0)
+    x = (
+        rng.integers(0, 2, (3, 5, 4)).astype(dtype)
+        if dtype == "bool"
+        else rng.normal(size=(3, 5, 4)).astype(dtype)
+    )
+    first = fingerprint.of({"x": x})
+    seen = set()
+    for at in range(x.size):
+        for bit in range(1 if dtype == "bool" else 8 * x.dtype.itemsize):
+            y = x.copy()
+            y.view(np.uint8).reshape(x.size, -1)[at, bit // 8] ^= 1 << bit % 8
+            seen.add(fingerprint.of({"x": y})["x"])
+    assert first["x"] not in seen
+    swapped = x[:, ::-1]
+    assert fingerprint.of({"x": swapped}) != first or (swapped == x).all()
+
+
+def test_a_fingerprint_does_not_depend_on_devices():
+    c = toy("fsdp")
+    _, batch, init, *_ = compiled(c)
+    state = init(jax.random.key(0), batch)
+    assert len(state.params["Dense_0"]["kernel"].sharding.device_set) == 8
+    spread, one = fingerprint.of(state), fingerprint.of(jax.device_put(state, jax.devices()[0]))
+    assert spread == one and len(spread) == len(jax.tree.leaves(state))
