@@ -6,8 +6,9 @@
 A step is written under another name and renamed when whole, so a crash leaves no half of one.
 """
 
-import json
+import contextlib
 import logging
+import math
 import pathlib
 from typing import NamedTuple
 
@@ -16,6 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 import orbax.checkpoint as ocp
 
+from signjax import inputs
 from signjax.config import train_command
 from signjax.errors import StorageError
 
@@ -83,8 +85,8 @@ def read_meta(workdir, which: str, step: int, item: str = "meta") -> dict:
     """Reads what `save` was given as `meta`, or with item "config" the config it was given."""
     path = folder(workdir, which) / str(step) / item / "metadata"
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as e:
+        return inputs.read_object(path)
+    except inputs.Fault as e:
         raise StorageError(f"{path}: cannot be read ({e}); delete the folder {path.parents[1]}") from e
 
 
@@ -99,19 +101,33 @@ def restore(workdir, step: int, abstract):
       StorageError: it cannot be read, or is the state of another model.
     """
     path = folder(workdir, "latest") / str(step) / "state"
-    try:
-        with ocp.StandardCheckpointer() as reader:
-            saved, wanted = _shapes(reader.metadata(path).item_metadata.tree), _shapes(abstract)
-            wrong = [name for name in sorted(saved | wanted) if saved.get(name) != wanted.get(name)]
-            if not wrong:
-                return reader.restore(path, abstract)
-    except (ValueError, KeyError, OSError) as e:
-        reason = (str(e).strip() or type(e).__name__).splitlines()[0]
-        raise StorageError(f"{path}: cannot be read ({reason}); delete the folder {path.parent}") from e
+    with _readable(path), ocp.StandardCheckpointer() as reader:
+        saved, wanted = _shapes(reader.metadata(path).item_metadata.tree), _shapes(abstract)
+        wrong = [name for name in sorted(saved | wanted) if saved.get(name) != wanted.get(name)]
+        if not wrong:
+            return reader.restore(path, abstract)
     raise StorageError(
         f"{path}: was saved by another version of the model: {wrong[0]} is {saved.get(wrong[0], 'missing')} "
         f"there and {wanted.get(wrong[0], 'missing')} here; begin anew with another --workdir"
     )
+
+
+def _check_size(path: pathlib.Path, wanted) -> None:
+    """Raises Fault for arrays so much larger than their files that these cannot be weights."""
+    declared = sum(math.prod(x.shape) * x.dtype.itemsize for x in jax.tree.leaves(wanted))
+    there = sum(p.stat().st_size for p in path.rglob("*") if p.is_file())
+    if declared > 16 * there + inputs.SIZE:
+        raise inputs.Fault(f"{there:,} bytes say that they are arrays of {declared:,}")
+
+
+@contextlib.contextmanager
+def _readable(path: pathlib.Path):
+    """Makes a StorageError of whatever orbax raises at a damaged step."""
+    try:
+        yield
+    except Exception as e:
+        advice = f"delete the folder {path.parent}"
+        raise StorageError(f"{path}: cannot be read ({inputs.reason(e)}); {advice}") from e
 
 
 def _shapes(tree) -> dict:
@@ -138,10 +154,11 @@ def load_variables(workdir, which: str = "best"):
         raise StorageError(f"{workdir}: no trained model here; train one first: {train_command(workdir)}")
     step = last_step(workdir, found[0])
     path = folder(workdir, found[0]) / str(step) / "state"
-    with ocp.Checkpointer(ocp.PyTreeCheckpointHandler()) as reader:
+    with _readable(path), ocp.Checkpointer(ocp.PyTreeCheckpointHandler()) as reader:
         saved = reader.metadata(path).item_metadata.tree
         params = "ema" if saved.get("ema") else "params"
         wanted = {name: saved[name] for name in (params, "extra")}
+        _check_size(path, wanted)
         want = jax.tree.map(lambda x: np.empty(x.shape, x.dtype), wanted)
         args = ocp.args.PyTreeRestore(
             want, restore_args=ocp.checkpoint_utils.construct_restore_args(want), partial_restore=True

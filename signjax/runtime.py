@@ -68,7 +68,7 @@ def lock(workdir):
     path = pathlib.Path(workdir, ".lock")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        file = path.open("a+")
+        file = open(path, "a+", opener=_no_link)  # noqa: SIM115  held below; what a link names is not ours
     except OSError as e:
         raise StorageError(f"{workdir}: cannot be written ({e.strerror}); choose another --workdir") from e
     with file:
@@ -76,7 +76,7 @@ def lock(workdir):
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             file.seek(0)
-            owner = file.read().strip() or "unknown"
+            owner = file.read(20).strip() or "unknown"
             raise StorageError(
                 f"{workdir}: process {owner} is already training here; stop it or choose another --workdir"
             ) from None
@@ -84,6 +84,10 @@ def lock(workdir):
         file.write(str(os.getpid()))
         file.flush()
         yield
+
+
+def _no_link(path, flags: int) -> int:
+    return os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK, 0o666)
 
 
 class Stop:

@@ -8,7 +8,7 @@ import pytest
 
 ROOT = pathlib.Path(__file__).parent.parent / "signjax"
 FLOORS = [
-    "errors config skeleton layers sharding optim runtime task checkpoint logs",  # ground
+    "errors inputs arrays config skeleton layers sharding optim runtime task checkpoint logs",  # ground
     "pose kinematics streams demo losses quantize ctc text render metrics data displacements",  # domain
     "models sampling reading",
     "tasks",
