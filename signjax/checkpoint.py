@@ -8,8 +8,8 @@ what has a step's name but not its checksums is damaged. No step is read before 
 """
 
 import contextlib
-import json
 import logging
+import math
 import os
 import pathlib
 import re
@@ -21,7 +21,7 @@ import jax.numpy as jnp
 import numpy as np
 import orbax.checkpoint as ocp
 
-from signjax import fingerprint, manifest
+from signjax import fingerprint, inputs, manifest
 from signjax.config import difference, load_config, train_command
 from signjax.errors import StorageError
 
@@ -128,7 +128,7 @@ def storage_errors(workdir, *kinds: type[Exception]):
 def _reason(e: Exception) -> str:
     """The first line of an exception, or of one of orbax what the system told it."""
     told = re.search(r"os_error_code='(\d+)'", str(e))
-    return os.strerror(int(told[1])) if told else (str(e).strip() or type(e).__name__).splitlines()[0]
+    return os.strerror(int(told[1])) if told else inputs.reason(e)
 
 
 def last_step(workdir, which: str) -> int | None:
@@ -175,8 +175,8 @@ def read_meta(workdir, which: str, step: int, item: str = "meta") -> dict:
     """Reads what `save` was given as `meta`, or with item "config" the config it was given."""
     path = folder(workdir, which) / str(step) / item / "metadata"
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as e:
+        return inputs.read_object(path)
+    except inputs.Fault as e:
         raise StorageError(f"{path}: cannot be read ({e}); delete the folder {path.parents[1]}") from e
 
 
@@ -191,15 +191,12 @@ def restore(workdir, step: int, abstract):
       StorageError: it cannot be read, or is the state of another model.
     """
     path = folder(workdir, "latest") / str(step) / "state"
-    try:
-        with ocp.StandardCheckpointer() as reader:
-            saved, wanted = map(fingerprint.kinds, (reader.metadata(path).item_metadata.tree, abstract))
-            for kinds in (saved, wanted):
-                kinds.pop("rng", None)  # random keys have no type of their own on disk
-            wrong = [name for name in sorted(saved | wanted) if saved.get(name) != wanted.get(name)]
-            state = None if wrong else reader.restore(path, abstract)
-    except (ValueError, KeyError, OSError) as e:
-        raise StorageError(f"{path}: cannot be read ({_reason(e)}); delete the folder {path.parent}") from e
+    with _readable(path), ocp.StandardCheckpointer() as reader:
+        saved, wanted = map(fingerprint.kinds, (reader.metadata(path).item_metadata.tree, abstract))
+        for kinds in (saved, wanted):
+            kinds.pop("rng", None)  # random keys have no type of their own on disk
+        wrong = [name for name in sorted(saved | wanted) if saved.get(name) != wanted.get(name)]
+        state = None if wrong else reader.restore(path, abstract)
     if wrong:
         raise StorageError(
             f"{path}: was saved by another version of the model: {wrong[0]} is "
@@ -211,6 +208,23 @@ def restore(workdir, step: int, abstract):
     if changed:
         raise StorageError(f"{path}: {changed[0]} was read otherwise than it was saved; delete {path.parent}")
     return state
+
+
+def _check_size(path: pathlib.Path, wanted) -> None:
+    """Raises Fault for arrays so much larger than their files that these cannot be weights."""
+    declared = sum(math.prod(x.shape) * x.dtype.itemsize for x in jax.tree.leaves(wanted))
+    there = sum(p.stat().st_size for p in path.rglob("*") if p.is_file())
+    if declared > 16 * there + inputs.SIZE:
+        raise inputs.Fault(f"{there:,} bytes say that they are arrays of {declared:,}")
+
+
+@contextlib.contextmanager
+def _readable(path: pathlib.Path):
+    """Makes a StorageError of whatever orbax raises at a damaged step."""
+    try:
+        yield
+    except Exception as e:
+        raise StorageError(f"{path}: cannot be read ({_reason(e)}); delete the folder {path.parent}") from e
 
 
 def load_variables(workdir, which: str = "best"):
@@ -235,10 +249,11 @@ def load_variables(workdir, which: str = "best"):
             f"{workdir}/config.json: {name} is {theirs!r}, and {ours!r} in the saved step; put it back"
         )
     path, step = folder(workdir, found[0]) / str(found[1]) / "state", found[1]
-    with ocp.Checkpointer(ocp.PyTreeCheckpointHandler()) as reader:
+    with _readable(path), ocp.Checkpointer(ocp.PyTreeCheckpointHandler()) as reader:
         saved = reader.metadata(path).item_metadata.tree
         params = "ema" if saved.get("ema") else "params"
         wanted = {name: saved[name] for name in (params, "extra")}
+        _check_size(path, wanted)
         want = jax.tree.map(lambda x: np.empty(x.shape, x.dtype), wanted)
         args = ocp.args.PyTreeRestore(
             want, restore_args=ocp.checkpoint_utils.construct_restore_args(want), partial_restore=True

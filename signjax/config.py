@@ -7,6 +7,7 @@ import re
 
 import ml_collections
 
+from signjax import inputs
 from signjax.errors import ConfigError, StorageError
 
 # These may change when a run is resumed: how long and how often, and on which devices.
@@ -39,16 +40,19 @@ def load_config(path) -> ml_collections.ConfigDict:
     """Reads what `save_config` wrote, locked; every sequence comes back as a tuple.
 
     Raises:
-      StorageError: the file is missing or is not JSON.
+      StorageError: the file is missing or holds no config.
     """
     try:
-        saved = json.loads(pathlib.Path(path).read_text(encoding="utf-8"))
-    except FileNotFoundError:
+        saved = inputs.read_object(path)
+        if type(saved.get("task")) is not str:
+            raise inputs.Fault("field 'task' is no text")
+        return ml_collections.ConfigDict(_tuples(saved)).lock()
+    except inputs.Missing:
         command = train_command(pathlib.Path(path).parent)
         raise StorageError(f"{path}: no such file; train first: {command}") from None
-    except (OSError, ValueError) as e:
-        raise StorageError(f"{path}: cannot be read as a config ({e})") from e
-    return ml_collections.ConfigDict(_tuples(saved)).lock()
+    except (inputs.Fault, ValueError, AttributeError) as e:  # the last two: names that no field can have
+        advice = "put the file back as it was, or train again"
+        raise StorageError(f"{path}: cannot be read as a config ({e}); {advice}") from None
 
 
 def sampler(kind, c, changes: dict):
@@ -110,5 +114,7 @@ def _flatten(tree: dict, prefix="") -> dict:
 def write_whole(path, text: str) -> None:
     """Writes a file so that a crash leaves the old or the new one, never a part."""
     partial = pathlib.Path(f"{path}.tmp")
-    partial.write_text(text, encoding="utf-8")
+    partial.unlink(missing_ok=True)  # of a crash; or a link that would be written through
+    with partial.open("x", encoding="utf-8") as file:
+        file.write(text)
     os.replace(partial, path)

@@ -1,6 +1,5 @@
 """Scores a run or somebody else's clips: python -m signjax.evaluate --workdir runs/gpt [--split test]."""
 
-import importlib
 import pathlib
 import platform
 import time
@@ -12,6 +11,7 @@ import numpy as np
 from absl import app, flags
 
 from signjax import __version__, checkpoint, config, demo, pose, render, report, runtime, scoring
+from signjax import task as tasks
 from signjax.data import predictions
 from signjax.errors import ConfigError
 from signjax.metrics.score import Motion, whole
@@ -86,7 +86,7 @@ def find_system(workdir, folder, root, name) -> System:
     if not workdir:
         return System(ml_collections.ConfigDict({"root": root, "name": name}), None, None, None, folder)
     c = config.load_config(f"{workdir}/config.json")
-    task = importlib.import_module(f"signjax.tasks.{c.task}")
+    task = tasks.find(c.task)
     if not hasattr(task, "reconstruct"):
         raise ConfigError(f"{workdir} holds a {c.task} run, which makes no clips; name one that does")
     return System(c.data, c, task, task.load(workdir), folder)
@@ -103,12 +103,13 @@ def find_translator(data, say):
         say(f"No back-translation: {config.train_command(workdir)} trains a model for it")
         return None
     trained = config.load_config(f"{workdir}/config.json")
-    if trained.task != "backtranslate" or trained.data.name != data.name:
-        raise ConfigError(
-            f"{workdir} holds a {trained.task} run of data {trained.data.name!r}; --backtranslate wants a "
-            f"backtranslate run of {data.name!r}"
-        )
-    return backtranslate.load(workdir)
+    wanted = f"--backtranslate wants a backtranslate run of {data.name!r}"
+    if trained.task != "backtranslate":
+        raise ConfigError(f"{workdir} holds a {trained.task} run; {wanted}")
+    translator = backtranslate.load(workdir)  # which finds the config to be that of the weights
+    if trained.data.name != data.name:
+        raise ConfigError(f"{workdir} holds a run of data {trained.data.name!r}; {wanted}")
+    return translator
 
 
 def produce(system: System, held, truth, by, say) -> Output:

@@ -10,7 +10,9 @@ import sys
 import time
 from typing import NamedTuple
 
+from signjax import inputs
 from signjax.config import write_whole
+from signjax.errors import StorageError
 
 try:
     from tensorboardX.proto.event_pb2 import Event, SessionLog
@@ -18,6 +20,9 @@ try:
     from tensorboardX.record_writer import masked_crc32c
 except ImportError:
     Event = None
+
+LINE, LARGEST = 1 << 16, 1 << 27  # bytes of a row, and of all
+HUGE = 1e300  # beyond any number that a run has
 
 
 class Spent(NamedTuple):
@@ -38,15 +43,18 @@ class Metrics:
           writes: False on all hosts but the first.
         """
         self.path = pathlib.Path(workdir, "metrics.jsonl")
-        rows = _rows(self.path)
-        kept = [row for row in rows if row["step"] <= step]
-        self.evaluated = any(row["step"] == step and any(k.startswith("eval/") for k in row) for row in kept)
-        before = Spent(*(max([t, *(r.get(n, 0.0) for r in rows)]) for n, t in spent._asdict().items()))
-        self._origin = Spent(time.process_time() - before.cpu_s, time.monotonic() - before.wall_s)
+        self.evaluated, kept = False, bytearray()
+        for row in _rows(self.path):
+            spent = Spent(*(max(t, row.get(name) or 0.0) for name, t in spent._asdict().items()))
+            if row["step"] <= step:
+                kept += json.dumps(row).encode() + b"\n"
+            if row["step"] == step:
+                self.evaluated = self.evaluated or any(name.startswith("eval/") for name in row)
+        self._origin = Spent(time.process_time() - spent.cpu_s, time.monotonic() - spent.wall_s)
         self._writes, self._board = writes, None
         if not writes:
             return
-        write_whole(self.path, "".join(json.dumps(row) + "\n" for row in kept))
+        write_whole(self.path, kept.decode())
         if Event:
             name = f"events.out.tfevents.{time.time():.0f}.{socket.gethostname()}.{os.getpid()}"
             self._board = self.path.parent / "tensorboard" / name
@@ -88,17 +96,33 @@ def _record(event) -> bytes:
     )
 
 
-def _rows(path: pathlib.Path) -> list[dict]:
-    """The whole lines of a metrics.jsonl; one cut short by a crash, or damaged, is left out."""
-    rows = []
-    text = path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
-    for line in text.splitlines():
-        try:
-            row = json.loads(line)
-            rows.append(row) if isinstance(row["step"], int) else None
-        except (ValueError, KeyError, TypeError):
-            continue
-    return rows
+def _rows(path: pathlib.Path):
+    """The rows of a metrics.jsonl; a line that a crash cut short or changed is left out.
+
+    Raises:
+      StorageError: the file cannot be read.
+    """
+    try:
+        with inputs.opened(path, LARGEST) as (file, _):
+            while line := file.readline(LINE):
+                if row := _row(line):
+                    yield row
+    except inputs.Missing:
+        return
+    except inputs.Fault as fault:
+        raise StorageError(f"{path}: {fault}; move it away") from None
+
+
+def _row(line: bytes) -> dict | None:
+    """The numbers of a line by their names, of them a whole "step"; None if it has others or none."""
+    try:
+        row = inputs.parse_object(line)
+    except inputs.Fault:
+        return None
+    numbers = all(value is None or type(value) in (int, float) for value in row.values())
+    if not numbers or type(row.get("step")) is not int:
+        return None
+    return row if all(abs(value or 0) < HUGE for value in row.values()) else None
 
 
 class Progress:

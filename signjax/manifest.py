@@ -7,6 +7,7 @@ import hashlib
 import pathlib
 import re
 
+from signjax import inputs
 from signjax.config import write_whole
 
 NAME = "SHA256SUMS"
@@ -24,10 +25,12 @@ def fault(folder) -> str | None:
     """
     folder = pathlib.Path(folder)
     try:
-        sealed = (folder / NAME).read_bytes()
+        sealed = inputs.read(folder / NAME)
         lines = _lines(folder)
+    except inputs.Fault as e:
+        return f"{NAME} cannot be read ({e})"
     except OSError as e:
-        return f"{pathlib.Path(e.filename or NAME).name} cannot be read ({e.strerror})"
+        return f"{pathlib.Path(e.filename).name} cannot be read ({e.strerror})"
     if "".join(lines).encode() == sealed:
         return None
     wrong = set(lines) ^ set(sealed.decode(errors="replace").splitlines(keepends=True))

@@ -12,6 +12,8 @@ import numpy as np
 
 from signjax import skeleton
 
+FARTHEST = 1e4  # in neck-to-shoulder lengths; signers reach 10
+
 
 class Placement(NamedTuple):
     """Where canonical space lies in a clip's own space: own = canonical * scale + origin."""
@@ -33,7 +35,8 @@ def measure(pose: np.ndarray, valid: np.ndarray | None = None) -> Placement:
       valid: [T, 50] bool, False where a joint is missing; None means all are there.
 
     Raises:
-      ValueError: no frame shows the neck together with any bone of positive length.
+      ValueError: no frame shows the neck together with any bone of positive length, or a joint lies so
+        far away that canonical space could not hold it.
     """
     valid = np.ones(pose.shape[:2], bool) if valid is None else valid
     seen = valid[:, skeleton.NECK]
@@ -47,6 +50,8 @@ def measure(pose: np.ndarray, valid: np.ndarray | None = None) -> Placement:
     scale = lengths[present].sum() / skeleton.LENGTHS[child[present]].sum() if present.any() else 0.0
     if not scale > 0:
         raise ValueError("all joints of the clip lie on one point")
+    if not np.abs(pose[valid] - origin).max() <= FARTHEST * scale:
+        raise ValueError(f"a joint lies more than {FARTHEST:g} times the size of the body away")
     return Placement(origin.astype(np.float32), np.float32(scale))
 
 

@@ -126,7 +126,7 @@ def lock(workdir):
     path = pathlib.Path(workdir, ".lock")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        file = path.open("a+")
+        file = open(path, "a+", opener=_no_link)  # noqa: SIM115  held below; what a link names is not ours
     except OSError as e:
         raise StorageError(f"{workdir}: cannot be written ({e.strerror}); choose another --workdir") from e
     with file:
@@ -134,7 +134,7 @@ def lock(workdir):
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             file.seek(0)
-            owner = file.read().strip() or "unknown"
+            owner = file.read(99).strip() or "unknown"
             raise StorageError(
                 f"{workdir}: process {owner} is already training here; stop it or choose another --workdir"
             ) from None
@@ -159,6 +159,10 @@ def check_hosts(config, workdir, start: int) -> None:
             f"{workdir}: the hosts of this run see different checkpoints in it, of steps {starts}; "
             "give a --workdir on a disk that they share"
         )
+
+
+def _no_link(path, flags: int) -> int:
+    return os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK, 0o666)
 
 
 class Stop:

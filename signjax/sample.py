@@ -1,6 +1,5 @@
 """Signs texts: python -m signjax.sample --text "hello how are you" [--text ...] [--file texts.txt]."""
 
-import importlib
 import io
 import pathlib
 import re
@@ -10,7 +9,8 @@ import unicodedata
 import numpy as np
 from absl import app, flags
 
-from signjax import checkpoint, config, demo, pose, render, runtime
+from signjax import checkpoint, config, demo, inputs, pose, render, runtime
+from signjax import task as tasks
 from signjax.errors import ConfigError, DataError
 from signjax.render import files
 from signjax.tasks import splits
@@ -34,6 +34,9 @@ CHOICES = (  # of the run's sampler; what is not given is as in the run's config
 )
 
 
+MOST, LONGEST = 1 << 20, 1000  # bytes of a file of texts, characters of a text
+
+
 @runtime.one_line
 def main(_) -> int:
     """Writes GIF, MP4 (with the video extra), HTML and NPZ of each clip; returns the exit code."""
@@ -41,7 +44,7 @@ def main(_) -> int:
     texts = read_texts(TEXT.value, FILE.value)
     workdir = WORKDIR.value or default_run()
     c = config.load_config(f"{workdir}/config.json")
-    task = importlib.import_module(f"signjax.tasks.{c.task}")
+    task = tasks.find(c.task)
     if not hasattr(task, "generate"):
         raise ConfigError(f"{workdir} holds a {c.task} run, which signs no text; name a gpt run")
     changes = {flag.name: flag.value for flag in CHOICES if flag.value is not None}
@@ -75,13 +78,18 @@ def read_texts(texts: list[str], file: str | None) -> list[str]:
     Raises:
       DataError: there are none, or the file cannot be read.
     """
-    texts = list(texts)
+    found = [("--text", text) for text in texts]
     if file:
         try:
-            texts += pathlib.Path(file).read_text(encoding="utf-8-sig").splitlines()
-        except (OSError, UnicodeDecodeError) as e:
+            lines = inputs.read(file, MOST).decode("utf-8-sig").splitlines()
+        except (inputs.Fault, UnicodeDecodeError) as e:
             raise DataError(f"{file}: cannot be read ({e}); give a UTF-8 file with a text a line") from None
-    texts = [text.strip() for text in texts if text.strip()]
+        found += [(file, line) for line in lines]
+    for place, text in found:
+        if len(text) > LONGEST:
+            size = f"{len(text):,} characters, more than {LONGEST:,}"
+            raise DataError(f"{place}: the text {text[:40]!r}... has {size}; make it several texts")
+    texts = [text.strip() for _, text in found if text.strip()]
     if not texts:
         raise DataError('nothing to sign; give --text "hello" or --file texts.txt with a text a line')
     return texts

@@ -6,6 +6,7 @@
 
 import importlib
 import pkgutil
+import re
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -27,15 +28,21 @@ class Task(NamedTuple):
     finish: Callable | None = None  # (variables, {name: float}) -> {name: float}, on the host, after evaluate
 
 
+def find(name: str):
+    """The module signjax.tasks.<name>, which makes a Task; raises ConfigError if there is none."""
+    try:
+        if re.fullmatch("[a-z0-9_]+", name):
+            module = importlib.import_module(f"signjax.tasks.{name}")
+            if hasattr(module, "make"):
+                return module
+    except ModuleNotFoundError as e:
+        if e.name != f"signjax.tasks.{name}":
+            raise
+    folder = importlib.import_module("signjax.tasks").__path__
+    known = ", ".join(sorted(m.name for m in pkgutil.iter_modules(folder)))
+    raise ConfigError(f"task is {name!r}; signjax/tasks has only: {known}")
+
+
 def make_task(config, workdir) -> Task:
     """Builds the task that `config.task` names; raises ConfigError if there is no such module."""
-    name = f"signjax.tasks.{config.task}"
-    try:
-        module = importlib.import_module(name)
-    except ModuleNotFoundError as e:
-        if e.name != name:
-            raise
-        folder = importlib.import_module("signjax.tasks").__path__
-        known = ", ".join(sorted(m.name for m in pkgutil.iter_modules(folder)))
-        raise ConfigError(f"task is {config.task!r}; signjax/tasks has only: {known}") from None
-    return module.make(config, workdir)
+    return find(config.task).make(config, workdir)

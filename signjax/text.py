@@ -10,11 +10,11 @@ import hashlib
 import json
 import re
 import unicodedata
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
+from signjax import inputs
 from signjax.config import write_whole
 from signjax.errors import DataError, StorageError
 
@@ -96,13 +96,18 @@ def load(path) -> TextTokenizer:
       StorageError: the file is missing or damaged.
     """
     try:
-        saved = json.loads(Path(path).read_text(encoding="utf-8"))
-        entries = tuple(saved["entries"])
-        if saved["sha256"] != _sha256(entries):
-            raise ValueError("its entries are not those of its checksum")
-    except (OSError, ValueError, KeyError, TypeError) as e:
-        raise StorageError(f"{path}: cannot be read as a text tokenizer ({e}); train the run again") from None
-    return TextTokenizer(entries)
+        saved = inputs.read_object(path)
+        entries = saved.get("entries")
+        if not (isinstance(entries, list) and all(type(entry) is str for entry in entries)):
+            raise inputs.Fault('has no list "entries" of text')
+        if tuple(entries[: len(SPECIAL)]) != SPECIAL or len(set(entries)) != len(entries) or "" in entries:
+            raise inputs.Fault(f"its entries do not begin with {', '.join(SPECIAL)}, or have one twice")
+        if saved.get("sha256") != _sha256(entries):
+            raise inputs.Fault("its entries are not those of its checksum")
+    except inputs.Fault as fault:
+        advice = "train the run again"
+        raise StorageError(f"{path}: cannot be read as a text tokenizer ({fault}); {advice}") from None
+    return TextTokenizer(tuple(entries))
 
 
 def split(text: str) -> list[str]:

@@ -3,6 +3,7 @@
 import json
 import os
 import pickle
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -93,7 +94,8 @@ BROKEN = {
     "cut": (json.dumps(content(recording(0)))[:-100], "not valid JSON"),
     "not utf-8": (b'{"poses": "\xff\xfe"}', "not valid JSON"),
     "deep": ("[" * 200_000, "nested"),
-    "a list": ("[]", 'no list "poses"'),
+    "a list": ("[]", "no JSON object"),
+    "a key twice": ('{"poses": [], "poses": [[]]}', "the key 'poses' twice"),
     "no poses": (lambda c: c.pop("poses"), 'no list "poses"'),
     "poses of another type": (lambda c: c.update(poses={"0": 1}), 'no list "poses"'),
     "no frames": (lambda c: c.update(poses=[], num_frames=0), "0 frames"),
@@ -104,12 +106,20 @@ BROKEN = {
     "NaN": (frame_with("pose_keypoints_2d", [float("nan")] * 24), "NaN"),
     "Infinity": (frame_with("pose_keypoints_2d", [float("-inf")] * 24), "Infinity"),
     "overflow": (frame_with("hand_right_keypoints_2d", [1e300] * 63), "frame 3 has coordinates"),
+    "1e999": (
+        re.sub(r"(2d.: \[)[^,]+", r"\g<1>1e999", json.dumps(content(recording(0))), count=1),
+        "frame 0 has",
+    ),
     "huge integer": (frame_with("hand_right_keypoints_2d", [10**400] * 63), "coordinates beyond"),
     "huger integer": ('{"poses": [' + "9" * 5000 + "]}", "not valid JSON"),
     "text": (frame_with("hand_right_keypoints_2d", ["1.0"] * 63), "not a number"),
     "null": (frame_with("hand_right_keypoints_2d", [None] * 63), "not a number"),
     "bool": (frame_with("hand_right_keypoints_2d", [True] * 63), "not a number"),
     "nested": (frame_with("hand_right_keypoints_2d", [[0.0]] * 63), "not a number"),
+    "one joint far away": (
+        lambda c: c["poses"][3]["pose_keypoints_2d"].__setitem__(6, 9e5),
+        "joint lies more",
+    ),
     "one point": (lambda c: c.update(content(np.full((12, 50, 3), 0.1))), "one point"),
 }
 
@@ -138,7 +148,7 @@ def test_broken_poses_are_refused_with_their_reason(tmp_path, kind):
     [
         ("text.txt", b" \n\t ", "text.txt: is empty"),
         ("text.txt", b"\xff\xfe\x00", "text.txt: is not UTF-8"),
-        ("text.txt", b"x" * 70_000, "text.txt: has 70,000 bytes"),
+        ("text.txt", b"x" * 5_000, "text.txt: has 5,000 bytes"),
         ("text.txt", None, "text.txt: No such file"),
         ("pose.json", None, "pose.json: No such file"),
     ],
@@ -169,12 +179,12 @@ def test_broken_clips_up_to_one_percent_are_left_out_and_listed(tmp_path, monkey
 
 @pytest.mark.parametrize("broken, total, refused", [(1, 99, 1), (1, 100, 0), (2, 199, 1), (0, 1, 0)])
 def test_the_limit_is_one_percent(broken, total, refused):
-    entries = [{"sid": str(k), "reason": "why"} for k in range(broken)]
+    entries = [{"sid": str(k), "reason": "why", "missing": False} for k in range(broken)]
     if refused:
         with pytest.raises(DataError, match="more than 1%"):
-            build._refuse(Path("x"), entries, total)
+            build._refuse(Path("root/set/x"), entries, total)
     else:
-        build._refuse(Path("x"), entries, total)
+        build._refuse(Path("root/set/x"), entries, total)
 
 
 @pytest.mark.parametrize("make", [lambda p: None, lambda p: p.mkdir(parents=True)], ids=["missing", "empty"])

@@ -104,7 +104,7 @@ class TestAverage:
         for seed in range(4):
             cuts, turned = hands.agree([sign(k, seed=seed) for k in SIGNERS])
             assert turned == [False, False, False, True, True]
-            for clips in (cuts, [average._canonical(cut) for cut in cuts]):
+            for clips in (cuts, [average.canonical(cut) for cut in cuts]):
                 assert demo.read(*moves.rebuild(average.average(clips, align=align))) == ["hello"]
 
 

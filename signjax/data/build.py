@@ -1,4 +1,7 @@
-"""Packing: the clips of a split turned into arrays and an index, in one pass, frames never all in memory."""
+"""The packed form: a split's clips turned into arrays and an index, in one pass, and what these must be.
+
+Frames are never all in memory.
+"""
 
 import hashlib
 import json
@@ -8,13 +11,26 @@ from pathlib import Path
 
 import numpy as np
 
+from signjax import inputs
 from signjax.data import chunks, store
+from signjax.data import variant as variants
+from signjax.data.clips import MAX_COORDINATE
 from signjax.data.variant import Variant
 from signjax.errors import DataError
+from signjax.inputs import Fault
 
 VERSION = 1  # of the packed form: another one packs again
-MAX_BROKEN = 0.01  # share of broken clips above which a split is refused
+MAX_BROKEN = 0.01  # share of corrupt clips above which a split is refused; clips without a file are no clips
+NAMED = 10  # clips left out that are named where nobody asked for them
 PROGRESS_EVERY = 5.0  # seconds
+
+
+class Refused(DataError):
+    """A split with too many broken clips."""
+
+    def __init__(self, message: str, broken: list[tuple[str, str]]):
+        super().__init__(message)
+        self.broken = broken  # (sid, reason) of all of them
 
 
 def write(workspace: Path, source: Path, sids: list[str], variant: Variant, say: Callable) -> str:
@@ -31,7 +47,7 @@ def write(workspace: Path, source: Path, sids: list[str], variant: Variant, say:
       The key of the content.
 
     Raises:
-      DataError: more than MAX_BROKEN of the clips are broken.
+      Refused: more than MAX_BROKEN of the clips are corrupt, or none can be used.
       StorageError: a process reading clips failed.
       OSError: the workspace cannot be written.
     """
@@ -60,6 +76,49 @@ def write(workspace: Path, source: Path, sids: list[str], variant: Variant, say:
     return key
 
 
+def read_index(folder: Path, count: int) -> dict:
+    """What `write` says of a pack of `count` clips, its variant parsed.
+
+    Raises:
+      Fault: it is damaged or of another version.
+    """
+    index = inputs.read_object(folder / "index.json", store.PER_CLIP * count)
+    if index.get("version") != VERSION:
+        raise Fault("is of another version")
+    kinds = {"label": str, "digests": dict, "clips": list, "broken": list}
+    index["variant"] = variants.parse(index.get("variant"))
+    if not (index["variant"] and all(isinstance(index.get(name), kind) for name, kind in kinds.items())):
+        raise Fault("index.json is damaged")
+    pairs = index["clips"] + index["broken"]
+    if not all(isinstance(pair, list) and list(map(type, pair)) == [str, str] for pair in pairs):
+        raise Fault("index.json is damaged")
+    # Names lead to files later: only such as were found in the split's folder.
+    if sorted(sid for sid, _ in pairs) != sorted(index["digests"]) or not index["clips"]:
+        raise Fault("index.json is damaged: its clips have no digests")
+    return index
+
+
+def check_arrays(count: int, offsets, origin, scale, pose, valid) -> None:
+    """Raises Fault if the arrays of a pack of `count` usable clips do not fit together."""
+    expected = {
+        "offsets": (offsets, np.int64, (count + 1,)),
+        "origin": (origin, np.float32, (count, 3)),
+        "scale": (scale, np.float32, (count,)),
+        "pose": (pose, np.float32, (len(pose) if pose.ndim else 0, 50, 3)),
+        "valid": (valid, bool, pose.shape[:2]),
+    }
+    for name, (array, kind, shape) in expected.items():
+        if array is not None and (array.dtype != kind or array.shape != shape):
+            raise Fault(f"{name}.npy is {array.dtype} {list(array.shape)}, not what the index says")
+    if offsets[0] or offsets[-1] != len(pose) or (np.diff(offsets) <= 0).any():
+        raise Fault("offsets.npy does not cut the poses into clips")
+    # Of a large pack only a part is read before it is used, see store.damage.
+    seen = pose if pose.nbytes <= store.CHECK_ALL else pose[:1]
+    largest = np.max([seen.max(), -seen.min(), np.abs(origin).max()])
+    if not (largest <= MAX_COORDINATE and (scale > 0).all() and np.isfinite(scale).all()):
+        raise Fault("poses or placements have numbers that no clip has")
+
+
 def _write_index(path: Path, label: str, variant: Variant, entries: list[dict], broken: list[dict]) -> str:
     digests = {e["sid"]: e["digest"] for e in sorted(entries + broken, key=lambda e: e["sid"])}
     index = {
@@ -76,13 +135,19 @@ def _write_index(path: Path, label: str, variant: Variant, entries: list[dict], 
 
 
 def _refuse(source: Path, broken: list[dict], total: int) -> None:
-    if len(broken) <= MAX_BROKEN * total:
+    corrupt = [e for e in broken if not e["missing"]]
+    whole = total - (len(broken) - len(corrupt))
+    named = corrupt or broken
+    if len(corrupt) <= MAX_BROKEN * whole and whole:
         return
-    named = "; ".join(f"{e['sid']}: {e['reason']}" for e in broken[:10])
-    more = f"; and {len(broken) - 10:,} more" if len(broken) > 10 else ""
-    raise DataError(
-        f"{source}: {len(broken):,} of {total:,} clips are broken, more than {MAX_BROKEN:.0%}; "
-        f"repair or remove them: {named}{more}"
+    share = f", more than {MAX_BROKEN:.0%}" if corrupt else ", so that none is left"
+    listed = "; ".join(f"{e['sid']}: {e['reason']}" for e in named[:NAMED])
+    root, name = source.parents[1], source.parent.name
+    more = f"; python -m signjax.tools.pack --root {root} --name {name} lists all" if named[NAMED:] else ""
+    raise Refused(
+        f"{source}: {len(named):,} of {whole or total:,} clips are broken{share}; "
+        f"repair or remove them: {listed}{more}",
+        [(e["sid"], e["reason"]) for e in broken],
     )
 
 

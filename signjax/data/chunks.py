@@ -21,6 +21,7 @@ from signjax import pose as poses
 from signjax.data import clips
 from signjax.data.variant import Variant, apply
 from signjax.errors import DataError, StorageError
+from signjax.inputs import Missing
 
 CHUNK = 128  # clips a worker reads before it ends: some seconds of work
 ALONE = 200  # fewer clips than this are read in this process
@@ -31,7 +32,7 @@ class Chunk(NamedTuple):
     """Clips of a split, one after the other."""
 
     clips: list[dict]  # sid, text, frames, signature, digest of each clip that can be used
-    broken: list[dict]  # sid, reason, signature, digest of each clip that cannot
+    broken: list[dict]  # sid, reason, missing (a file is), signature, digest of each clip that cannot
     pose: np.ndarray  # [F, 50, 3] float32
     valid: np.ndarray  # [F, 50] bool
     origin: np.ndarray  # [n, 3] float32, placements of the clips
@@ -79,7 +80,7 @@ def read_chunk(split: Path, sids: list[str], variant: Variant) -> Chunk:
             clip_pose, clip_valid = apply(raw, variant)
             placements.append(_measure(clip_pose, clip_valid))
         except DataError as error:
-            broken.append(entry | {"reason": str(error)})
+            broken.append(entry | {"reason": str(error), "missing": isinstance(error, Missing)})
             continue
         good.append(entry | {"text": text, "frames": len(clip_pose)})
         pose.append(clip_pose)
@@ -118,7 +119,7 @@ def _ask_worker(split: Path, sids: list[str], variant: Variant) -> Chunk:
     if run.returncode:
         last = run.stderr.decode(errors="replace").strip().splitlines()[-1:] or ["no message"]
         raise StorageError(f"{split}: a process reading clips ended with code {run.returncode}: {last[0]}")
-    with np.load(io.BytesIO(run.stdout), allow_pickle=False) as arrays:
+    with np.load(io.BytesIO(run.stdout), allow_pickle=False) as arrays:  # our own, and may be large
         good, broken = json.loads(arrays["entries"].tobytes())
         return Chunk(good, broken, *(arrays[name] for name in Chunk._fields[2:]))
 

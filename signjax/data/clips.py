@@ -6,21 +6,21 @@ list may be there and is not read. Whatever cannot be used is refused with the r
 """
 
 import hashlib
-import json
 import os
-import stat
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
+from signjax import inputs
 from signjax.data import variant as variants
 from signjax.errors import DataError
+from signjax.inputs import Fault
 
 TEXT, POSE = "text.txt", "pose.json"
 # In the order of signjax.skeleton: body, right hand, left hand.
 FIELDS = (("pose_keypoints_2d", 8), ("hand_right_keypoints_2d", 21), ("hand_left_keypoints_2d", 21))
-MAX_BYTES = {TEXT: 1 << 16, POSE: 1 << 28}  # half an hour of video; more is no clip
+MAX_BYTES = {TEXT: 1 << 12, POSE: inputs.SIZE}  # a page of text, ten minutes of video; more is no clip
 MAX_COORDINATE = 1e6  # squares and sums stay far inside float32
 
 
@@ -52,21 +52,36 @@ def read_clip(folder: str | os.PathLike, variant: variants.Variant | None = None
 
 
 def read_raw(folder: Path) -> tuple[str, np.ndarray]:
-    """Text and pose [T, 50, 3] float32 exactly as in the files; DataError gives the bare reason."""
-    return parse_text(_read(folder, TEXT)), parse_pose(_read(folder, POSE))
+    """Text and pose [T, 50, 3] float32 exactly as in the files.
+
+    Raises:
+      Fault: names the file, not its folder, and the reason; Missing if a file is not there.
+    """
+    return _parsed(folder, TEXT, parse_text), _parsed(folder, POSE, parse_pose)
+
+
+def _parsed(folder: Path, name: str, parse):
+    try:
+        return parse(_read(folder, name))
+    except Fault as fault:
+        raise type(fault)(f"{name}: {fault}") from None
 
 
 def list_clips(split: str | os.PathLike) -> list[str]:
     """Sorted names of the clip folders of a split; hidden folders and loose files do not count.
 
     Raises:
-      DataError: there is no such folder, or it cannot be read.
+      DataError: there is no such folder, it cannot be read, or a name could not be printed.
     """
     try:
         with os.scandir(split) as entries:
-            return sorted(e.name for e in entries if e.is_dir() and not e.name.startswith("."))
+            names = sorted(e.name for e in entries if e.is_dir() and not e.name.startswith("."))
     except OSError as error:
         raise DataError(f"{split}: {error.strerror}; a split is a folder of clips") from None
+    for name in names:
+        if not name.isprintable():
+            raise DataError(f"{split}: {name!r} cannot be printed; give that clip's folder another name")
+    return names
 
 
 def signature(folder: str) -> list:
@@ -88,49 +103,43 @@ def digest(folder: str | os.PathLike) -> str:
         try:
             data = _read(Path(folder), name)
             total.update(b"%d:" % len(data) + data)
-        except DataError as error:
-            total.update(str(error).encode(errors="replace"))
+        except Fault as fault:
+            total.update(f"{name}: {fault}".encode(errors="replace"))
     return total.hexdigest()
 
 
 def parse_text(data: bytes) -> str:
-    """The sentence in the bytes of a text.txt; DataError gives the reason it is none."""
+    """The sentence in the bytes of a text.txt; Fault gives the reason it is none."""
     try:
         text = data.decode("utf-8-sig").strip()
     except UnicodeDecodeError:
-        raise DataError(f"{TEXT}: is not UTF-8") from None
+        raise Fault("is not UTF-8") from None
     if not text:
-        raise DataError(f"{TEXT}: is empty")
+        raise Fault("is empty")
     return text
 
 
 def parse_pose(data: bytes) -> np.ndarray:
-    """The pose [T, 50, 3] float32 in the bytes of a pose.json; DataError gives the reason there is none."""
-    try:
-        content = json.loads(data.decode("utf-8-sig"), parse_constant=_no_constant)
-    except RecursionError:
-        raise DataError(f"{POSE}: is nested too deeply") from None
-    except DataError:
-        raise
-    except ValueError as error:  # bad JSON, bad UTF-8, integers of thousands of digits
-        raise DataError(f"{POSE}: is not valid JSON ({str(error)[:80]})") from None
-    if not isinstance(content, dict) or not isinstance(content.get("poses"), list):
-        raise DataError(f'{POSE}: has no list "poses"')
-    poses = content["poses"]
+    """The pose [T, 50, 3] float32 in the bytes of a pose.json; Fault gives the reason there is none."""
+    content = inputs.parse_object(data)
+    poses = content.get("poses")
+    if not isinstance(poses, list):
+        raise Fault('has no list "poses"')
     if not poses:
-        raise DataError(f"{POSE}: has 0 frames")
+        raise Fault("has 0 frames")
     count = content.get("num_frames", len(poses))
-    if count != len(poses):
-        raise DataError(f"{POSE}: num_frames is {str(count)[:20]}, but there are {len(poses)} poses")
+    if type(count) is not int or count != len(poses):
+        shown = str(count)[:20] if isinstance(count, int | float) else "no number"
+        raise Fault(f"num_frames is {shown}, but there are {len(poses)} poses")
     rows = [_frame(frame, t) for t, frame in enumerate(poses)]
     try:
         with np.errstate(over="ignore"):
             pose = np.array(rows, np.float64).astype(np.float32).reshape(len(rows), -1, 3)  # [T, 50, 3]
     except OverflowError:  # integers of hundreds of digits
-        raise DataError(f"{POSE}: has coordinates beyond {MAX_COORDINATE:g}") from None
+        raise Fault(f"has coordinates beyond {MAX_COORDINATE:g}") from None
     if not np.abs(pose).max() <= MAX_COORDINATE:
         t = int(np.argwhere(~(np.abs(pose) <= MAX_COORDINATE))[0, 0])
-        raise DataError(f"{POSE}: frame {t} has coordinates that are infinite or beyond {MAX_COORDINATE:g}")
+        raise Fault(f"frame {t} has coordinates that are infinite or beyond {MAX_COORDINATE:g}")
     return pose
 
 
@@ -140,27 +149,17 @@ def _frame(frame, t: int) -> list:
     for key, joints in FIELDS:
         values = frame.get(key) if isinstance(frame, dict) else None
         if not isinstance(values, list):
-            raise DataError(f"{POSE}: frame {t} has no list {key}")
+            raise Fault(f"frame {t} has no list {key}")
         if len(values) != 3 * joints:
-            raise DataError(f"{POSE}: frame {t}: {key} has {len(values)} numbers, not {3 * joints}")
+            raise Fault(f"frame {t}: {key} has {len(values)} numbers, not {3 * joints}")
         if not set(map(type, values)) <= {int, float}:
-            raise DataError(f"{POSE}: frame {t}: {key} holds something that is not a number")
+            raise Fault(f"frame {t}: {key} holds something that is not a number")
         row += values
     return row
 
 
-def _no_constant(name: str):
-    raise DataError(f"{POSE}: holds {name}, which is not a number")
-
-
 def _read(folder: Path, name: str) -> bytes:
-    path = folder / name
-    try:
-        status = path.stat()
-        if not stat.S_ISREG(status.st_mode):
-            raise DataError(f"{name}: is not a file")
-        if status.st_size > MAX_BYTES[name]:
-            raise DataError(f"{name}: has {status.st_size:,} bytes, more than {MAX_BYTES[name]:,}")
-        return path.read_bytes()
-    except OSError as error:
-        raise DataError(f"{name}: {error.strerror}") from None
+    """The bytes of a clip's file; links may lead to other places of the same root, and no farther."""
+    above = folder.absolute().parents
+    inputs.inside(folder / name, above[min(2, len(above) - 1)], folder.parent)
+    return inputs.read(folder / name, MAX_BYTES[name])

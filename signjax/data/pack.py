@@ -7,7 +7,6 @@ damaged pack is packed again.
 """
 
 import hashlib
-import json
 import os
 import secrets
 import shutil
@@ -19,9 +18,12 @@ from pathlib import Path
 
 import numpy as np
 
+from signjax import arrays, inputs
 from signjax.data import build, clips, store
-from signjax.data.variant import Variant, detect
+from signjax.data import variant as variants
+from signjax.data.variant import Variant
 from signjax.errors import DataError, StorageError
+from signjax.inputs import Fault
 from signjax.pose import Placement
 
 SAMPLE = 16  # clips of the training split that decide the data set's variant
@@ -55,7 +57,7 @@ class Pack:
     def __reduce__(self):
         # Data workers open the files themselves; a mapped array would travel as its content.
         if self.folder is not None:
-            return _open, (Path(self.folder),)
+            return _open, (Path(self.folder), len(self) + len(self.broken))
         return Pack, tuple(getattr(self, name) for name in self.__dataclass_fields__)
 
     @property
@@ -88,11 +90,13 @@ def load(root, name: str, split: str, cache: bool = True, say: Callable[[str], N
       say: gets what a user should know, line by line; None writes to stderr.
 
     Raises:
-      DataError: no such split, no clips in it, or more than 1 % of them broken.
+      DataError: no such split, no clips in it, or more than 1 % of them corrupt.
       StorageError: the pack cannot be written anywhere.
     """
     say = _to_stderr if say is None else say
     source = Path(root) / name / split
+    if any(part in ("", ".", "..") for part in (*name.rstrip("/").split("/"), *split.split("/"))):
+        raise DataError(f"{source}: {name!r} and {split!r} lead out of {root}; give names of folders in it")
     sids = _clips_of(source)
     places = _cache_folders(Path(root) / name) if cache else []
     variant = _variant(source, sids, places)
@@ -103,7 +107,7 @@ def load(root, name: str, split: str, cache: bool = True, say: Callable[[str], N
     workspace, place = _workspace(places, say)
     try:
         key = build.write(workspace, source, sids, variant, say)
-        pack = _open(workspace, in_memory=place is None)
+        pack = _open(workspace, len(sids), in_memory=place is None)
         if place:
             pack = _publish(workspace, place, split, key, pack)
     except OSError as error:
@@ -112,8 +116,10 @@ def load(root, name: str, split: str, cache: bool = True, say: Callable[[str], N
     finally:
         shutil.rmtree(workspace, ignore_errors=True)
     say(pack.describe())
-    for sid, reason in pack.broken[:10]:
+    for sid, reason in pack.broken[: build.NAMED]:
         say(f"  left out {sid}: {reason}")
+    if (more := len(pack.broken) - build.NAMED) > 0:
+        say(f"  and {more:,} more; python -m signjax.tools.pack --root {root} --name {name} lists all")
     return pack
 
 
@@ -136,7 +142,8 @@ def _cache_folders(dataset: Path) -> list[Path]:
     dataset = dataset.resolve()
     home = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
     tag = hashlib.blake2b(os.fsencode(dataset), digest_size=4).hexdigest()
-    return [dataset / ".cache", Path(home) / "signjax" / f"{dataset.name}-{tag}"]
+    places = [dataset / ".cache", Path(home) / "signjax" / f"{dataset.name}-{tag}"]
+    return [place for place in places if not place.is_symlink()]  # one that came with the data leads anywhere
 
 
 def _workspace(places: list[Path], say: Callable) -> tuple[Path, Path | None]:
@@ -165,16 +172,16 @@ def _variant(source: Path, sids: list[str], places: list[Path]) -> Variant:
     sample = [sids[k] for k in sorted({int(k) for k in np.linspace(0, len(sids) - 1, SAMPLE)})]
     asked = [build.VERSION, source.name, [[s, clips.signature(os.path.join(source, s))] for s in sample]]
     for place in places:
-        known = store.read_json(place / "variant.json")
-        if isinstance(known, dict) and known.get("asked") == asked and "variant" in known:
-            return Variant(*known["variant"])
+        known = store.read_json(place / "variant.json") or {}
+        if known.get("asked") == asked and (variant := variants.parse(known.get("variant"))):
+            return variant
     raw = []
     for sid in sample:
         try:
             raw.append(clips.read_raw(source / sid)[1])
         except DataError:
             continue  # packing will name it
-    variant = detect(raw)
+    variant = variants.detect(raw)
     for place in places:
         if store.write_json(place / "variant.json", {"asked": asked, "variant": variant}):
             break
@@ -184,24 +191,23 @@ def _variant(source: Path, sids: list[str], places: list[Path]) -> Variant:
 def _find(place: Path, source: Path, signatures: dict, variant: Variant, say: Callable) -> Pack | None:
     """The stored pack of exactly these clips, or None."""
     for folder in store.folders(place, source.name):
-        if damage := store.damage(folder):
-            say(f"{folder}: {damage}; packing again")
-            continue
-        index = store.read_json(folder / "index.json")
-        if index["version"] != build.VERSION or Variant(*index["variant"]) != variant:
-            continue
-        if set(index["digests"]) != set(signatures):
-            continue
-        known = store.read_json(folder / "signatures.json") or {}
-        changed = [sid for sid, now in signatures.items() if known.get(sid) != now]
-        if any(clips.digest(source / sid) != index["digests"][sid] for sid in changed):
-            continue
-        if changed:
-            store.write_json(folder / "signatures.json", signatures)
         try:
-            return _open(folder)
-        except OSError:  # another process has just replaced it
+            if damage := store.damage(folder):
+                raise Fault(damage)
+            index = build.read_index(folder, len(signatures))
+            if index["variant"] != variant or set(index["digests"]) != set(signatures):
+                continue
+            known = store.read_json(folder / "signatures.json", len(signatures)) or {}
+            changed = [sid for sid, now in signatures.items() if known.get(sid) != now]
+            if any(clips.digest(source / sid) != index["digests"][sid] for sid in changed):
+                continue
+            if changed:
+                store.write_json(folder / "signatures.json", signatures)
+            return _open(folder, len(signatures))
+        except inputs.Missing:  # another process has just replaced it
             continue
+        except Fault as fault:
+            say(f"{folder}: {fault}; packing again")
     return None
 
 
@@ -215,21 +221,30 @@ def _publish(workspace: Path, place: Path, split: str, key: str, pack: Pack) -> 
     return Pack(**{**pack.__dict__, "folder": str(target)})
 
 
-def _open(folder: Path, in_memory: bool = False) -> Pack:
-    """The pack stored in a folder. Raises OSError when there is none."""
-    index = json.loads((folder / "index.json").read_text())
-    read = (lambda f: np.load(f, allow_pickle=False)) if in_memory else store.mapped
-    valid = folder / "valid.npy"
+def _open(folder: Path, count: int, in_memory: bool = False) -> Pack:
+    """The pack stored in a folder, made of `count` clip folders.
+
+    Raises:
+      Fault: it is no pack; Missing if a file is not there.
+    """
+    index = build.read_index(folder, count)
+    read = (lambda f: np.array(arrays.map_array(f))) if in_memory else arrays.map_array
+    small = (arrays.map_array(folder / f"{name}.npy") for name in ("offsets", "origin", "scale"))
+    offsets, origin, scale = map(np.array, small)
+    pose, valid = read(folder / "pose.npy"), None
+    if (folder / "valid.npy").exists():
+        valid = read(folder / "valid.npy")
     sids, texts = zip(*index["clips"], strict=True)
+    build.check_arrays(len(sids), offsets, origin, scale, pose, valid)
     return Pack(
         label=index["label"],
         sids=sids,
         texts=texts,
-        offsets=np.load(folder / "offsets.npy", allow_pickle=False),
-        pose=read(folder / "pose.npy"),
-        valid=read(valid) if valid.exists() else None,
-        placements=Placement(np.load(folder / "origin.npy"), np.load(folder / "scale.npy")),
-        variant=Variant(*index["variant"]),
+        offsets=offsets,
+        pose=pose,
+        valid=valid,
+        placements=Placement(origin, scale),
+        variant=index["variant"],
         broken=tuple((sid, reason) for sid, reason in index["broken"]),
         folder=None if in_memory else str(folder),
     )

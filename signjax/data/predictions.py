@@ -1,13 +1,14 @@
 """Clips of another system: a folder of plain pose files named as the clips they answer."""
 
-import zipfile
 from pathlib import Path
 
 import numpy as np
 
+from signjax import arrays, inputs
 from signjax.data import clips, variant
 from signjax.errors import DataError
 
+FRAMES = 1 << 15  # of a clip: twenty minutes
 FORMS = ("{sid}/pose.json", "{sid}.json", "{sid}.npz", "{sid}.npy")
 
 
@@ -50,9 +51,13 @@ def _clip(folder: Path, sid: str, layout: variant.Variant) -> tuple[np.ndarray, 
     path = next((path for path in paths if path.is_file()), None)
     if path is None:
         raise DataError("missing")
-    if path.suffix == ".json":
-        return variant.apply(clips.parse_pose(path.read_bytes()), layout)
-    return read_arrays(path)
+    try:
+        inputs.inside(path, folder)
+        if path.suffix != ".json":
+            return _parse(path)
+        return variant.apply(clips.parse_pose(inputs.read(path)), layout)
+    except inputs.Fault as fault:
+        raise DataError(f"{path.name}: cannot be read ({fault})") from None
 
 
 def read_arrays(path: Path) -> tuple[np.ndarray, np.ndarray]:
@@ -61,14 +66,24 @@ def read_arrays(path: Path) -> tuple[np.ndarray, np.ndarray]:
     What is not finite is missing and lies at 0; nothing is unpickled.
 
     Raises:
-      DataError: the file cannot be read or has another shape.
+      DataError: the file cannot be read or has another shape, or numbers that are no coordinates.
     """
     try:
-        data = np.load(path, allow_pickle=False)
-        pose = np.asarray(data["pose"] if path.suffix == ".npz" else data, np.float32)
-    except (OSError, ValueError, TypeError, KeyError, EOFError, zipfile.BadZipFile) as error:
-        raise DataError(f"{path.name}: cannot be read ({error})") from None
-    if pose.ndim != 3 or pose.shape[1:] != (50, 3):
-        raise DataError(f"{path.name}: has shape {list(pose.shape)}, not [T, 50, 3]")
+        return _parse(path)
+    except inputs.Fault as fault:
+        raise DataError(f"{path}: cannot be read ({fault})") from None
+
+
+def _parse(path: Path) -> tuple[np.ndarray, np.ndarray]:
+    packed = path.suffix == ".npz"
+    pose = arrays.read_arrays(path, ["pose"])["pose"] if packed else arrays.read_array(path)
+    if pose.ndim != 3 or pose.shape[1:] != (50, 3) or pose.dtype.kind not in "fiu":
+        raise inputs.Fault(f"is {pose.dtype} {list(pose.shape)}, not [T, 50, 3] of numbers")
+    if len(pose) > FRAMES:
+        raise inputs.Fault(f"has {len(pose):,} frames, more than {FRAMES:,}")
+    pose = pose.astype(np.float64)
     seen = np.isfinite(pose).all(-1)
-    return np.where(seen[..., None], pose, np.float32(0)), seen
+    pose = np.where(seen[..., None], pose, 0)
+    if np.abs(pose).max(initial=0) > clips.MAX_COORDINATE:
+        raise inputs.Fault(f"has coordinates beyond {clips.MAX_COORDINATE:g}")
+    return pose.astype(np.float32), seen

@@ -1,7 +1,7 @@
 """A folder of .npy and .json files that is complete and undamaged, or not there.
 
 It is built under a temporary name and renamed when finished, and `seal.json` holds the size and a
-checksum of every file. Nothing here is ever unpickled.
+checksum of every file. A folder may have come with a data set, so nothing in it is believed unread.
 """
 
 import json
@@ -15,11 +15,14 @@ from pathlib import Path
 
 import numpy as np
 
+from signjax import inputs
+
 BUILDING = ".building-"
 SEAL, UNSEALED = "seal.json", {"seal.json", "signatures.json"}
 # Checksums cover files up to this size in full and larger ones in evenly spaced blocks: loading must
 # not read gigabytes that training may map and never touch.
 CHECK_ALL, BLOCK, BLOCKS = 1 << 26, 1 << 16, 256
+PER_CLIP = 1 << 12  # bytes of JSON and of its objects that a clip may add
 STALE = 3600.0  # seconds without progress after which an unfinished build counts as abandoned
 
 
@@ -51,11 +54,6 @@ class Appender:
         self.file.write(b"\x93NUMPY\x01\x00" + (118).to_bytes(2, "little") + text.ljust(117) + b"\n")
 
 
-def mapped(path: Path) -> np.ndarray:
-    """A .npy as a read-only array over the file's pages."""
-    return np.load(path, mmap_mode="r", allow_pickle=False).view(np.ndarray)
-
-
 def seal(folder: Path) -> None:
     """Records size and checksum of each file of a finished folder."""
     files = {p.name: _checksum(p) for p in folder.iterdir() if p.name not in UNSEALED}
@@ -64,15 +62,19 @@ def seal(folder: Path) -> None:
 
 def damage(folder: Path) -> str | None:
     """What is wrong with a sealed folder, or None."""
-    sealed = read_json(folder / SEAL)
-    if not isinstance(sealed, dict) or "index.json" not in sealed:
-        return f"{SEAL} is missing or damaged"
-    for name, expected in sealed.items():
-        try:
-            if _checksum(folder / name) != expected:
+    sealed = read_json(folder / SEAL) or {}
+    try:
+        # Only names that the folder has are opened: those of the seal could lead anywhere.
+        there = {path.name: path for path in folder.iterdir() if path.is_file() and not path.is_symlink()}
+        for name in ["index.json", *sealed, *(name for name in there if name.endswith(".npy"))]:
+            if name not in sealed:
+                return f"{SEAL} is missing or damaged, or does not know {name}"
+            if name not in there:
+                return f"{name[:80]} is not there"
+            if _checksum(there[name]) != sealed[name]:
                 return f"{name} is damaged"
-        except OSError:
-            return f"{name} cannot be read"
+    except OSError as error:
+        return f"{error.filename} cannot be read"
     return None
 
 
@@ -99,7 +101,7 @@ def folders(place: Path, split: str) -> list[Path]:
     """The stored packs of a split."""
     pattern = re.compile(re.escape(split) + "-[0-9a-f]{16}")
     try:
-        return sorted(p for p in place.iterdir() if pattern.fullmatch(p.name))
+        return sorted(p for p in place.iterdir() if pattern.fullmatch(p.name) and not p.is_symlink())
     except OSError:
         return []
 
@@ -115,11 +117,12 @@ def sweep(place: Path) -> None:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def read_json(path: Path):
-    """The content of a JSON file, None if it is missing or damaged."""
+def read_json(path: Path, clips: int = 0) -> dict | None:
+    """The object of a JSON file about so many clips, None if it is missing or damaged."""
     try:
-        return json.loads(path.read_bytes())
-    except (OSError, ValueError, RecursionError):
+        inputs.inside(path, path.parent)
+        return inputs.read_object(path, PER_CLIP * clips)
+    except inputs.Fault:
         return None
 
 

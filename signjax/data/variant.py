@@ -21,10 +21,14 @@ RIGID, RIGID_GAIN = 0.02, 3.0
 PINNED = 0.99  # share of frames with the anchor joint exactly at the origin
 
 
+THIRDS = ("depth", "confidence", "zero")  # zero: always 0
+ANCHORS = (skeleton.NECK, skeleton.NOSE)  # joints that data sets are shifted to
+
+
 class Variant(NamedTuple):
     """The layout of a data set's poses."""
 
-    third: str = "depth"  # "depth", "confidence" or "zero" (always 0)
+    third: str = "depth"  # one of THIRDS
     swapped: bool = False  # the right hand hangs on joints 5-6-7
     anchor: int = -1  # a joint that lies at the origin by construction, -1 for none
 
@@ -39,6 +43,15 @@ class Variant(NamedTuple):
         arm = "arm 5-6-7 (exchanged to 2-3-4)" if self.swapped else "arm 2-3-4"
         pinned = f", {skeleton.NAMES[self.anchor]} pinned to the origin" if self.anchor >= 0 else ""
         return f"{self.dims}-D ({third}), right hand on {arm}{pinned}"
+
+
+def parse(value) -> Variant | None:
+    """The variant that was written as JSON, None if it is none."""
+    if not isinstance(value, list) or list(map(type, value)) != [str, bool, int]:
+        return None
+    variant = Variant(*value)
+    known = variant.third in THIRDS and variant.anchor in (-1, *ANCHORS)
+    return variant if known else None
 
 
 def detect(samples: Sequence[np.ndarray]) -> Variant:
@@ -92,7 +105,7 @@ def _anchor(frames: np.ndarray) -> int:
     """The neck or nose if the data were shifted so that it is the origin, else -1."""
     at_origin = (frames[..., :2] == 0).all(axis=-1)  # [F, 50]
     seen = ~at_origin.all(axis=-1)
-    for joint in (skeleton.NECK, skeleton.NOSE):
+    for joint in ANCHORS:
         if seen.any() and at_origin[seen, joint].mean() > PINNED:
             return joint
     return -1

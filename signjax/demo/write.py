@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from signjax import skeleton
+from signjax import inputs, skeleton
 from signjax.demo import sentences
 from signjax.demo.synth import synthesize
 from signjax.demo.text import normalize
@@ -103,9 +103,9 @@ def is_written(place: Path, record: dict) -> bool:
     if not place.exists() or (place.is_dir() and not any(place.iterdir())):
         return False
     try:
-        found = json.loads((place / RECORD).read_text(encoding="utf-8"))
+        found = inputs.read_object(place / RECORD)
         return {"language": found["language"], "seed": found["seed"], "sizes": found["sizes"]} == record
-    except (OSError, ValueError, KeyError, TypeError):
+    except (inputs.Fault, KeyError):
         raise DataError(f"{place} exists and has no {RECORD}, so it is no demo set: remove it or choose "
                         "another name") from None
 

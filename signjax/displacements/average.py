@@ -41,7 +41,7 @@ def average(clips: Sequence[Moves], steps: int | None = None, align: str = "phas
     """
     clips = sorted(clips, key=lambda clip: (len(clip.seen), clip.start.tobytes(), clip.deltas.tobytes()))
     steps = steps or int(np.median([len(clip.deltas) for clip in clips]))
-    shapes = [_canonical(clip) for clip in clips]
+    shapes = [canonical(clip) for clip in clips]
     warp = align == "dtw"
     times = _warped_times(shapes, steps) if warp else [phase_times(clip, steps) for clip in clips]
     places, seen = _together(clips, times)
@@ -87,7 +87,7 @@ def starting_pose(clips: Sequence[Moves]) -> np.ndarray:
 
     Joints that this clip never sees hang on their parents as they do in the others, on average.
     """
-    first = [_canonical(clip) for clip in clips]
+    first = [canonical(clip) for clip in clips]
     known = np.stack([clip.seen.any(0) for clip in clips])
     poses_ = np.stack([clip.start for clip in first])  # [n, 50, 3]
     nearest = int(warping.costs(poses_, known, poses_, known).sum(1).argmin())
@@ -127,11 +127,15 @@ def _warped_times(shapes: Sequence[Moves], steps: int) -> list[np.ndarray]:
     return times
 
 
-def _canonical(clip: Moves) -> Moves:
-    """A clip with its place and size taken out, so that clips of different signers can be compared."""
+def canonical(clip: Moves, name: object = "a clip") -> Moves:
+    """A clip with its place and size taken out, so that clips of different signers can be compared.
+
+    Raises:
+      DataError: it has no body to measure; the message calls it `name`.
+    """
     places = moves_.track(clip)
     try:
         placement = poses.measure(places, clip.seen)
     except ValueError as error:
-        raise DataError(f"a clip cannot be averaged: {error}; leave it out") from None
+        raise DataError(f"{name} cannot be averaged: {error}; leave it out") from None
     return moves_.take(poses.canonical(places, placement), clip.seen)

@@ -8,14 +8,14 @@ whatever system wrote it: files are looked for in the folder given and nowhere e
 folder `templates`, whose sources lie in the folder above it.
 """
 
-import json
 import re
 from pathlib import Path, PureWindowsPath
 from typing import NamedTuple
 
 import numpy as np
 
-from signjax import skeleton
+from signjax import arrays, inputs, skeleton
+from signjax.data import clips as recorded
 from signjax.data import variant as variants
 from signjax.displacements import average, moves
 from signjax.displacements.moves import Moves
@@ -171,16 +171,20 @@ def _template(meta: Path) -> tuple[Moves, str]:
         seen = _array(_beside(meta, "seen_path", content), (len(deltas) + 1, 50), bool)
         return Moves(_solid(positions[0]), _solid(deltas), seen), word
     folder = meta.parent.parent if meta.parent.name == "templates" else meta.parent
-    names = content.get("sources")
+    names, every = content.get("sources"), sources(folder)
     if not isinstance(names, list) or not names or not all(isinstance(name, str) for name in names):
         raise DataError(f"{meta}: field 'sources' is no list of files to start from; average again")
-    every = sources(folder)
-    found = [_source(folder / f"{PureWindowsPath(name).stem}.json") for name in names]
+    stems = [PureWindowsPath(name).stem for name in names]
+    found = [source for source in every if source.path.stem in stems]
+    if missing := set(stems) - {source.path.stem for source in found}:
+        raise DataError(f"{folder}/{min(missing)[:80]}.json: is not there, but {meta} starts from it")
     layout = _layout(every, normalized=False)
     whole = [_clip(source, every, layout)[0] for source in found]
     if layout.swapped:
         deltas = deltas[:, _EXCHANGED]
     seen = np.stack([clip.seen.any(0) for clip in whole]).any(0)
+    for source, clip in zip(found, whole, strict=True):
+        average.canonical(clip, source.array)
     start = average.starting_pose(whole)
     return Moves(start, _solid(deltas[..., :2]), np.tile(seen, (len(deltas) + 1, 1))), word
 
@@ -201,31 +205,29 @@ def _beside(path: Path, field: str, content: dict) -> Path:
 
 def _json(path: Path) -> dict:
     try:
-        content = json.loads(path.read_bytes())
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror}); a JSON belongs to each array") from None
-    except (ValueError, RecursionError):
-        raise DataError(f"{path}: is not valid JSON; write it again") from None
-    if not isinstance(content, dict):
-        raise DataError(f"{path}: is no JSON object; write it again")
-    return content
+        inputs.inside(path, path.parent)
+        return inputs.read_object(path)
+    except inputs.Missing:
+        raise DataError(f"{path}: cannot be read (not there); a JSON belongs to each array") from None
+    except inputs.Fault as fault:
+        raise DataError(f"{path}: {fault}; write it again") from None
 
 
 def _array(path: Path, shape: tuple, kind=np.floating) -> np.ndarray:
     """An array of this shape (None for any length) and kind, all numbers finite; DataError otherwise."""
     try:
-        array = np.load(path, allow_pickle=False)
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror}); put it beside its JSON") from None
-    except (ValueError, EOFError, TypeError) as error:
-        raise DataError(f"{path}: is no array ({str(error).splitlines()[0][:80]}); write it again") from None
-    wanted = "[" + ", ".join("any" if n is None else str(n) for n in shape) + "]"
-    fits = isinstance(array, np.ndarray) and array.ndim == len(shape)
-    fits = fits and all(n in (None, m) for n, m in zip(shape, array.shape, strict=True))
-    fits = fits and (shape[-1] is not None or array.shape[-1] in (2, 3))
-    if not fits or not np.issubdtype(array.dtype, kind):
-        what = f"{array.dtype} {list(array.shape)}" if isinstance(array, np.ndarray) else "no array"
-        raise DataError(f"{path}: is {what}, not {kind.__name__} {wanted}; write it again")
-    if kind is np.floating and not np.isfinite(array).all():
-        raise DataError(f"{path}: holds numbers that are not finite; write it again")
+        inputs.inside(path, path.parent)
+        array = arrays.read_array(path)
+        wanted = "[" + ", ".join("any" if n is None else str(n) for n in shape) + "]"
+        fits = array.ndim == len(shape)
+        fits = fits and all(n in (None, m) for n, m in zip(shape, array.shape, strict=True))
+        fits = fits and (shape[-1] is not None or array.shape[-1] in (2, 3))
+        if not fits or not np.issubdtype(array.dtype, kind):
+            raise inputs.Fault(f"is {array.dtype} {list(array.shape)}, not {kind.__name__} {wanted}")
+        if kind is np.floating and not np.abs(array).max(initial=0) <= recorded.MAX_COORDINATE:
+            raise inputs.Fault("holds numbers that are not finite, or beyond all places")
+    except inputs.Missing:
+        raise DataError(f"{path}: cannot be read (not there); put it beside its JSON") from None
+    except inputs.Fault as fault:
+        raise DataError(f"{path}: {fault}; write it again") from None
     return array.astype(np.float64) if kind is np.floating else array

@@ -5,7 +5,6 @@ The latents are those of a trained auto-encoder that is continuous, `configs/vqv
 """
 
 import functools
-import importlib
 from typing import Any, NamedTuple
 
 import jax
@@ -18,7 +17,7 @@ from signjax.data.sources import bucket
 from signjax.errors import ConfigError
 from signjax.models import flow
 from signjax.models import text as read
-from signjax.task import Task
+from signjax.task import Task, find
 from signjax.tasks import gpt, needs, splits, tokens
 
 SOLVERS = ("euler", "midpoint")
@@ -65,12 +64,13 @@ def coder_of(workdir):
       ConfigError: the run has none.
     """
     c = configs.load_config(f"{workdir}/config.json")
-    module = importlib.import_module(f"signjax.tasks.{c.task}")
+    module = find(c.task)
+    loaded = module.load(workdir)
     continuous = c.task == "ae2d" or (c.task == "vqvae" and c.quantizer.kind == "kl")
     if not continuous:
         raise ConfigError(f"autoencoder is {workdir}, which has no continuous latents; give a run of "
                           "configs/ae2d.py or configs/vqvae.py:kl")
-    return module, module.load(workdir)
+    return module, loaded
 
 
 def folded(latents, fold: int) -> np.ndarray:

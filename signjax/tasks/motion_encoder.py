@@ -11,7 +11,6 @@ import io
 import json
 import math
 import pathlib
-import zipfile
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -20,9 +19,11 @@ import jax.numpy as jnp
 import numpy as np
 from flax import traverse_util
 
-from signjax import losses
+from signjax import inputs, losses
+from signjax.arrays import read_arrays
 from signjax.data import pipeline, sources
 from signjax.errors import StorageError
+from signjax.inputs import Fault
 from signjax.metrics.frechet import HOP, WINDOW, window_frames
 from signjax.models import motion_encoder as models
 from signjax.models.vqvae import held
@@ -31,6 +32,7 @@ from signjax.tasks import splits
 from signjax.tasks.vqvae import augment, filled
 
 SHIPPED = pathlib.Path(__file__).with_name("motion_encoder.npz")
+LARGEST = 1024  # size of a model that may be asked for
 BATCH = 128  # windows encoded at once; always as many, so that the company changes nothing
 
 
@@ -49,20 +51,36 @@ def load(path=SHIPPED) -> Encoder:
       StorageError: the file is missing, damaged, or for windows of other lengths.
     """
     try:
-        with np.load(path, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files}
-        stored = str(arrays.pop("digest"))
-        about = json.loads(str(arrays["about"]))
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as e:
-        raise StorageError(f"{path}: cannot be read as a motion encoder ({e}); {_ADVICE}") from e
-    if stored != digest(arrays):
-        raise StorageError(f"{path}: its content does not have the digest {stored[:12]}; {_ADVICE}")
-    if (about["window"], about["hop"]) != (WINDOW, HOP):
-        raise StorageError(f"{path}: window and hop are not {WINDOW} and {HOP}; {_ADVICE}")
-    model = models.Encoder(**about["model"])
-    weights = {name: jnp.asarray(x, jnp.float32) for name, x in arrays.items() if name != "about"}
-    variables = traverse_util.unflatten_dict(weights, sep="/")
+        held = read_arrays(path)
+        stored = str(held.pop("digest", ""))
+        if stored != digest(held):
+            raise Fault(f"its content does not have the digest {stored[:12]!r}")
+        model, variables = _model(held)
+    except Fault as e:
+        raise StorageError(f"{path}: cannot be read as a motion encoder ({e}); {_ADVICE}") from None
     return Encoder(stored, model.features, jax.jit(functools.partial(model.apply, variables)))
+
+
+def _model(held: dict):
+    """The model and the weights of what `to_bytes` wrote; Fault if they do not fit together."""
+    about = inputs.parse_object(str(held.pop("about", "")).encode())
+    if (about.get("window"), about.get("hop")) != (WINDOW, HOP):
+        raise Fault(f"window and hop are not {WINDOW} and {HOP}")
+    sizes = about.get("model")
+    if not isinstance(sizes, dict) or not all(type(n) is int and 0 < n <= LARGEST for n in sizes.values()):
+        raise Fault("its model has no sizes")
+    if not all(x.dtype.kind == "f" and np.isfinite(x).all() for x in held.values()):
+        raise Fault("its weights are not finite numbers")
+    variables = {name: jnp.asarray(x, jnp.float32) for name, x in held.items()}
+    try:
+        model = models.Encoder(**sizes)
+        wanted = jax.eval_shape(model.init, jax.random.key(0), jnp.zeros((1, WINDOW, 50, 3)))
+    except Exception as e:  # flax and jax raise nearly anything at sizes that cannot be
+        raise Fault(f"its model cannot be built: {inputs.reason(e)}") from None
+    shapes = {name: x.shape for name, x in traverse_util.flatten_dict(wanted, sep="/").items()}
+    if shapes != {name: x.shape for name, x in variables.items()}:
+        raise Fault("its weights are not those of its model")
+    return model, traverse_util.unflatten_dict(variables, sep="/")
 
 
 _fill = jax.jit(filled)

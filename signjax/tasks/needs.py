@@ -11,7 +11,7 @@ import pathlib
 import jax
 import numpy as np
 
-from signjax import checkpoint
+from signjax import checkpoint, inputs
 from signjax.config import write_whole
 from signjax.errors import ConfigError, StorageError
 
@@ -70,7 +70,10 @@ def _path(workdir, field: str) -> pathlib.Path:
 def _read(workdir, field: str) -> dict:
     path = _path(workdir, field)
     try:
-        saved = json.loads(path.read_text(encoding="utf-8"))
-        return {name: str(saved[name]) for name in ("folder", "digest")}
-    except (OSError, ValueError, KeyError, TypeError) as e:
-        raise StorageError(f"{path}: cannot be read ({e!r}); train {workdir} again") from None
+        saved = inputs.read_object(path)
+        for name in ("folder", "digest"):
+            if type(saved.get(name)) is not str or "\0" in saved[name]:
+                raise inputs.Fault(f"field {name!r} is no text")
+        return saved
+    except inputs.Fault as fault:
+        raise StorageError(f"{path}: cannot be read ({fault}); train {workdir} again") from None

@@ -2,16 +2,17 @@
 
 import hashlib
 import os
-import zipfile
-import zlib
+import pathlib
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from signjax import arrays
 from signjax.data import pipeline, rows
 from signjax.data.sources import bucket
 from signjax.errors import ConfigError
+from signjax.inputs import Fault
 from signjax.tasks import needs, vqvae
 from signjax.text import END
 
@@ -38,11 +39,12 @@ def encode_split(
 
     Raises:
       ConfigError: a clip could be more than twice as long.
+      OSError: `cache` cannot be written.
     """
     if not 0 <= tempo <= np.log(2):
         raise ConfigError(f"tempo is {tempo}; give a logarithm of 0 to 0.69")
     key = _key(tokenizer.variables, pack, (versions, tempo, seed, fold))
-    if known := _read(cache, key, versions):
+    if known := _read(cache, key, versions, len(pack)):
         return known
     phases = tokenizer.stride * fold
     result = [[np.empty(0)] * len(pack) for _ in range(versions)]
@@ -170,23 +172,35 @@ def _key(variables, pack, how) -> str:
     return digest.hexdigest()
 
 
-def _read(path: str, key: str, shifts: int):
+def _read(path: str, key: str, shifts: int, clips: int):
+    """What `_write` wrote, None if it is not there, damaged, or of something else."""
     try:
-        with np.load(path, allow_pickle=False) as saved:
-            if str(saved["key"]) != key:
-                return None
-            return [np.split(saved[f"codes{k}"], saved[f"offsets{k}"]) for k in range(shifts)]
-    except (OSError, ValueError, KeyError, EOFError, RuntimeError, zlib.error, zipfile.BadZipFile):
-        # missing or damaged
+        if str(arrays.read_arrays(path, ["key"], most=None)["key"]) != key:
+            return None
+        names = [f"{name}{k}" for k in range(shifts) for name in ("codes", "offsets")]
+        saved = arrays.read_arrays(path, names, most=None)
+    except Fault:
         return None
+    found = [_cut(saved[f"codes{k}"], saved[f"offsets{k}"], clips) for k in range(shifts)]
+    return None if None in found else found
+
+
+def _cut(codes: np.ndarray, offsets: np.ndarray, clips: int) -> list[np.ndarray] | None:
+    """The codes of each clip, none of them without any; None if these are no codes of so many clips."""
+    ends = np.array([0, *offsets.reshape(-1).tolist(), len(codes) if codes.ndim == 2 else 0])
+    fits = codes.dtype in (np.int16, np.float32) and len(ends) == clips + 1 and (np.diff(ends) > 0).all()
+    if not fits or not np.isfinite(codes).all() or (codes.dtype == np.int16 and codes.min() < 0):
+        return None
+    return np.split(codes, ends[1:-1].astype(int))
 
 
 def _write(path: str, key: str, codes) -> None:
-    arrays = {"key": np.array(key)}
+    content = {"key": np.array(key)}
     for k, shift in enumerate(codes):
-        arrays[f"codes{k}"] = np.concatenate(shift)
-        arrays[f"offsets{k}"] = np.cumsum([len(c) for c in shift])[:-1]
+        content[f"codes{k}"] = np.concatenate(shift)
+        content[f"offsets{k}"] = np.cumsum([len(c) for c in shift])[:-1]
     temporary = f"{path}.tmp"
-    with open(temporary, "wb") as file:
-        np.savez(file, **arrays)
+    pathlib.Path(temporary).unlink(missing_ok=True)  # of a crash; or a link that would be written through
+    with open(temporary, "xb") as file:
+        np.savez(file, **content)
     os.replace(temporary, path)

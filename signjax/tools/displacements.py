@@ -136,6 +136,8 @@ def _clips(args, word: str) -> list:
             f"{args.folder}: {len(clips)} {kind} clip(s) of {word!r}, and an average needs two; there are "
             f"files of {there}; extract more{' with --norm' if args.norm else ''}"
         )
+    for source, clip, _ in clips:
+        average.canonical(clip, source.array)
     origins = sorted({f"{source.dataset or 'unknown'} ({dims}-D)" for source, _, dims in clips})
     if len(origins) > 1:
         both = f"clips of {word!r} are of {' and '.join(origins)}"

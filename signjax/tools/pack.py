@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from signjax.data import clips, pack
+from signjax.data import build, clips, pack
 from signjax.errors import DataError, SignjaxError
 
 SPLITS = ("train", "dev", "test")
@@ -53,10 +53,13 @@ def _run(root: str, name: str, measured: bool) -> None:
         hint = "give --root and --name, or build the demo set: python -m signjax.tools.demo"
         raise DataError(f"{Path(root) / name}: no train, dev or test folder; {hint}")
     for split in found:
-        stored = pack.load(root, name, split, say=_progress)
+        try:
+            stored = pack.load(root, name, split, say=_progress)
+        except build.Refused as refused:
+            _show(refused.broken)
+            raise
         print(stored.describe())
-        for sid, reason in stored.broken:
-            print(f"  left out {sid}: {reason}")
+        _show(stored.broken)
         if measured:
             packed, parsed = measure(root, name, split)
             ratio = parsed / packed
@@ -64,6 +67,11 @@ def _run(root: str, name: str, measured: bool) -> None:
     for split in SPLITS:
         if split not in found:
             print(f"{name}/{split}: not there")
+
+
+def _show(broken) -> None:
+    for sid, reason in broken:
+        print(f"  left out {sid}: {reason}")
 
 
 def _progress(line: str) -> None:

@@ -14,8 +14,8 @@ from pathlib import Path
 import ml_collections
 import numpy as np
 
-from signjax import render, runtime
-from signjax.data import predictions
+from signjax import arrays, inputs, render, runtime
+from signjax.data import clips, predictions
 from signjax.displacements import files, moves, reading, words
 from signjax.errors import ConfigError, DataError
 from signjax.tasks import splits
@@ -124,10 +124,12 @@ def samples(args) -> None:
 def _said(path: Path) -> str:
     """The array "text" of an .npz, "" if there is none."""
     try:
-        with np.load(path, allow_pickle=False) as held:
-            return str(held["text"]) if "text" in held.files else ""
-    except (OSError, ValueError) as error:
-        raise DataError(f"{path}: its text cannot be read ({error}); sample it again") from None
+        said = arrays.read_arrays(path).get("text", np.array(""))
+        if said.dtype.kind != "U" or said.ndim or len(str(said)) > clips.MAX_BYTES[clips.TEXT]:
+            raise inputs.Fault('has an array "text" that is no sentence')
+        return str(said)
+    except inputs.Fault as fault:
+        raise DataError(f"{path}: {fault}; sample it again") from None
 
 
 def _inputs(names: list[str], prefix: str) -> list[tuple[Path, str]]:

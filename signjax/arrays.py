@@ -1,0 +1,126 @@
+"""Arrays of .npy and .npz files that nobody vouches for: as large as their bytes and no larger.
+
+numpy's own reading believes what a header says, and unpacks whatever an archive holds. Here arrays are of
+numbers, booleans or text.
+"""
+
+import io
+import itertools
+import math
+import mmap
+import re
+import zipfile
+
+import numpy as np
+
+from signjax.inputs import SIZE, Fault, opened, read, reason
+
+MEMBERS = 4096  # of an .npz
+
+
+def read_array(path, most: int = SIZE) -> np.ndarray:
+    """The array of an .npy file of at most `most` bytes.
+
+    Raises:
+      Fault: it cannot be read, is no array of numbers, booleans or text, or has another size than it says.
+    """
+    return _array(read(path, most))
+
+
+def map_array(path) -> np.ndarray:
+    """The array of an .npy file of any size, read-only over the file's pages; Fault as for `read_array`."""
+    with opened(path, None) as (file, size):
+        start = file.read(4096)
+        shape, order, dtype, at = _header(start, size)
+        if not math.prod(shape):
+            return np.zeros(shape, dtype)
+        return np.memmap(file, dtype, "r", at, shape, order).view(np.ndarray)
+
+
+def read_arrays(path, names=None, most: int | None = SIZE) -> dict[str, np.ndarray]:
+    """The arrays of an .npz file.
+
+    Args:
+      path: the file.
+      names: of the arrays wanted; None for all.
+      most: bytes that they may unpack to, and of the file; None for those of the file, as np.savez writes it.
+
+    Raises:
+      Fault: as for `read_array`; one of the names is missing; it unpacks to more than that.
+    """
+    with opened(path, most) as (file, size):
+        try:
+            _count(file)
+            with zipfile.ZipFile(file) as archive:
+                held = _members(archive)
+                wanted = {name: held[name] for name in (held if names is None else names)}
+                unpacked = sum(info.file_size for info in wanted.values())
+                if unpacked > (most or size):
+                    raise Fault(f"unpacks to {unpacked:,} bytes, more than {most or size:,}")
+                return {name: _unpacked(archive, name, info) for name, info in wanted.items()}
+        except Fault:
+            raise
+        except KeyError as error:
+            raise Fault(f"has no array {error}") from None
+        except Exception as error:  # a damaged file makes zipfile raise nearly anything
+            raise Fault(f"is no .npz file ({reason(error)})") from None
+
+
+def _header(start: bytes, size: int) -> tuple[tuple[int, ...], str, np.dtype, int]:
+    """Shape, order, type and offset of the array of an .npy file that begins so and has `size` bytes."""
+    file = io.BytesIO(start)
+    try:
+        version = np.lib.format.read_magic(file)
+        reader = {1: np.lib.format.read_array_header_1_0, 2: np.lib.format.read_array_header_2_0}[version[0]]
+        shape, fortran, dtype = reader(file)
+    except Exception as error:  # numpy parses Python here: a damaged header raises nearly anything
+        raise Fault(f"is no array ({reason(error)})") from None
+    largest = math.prod(n or 1 for n in shape) * dtype.itemsize  # numpy refuses even empty ones beyond
+    if dtype.kind not in "biufU" or not 0 < largest < 1 << 62 or min(shape, default=0) < 0 or len(shape) > 8:
+        raise Fault(f"is no array of numbers ({str(dtype)[:40]} {str(shape)[:40]})")
+    if (said := math.prod(shape) * dtype.itemsize) != (there := size - file.tell()):
+        raise Fault(f"is no array ({said:,} bytes are said to follow its header, {there:,} do)")
+    return shape, "F" if fortran else "C", dtype, file.tell()
+
+
+def _array(data: bytes) -> np.ndarray:
+    """The array in the bytes of an .npy file, in this machine's order of bytes."""
+    shape, order, dtype, at = _header(data, len(data))
+    if not math.prod(shape):
+        return np.zeros(shape, dtype)
+    if dtype.kind == "U":
+        letters = np.frombuffer(data, np.dtype("u4").newbyteorder(dtype.byteorder), offset=at)
+        if ((letters > 0x10FFFF) | ((letters >= 0xD800) & (letters < 0xE000))).any():
+            raise Fault("holds text that is not Unicode")
+    array = np.frombuffer(data, dtype, offset=at).reshape(shape, order=order)
+    if dtype.kind == "b":
+        return array.view(np.uint8) != 0  # a byte that is neither 0 nor 1 would be True and not
+    return array.astype(dtype.newbyteorder("="), copy=False)
+
+
+def _count(file) -> None:
+    """Raises Fault if there are many members: zipfile makes an object of each before it says how many."""
+    with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as pages:
+        found = itertools.islice(re.finditer(b"PK\x01\x02", pages), MEMBERS + 1)
+        if sum(1 for _ in found) > MEMBERS:
+            raise Fault(f"has more than {MEMBERS:,} members")
+
+
+def _members(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
+    """The members of an .npz by the names of their arrays."""
+    members = archive.infolist()
+    held = {info.filename.removesuffix(".npy"): info for info in members}
+    if len(held) != len(members):
+        raise Fault("has two arrays of one name")
+    return held
+
+
+def _unpacked(archive: zipfile.ZipFile, name: str, info: zipfile.ZipInfo) -> np.ndarray:
+    """A member's array; no more of it is unpacked than it declares, whatever it holds."""
+    try:
+        if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            raise Fault("is packed in a way that .npz files are not")
+        with archive.open(info) as member:
+            return _array(member.read(info.file_size + 1))
+    except Fault as fault:
+        raise Fault(f"its array {name[:40]!r} {fault}") from None

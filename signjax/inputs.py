@@ -1,0 +1,143 @@
+"""Reading files that nobody vouches for: of bounded size, strictly, and nothing in them is ever run.
+
+All that comes from outside a process is read here or, if it is arrays, by signjax.arrays: clips, packs,
+configs, vocabularies, the clips of others. What is wrong with a file is a `Fault` that gives the reason
+alone; the caller says which file it is and what to do.
+"""
+
+import contextlib
+import itertools
+import json
+import os
+import re
+import stat
+
+from signjax.errors import DataError
+
+SIZE = 1 << 26  # bytes of a file, 64 MB
+MEMORY = 6 * SIZE  # bytes of memory that the objects of a JSON text may take
+DEPTH = 32  # of JSON: deeper than anything that is written here
+
+
+class Fault(DataError):
+    """Why a file cannot be used."""
+
+
+class Missing(Fault):
+    """There is no such file."""
+
+
+def inside(path, *roots) -> None:
+    """Raises Fault if a path, links followed, lies outside of all these folders."""
+    try:
+        real, homes = os.path.realpath(path), [os.path.realpath(root) for root in roots]
+    except (OSError, ValueError) as error:
+        raise Fault(reason(error)) from None
+    if not any(os.path.commonpath((real, home)) == home for home in homes):
+        raise Fault(f"lies outside of {homes[0]}")
+
+
+@contextlib.contextmanager
+def opened(path, most: int | None = SIZE):
+    """(open file, its size in bytes) of a regular file of at most `most` bytes; a Fault otherwise."""
+    try:
+        file = open(path, "rb", opener=_at_once)  # noqa: SIM115  closed below
+    except FileNotFoundError as error:
+        raise Missing(reason(error)) from None
+    except (OSError, ValueError) as error:
+        raise Fault(reason(error)) from None
+    with file:
+        status = os.fstat(file.fileno())
+        if not stat.S_ISREG(status.st_mode):
+            raise Fault("is not a file")
+        if most is not None and status.st_size > most:
+            raise Fault(f"has {status.st_size:,} bytes, more than {most:,}")
+        try:
+            yield file, status.st_size
+        except OSError as error:
+            raise Fault(reason(error)) from None
+
+
+def read(path, most: int = SIZE) -> bytes:
+    """The bytes of a file, see `opened`."""
+    with opened(path, most) as (file, size):
+        return file.read(size)
+
+
+def read_object(path, more: int = 0) -> dict:
+    """The object of a JSON file, all numbers finite; `more` bytes are added to what it may have and take."""
+    content = parse_object(read(path, SIZE + more), MEMORY + more)
+    _check(content, DEPTH)
+    return content
+
+
+def parse_object(data: bytes, memory: int = MEMORY) -> dict:
+    """The object of a JSON text; numbers may be as large as can be written, so 1e999 is infinite.
+
+    Raises:
+      Fault: it is no JSON, no object, has a key twice, holds NaN or Infinity, or would take more than
+        `memory` bytes.
+    """
+    if (needed := _needed(data)) > memory:
+        raise Fault(f"needs up to {needed >> 20:,} MB of memory, more than {memory >> 20:,}")
+    try:
+        text = data.decode("utf-8-sig")
+        content = json.loads(text, object_pairs_hook=_once, parse_constant=_no_constant)
+    except RecursionError:
+        raise Fault("is nested too deeply") from None
+    except Fault:
+        raise
+    except ValueError as error:  # bad JSON, bad UTF-8, integers of thousands of digits
+        raise Fault(f"is not valid JSON ({reason(error)})") from None
+    if not isinstance(content, dict):
+        raise Fault("is no JSON object")
+    return content
+
+
+def reason(error: Exception) -> str:
+    """The first line of what an exception says, short."""
+    said = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    return said.strip().partition("\n")[0][:80]
+
+
+def _at_once(path, flags: int) -> int:
+    return os.open(path, flags | os.O_NONBLOCK)  # else a pipe that nobody writes to would be waited for
+
+
+def _needed(data: bytes) -> int:
+    """Bytes that Python's objects of a JSON text take at most, from the signs that make them.
+
+    A list or an object takes up to 100 bytes, an element 40 with its number, a text 60, a key in its
+    object and in the parser's memory 250; characters beyond ASCII up to 4 each, twice.
+    """
+    containers, elements = data.count(b"[") + data.count(b"{"), data.count(b",")
+    strings, keys = data.count(b'"') // 2, data.count(b":")
+    characters = len(data) * (2 if data.isascii() and b"\\" not in data else 9)
+    return characters + 100 * containers + 40 * elements + 60 * strings + 250 * keys
+
+
+def _check(value, depth: int) -> None:
+    """Raises Fault for what JSON can say and nobody means: endless numbers and nesting, half characters."""
+    if isinstance(value, dict | list):
+        if not depth:
+            raise Fault("is nested too deeply")
+        for item in itertools.chain(value, value.values()) if isinstance(value, dict) else value:
+            _check(item, depth - 1)
+    elif isinstance(value, str):
+        if not value.isascii() and re.search("[\ud800-\udfff]", value):
+            raise Fault("holds text that is not Unicode")
+    elif isinstance(value, int | float) and not abs(value) < 1 << 63:
+        raise Fault("holds a number beyond 9e18")
+
+
+def _once(pairs: list) -> dict:
+    content = dict(pairs)
+    if len(content) != len(pairs):
+        seen: set = set()
+        twice = next(key for key, _ in pairs if key in seen or seen.add(key))
+        raise Fault(f"has the key {twice[:40]!r} twice")
+    return content
+
+
+def _no_constant(name: str):
+    raise Fault(f"holds {name}, which is not a number")

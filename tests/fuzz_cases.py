@@ -1,0 +1,203 @@
+"""What is fuzzed: for each kind of input a valid sample, the function that reads it, and what must hold then.
+
+Only numpy is needed here; the cases that need jax are beside this.
+"""
+
+import itertools
+import json
+import pathlib
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from signjax import config, demo, logs, pose, text
+from signjax.data import clips, pack, predictions, variant
+from signjax.demo import write
+from signjax.displacements import average, files, moves, reading
+
+
+class Case(NamedTuple):
+    """A kind of input. All files are small: what is slow is not tried often."""
+
+    build: Callable[[pathlib.Path], Any]  # writes a valid sample into an empty folder
+    files: str  # pattern of the files that are damaged
+    load: Callable[[pathlib.Path], Any]  # reads the folder: a result or a SignjaxError
+    check: Callable[[Any], None]  # asserts what every result has
+    tricks: tuple[str, ...] = ("gone", "folder", "pipe")  # what else may become of a file
+
+
+LINKED = ("gone", "folder", "pipe", "link")  # where a link that leads out of the folder must be refused
+
+
+def hush(line: str) -> None:
+    """Takes what a pack says of itself."""
+
+
+def signed(text: str = "Hello", seed: int = 0) -> np.ndarray:
+    """A clip [T, 50, 3] of the demo language, in few decimals."""
+    return np.round(demo.synthesize(text, np.random.default_rng(seed)), 3)
+
+
+def write_clip(folder: pathlib.Path, frames: int = 3) -> None:
+    """text.txt and pose.json of a short clip."""
+    folder.mkdir(parents=True)
+    (folder / "text.txt").write_text("Größe?", encoding="utf-8")
+    (folder / "pose.json").write_text(write.pose_json(signed()[:frames], 0))
+
+
+def split_of(root: pathlib.Path) -> pack.Pack:
+    """The split, packed anew or from its cache."""
+    return pack.load(root, "set", "train", say=hush)
+
+
+def build_clip(root: pathlib.Path) -> None:
+    write_clip(root / "set/train/one")
+
+
+def build_pack(root: pathlib.Path) -> None:
+    for name in ("one", "two"):
+        write_clip(root / f"set/train/{name}")
+    split_of(root)
+
+
+def check_pack(found: pack.Pack) -> None:
+    assert set(found.sids) <= {"one", "two"} and len(found) == len(found.texts) == len(found.lengths) > 0
+    for k, clip in enumerate(found):
+        assert clip.text and len(clip.pose) and clip.pose.dtype == np.float32
+        assert clip.pose.shape[1:] == (50, 3) and clip.valid.shape == clip.pose.shape[:2]
+        assert np.isfinite(pose.canonical(clip.pose, found.placement(k))).all()
+
+
+def build_predictions(root: pathlib.Path) -> None:
+    clip = signed().astype(np.float32)[:4]
+    (root / "a.json").write_text(write.pose_json(clip, 0))
+    write_clip(root / "b")
+    np.savez(root / "c.npz", pose=clip, other=np.zeros(3))
+    np.save(root / "d.npy", clip)
+
+
+def load_predictions(root: pathlib.Path):
+    return predictions.read(root, ["a", "b", "c", "d"], variant.Variant())
+
+
+def check_predictions(result) -> None:
+    found, faults = result
+    assert len(found) == 4 and set(faults) <= {"a", "b", "c", "d"}
+    for name, (points, seen) in zip("abcd", found, strict=True):
+        assert points.dtype == np.float32 and points.shape[1:] == (50, 3) and np.isfinite(points).all()
+        assert seen.shape == points.shape[:2] and np.abs(points).max(initial=0) <= clips.MAX_COORDINATE
+        assert name not in faults or not len(points)
+    assert all(line.isprintable() and ("missing" in line or "." in line) for line in faults.values())
+
+
+def build_displacements(root: pathlib.Path) -> None:
+    """Two clips and their template, ours and as the seed wrote them."""
+    found = [moves.take(signed(seed=k)[:5], np.ones((5, 50), bool)) for k in range(2)]
+    place = pose.Placement(np.zeros(3), np.float32(0.5))
+    for k, (one, norm) in enumerate(itertools.product(found, (False, True))):
+        cut = files.Cut("hello", "train", str(k // 2), (0, 5), True, one, 3, place)
+        files.write_cut(root, f"2025010{k}_000000", cut, root / str(k), norm)
+    sources = sorted(root.glob("disp_*[0-9].npy"))
+    about = {"align": "phase", "normalized": False, "mirrored": []}
+    template = average.average(found)
+    files.write_template(root, "20250201_000000", "hello", template, 3, sources, about)
+    base, place = "disp_seeds_20250301_000000_train_0", {"split": "train", "sid": "0"}  # those have no masks
+    for name, array in ((base, found[0].deltas), (f"{base}_p0", found[0].start)):
+        np.save(root / f"{name}.npy", array[..., :2].astype(np.float32))
+    start = {"p0_path": f"..\\x\\{base}_p0.npy"}
+    (root / f"{base}.json").write_text(json.dumps({"word": "seeds", **place, **start}))
+    np.save(root / "template_seeds_2_T4_deltas.npy", template.deltas[..., :2])
+    averaged = {"word": "seeds", "sources": [f"..\\x\\{base}.npy"]}
+    (root / "template_seeds_2_T4.json").write_text(json.dumps(averaged))
+
+
+def load_displacements(root: pathlib.Path) -> list[moves.Moves]:
+    found = []
+    for meta in sorted(root.glob("template_*.json")):
+        found.append(reading.one(meta)[0])
+    for word, norm in (("hello", False), ("hello", True), ("seeds", False)):
+        found += [clip for _, clip, _ in reading.clips(root, word, norm)]
+    return found
+
+
+def check_displacements(found: list[moves.Moves]) -> None:
+    for one in found:
+        points, seen = moves.rebuild(one)
+        assert points.shape == (len(one.deltas) + 1, 50, 3) and np.isfinite(points).all()
+        assert seen.shape == points.shape[:2] and seen.dtype == bool
+
+
+def build_config(root: pathlib.Path) -> None:
+    found = {"task": "gpt", "data": {"root": "datasets", "name": "demo"}, "lr": 1e-3, "mesh": [1, [2]]}
+    (root / "config.json").write_text(json.dumps(found))
+
+
+def load_config(root: pathlib.Path):
+    return config.load_config(root / "config.json")
+
+
+def check_config(found) -> None:
+    assert type(found.task) is str and found.is_locked
+    json.loads(found.to_json(), parse_constant=lambda name: 1 / 0)
+
+
+def build_text(root: pathlib.Path) -> None:
+    text.fit(["hello you", "hello Zoë"], 2).save(root / "text.json")
+
+
+def load_text(root: pathlib.Path) -> text.TextTokenizer:
+    return text.load(root / "text.json")
+
+
+def check_text(found: text.TextTokenizer) -> None:
+    ids = found.encode("hello Zoë ß")
+    assert all(0 <= i < found.size for i in ids)
+    found.decode(range(found.size)).encode()
+
+
+def build_metrics(root: pathlib.Path) -> None:
+    rows = [{"step": k, "train/loss": 0.5, "eval/a": None, "cpu_s": 2.0 * k, "wall_s": 9} for k in range(8)]
+    (root / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+
+
+def load_metrics(root: pathlib.Path):
+    logs.SummaryWriter = None
+    found = logs.Metrics(root, 5, logs.Spent(1.0, 2.0))
+    found.write(6, "train", {"loss": 0.25})
+    found.close()
+    return found, (root / "metrics.jsonl").read_text(encoding="utf-8")
+
+
+def check_metrics(result) -> None:
+    found, written = result
+    assert all(np.isfinite(found.spent())) and min(found.spent()) >= 1.0
+    rows = [json.loads(line, parse_constant=lambda name: 1 / 0) for line in written.splitlines()]
+    assert rows[-1]["step"] == 6 and all(row["step"] <= 5 for row in rows[:-1])
+
+
+RECORD = {"language": 4, "seed": 0, "sizes": [2, 1, 1]}
+
+
+def build_record(root: pathlib.Path) -> None:
+    (root / "demo.json").write_text(json.dumps(RECORD))
+
+
+def load_record(root: pathlib.Path) -> bool:
+    return write.is_written(root, RECORD)
+
+
+def check_record(same: bool) -> None:
+    assert type(same) is bool
+
+
+CASES = {
+    "clip": Case(build_clip, "set/train/one/*", split_of, check_pack, LINKED),
+    "pack": Case(build_pack, "set/.cache/**/*.*", split_of, check_pack, LINKED),
+    "predictions": Case(build_predictions, "**/*.*", load_predictions, check_predictions, LINKED),
+    "displacements": Case(build_displacements, "*.*", load_displacements, check_displacements, LINKED),
+    "config": Case(build_config, "config.json", load_config, check_config),
+    "text": Case(build_text, "text.json", load_text, check_text),
+    "metrics": Case(build_metrics, "metrics.jsonl", load_metrics, check_metrics),
+    "record": Case(build_record, "demo.json", load_record, check_record),
+}

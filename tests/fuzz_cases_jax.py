@@ -1,0 +1,151 @@
+"""Cases of fuzzing that need jax: what a run keeps, and what the doors of samples read."""
+
+import contextlib
+import functools
+import itertools
+import pathlib
+
+import jax
+import jax.numpy as jnp
+import ml_collections
+import numpy as np
+from fuzz_cases import Case, signed, split_of, write_clip
+
+from signjax import checkpoint, fingerprint, manifest, sample
+from signjax.config import save_config
+from signjax.data import predictions
+from signjax.metrics.frechet import WINDOW
+from signjax.models import motion_encoder as models
+from signjax.tasks import motion_encoder, tokens, vqvae
+from signjax.tools import viz
+
+TREE = {"params": {"a": {"kernel": (3, 4), "bias": (4,)}}, "extra": {"codebook": {"sums": (2, 5)}}, "ema": {}}
+MODEL = {"stride": 4, "width": 8, "depth": 1, "features": 4}
+
+
+def arrays(kind=jnp.zeros) -> dict:
+    """The state of a made-up run."""
+    return jax.tree.map(kind, TREE, is_leaf=lambda x: isinstance(x, tuple))
+
+
+def build_tokens(root: pathlib.Path) -> None:
+    for name in ("one", "two"):
+        write_clip(root / f"set/train/{name}", 9)
+    load_tokens(root)
+
+
+def load_tokens(root: pathlib.Path):
+    def encode(variables, played, mask):
+        return np.arange(played.shape[0] * -(-played.shape[1] // 4) * 2).reshape(len(played), -1, 2)
+
+    tokenizer = vqvae.Tokenizer(None, {}, 4, encode, None)
+    return tokens.encode_split(tokenizer, split_of(root), 2, f"{root}/tokens.npz")
+
+
+def check_tokens(found) -> None:
+    assert len(found) == 2 and all(len(version) == 2 for version in found)
+    for codes in itertools.chain(*found):
+        assert codes.dtype in (np.int16, np.float32) and codes.ndim == 2
+        assert len(codes) and np.isfinite(codes).all()
+
+
+@functools.cache
+def encoder() -> bytes:
+    """A tiny motion encoder as a file."""
+    model = models.Encoder(**MODEL)
+    variables = model.init(jax.random.key(0), jnp.zeros((1, WINDOW, 50, 3)))
+    whole = {name: {"encoder": variables[name]} for name in ("params", "batch_stats")}
+    return motion_encoder.to_bytes(ml_collections.ConfigDict({"model": MODEL}), whole)
+
+
+def build_encoder(root: pathlib.Path) -> None:
+    (root / "encoder.npz").write_bytes(encoder())
+
+
+def load_encoder(root: pathlib.Path) -> motion_encoder.Encoder:
+    return motion_encoder.load(root / "encoder.npz")
+
+
+def check_encoder(found: motion_encoder.Encoder) -> None:
+    assert found.size == 4
+
+
+def build_sample(root: pathlib.Path) -> None:
+    np.savez(root / "a.npz", pose=signed()[:3].astype(np.float32), text="hello <b>")
+
+
+def load_sample(root: pathlib.Path):
+    path = root / "a.npz"
+    return predictions.read_arrays(path), viz._said(path)
+
+
+def check_sample(result) -> None:
+    (points, seen), said = result
+    assert np.isfinite(points).all() and seen.shape == points.shape[:2] and len(said) <= 4096
+    said.encode()
+
+
+def build_texts(root: pathlib.Path) -> None:
+    (root / "texts.txt").write_text("hello\nhow are you?\nGröße\n", encoding="utf-8")
+
+
+def load_texts(root: pathlib.Path) -> list[str]:
+    return sample.read_texts([], str(root / "texts.txt"))
+
+
+def check_texts(found: list[str]) -> None:
+    assert found and all(0 < len(line) <= sample.LONGEST for line in found)
+    assert len(set(sample.unique_names(found))) == len(found)
+
+
+def build_run(root: pathlib.Path) -> None:
+    saved = checkpoint.open_run(root)
+    c = ml_collections.ConfigDict({"task": "gpt", "data": {"name": "demo"}})
+    state = arrays()
+    spent = {"cpu_s": 1.0, "wall_s": 2.0}
+    meta = {"step": 3, "best": 0.5, "spent": spent, "fingerprint": fingerprint.of(state)}
+    checkpoint.save(saved.latest, 3, state, c, meta)
+    checkpoint.close(saved)
+    save_config(root / "config.json", c)
+
+
+def sealed(root: pathlib.Path) -> pathlib.Path:
+    """The run, its checksums made to fit whatever was done to it: they are no secret."""
+    for step in filter(pathlib.Path.is_dir, root.glob("checkpoints/*/3")):
+        with contextlib.suppress(OSError):
+            manifest.seal(step)
+    return root
+
+
+def load_run(root: pathlib.Path):
+    return checkpoint.load_variables(sealed(root))
+
+
+def check_run(result) -> None:
+    variables, step = result
+    assert step == 3 and jax.tree.map(jnp.shape, variables) == {**{"params": TREE["params"]}, **TREE["extra"]}
+
+
+def load_state(root: pathlib.Path):
+    found = checkpoint.sound_step(sealed(root), "latest")
+    if found is None:
+        return None
+    _, step = found
+    device = jax.sharding.SingleDeviceSharding(jax.devices()[0])
+    wanted = arrays(lambda shape: jax.ShapeDtypeStruct(shape, jnp.float32, sharding=device))
+    meta = [checkpoint.read_meta(root, "latest", step, item) for item in ("config", "meta")]
+    return checkpoint.restore(root, step, wanted), meta
+
+
+def check_state(result) -> None:
+    assert result is None or jax.tree.map(jnp.shape, result[0]) == TREE
+
+
+CASES = {
+    "tokens": Case(build_tokens, "tokens.npz", load_tokens, check_tokens),
+    "encoder": Case(build_encoder, "encoder.npz", load_encoder, check_encoder),
+    "sample": Case(build_sample, "a.npz", load_sample, check_sample),
+    "texts": Case(build_texts, "texts.txt", load_texts, check_texts),
+    "run": Case(build_run, "checkpoints/**/*", load_run, check_run, ("gone", "folder")),
+    "state": Case(build_run, "checkpoints/**/*", load_state, check_state, ("gone", "folder")),
+}

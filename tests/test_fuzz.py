@@ -1,0 +1,56 @@
+"""Damaged files are read or refused in one line: no crash, no hang, no escape, and bounded memory."""
+
+import json
+import os
+import pathlib
+import subprocess
+import sys
+
+import pytest
+
+TESTS = pathlib.Path(__file__).parent
+MEMORY = 512  # MB that reading may take
+# Mutations of each kind, 2,000 in all; those of the second group cost up to 100 ms each.
+PLAIN = {"clip": 400, "pack": 150, "predictions": 300, "displacements": 250, "config": 300, "text": 200}
+PLAIN |= {"metrics": 130, "record": 50}
+JAX = {"tokens": 60, "encoder": 20, "sample": 60, "texts": 60, "run": 10, "state": 10}
+
+
+def outcome(script, *arguments):
+    """What a script of this folder prints, in a process of its own."""
+    path = os.pathsep.join([str(TESTS.parent), str(TESTS)])
+    env = {**os.environ, "PYTHONPATH": path, "XLA_FLAGS": "", "OPENBLAS_NUM_THREADS": "1"}
+    run = subprocess.run(
+        [sys.executable, TESTS / script, *arguments], env=env, capture_output=True, text=True
+    )
+    assert not run.returncode, run.stderr[-2000:]
+    return json.loads(run.stdout.splitlines()[-1])
+
+
+def check(counts, seed):
+    found = outcome("fuzz.py", json.dumps(counts), str(seed))
+    wrong = [line for case in found.values() for line in case["wrong"]]
+    assert not wrong, "\n".join([f"{len(wrong)} wrong:", *wrong[:5]])
+    for name, case in found.items():
+        assert case["read"] + case["refused"] == counts[name] and case["memory"] < MEMORY
+    return found
+
+
+@pytest.mark.parametrize("counts", [PLAIN, JAX], ids=["plain", "jax"])
+def test_two_thousand_mutations(counts):
+    found = check(counts, 0)
+    refused = sum(case["refused"] for case in found.values())
+    assert 0.2 < refused / sum(counts.values()) < 0.95, "most damage must be seen, and some be harmless"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(1, 11))
+def test_a_hundred_thousand_mutations(seed):
+    for counts in (PLAIN, JAX):
+        check({name: 5 * count for name, count in counts.items()}, seed)
+
+
+def test_files_that_ask_for_memory_do_not_get_it():
+    found = outcome("bombs.py")
+    assert len(found) > 15 and {"read"} < {said for _, said in found.values()}
+    assert max(taken for taken, _ in found.values()) < MEMORY, found

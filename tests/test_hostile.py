@@ -1,0 +1,172 @@
+"""Hostile input: links and names that lead elsewhere, text that would be a page's or a terminal's command."""
+
+import html.parser
+import json
+import os
+import types
+
+import numpy as np
+import pytest
+from fuzz_cases import hush, signed, write_clip
+
+from signjax import config, evaluate, inputs, render, runtime
+from signjax.data import pack, predictions, variant
+from signjax.errors import DataError, StorageError
+from signjax.metrics.score import whole
+
+HOSTILE = [
+    "</script><script>alert(1)</script>",
+    "</ScRiPt ><img src=x onerror=alert(1)>",
+    "<!-- <script> ]]> --!>",
+    "</title></style></template><svg onload=alert(1)>",
+    "\u2028\u2029 \u202e \x00 \x1b[2J \r\n \ufeff",
+    "\"'`&lt;&amp;&#60;/script&#62;\\u003c",
+    "{{data}} {{title}} ${alert(1)} %s {0}",
+    "Größe \U0001f44b é",
+]
+
+
+class Reader(html.parser.HTMLParser):
+    """The elements of a page with their attributes, and the text of the data."""
+
+    def __init__(self, page):
+        super().__init__()
+        self.elements, self.data, self.inside = [], "", False
+        self.feed(page)
+        self.close()
+
+    def handle_starttag(self, tag, attrs):
+        self.elements.append((tag, attrs))
+        self.inside = ("id", "data") in attrs
+
+    def handle_endtag(self, tag):
+        self.inside = False
+
+    def handle_comment(self, data):
+        self.elements.append(("comment", data))
+
+    def handle_data(self, data):
+        self.data += data if self.inside else ""
+
+
+def same_page(path, plain):
+    """The data of a page that has the elements of a page of plain text."""
+    hostile, harmless = (Reader(p.read_text(encoding="utf-8")) for p in (path, plain))
+    assert hostile.elements == harmless.elements
+    return json.loads(hostile.data)
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_text_stays_text_on_a_page(tmp_path, text):
+    def page(name, said):
+        return render.html(tmp_path / name, [[render.Panel(signed()[:2], said, title=said)]], title=said)
+
+    found = same_page(page("a.html", text), page("b.html", "plain"))
+    [panel] = found["clips"][0]["panels"]
+    assert (panel["caption"], panel["title"]) == (text, text)
+
+
+def test_text_stays_text_on_the_page_of_an_evaluation(tmp_path):
+    def page(name, said):
+        clips = [whole(signed()[:2])] * len(said)
+        truth = types.SimpleNamespace(motions=clips, texts=said)
+        content = {"system": said[0], "data": {"name": said[1], "split": said[2]}, "rows": {}}
+        output = evaluate.Output({said[3]: clips}, {}, {}, {})
+        by = types.SimpleNamespace(readable=False)
+        return evaluate.write(tmp_path / name, content, "", output, truth, by)[-1]
+
+    texts = HOSTILE[:6]
+    found = same_page(page("a", texts), page("b", ["plain"] * 6))
+    assert [panels["panels"][0]["caption"] for panels in found["clips"]] == texts
+    assert {clip["panels"][1]["title"] for clip in found["clips"]} == {texts[3]}
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_errors_are_one_line_whatever_they_quote(text):
+    said = str(DataError(f"{text}\n" * 3))
+    assert said.isprintable() and "\x1b" not in said and len(str(DataError(text * 1000))) < 5000
+
+
+def linked(path, target):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.symlink_to(target)
+
+
+@pytest.mark.parametrize("what", ["clip", "pose.json", "text.txt"])
+def test_links_out_of_the_root_are_not_followed(tmp_path, what):
+    write_clip(tmp_path / "outside/one")
+    root, outside = tmp_path / "root", tmp_path / "outside/one"
+    for name in ("set/train/fine", "other/train/one"):
+        write_clip(root / name)
+    bad = root / "set/train/bad"
+    if what == "clip":
+        linked(bad, outside)
+    else:
+        write_clip(bad)
+        (bad / what).unlink()
+        linked(bad / what, outside / what)
+    with pytest.raises(DataError, match=r"1 of 2 clips are broken.*bad: .* lies outside of"):
+        pack.load(root, "set", "train", say=hush)
+    bad.unlink() if what == "clip" else (bad / what).unlink()
+    linked(bad if what == "clip" else bad / what, root / "other/train/one" / ("" if what == "clip" else what))
+    assert len(pack.load(root, "set", "train", say=hush)) == 2, "links within the root are"
+    linked(tmp_path / "home/set", root / "set")
+    assert len(pack.load(tmp_path / "home", "set", "train", say=hush)) >= 1, "and so is one of a whole set"
+
+
+def test_a_cache_that_leads_elsewhere_is_not_used(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "home"))
+    write_clip(tmp_path / "root/set/train/one")
+    (tmp_path / "outside").mkdir()
+    linked(tmp_path / "root/set/.cache", tmp_path / "outside")
+    found = pack.load(tmp_path / "root", "set", "train", say=hush)
+    assert found.folder.startswith(str(tmp_path / "home")) and not list((tmp_path / "outside").iterdir())
+
+
+@pytest.mark.parametrize(
+    "place", ["../x train", "/etc train", " train", "set ../x", "set ..", "a/../../x train"]
+)
+def test_names_of_data_sets_do_not_lead_out_of_the_root(tmp_path, place):
+    name, split = place.split(" ")
+    write_clip(tmp_path / "x/train/one")
+    (tmp_path / "root/set").mkdir(parents=True)
+    with pytest.raises(DataError, match="lead out of"):
+        pack.load(tmp_path / "root", name, split, say=hush)
+
+
+def test_clips_with_names_that_cannot_be_printed_are_refused(tmp_path):
+    write_clip(tmp_path / "set/train/a\nb\x1b[2J")
+    with pytest.raises(DataError, match="cannot be printed; give"):
+        pack.load(tmp_path, "set", "train", say=hush)
+
+
+def test_predictions_are_read_in_their_folder_only(tmp_path):
+    np.save(tmp_path / "secret.npy", signed()[:2].astype(np.float32))
+    np.save(tmp_path / "a.npy", signed()[:2].astype(np.float32))
+    (tmp_path / "given").mkdir()
+    for name, target in (("a", tmp_path / "given/b.npy"), ("b", tmp_path / "secret.npy")):
+        linked(tmp_path / f"given/{name}.npy", target)
+    with pytest.raises(DataError, match="none of 2 clips"):
+        predictions.read(tmp_path / "given", ["a", "b"], variant.Variant())
+
+
+def test_a_run_does_not_write_through_links(tmp_path):
+    mine = tmp_path / "mine.txt"
+    mine.write_text("precious")
+    run = tmp_path / "run"
+    linked(run / ".lock", mine)
+    with pytest.raises(StorageError, match="cannot be written"), runtime.lock(run):
+        pass
+    linked(run / "config.json.tmp", mine)
+    linked(run / "config.json", mine)
+    config.write_whole(run / "config.json", "{}")
+    assert mine.read_text() == "precious" and (run / "config.json").read_text() == "{}"
+
+
+def test_pipes_and_devices_are_no_files(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path / "pipe", "/dev/zero", tmp_path):
+        with pytest.raises(inputs.Fault):
+            inputs.read(path)
+    with pytest.raises(inputs.Missing):
+        inputs.read(tmp_path / "nothing")
