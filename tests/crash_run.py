@@ -20,33 +20,13 @@ from signjax import checkpoint, manifest, train
 
 TOY = {"log_every": 1, "eval_every": 7, "save_every": 3, "nap": 0.01, "mesh.shape": (1,)}
 MORE = {"log_every": 1, "eval_every": 9, "save_every": 2}
-FLOW = {
-    "versions": 2,
-    "tempo": 0.0,
-    "batch_tokens": 256,
-    "text.min_count": 2,
-    "model.width": 32,
-    "model.depth": 1,
-    "model.text_depth": 1,
-    "model.heads": 2,
-    "model.mlp": 64,
-    "sampler.steps": 1,
-    "sampler.max_tokens": 16,
-    "optim.warmup": 2,
-}
 
 
-def config_of(kind: str, root, steps: int):
-    """A tiny config of a family; those of texts stand on root/runs/vqvae or root/runs/kl."""
+def config_of(kind: str, fields: dict, steps: int):
+    """The toy, or a config of this name with changes."""
     if kind == "toy":
         return engine_helpers.toy(**TOY, num_steps=steps)
-    changes = MORE | {"num_steps": steps}
-    if kind == "gpt":
-        return gpt_run.gpt_config(root, **changes)
-    changes["data.root"] = str(root / "datasets")
-    if kind == "flow":
-        return gpt_run.get_config("flow", **FLOW, **changes, autoencoder=str(root / "runs/kl"))
-    return gpt_run.get_config(kind, **gpt_run.TOKENIZER, **changes)
+    return gpt_run.get_config(kind, **fields | MORE | {"num_steps": steps})
 
 
 def begin(config, workdir) -> int:
@@ -102,7 +82,7 @@ def main(spec: dict) -> None:
     root = pathlib.Path(spec["root"])
     for name, value in (engine_helpers.CACHE | {"jax_compilation_cache_dir": str(root / "xla")}).items():
         jax.config.update(name, value)
-    rng, config = random.Random(spec["seed"]), config_of(spec["kind"], root, spec["steps"])
+    rng, config = random.Random(spec["seed"]), config_of(spec["kind"], spec["fields"], spec["steps"])
     for _ in range(spec["kills"]):
         child, changes = begin(config, root / "killed"), rng.randint(1, spec["changes"])
         print(json.dumps(kill(child, root / "killed", changes)))

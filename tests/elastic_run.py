@@ -17,9 +17,10 @@ HALF, END = 4, 8
 RULE = ((r"(params|mu|nu|ema)/Dense_0/kernel", (None, "model")),)  # of the toy; others lie on all devices
 
 
-def config_on(count: int, kind: str, root, steps: int):
+def config_on(count: int, spec: dict, steps: int):
     """A config for a number of devices: `model` ways for a kernel, the others for the batch."""
-    c, model = crash_run.config_of(kind, root, steps), min(count, 16)
+    kind, model = spec["kind"], min(count, 16)
+    c = crash_run.config_of(kind, spec["fields"], steps)
     size = {"batch_tokens": 64 * 128} if kind in ("gpt", "flow") else {"batch_size": 64}
     if kind != "toy":
         size["eval_batch_size"] = 64
@@ -42,12 +43,12 @@ def digest(c, workdir) -> str:
 
 def main(spec: dict) -> None:
     """Prints a JSON line for each number of devices."""
-    root, kind = pathlib.Path(spec["root"]), spec["kind"]
+    root = pathlib.Path(spec["root"])
     for name, value in (CACHE | {"jax_compilation_cache_dir": str(root / "xla")}).items():
         jax.config.update(name, value)
-    assert train.train(config_on(8, kind, root, HALF), root / "half") == 0
+    assert train.train(config_on(8, spec, HALF), root / "half") == 0
     for count in spec["devices"]:
-        c, workdir = config_on(count, kind, root, END), shutil.copytree(root / "half", root / f"on{count}")
+        c, workdir = config_on(count, spec, END), shutil.copytree(root / "half", root / f"on{count}")
         found = digest(c, workdir)
         assert train.train(c, workdir) == 0
         lines = [json.loads(line) for line in (workdir / "metrics.jsonl").read_text().splitlines()]

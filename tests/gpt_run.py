@@ -40,8 +40,6 @@ GPT = {
     "optim.warmup": 2,
 }
 LATENTS = TOKENIZER | {"quantizer.kind": "kl", "quantizer.levels.whole": 8, "log_every": 1}
-FLOW = {name: value for name, value in GPT.items() if not name.startswith("sampler")}
-FLOW |= {"sampler.max_tokens": 12, "sampler.steps": 2}
 PLANAR = {
     "num_steps": 8,
     "log_every": 1,

@@ -1,16 +1,14 @@
 """Runs killed at any moment lose no whole step and end as if nothing had been; on any number of devices."""
 
 import json
-import shutil
 
 import crash_run
 import elastic_run
-import gpt_run
 import numpy as np
 import pytest
 from engine_helpers import rows, spawn
 
-from signjax import checkpoint, train
+from signjax import checkpoint
 
 DEVICES = (1, 2, 4, 8, 16, 64)
 
@@ -23,11 +21,11 @@ def script(path, spec: dict, **environment) -> list[dict]:
     return [json.loads(line) for line in out.splitlines() if line.startswith("{")]
 
 
-def crashed(root, kind: str, kills: int, steps: int) -> None:
-    """Kills a run and compares it with one that was left alone."""
-    spec = {"root": str(root), "kind": kind, "kills": kills, "seed": 0, "steps": steps, "changes": 60}
+def crashed(root, kind: str, fields: dict, kills: int, steps: int) -> int:
+    """Kills a run, compares it with one that was left alone; returns how many kills came during a save."""
+    spec = {"root": str(root), "kind": kind, "fields": fields, "kills": kills, "steps": steps}
     one = {"XLA_FLAGS": "--xla_force_host_platform_device_count=1", "JAX_DISABLE_MOST_OPTIMIZATIONS": "1"}
-    *attempts, killed, whole = script(crash_run.__file__, spec, **one)
+    *attempts, killed, whole = script(crash_run.__file__, spec | {"seed": 0, "changes": 60}, **one)
     assert len(attempts) == kills and all(attempts), "a larger number of steps is needed"
     kept = 0
     for attempt in attempts:
@@ -42,46 +40,39 @@ def crashed(root, kind: str, kills: int, steps: int) -> None:
         assert a == b and {"latest": steps}.get(which, a) == a
     prints = [checkpoint.read_meta(root / n, "latest", steps)["fingerprint"] for n in ("killed", "whole")]
     assert prints[0] == prints[1]
-    print(f"\n{kind}: {kills} kills, {sum(a['saving'] for a in attempts)} of them during a save")
+    return sum(attempt["saving"] for attempt in attempts)
 
 
 def test_kills_change_nothing(tmp_path):
-    crashed(tmp_path, "toy", 5, 60)
+    crashed(tmp_path, "toy", {}, 5, 60)
 
 
-@pytest.fixture
-def home(tiny_runs, tmp_path):
-    """A folder with data, a tokenizer and an auto-encoder, and place for more runs."""
-    for name in ("datasets", "runs/vqvae"):
-        shutil.copytree(tiny_runs / name, tmp_path / name)
-    kl = {"quantizer.kind": "kl", "data.root": str(tmp_path / "datasets")}
-    assert train.train(gpt_run.get_config("vqvae", **gpt_run.TOKENIZER | kl), tmp_path / "runs/kl") == 0
-    return tmp_path
+@pytest.mark.soak
+@pytest.mark.parametrize("kind", ["vqvae", "gpt", "flow"])
+def test_a_hundred_kills_change_nothing(kind, tiny_families, tmp_path, promise):
+    saving = crashed(tmp_path, kind, tiny_families[kind], 100, 400)
+    promise(f"{kind}: 100 kills, all losses as without; of them during a save", saving, least=1)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("kind", ["toy", "vqvae", "gpt", "flow"])
-def test_a_hundred_kills_change_nothing(kind, home):
-    crashed(home, kind, 100, 400)
-
-
-def moved(root, kind: str) -> None:
-    """A run saved on 8 devices goes on on others: the same state, the same losses."""
-    spec = {"root": str(root), "kind": kind, "devices": DEVICES}
+def moved(root, kind: str, fields: dict) -> float:
+    """A run saved on 8 devices goes on on others with the same state; how far losses differ, relatively."""
+    spec = {"root": str(root), "kind": kind, "fields": fields, "devices": DEVICES}
     many = {"XLA_FLAGS": "--xla_force_host_platform_device_count=64", "JAX_DISABLE_MOST_OPTIMIZATIONS": "1"}
     found = {one["devices"]: one for one in script(elastic_run.__file__, spec, **many)}
     assert tuple(found) == DEVICES
-    for count, one in found.items():
-        assert one["digest"] == found[8]["digest"], count
-        assert len(one["losses"]) >= 4
-        np.testing.assert_allclose(one["losses"], found[8]["losses"], rtol=1e-6, atol=0, err_msg=str(count))
+    assert {one["digest"] for one in found.values()} == {found[8]["digest"]}
+    losses = np.array([found[count]["losses"] for count in DEVICES])
+    assert losses.shape[1] >= 4
+    return np.abs(losses / found[8]["losses"] - 1).max()
 
 
 def test_a_run_goes_on_on_any_number_of_devices(tmp_path):
-    moved(tmp_path, "toy")
+    assert moved(tmp_path, "toy", {}) <= 1e-6
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 @pytest.mark.parametrize("kind", ["vqvae", "gpt", "flow"])
-def test_every_family_goes_on_on_any_number_of_devices(kind, home):
-    moved(home, kind)
+def test_every_family_goes_on_on_any_number_of_devices(kind, tiny_families, tmp_path, promise):
+    found = moved(tmp_path, kind, tiny_families[kind])
+    what = f"{kind}: saved on 8 devices, resumed on 1 to 64 with the same state; losses differ by"
+    promise(what, found, most=1e-6)
