@@ -6,6 +6,7 @@ import random
 import shutil
 import time
 
+import gpt_run
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -50,18 +51,34 @@ def files(folder):
     return sorted(p for p in folder.rglob("*") if p.is_file())
 
 
-def test_every_fault_is_found_and_the_step_before_is_used(run, capsys):
-    rng, step = random.Random(0), checkpoint.folder(run, "latest") / "12"
+def missed(run, before: int, last: int, capsys) -> int:
+    """Damages files of the last step again and again; how often it was used, or nothing said."""
+    rng, step, missed = random.Random(0), checkpoint.folder(run, "latest") / str(last), 0
     assert len(files(step)) > 8 and manifest.NAME in {p.name for p in files(step)}
     for _ in range(FAULTS):
         path, how = rng.choice(files(step)), rng.choice(("flip", "cut", "delete"))
-        before = damage(path, how, rng)
-        assert checkpoint.sound_step(run, "latest") == ("latest", 10), (path, how)
-        told = capsys.readouterr().err
-        assert told.startswith(f"warning: {step} is damaged: ") and told.count("\n") == 1
-        assert path.name in told and "latest step 10 is used instead" in told
-        path.write_bytes(before)
-    assert checkpoint.sound_step(run, "latest") == ("latest", 12) and not capsys.readouterr().err
+        was = damage(path, how, rng)
+        found, told = checkpoint.sound_step(run, "latest"), capsys.readouterr().err
+        path.write_bytes(was)
+        said = told.startswith(f"warning: {step} is damaged: ") and told.count("\n") == 1
+        named = path.name in told and f"latest step {before} is used instead" in told
+        missed += found != ("latest", before) or not said or not named
+    assert checkpoint.sound_step(run, "latest") == ("latest", last) and not capsys.readouterr().err
+    return missed
+
+
+def test_every_fault_is_found_and_the_step_before_is_used(run, capsys):
+    assert missed(run, 10, 12, capsys) == 0
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("family", ["vqvae", "gpt", "flow"])
+def test_every_fault_of_each_model_is_found(family, tiny_families, tmp_path, capsys, promise):
+    fields = tiny_families[family] | {"num_steps": 4, "save_every": 2, "eval_every": 4}
+    assert train.train(gpt_run.get_config(family, **fields), tmp_path) == 0
+    capsys.readouterr()
+    found = missed(tmp_path, 2, 4, capsys)
+    promise(f"{family}: of {FAULTS} files flipped, cut or deleted, those missed", found, most=0)
 
 
 def test_a_file_too_many_and_a_folder_too_few_are_faults(run):
