@@ -1,7 +1,6 @@
 """Rehearsals: tiny runs of any model family, and what their processes hold as they train and sign."""
 
 import contextlib
-import importlib
 import importlib.util
 import multiprocessing
 import operator
@@ -15,7 +14,7 @@ import jax
 from signjax import demo, meter, runtime, sharding, train, workers
 from signjax.errors import SignjaxError
 from signjax.step import compile_steps, inference_variables, run_evaluation
-from signjax.task import make_task
+from signjax.task import find, make_task
 
 ROUNDS = 20
 SIZES = (12, 4, 1)  # clips in train, dev and test
@@ -159,7 +158,7 @@ def _workdir(name: str, home: str) -> str:
 
 def _signer(c, workdir: str) -> Callable[[int], object]:
     """What signs a text for round k, none as long as another; nothing if the family signs no texts."""
-    module = importlib.import_module(f"signjax.tasks.{c.task}")
+    module = find(c.task)
     if not hasattr(module, "generate"):
         return lambda k: None
     generator, sampler = module.load(workdir), module.sampler_of(c)
