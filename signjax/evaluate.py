@@ -10,11 +10,11 @@ import ml_collections
 import numpy as np
 from absl import app, flags
 
-from signjax import __version__, checkpoint, config, demo, pose, render, report, runtime, scoring
+from signjax import __version__, checkpoint, config, pose, report, results, runtime, scoring
 from signjax import task as tasks
 from signjax.data import predictions
 from signjax.errors import ConfigError
-from signjax.metrics.score import Motion, whole
+from signjax.metrics.score import Motion
 from signjax.tasks import backtranslate, splits
 
 WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the run to score.")
@@ -25,8 +25,6 @@ NAME = flags.DEFINE_string("name", "demo", "With --predictions and no --workdir:
 TRANSLATOR = flags.DEFINE_string("backtranslate", None, "Run of a back-translator; runs/backtranslate.")
 OUT = flags.DEFINE_string("out", None, "Folder for the files; default <workdir>/scores-<split>.")
 SEED = flags.DEFINE_integer("seed", 0, "Of sampling, random rows and intervals.")
-SHOWN = 6  # clips on the page
-DRAWN = 3  # of them as GIFs
 
 
 class System(NamedTuple):
@@ -70,7 +68,7 @@ def main(_) -> int:
     print(f"\n{table}\n")
     for line in content["notes"]:
         print(f"note: {line}")
-    for path in write(out, content, table, output, truth, by):
+    for path in results.write(out, content, table, output.rows, truth, by):
         print(path)
     return 0
 
@@ -199,32 +197,6 @@ def summary(system: System, held, output: Output, rows, by) -> dict:
         "unreadable": output.faults,
         "notes": notes + scoring.limits(len(held), by, measured),
     }
-
-
-def write(out: pathlib.Path, content: dict, table: str, output: Output, truth, by) -> list:
-    """Writes scores.json, the tables, a plot a family, GIFs and a page of some clips side by side."""
-    paths = [report.write_json(out / "scores.json", content), report.write_text(out / "scores.txt", table)]
-    for family in report.FAMILIES:
-        if any(families.get(family) for families in content["rows"].values()):
-            paths.append(report.plot(out / f"{family}.png", family, content["rows"]))
-    chosen = np.unique(np.linspace(0, len(truth.texts) - 1, SHOWN).astype(int))
-    shown = {scoring.TRUTH: truth.motions, **output.rows}
-    pages = [[panel(name, clips[i], truth.texts[i], by) for name, clips in shown.items()] for i in chosen]
-    for k, panels in enumerate(pages[:DRAWN], 1):
-        paths.append(render.gif(out / f"clip_{k}.gif", panels))
-    title = f"{content['system']}: {content['data']['name']}/{content['data']['split']}"
-    return [*paths, render.html(out / "clips.html", pages, title=title)]
-
-
-def panel(name: str, clip, text: str, by) -> render.Panel:
-    """A clip for the eye: its row above, its text below, and what a demo clip says."""
-    motion = clip if isinstance(clip, Motion) else whole(clip)
-    if not motion.valid.any():
-        motion = Motion(np.zeros((1, 50, 3), np.float32), np.zeros((1, 50), bool))
-    elif by.readable and name != scoring.TRUTH:
-        text = " ".join(demo.read(motion.pose, motion.valid)) or "(says nothing)"
-    own = pose.restore(motion.pose, pose.DEFAULT).astype(np.float32)
-    return render.Panel(own, text, valid=motion.valid, title=name)
 
 
 if __name__ == "__main__":

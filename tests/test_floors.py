@@ -13,7 +13,7 @@ FLOORS = [
     "pose kinematics streams demo losses quantize ctc text render metrics data displacements",  # domain
     "models sampling filling reading",
     "tasks",
-    "step train rehearse scoring report",  # engine
+    "step train rehearse scoring report results",  # engine
     "main sample evaluate tools",  # doors
 ]
 LEVEL = {unit: level for level, units in enumerate(FLOORS) for unit in units.split()}

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from fuzz_cases import hush, signed, write_clip
 
-from signjax import config, evaluate, inputs, render, runtime
+from signjax import config, inputs, render, results, runtime
 from signjax.data import pack, predictions, variant
 from signjax.errors import DataError, StorageError
 from signjax.metrics.score import whole
@@ -71,9 +71,9 @@ def test_text_stays_text_on_the_page_of_an_evaluation(tmp_path):
         clips = [whole(signed()[:2])] * len(said)
         truth = types.SimpleNamespace(motions=clips, texts=said)
         content = {"system": said[0], "data": {"name": said[1], "split": said[2]}, "rows": {}}
-        output = evaluate.Output({said[3]: clips}, {}, {}, {})
+        rows = {said[3]: clips}
         by = types.SimpleNamespace(readable=False)
-        return evaluate.write(tmp_path / name, content, "", output, truth, by)[-1]
+        return results.write(tmp_path / name, content, "", rows, truth, by)[-1]
 
     texts = HOSTILE[:6]
     found = same_page(page("a", texts), page("b", ["plain"] * 6))
