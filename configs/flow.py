@@ -39,9 +39,9 @@ def get_config(variant: str = "") -> ml_collections.ConfigDict:
     c.length_weight = 1.0
     c.sampler = {"steps": 10, "solver": "midpoint", "guidance": 1.5, "max_tokens": 176}
 
-    c.num_steps = 3000
+    c.num_steps = 2450
     c.log_every = 100
-    c.eval_every = 750
+    c.eval_every = 700
     c.save_every = 500
     c.best = "score"
     c.optim = {

@@ -37,9 +37,9 @@ def get_config(variant: str = "") -> ml_collections.ConfigDict:
     c.length_weight = 1.0
     c.sampler = {"steps": 12, "temperature": 0.3, "guidance": 1.5, "max_tokens": 176}
 
-    c.num_steps = 6500
+    c.num_steps = 4800
     c.log_every = 100
-    c.eval_every = 1300
+    c.eval_every = 1200
     c.save_every = 500
     c.best = "score"
     c.optim = {
