@@ -16,6 +16,7 @@ from signjax.data import predictions
 from signjax.errors import ConfigError
 from signjax.metrics.score import Motion
 from signjax.tasks import backtranslate, splits
+from signjax.tasks.requests import gather
 
 WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the run to score.")
 PREDICTIONS = flags.DEFINE_string("predictions", None, "Folder of another system's clips, <clip>.json/.npz.")
@@ -137,7 +138,7 @@ def produce(system: System, held, truth, by, say) -> Output:
         own = {"multimodality": scoring.multimodality(signed, truth.texts, by.encoder, seed)}
         scores["generated"] = {"distribution": own}
         if hasattr(task, "write"):
-            codes = task.write(loaded, truth.texts, seed, sampler)
+            codes = gather(task.write(loaded, truth.texts, seed, sampler), len(truth.texts))
             scores["generated"]["tokens"] = scoring.token_bleu(codes, task.encode(loaded, held))
     return Output(rows, scores, faults, cost)
 

@@ -1,5 +1,6 @@
 """Signs texts: python -m signjax.sample --text "hello how are you" [--text ...] [--file texts.txt]."""
 
+import collections
 import io
 import pathlib
 import re
@@ -9,7 +10,7 @@ import unicodedata
 import numpy as np
 from absl import app, flags
 
-from signjax import checkpoint, config, demo, inputs, pose, render, runtime
+from signjax import checkpoint, config, demo, inputs, logs, pose, render, runtime
 from signjax import task as tasks
 from signjax.errors import ConfigError, DataError
 from signjax.render import files
@@ -48,14 +49,20 @@ def main(_) -> int:
     if not hasattr(task, "generate"):
         raise ConfigError(f"{workdir} holds a {c.task} run, which signs no text; name a gpt run")
     changes = {flag.name: flag.value for flag in CHOICES if flag.value is not None}
-    begun = time.monotonic()
+    begun, done, names, waiting = time.monotonic(), 0, unique_names(texts), collections.defaultdict(dict)
     wanted = [text for text in texts for _ in range(NUM.value)]
-    clips = task.generate(task.load(workdir), wanted, SEED.value, task.sampler_of(c, **changes))
-    frames = sum(len(clip) for clip in clips)
-    print(f"{len(clips)} clip(s), {frames} frames in {time.monotonic() - begun:.1f} s, compilation included")
-    names = unique_names(texts)
-    for k, (text, name) in enumerate(zip(texts, names, strict=True)):
-        write(pathlib.Path(OUT.value), name, text, clips[k * NUM.value : (k + 1) * NUM.value], c)
+    signed = task.sign(task.load(workdir), wanted, SEED.value, task.sampler_of(c, **changes))
+    for places, clips in signed:  # each text's files are written as soon as it is signed
+        for place, clip in zip(places.tolist(), clips, strict=True):
+            k = place // NUM.value
+            waiting[k][place] = clip
+            if len(waiting[k]) == NUM.value:
+                own = [clip for _, clip in sorted(waiting.pop(k).items())]
+                write(pathlib.Path(OUT.value), names[k], texts[k], own, c)
+        done += len(clips)
+        took = time.monotonic() - begun
+        left = "" if done == len(wanted) else f", {logs.clock(took / done * (len(wanted) - done))} left"
+        print(f"{done}/{len(wanted)} clip(s) in {took:.1f} s, compilation included{left}", flush=True)
     return 0
 
 

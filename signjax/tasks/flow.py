@@ -18,7 +18,7 @@ from signjax.errors import ConfigError
 from signjax.models import flow
 from signjax.models import text as read
 from signjax.task import Task, find
-from signjax.tasks import gpt, needs, splits, tokens
+from signjax.tasks import gpt, needs, requests, splits, tokens
 
 SOLVERS = ("euler", "midpoint")
 KEPT = 0.999  # share of the variance of latents that a flow makes
@@ -183,7 +183,7 @@ def _terms(model, variables, batch, rng, dropout) -> dict:
 
 
 def load(workdir) -> Generator:
-    """Loads a run for `generate`.
+    """Loads a run for `sign`.
 
     Raises:
       StorageError: nothing was trained in workdir; the message has the command that does.
@@ -211,8 +211,8 @@ def sampler_of(c, **changes) -> Sampler:
     return sampler
 
 
-def generate(generator: Generator, texts, seed: int, sampler: Sampler, batch_size: int = 64):
-    """Generates a clip for each text, of the length that the text is expected to take.
+def sign(generator: Generator, texts, seed: int, sampler: Sampler, batch_size: int = 64):
+    """Yields clips as soon as they are there, of the lengths that the texts are expected to take.
 
     A clip depends on its text, its place in `texts`, the seed and the sampler, and on nothing else.
 
@@ -223,33 +223,29 @@ def generate(generator: Generator, texts, seed: int, sampler: Sampler, batch_siz
       sampler: how it becomes latents.
       batch_size: how many are sampled at once.
 
-    Returns:
-      n canonical poses [T, 50, 3].
+    Yields:
+      (places in `texts`, a canonical pose [T, 50, 3] for each).
 
     Raises:
       DataError: a text has nothing to sign in it.
     """
-    keys = jax.vmap(jax.random.fold_in, (None, 0))(jax.random.key(seed), np.arange(len(texts)))
-    encoded = [generator.words.encode(t) for t in texts]
-    latents = []
-    for start in range(0, len(texts), batch_size):
-        part = encoded[start : start + batch_size]
-        rows = min(batch_size, 1 << (len(part) - 1).bit_length())  # few batch shapes, few compilations
-        index = np.minimum(np.arange(rows), len(part) - 1)
-        ids, known = (x[index] for x in text.stack(part))
+    compiled = generator.model, sampler.solver, sampler.guidance != 1
+    for places, ids, known, keys in requests.batches(generator.words, texts, seed, batch_size):
         lengths = np.asarray(_lengths(generator.model, generator.variables, ids, known))
         lengths = np.clip(np.round(lengths).astype(int), 1, sampler.max_tokens)
         mask = np.arange(bucket(int(lengths.max()), (16, 32, 64, 96, 128, 192, 256))) < lengths[:, None]
-        noise = _noise(keys[start + index], sampler.max_tokens, generator.model.dim)
+        noise = _noise(keys, sampler.max_tokens, generator.model.dim)
         noise = np.pad(noise, ((0, 0), (0, max(0, mask.shape[1] - noise.shape[1])), (0, 0)))
-        compiled = generator.model, sampler.solver, sampler.guidance != 1
-        places = mask, noise[:, : mask.shape[1]]
-        found = _integrate(
-            *compiled, generator.variables, (ids, known), *places, sampler.steps, sampler.guidance
-        )
-        latents += [np.asarray(z[:n]) for z, n in zip(found, lengths[: len(part)], strict=False)]
-    unfolded = [z.reshape(len(z) * generator.fold, -1) for z in latents]
-    return generator.coder.decode(generator.loaded, unfolded)
+        told = (ids, known), mask, noise[:, : mask.shape[1]]
+        found = _integrate(*compiled, generator.variables, *told, sampler.steps, sampler.guidance)
+        latents = [np.asarray(z[:n]) for z, n in zip(found, lengths[: len(places)], strict=False)]
+        unfolded = [z.reshape(len(z) * generator.fold, -1) for z in latents]
+        yield places, generator.coder.decode(generator.loaded, unfolded)
+
+
+def generate(generator: Generator, texts, seed: int, sampler: Sampler, batch_size: int = 64) -> list:
+    """The clips of `sign`, in the order of their texts."""
+    return requests.gather(sign(generator, texts, seed, sampler, batch_size), len(texts))
 
 
 def reconstruct(generator: Generator, pack) -> list[np.ndarray]:

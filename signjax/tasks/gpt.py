@@ -16,7 +16,7 @@ from signjax.metrics import distances, score
 from signjax.models.depth import TokenModel
 from signjax.models.gpt import GPT
 from signjax.task import Task
-from signjax.tasks import near, needs, splits, tokens, vqvae
+from signjax.tasks import near, needs, requests, splits, tokens, vqvae
 
 WATCHED = 64  # dev clips generated at each evaluation
 
@@ -120,7 +120,7 @@ class Generator(NamedTuple):
 
 
 def load(workdir, build=build) -> Generator:
-    """Loads a run for `generate`.
+    """Loads a run for `sign`.
 
     Raises:
       StorageError: nothing was trained in workdir; the message has the command that does.
@@ -136,7 +136,7 @@ def load(workdir, build=build) -> Generator:
 
 
 def write(generator: Generator, texts, seed: int, sampler, batch_size: int = 64, sample=sampling.sample):
-    """Writes the motion tokens of each text.
+    """Yields the motion tokens of texts, batch by batch, those of short texts first.
 
     They depend on their text, its place in `texts`, the seed and the sampler, and on nothing else.
 
@@ -148,36 +148,31 @@ def write(generator: Generator, texts, seed: int, sampler, batch_size: int = 64,
       batch_size: how many are sampled at once.
       sample: see signjax.sampling.sample.
 
-    Returns:
-      n sequences of codes [N, C], N at least 1.
+    Yields:
+      (places in `texts`, a sequence of codes [N, C] for each, N at least 1).
 
     Raises:
       DataError: a text has nothing to sign in it.
     """
-    keys = jax.vmap(jax.random.fold_in, (None, 0))(jax.random.key(seed), np.arange(len(texts)))
-    encoded = [generator.words.encode(t) for t in texts]  # all at first: a bad one is found at once
-    written = []
-    for start in range(0, len(texts), batch_size):
-        part = encoded[start : start + batch_size]
-        rows = min(batch_size, 1 << (len(part) - 1).bit_length())  # few batch shapes, few compilations
-        index = np.minimum(np.arange(rows), len(part) - 1)
-        ids, mask = text.stack(part)
-        codes, lengths = sample(
-            generator.model, generator.variables, ids[index], mask[index], keys[start + index], sampler
-        )
-        codes, lengths = np.asarray(codes), np.asarray(lengths)
-        written += [codes[k, : lengths[k]] for k in range(len(part))]
-    return written
+    for places, ids, mask, keys in requests.batches(generator.words, texts, seed, batch_size):
+        found = sample(generator.model, generator.variables, ids, mask, keys, sampler)
+        codes, lengths = map(np.asarray, found)
+        yield places, [codes[k, : lengths[k]] for k in range(len(places))]
 
 
-def generate(generator: Generator, texts, seed: int, sampler: sampling.Sampler, batch_size: int = 64):
-    """Generates a clip for each text: `write`, then the tokenizer's decoder.
+def sign(generator: Generator, texts, seed: int, sampler, batch_size: int = 64, sample=sampling.sample):
+    """Yields clips as soon as they are there: `write`, then the tokenizer's decoder.
 
-    Returns:
-      n canonical poses [T, 50, 3], T a multiple of the tokenizer's stride, at least one token.
+    Yields:
+      (places in `texts`, a canonical pose [T, 50, 3] for each, T a multiple of the tokenizer's stride).
     """
-    written = write(generator, texts, seed, sampler, batch_size)
-    return vqvae.decode(generator.tokenizer, written, batch_size)
+    for places, codes in write(generator, texts, seed, sampler, batch_size, sample):
+        yield places, vqvae.decode(generator.tokenizer, codes, batch_size)
+
+
+def generate(generator: Generator, texts, seed: int, sampler, batch_size: int = 64) -> list:
+    """The clips of `sign`, in the order of their texts."""
+    return requests.gather(sign(generator, texts, seed, sampler, batch_size), len(texts))
 
 
 def decode(generator: Generator, codes) -> list[np.ndarray]:

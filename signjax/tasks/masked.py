@@ -10,7 +10,7 @@ from signjax import filling
 from signjax.errors import ConfigError
 from signjax.models.masked import MaskedModel
 from signjax.task import Task
-from signjax.tasks import gpt, near, tokens, vqvae
+from signjax.tasks import gpt, near, requests, tokens, vqvae
 
 decode, encode, reconstruct, codebook_sample = gpt.decode, gpt.encode, gpt.reconstruct, gpt.codebook_sample
 
@@ -93,7 +93,7 @@ def _terms(model, variables, batch, seen, hidden, dropout, targets=None) -> dict
 
 
 def load(workdir) -> gpt.Generator:
-    """Loads a run for `generate`.
+    """Loads a run for `sign`.
 
     Raises:
       StorageError: nothing was trained in workdir; the message has the command that does.
@@ -114,10 +114,17 @@ def sampler_of(c, **changes) -> filling.Sampler:
 
 
 def write(generator: gpt.Generator, texts, seed: int, sampler: filling.Sampler, batch_size: int = 64):
-    """Writes the motion tokens of each text, see signjax.tasks.gpt.write."""
+    """Yields the motion tokens of texts, see signjax.tasks.gpt.write."""
     return gpt.write(generator, texts, seed, sampler, batch_size, filling.sample)
 
 
-def generate(generator: gpt.Generator, texts, seed: int, sampler: filling.Sampler, batch_size: int = 64):
-    """Generates a clip for each text, [T, 50, 3]: `write`, then the tokenizer's decoder."""
-    return vqvae.decode(generator.tokenizer, write(generator, texts, seed, sampler, batch_size), batch_size)
+def sign(generator: gpt.Generator, texts, seed: int, sampler: filling.Sampler, batch_size: int = 64):
+    """Yields clips as soon as they are there, see signjax.tasks.gpt.sign."""
+    return gpt.sign(generator, texts, seed, sampler, batch_size, filling.sample)
+
+
+def generate(
+    generator: gpt.Generator, texts, seed: int, sampler: filling.Sampler, batch_size: int = 64
+) -> list:
+    """The clips of `sign`, in the order of their texts."""
+    return requests.gather(sign(generator, texts, seed, sampler, batch_size), len(texts))
