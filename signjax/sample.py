@@ -2,6 +2,8 @@
 
 import collections
 import io
+import itertools
+import json
 import pathlib
 import re
 import time
@@ -22,6 +24,7 @@ FILE = flags.DEFINE_string("file", None, "File with a text a line.")
 NUM = flags.DEFINE_integer("num", 1, "Clips for each text.", lower_bound=1)
 SEED = flags.DEFINE_integer("seed", 0, "Decides all random choices.")
 OUT = flags.DEFINE_string("out", "outputs", "Folder for the files.")
+STREAM = flags.DEFINE_bool("stream", False, "Instead of files: a JSON line a frame, as it is signed.")
 CHOICES = (  # of the run's sampler; what is not given is as in the run's config
     flags.DEFINE_float("temperature", None, "0 takes the likeliest codes.", lower_bound=0),
     flags.DEFINE_integer("top_k", None, "Only the k likeliest codes; 0 for all.", lower_bound=0),
@@ -49,6 +52,8 @@ def main(_) -> int:
     if not hasattr(task, "generate"):
         raise ConfigError(f"{workdir} holds a {c.task} run, which signs no text; name a gpt run")
     changes = {flag.name: flag.value for flag in CHOICES if flag.value is not None}
+    if STREAM.value:
+        return stream(task, workdir, texts, task.sampler_of(c, **changes))
     begun, done, names, waiting = time.monotonic(), 0, unique_names(texts), collections.defaultdict(dict)
     wanted = [text for text in texts for _ in range(NUM.value)]
     signed = task.sign(task.load(workdir), wanted, SEED.value, task.sampler_of(c, **changes))
@@ -115,6 +120,23 @@ def unique_names(texts: list[str]) -> list[str]:
         taken.add(name)
         names.append(name)
     return names
+
+
+def stream(task, workdir: str, texts: list[str], sampler) -> int:
+    """Prints {"text", "frame", "pose": 50 x 3} for each frame as soon as it is certain.
+
+    Raises:
+      ConfigError: the run signs whole clips only.
+    """
+    if not hasattr(task, "stream") or NUM.value > 1:
+        raise ConfigError(f"{workdir}: --stream takes a gpt run and --num 1; other models sign whole clips")
+    generator = task.load(workdir)
+    for text in texts:
+        frames = itertools.chain.from_iterable(task.stream(generator, text, SEED.value, sampler))
+        for k, frame in enumerate(frames):
+            placed = pose.restore(frame[None], pose.DEFAULT)[0].astype(float).round(5).tolist()
+            print(json.dumps({"text": text, "frame": k, "pose": placed}, ensure_ascii=False), flush=True)
+    return 0
 
 
 def write(folder: pathlib.Path, name: str, text: str, clips: list[np.ndarray], c) -> None:

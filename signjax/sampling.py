@@ -36,7 +36,9 @@ class Sampler(NamedTuple):
     max_tokens: int = 256
 
 
-class _State(NamedTuple):
+class State(NamedTuple):
+    """Clips that are being written."""
+
     at: jax.Array  # [] the next position
     codes: jax.Array  # [B, M, C]
     used: jax.Array  # [B, C, K] bool, codes a stream has used
@@ -45,7 +47,6 @@ class _State(NamedTuple):
     cache: Cache  # of 2 B rows with guidance, the unconditional ones last
 
 
-@functools.partial(jax.jit, static_argnums=(0, 5))
 def sample(model: GPT, variables, text, mask, keys, sampler: Sampler):
     """Samples a token sequence for each text.
 
@@ -60,13 +61,35 @@ def sample(model: GPT, variables, text, mask, keys, sampler: Sampler):
     Returns:
       (codes [B, max_tokens, C] int32, 0 after a clip's end; lengths [B] in tokens).
     """
-    guided, batch = sampler.guidance != 1.0, text.shape[0]
-    if guided:
-        text, mask = with_null(text, mask)
-    run = functools.partial(model.apply, variables)
-    memory = run(text, mask, method="encode_text")
+    memory, state = begin(model, variables, text, mask, sampler)
+    state = advance(model, variables, memory, state, keys, sampler.max_tokens, sampler)
+    return state.codes, state.length
 
-    def body(state: _State) -> _State:
+
+@functools.partial(jax.jit, static_argnums=(0, 4))
+def begin(model: GPT, variables, text, mask, sampler: Sampler):
+    """The encoded texts, and the State before the first token; see `sample`."""
+    batch = text.shape[0]
+    if sampler.guidance != 1.0:
+        text, mask = with_null(text, mask)
+    state = State(
+        jnp.zeros((), jnp.int32),
+        jnp.zeros((batch, sampler.max_tokens, model.columns), jnp.int32),
+        jnp.zeros((batch, model.columns, model.codes), bool),
+        jnp.zeros(batch, jnp.int32),
+        jnp.zeros(batch, bool),
+        model.empty_cache(text.shape[0], sampler.max_tokens),
+    )
+    return model.apply(variables, text, mask, method="encode_text"), state
+
+
+@functools.partial(jax.jit, static_argnums=(0, 6), donate_argnums=3)
+def advance(model: GPT, variables, memory, state: State, keys, until, sampler: Sampler) -> State:
+    """Samples on until token number `until` [], or until all clips have ended. Gives `state` away."""
+    guided = sampler.guidance != 1.0
+    run = functools.partial(model.apply, variables)
+
+    def body(state: State) -> State:
         recent = jnp.take(state.codes, jnp.maximum(state.at - 1 - jnp.arange(RECENT), 0), axis=1)
         hidden, cache = run(both(recent, guided), state.at, state.cache, memory, method="step")
         ends = _guide(run(hidden, method="end_logits"), sampler.guidance, guided)
@@ -76,7 +99,7 @@ def sample(model: GPT, variables, text, mask, keys, sampler: Sampler):
         codes = _token(run, hidden, state.used, steps, sampler, model.columns)
         codes = jnp.where(done[:, None], 0, codes)
         marks = jax.nn.one_hot(codes, model.codes, dtype=bool) & ~done[:, None, None]
-        return _State(
+        return State(
             state.at + 1,
             jax.lax.dynamic_update_index_in_dim(state.codes, codes, state.at, 1),
             state.used | marks,
@@ -85,16 +108,8 @@ def sample(model: GPT, variables, text, mask, keys, sampler: Sampler):
             cache,
         )
 
-    start = _State(
-        jnp.zeros((), jnp.int32),
-        jnp.zeros((batch, sampler.max_tokens, model.columns), jnp.int32),
-        jnp.zeros((batch, model.columns, model.codes), bool),
-        jnp.zeros(batch, jnp.int32),
-        jnp.zeros(batch, bool),
-        model.empty_cache(text.shape[0], sampler.max_tokens),
-    )
-    final = jax.lax.while_loop(lambda s: (s.at < sampler.max_tokens) & ~s.done.all(), body, start)
-    return final.codes, final.length
+    until = jnp.minimum(until, sampler.max_tokens)
+    return jax.lax.while_loop(lambda s: (s.at < until) & ~s.done.all(), body, state)
 
 
 def _token(run, hidden, used, keys, sampler: Sampler, columns: int):

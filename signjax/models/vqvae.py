@@ -18,6 +18,11 @@ class Reconstruction(NamedTuple):
     loss: jax.Array  # [], the quantizers' commitment
 
 
+def dilation(block: int) -> int:
+    """Of the convolutions of kernel 3, in tokens."""
+    return 2 ** (block % 3)
+
+
 class Codec(nn.Module):
     """Encoder and decoder of one part; every layer runs at token rate.
 
@@ -42,12 +47,12 @@ class Codec(nn.Module):
 
     def setup(self):  # noqa: D102
         self.stem = layers.Dense(self.width)
-        self.encoder = [layers.ConvBlock(dilation=2 ** (i % 3)) for i in range(self.depth)]
+        self.encoder = [layers.ConvBlock(dilation=dilation(i)) for i in range(self.depth)]
         self.encoder_norm = nn.LayerNorm()
         self.to_latent = layers.Dense(self.dim, kernel_init=nn.initializers.zeros)
         self.linear_in = layers.Dense(self.dim)
         self.from_latent = layers.Dense(self.width)
-        self.decoder = [layers.ConvBlock(dilation=2 ** (i % 3)) for i in range(self.depth)]
+        self.decoder = [layers.ConvBlock(dilation=dilation(i)) for i in range(self.depth)]
         self.decoder_norm = nn.LayerNorm()
         self.head = layers.Dense(self.features * self.stride, kernel_init=nn.initializers.zeros)
         self.linear_out = layers.Dense(self.features * self.stride)
@@ -93,6 +98,11 @@ class Tokenizer(nn.Module):
             name: Codec(features, dim=self.dims[name], **size) for name, features in self.parts.items()
         }
         self.quantizers = {name: self.quantizer(name) for name in self.parts}
+
+    @property
+    def reach(self) -> int:
+        """Tokens to either side of a token that its frames depend on."""
+        return sum(map(dilation, range(self.depth)))
 
     def __call__(self, pose, mask, train: bool = False) -> Reconstruction:
         """Encodes and decodes canonical poses [B, T, 50, 3] with mask [B, T], valid frames first.

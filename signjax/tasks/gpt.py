@@ -16,7 +16,7 @@ from signjax.metrics import distances, score
 from signjax.models.depth import TokenModel
 from signjax.models.gpt import GPT
 from signjax.task import Task
-from signjax.tasks import near, needs, requests, splits, tokens, vqvae
+from signjax.tasks import near, needs, requests, splits, tokens, vqvae, windows
 
 WATCHED = 64  # dev clips generated at each evaluation
 
@@ -168,6 +168,42 @@ def sign(generator: Generator, texts, seed: int, sampler, batch_size: int = 64, 
     """
     for places, codes in write(generator, texts, seed, sampler, batch_size, sample):
         yield places, vqvae.decode(generator.tokenizer, codes, batch_size)
+
+
+def stream(generator: Generator, said: str, seed: int, sampler: sampling.Sampler, tokens: int = 4):
+    """Yields the frames of a text's clip while it is being written.
+
+    Args:
+      generator: see `load`.
+      said: the text.
+      seed: decides all random choices.
+      sampler: how codes are chosen.
+      tokens: written at a time; fewer show frames earlier.
+
+    Yields:
+      Canonical poses [t, 50, 3]; joined they are, bit for bit, the clip that `generate` gives for [said].
+
+    Raises:
+      DataError: the text has nothing to sign in it.
+      ConfigError: the tokenizer decodes whole clips only.
+    """
+    tokenizer = generator.tokenizer
+    if not vqvae.by_window(tokenizer):
+        raise ConfigError("the run's tokenizer decodes whole clips only; train one of configs/vqvae.py")
+
+    def arriving():
+        [(_, ids, mask, keys)] = requests.batches(generator.words, [said], seed, 1)
+        model, variables = generator.model, generator.variables
+        memory, state = sampling.begin(model, variables, ids, mask, sampler)
+        for until in range(tokens, sampler.max_tokens + tokens, tokens):
+            state = sampling.advance(model, variables, memory, state, keys, until, sampler)
+            done = bool(state.done[0]) or until >= sampler.max_tokens
+            yield np.asarray(state.codes[0, : int(state.length[0])]), done
+            if done:
+                return
+
+    decode = functools.partial(tokenizer.decode, tokenizer.variables)
+    yield from windows.stream(decode, arriving(), tokenizer.reach)
 
 
 def generate(generator: Generator, texts, seed: int, sampler, batch_size: int = 64) -> list:

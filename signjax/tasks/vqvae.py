@@ -14,7 +14,7 @@ from signjax.data import pipeline, sources
 from signjax.errors import ConfigError
 from signjax.models import seed, vqvae
 from signjax.task import Task
-from signjax.tasks import splits
+from signjax.tasks import splits, windows
 
 SAMPLE = 2048  # windows from which the linear start is computed
 SAMPLED = 4096  # tokens over which codebooks are compared
@@ -72,6 +72,7 @@ class Tokenizer(NamedTuple):
     stride: int  # frames a token
     encode: Callable  # (variables, pose [B, T, 50, 3], mask [B, T]) -> codes [B, N, C]
     decode: Callable  # (variables, codes [B, N, C], mask [B, N]) -> pose [B, N * stride, 50, 3]
+    reach: int | None = None  # tokens to either side that a token's frames depend on; None for all
 
 
 def load(workdir) -> Tokenizer:
@@ -87,7 +88,7 @@ def load(workdir) -> Tokenizer:
 
 def _tokenizer(c, variables, model) -> Tokenizer:
     both = (jax.jit(functools.partial(model.apply, method=name)) for name in ("encode", "decode"))
-    return Tokenizer(c, variables, model.stride, *both)
+    return Tokenizer(c, variables, model.stride, *both, getattr(model, "reach", None))
 
 
 def encode(tokenizer: Tokenizer, pack, batch_size: int = 16) -> list[np.ndarray]:
@@ -102,6 +103,9 @@ def encode(tokenizer: Tokenizer, pack, batch_size: int = 16) -> list[np.ndarray]
 
 def decode(tokenizer: Tokenizer, codes, batch_size: int = 64) -> list[np.ndarray]:
     """Sequences of codes [N, C] to canonical poses [N * stride, 50, 3]."""
+    if by_window(tokenizer):
+        run = functools.partial(tokenizer.decode, tokenizer.variables)
+        return windows.decode(run, codes, tokenizer.reach)
     poses = []
     for start in range(0, len(codes), batch_size):
         part = codes[start : start + batch_size]
@@ -115,6 +119,11 @@ def decode(tokenizer: Tokenizer, codes, batch_size: int = 64) -> list[np.ndarray
         found = np.asarray(tokenizer.decode(tokenizer.variables, padded, mask))
         poses += [found[k, : n * tokenizer.stride] for k, n in enumerate(lengths)]
     return poses
+
+
+def by_window(tokenizer: Tokenizer) -> bool:
+    """Whether clips are decoded window by window, see signjax.tasks.windows."""
+    return tokenizer.reach is not None and 2 * tokenizer.reach < windows.WINDOW
 
 
 def reconstruct(tokenizer: Tokenizer, pack) -> list[np.ndarray]:
