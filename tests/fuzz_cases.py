@@ -162,10 +162,9 @@ def build_metrics(root: pathlib.Path) -> None:
 
 
 def load_metrics(root: pathlib.Path):
-    logs.SummaryWriter = None
+    logs.Event = None
     found = logs.Metrics(root, 5, logs.Spent(1.0, 2.0))
     found.write(6, "train", {"loss": 0.25})
-    found.close()
     return found, (root / "metrics.jsonl").read_text(encoding="utf-8")
 
 

@@ -17,7 +17,7 @@ FAMILIES = {"gpt": (gpt, "tokenizer", {}), "flow": (flow, "autoencoder", {"quant
 
 def save(workdir, c, step: int, value: float) -> None:
     """A run as training would leave it, but for its variables; nothing here applies them."""
-    state = {"params": {"w": jnp.full(3, value)}, "extra": {"latents": {"mean": jnp.zeros(4)}}}
+    state = {"params": {"w": jnp.full(3, value)}, "extra": {"latents": {"deviation": jnp.ones(4)}}}
     meta = {"step": step, "best": None, "spent": {"cpu_s": 0.0, "wall_s": 0.0}, "fingerprint": {}}
     written = checkpoint.open_run(workdir)
     checkpoint.save(written.latest, step, state, c, meta)

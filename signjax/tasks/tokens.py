@@ -11,7 +11,7 @@ import numpy as np
 from signjax import arrays
 from signjax.data import pipeline, rows
 from signjax.data.sources import bucket
-from signjax.errors import ConfigError
+from signjax.errors import ConfigError, StorageError
 from signjax.inputs import Fault
 from signjax.tasks import needs, vqvae
 from signjax.text import END
@@ -39,7 +39,7 @@ def encode_split(
 
     Raises:
       ConfigError: a clip could be more than twice as long.
-      OSError: `cache` cannot be written.
+      StorageError: `cache` cannot be written.
     """
     if not 0 <= tempo <= np.log(2):
         raise ConfigError(f"tempo is {tempo}; give a logarithm of 0 to 0.69")
@@ -200,7 +200,10 @@ def _write(path: str, key: str, codes) -> None:
         content[f"codes{k}"] = np.concatenate(shift)
         content[f"offsets{k}"] = np.cumsum([len(c) for c in shift])[:-1]
     temporary = f"{path}.tmp"
-    pathlib.Path(temporary).unlink(missing_ok=True)  # of a crash; or a link that would be written through
-    with open(temporary, "xb") as file:
-        np.savez(file, **content)
-    os.replace(temporary, path)
+    try:
+        pathlib.Path(temporary).unlink(missing_ok=True)  # of a crash; or a link that would be written through
+        with open(temporary, "xb") as file:
+            np.savez(file, **content)
+        os.replace(temporary, path)
+    except OSError as e:
+        raise StorageError(f"{path}: cannot be written ({e.strerror}); make room there") from None
