@@ -33,14 +33,3 @@ supervised() {
     fi
     quoted "$PYTHON" -m signjax.tools.supervise "${@:2}"
 }
-
-# Waits for a child through signals that are trapped; returns its exit code.
-await() {
-    local code=0
-    wait "$1" || code=$?
-    while [ $code -gt 128 ] && kill -0 "$1" 2>/dev/null; do
-        code=0
-        wait "$1" || code=$?
-    done
-    return $code
-}

@@ -40,19 +40,24 @@ submit() {
 
 # On the first node. SLURM itself puts a preempted job into the queue again, not one that met its limit.
 batch() {
+    local step code=0
     trap 'scontrol requeue "$SLURM_JOB_ID" || true' USR1
     bash launch/gpu.sh # so that no two tasks make the environment
     srun --kill-on-bad-exit=1 bash launch/slurm.sh task "$@" &
-    await $!
+    step=$!
+    wait $step || code=$?
+    while kill -0 $step 2>/dev/null; do # USR1 came; SLURM ends the job now
+        wait $step || code=$?
+    done
+    exit $code
 }
 
 # A run that SIGTERM stopped has saved and ends with 0. The job must not end before SLURM has put it into the
 # queue again, or it would count as done.
 task() {
     local told="" code=0
-    trap 'told=1' TERM
-    bash launch/gpu.sh "$@" &
-    await $! || code=$?
+    trap 'told=1' TERM # SLURM tells all processes; this one hears of it when the run has ended
+    bash launch/gpu.sh "$@" || code=$?
     [ -z "$told" ] || sleep $HELD
     exit $code
 }

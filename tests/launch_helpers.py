@@ -1,14 +1,17 @@
 """A checkout to try the launch scripts in, with stand-ins for the programs that they call."""
 
+import json
 import pathlib
 import shutil
 import subprocess
+import sys
 
 ROOT = pathlib.Path(__file__).parent.parent
 TOOLS = ("cat", "chmod", "cksum", "cp", "dirname", "env", "mkdir", "mv", "rm", "sh", "sleep")
 
 # A Python that writes down which modules it is asked for, makes "environments" that hold itself, and fails
-# where a file fail-<module> says so. {status} is the exit status of the check of its version.
+# where a file fail-<module> says so. Its supervisor becomes the command that it is given. {status} is the
+# exit status of the check of its version.
 FAKE = """#!/bin/sh
 case "$1 $2" in
     "-V ") echo "Python 3.12.1" ;;
@@ -17,6 +20,30 @@ case "$1 $2" in
 esac
 [ "$1" != -m ] || echo "$2" >>asked
 if [ -e "fail-$2" ]; then exit "$(cat "fail-$2")"; fi
+if [ "$2" = signjax.tools.supervise ]; then shift 2; exec "$@"; fi
+"""
+
+# Any other program: it writes down how it was called and does what the first line of answers/<name> or
+# answers/<name>-<argument> says, "<exit code> <what to print>"; the last line stays for all further calls.
+STAND_IN = """#!{python} -IS
+import json, pathlib, shutil, subprocess, sys
+here, name = pathlib.Path({here!r}), pathlib.Path(sys.argv[0]).name
+with open(here / "calls", "a") as calls:
+    calls.write(json.dumps([name, *sys.argv[1:]]) + "\\n")
+found = [f for a in sys.argv[1:] if "/" not in a and (f := here / "answers" / f"{{name}}-{{a}}").exists()]
+file = [*found, here / "answers" / name][0]
+lines = file.read_text().splitlines() if file.exists() else ["0"]
+if lines[1:]:
+    file.write_text("\\n".join(lines[1:]))
+code, _, text = lines[0].partition(" ")
+if text == "worker":  # of a TPU: what `ssh --command=` asks for is done here
+    command = sys.argv[-1].removeprefix("--command=")
+    sys.exit(subprocess.run([shutil.which("bash"), "-c", command], cwd=here / "worker").returncode)
+if text == "copy":
+    shutil.copy(sys.argv[5], here / "worker" / sys.argv[6].partition(":")[2])
+elif text:
+    print(text, file=sys.stderr if int(code) else sys.stdout)
+sys.exit(int(code))
 """
 
 
@@ -35,6 +62,28 @@ def add_python(checkout, name: str, status: int = 0) -> None:
     path = checkout / "bin" / name
     path.write_text(FAKE.replace("{status}", str(status)))
     path.chmod(0o755)
+
+
+def add_stand_in(checkout, name: str) -> None:
+    """Adds, or puts in the place of the real one, a stand-in that `answer` tells what to do."""
+    path = checkout / "bin" / name
+    path.unlink(missing_ok=True)
+    path.write_text(STAND_IN.format(python=sys.executable, here=str(checkout)))
+    path.chmod(0o755)
+
+
+def answer(checkout, name: str, *lines: str) -> None:
+    """Says what a stand-in does at its calls, or at those with an argument: name "<name>-<argument>"."""
+    (checkout / "answers").mkdir(exist_ok=True)
+    (checkout / "answers" / name).write_text("\n".join(lines))
+
+
+def calls(checkout, *names: str) -> list[list[str]]:
+    """How the stand-ins of these names, default all, were called since the last question."""
+    path = checkout / "calls"
+    found = [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+    path.unlink(missing_ok=True)
+    return [call for call in found if not names or call[0] in names]
 
 
 def bash(checkout, *command: str, **variables: str):
