@@ -8,8 +8,8 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 . launch/_venv.sh
 . launch/_command.sh
 
-JOB=.job   # {lock,command,log,code}; the lock is held for as long as the run lives
-SETTLE=60  # seconds; a machine that is taken away does not live as long
+JOB=.job  # {lock,command,log,code}; the lock is held for as long as the run lives
+SETTLE=60 # seconds; a machine that is taken away does not live as long
 
 setup() {
     if ! (find_python) >/dev/null 2>&1; then # the images of Ubuntu 22.04 have Python 3.10
@@ -24,7 +24,7 @@ start() {
     told=$(quoted "$@")
     mkdir -p $JOB
     exec 9>>$JOB/lock
-    if flock -w 5 9; then # one who only waits for the end holds it for a moment
+    if flock -w 1 9; then # one who only waits for the end holds it for a moment
         rm -f $JOB/code
         echo "$told" >$JOB/command
         setsid nohup bash launch/_worker.sh job "$@" </dev/null >>$JOB/log 2>&1 &
@@ -33,11 +33,12 @@ start() {
         exit 2
     fi
     exec 9>&-
+    touch $JOB/log
     tail -n 50 -f $JOB/log &
     log=$!
     flock -s $JOB/lock true
     sleep 1
-    kill $log
+    kill $log 2>/dev/null || true
     exit "$(cat $JOB/code 2>/dev/null || echo 1)"
 }
 

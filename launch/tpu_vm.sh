@@ -155,7 +155,7 @@ setup() {
     perform mkdir -p tmp &&
         perform tar -czf "tmp/$name.tgz" --exclude=__pycache__ README.md setup.py pyproject.toml configs launch signjax &&
         perform gcloud compute tpus tpu-vm scp "tmp/$name.tgz" "$name:signjax.tgz" "${PLACE[@]}" --worker=all &&
-        on_workers "mkdir -p signjax/.job && cd signjax && $(quoted flock -o -w 5 -E 0 .job/lock sh -c "$unpack")"
+        on_workers "mkdir -p signjax/.job && cd signjax && $(quoted flock -o -w 1 -E 0 .job/lock sh -c "$unpack")"
 }
 
 # Sees a run through: after a preemption on a new TPU, after a lost connection by joining it.

@@ -1,10 +1,9 @@
 """A checkout to try the launch scripts in, with stand-ins for the programs that they call."""
 
-import json
 import pathlib
+import shlex
 import shutil
 import subprocess
-import sys
 
 ROOT = pathlib.Path(__file__).parent.parent
 TOOLS = ("cat", "chmod", "cksum", "cp", "dirname", "env", "mkdir", "mv", "rm", "sh", "sleep")
@@ -25,25 +24,24 @@ if [ "$2" = signjax.tools.supervise ]; then shift 2; exec "$@"; fi
 
 # Any other program: it writes down how it was called and does what the first line of answers/<name> or
 # answers/<name>-<argument> says, "<exit code> <what to print>"; the last line stays for all further calls.
-STAND_IN = """#!{python} -IS
-import json, pathlib, shutil, subprocess, sys
-here, name = pathlib.Path({here!r}), pathlib.Path(sys.argv[0]).name
-with open(here / "calls", "a") as calls:
-    calls.write(json.dumps([name, *sys.argv[1:]]) + "\\n")
-found = [f for a in sys.argv[1:] if "/" not in a and (f := here / "answers" / f"{{name}}-{{a}}").exists()]
-file = [*found, here / "answers" / name][0]
-lines = file.read_text().splitlines() if file.exists() else ["0"]
-if lines[1:]:
-    file.write_text("\\n".join(lines[1:]))
-code, _, text = lines[0].partition(" ")
-if text == "worker":  # of a TPU: what `ssh --command=` asks for is done here
-    command = sys.argv[-1].removeprefix("--command=")
-    sys.exit(subprocess.run([shutil.which("bash"), "-c", command], cwd=here / "worker").returncode)
-if text == "copy":
-    shutil.copy(sys.argv[5], here / "worker" / sys.argv[6].partition(":")[2])
-elif text:
-    print(text, file=sys.stderr if int(code) else sys.stdout)
-sys.exit(int(code))
+STAND_IN = """#!/bin/sh
+name=${0##*/} file=HERE/answers/${0##*/} line=0 rest=
+printf '%s\\0' "$name" "$@" END >>HERE/calls
+for word in "$@"; do
+    case $word in
+        */*) ;;
+        *) [ ! -e "HERE/answers/$name-$word" ] || file=HERE/answers/$name-$word ;;
+    esac
+done
+[ ! -e "$file" ] || { read -r line; rest=$(cat); } <"$file"
+[ -z "$rest" ] || printf '%s\\n' "$rest" >"$file"
+case $line in
+    *" worker") cd HERE/worker && exec bash -c "${word#--command=}" ;; # what is asked of a TPU is done here
+    *" copy") cp "$5" "HERE/worker/${6#*:}" ;;
+    "0 "*) echo "${line#* }" ;;
+    *" "*) echo "${line#* }" >&2 ;;
+esac
+exit "${line%% *}"
 """
 
 
@@ -68,22 +66,22 @@ def add_stand_in(checkout, name: str) -> None:
     """Adds, or puts in the place of the real one, a stand-in that `answer` tells what to do."""
     path = checkout / "bin" / name
     path.unlink(missing_ok=True)
-    path.write_text(STAND_IN.format(python=sys.executable, here=str(checkout)))
+    path.write_text(STAND_IN.replace("HERE", shlex.quote(str(checkout))))
     path.chmod(0o755)
 
 
 def answer(checkout, name: str, *lines: str) -> None:
     """Says what a stand-in does at its calls, or at those with an argument: name "<name>-<argument>"."""
     (checkout / "answers").mkdir(exist_ok=True)
-    (checkout / "answers" / name).write_text("\n".join(lines))
+    (checkout / "answers" / name).write_text("".join(f"{line}\n" for line in lines))
 
 
 def calls(checkout, *names: str) -> list[list[str]]:
     """How the stand-ins of these names, default all, were called since the last question."""
     path = checkout / "calls"
-    found = [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+    found = path.read_text().split("\0END\0")[:-1] if path.exists() else []
     path.unlink(missing_ok=True)
-    return [call for call in found if not names or call[0] in names]
+    return [call.split("\0") for call in found if not names or call.split("\0")[0] in names]
 
 
 def bash(checkout, *command: str, **variables: str):
