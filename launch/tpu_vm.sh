@@ -92,19 +92,21 @@ queue() {
 # Sets STATE to that of the queued resource, NONE if there is none. The first look must work: a project or
 # a login may be wrong. Later ones are tried again: the network may be away for a while.
 look() {
-    local found type look=(--verbosity=error
+    local found reason type what=(--verbosity=error
         "--format=value(state.state,tpu.nodeSpec[0].node.acceleratorType)")
     if [ -n "$DRY" ]; then
-        queue describe "${look[@]}"
+        queue describe "${what[@]}"
         STATE=$ASSUMED
         return
     fi
-    until found=$(queue describe "${look[@]}" 2>&1); do
+    until found=$(queue describe "${what[@]}" 2>&1); do
         case $found in
             *NOT_FOUND*) STATE=NONE && return ;;
         esac
-        [ -n "$STATE" ] || fail "gcloud cannot look for $name in $zone: ${found##*$'\n'}"
-        say "gcloud cannot look for $name, trying again: ${found##*$'\n'}"
+        reason=${found#*ERROR: }
+        reason="gcloud cannot look for $name in $zone: ${reason%%$'\n'*}"
+        [ -n "$STATE" ] || fail "$reason"
+        say "$reason; trying again"
         sleep $PAUSE
     done
     read -r STATE type <<<"${found##*$'\n'}"

@@ -4,9 +4,13 @@ import pathlib
 import shlex
 import shutil
 import subprocess
+import time
 
 ROOT = pathlib.Path(__file__).parent.parent
 TOOLS = ("cat", "chmod", "cksum", "cp", "dirname", "env", "mkdir", "mv", "rm", "sh", "sleep")
+
+LINUX = ("bash", "flock", "gzip", "nohup", "setsid", "tail", "tar", "touch", "true")
+NASTY = ["a b", "", "it's", '"$(touch harm)`touch harm`;', "&", "*", "line\nbreak", "--zone=x", "é"]
 
 # A Python that writes down which modules it is asked for, makes "environments" that hold itself, and fails
 # where a file fail-<module> says so. Its supervisor becomes the command that it is given. {status} is the
@@ -84,6 +88,20 @@ def calls(checkout, *names: str) -> list[list[str]]:
     return [call.split("\0") for call in found if not names or call.split("\0")[0] in names]
 
 
+def make_cluster(tmp_path):
+    """Makes a checkout whose cloud and cluster are stand-ins, where waiting takes no time; returns it."""
+    make_checkout(tmp_path)
+    for path in ("configs", "signjax", "README.md", "pyproject.toml"):
+        (tmp_path / path).mkdir() if "." not in path else (tmp_path / path).touch()
+    for tool in LINUX:
+        (tmp_path / "bin" / tool).symlink_to(shutil.which(tool))
+    for name in ("gcloud", "sleep", "sbatch", "squeue", "srun", "scontrol", "nvidia-smi"):
+        add_stand_in(tmp_path, name)
+    answer(tmp_path, "nvidia-smi", "0 580.65.06, 9.0")
+    answer(tmp_path, "gcloud-describe", "1 ERROR: NOT_FOUND: no such resource", "0 ACTIVE v5litepod-16")
+    return tmp_path
+
+
 def bash(checkout, *command: str, **variables: str):
     """Runs bash in a checkout; returns the finished process, with its output as text."""
     environment = {"PATH": str(checkout / "bin"), "HOME": str(checkout), **variables}
@@ -91,3 +109,17 @@ def bash(checkout, *command: str, **variables: str):
         [shutil.which("bash"), *command],
         cwd=checkout, env=environment, capture_output=True, text=True, timeout=60, check=False,
     )  # fmt: skip
+
+
+def one_line(done, *words: str) -> bool:
+    """Whether a command failed with one line on stderr that has these words."""
+    said = done.stderr.startswith("error: ") and done.stderr.count("\n") == 1
+    return done.returncode != 0 and said and all(word in done.stderr for word in words)
+
+
+def wait_for(condition) -> None:
+    """Waits until something is so; half a minute is too long."""
+    deadline = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
