@@ -35,6 +35,7 @@ setup(
     ],
     extras_require={
         "cuda": ["jax[cuda13]>=0.10"],
+        "cuda12": ["jax[cuda12]>=0.10"],
         "tpu": ["jax[tpu]>=0.10"],
         "video": ["av>=12"],
         "tensorboard": ["tensorboardX>=2.6"],

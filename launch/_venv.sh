@@ -3,10 +3,12 @@
 
 STAMP=signjax.stamp # in the environment; says which setup.py of which checkout is installed there
 FITS='import sys, pip; sys.exit(sys.version_info < (3, 11))'
+PIP=(-m pip install -qq --no-input --disable-pip-version-check)
+DRY="" # not empty under --dry_run of the scripts that have it
 
 trap 'exit 130' INT # else bash goes on when a program ends in good order after Ctrl-C
 
-say() { printf '[%2d:%02d] %s\n' $((SECONDS / 60)) $((SECONDS % 60)) "$*"; }
+say() { [ -n "$DRY" ] || printf '[%2d:%02d] %s\n' $((SECONDS / 60)) $((SECONDS % 60)) "$*"; }
 
 fail() {
     printf 'error: %s\n' "$*" >&2
@@ -14,16 +16,21 @@ fail() {
 }
 
 # Makes $PYTHON ready: the active virtual environment's, or that of .venv, made or repaired if need be.
+# ready_python [EXTRA of setup.py, default test]
 ready_python() {
-    local home=${VIRTUAL_ENV:-.venv}
+    local home=${VIRTUAL_ENV:-.venv} extra=${1:-test}
     PYTHON=$home/bin/python
-    if [ -n "${VIRTUAL_ENV:-}" ]; then
+    if [ -n "$DRY" ]; then # what a new machine needs
+        [ -n "${VIRTUAL_ENV:-}" ] || quoted python3 -m venv --clear "$home"
+        quoted "$PYTHON" "${PIP[@]}" -e ".[$extra]"
+        return
+    elif [ -n "${VIRTUAL_ENV:-}" ]; then
         "$PYTHON" -c "$FITS" 2>/dev/null ||
             fail "the active environment $home has no Python 3.11 or newer with pip; leave it: deactivate"
     elif [ ! -e "$home/$STAMP" ] || ! "$PYTHON" -c "$FITS" 2>/dev/null; then # new, half made or broken
         make_venv "$home"
     fi
-    install "$home/$STAMP"
+    install "$home/$STAMP" "$extra"
 }
 
 make_venv() {
@@ -46,12 +53,12 @@ find_python() {
     fail "no Python 3.11 or newer found (tried python3.12, python3.11, python3, python); install Python 3.12"
 }
 
-# Installs this checkout and what its tests need, unless the stamp says that it is done. While pip works
+# Installs this checkout with an extra, unless the stamp says that it is done. While pip works
 # there is no stamp, so what an interrupt leaves behind is made anew; a mere failure, as without network,
 # changes nothing and puts it back.
 install() {
-    local stamp=$1 key
-    key="$(cksum <setup.py) $PWD $("$PYTHON" -V)"
+    local stamp=$1 extra=$2 key
+    key="$(cksum <setup.py) $PWD $("$PYTHON" -V) $extra"
     if [ "$(cat "$stamp" 2>/dev/null)" = "$key" ]; then
         return
     fi
@@ -59,7 +66,7 @@ install() {
     rm -f "$stamp.old"
     [ ! -e "$stamp" ] || mv "$stamp" "$stamp.old"
     heartbeat &
-    if ! "$PYTHON" -m pip install -qq --no-input --disable-pip-version-check -e '.[test]'; then
+    if ! "$PYTHON" "${PIP[@]}" -e ".[$extra]"; then
         kill $!
         [ ! -e "$stamp.old" ] || mv "$stamp.old" "$stamp"
         fail "pip could not install signjax, see above; run the same command again"

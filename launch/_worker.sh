@@ -1,0 +1,54 @@
+#!/usr/bin/env bash
+# On a worker of a TPU VM, where launch/tpu_vm.sh calls it:
+#   _worker.sh setup               the environment
+#   _worker.sh start COMMAND...    starts a run, or joins the same one that goes on; shows its log until it ends
+#   _worker.sh job COMMAND...      what "start" leaves in the background, so that a lost connection ends nothing
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+. launch/_venv.sh
+. launch/_command.sh
+
+JOB=.job  # {lock,command,log,code}; the lock is held for as long as the run lives
+SETTLE=60 # seconds; a machine that is taken away does not live as long
+
+setup() {
+    if ! (find_python) >/dev/null 2>&1; then # the images of Ubuntu 22.04 have Python 3.10
+        sudo add-apt-repository -y ppa:deadsnakes/ppa
+        sudo DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=600 install -y python3.12-venv
+    fi
+    ready_python tpu
+}
+
+start() {
+    local told log
+    told=$(quoted "$@")
+    mkdir -p $JOB
+    exec 9>>$JOB/lock
+    if flock -w 1 9; then # one who only waits for the end holds it for a moment
+        rm -f $JOB/code
+        echo "$told" >$JOB/command
+        setsid nohup bash launch/_worker.sh job "$@" </dev/null >>$JOB/log 2>&1 &
+    elif [ "$(cat $JOB/command)" != "$told" ]; then
+        echo "error: this machine is busy with: $(cat $JOB/command); wait, or delete it" >&2
+        exit 2
+    fi
+    exec 9>&-
+    touch $JOB/log
+    tail -n 50 -f $JOB/log &
+    log=$!
+    flock -s $JOB/lock true
+    sleep 1
+    kill $log 2>/dev/null || true
+    exit "$(cat $JOB/code 2>/dev/null || echo 1)"
+}
+
+# A run that SIGTERM stopped ends with 0, too. So 0 counts only if the machine is there a while later.
+job() {
+    local code=0
+    ready_python tpu
+    (supervised tpu "$@") || code=$?
+    [ $code != 0 ] || sleep $SETTLE
+    echo $code >$JOB/code
+}
+
+"$@"

@@ -1,0 +1,68 @@
+#!/usr/bin/env bash
+# Hands SLURM a run on GPUs that starts again after a preemption, a lost node and its time limit:
+#   bash launch/slurm.sh --name NAME [--dry_run] [OPTION OF SBATCH]... -- COMMAND...
+# The log is outputs/slurm-NAME.log; scancel --name=NAME ends it.
+set -euo pipefail
+# SLURM calls it with "batch" once a job and with "task" in each task.
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+. launch/_venv.sh
+. launch/_command.sh
+
+BEFORE=120 # seconds before its time limit at which a job is put into the queue again
+HELD=600   # seconds that a stopped task waits for SLURM
+
+submit() {
+    local name="" options=() known
+    while [ $# -gt 0 ] && [ "$1" != -- ]; do
+        case $1 in
+            --dry_run) DRY=1 ;;
+            --name=*) name=${1#*=} ;;
+            --name) name=${2:-} && shift ;;
+            *) options+=("$1") ;;
+        esac
+        shift || break
+    done
+    [[ $name =~ ^[A-Za-z0-9][A-Za-z0-9_.-]*$ ]] || fail "--name '$name': give letters, digits, _ . or -"
+    [ $# -ge 2 ] || fail "give the command after --, such as -- python -m signjax.main --config=configs/gpt.py"
+    known=$(perform squeue --me --noheader --format=%i "--name=$name") ||
+        fail "squeue: does not work here, see above; call this where SLURM is"
+    if [ -n "$DRY" ]; then
+        echo "$known"
+    elif [ -n "$known" ]; then
+        say "$name is in the queue already: job ${known//$'\n'/, }"
+        return
+    fi
+    perform mkdir -p outputs
+    perform sbatch "--job-name=$name" --requeue --open-mode=append "--output=outputs/slurm-$name.log" \
+        "--chdir=$PWD" "--signal=B:USR1@$BEFORE" ${options[@]+"${options[@]}"} \
+        --wrap="$(quoted exec bash launch/slurm.sh batch "${@:2}")"
+}
+
+# On the first node. SLURM itself puts a preempted job into the queue again, not one that met its limit.
+batch() {
+    local step code=0
+    trap 'scontrol requeue "$SLURM_JOB_ID" || true' USR1
+    bash launch/gpu.sh # so that no two tasks make the environment
+    srun --kill-on-bad-exit=1 bash launch/slurm.sh task "$@" &
+    step=$!
+    wait $step || code=$?
+    while kill -0 $step 2>/dev/null; do # USR1 came; SLURM ends the job now
+        wait $step || code=$?
+    done
+    exit $code
+}
+
+# A run that SIGTERM stopped has saved and ends with 0. The job must not end before SLURM has put it into the
+# queue again, or it would count as done.
+task() {
+    local told="" code=0
+    trap 'told=1' TERM # SLURM tells all processes; this one hears of it when the run has ended
+    bash launch/gpu.sh "$@" || code=$?
+    [ -z "$told" ] || sleep $HELD
+    exit $code
+}
+
+case ${1:-} in
+    batch | task) "$@" ;;
+    *) submit "$@" ;;
+esac

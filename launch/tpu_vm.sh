@@ -1,0 +1,208 @@
+#!/usr/bin/env bash
+# A run on a TPU VM or a whole pod of Google Cloud, from a machine with gcloud that is logged in:
+#   bash launch/tpu_vm.sh create --name NAME --zone ZONE --accelerator_type TYPE [--spot]   asks for the TPU
+#   bash launch/tpu_vm.sh setup --name NAME --zone ZONE                 copies signjax to every worker, installs it
+#   bash launch/tpu_vm.sh run ... as for create ... -- COMMAND...       both, and the command; starts it again
+#   bash launch/tpu_vm.sh logs --name NAME --zone ZONE                  the last lines of every worker
+#   bash launch/tpu_vm.sh delete --name NAME --zone ZONE                ends the run and gives the TPU back
+# All take --project PROJECT and --dry_run, which prints what would run, as if no such TPU were there yet.
+# create and run take --runtime_version VERSION. If "run" is stopped, the run on the TPU goes on.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+. launch/_venv.sh
+. launch/_command.sh
+
+PAUSE=30     # seconds between two looks at the queue
+RESTARTS=5   # most new starts in a row, as of the supervisor
+LONG=600     # seconds after which a failure does not count as one in a row with those before
+ASSUMED=NONE # what --dry_run takes the state to be
+STATE=""     # what `look` found
+
+name="" zone="" accelerator_type="" runtime_version="" project="" spot=""
+
+parse() {
+    while [ $# -gt 0 ]; do
+        case $1 in
+            --) shift && break ;;
+            --dry_run) DRY=1 ;;
+            --spot) spot=1 ;;
+            --*=*) set -- "${1%%=*}" "${1#*=}" "${@:2}" && continue ;;
+            --name | --zone | --accelerator_type | --runtime_version | --project)
+                [ -n "${2:-}" ] || fail "$1: a value is missing"
+                printf -v "${1#--}" %s "$2"
+                shift
+                ;;
+            *) fail "$1: no such argument of \"$ACTION\"; the command to run comes after --" ;;
+        esac
+        shift
+    done
+    COMMAND=("$@")
+}
+
+# check FLAG VALUE PATTERN WHAT
+check() {
+    [[ $2 =~ ^($3)$ ]] || fail "--$1 '$2': give $4"
+}
+
+check_all() {
+    check name "$name" '[a-z]([a-z0-9-]{0,61}[a-z0-9])?' "small letters, digits and hyphens, a letter first"
+    check zone "$zone" '[a-z]+-[a-z]+[0-9]+-[a-z]' "a zone, such as us-central2-b"
+    check project "$project" '([a-z][a-z0-9.:-]*)?' "the id of a Google Cloud project"
+    check runtime_version "$runtime_version" '[a-z0-9.-]*' "a TPU software version, such as v2-alpha-tpuv6e"
+    case $ACTION in
+        create | run)
+            check accelerator_type "$accelerator_type" 'v([234]|5litepod|5p|6e)-[1-9][0-9]*' \
+                "v4-, v5litepod-, v5p- or v6e- and a size, such as v5litepod-8"
+            ;;
+        *) [ -z "$accelerator_type$runtime_version$spot" ] ||
+            fail "--accelerator_type, --runtime_version, --spot: only for create and run" ;;
+    esac
+    if [ "$ACTION" = run ]; then
+        check_command "${COMMAND[@]-}"
+    else
+        [ ${#COMMAND[@]} = 0 ] || fail "${COMMAND[0]}: only \"run\" takes a command"
+    fi
+}
+
+# A bucket is no folder: "gs:" would become one on a disk that goes with the machine.
+check_command() {
+    local word
+    [ -n "$1" ] || fail "run: give the command after --, such as -- python -m signjax.main --config=configs/gpt.py"
+    for word in "$@"; do
+        case $word in
+            gs://* | --*=gs://*) fail "$word: not a folder; runs and data are on disks, see README.md, Pods" ;;
+        esac
+    done
+}
+
+# The software that Google recommends for JAX: https://cloud.google.com/tpu/docs/runtimes
+default_runtime() {
+    case $accelerator_type in
+        v6e-*) echo v2-alpha-tpuv6e ;;
+        v5p-*) echo v2-alpha-tpuv5 ;;
+        v5litepod-*) echo v2-alpha-tpuv5-lite ;;
+        *) echo tpu-ubuntu2204-base ;;
+    esac
+}
+
+queue() {
+    perform gcloud compute tpus queued-resources "$1" "$name" "${PLACE[@]}" "${@:2}"
+}
+
+# Sets STATE to that of the queued resource, NONE if there is none. The first look must work: a project or
+# a login may be wrong. Later ones are tried again: the network may be away for a while.
+look() {
+    local found reason type what=(--verbosity=error
+        "--format=value(state.state,tpu.nodeSpec[0].node.acceleratorType)")
+    if [ -n "$DRY" ]; then
+        queue describe "${what[@]}"
+        STATE=$ASSUMED
+        return
+    fi
+    until found=$(queue describe "${what[@]}" 2>&1); do
+        case $found in
+            *NOT_FOUND*) STATE=NONE && return ;;
+        esac
+        reason=${found#*ERROR: }
+        reason="gcloud cannot look for $name in $zone: ${reason%%$'\n'*}"
+        [ -n "$STATE" ] || fail "$reason"
+        say "$reason; trying again"
+        sleep $PAUSE
+    done
+    read -r STATE type <<<"${found##*$'\n'}"
+    [ -z "$accelerator_type" ] || [ "${type:-$accelerator_type}" = "$accelerator_type" ] ||
+        fail "--accelerator_type $accelerator_type: $name in $zone is a $type; delete it or take another --name"
+}
+
+# Asks for the TPU; what is left of one that was taken away only keeps its name.
+request() {
+    if [ "$STATE" = SUSPENDED ]; then
+        say "$name was preempted; asking for it again"
+        queue delete --force --quiet
+    fi
+    queue create --node-id="$name" --accelerator-type="$accelerator_type" \
+        --runtime-version="${runtime_version:-$(default_runtime)}" ${spot:+--spot}
+    ASSUMED=ACTIVE
+}
+
+create() {
+    look
+    case $STATE in
+        NONE | SUSPENDED) request ;;
+        *) say "$name is there already: $STATE" ;;
+    esac
+}
+
+# Asks for the TPU unless that is done, and waits until it is there.
+ready() {
+    look
+    while [ "$STATE" != ACTIVE ]; do
+        case $STATE in
+            NONE | SUSPENDED) request ;;
+            FAILED) fail "$name: Google Cloud refused it; gcloud compute tpus queued-resources describe $name" \
+                "--zone=$zone says why; delete it" ;;
+            *) sleep $PAUSE ;;
+        esac
+        look
+    done
+}
+
+on_workers() {
+    perform gcloud compute tpus tpu-vm ssh "$name" "${PLACE[@]}" --worker=all --command="$1"
+}
+
+# Leaves a worker alone where a run goes on.
+setup() {
+    local unpack='tar -xzf ../signjax.tgz && bash launch/_worker.sh setup'
+    perform mkdir -p tmp &&
+        perform tar -czf "tmp/$name.tgz" --exclude=__pycache__ README.md setup.py pyproject.toml configs launch signjax &&
+        perform gcloud compute tpus tpu-vm scp "tmp/$name.tgz" "$name:signjax.tgz" "${PLACE[@]}" --worker=all &&
+        on_workers "mkdir -p signjax/.job && cd signjax && $(quoted flock -o -w 1 -E 0 .job/lock sh -c "$unpack")"
+}
+
+# Sees a run through: after a preemption on a new TPU, after a lost connection by joining it.
+run() {
+    local failures=0 began code
+    while true; do
+        ready
+        began=$SECONDS code=0
+        { setup && on_workers "cd signjax && $(quoted bash launch/_worker.sh start "$@")"; } || code=$?
+        case $code in
+            0) return ;;
+            2 | 20 | 21 | 22 | 23 | 130) exit $code ;; # what a new start does not cure
+        esac
+        look
+        [ "$STATE" = ACTIVE ] || continue
+        [ $((SECONDS - began)) -lt $LONG ] || failures=0
+        failures=$((failures + 1))
+        [ $failures -le $RESTARTS ] || fail "$name: failed $failures times in a row, the last with exit code $code"
+        say "$name: exit code $code; starting again, time $failures of $RESTARTS"
+        sleep $PAUSE
+    done
+}
+
+delete() {
+    ASSUMED=ACTIVE
+    look
+    if [ "$STATE" = NONE ]; then
+        say "There is no $name in $zone"
+    else
+        queue delete --force # asks first
+    fi
+}
+
+ACTION=${1:-}
+case $ACTION in
+    create | setup | run | logs | delete) parse "${@:2}" ;;
+    *) fail "'$ACTION': say what to do: create, setup, run, logs or delete" ;;
+esac
+check_all
+PLACE=("--zone=$zone" ${project:+"--project=$project"})
+case $ACTION in
+    run)
+        run "${COMMAND[@]}"
+        say "Done; give the TPU back: bash launch/tpu_vm.sh delete --name $name --zone $zone${project:+ --project $project}"
+        ;;
+    logs) on_workers "tail -n 50 signjax/.job/log" ;;
+    *) $ACTION ;;
+esac
