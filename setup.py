@@ -39,6 +39,13 @@ setup(
         "tpu": ["jax[tpu]>=0.10"],
         "video": ["av>=12"],
         "tensorboard": ["tensorboardX>=2.6"],
-        "test": ["dtaidistance>=2.3", "fastdtw>=0.3.4", "pytest>=8", "ruff>=0.6", "sacrebleu>=2.4"],
+        "test": [
+            "dtaidistance>=2.3",
+            "fastdtw>=0.3.4",
+            "pytest>=8",
+            "pytest-xdist>=3.5",
+            "ruff>=0.6",
+            "sacrebleu>=2.4",
+        ],
     },
 )

@@ -29,6 +29,9 @@ from signjax.errors import StorageError
 logging.getLogger("absl").addFilter(lambda r: "orbax" not in r.pathname)
 
 
+_OS_ERROR = re.compile(r"os_error_code='(\d+)'")  # in what orbax says of a disk
+
+
 class Checkpoints(NamedTuple):
     """The two writers of a run; close them with `close`."""
 
@@ -119,6 +122,8 @@ def storage_errors(workdir, *kinds: type[Exception]):
     try:
         yield
     except kinds as e:
+        if jax.process_count() > 1 and not (isinstance(e, OSError) or _OS_ERROR.search(str(e))):
+            raise  # another host was lost: also a ValueError, and a new start cures it
         raise StorageError(
             f"{workdir}: cannot go on ({_reason(e)}); last saved step {last_step(workdir, 'latest')}. "
             "Make sure that there is room and that it can be written; the same command goes on from there"
@@ -127,7 +132,7 @@ def storage_errors(workdir, *kinds: type[Exception]):
 
 def _reason(e: Exception) -> str:
     """The first line of an exception, or of one of orbax what the system told it."""
-    told = re.search(r"os_error_code='(\d+)'", str(e))
+    told = _OS_ERROR.search(str(e))
     return os.strerror(int(told[1])) if told else inputs.reason(e)
 
 

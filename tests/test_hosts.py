@@ -13,7 +13,7 @@ from engine_helpers import toy
 from host_helpers import TOY, flags, until
 
 from signjax import checkpoint, runtime, train
-from signjax.errors import ConfigError
+from signjax.errors import ConfigError, StorageError
 from signjax.tasks import gpt
 
 ENDLESS = {
@@ -70,6 +70,17 @@ def test_hosts_must_see_the_same_checkpoints(tmp_path, monkeypatch):
     monkeypatch.setattr(runtime.multihost_utils, "process_allgather", gathered)
     with pytest.raises(ConfigError, match=r"different checkpoints .* of steps \[7, 12\]"):
         runtime.check_hosts(toy(), tmp_path, 7)
+
+
+def test_a_lost_host_is_no_fault_of_the_disk(tmp_path, monkeypatch):
+    """Gloo's failure is a ValueError, as is a full disk in orbax; only the disk's ends the job for good."""
+    full = "RESOURCE_EXHAUSTED: writing failed [os_error_code='28']"
+    for hosts, told in ((1, "UNKNOWN: it"), (1, full), (2, full)):
+        monkeypatch.setattr("jax.process_count", lambda hosts=hosts: hosts)
+        with pytest.raises(StorageError), checkpoint.storage_errors(tmp_path, ValueError):
+            raise ValueError(told)
+    with pytest.raises(ValueError, match="Gloo"), checkpoint.storage_errors(tmp_path, OSError, ValueError):
+        raise ValueError("UNKNOWN: Gloo AllGather failed: Connection reset by peer")
 
 
 def test_hosts_agree_on_a_stop_that_comes_early(monkeypatch):
