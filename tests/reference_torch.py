@@ -101,7 +101,7 @@ class VqVae(nn.Module):
 
 
 def vqvae_loss(model: VqVae, pose):
-    """The terms of the seed's loss, all frames valid; bones are one mean instead of one a part of the body."""
+    """The terms of the seed's loss, all frames valid; bones are one mean, not one a part."""
     made, commitment = model(pose)
     frames, made_xyz = pose.shape[0] * pose.shape[1], made.unflatten(-1, (50, 3))
     true_xyz = pose.unflatten(-1, (50, 3))

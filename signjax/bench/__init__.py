@@ -1,1 +1,1 @@
-"""Subjects of python -m signjax.tools.bench: each has `measure() -> [timing.Row]` and says so in DOC."""
+"""Subjects of python -m signjax.tools.bench: each has `measure() -> [timing.Row]`."""

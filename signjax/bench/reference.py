@@ -1,4 +1,4 @@
-"""The PyTorch reference, tests/reference_torch.py: the seed's architecture and decoding loop, if torch is here."""
+"""The PyTorch reference, tests/reference_torch.py: the seed's architecture and loop, if torch is here."""
 
 import functools
 import importlib.util
@@ -16,7 +16,7 @@ def load():
         print(f"{FILE}: not here, so ratios to it are left out; run this in signjax's own folder")
         return None
     if importlib.util.find_spec("torch") is None:
-        print("torch is not installed (pip install -e '.[bench]'): ratios to the PyTorch reference are left out")
+        print("torch is not installed, so ratios to it are left out: pip install -e '.[bench]'")
         return None
     spec = importlib.util.spec_from_file_location(FILE.stem, FILE)
     module = importlib.util.module_from_spec(spec)

@@ -23,9 +23,7 @@ def home(sizes: tuple[int, int, int]) -> Iterator[str]:
 def config(name: str, folder: str, changes: dict | None = None):
     """The config `name`, as "vqvae:seed", on the folder's data and one device, with changes by field."""
     c = rehearse.configured(name)
-    c.update_from_flattened_dict(
-        {"data.root": f"{folder}/datasets", "mesh.shape": (1,)} | (changes or {})
-    )
+    c.update_from_flattened_dict({"data.root": f"{folder}/datasets", "mesh.shape": (1,)} | (changes or {}))
     return c
 
 

@@ -36,6 +36,7 @@ def measure() -> list[timing.Row]:
 
 def _run(command: list[str], home: str) -> None:
     """Runs a command whose compile cache is in `home`; what it prints is shown only if it fails."""
-    done = subprocess.run(command, env=os.environ | {"HOME": home}, capture_output=True, text=True, check=False)
+    env = os.environ | {"HOME": home}
+    done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
     if done.returncode:
         raise RuntimeError(f"{' '.join(command)} ended with {done.returncode}: {done.stderr[-2000:]}")

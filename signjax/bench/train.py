@@ -5,6 +5,7 @@ from signjax.bench import flops, reference, runs, timing
 SIZES = (60, 8, 1)  # clips
 CLIP, TEXT = 32, 16  # tokens and text ids of a clip of the reference: as in our packed rows
 TARGET = 1 / 1.5  # times as fast: no slower than 1.5 times the reference
+VQVAE, GPT = "PyTorch, the seed's VQ-VAE (reference)", "PyTorch, the seed's GPT (reference)"
 SEED_GPT = {  # the text encoder, which the seed has frozen, keeps its two layers
     "model.width": 768,
     "model.depth": 8,
@@ -29,13 +30,12 @@ def tokenizers(folder: str, changes: dict | None = None) -> list[timing.Row]:
         call, batch = runs.stepper(c, f"{folder}/step-{name}")
         work = flops.tokenizer_step(c, *batch["mask"].shape)
         timed[f"{name}, {c.batch_size} x {c.window} frames"] = timing.Run(call, 1, work, target=target)
+    (first, default), (second, seed) = timed.items()
     torch, rows = reference.load(), {}
     if torch:
         pose = batch["pose"].reshape(*batch["pose"].shape[:2], -1)
-        rows["PyTorch, the seed's VQ-VAE (reference)"] = timing.Run(torch.vqvae_step(pose, 0.0))
-    first, seed = timed
-    rows[seed] = timed[seed]
-    return timing.compare({first: timed[first]}) + timing.compare(rows, "PyTorch, the seed's VQ-VAE (reference)")
+        rows[VQVAE] = timing.Run(torch.vqvae_step(pose, 0.0))
+    return timing.compare({first: default}) + timing.compare(rows | {second: seed}, VQVAE)
 
 
 def gpts(folder: str, changes: dict | None = None) -> list[timing.Row]:
@@ -48,10 +48,10 @@ def gpts(folder: str, changes: dict | None = None) -> list[timing.Row]:
     torch, timed = reference.load(), {}
     if torch:
         whole, without = torch.gpt_steps(positions // CLIP, CLIP, TEXT)
-        timed["PyTorch, the seed's GPT (reference)"] = timing.Run(whole)
+        timed[GPT] = timing.Run(whole)
         timed["PyTorch, BERT's pass left out"] = timing.Run(without)
     timed["gpt of the seed's size, packed rows"] = run._replace(target=TARGET)
-    return rows + timing.compare(timed, "PyTorch, the seed's GPT (reference)")
+    return rows + timing.compare(timed, GPT)
 
 
 def _gpt(folder: str, tokenizer: str, changes: dict | None, name: str) -> tuple[timing.Run, int]:
