@@ -8,6 +8,7 @@ import subprocess
 import sys
 
 from signjax.bench import runs, timing
+from signjax.errors import SignjaxError
 
 SIZES = (12, 4, 1)  # clips
 
@@ -26,12 +27,13 @@ def measure() -> list[timing.Row]:
             shutil.rmtree(pathlib.Path(folder, ".cache"), ignore_errors=True)
             kept()
 
+        def imports() -> None:
+            _run([sys.executable, "-c", "import signjax.train"], folder)
+
         reference = "one step, empty compile cache (reference)"
-        return timing.compare({
-            reference: timing.Run(empty),
-            "one step, kept compile cache": timing.Run(kept),
-            "imports alone": timing.Run(lambda: _run([sys.executable, "-c", "import signjax.train"], folder)),
-        }, reference, repeats=3)  # fmt: skip
+        timed = {reference: timing.Run(empty), "one step, kept compile cache": timing.Run(kept)}
+        rows = timing.compare(timed, reference, repeats=3)
+        return rows + timing.compare({"imports alone": timing.Run(imports)}, repeats=3)
 
 
 def _run(command: list[str], home: str) -> None:
@@ -39,4 +41,5 @@ def _run(command: list[str], home: str) -> None:
     env = os.environ | {"HOME": home}
     done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
     if done.returncode:
-        raise RuntimeError(f"{' '.join(command)} ended with {done.returncode}: {done.stderr[-2000:]}")
+        said = done.stderr.strip().splitlines() or ["no message"]
+        raise SignjaxError(f"{' '.join(command)} ended with {done.returncode}: {said[-1]}")
