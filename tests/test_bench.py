@@ -24,7 +24,7 @@ from signjax.task import make_task
 from signjax.tasks import vqvae
 from signjax.tools import bench
 
-CLOSE = {"rel": 0.02}  # of XLA's count
+CLOSE, STEP = {"rel": 0.02}, {"rel": 0.03}  # of XLA's count; a step's optimizer is not in the formula
 SHAPE = jax.ShapeDtypeStruct
 
 
@@ -45,15 +45,26 @@ def test_operations_of_tokenizers(name, tiny_runs):
     keys = {"params": jax.random.key(0), "quantize": jax.random.key(1)}
     variables = jax.eval_shape(functools.partial(model.init, keys), *inputs)
     assert flops.tokenizer(c, 4, 64) == pytest.approx(counted(model.apply, variables, *inputs), **CLOSE)
-    assert flops.tokenizer_step(c, c.batch_size, c.window) == pytest.approx(step_count(c, tiny_runs), **CLOSE)
+    assert flops.tokenizer_step(c, c.batch_size, c.window) == pytest.approx(
+        step_count(c, tiny_runs)[0], **STEP
+    )
 
 
 def step_count(c, folder):
-    """XLA's count of a whole training step."""
+    """XLA's count of a whole training step, and its batch."""
     task, mesh = make_task(c, folder), sharding.make_mesh(c.mesh)
     batch = next(iter(task.batches(0)))
     _, step, _, abstract = compile_steps(c, task, mesh, sharding.to_global(batch, mesh))
-    return step.lower(abstract, batch).cost_analysis()["flops"]
+    return step.lower(abstract, batch).cost_analysis()["flops"], batch
+
+
+def test_operations_of_a_step_of_a_gpt(tiny_runs, tmp_path):
+    c = runs.config("gpt", tiny_runs, {"tokenizer": str(tiny_runs / "runs/vqvae"), "versions": 1})
+    found, batch = step_count(c, tmp_path)
+    rows, length, columns = batch["codes"].shape
+    size = TOKENIZER["quantizer.codes"]
+    expected = flops.gpt_step(c.model, columns, size, rows, length, batch["text"].shape[1])
+    assert expected == pytest.approx(found, **STEP)
 
 
 def test_operations_of_gpts():
@@ -73,8 +84,10 @@ def test_operations_of_gpts():
 
     def step(variables, recent, cache, memory):
         run = functools.partial(model.apply, variables)
-        hidden, _ = run(recent, 5, cache, memory, method="step")
-        return sampling.token(run, hidden, 1.0, columns, lambda logits, column: recent[:, 0, column])
+        hidden, cache = run(recent, 5, cache, memory, method="step")
+        return sampling.token(
+            run, hidden, 1.0, columns, lambda logits, column: logits[:, 0].astype(int)
+        ), cache
 
     memory = jax.eval_shape(encode, variables, *inputs[1:])
     cache = jax.eval_shape(lambda: model.empty_cache(rows, 100))
@@ -145,28 +158,26 @@ def test_the_peak_is_of_a_product_and_a_copy(monkeypatch):
     assert machine.peak(10, 100) == (2 * 10**3 / 2.0, 2 * 400 / 1.0)
 
 
-@pytest.mark.parametrize(
-    "torch", [None, types.SimpleNamespace(vqvae_step=lambda pose, dropout: lambda: None)]
-)
-def test_steps_with_and_without_the_reference(monkeypatch, tiny_runs, tmp_path, torch, compile_quickly):
+@pytest.mark.parametrize("torch", [None, types.SimpleNamespace(vqvae_step=lambda pose, dropout: dict)])
+def test_steps_with_and_without_the_reference(monkeypatch, tmp_path, torch):
+    batch = {"mask": np.ones((4, 32), bool), "pose": np.zeros((4, 32, 50, 3))}
+    monkeypatch.setattr(runs, "stepper", lambda c, workdir: (dict, batch))
     monkeypatch.setattr(reference, "load", lambda: torch)
-    monkeypatch.setattr(runs, "config", functools.partial(tiny, tiny_runs))
     rows = {row.name: row for row in train.tokenizers(tmp_path)}
-    assert list(rows)[:: len(rows) - 1] == ["vqvae, 4 x 32 frames", "vqvae:seed, 4 x 32 frames"]
-    assert (train.VQVAE in rows) == bool(torch)
-    ours = rows["vqvae:seed, 4 x 32 frames"]
+    assert (train.VQVAE in rows) == bool(torch) and len(rows) == (3 if torch else 2)
+    ours = rows["vqvae:seed, 32 x 64 frames"]
     assert ours.flops > 0 and (ours.times is not None) == (ours.target is not None) == bool(torch)
 
 
-def tiny(root, name, folder, changes=None):
-    """A config as runs.config makes it, tiny and on the data of root."""
-    del folder, changes
-    c = rehearse.configured(name)
-    small = {**TOKENIZER, "num_steps": 4, "batch_size": 4}
-    if c.model.kind == "conv":
-        small |= {"layout": "parts", "quantizer.levels.arm": 1}
-    c.update_from_flattened_dict({"mesh.shape": (1,), "data.root": f"{root}/datasets", **small})
-    return c
+def test_steps_are_of_training(tiny_runs, tmp_path, compile_once, compile_quickly):
+    step, batch = runs.stepper(tiny(tiny_runs, "vqvae"), tmp_path / "new")
+    losses = [float(step()["loss"]) for _ in range(6)]
+    assert losses[-1] < losses[0] and batch["mask"].shape == (4, 32)
+
+
+def tiny(root, name):
+    """A config, tiny and on the data of root."""
+    return runs.config(name, root, {**TOKENIZER, "num_steps": 4, "batch_size": 4, "optim.warmup": 1})
 
 
 def test_a_missing_reference_takes_a_line(monkeypatch, capsys):
@@ -176,8 +187,10 @@ def test_a_missing_reference_takes_a_line(monkeypatch, capsys):
     assert said.count("\n") == 1 and "torch" in said and "[bench]" in said
 
 
-def test_a_tokenizer_raced_against_itself_reaches_the_same_error(tiny_runs, tmp_path, compile_quickly):
-    c = tiny(tiny_runs, "vqvae", tmp_path)
+def test_a_tokenizer_raced_against_itself_reaches_the_same_error(
+    tiny_runs, tmp_path, compile_once, compile_quickly
+):
+    c = tiny(tiny_runs, "vqvae")
     slow, fast = tokenize.race({"one": c, "other": c}, tmp_path, rounds=2)
     assert slow.note == fast.note and fast.times > 0 and fast.reference == slow.name == "one (reference)"
 
