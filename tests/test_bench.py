@@ -24,7 +24,10 @@ from signjax.task import make_task
 from signjax.tasks import vqvae
 from signjax.tools import bench
 
-CLOSE, STEP = {"rel": 0.02}, {"rel": 0.03}  # of XLA's count; a step's optimizer is not in the formula
+CLOSE, STEP = (
+    {"rel": 0.02},
+    {"rel": 0.04},
+)  # of XLA's count; a step's optimizer and dropout are not in the formula
 SHAPE = jax.ShapeDtypeStruct
 
 
