@@ -13,7 +13,8 @@ SEED_GPT = {  # the text encoder, which the seed has frozen, keeps its two layer
     "model.mlp": 3072,
     "model.dropout": 0.1,
 }
-SMALL = {"num_steps": 1, "model.size.width": 16, "model.size.depth": 1}  # a tokenizer that only has codes
+# of tokenizers that only have codes: six of 512 a token as by default, and one as the seed's
+SMALL = {"num_steps": 1, "model.size.width": 16, "model.size.depth": 1}
 
 
 def measure() -> list[timing.Row]:
@@ -41,10 +42,10 @@ def tokenizers(folder: str, changes: dict | None = None) -> list[timing.Row]:
 def gpts(folder: str, changes: dict | None = None) -> list[timing.Row]:
     """The default GPT, and one of the seed's size against PyTorch on as many positions and text ids."""
     default = runs.trained(runs.config("vqvae", folder, SMALL), f"{folder}/runs/vqvae")
-    seed = runs.trained(runs.config("vqvae:seed", folder, SMALL), f"{folder}/runs/vqvae-seed")
+    one = runs.trained(runs.config("vqvae:vq,whole", folder, SMALL), f"{folder}/runs/vqvae-one")
     run, _ = _gpt(folder, default, changes, "gpt")
     rows = timing.compare({"gpt, packed rows": run})
-    run, positions = _gpt(folder, seed, SEED_GPT | (changes or {}), "gpt-seed")
+    run, positions = _gpt(folder, one, SEED_GPT | (changes or {}), "gpt-seed")
     torch, timed = reference.load(), {}
     if torch:
         whole, without = torch.gpt_steps(positions // CLIP, CLIP, TEXT)
