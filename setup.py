@@ -34,6 +34,7 @@ setup(
         "transformers>=5.0",
     ],
     extras_require={
+        "bench": ["torch>=2.6"],
         "cuda": ["jax[cuda13]>=0.10"],
         "cuda12": ["jax[cuda12]>=0.10"],
         "tpu": ["jax[tpu]>=0.10"],

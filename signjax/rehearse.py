@@ -132,16 +132,21 @@ def watch(name: str, home: str, steps: int) -> Rows:
 
 def tiny(name: str, home: str):
     """The config of a family, "vqvae" or "vqvae:kl", made tiny, and the names of those that it needs."""
-    stem, _, variant = name.partition(":")
-    spec = importlib.util.spec_from_file_location(f"{stem}_config", f"configs/{stem}.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    c = module.get_config(variant)
+    c = configured(name)
     needed = {field: run for field, run in c.items() if str(run).startswith("runs/")}
     places = {field: f"{home}/{run}" for field, run in needed.items()}
     changes = TINY | {"data.root": f"{home}/datasets"} | places
     c.update_from_flattened_dict({field: value for field, value in changes.items() if _has(c, field)})
     return c, [run.removeprefix("runs/").replace("-", ":", 1) for run in needed.values()]
+
+
+def configured(name: str):
+    """The config that `name` stands for: "vqvae" or "vqvae:kl" of configs/."""
+    stem, _, variant = name.partition(":")
+    spec = importlib.util.spec_from_file_location(f"{stem}_config", f"configs/{stem}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.get_config(variant)
 
 
 def _has(c, field: str) -> bool:

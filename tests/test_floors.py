@@ -14,7 +14,7 @@ FLOORS = [
     "models sampling filling reading",
     "tasks",
     "step train rehearse scoring report results",  # engine
-    "main sample evaluate tools",  # doors
+    "main sample evaluate tools bench",  # doors
 ]
 LEVEL = {unit: level for level, units in enumerate(FLOORS) for unit in units.split()}
 DOORS = FLOORS[-1].split()

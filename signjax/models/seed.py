@@ -41,7 +41,7 @@ class SeedTokenizer(nn.Module):
         self.encoder = [layers.EncoderBlock(self.heads, self.mlp) for _ in range(self.depth)]
         self.encoder_norm = nn.LayerNorm()
         self.fold = nn.Dense(self.dim)  # on stride frames side by side: a convolution of kernel = stride
-        self.bottleneck = self.quantizer("whole")
+        self.quantizers = {"whole": self.quantizer("whole")}  # named as those of signjax.models.vqvae
         self.from_latent = nn.Dense(self.width)
         self.unfold = nn.Dense(self.stride * self.width)  # its transpose
         self.decoder = [layers.EncoderBlock(self.heads, self.mlp) for _ in range(self.depth)]
@@ -54,7 +54,7 @@ class SeedTokenizer(nn.Module):
         T must be a multiple of the stride. Frames outside the mask have no influence on the others.
         """
         tokens = mask[:, :: self.stride]  # [B, N]
-        result = self.bottleneck(self.latents(pose, mask), tokens, train)
+        result = self.quantizers["whole"](self.latents(pose, mask), tokens, train)
         return Reconstruction(self._decode(result.z, tokens), result.codes, result.loss)
 
     def latents(self, pose, mask):
@@ -68,11 +68,11 @@ class SeedTokenizer(nn.Module):
 
     def encode(self, pose, mask):
         """Canonical poses [B, T, 50, 3], mask [B, T] -> codes [B, N, Q] int32."""
-        return self.bottleneck(self.latents(pose, mask), mask[:, :: self.stride], False).codes
+        return self.quantizers["whole"](self.latents(pose, mask), mask[:, :: self.stride], False).codes
 
     def decode(self, codes, mask):
         """Codes [B, N, Q], mask [B, N] over tokens -> canonical poses [B, N * stride, 50, 3]."""
-        return self._decode(self.bottleneck.decode(codes), mask)
+        return self._decode(self.quantizers["whole"].decode(codes), mask)
 
     def _decode(self, z, tokens):
         h = self.unfold(self.from_latent(z))

@@ -1,87 +1,125 @@
-"""Measures speed against named references: python -m signjax.tools.bench dtw."""
+"""Measures speed on one device against named references in the same run.
 
-import os
-import platform
+    python -m signjax.tools.bench
+    python -m signjax.tools.bench train sample --json outputs/bench.json
+
+data      a split from its pack, against parsing JSON
+train     training steps; the seed's architectures against PyTorch
+sample    100 tokens from a text, against the seed's decoding loop in PyTorch
+tokenize  time to the error of the seed's tokenizer: trains both, 10 to 20 minutes on 2 CPU cores
+render    a GIF, against a matplotlib redraw of every bone
+startup   a run of one step, with kept compiled programs and without
+dtw       warping, against the loop over cells
+
+PyTorch is optional, `pip install -e '.[bench]'`. Shares of the peak are of what the device does in the same
+run with a large float32 matrix product and a large copy.
+"""
+
+import argparse
 import statistics
 import sys
-import time
-from collections.abc import Callable
 
-import jax
-import numpy as np
-from absl import app
-
-from signjax import runtime
+from signjax import report, runtime
+from signjax.bench import data, dtw, machine, render, sample, startup, timing, tokenize, train
 from signjax.errors import ConfigError
-from signjax.metrics import dtw
 
-REPEATS = 7
+SUBJECTS = {
+    "data": data.measure,
+    "train": train.measure,
+    "sample": sample.measure,
+    "tokenize": tokenize.measure,
+    "render": render.measure,
+    "startup": startup.measure,
+    "dtw": dtw.measure,
+}
 
 
 @runtime.one_line
-def main(arguments) -> int:
-    """Prints the environment and a table for every subject named; returns the exit code."""
-    wanted = arguments[1:] or list(SUBJECTS)
-    for name in wanted:
+def main(argv: list[str] | None = None) -> int:
+    """The door; prints a line for everything that was timed; returns the exit code."""
+    args = _parser().parse_args(argv)
+    for name in args.subjects:
         if name not in SUBJECTS:
             raise ConfigError(f"{name!r} cannot be measured; choose from: {', '.join(SUBJECTS)}")
-    print(environment())
-    for name in wanted:
-        SUBJECTS[name]()
+    where, peak, found = machine.environment(), machine.peak(), {}
+    print(", ".join(f"{name} {value}" for name, value in where.items()))
+    print(
+        f"peak, measured here: {_giga(peak.flops)}FLOP/s in a float32 product of side {machine.SIDE}, "
+        f"{_giga(peak.bytes)}B/s in a copy of {4 * machine.COPIED / 1e6:.0f} MB"
+    )
+    for name in args.subjects or SUBJECTS:
+        print(name, flush=True)
+        found[name] = SUBJECTS[name]()
+        for row in found[name]:
+            print(f"  {line(row, peak)}", flush=True)
+    if args.json:
+        print(report.write_json(args.json, content(where, peak, found)))
     return 0
 
 
-def environment() -> str:
-    """Device, threads and versions, in one line."""
-    device = jax.devices()[0]
-    threads = len(os.sched_getaffinity(0))
-    versions = f"Python {platform.python_version()}, jax {jax.__version__}, numpy {np.__version__}"
-    return f"{device.device_kind} x {jax.device_count()}, {threads} threads, {platform.machine()}; {versions}"
+def _parser() -> argparse.ArgumentParser:
+    first, _, rest = __doc__.partition("\n")
+    parser = argparse.ArgumentParser(
+        prog="python -m signjax.tools.bench", description=first, epilog=rest,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )  # fmt: skip
+    parser.add_argument("subjects", nargs="*", metavar="SUBJECT", help="what to measure (default: all)")
+    parser.add_argument("--json", metavar="PATH", help="also write everything to this file")
+    return parser
 
 
-def measure(run: Callable[[], object], repeats: int = REPEATS) -> list[float]:
-    """Seconds of each of `repeats` runs, after one that compiles."""
-    run()
-    took = []
-    for _ in range(repeats):
-        begun = time.perf_counter()
-        run()
-        took.append(time.perf_counter() - begun)
-    return took
+def line(row: timing.Row, peak: machine.Peak) -> str:
+    """Median, spread, rates with their share of the peak, and the ratio to the reference."""
+    low, median, high = min(row.seconds), statistics.median(row.seconds), max(row.seconds)
+    cells = [f"{row.name:<42} {median:9.4f} s ({low:.4f} to {high:.4f}, {len(row.seconds)} runs)"]
+    if row.units > 1:
+        cells.append(f"{row.units} units, {median / row.units:.4f} s each")
+    for amount, unit, most in ((row.flops, "FLOP/s", peak.flops), (row.bytes, "B/s", peak.bytes)):
+        if amount:
+            cells.append(f"{_giga(amount / median)}{unit}, {100 * amount / median / most:.1f} % of peak")
+    if row.times is not None:
+        cells.append(f"{row.times:.3g} times as fast as the reference")
+    if row.target:
+        cells.append(f"target {row.target:.3g}, {'met' if row.times >= row.target else 'missed'}")
+    return "; ".join([*cells, *([row.note] if row.note else [])])
 
 
-def show(name: str, took: list[float], reference: float | None = None) -> None:
-    """A line with median, spread and how many times as fast as the reference's median."""
-    median = statistics.median(took)
-    ratio = f"  {reference / median:.1f} times as fast" if reference else ""
-    print(f"  {name:<34} {median * 1e3:10.2f} ms  ({min(took) * 1e3:.2f} to {max(took) * 1e3:.2f}, "
-          f"{len(took)} runs){ratio}", file=sys.stdout, flush=True)
+def content(where: dict, peak: machine.Peak, found: dict[str, list[timing.Row]]) -> dict:
+    """What the JSON file holds. "flops" and "bytes" are of one run, null where they are not counted."""
+    return {
+        "environment": where,
+        "peak": {"flops_per_second": peak.flops, "bytes_per_second": peak.bytes, "measured": True},
+        "subjects": {name: [_entry(row, peak) for row in rows] for name, rows in found.items()},
+    }
 
 
-def bench_dtw() -> None:
-    """64 pairs of 150 frames, costs given, against the loop over cells that the field's tools use."""
-    print("dtw: 64 pairs of 150 frames")
-    costs = np.random.default_rng(0).random((64, 150, 150)).astype(np.float32)
-    full, align = np.full(64, 150), jax.jit(dtw.align)
-    lists = measure(lambda: [_loop(np.full((151, 151), np.inf).tolist(), c.tolist()) for c in costs], 3)
-    loop = measure(lambda: [_loop(list(np.full((151, 151), np.inf)), c) for c in costs], 3)
-    ours = measure(lambda: jax.block_until_ready(align(costs, full, full)))
-    show("loop over arrays (reference)", loop)
-    show("the same over lists", lists, statistics.median(loop))
-    show("signjax.metrics.dtw", ours, statistics.median(loop))
+def _entry(row: timing.Row, peak: machine.Peak) -> dict:
+    median = statistics.median(row.seconds)
+    rates = {}
+    for name, amount, most in (("flops", row.flops, peak.flops), ("bytes", row.bytes, peak.bytes)):
+        rates[name] = amount or None
+        rates[f"{name}_per_second"] = amount / median if amount else None
+        rates[f"{name}_of_peak"] = amount / median / most if amount else None
+    return {
+        "name": row.name,
+        "repeats": len(row.seconds),
+        "seconds": list(row.seconds),
+        "median": median,
+        "low": min(row.seconds),
+        "high": max(row.seconds),
+        "units": row.units,
+        **rates,
+        "reference": row.reference,
+        "times_as_fast": row.times,
+        "target": row.target,
+        "met": row.times >= row.target if row.target else None,
+        "note": row.note,
+    }
 
 
-def _loop(table, cost) -> float:
-    """Accumulated cost in a table full of inf, cell by cell."""
-    table[0][0] = 0.0
-    for i in range(len(cost)):
-        for j in range(len(cost[0])):
-            least = min(table[i][j], table[i][j + 1], table[i + 1][j])
-            table[i + 1][j + 1] = cost[i][j] + least
-    return table[-1][-1]
+def _giga(rate: float) -> str:
+    return f"{rate / 1e9:.3g} G"
 
-
-SUBJECTS = {"dtw": bench_dtw}
 
 if __name__ == "__main__":
-    app.run(main)
+    sys.exit(main())

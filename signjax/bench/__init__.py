@@ -1,0 +1,1 @@
+"""Subjects of python -m signjax.tools.bench: each has `measure() -> [timing.Row]`."""

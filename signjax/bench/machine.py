@@ -1,0 +1,60 @@
+"""The machine: what it is, and the best it does of the two things that models are made of."""
+
+import os
+import pathlib
+import platform
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from signjax.bench import timing
+
+SIDE = 4096  # of the matrices: a product takes 137 GFLOP
+COPIED = 1 << 26  # float32 numbers: 268 MB
+
+
+class Peak(NamedTuple):
+    """The most that one device did in the same run."""
+
+    flops: float  # a second, in a float32 matrix product at the precision that models use
+    bytes: float  # a second, read and written
+
+
+def peak(side: int = SIDE, copied: int = COPIED) -> Peak:
+    """Measures the device: a matrix product [side, side] and a copy of `copied` numbers that adds 1."""
+    square, line = jnp.ones((side, side)), jnp.zeros(copied)
+    product, copy = jax.jit(jnp.matmul), jax.jit(lambda x: x + 1)
+    runs = {
+        "product": timing.Run(lambda: product(square, square)),
+        "copy": timing.Run(lambda: copy(line)),
+    }
+    best = {row.name: min(row.seconds) for row in timing.compare(runs)}
+    return Peak(2 * side**3 / best["product"], 2 * line.nbytes / best["copy"])
+
+
+def threads() -> int:
+    """Processor threads that this process may use; XLA takes all of them, and the reference gets as many."""
+    return len(os.sched_getaffinity(0))
+
+
+def environment() -> dict[str, object]:
+    """Device, processor, threads, load and versions."""
+    device = jax.devices()[0]
+    return {
+        "device": f"{device.device_kind} x {jax.device_count()}",
+        "processor": _processor(),
+        "threads": threads(),
+        "load": round(os.getloadavg()[0], 2),  # of the last minute, other programs' work included
+        "python": platform.python_version(),
+        "jax": jax.__version__,
+        "numpy": np.__version__,
+    }
+
+
+def _processor() -> str:
+    info = pathlib.Path("/proc/cpuinfo")
+    lines = info.read_text().splitlines() if info.exists() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.machine()

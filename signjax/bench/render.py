@@ -1,0 +1,55 @@
+"""render: a GIF of 150 frames, against matplotlib drawing every bone of every frame anew."""
+
+import io
+import tempfile
+
+import numpy as np
+from PIL import Image
+
+from signjax import demo, render, skeleton
+from signjax.bench import timing
+
+FRAMES, DRAWN = 150, 15  # of our GIF, of the reference's: ratios are of a frame each
+SIZE = 800  # pixels, as in the seed
+TEXT = "hello, where do you live? i live in a small house and work with my friend at school"
+TARGET = 30
+
+
+def measure() -> list[timing.Row]:
+    """GIFs of the same clip at the seed's size and at our own."""
+    pose = np.resize(demo.synthesize(TEXT, np.random.default_rng(0)), (FRAMES, skeleton.NUM_JOINTS, 3))
+    panel, reference = render.Panel(pose, TEXT), "matplotlib, bone by bone (reference)"
+    with tempfile.TemporaryDirectory(prefix="signjax-bench-") as folder:
+        path = f"{folder}/clip.gif"
+        return timing.compare({
+            reference: timing.Run(lambda: redraw(pose[:DRAWN], TEXT), DRAWN),
+            f"render.gif, {SIZE} pixels": timing.Run(
+                lambda: render.gif(path, panel, size=SIZE), FRAMES, target=TARGET
+            ),
+            "render.gif, its default size": timing.Run(
+                lambda: render.gif(path, panel), FRAMES, target=TARGET
+            ),
+        }, reference)  # fmt: skip
+
+
+def redraw(pose, text: str) -> bytes:
+    """A GIF of pose [T, 50, 3] the plain way: an axis cleared for every frame, and a line for every bone."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure, pictures = Figure(figsize=(SIZE / 100, SIZE / 100), dpi=100), []
+    canvas, axis = FigureCanvasAgg(figure), figure.subplots()
+    low, high = pose[..., :2].min((0, 1)) - 0.2, pose[..., :2].max((0, 1)) + 0.2
+    for number, frame in enumerate(pose, 1):
+        axis.clear()
+        for part, color in ((skeleton.BODY, "r"), (skeleton.RIGHT, "b"), (skeleton.LEFT, "c")):
+            axis.scatter(frame[part, 0], frame[part, 1], s=20, c=color)
+        for child, parent in skeleton.BONES:
+            axis.plot(frame[[child, parent], 0], frame[[child, parent], 1], linewidth=2)
+        axis.set(xlim=(low[0], high[0]), ylim=(high[1], low[1]), xticks=[], yticks=[])
+        axis.set_title(f"{text}\nFrame {number}/{len(pose)}")
+        canvas.draw()
+        pictures.append(Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("P"))
+    made = io.BytesIO()
+    pictures[0].save(made, "GIF", save_all=True, append_images=pictures[1:], duration=60, loop=0)
+    return made.getvalue()

@@ -1,0 +1,231 @@
+"""The bench door: what it counts, compares, writes and refuses."""
+
+import functools
+import io
+import itertools
+import json
+import pathlib
+import types
+
+import jax
+import jax.numpy as jnp
+import ml_collections
+import numpy as np
+import pytest
+from gpt_run import GPT, TOKENIZER
+from PIL import Image
+
+from signjax import rehearse, sampling, sharding
+from signjax.bench import data, flops, machine, reference, render, runs, sample, timing, tokenize, train
+from signjax.data import pack
+from signjax.models import gpt
+from signjax.step import compile_steps
+from signjax.task import make_task
+from signjax.tasks import vqvae
+from signjax.tools import bench
+
+CLOSE = {"rel": 0.02}  # of XLA's count
+STEP = {"rel": 0.04}  # optimizer and dropout, value by value, are not in the formulas
+SHAPE = jax.ShapeDtypeStruct
+
+
+def counted(function, *arguments) -> float:
+    """XLA's own count of the operations of a function."""
+    return jax.jit(function).lower(*arguments).cost_analysis()["flops"]
+
+
+@pytest.fixture(autouse=True)
+def here(monkeypatch):
+    monkeypatch.chdir(pathlib.Path(__file__).parent.parent)
+
+
+@pytest.mark.parametrize("name", ["vqvae", "vqvae:seed"])
+def test_operations_of_tokenizers(name, tiny_runs):
+    c = runs.config(name, tiny_runs)
+    model, inputs = vqvae.build(c), (SHAPE((4, 64, 50, 3), jnp.float32), SHAPE((4, 64), bool))
+    keys = {"params": jax.random.key(0), "quantize": jax.random.key(1)}
+    variables = jax.eval_shape(functools.partial(model.init, keys), *inputs)
+    assert flops.tokenizer(c, 4, 64) == pytest.approx(counted(model.apply, variables, *inputs), **CLOSE)
+    assert flops.tokenizer_step(c, c.batch_size, c.window) == pytest.approx(
+        step_count(c, tiny_runs)[0], **STEP
+    )
+
+
+def step_count(c, folder):
+    """XLA's count of a whole training step, and its batch."""
+    task, mesh = make_task(c, folder), sharding.make_mesh(c.mesh)
+    batch = next(iter(task.batches(0)))
+    _, step, _, abstract = compile_steps(c, task, mesh, sharding.to_global(batch, mesh))
+    return step.lower(abstract, batch).cost_analysis()["flops"], batch
+
+
+def test_operations_of_a_step_of_a_gpt(tiny_runs, tmp_path):
+    c = runs.config("gpt", tiny_runs, {"tokenizer": str(tiny_runs / "runs/vqvae"), "versions": 1})
+    found, batch = step_count(c, tmp_path)
+    rows, length, columns = batch["codes"].shape
+    size = TOKENIZER["quantizer.codes"]
+    expected = flops.gpt_step(c.model, columns, size, rows, length, batch["text"].shape[1])
+    assert expected == pytest.approx(found, **STEP)
+
+
+def test_operations_of_gpts():
+    c, columns, codes, length, rows = rehearse.configured("gpt").model, 6, 512, 64, 2
+    model = gpt.GPT(vocabulary=100, columns=columns, codes=codes, **c)
+    inputs = (
+        SHAPE((rows, 128, columns), jnp.int32),
+        SHAPE((rows, length), jnp.int32),
+        SHAPE((rows, length), bool),
+    )
+    variables = jax.eval_shape(functools.partial(model.init, jax.random.key(0)), *inputs)
+    encode = functools.partial(model.apply, method="encode_text")
+    text = flops.text(c, rows, length)
+    assert text == pytest.approx(counted(encode, variables, *inputs[1:]), **CLOSE)
+    whole = text + flops.positions(c, columns, codes, rows * 128, 128, length)
+    assert whole == pytest.approx(counted(model.apply, variables, *inputs), **CLOSE)
+
+    def step(variables, recent, cache, memory):
+        run = functools.partial(model.apply, variables)
+        hidden, cache = run(recent, 5, cache, memory, method="step")
+        return sampling.token(
+            run, hidden, 1.0, columns, lambda logits, column: logits[:, 0].astype(int)
+        ), cache
+
+    memory = jax.eval_shape(encode, variables, *inputs[1:])
+    cache = jax.eval_shape(lambda: model.empty_cache(rows, 100))
+    found = counted(step, variables, SHAPE((rows, gpt.RECENT, columns), jnp.int32), cache, memory)
+    assert flops.positions(c, columns, codes, rows, 100, length) == pytest.approx(found, **CLOSE)
+
+
+def test_runs_take_turns(monkeypatch):
+    called, clock = [], itertools.count()
+    lasts = {"slow": 12, "fast": 2, "faster": 1}
+    now = [0.0]
+
+    def run(name):
+        def call():
+            called.append(name)
+            now[0] += lasts[name] + next(clock) * 1e-9
+
+        return timing.Run(call, units=3 if name == "faster" else 1, target=5)
+
+    monkeypatch.setattr(timing.time, "perf_counter", lambda: now[0])
+    rows = timing.compare({name: run(name) for name in lasts}, "slow", repeats=2)
+    assert called == [*lasts, *lasts, *reversed(lasts)]
+    assert [row.times for row in rows] == [None, pytest.approx(6), pytest.approx(36)]
+    assert [(row.reference, row.target) for row in rows] == [(None, None), ("slow", 5), ("slow", 5)]
+    alone = timing.compare({"fast": run("fast")}, "slow")
+    assert (alone[0].times, alone[0].reference, alone[0].target, len(alone[0].seconds)) == (
+        None,
+        None,
+        None,
+        5,
+    )
+
+
+def test_the_file_has_everything(monkeypatch, tmp_path, capsys):
+    rows = [
+        timing.Row("plain (reference)", (4.0, 2.0, 3.0)),
+        timing.Row("ours", (1.0, 0.5, 0.75), 2, 6e9, 3e9, "plain (reference)", 4.0, 5.0),
+        timing.Row("other", (1.0,), reference="plain (reference)", times=3.0),
+    ]
+    monkeypatch.setitem(bench.SUBJECTS, "dtw", lambda: rows)
+    monkeypatch.setattr(machine, "peak", lambda: machine.Peak(16e9, 8e9))
+    path = tmp_path / "out" / "bench.json"
+    assert bench.main(["dtw", "--json", str(path)]) == 0
+    said, found = capsys.readouterr().out, json.loads(path.read_text())
+    assert {"device", "processor", "threads", "load", "python", "jax", "numpy"} == set(found["environment"])
+    assert found["peak"] == {"flops_per_second": 16e9, "bytes_per_second": 8e9, "measured": True}
+    assert list(found["subjects"]) == ["dtw"]
+    plain, ours, other = found["subjects"]["dtw"]
+    assert set(plain) == set(ours) and plain["met"] is plain["flops"] is plain["bytes_of_peak"] is None
+    assert (other["times_as_fast"], other["target"], other["met"]) == (3.0, None, None)
+    expected = {
+        "repeats": 3, "median": 0.75, "low": 0.5, "high": 1.0, "units": 2, "flops_per_second": 8e9,
+        "flops_of_peak": 0.5, "bytes_per_second": 4e9, "bytes_of_peak": 0.5, "times_as_fast": 4.0,
+        "target": 5.0, "met": False, "reference": "plain (reference)", "seconds": [1.0, 0.5, 0.75],
+    }  # fmt: skip
+    assert expected.items() <= ours.items()
+    assert "8 GFLOP/s, 50.0 % of peak" in said and "4 times as fast" in said and "target 5, missed" in said
+
+
+def test_what_cannot_be_measured_is_refused(capsys, tmp_path):
+    assert bench.main(["dtw", "speed"]) == 23
+    said = capsys.readouterr()
+    assert said.err.count("\n") == 1 and "'speed'" in said.err and "tokenize" in said.err and not said.out
+
+
+def test_the_peak_is_of_a_product_and_a_copy(monkeypatch):
+    monkeypatch.setattr(
+        timing, "compare", lambda runs: [timing.Row("product", (3.0, 2.0)), timing.Row("copy", (1.0, 4.0))]
+    )
+    assert machine.peak(10, 100) == (2 * 10**3 / 2.0, 2 * 400 / 1.0)
+
+
+@pytest.mark.parametrize("torch", [None, types.SimpleNamespace(vqvae_step=lambda pose, dropout: dict)])
+def test_steps_with_and_without_the_reference(monkeypatch, tmp_path, torch):
+    batch = {"mask": np.ones((4, 32), bool), "pose": np.zeros((4, 32, 50, 3))}
+    monkeypatch.setattr(runs, "stepper", lambda c, workdir: (dict, batch))
+    monkeypatch.setattr(reference, "load", lambda: torch)
+    rows = {row.name: row for row in train.tokenizers(tmp_path)}
+    assert (train.VQVAE in rows) == bool(torch) and len(rows) == (3 if torch else 2)
+    ours = rows["vqvae:seed, 32 x 64 frames"]
+    assert ours.flops > 0 and (ours.times is not None) == (ours.target is not None) == bool(torch)
+
+
+def test_steps_are_of_training(tiny_runs, tmp_path, compile_once, compile_quickly):
+    step, batch = runs.stepper(tiny(tiny_runs, "vqvae"), tmp_path / "new")
+    losses = [float(step()["loss"]) for _ in range(6)]
+    assert losses[-1] < losses[0] and batch["mask"].shape == (4, 32)
+
+
+def tiny(root, name):
+    """A config, tiny and on the data of root."""
+    return runs.config(name, root, {**TOKENIZER, "num_steps": 4, "batch_size": 4, "optim.warmup": 1})
+
+
+def test_a_missing_reference_takes_a_line(monkeypatch, capsys):
+    monkeypatch.setattr(reference.importlib.util, "find_spec", lambda name: None)
+    assert reference.load.__wrapped__() is None
+    said = capsys.readouterr().out
+    assert said.count("\n") == 1 and "torch" in said and "[bench]" in said
+
+
+def test_a_tokenizer_raced_against_itself_reaches_the_same_error(
+    tiny_runs, tmp_path, compile_once, compile_quickly
+):
+    c = tiny(tiny_runs, "vqvae")
+    slow, fast = tokenize.race({"one": c, "other": c}, tmp_path, rounds=2)
+    assert slow.note == fast.note and fast.times > 0 and fast.reference == slow.name == "one (reference)"
+
+
+def test_time_to_the_least_error_of_the_reference():
+    slow = [tokenize.Mark(10.0, 0.5), tokenize.Mark(20.0, 0.2), tokenize.Mark(30.0, 0.3)]
+    fast = [tokenize.Mark(1.0, 0.4), tokenize.Mark(2.0, 0.2), tokenize.Mark(3.0, 0.1)]
+    first, second = tokenize.verdict("seed", "ours", slow, fast)
+    assert (first.seconds, second.seconds, second.times) == ((20.0,), (2.0,), 10.0)
+    _, never = tokenize.verdict("seed", "ours", slow, fast[:1])
+    assert never.times == 0 and "not reached" in never.note
+
+
+def test_plain_parsing_reads_what_the_pack_holds(tiny_runs):
+    stored = pack.load(tiny_runs / "datasets", "demo", "train")
+    total = data.parse(tiny_runs / "datasets/demo/train", stored.sids)
+    assert total == pytest.approx(float(np.add.reduce(stored.pose, axis=None)), rel=1e-3)
+
+
+def test_sampling_writes_every_token(monkeypatch):
+    monkeypatch.setattr(sample, "TOKENS", 5)
+    small = {name.removeprefix("model."): v for name, v in GPT.items() if name.startswith("model.")}
+    run, variables = sample.sampled(
+        ml_collections.ConfigDict(small), 2, 50, sampling.Sampler(guidance=2.0), 3
+    )
+    codes, lengths = run.call()
+    assert run.units == 3 and codes.shape == (3, 5, 2) and list(lengths) == [5, 5, 5]
+    one, _ = sample.sampled(ml_collections.ConfigDict(small), 2, 50, sampling.Sampler(), 3, variables)
+    assert run.flops == 2 * one.flops, "guidance runs the model twice"
+
+
+def test_a_redrawn_gif_has_every_frame():
+    pose = np.random.default_rng(0).normal(size=(2, 50, 3))
+    with Image.open(io.BytesIO(render.redraw(pose, "two frames"))) as picture:
+        assert (picture.n_frames, picture.size) == (2, (800, 800))
