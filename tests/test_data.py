@@ -179,12 +179,13 @@ def test_broken_clips_up_to_one_percent_are_left_out_and_listed(tmp_path, monkey
 
 @pytest.mark.parametrize("broken, total, refused", [(1, 99, 1), (1, 100, 0), (2, 199, 1), (0, 1, 0)])
 def test_the_limit_is_one_percent(broken, total, refused):
-    entries = [{"sid": str(k), "reason": "why", "missing": False} for k in range(broken)]
+    pairs = [(str(k), "why") for k in range(broken)]
+    index = {"broken": pairs, "missing": [], "digests": dict.fromkeys(range(total))}
     if refused:
         with pytest.raises(DataError, match="more than 1%"):
-            build._refuse(Path("root/set/x"), entries, total)
+            build.refuse(Path("root/set/x"), index)
     else:
-        build._refuse(Path("root/set/x"), entries, total)
+        build.refuse(Path("root/set/x"), index)
 
 
 @pytest.mark.parametrize("make", [lambda p: None, lambda p: p.mkdir(parents=True)], ids=["missing", "empty"])

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from signjax import inputs
+from signjax import arrays, inputs
 from signjax.data import chunks, store
 from signjax.data import variant as variants
 from signjax.data.clips import MAX_COORDINATE
@@ -19,7 +19,8 @@ from signjax.data.variant import Variant
 from signjax.errors import DataError
 from signjax.inputs import Fault
 
-VERSION = 1  # of the packed form: another one packs again
+VERSION = 2  # of the packed form: another one packs again
+FRAMES = 1 << 16  # copied at once where parts are joined
 MAX_BROKEN = 0.01  # share of corrupt clips above which a split is refused; clips without a file are no clips
 NAMED = 10  # clips left out that are named where nobody asked for them
 PROGRESS_EVERY = 5.0  # seconds
@@ -34,12 +35,12 @@ class Refused(DataError):
 
 
 def write(workspace: Path, source: Path, sids: list[str], variant: Variant, say: Callable) -> str:
-    """Reads all clips of a split and stores its arrays and index.
+    """Reads clips of a split and stores their arrays and index.
 
     Args:
       workspace: the folder to write to.
       source: the split's folder, `<root>/<name>/<split>`.
-      sids: its clips.
+      sids: the clips.
       variant: the data set's variant.
       say: gets lines about the progress.
 
@@ -47,7 +48,6 @@ def write(workspace: Path, source: Path, sids: list[str], variant: Variant, say:
       The key of the content.
 
     Raises:
-      Refused: more than MAX_BROKEN of the clips are corrupt, or none can be used.
       StorageError: a process reading clips failed.
       OSError: the workspace cannot be written.
     """
@@ -63,17 +63,69 @@ def write(workspace: Path, source: Path, sids: list[str], variant: Variant, say:
             origin.append(chunk.origin)
             scale.append(chunk.scale)
             progress(len(entries) + len(broken))
-    _refuse(source, broken, len(sids))
-    valid = np.concatenate(valid)
+    valid, lengths = np.concatenate(valid), [e["frames"] for e in entries]
+    _write_arrays(workspace, valid, lengths, np.concatenate(origin), np.concatenate(scale))
+    index = {
+        "label": label,
+        "variant": variant,
+        "digests": {e["sid"]: e["digest"] for e in entries + broken},
+        "clips": [[e["sid"], e["text"]] for e in entries],
+        "broken": [[e["sid"], e["reason"]] for e in broken],
+        "missing": [e["sid"] for e in broken if e["missing"]],
+    }
+    return _finish(workspace, index, {e["sid"]: e["signature"] for e in entries + broken})
+
+
+def join(workspace: Path, parts: list[Path], counts: list[int]) -> str:
+    """Stores what `write` would store of the clips of all parts, which lie in folders of their own.
+
+    Args:
+      workspace: the folder to write to.
+      parts: finished packs, in the order of their clips.
+      counts: clips of each, those left out included.
+
+    Returns:
+      The key of the content.
+
+    Raises:
+      Fault: a part is damaged.
+      OSError: a part cannot be read, or the workspace not be written.
+    """
+    whole: dict = {"digests": {}, "clips": [], "broken": [], "missing": []}
+    valid, lengths, origin, scale, signatures = [], [], [], [], {}
+    with store.Appender(workspace / "pose.npy", (50, 3)) as pose:
+        for part, count in zip(parts, counts, strict=True):
+            index = read_index(part, count)
+            added = {name: whole[name] + index[name] for name in ("clips", "broken", "missing")}
+            whole = {**index, **added, "digests": whole["digests"] | index["digests"]}
+            offsets, *placements, frames, known = open_arrays(part, index)
+            for start in range(0, len(frames), FRAMES):
+                pose.append(frames[start : start + FRAMES])
+            valid.append(np.ones(frames.shape[:2], bool) if known is None else known)
+            lengths += np.diff(offsets).tolist()
+            origin.append(placements[0])
+            scale.append(placements[1])
+            signatures |= store.read_json(part / "signatures.json", count) or {}
+    _write_arrays(workspace, np.concatenate(valid), lengths, np.concatenate(origin), np.concatenate(scale))
+    return _finish(workspace, whole, signatures)
+
+
+def _write_arrays(workspace: Path, valid, lengths: list[int], origin, scale) -> None:
     if not valid.all():
         np.save(workspace / "valid.npy", valid)
-    np.save(workspace / "offsets.npy", np.cumsum([0] + [e["frames"] for e in entries], dtype=np.int64))
-    np.save(workspace / "origin.npy", np.concatenate(origin))
-    np.save(workspace / "scale.npy", np.concatenate(scale))
-    key = _write_index(workspace / "index.json", label, variant, entries, broken)
+    np.save(workspace / "offsets.npy", np.cumsum([0, *lengths], dtype=np.int64))
+    np.save(workspace / "origin.npy", origin)
+    np.save(workspace / "scale.npy", scale)
+
+
+def _finish(workspace: Path, index: dict, signatures: dict) -> str:
+    """Writes the index, the checksums and the clips' signatures; returns the key of the content."""
+    index = {"version": VERSION, **index, "digests": dict(sorted(index["digests"].items()))}
+    (workspace / "index.json").write_text(json.dumps(index))
     store.seal(workspace)
-    store.write_json(workspace / "signatures.json", {e["sid"]: e["signature"] for e in entries + broken})
-    return key
+    store.write_json(workspace / "signatures.json", dict(sorted(signatures.items())))
+    content = json.dumps([VERSION, index["variant"], index["digests"]]).encode()
+    return hashlib.blake2b(content, digest_size=8).hexdigest()
 
 
 def read_index(folder: Path, count: int) -> dict:
@@ -85,7 +137,7 @@ def read_index(folder: Path, count: int) -> dict:
     index = inputs.read_object(folder / "index.json", store.PER_CLIP * count)
     if index.get("version") != VERSION:
         raise Fault("is of another version")
-    kinds = {"label": str, "digests": dict, "clips": list, "broken": list}
+    kinds = {"label": str, "digests": dict, "clips": list, "broken": list, "missing": list}
     index["variant"] = variants.parse(index.get("variant"))
     if not (index["variant"] and all(isinstance(index.get(name), kind) for name, kind in kinds.items())):
         raise Fault("index.json is damaged")
@@ -93,13 +145,25 @@ def read_index(folder: Path, count: int) -> dict:
     if not all(isinstance(pair, list) and list(map(type, pair)) == [str, str] for pair in pairs):
         raise Fault("index.json is damaged")
     # Names lead to files later: only such as were found in the split's folder.
-    if sorted(sid for sid, _ in pairs) != sorted(index["digests"]) or not index["clips"]:
+    if sorted(sid for sid, _ in pairs) != sorted(index["digests"]):
         raise Fault("index.json is damaged: its clips have no digests")
+    if not {sid for sid, _ in index["broken"]}.issuperset(map(str, index["missing"])):
+        raise Fault("index.json is damaged: clips are missing that are not left out")
     return index
 
 
-def check_arrays(count: int, offsets, origin, scale, pose, valid) -> None:
-    """Raises Fault if the arrays of a pack of `count` usable clips do not fit together."""
+def open_arrays(folder: Path, index: dict):
+    """(offsets, origin, scale, pose, valid or None) of a pack with this index; the last two are mapped.
+
+    Raises:
+      Fault: they are no arrays of its clips, or do not fit together; Missing if a file is not there.
+    """
+    count = len(index["clips"])
+    small = (arrays.map_array(folder / f"{name}.npy") for name in ("offsets", "origin", "scale"))
+    offsets, origin, scale = map(np.array, small)
+    pose, valid = arrays.map_array(folder / "pose.npy"), None
+    if (folder / "valid.npy").exists():
+        valid = arrays.map_array(folder / "valid.npy")
     expected = {
         "offsets": (offsets, np.int64, (count + 1,)),
         "origin": (origin, np.float32, (count, 3)),
@@ -114,40 +178,28 @@ def check_arrays(count: int, offsets, origin, scale, pose, valid) -> None:
         raise Fault("offsets.npy does not cut the poses into clips")
     # Of a large pack only a part is read before it is used, see store.damage.
     seen = pose if pose.nbytes <= store.CHECK_ALL else pose[:1]
-    largest = np.max([seen.max(), -seen.min(), np.abs(origin).max()])
+    largest = max(np.abs(x).max(initial=0) for x in (seen.max(initial=0), seen.min(initial=0), origin))
     if not (largest <= MAX_COORDINATE and (scale > 0).all() and np.isfinite(scale).all()):
         raise Fault("poses or placements have numbers that no clip has")
+    return offsets, origin, scale, pose, valid
 
 
-def _write_index(path: Path, label: str, variant: Variant, entries: list[dict], broken: list[dict]) -> str:
-    digests = {e["sid"]: e["digest"] for e in sorted(entries + broken, key=lambda e: e["sid"])}
-    index = {
-        "version": VERSION,
-        "label": label,
-        "variant": variant,
-        "digests": digests,
-        "clips": [[e["sid"], e["text"]] for e in entries],
-        "broken": [[e["sid"], e["reason"]] for e in broken],
-    }
-    path.write_text(json.dumps(index))
-    content = json.dumps([VERSION, variant, digests]).encode()
-    return hashlib.blake2b(content, digest_size=8).hexdigest()
-
-
-def _refuse(source: Path, broken: list[dict], total: int) -> None:
-    corrupt = [e for e in broken if not e["missing"]]
-    whole = total - (len(broken) - len(corrupt))
+def refuse(source: Path, index: dict) -> None:
+    """Raises Refused if too many clips of a split are corrupt, or none can be used; see `read_index`."""
+    missing, broken, total = set(index["missing"]), index["broken"], len(index["digests"])
+    corrupt = [pair for pair in broken if pair[0] not in missing]
+    whole = total - len(missing)
     named = corrupt or broken
     if len(corrupt) <= MAX_BROKEN * whole and whole:
         return
     share = f", more than {MAX_BROKEN:.0%}" if corrupt else ", so that none is left"
-    listed = "; ".join(f"{e['sid']}: {e['reason']}" for e in named[:NAMED])
+    listed = "; ".join(f"{sid}: {reason}" for sid, reason in named[:NAMED])
     root, name = source.parents[1], source.parent.name
     more = f"; python -m signjax.tools.pack --root {root} --name {name} lists all" if named[NAMED:] else ""
     raise Refused(
         f"{source}: {len(named):,} of {whole or total:,} clips are broken{share}; "
         f"repair or remove them: {listed}{more}",
-        [(e["sid"], e["reason"]) for e in broken],
+        [(sid, reason) for sid, reason in broken],
     )
 
 

@@ -6,6 +6,8 @@ size or times changed are hashed again. The files there (signjax.data.store) car
 damaged pack is packed again.
 """
 
+import contextlib
+import dataclasses
 import hashlib
 import os
 import secrets
@@ -18,7 +20,7 @@ from pathlib import Path
 
 import numpy as np
 
-from signjax import arrays, inputs
+from signjax import inputs
 from signjax.data import build, clips, store
 from signjax.data import variant as variants
 from signjax.data.variant import Variant
@@ -26,6 +28,7 @@ from signjax.errors import DataError, StorageError
 from signjax.inputs import Fault
 from signjax.pose import Placement
 
+PART = 4096  # clips of a large split that are packed at a time: an interrupted one goes on from there
 SAMPLE = 16  # clips of the training split that decide the data set's variant
 
 
@@ -94,33 +97,115 @@ def load(root, name: str, split: str, cache: bool = True, say: Callable[[str], N
       StorageError: the pack cannot be written anywhere.
     """
     say = _to_stderr if say is None else say
-    source = Path(root) / name / split
-    if any(part in ("", ".", "..") for part in (*name.rstrip("/").split("/"), *split.split("/"))):
-        raise DataError(f"{source}: {name!r} and {split!r} lead out of {root}; give names of folders in it")
-    sids = _clips_of(source)
-    places = _cache_folders(Path(root) / name) if cache else []
-    variant = _variant(source, sids, places)
-    signatures = {sid: clips.signature(os.path.join(source, sid)) for sid in sids}
+    source, places, signatures, variant = _asked(root, name, split, cache)
     for place in places:
-        if pack := _find(place, source, signatures, variant, say):
-            return pack
+        for folder in store.folders(place, split):
+            if _fits(folder, source, signatures, variant, say):
+                return _open(folder, len(signatures))
     workspace, place = _workspace(places, say)
-    try:
-        key = build.write(workspace, source, sids, variant, say)
-        pack = _open(workspace, len(sids), in_memory=place is None)
+    with _building(workspace, source):
+        parts = _parts(signatures) if place else []
+        if len(parts) > 1:
+            folders = [_part(place, source, parts, k, variant, say) for k in range(len(parts))]
+            key = build.join(workspace, folders, [len(part) for part in parts])
+        else:
+            key = build.write(workspace, source, list(signatures), variant, say)
+        build.refuse(source, build.read_index(workspace, len(signatures)))
+        pack = _open(workspace, len(signatures), in_memory=place is None)
         if place:
-            pack = _publish(workspace, place, split, key, pack)
-    except OSError as error:
-        advice = "make room there, or load with cache=False"
-        raise StorageError(f"{workspace}: cannot pack {name}/{split}: {error.strerror}; {advice}") from None
-    finally:
-        shutil.rmtree(workspace, ignore_errors=True)
+            pack = dataclasses.replace(pack, folder=str(_publish(workspace, place, split, key)))
+            for k in range(len(parts)):
+                _remove(place, _name(source, k))
     say(pack.describe())
     for sid, reason in pack.broken[: build.NAMED]:
         say(f"  left out {sid}: {reason}")
     if (more := len(pack.broken) - build.NAMED) > 0:
         say(f"  and {more:,} more; python -m signjax.tools.pack --root {root} --name {name} lists all")
     return pack
+
+
+def load_shard(root, name: str, split: str, shard: int, shards: int, say: Callable[[str], None]) -> int:
+    """Packs every `shards`-th part of a split, for `load` to join when all are there.
+
+    Parts that are there already are left as they are. Several machines may do so side by side.
+
+    Args:
+      root: the folder that holds data sets, on a disk that the machines share.
+      name: the data set's folder in root.
+      split: "train", "dev" or "test".
+      shard: the first part, from 0.
+      shards: how many share the work.
+      say: gets lines about the progress.
+
+    Returns:
+      The number of this shard's parts.
+
+    Raises:
+      DataError: no such split, or no clips in it.
+      StorageError: the parts cannot be written beside the data.
+    """
+    source, places, signatures, variant = _asked(root, name, split, True)
+    parts, place = _parts(signatures), source.parent.resolve() / ".cache"
+    try:
+        place.mkdir(parents=True, exist_ok=place in places)
+    except OSError as error:
+        raise StorageError(f"{place}: parts cannot be packed there ({error.strerror})") from None
+    own = range(shard, len(parts), shards)
+    for k in own:
+        _part(place, source, parts, k, variant, say)
+    return len(own)
+
+
+def _asked(root, name: str, split: str, cache: bool):
+    """(folder of the split, where its packs may lie, {clip: signature}, the data set's variant)."""
+    source = Path(root) / name / split
+    if any(part in ("", ".", "..") for part in (*name.rstrip("/").split("/"), *split.split("/"))):
+        raise DataError(f"{source}: {name!r} and {split!r} lead out of {root}; give names of folders in it")
+    sids = _clips_of(source)
+    places = _cache_folders(Path(root) / name) if cache else []
+    signatures = {sid: clips.signature(os.path.join(source, sid)) for sid in sids}
+    return source, places, signatures, _variant(source, sids, places)
+
+
+@contextlib.contextmanager
+def _building(workspace: Path, source: Path):
+    """Makes a StorageError of what the disk refuses; leaves nothing unfinished behind."""
+    try:
+        yield
+    except OSError as error:
+        advice = "make room there, or load with cache=False"
+        split = f"{source.parent.name}/{source.name}"
+        raise StorageError(f"{workspace}: cannot pack {split}: {error.strerror}; {advice}") from None
+    finally:
+        shutil.rmtree(workspace, ignore_errors=True)
+
+
+def _parts(signatures: dict) -> list[dict]:
+    """The clips of a split and their signatures, PART at a time."""
+    pairs = list(signatures.items())
+    return [dict(pairs[k : k + PART]) for k in range(0, len(pairs), PART)]
+
+
+def _name(source: Path, k: int) -> str:
+    return f"{source.name}.{k:05}"
+
+
+def _part(place: Path, source: Path, parts: list[dict], k: int, variant: Variant, say: Callable) -> Path:
+    """The folder of a part's pack, which is built if it is not there."""
+    for folder in store.folders(place, _name(source, k)):
+        if _fits(folder, source, parts[k], variant, say):
+            return folder
+    workspace = place / (store.BUILDING + secrets.token_hex(8))
+    with _building(workspace, source):
+        workspace.mkdir()
+
+        def told(line: str) -> None:
+            say(f"part {k + 1} of {len(parts)}: {line}")
+
+        key = build.write(workspace, source, list(parts[k]), variant, told)
+        folder = _publish(workspace, place, _name(source, k), key)
+    told("done")
+    return folder
 
 
 def _to_stderr(line: str) -> None:
@@ -188,37 +273,41 @@ def _variant(source: Path, sids: list[str], places: list[Path]) -> Variant:
     return variant
 
 
-def _find(place: Path, source: Path, signatures: dict, variant: Variant, say: Callable) -> Pack | None:
-    """The stored pack of exactly these clips, or None."""
-    for folder in store.folders(place, source.name):
-        try:
-            if damage := store.damage(folder):
-                raise Fault(damage)
-            index = build.read_index(folder, len(signatures))
-            if index["variant"] != variant or set(index["digests"]) != set(signatures):
-                continue
-            known = store.read_json(folder / "signatures.json", len(signatures)) or {}
-            changed = [sid for sid, now in signatures.items() if known.get(sid) != now]
-            if any(clips.digest(source / sid) != index["digests"][sid] for sid in changed):
-                continue
-            if changed:
-                store.write_json(folder / "signatures.json", signatures)
-            return _open(folder, len(signatures))
-        except inputs.Missing:  # another process has just replaced it
-            continue
-        except Fault as fault:
-            say(f"{folder}: {fault}; packing again")
-    return None
+def _fits(folder: Path, source: Path, signatures: dict, variant: Variant, say: Callable) -> bool:
+    """Whether a stored pack is of exactly these clips, and undamaged."""
+    try:
+        if damage := store.damage(folder):
+            raise Fault(damage)
+        index = build.read_index(folder, len(signatures))
+        if index["variant"] != variant or set(index["digests"]) != set(signatures):
+            return False
+        known = store.read_json(folder / "signatures.json", len(signatures)) or {}
+        changed = [sid for sid, now in signatures.items() if known.get(sid) != now]
+        if any(clips.digest(source / sid) != index["digests"][sid] for sid in changed):
+            return False
+        if changed:
+            store.write_json(folder / "signatures.json", signatures)
+        build.open_arrays(folder, index)
+    except inputs.Missing:  # another process has just replaced it
+        return False
+    except Fault as fault:
+        say(f"{folder}: {fault}; packing again")
+        return False
+    return True
 
 
-def _publish(workspace: Path, place: Path, split: str, key: str, pack: Pack) -> Pack:
-    """Moves a finished pack to its name and removes the split's other packs."""
-    target = place / f"{split}-{key}"
+def _publish(workspace: Path, place: Path, name: str, key: str) -> Path:
+    """Moves a finished pack to its name and removes others of that name; returns its folder."""
+    target = place / f"{name}-{key}"
     store.replace(workspace, target)
-    for other in store.folders(place, split):
-        if other != target:
-            shutil.rmtree(other, ignore_errors=True)
-    return Pack(**{**pack.__dict__, "folder": str(target)})
+    _remove(place, name, target)
+    return target
+
+
+def _remove(place: Path, name: str, but: Path | None = None) -> None:
+    for folder in store.folders(place, name):
+        if folder != but:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _open(folder: Path, count: int, in_memory: bool = False) -> Pack:
@@ -228,14 +317,12 @@ def _open(folder: Path, count: int, in_memory: bool = False) -> Pack:
       Fault: it is no pack; Missing if a file is not there.
     """
     index = build.read_index(folder, count)
-    read = (lambda f: np.array(arrays.map_array(f))) if in_memory else arrays.map_array
-    small = (arrays.map_array(folder / f"{name}.npy") for name in ("offsets", "origin", "scale"))
-    offsets, origin, scale = map(np.array, small)
-    pose, valid = read(folder / "pose.npy"), None
-    if (folder / "valid.npy").exists():
-        valid = read(folder / "valid.npy")
+    if not index["clips"]:
+        raise Fault("has no clips")
+    offsets, origin, scale, pose, valid = build.open_arrays(folder, index)
+    if in_memory:
+        pose, valid = np.array(pose), None if valid is None else np.array(valid)
     sids, texts = zip(*index["clips"], strict=True)
-    build.check_arrays(len(sids), offsets, origin, scale, pose, valid)
     return Pack(
         label=index["label"],
         sids=sids,

@@ -2,9 +2,11 @@
 
     python -m signjax.tools.pack --root datasets --name demo
     python -m signjax.tools.pack --root datasets --name demo --measure
+    python -m signjax.tools.pack --root datasets --name demo --shard 0/4     one of four machines
 """
 
 import argparse
+import re
 import sys
 import time
 from collections.abc import Sequence
@@ -13,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from signjax.data import build, clips, pack
-from signjax.errors import DataError, SignjaxError
+from signjax.errors import ConfigError, DataError, SignjaxError
 
 SPLITS = ("train", "dev", "test")
 
@@ -49,20 +51,41 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--root", default="datasets", help="folder that holds data sets (default: datasets)")
     parser.add_argument("--name", default="demo", help="folder of the data set (default: demo)")
     parser.add_argument("--measure", action="store_true", help="time loading the pack against parsing JSON")
+    parser.add_argument("--shard", metavar="I/N", help="pack only every Nth part, from the Ith (0 to N - 1)")
     args = parser.parse_args(argv)
     try:
-        _run(args.root, args.name, args.measure)
+        _run(args.root, args.name, args.measure, shard_of(args.shard))
     except SignjaxError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code
     return 0
 
 
-def _run(root: str, name: str, measured: bool) -> None:
+def shard_of(given: str | None) -> tuple[int, int] | None:
+    """"1/4" as (1, 4).
+
+    Raises:
+      ConfigError: it is no shard.
+    """
+    if given is None:
+        return None
+    found = re.fullmatch(r"(\d{1,6})/(\d{1,6})", given)
+    if not found or not int(found[1]) < int(found[2]):
+        raise ConfigError(f"--shard {given!r}: give I/N with I from 0 to N - 1, as in 0/4, 1/4, 2/4 and 3/4")
+    return int(found[1]), int(found[2])
+
+
+def _run(root: str, name: str, measured: bool, shard: tuple[int, int] | None) -> None:
     found = [split for split in SPLITS if (Path(root) / name / split).is_dir()]
     if not found:
         hint = "give --root and --name, or build the demo set: python -m signjax.tools.demo"
         raise DataError(f"{Path(root) / name}: no train, dev or test folder; {hint}")
+    for split in found if shard else ():
+        count = pack.load_shard(root, name, split, *shard, say=_progress)
+        print(f"{name}/{split}: the {count} part(s) of shard {shard[0]}/{shard[1]} are packed")
+    if shard:
+        print("When all shards are there, the same command without --shard joins them")
+        return
     for split in found:
         try:
             stored = pack.load(root, name, split, say=_progress)

@@ -1,0 +1,114 @@
+"""Large splits are packed in parts: whoever packs them, however often they are stopped, the pack is one."""
+
+import numpy as np
+import pytest
+
+from signjax import demo
+from signjax.data import build, pack
+from signjax.errors import ConfigError, DataError, StorageError
+from signjax.tools import pack as door
+
+CLIPS = 11
+
+
+@pytest.fixture
+def root(tmp_path, monkeypatch):
+    """A data set whose third and eighth clip have no frames, packed 3 clips at a time."""
+    demo.write_dataset(tmp_path, sizes=(CLIPS, 1, 1))
+    monkeypatch.setattr(build, "MAX_BROKEN", 0.5)
+    for clip in sorted((tmp_path / "demo/train").iterdir())[2:8:5]:
+        (clip / "pose.json").write_text('{"poses": []}')
+    monkeypatch.setattr(pack, "PART", 3)
+    return tmp_path
+
+
+def content(folder) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def stored(root) -> dict[str, dict]:
+    return {folder.name: content(folder) for folder in (root / "demo/.cache").iterdir() if folder.is_dir()}
+
+
+def load(root, said=None):
+    return pack.load(root, "demo", "train", say=[].append if said is None else said.append)
+
+
+def test_parts_make_the_pack_of_the_whole_split(root, monkeypatch):
+    load(root)
+    [(name, joined)] = stored(root).items()
+    monkeypatch.setattr(pack, "PART", 100)
+    for path in (root / "demo/.cache" / name).iterdir():
+        path.unlink()
+    load(root)
+    assert stored(root) == {name: joined} and len(joined) > 5
+
+
+def test_a_part_without_a_usable_clip_is_no_hindrance(root):
+    for clip in sorted((root / "demo/train").iterdir())[3:6]:
+        (clip / "text.txt").write_bytes(b"\xff")
+    found = load(root)
+    assert len(found) == CLIPS - 5 and len(found.broken) == 5
+    assert np.isfinite(found.pose).all() and found.offsets[-1] == len(found.pose)
+
+
+def test_an_interrupted_pack_goes_on_with_its_next_part(root, monkeypatch):
+    write, built = build.write, []
+
+    def twice_only(workspace, source, sids, *rest):
+        if len(built) == 2:
+            raise KeyboardInterrupt
+        built.append(sids[0])
+        return write(workspace, source, sids, *rest)
+
+    monkeypatch.setattr(build, "write", twice_only)
+    with pytest.raises(KeyboardInterrupt):
+        load(root)
+    assert sorted(name[:11] for name in stored(root)) == ["train.00000", "train.00001"]
+    monkeypatch.setattr(build, "write", lambda *a: built.append(a[2][0]) or write(*a))
+    load(root)
+    assert len(built) == len(set(built)) == 4
+    [name] = stored(root)
+    assert name.startswith("train-")
+
+
+def test_machines_share_the_parts(root):
+    alone = load(root)
+    before = stored(root)
+    for path in (root / "demo/.cache").glob("train-*/*"):
+        path.unlink()
+    counts = [pack.load_shard(root, "demo", "train", k, 3, [].append) for k in (2, 0, 1)]
+    assert counts == [1, 2, 1]
+    said: list[str] = []
+    joined = load(root, said)
+    assert not any(line.startswith("part") for line in said) and joined.sids == alone.sids
+    assert stored(root) == before
+
+
+def test_a_clip_that_changes_meanwhile_is_packed_as_it_is_now(root):
+    pack.load_shard(root, "demo", "train", 0, 1, [].append)
+    first = sorted((root / "demo/train").iterdir())[0]
+    (first / "text.txt").write_text("other words")
+    assert load(root).texts[0] == "other words"
+
+
+def test_the_door(root, capsys):
+    args = ["--root", str(root), "--name", "demo"]
+    for k in range(2):
+        assert door.main([*args, "--shard", f"{k}/2"]) == 0
+        assert f"demo/train: the 2 part(s) of shard {k}/2 are packed" in capsys.readouterr().out
+    assert door.main(args) == 0
+    assert "9 clips" in capsys.readouterr().out
+    for given in ("2/2", "1", "-1/2", "a/b", "1/0", ""):
+        assert door.main([*args, f"--shard={given}"]) == ConfigError.exit_code
+        assert "give I/N" in capsys.readouterr().err
+
+
+def test_what_cannot_be_is_one_line(root, monkeypatch):
+    (root / "demo/.cache").write_text("")
+    with pytest.raises(StorageError, match="cache: parts cannot be packed there"):
+        pack.load_shard(root, "demo", "train", 0, 1, [].append)
+    (root / "demo/.cache").unlink()
+    monkeypatch.setattr(build, "MAX_BROKEN", 0.01)
+    with pytest.raises(DataError, match="2 of 11 clips are broken"):
+        load(root)
