@@ -21,6 +21,7 @@ from signjax.inputs import Fault
 
 VERSION = 1  # of the packed form: another one packs again
 MAX_BROKEN = 0.01  # share of corrupt clips above which a split is refused; clips without a file are no clips
+SMALLEST = 1e-12  # scale: coordinates divided by it, and their squares, stay inside float32
 NAMED = 10  # clips left out that are named where nobody asked for them
 PROGRESS_EVERY = 5.0  # seconds
 
@@ -115,7 +116,7 @@ def check_arrays(count: int, offsets, origin, scale, pose, valid) -> None:
     # Of a large pack only a part is read before it is used, see store.damage.
     seen = pose if pose.nbytes <= store.CHECK_ALL else pose[:1]
     largest = np.max([seen.max(), -seen.min(), np.abs(origin).max()])
-    if not (largest <= MAX_COORDINATE and (scale > 0).all() and np.isfinite(scale).all()):
+    if not (largest <= MAX_COORDINATE and (scale > SMALLEST).all() and np.isfinite(scale).all()):
         raise Fault("poses or placements have numbers that no clip has")
 
 
