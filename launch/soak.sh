@@ -7,7 +7,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 ready_python
 code=0
-say "pytest -m soak $*"
-"$PYTHON" -m pytest -m soak "$@" || code=$?
+say "pytest -n 2 --dist loadfile -m soak $*" # two processes; a file's tests stay together
+"$PYTHON" -m pytest -n 2 --dist loadfile -m soak "$@" || code=$?
 say "Done in $SECONDS s, exit code $code"
 exit $code

@@ -98,6 +98,7 @@ def test_a_clip_without_a_start_is_named(tmp_path):
     ("npy", b"", "is no array"),
     ("npy", "shape", "not floating [any, 50, any]"),
     ("npy", "nan", "not finite"),
+    ("npy", "half", "not finite"),
     ("npy", "pickle", "is no array"),
     ("p0", None, "cannot be read"),
     ("p0", "shape", "not floating"),
@@ -106,6 +107,7 @@ def test_a_damaged_file_is_one_line_that_names_it(tmp_path, field, damage, messa
     stem = write(tmp_path, clip())
     path = pathlib.Path(f"{stem}_p0.npy" if field == "p0" else f"{stem}.{field}")
     arrays = {"shape": np.zeros((3, 49, 3)), "nan": np.full((3, 50, 3), np.nan), "pickle": np.array([{}])}
+    arrays["half"] = np.full((3, 50, 3), np.inf, np.float16)  # in which a million is infinite too
     if damage is None:
         path.unlink()
     elif isinstance(damage, bytes):

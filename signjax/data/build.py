@@ -22,6 +22,7 @@ from signjax.inputs import Fault
 VERSION = 2  # of the packed form: another one packs again
 FRAMES = 1 << 16  # copied at once where parts are joined
 MAX_BROKEN = 0.01  # share of corrupt clips above which a split is refused; clips without a file are no clips
+SMALLEST = 1e-12  # scale: coordinates divided by it, and their squares, stay inside float32
 NAMED = 10  # clips left out that are named where nobody asked for them
 PROGRESS_EVERY = 5.0  # seconds
 
@@ -179,7 +180,7 @@ def open_arrays(folder: Path, index: dict):
     # Of a large pack only a part is read before it is used, see store.damage.
     seen = pose if pose.nbytes <= store.CHECK_ALL else pose[:1]
     largest = max(np.abs(x).max(initial=0) for x in (seen.max(initial=0), seen.min(initial=0), origin))
-    if not (largest <= MAX_COORDINATE and (scale > 0).all() and np.isfinite(scale).all()):
+    if not (largest <= MAX_COORDINATE and (scale > SMALLEST).all() and np.isfinite(scale).all()):
         raise Fault("poses or placements have numbers that no clip has")
     return offsets, origin, scale, pose, valid
 

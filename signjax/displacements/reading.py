@@ -224,10 +224,12 @@ def _array(path: Path, shape: tuple, kind=np.floating) -> np.ndarray:
         fits = fits and (shape[-1] is not None or array.shape[-1] in (2, 3))
         if not fits or not np.issubdtype(array.dtype, kind):
             raise inputs.Fault(f"is {array.dtype} {list(array.shape)}, not {kind.__name__} {wanted}")
-        if kind is np.floating and not np.abs(array).max(initial=0) <= recorded.MAX_COORDINATE:
-            raise inputs.Fault("holds numbers that are not finite, or beyond all places")
+        if kind is np.floating:
+            array = array.astype(np.float64)  # first: the largest coordinate is infinite in half precision
+            if not np.abs(array).max(initial=0) <= recorded.MAX_COORDINATE:
+                raise inputs.Fault("holds numbers that are not finite, or beyond all places")
     except inputs.Missing:
         raise DataError(f"{path}: cannot be read (not there); put it beside its JSON") from None
     except inputs.Fault as fault:
         raise DataError(f"{path}: {fault}; write it again") from None
-    return array.astype(np.float64) if kind is np.floating else array
+    return array

@@ -187,11 +187,13 @@ def _read(path: str, key: str, shifts: int, clips: int):
 
 def _cut(codes: np.ndarray, offsets: np.ndarray, clips: int) -> list[np.ndarray] | None:
     """The codes of each clip, none of them without any; None if these are no codes of so many clips."""
-    ends = np.array([0, *offsets.reshape(-1).tolist(), len(codes) if codes.ndim == 2 else 0])
-    fits = codes.dtype in (np.int16, np.float32) and len(ends) == clips + 1 and (np.diff(ends) > 0).all()
+    if offsets.dtype != np.int64 or offsets.shape != (clips - 1,) or codes.ndim != 2:
+        return None
+    within = ((offsets > 0) & (offsets < len(codes))).all()
+    fits = codes.dtype in (np.int16, np.float32) and within and (np.diff(offsets) > 0).all()
     if not fits or not np.isfinite(codes).all() or (codes.dtype == np.int16 and codes.min() < 0):
         return None
-    return np.split(codes, ends[1:-1].astype(int))
+    return np.split(codes, offsets)
 
 
 def _write(path: str, key: str, codes) -> None:
