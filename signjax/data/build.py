@@ -179,7 +179,7 @@ def open_arrays(folder: Path, index: dict):
         raise Fault("offsets.npy does not cut the poses into clips")
     # Of a large pack only a part is read before it is used, see store.damage.
     seen = pose if pose.nbytes <= store.CHECK_ALL else pose[:1]
-    largest = max(np.abs(x).max(initial=0) for x in (seen.max(initial=0), seen.min(initial=0), origin))
+    largest = np.max([seen.max(initial=0), -seen.min(initial=0), np.abs(origin).max(initial=0)])
     if not (largest <= MAX_COORDINATE and (scale > SMALLEST).all() and np.isfinite(scale).all()):
         raise Fault("poses or placements have numbers that no clip has")
     return offsets, origin, scale, pose, valid
