@@ -34,6 +34,7 @@ def get_config(variant: str = "") -> ml_collections.ConfigDict:
 
     c.layout = "whole" if {"whole", "seed"} & set(words) else "parts"
     c.model = {"kind": "conv", "size": {"stride": 4, "width": 192, "depth": 2}}
+    c.model.size.dtype = "float32"  # or "bfloat16", for GPUs and TPUs; latents and codebooks stay float32
     c.quantizer = {
         "kind": next((w for w in words if w in ("vq", "fsq", "kl")), "vq" if "seed" in words else "rvq"),
         "levels": {"arm": 1, "hand": 2, "whole": 6},
@@ -76,7 +77,8 @@ def get_config(variant: str = "") -> ml_collections.ConfigDict:
 
 
 def _seed(c):
-    c.model = {"kind": "seed", "size": {"stride": 4, "width": 256, "depth": 4, "heads": 4, "mlp": 1024}}
+    c.model.kind = "seed"
+    c.model.size.update({"width": 256, "depth": 4, "heads": 4, "mlp": 1024})
     c.quantizer.levels = {"arm": 0, "hand": 0, "whole": 1}
     c.quantizer.dim = 256
     c.quantizer.commitment = 1.0

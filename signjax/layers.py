@@ -1,4 +1,11 @@
-"""Building blocks shared by the models: masked convolution blocks and pre-norm transformers."""
+"""Building blocks shared by the models: masked convolution blocks and pre-norm transformers.
+
+`dtype` is the type that a block computes in, None for that of its input; parameters are float32 always, and
+so is the inside of norms and of softmax.
+"""
+
+import functools
+from typing import Any
 
 import flax.linen as nn
 import jax
@@ -22,14 +29,15 @@ class ConvBlock(nn.Module):
 
     kernel: int = 3
     dilation: int = 1
+    dtype: Any = None
 
     @nn.compact
     def __call__(self, x, mask):
         """x [B, N, D], mask [B, N] bool."""
-        width = x.shape[-1]
-        h = nn.LayerNorm()(x) * mask[..., None]
-        h = nn.Conv(width, (self.kernel,), kernel_dilation=(self.dilation,), name="mix")(h)
-        return x + Dense(width, kernel_init=nn.initializers.zeros, name="out")(nn.gelu(h))
+        width, kind = x.shape[-1], {"dtype": self.dtype}
+        h = nn.LayerNorm(**kind)(x) * mask[..., None]
+        h = nn.Conv(width, (self.kernel,), kernel_dilation=(self.dilation,), name="mix", **kind)(h)
+        return x + Dense(width, kernel_init=nn.initializers.zeros, name="out", **kind)(nn.gelu(h))
 
 
 class EncoderBlock(nn.Module):
@@ -46,23 +54,57 @@ class EncoderBlock(nn.Module):
     heads: int
     mlp: int
     dropout: float = 0.0
+    dtype: Any = None
 
     @nn.compact
     def __call__(self, x, mask, train: bool = False):
         """x [B, N, D], mask [B, N], or [B, N, N] for the positions each may attend to, bool."""
         width = x.shape[-1]
+        dense, norm = (functools.partial(layer, dtype=self.dtype) for layer in (Dense, nn.LayerNorm))
         drop = nn.Dropout(self.dropout, deterministic=not train)
         mask = mask[:, None, None, :] if mask.ndim == 2 else mask[:, None]
-        h = Dense(3 * width, name="qkv")(nn.LayerNorm()(x))
+        h = dense(3 * width, name="qkv")(norm()(x))
         q, k, v = jnp.split(h.reshape(*h.shape[:2], self.heads, -1), 3, axis=-1)  # [B, N, H, D / H]
         h = jax.nn.dot_product_attention(q, k, v, mask=mask)
-        x = x + drop(Dense(width, name="out")(h.reshape(x.shape)))
-        h = nn.gelu(Dense(self.mlp, name="up")(nn.LayerNorm()(x)))
-        return x + drop(Dense(width, name="down")(h))
+        x = x + drop(dense(width, name="out")(h.reshape(x.shape)))
+        h = nn.gelu(dense(self.mlp, name="up")(norm()(x)))
+        return x + drop(dense(width, name="down")(h))
 
 
-def sinusoids(positions, width: int):
+def repeat(layer, block: nn.Module, depth: int, x, rows=None, remat: bool = False):
+    """Takes x through `depth` layers of one kind, which are compiled once, however many they are.
+
+    Parameters of layer i are row i of the block's (jax.lax.scan over layers).
+
+    Args:
+      layer: (block, x, its own of `rows`) -> x.
+      block: bound, and called in nothing else but `layer` and `row`.
+      depth: how many; 0 leaves x as it is.
+      x: what a layer changes.
+      rows: arrays [depth, ...] that layer i sees row i of.
+      remat: keep nothing of a layer for its gradient but its input, and compute the rest again (Chen et al.
+        2016): less memory for a third more work.
+    """
+    if not depth:
+        return x
+
+    def one(block, x, rows):
+        return layer(block, x, rows), None
+
+    if remat:
+        one = nn.remat(one, prevent_cse=False)
+    axes = {"variable_axes": {"params": 0}, "split_rngs": {"params": True, "dropout": True}}
+    return nn.scan(one, **axes, length=depth)(block, x, rows)[0]
+
+
+def row(block: nn.Module, i: int):
+    """Layer i of a block of `repeat` as a function: for loops that update caches in place."""
+    params = jax.tree.map(lambda p: p[i], block.variables["params"])
+    return functools.partial(block.clone(parent=None).apply, {"params": params})
+
+
+def sinusoids(positions, width: int, dtype=jnp.float32):
     """Positions [...] as sines and cosines, wavelengths 2 pi to 20000 pi, [..., D] (Vaswani et al. 2017)."""
     frequencies = 10_000.0 ** (-np.arange(0, width, 2, dtype=np.float32) / width)  # [D / 2]
     angles = positions[..., None] * frequencies
-    return jnp.concatenate([jnp.sin(angles), jnp.cos(angles)], axis=-1)
+    return jnp.concatenate([jnp.sin(angles), jnp.cos(angles)], axis=-1).astype(dtype)

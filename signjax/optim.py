@@ -34,7 +34,7 @@ def make_schedule(config, num_steps: int):
 def make_optimizer(config, num_steps: int) -> optax.GradientTransformation:
     """AdamW with `lr`, `warmup`, `schedule`, `b2`, `weight_decay` and `clip` (global norm, 0 for none).
 
-    Weight decay reaches kernels only (two dimensions or more), not biases, gains or scales.
+    Weight decay reaches kernels only (two dimensions or more), not biases or gains.
     """
     adamw = optax.adamw(
         make_schedule(config, num_steps), b2=config.b2, weight_decay=config.weight_decay, mask=decayed
@@ -44,8 +44,12 @@ def make_optimizer(config, num_steps: int) -> optax.GradientTransformation:
 
 def decayed(params):
     """Tells for each parameter whether weight decay applies: a tree of bool like `params`."""
-    biases = jax.tree_util.tree_map_with_path(lambda path, _: "bias" in jax.tree_util.keystr(path), params)
-    return jax.tree.map(lambda p, bias: p.ndim >= 2 and not bias, params, biases)
+
+    def kernel(path, leaf):
+        name = jax.tree_util.keystr(path)  # layers that are alike have one array of all their gains
+        return leaf.ndim >= 2 and not name.endswith("bias']") and not name.endswith("scale']")
+
+    return jax.tree_util.tree_map_with_path(kernel, params)
 
 
 def average(ema, params, step, decay: float):

@@ -9,7 +9,8 @@ from signjax import text
 from signjax.models.gpt import GPT
 
 VOCABULARY, COLUMNS, CODES = 40, 3, 16
-SIZE = {"width": 32, "depth": 2, "text_depth": 1, "heads": 2, "mlp": 64, "dropout": 0.1}
+SIZE = {"width": 32, "depth": 3, "text_depth": 2, "heads": 2, "mlp": 64, "dropout": 0.1}
+SIZE |= {"dtype": "float32", "remat": False}
 MODEL = GPT(vocabulary=VOCABULARY, columns=COLUMNS, codes=CODES, **SIZE)
 
 

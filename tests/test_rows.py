@@ -32,6 +32,15 @@ def test_first_fit_packs_all_and_tightly(seed, limited):
     assert packed != rows.first_fit(sizes, 128, seed + 1, **limits)
 
 
+def test_rows_of_a_large_set_are_full():
+    """Clips as long as in real sets: their median is 5 s, at 6 tokens a second."""
+    rng = np.random.default_rng(0)
+    sizes = np.clip(rng.lognormal(np.log(30), 0.65, 20_000), 3, 255).astype(int) + 1
+    packed = rows.first_fit(sizes, 256, 0)
+    assert sorted(i for row in packed for i in row) == list(range(len(sizes)))
+    assert sizes.sum() / (256 * len(packed)) >= 0.97
+
+
 def test_the_second_limit_binds():
     assert rows.first_fit([1] * 6, 100, 0, [10] * 6, 20) != rows.first_fit([1] * 6, 100, 0)
     assert len(rows.first_fit([1] * 6, 100, 0, [10] * 6, 20)) == 3

@@ -24,14 +24,16 @@ class Peak(NamedTuple):
 
 def peak(side: int = SIDE, copied: int = COPIED) -> Peak:
     """Measures the device: a matrix product [side, side] and a copy of `copied` numbers that adds 1."""
-    square, line = jnp.ones((side, side)), jnp.zeros(copied)
-    product, copy = jax.jit(jnp.matmul), jax.jit(lambda x: x + 1)
-    runs = {
-        "product": timing.Run(lambda: product(square, square)),
-        "copy": timing.Run(lambda: copy(line)),
-    }
+    line, copy = jnp.zeros(copied), jax.jit(lambda x: x + 1)
+    runs = {"product": product(side, jnp.float32), "copy": timing.Run(lambda: copy(line))}
     best = {row.name: min(row.seconds) for row in timing.compare(runs)}
     return Peak(2 * side**3 / best["product"], 2 * line.nbytes / best["copy"])
+
+
+def product(side: int, dtype) -> timing.Run:
+    """A matrix product [side, side] of a type."""
+    square, multiply = jnp.ones((side, side), dtype), jax.jit(jnp.matmul)
+    return timing.Run(lambda: multiply(square, square), flops=2 * side**3)
 
 
 def threads() -> int:

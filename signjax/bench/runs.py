@@ -37,8 +37,14 @@ def trained(c, folder: str) -> str:
 def stepper(c, workdir: str) -> tuple[Callable[[], dict], dict]:
     """(a function that makes a training step of a task, always on the same batch; that batch)."""
     os.makedirs(workdir, exist_ok=True)
-    task, mesh = make_task(c, workdir), sharding.make_mesh(c.mesh)
+    task = make_task(c, workdir)
     batch = next(iter(task.batches(0)))
+    return steps(c, task, batch)[0], batch
+
+
+def steps(c, task, batch: dict) -> tuple[Callable[[], dict], list]:
+    """(a function that makes a training step on a batch; a list of the state, which it changes)."""
+    mesh = sharding.make_mesh(c.mesh)
     example = sharding.to_global(batch, mesh)
     init, step, _, _ = compile_steps(c, task, mesh, example)
     state = [init(jax.random.key(c.seed), example)]
@@ -47,4 +53,4 @@ def stepper(c, workdir: str) -> tuple[Callable[[], dict], dict]:
         state[0], metrics = step(state[0], example)
         return metrics
 
-    return call, batch
+    return call, state

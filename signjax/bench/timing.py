@@ -10,6 +10,19 @@ import jax
 REPEATS = 5
 
 
+class Goal(NamedTuple):
+    """A figure that seconds a unit make, and what it is to be."""
+
+    unit: str
+    target: float
+    stretch: float
+    of: Callable[[float], float]  # from seconds a unit
+
+    def met(self, value: float, limit: float) -> bool:
+        """Whether a value is as good as a limit."""
+        return value >= limit if self.stretch > self.target else value <= limit
+
+
 class Run(NamedTuple):
     """Something to time.
 
@@ -19,6 +32,7 @@ class Run(NamedTuple):
       flops: floating-point operations of a call, 0 where they are not counted.
       bytes: read and written by a call at least, 0 where they are not counted.
       target: times as fast as the reference that it is to be.
+      goal: what it is to be by itself.
     """
 
     call: Callable[[], object]
@@ -26,6 +40,7 @@ class Run(NamedTuple):
     flops: float = 0
     bytes: float = 0
     target: float | None = None
+    goal: Goal | None = None
 
 
 class Row(NamedTuple):
@@ -40,6 +55,12 @@ class Row(NamedTuple):
     times: float | None = None  # as fast as the reference: the median over repeats, a unit each
     target: float | None = None
     note: str = ""
+    goal: Goal | None = None
+
+    @property
+    def value(self) -> float:
+        """The figure of its goal, by the median."""
+        return self.goal.of(statistics.median(self.seconds) / self.units)
 
 
 def compare(runs: dict[str, Run], reference: str | None = None, repeats: int = REPEATS) -> list[Row]:
@@ -73,4 +94,5 @@ def _row(name: str, runs: dict[str, Run], took: dict[str, list[float]], referenc
         times = statistics.median(slow / fast for slow, fast in pairs) * share
     against = reference if times else None
     target = run.target if times else None
-    return Row(name, tuple(took[name]), run.units, run.flops, run.bytes, against, times, target)
+    counts = run.units, run.flops, run.bytes
+    return Row(name, tuple(took[name]), *counts, against, times, target, goal=run.goal)

@@ -25,12 +25,13 @@ class TokenModel(TextConditioned):
     def setup(self):  # noqa: D102
         super().setup()
         init = nn.initializers.normal(0.02)
-        self.code_embedding = nn.Embed(self.columns * self.codes, self.width, embedding_init=init)
+        embedding = {"num_embeddings": self.columns * self.codes, "features": self.width}
+        self.code_embedding = nn.Embed(**embedding, embedding_init=init, dtype=self.dtype)
         # the depth head, all columns side by side
         shape = (self.columns, self.width)
         fan_in = nn.initializers.lecun_normal(batch_axis=(0,))
-        self.depth_embedding = nn.Embed(self.columns * self.codes, self.width, embedding_init=init)
-        self.depth_norm = nn.LayerNorm()
+        self.depth_embedding = nn.Embed(**embedding, embedding_init=init, dtype=self.dtype)
+        self.depth_norm = nn.LayerNorm(dtype=self.dtype)
         self.depth_in = self.param("depth_in", fan_in, (*shape, self.width))
         self.depth_bias = self.param("depth_bias", nn.initializers.zeros, shape)
         self.depth_out = self.param("depth_out", fan_in, (*shape, self.codes))
@@ -41,16 +42,19 @@ class TokenModel(TextConditioned):
         earlier = jnp.cumsum(own, axis=-2) - own
         x = self.depth_norm(states[..., None, :] + earlier)
         x = x.reshape(-1, self.columns, self.width).swapaxes(0, 1)  # [C, B * N, D], quick to multiply
-        h = nn.gelu(jnp.einsum("cnd,cdh->cnh", x, self.depth_in) + self.depth_bias[:, None])
-        x = x + h
-        logits = jnp.einsum("cnd,cdk->cnk", x, self.depth_out)
+        h = jnp.einsum("cnd,cdh->cnh", x, self.depth_in.astype(x.dtype))
+        x = x + nn.gelu(h + self.depth_bias[:, None].astype(x.dtype))
+        out = self.depth_out.astype(x.dtype)
+        logits = jnp.einsum("cnd,cdk->cnk", x, out, preferred_element_type=jnp.float32)
         return logits.swapaxes(0, 1).reshape(*codes.shape, self.codes)
 
     def column_logits(self, states, earlier, column: int):
         """Logits [B, K] of code `column`, from states [B, D] and the sum of earlier codes' embeddings."""
         x = self.depth_norm(states + earlier)
-        h = nn.gelu(x @ self.depth_in[column] + self.depth_bias[column])
-        return (x + h) @ self.depth_out[column]
+        weight, bias, out = (
+            p[column].astype(x.dtype) for p in (self.depth_in, self.depth_bias, self.depth_out)
+        )
+        return jnp.matmul(x + nn.gelu(x @ weight + bias), out, preferred_element_type=jnp.float32)
 
     def column_embedding(self, codes, column: int):
         """What code `column` [B] adds to `earlier` [B, D] for the codes after it."""

@@ -8,10 +8,9 @@ the length that a text takes.
 """
 
 import flax.linen as nn
-import jax.numpy as jnp
 
 from signjax import layers
-from signjax.models.text import DecoderBlock, Memory, TextConditioned, due, offsets_from, places_of, views
+from signjax.models.text import FillingBlock, Memory, TextConditioned, due, offsets_from, places_of, views
 
 
 class Flow(TextConditioned):
@@ -25,17 +24,12 @@ class Flow(TextConditioned):
 
     def setup(self):  # noqa: D102
         super().setup()
-        block = {"heads": self.heads, "mlp": self.mlp, "dropout": self.dropout}
-        self.latent_in = layers.Dense(self.width)
-        self.text_in = layers.Dense(self.width)
+        self.latent_in = layers.Dense(self.width, dtype=self.dtype)
+        self.text_in = layers.Dense(self.width, dtype=self.dtype)
         self.focus = self.param("focus", nn.initializers.ones, ())
-        self.time_in = layers.Dense(self.width)
-        self.modulate = [
-            layers.Dense(2 * self.width, kernel_init=nn.initializers.zeros) for _ in range(self.depth)
-        ]
-        self.mixes = [layers.ConvBlock() for _ in range(self.depth)]
-        self.blocks = [DecoderBlock(**block) for _ in range(self.depth)]
-        self.norm = nn.LayerNorm()
+        self.time_in = layers.Dense(self.width, dtype=self.dtype)
+        self.layers = FillingBlock(**self.block)
+        self.norm = nn.LayerNorm(dtype=self.dtype)
         self.latent_out = layers.Dense(self.dim)
 
     def clean(self, z, t, mask, memory: Memory, places, segments=None, train: bool = False):
@@ -53,18 +47,17 @@ class Flow(TextConditioned):
         """
         position, time = places
         when = nn.gelu(self.time_in(layers.sinusoids(1000 * t, self.width)))  # [B, N, D]
-        x = self.latent_in(z) + layers.sinusoids(position, self.width) + when
+        x = self.latent_in(z) + layers.sinusoids(position, self.width, when.dtype) + when
         see, read = views(mask, memory, segments)
         offsets = offsets_from(time, memory.centres, 0.0)  # the length is known, and so the tempo
         told = self.text_in(due(memory, read[:, 0], offsets, self.focus))
         x = self.drop(x + told, deterministic=not train)
-        for i in range(self.depth):
-            x = self.mixes[i](x, mask)
-            scale, shift = jnp.split(self.modulate[i](when), 2, axis=-1)
-            x = x * (1 + scale) + shift
-            both = memory.keys[i], memory.values[i]
-            x, _, _ = self.blocks[i](x, see, both, read, offsets, train)
-        return self.latent_out(self.norm(x))
+
+        def layer(block, x, both):
+            return block(x, mask, see, both, read, offsets, when, train)
+
+        both = memory.keys, memory.values
+        return self.latent_out(self.norm(layers.repeat(layer, self.layers, self.depth, x, both, self.remat)))
 
     def __call__(self, z, t, mask, text, text_mask):
         """Clean latents without packing; see `clean`."""

@@ -23,10 +23,10 @@ RECENT = 3  # tokens before a position that it reads directly, without attention
 
 
 class Cache(NamedTuple):
-    """Keys and values of past positions, per layer: [layers, B, N, H, D / H]."""
+    """Keys and values of past positions, an array [B, N, H, D / H] for each layer: it is updated in place."""
 
-    keys: jax.Array
-    values: jax.Array
+    keys: tuple[jax.Array, ...]
+    values: tuple[jax.Array, ...]
     time: jax.Array  # [B, 1] the time signed so far, in positions at the usual pace
 
 
@@ -37,11 +37,11 @@ class GPT(TokenModel):
         # first, as the keys of params that a module draws itself follow their order
         self.start = self.param("start", nn.initializers.normal(0.02), (self.width,))
         super().setup()
-        block = {"heads": self.heads, "mlp": self.mlp, "dropout": self.dropout}
-        self.code_past = layers.Dense(self.width, use_bias=False)
-        self.blocks = [DecoderBlock(**block) for _ in range(self.depth)]
+        self.code_past = layers.Dense(self.width, use_bias=False, dtype=self.dtype)
+        self.first = DecoderBlock(**self.block)
+        self.layers = DecoderBlock(**self.block)  # the later ones
         self.pace = layers.Dense(1, kernel_init=nn.initializers.zeros)
-        self.norm = nn.LayerNorm()
+        self.norm = nn.LayerNorm(dtype=self.dtype)
         self.end = layers.Dense(1)
 
     def states(self, codes, memory, segments=None, positions=None, text_segments=None, train: bool = False):
@@ -69,12 +69,16 @@ class GPT(TokenModel):
         mask = jnp.broadcast_to(mask, (batch, 1, length, length))
         memory_mask = jnp.broadcast_to(memory_mask, (batch, 1, length, memory.mask.shape[1]))
         offsets = offsets_from(positions, memory.centres, DRIFT)
-        for i, block in enumerate(self.blocks):
-            x, _, _ = block(x, mask, (memory.keys[i], memory.values[i]), memory_mask, offsets, train)
-            if i == 0:
-                time = (mask[:, 0] @ self._pace(x))[..., 0] - 1
-                offsets = offsets_from(time, memory.centres, DRIFT)
-        return self.norm(x)
+        first = memory.keys[0], memory.values[0]
+        x, _, _ = self.first(x, mask, first, memory_mask, offsets, train)
+        time = (mask[:, 0] @ self._pace(x))[..., 0] - 1
+        offsets = offsets_from(time, memory.centres, DRIFT)
+
+        def layer(block, x, both):
+            return block(x, mask, both, memory_mask, offsets, train)[0]
+
+        both = memory.keys[1:], memory.values[1:]
+        return self.norm(layers.repeat(layer, self.layers, self.depth - 1, x, both, self.remat))
 
     def step(self, recent, at, cache: Cache, memory: Memory):
         """The state [B, D] of position `at`, from the tokens before it and the cache.
@@ -85,13 +89,14 @@ class GPT(TokenModel):
           cache: keys and values of all positions before.
           memory: of the texts.
         """
-        batch, length = recent.shape[0], cache.keys.shape[2]
+        batch, length = cache.keys[0].shape[:2]
         position = jnp.broadcast_to(at, (batch, 1))
         x = self._embed(self._tokens(recent)[:, None], position)
         mask = jnp.broadcast_to(jnp.arange(length) <= at, (batch, 1, 1, length))
         memory_mask = memory.mask[:, None, None, :]
         offsets, keys, values = offsets_from(position, memory.centres, DRIFT), [], []
-        for i, block in enumerate(self.blocks):
+        for i in range(self.depth):
+            block = layers.row(self.layers, i - 1) if i else self.first
             read, past = (memory.keys[i], memory.values[i]), (cache.keys[i], cache.values[i])
             x, k, v = block(x, mask, read, memory_mask, offsets, False, past, at)
             keys.append(k)
@@ -99,12 +104,13 @@ class GPT(TokenModel):
             if i == 0:
                 time = cache.time + self._pace(x)[..., 0]
                 offsets = offsets_from(time, memory.centres, DRIFT)
-        return self.norm(x)[:, 0], Cache(jnp.stack(keys), jnp.stack(values), time)
+        return self.norm(x)[:, 0], Cache(tuple(keys), tuple(values), time)
 
     def empty_cache(self, batch: int, length: int) -> Cache:
         """A cache for `length` positions."""
-        zeros = jnp.zeros((self.depth, batch, length, self.heads, self.width // self.heads))
-        return Cache(zeros, zeros, jnp.full((batch, 1), -1.0))
+        shape = batch, length, self.heads, self.width // self.heads
+        keys, values = (tuple(jnp.zeros(shape, self.dtype) for _ in range(self.depth)) for _ in range(2))
+        return Cache(keys, values, jnp.full((batch, 1), -1.0))
 
     def _pace(self, x):
         """How much of the text's time each position takes, [B, N, 1], from states [B, N, D]."""
@@ -123,6 +129,6 @@ class GPT(TokenModel):
         """Inputs [B, N, D] of positions, from the embeddings [B, N, RECENT, D] of the tokens before."""
         known = positions[..., None] > jnp.arange(RECENT)  # [B, N, RECENT]
         recent = recent * known[..., None]
-        last = jnp.where(known[..., :1], recent[..., 0, :], self.start)
+        last = jnp.where(known[..., :1], recent[..., 0, :], self.start.astype(recent.dtype))
         x = last + self.code_past(recent[..., 1:, :].reshape(*last.shape[:2], -1))
-        return x * self.width**0.5 + layers.sinusoids(positions, self.width)
+        return x * self.width**0.5 + layers.sinusoids(positions, self.width, x.dtype)

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 
 from signjax import layers
 from signjax.models.depth import TokenModel
-from signjax.models.text import DecoderBlock, Memory, due, offsets_from, places_of, views
+from signjax.models.text import FillingBlock, Memory, due, offsets_from, places_of, views
 
 
 class MaskedModel(TokenModel):
@@ -21,11 +21,10 @@ class MaskedModel(TokenModel):
     def setup(self):  # noqa: D102
         super().setup()
         self.unknown = self.param("unknown", nn.initializers.normal(0.02), (self.width,))
-        self.text_in = layers.Dense(self.width)
+        self.text_in = layers.Dense(self.width, dtype=self.dtype)
         self.focus = self.param("focus", nn.initializers.ones, ())
-        self.mixes = [layers.ConvBlock() for _ in range(self.depth)]
-        self.blocks = [DecoderBlock(self.heads, self.mlp, self.dropout) for _ in range(self.depth)]
-        self.norm = nn.LayerNorm()
+        self.layers = FillingBlock(**self.block)
+        self.norm = nn.LayerNorm(dtype=self.dtype)
 
     def states(self, codes, hidden, mask, memory: Memory, places, segments=None, train: bool = False):
         """States [B, N, D], from which `code_logits` and `column_logits` predict the tokens that are hidden.
@@ -41,16 +40,19 @@ class MaskedModel(TokenModel):
           train: use dropout.
         """
         position, time = places
-        x = jnp.where(hidden[..., None], self.unknown, self._tokens(codes))
-        x = x * self.width**0.5 + layers.sinusoids(position, self.width)
+        known = self._tokens(codes)
+        x = jnp.where(hidden[..., None], self.unknown.astype(known.dtype), known)
+        x = x * self.width**0.5 + layers.sinusoids(position, self.width, x.dtype)
         see, read = views(mask, memory, segments)
         offsets = offsets_from(time, memory.centres, 0.0)  # the length is known, and so the tempo
         told = self.text_in(due(memory, read[:, 0], offsets, self.focus))
         x = self.drop(x + told, deterministic=not train)
-        for i in range(self.depth):
-            x = self.mixes[i](x, mask)
-            x, _, _ = self.blocks[i](x, see, (memory.keys[i], memory.values[i]), read, offsets, train)
-        return self.norm(x)
+
+        def layer(block, x, both):
+            return block(x, mask, see, both, read, offsets, train=train)
+
+        both = memory.keys, memory.values
+        return self.norm(layers.repeat(layer, self.layers, self.depth, x, both, self.remat))
 
     def __call__(self, codes, hidden, mask, text, text_mask):
         """Logits [B, N, C, K] without packing; see `states`."""

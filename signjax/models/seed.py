@@ -25,6 +25,7 @@ class SeedTokenizer(nn.Module):
       heads: of the attention.
       mlp: width of the hidden layer of a block's MLP.
       dim: of the latents.
+      dtype: that the blocks compute in; latents, codebooks and poses are float32 always.
       quantizer: part -> a new quantizer (signjax.quantize); the one part is "whole".
     """
 
@@ -33,19 +34,21 @@ class SeedTokenizer(nn.Module):
     depth: int
     heads: int
     mlp: int
+    dtype: str
     dim: int
     quantizer: Callable
 
     def setup(self):  # noqa: D102
-        self.embed = nn.Dense(self.width)
-        self.encoder = [layers.EncoderBlock(self.heads, self.mlp) for _ in range(self.depth)]
-        self.encoder_norm = nn.LayerNorm()
+        kind = {"dtype": self.dtype}
+        self.embed = nn.Dense(self.width, **kind)
+        self.encoder = [layers.EncoderBlock(self.heads, self.mlp, **kind) for _ in range(self.depth)]
+        self.encoder_norm = nn.LayerNorm(**kind)
         self.fold = nn.Dense(self.dim)  # on stride frames side by side: a convolution of kernel = stride
         self.quantizers = {"whole": self.quantizer("whole")}  # named as those of signjax.models.vqvae
-        self.from_latent = nn.Dense(self.width)
-        self.unfold = nn.Dense(self.stride * self.width)  # its transpose
-        self.decoder = [layers.EncoderBlock(self.heads, self.mlp) for _ in range(self.depth)]
-        self.decoder_norm = nn.LayerNorm()
+        self.from_latent = nn.Dense(self.width, **kind)
+        self.unfold = nn.Dense(self.stride * self.width, **kind)  # its transpose
+        self.decoder = [layers.EncoderBlock(self.heads, self.mlp, **kind) for _ in range(self.depth)]
+        self.decoder_norm = nn.LayerNorm(**kind)
         self.head = nn.Dense(3 * skeleton.NUM_JOINTS)
 
     def __call__(self, pose, mask, train: bool = False) -> Reconstruction:
@@ -60,7 +63,7 @@ class SeedTokenizer(nn.Module):
     def latents(self, pose, mask):
         """Latents before quantization, [B, N, dim]."""
         h = self.embed(pose.reshape(*pose.shape[:2], -1))  # [B, T, D]
-        h += layers.sinusoids(np.arange(h.shape[1]), self.width)
+        h += layers.sinusoids(np.arange(h.shape[1]), self.width, h.dtype)
         for block in self.encoder:
             h = block(h, mask)
         h = self.encoder_norm(h) * mask[..., None]
@@ -77,7 +80,7 @@ class SeedTokenizer(nn.Module):
     def _decode(self, z, tokens):
         h = self.unfold(self.from_latent(z))
         h = h.reshape(h.shape[0], -1, self.width)  # [B, T, D]
-        h += layers.sinusoids(np.arange(h.shape[1]), self.width)
+        h += layers.sinusoids(np.arange(h.shape[1]), self.width, h.dtype)
         mask = jnp.repeat(tokens, self.stride, axis=1)
         for block in self.decoder:
             h = block(h, mask)

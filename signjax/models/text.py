@@ -7,7 +7,8 @@ Neighbouring text tokens reach one another directly, as in a convolution: that t
 words need it most.
 """
 
-from typing import NamedTuple
+import functools
+from typing import Any, NamedTuple
 
 import flax.linen as nn
 import jax
@@ -34,6 +35,7 @@ class DecoderBlock(nn.Module):
     heads: int
     mlp: int
     dropout: float
+    dtype: Any = None
 
     @nn.compact
     def __call__(self, x, mask, memory, memory_mask, offsets, train: bool, cache=None, at=None):
@@ -52,25 +54,59 @@ class DecoderBlock(nn.Module):
         width, heads = x.shape[-1], self.heads
         drop = nn.Dropout(self.dropout, deterministic=not train)
         attend = jax.nn.dot_product_attention
+        dense = functools.partial(layers.Dense, dtype=self.dtype)
+        norm = functools.partial(nn.LayerNorm, dtype=self.dtype)
 
         def heads_of(h, name, parts):
-            h = layers.Dense(parts * width, name=name)(h)
+            h = dense(parts * width, name=name)(h)
             return jnp.split(h.reshape(*h.shape[:2], heads, -1), parts, axis=-1)  # [B, N, H, D / H]
 
         def merged(h, name):
-            return drop(layers.Dense(width, name=name)(h.reshape(*h.shape[:2], width)))
+            return drop(dense(width, name=name)(h.reshape(*h.shape[:2], width)))
 
-        q, k, v = heads_of(nn.LayerNorm(name="self_norm")(x), "self_in", 3)
+        q, k, v = heads_of(norm(name="self_norm")(x), "self_in", 3)
         if cache is not None:
             k = jax.lax.dynamic_update_slice_in_dim(cache[0], k, at, axis=1)
             v = jax.lax.dynamic_update_slice_in_dim(cache[1], v, at, axis=1)
         x = x + merged(attend(q, k, v, mask=mask), "self_out")
-        (q,) = heads_of(nn.LayerNorm(name="cross_norm")(x), "cross_in", 1)
+        (q,) = heads_of(norm(name="cross_norm")(x), "cross_in", 1)
         focus = nn.softplus(self.param("focus", nn.initializers.constant(-0.5), (heads, 1, 1)))
         bias = -focus * offsets[:, None] ** 2  # [B, H, N, L]
         x = x + merged(attend(q, *memory, bias=bias, mask=memory_mask), "cross_out")
-        h = nn.gelu(layers.Dense(self.mlp, name="mlp_in")(nn.LayerNorm(name="mlp_norm")(x)))
-        return x + drop(layers.Dense(width, name="mlp_out")(h)), k, v
+        h = nn.gelu(dense(self.mlp, name="mlp_in")(norm(name="mlp_norm")(x)))
+        return x + drop(dense(width, name="mlp_out")(h)), k, v
+
+
+class FillingBlock(nn.Module):
+    """A layer of models that fill a whole clip: ConvBlock, modulation where asked for, DecoderBlock."""
+
+    heads: int
+    mlp: int
+    dropout: float
+    dtype: Any = None
+
+    @nn.compact
+    def __call__(self, x, mask, see, memory, read, offsets, when=None, train: bool = False):
+        """x [B, N, D] -> [B, N, D].
+
+        Args:
+          x: states.
+          mask: [B, N] positions that are there.
+          see: [B, 1, N, N] positions that each attends to.
+          memory: keys and values [B, L, H, D / H].
+          read: [B, 1, N, L] text that each attends to.
+          offsets: [B, N, L] how far each position is from where a text token is expected.
+          when: [B, N, D] what scales and shifts the states; None for nothing.
+          train: use dropout.
+        """
+        width, zeros = x.shape[-1], nn.initializers.zeros
+        x = layers.ConvBlock(dtype=self.dtype, name="mix")(x, mask)
+        if when is not None:
+            both = layers.Dense(2 * width, kernel_init=zeros, dtype=self.dtype, name="modulate")(when)
+            scale, shift = jnp.split(both, 2, axis=-1)
+            x = x * (1 + scale) + shift
+        block = DecoderBlock(self.heads, self.mlp, self.dropout, self.dtype, name="block")
+        return block(x, see, memory, read, offsets, train)[0]
 
 
 class TextConditioned(nn.Module):
@@ -84,6 +120,8 @@ class TextConditioned(nn.Module):
       heads: H.
       mlp: hidden width of the MLPs.
       dropout: in training.
+      dtype: that layers compute in, "float32" or "bfloat16"; times and logits are float32 always.
+      remat: compute layers again for their gradients instead of keeping what they computed.
     """
 
     vocabulary: int
@@ -93,17 +131,18 @@ class TextConditioned(nn.Module):
     heads: int
     mlp: int
     dropout: float
+    dtype: str
+    remat: bool
 
     def setup(self):  # noqa: D102
-        block = {"heads": self.heads, "mlp": self.mlp, "dropout": self.dropout}
-        self.text_embedding = nn.Embed(
-            self.vocabulary, self.width, embedding_init=nn.initializers.normal(0.02)
-        )
-        self.text_around = layers.Dense(self.width, use_bias=False)
-        self.text_blocks = [layers.EncoderBlock(**block) for _ in range(self.text_depth)]
-        self.text_norm = nn.LayerNorm()
+        self.block = {"heads": self.heads, "mlp": self.mlp, "dropout": self.dropout, "dtype": self.dtype}
+        init = nn.initializers.normal(0.02)
+        self.text_embedding = nn.Embed(self.vocabulary, self.width, embedding_init=init, dtype=self.dtype)
+        self.text_around = layers.Dense(self.width, use_bias=False, dtype=self.dtype)
+        self.text_layers = layers.EncoderBlock(**self.block)
+        self.text_norm = nn.LayerNorm(dtype=self.dtype)
         self.duration = layers.Dense(1, bias_init=nn.initializers.constant(1.5))
-        self.memory_in = [layers.Dense(2 * self.width) for _ in range(self.depth)]
+        self.memory_in = layers.Dense(2 * self.width * self.depth, dtype=self.dtype)
         self.drop = nn.Dropout(self.dropout)
 
     def encode_text(self, ids, mask, segments=None, positions=None, train: bool = False) -> Memory:
@@ -125,13 +164,16 @@ class TextConditioned(nn.Module):
         same = inside[:, 1:] == inside[:, :-1]  # as the one before, [B, L + 1]
         padded = jnp.pad(own, ((0, 0), (1, 1), (0, 0)))
         around = jnp.concatenate([padded[:, :-2] * same[:, :-1, None], padded[:, 2:] * same[:, 1:, None]], -1)
-        x = (own + self.text_around(around)) * self.width**0.5 + layers.sinusoids(positions, self.width)
-        x = self.drop(x, deterministic=not train)
-        for block in self.text_blocks:
-            x = block(x, see, train)
+        x = (own + self.text_around(around)) * self.width**0.5
+        x = self.drop(x + layers.sinusoids(positions, self.width, x.dtype), deterministic=not train)
+
+        def layer(block, x, _):
+            return block(x, see, train)
+
+        x = layers.repeat(layer, self.text_layers, self.text_depth, x, remat=self.remat)
         x = self.text_norm(x)
-        both = jnp.stack([dense(x) for dense in self.memory_in])  # [layers, B, L, 2 * D]
-        keys, values = jnp.split(both.reshape(*both.shape[:3], self.heads, -1), 2, axis=-1)
+        both = self.memory_in(x).reshape(*x.shape[:2], self.depth, self.heads, -1)
+        keys, values = jnp.split(jnp.moveaxis(both, 2, 0), 2, axis=-1)
         return Memory(keys, values, mask, self._centres(x, mask, segments), x)
 
     def _centres(self, x, mask, segments):
@@ -162,8 +204,9 @@ def due(memory: Memory, read, offsets, focus):
       focus: [] learned; the larger, the fewer text tokens have a say.
     """
     share = jax.nn.softmax(jnp.where(read, -nn.softplus(focus) * offsets**2, -1e9))  # [B, N, L]
-    phase = layers.sinusoids(PHASE * (share * offsets).sum(-1), memory.states.shape[-1])
-    return jnp.concatenate([share @ memory.states, phase], axis=-1)
+    states = memory.states
+    phase = layers.sinusoids(PHASE * (share * offsets).sum(-1), states.shape[-1], states.dtype)
+    return jnp.concatenate([share.astype(states.dtype) @ states, phase], axis=-1)
 
 
 def length_of(memory: Memory):

@@ -37,6 +37,7 @@ class Codec(nn.Module):
       width: D of the hidden layers.
       depth: blocks in the encoder and in the decoder.
       dim: of the latents.
+      dtype: that hidden layers compute in; latents, codebooks and poses are float32 always.
     """
 
     features: int
@@ -44,16 +45,18 @@ class Codec(nn.Module):
     width: int
     depth: int
     dim: int
+    dtype: str
 
     def setup(self):  # noqa: D102
-        self.stem = layers.Dense(self.width)
-        self.encoder = [layers.ConvBlock(dilation=dilation(i)) for i in range(self.depth)]
-        self.encoder_norm = nn.LayerNorm()
+        kind = {"dtype": self.dtype}
+        self.stem = layers.Dense(self.width, **kind)
+        self.encoder = [layers.ConvBlock(dilation=dilation(i), **kind) for i in range(self.depth)]
+        self.encoder_norm = nn.LayerNorm(**kind)
         self.to_latent = layers.Dense(self.dim, kernel_init=nn.initializers.zeros)
         self.linear_in = layers.Dense(self.dim)
-        self.from_latent = layers.Dense(self.width)
-        self.decoder = [layers.ConvBlock(dilation=dilation(i)) for i in range(self.depth)]
-        self.decoder_norm = nn.LayerNorm()
+        self.from_latent = layers.Dense(self.width, **kind)
+        self.decoder = [layers.ConvBlock(dilation=dilation(i), **kind) for i in range(self.depth)]
+        self.decoder_norm = nn.LayerNorm(**kind)
         self.head = layers.Dense(self.features * self.stride, kernel_init=nn.initializers.zeros)
         self.linear_out = layers.Dense(self.features * self.stride)
 
@@ -82,18 +85,20 @@ class Tokenizer(nn.Module):
       layout: "whole" or "parts", see signjax.streams.
       quantizer: part -> a new quantizer (signjax.quantize).
       dims: part -> latent dimensions.
+      dtype: see Codec.
     """
 
     layout: str
     stride: int
     width: int
     depth: int
+    dtype: str
     dims: dict
     quantizer: Callable
 
     def setup(self):  # noqa: D102
         self.parts = streams.LAYOUTS[self.layout]
-        size = {"stride": self.stride, "width": self.width, "depth": self.depth}
+        size = {"stride": self.stride, "width": self.width, "depth": self.depth, "dtype": self.dtype}
         self.codecs = {
             name: Codec(features, dim=self.dims[name], **size) for name, features in self.parts.items()
         }

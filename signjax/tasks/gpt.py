@@ -30,7 +30,22 @@ def build(c, vocabulary: int, tokenizer_config) -> GPT:
 def make(c, workdir) -> Task:
     """The task of a config; reads `data`, `tokenizer`, `text`, `model`, `versions`, `tempo` and the rates."""
     generator, rows, dev = prepare(c, workdir, build)
-    model, books = generator.model, vqvae.codebooks(generator.tokenizer)
+
+    def signed(variables, texts):
+        return generate(generator._replace(variables=variables), texts, c.seed, sampler_of(c))
+
+    learned = objective(c, generator.model, vqvae.codebooks(generator.tokenizer))
+    return Task(*learned, *feeds(c, rows), watch(c, dev, signed))
+
+
+def objective(c, model: GPT, books):
+    """`init`, `loss` and `evaluate` of a Task, for rows of signjax.tasks.tokens.Rows.
+
+    Args:
+      c: the config.
+      model: see `build`.
+      books: [C, K, dim] latents of the codes.
+    """
     spread = near.similar(books, c.smooth)
     targets, mistakes = jnp.asarray(spread), jnp.asarray(near.draws(spread, c.seed))
 
@@ -52,10 +67,7 @@ def make(c, workdir) -> Task:
         hidden = batch | {"segment": batch["segment"] * weight}
         return _terms(model, variables, hidden, batch["codes"], None)
 
-    def signed(variables, texts):
-        return generate(generator._replace(variables=variables), texts, c.seed, sampler_of(c))
-
-    return Task(init, loss, evaluate, *feeds(c, rows), watch(c, dev, signed))
+    return init, loss, evaluate
 
 
 def prepare(c, workdir, build):

@@ -10,17 +10,19 @@ tokenize  time to the error of the seed's tokenizer: trains both, 10 to 20 minut
 render    a GIF, against a matplotlib redraw of every bone
 startup   a run of one step, with kept compiled programs and without
 dtw       warping, against the loop over cells
+gpu       the figures of a model of 60 million parameters that a GPU is to reach, in one table; only if named
 
 PyTorch is optional, `pip install -e '.[bench]'`. Shares of the peak are of what the device does in the same
 run with a large float32 matrix product and a large copy.
 """
 
 import argparse
+import os
 import statistics
 import sys
 
 from signjax import report, runtime
-from signjax.bench import data, dtw, machine, render, sample, startup, timing, tokenize, train
+from signjax.bench import data, dtw, gpu, machine, render, sample, startup, timing, tokenize, train
 from signjax.errors import ConfigError
 
 SUBJECTS = {
@@ -32,6 +34,7 @@ SUBJECTS = {
     "startup": startup.measure,
     "dtw": dtw.measure,
 }
+NAMED = {"gpu": gpu.measure}  # measured only if named
 
 
 @runtime.one_line
@@ -39,8 +42,10 @@ def main(argv: list[str] | None = None) -> int:
     """The door; prints a line for everything that was timed; returns the exit code."""
     args = _parser().parse_args(argv)
     for name in args.subjects:
-        if name not in SUBJECTS:
-            raise ConfigError(f"{name!r} cannot be measured; choose from: {', '.join(SUBJECTS)}")
+        if name not in SUBJECTS | NAMED:
+            raise ConfigError(f"{name!r} cannot be measured; choose from: {', '.join(SUBJECTS | NAMED)}")
+    if NAMED.keys() & set(args.subjects):  # some start processes of their own, which need memory of the GPU
+        os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
     where, peak, found = machine.environment(), machine.peak(), {}
     print(", ".join(f"{name} {value}" for name, value in where.items()))
     print(
@@ -49,9 +54,11 @@ def main(argv: list[str] | None = None) -> int:
     )
     for name in args.subjects or SUBJECTS:
         print(name, flush=True)
-        found[name] = SUBJECTS[name]()
+        found[name] = (SUBJECTS | NAMED)[name]()
         for row in found[name]:
             print(f"  {line(row, peak)}", flush=True)
+    for text in goals([row for rows in found.values() for row in rows if row.goal]):
+        print(text)
     if args.json:
         print(report.write_json(args.json, content(where, peak, found)))
     return 0
@@ -84,6 +91,18 @@ def line(row: timing.Row, peak: machine.Peak) -> str:
     return "; ".join([*cells, *([row.note] if row.note else [])])
 
 
+def goals(rows: list[timing.Row]) -> list[str]:
+    """Lines of a table of figures that were to be reached; none for none."""
+    table = [
+        f"| {r.name} | {r.value:.3g} {g.unit} | {g.target:g} | {g.stretch:g} | "
+        f"{'stretch' if g.met(r.value, g.stretch) else 'target' if g.met(r.value, g.target) else 'missed'} |"
+        for r in rows
+        for g in [r.goal]
+    ]
+    head = ["| what | found | target | stretch | reached |", "|---|---|---|---|---|"]
+    return [*head, *table] if table else []
+
+
 def content(where: dict, peak: machine.Peak, found: dict[str, list[timing.Row]]) -> dict:
     """What the JSON file holds. "flops" and "bytes" are of one run, null where they are not counted."""
     return {
@@ -114,6 +133,19 @@ def _entry(row: timing.Row, peak: machine.Peak) -> dict:
         "target": row.target,
         "met": row.times >= row.target if row.target else None,
         "note": row.note,
+        "goal": _goal(row) if row.goal else None,
+    }
+
+
+def _goal(row: timing.Row) -> dict:
+    goal, value = row.goal, row.value
+    return {
+        "unit": goal.unit,
+        "value": value,
+        "target": goal.target,
+        "stretch": goal.stretch,
+        "met": goal.met(value, goal.target),
+        "stretch_met": goal.met(value, goal.stretch),
     }
 
 

@@ -1,0 +1,107 @@
+"""The benchmark of a GPU, at a size for a CPU: every figure is of the work it names."""
+
+import json
+import types
+
+import pytest
+from gpt_run import GPT, TOKENIZER
+
+from signjax import rehearse
+from signjax.bench import gpu, machine, runs, sample, timing
+from signjax.tools import bench
+
+pytestmark = pytest.mark.usefixtures("compile_quickly")
+
+
+def tiny():
+    """The config of the benchmark, a small one of the same type."""
+    c = rehearse.configured(gpu.CONFIG)
+    c.mesh.shape = (1,)
+    c.update_from_flattened_dict({k: v for k, v in GPT.items() if k != "model.dropout"})
+    return c
+
+
+def test_it_needs_a_gpu(capsys, monkeypatch):
+    monkeypatch.setattr(machine, "peak", lambda: machine.Peak(1.0, 1.0))
+    assert bench.main(["gpu"]) == 23
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1 and "no GPU" in said
+
+
+def test_the_large_model_is_as_large_as_its_targets_suppose():
+    c = rehearse.configured(gpu.CONFIG).model
+    assert (c.depth, c.width, c.dtype) == (8, 768, "bfloat16")
+
+
+def test_a_step_on_full_rows():
+    c = tiny()
+    c.batch_tokens = 4 * gpu.LENGTH
+    run = gpu.training(c, 2)
+    first = float(run.call()["loss"])
+    assert run.units > 0.95 * c.batch_tokens and run.flops > 0
+    assert min(float(run.call()["loss"]) for _ in range(5)) < first
+
+
+def test_decoding_counts_tokens(monkeypatch):
+    monkeypatch.setattr(sample, "TOKENS", 3)
+    one, many = gpu.decoding(tiny().model)
+    assert (one.units, many.units) == (3, 3 * 256)
+    assert one.value == pytest.approx(1e6 * sorted(one.seconds)[2] / 3) and many.value > 0
+
+
+def test_lookups_are_of_the_nearest():
+    run = gpu.lookups(16, 4, 50)
+    codes = run.call()
+    assert run.units == 50 and codes.shape == (50,) and len(set(codes.tolist())) > 5
+
+
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory):
+    """(changes, folder) of a tiny run of the benchmark's config."""
+    patch = pytest.MonkeyPatch()
+    small = {"vqvae": TOKENIZER, gpu.CONFIG: {k: v for k, v in GPT.items() if k != "versions"}}
+    config = runs.config
+    patch.setattr(runs, "config", lambda name, folder, changes: config(name, folder, small[name] | changes))
+    with runs.home((12, 4, 1)) as folder:
+        yield gpu.prepared(gpu.CONFIG, folder), folder
+    patch.undo()
+
+
+def test_a_clip_of_ten_seconds(prepared):
+    [pose] = gpu.clip(f"{prepared[1]}/runs/gpt").call()
+    assert pose.shape[1:] == (50, 3) and abs(len(pose) / 25 - gpu.SECONDS) < 0.2
+
+
+def test_waiting_for_saves(prepared):
+    row = gpu.stall(gpu.CONFIG, *prepared)
+    assert len(row.seconds) == gpu.REPEATS and 0 < row.value < 60
+
+
+@pytest.mark.soak
+def test_a_restart_ends_at_its_first_step(prepared, monkeypatch):
+    monkeypatch.setattr(gpu, "REPEATS", 1)
+    changes, folder = prepared
+    small = {k: v for k, v in GPT.items() if k not in ("versions", "log_every", "num_steps")}
+    row = gpu.restart(gpu.CONFIG, small | changes, folder)
+    assert len(row.seconds) == 1 and 1 < row.value < 120
+
+
+def test_one_table(capsys, monkeypatch, tmp_path):
+    more = timing.Goal("M tokens/s", 1.0, 2.0, lambda seconds: 1e-6 / seconds)
+    less = timing.Goal("s", 10, 5, lambda seconds: seconds)
+    rows = [
+        timing.Row("fast", (1.0, 1.0), 3_000_000, goal=more),
+        timing.Row("good", (7.0,), goal=less),
+        timing.Row("slow", (1.0,), 500_000, goal=more),
+        timing.Row("other", (1.0,)),
+    ]
+    monkeypatch.setattr(machine, "peak", lambda: machine.Peak(1.0, 1.0))
+    monkeypatch.setitem(bench.NAMED, "gpu", lambda: rows)
+    assert bench.main(["gpu", "--json", str(tmp_path / "gpu.json")]) == 0
+    said = capsys.readouterr().out
+    assert "| fast | 3 M tokens/s | 1 | 2 | stretch |\n| good | 7 s | 10 | 5 | target |\n" in said
+    assert "| slow | 0.5 M tokens/s | 1 | 2 | missed |" in said and "| other" not in said
+    written = json.loads((tmp_path / "gpu.json").read_text())["subjects"]["gpu"]
+    found = [types.SimpleNamespace(**row["goal"]) for row in written[:3]]
+    assert [(g.met, g.stretch_met) for g in found] == [(True, True), (True, False), (False, False)]
+    assert written[3]["goal"] is None
