@@ -14,6 +14,7 @@ from signjax.bench import flops
 from signjax.task import make_task
 from signjax.tasks import gpt
 
+pytestmark = pytest.mark.usefixtures("compile_quickly")
 LARGE = {"width": 768, "depth": 8, "text_depth": 4, "heads": 12, "mlp": 3072}
 TOKENIZER_CODES = 16  # of tests/gpt_run.py
 
@@ -25,23 +26,40 @@ def config(root, name="gpt", **model):
     return c
 
 
-def expected(c, batch) -> int:
+def expected(c, batch, abstract) -> int:
+    """Operations of a step by formula."""
+    if c.task == "vqvae":
+        return flops.tokenizer_step(c, *batch["mask"].shape)
     rows, length, columns = batch["codes"].shape
-    return flops.gpt_step(c.model, columns, TOKENIZER_CODES, rows, length, batch["text"].shape[1])
+    if c.task == "flow":
+        dim = len(abstract.extra["latents"]["deviation"])
+        return flops.flow_step(c.model, dim, rows, length, batch["text"].shape[1])
+    count = {"gpt": flops.gpt_step, "masked": flops.masked_step}[c.task]
+    return count(c.model, columns, TOKENIZER_CODES, rows, length, batch["text"].shape[1])
 
 
-@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
-def test_operations_of_a_step(monkeypatch, tiny_runs, tmp_path, dtype):
-    """Of the size that users train on accelerators, within 2 % of the formula; remat takes more."""
+@pytest.mark.parametrize("name", ["vqvae", "gpt", "masked", "flow"])
+def test_operations_of_a_step(monkeypatch, tiny_families, tiny_runs, tmp_path, name):
+    """Of a size that users train on accelerators, within 2 % of the formula."""
     unroll(monkeypatch)
-    c = config(tiny_runs, **LARGE, dtype=dtype)
+    fields = tiny_families[{"masked": "gpt"}.get(name, name)]
+    if name == "vqvae":
+        fields = fields | {"model.size.width": 768, "model.size.depth": 4, "batch_size": 32, "window": 64}
+    else:
+        fields = fields | {f"model.{k}": v for k, v in LARGE.items()} | {"batch_tokens": 2048}
+    c = get_config(name, **fields)
+    lowered, abstract, batch = lower(c, tmp_path)
+    assert counted(lowered) == pytest.approx(expected(c, batch, abstract), rel=0.02)
+
+
+def test_layers_computed_again_take_a_third_more(monkeypatch, tiny_runs, tmp_path):
+    unroll(monkeypatch)
+    c = config(tiny_runs, **LARGE)
     c.batch_tokens = 2048
-    lowered, _, batch = lower(c, tmp_path)
-    assert counted(lowered) == pytest.approx(expected(c, batch), rel=0.02)
-    if dtype == "float32":
-        c.model.remat = True
-        again, _, _ = lower(c, tmp_path)
-        assert 1.1 < counted(again) / counted(lowered) <= 1.35
+    once, _, _ = lower(c, tmp_path)
+    c.model.remat = True
+    again, _, _ = lower(c, tmp_path)
+    assert 1.1 < counted(again) / counted(once) <= 1.35
 
 
 @pytest.mark.parametrize("name", ["gpt", "masked"])
@@ -66,7 +84,7 @@ def test_layers_computed_again_take_less_memory(tiny_runs, tmp_path):
     """Temporaries of a step with remat are at most .35 of those without."""
     found = {}
     for remat in (False, True):
-        c = config(tiny_runs, width=64, depth=10, text_depth=10, mlp=256, heads=2, remat=remat)
+        c = config(tiny_runs, width=32, depth=10, text_depth=10, mlp=128, heads=2, remat=remat)
         c.batch_tokens = 1024
         found[remat] = lower(c, tmp_path)[0].compile().memory_analysis().temp_size_in_bytes
     assert found[True] <= 0.35 * found[False]

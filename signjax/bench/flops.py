@@ -82,9 +82,13 @@ def positions(c, columns: int, codes: int, rows: int, keys: int, length: int) ->
     """A GPT's decoder and its head over `rows` positions that see `keys` positions and `length` text ids."""
     w = c.width
     past = dense(rows, (gpt.RECENT - 1) * w, w)
-    cross = dense(rows, w, w, w) + attention(rows, length, w)
-    layers = c.depth * (block(rows, keys, w, c.mlp) + cross)
-    return past + layers + columns * dense(rows, w, w, codes)
+    return past + c.depth * decoder_block(c, rows, keys, length) + columns * dense(rows, w, w, codes)
+
+
+def decoder_block(c, rows: int, keys: int, length: int) -> int:
+    """A block that attends to a text, too, `rows` positions that see `keys` of them and `length` ids."""
+    cross = dense(rows, c.width, c.width, c.width) + attention(rows, length, c.width)
+    return block(rows, keys, c.width, c.mlp) + cross
 
 
 def sampled(c, columns: int, codes: int, clips: int, length: int, tokens: int) -> int:
@@ -96,3 +100,24 @@ def gpt_step(c, columns: int, codes: int, rows: int, length: int, text_length: i
     """A training step of a GPT on `rows` rows of `length` positions and `text_length` text ids."""
     seen = positions(c, columns, codes, rows * length, length, text_length)
     return 3 * (text(c, rows, text_length) + seen)
+
+
+def masked_step(c, columns: int, codes: int, rows: int, length: int, text_length: int) -> int:
+    """A training step of a masked model; arguments as of `gpt_step`."""
+    head = columns * dense(rows * length, c.width, c.width, codes)
+    return 3 * (text(c, rows, text_length) + _filled(c, rows, length, text_length) + head)
+
+
+def flow_step(c, dim: int, rows: int, length: int, text_length: int) -> int:
+    """A training step of a flow whose positions have `dim` numbers; other arguments as of `gpt_step`."""
+    given = dense(rows * length, dim, c.width) + dense(rows * length, c.width, c.width)  # nothing before them
+    scales = c.depth * dense(rows * length, c.width, 2 * c.width) + dense(rows * length, c.width, dim)
+    return 2 * given + 3 * (text(c, rows, text_length) + _filled(c, rows, length, text_length) + scales)
+
+
+def _filled(c, rows: int, length: int, text_length: int) -> int:
+    """The layers of a model that fills whole clips, and the text that is due."""
+    count, w = rows * length, c.width
+    told = 2 * count * text_length * w + dense(count, 2 * w, w)
+    mix = dense(rows * (3 * length - 2), w, w) + dense(count, w, w)  # a convolution, inside the row
+    return told + c.depth * (mix + decoder_block(c, count, length, text_length))
