@@ -9,29 +9,26 @@ import types
 
 import jax
 import jax.numpy as jnp
-import ml_collections
 import numpy as np
+import program_helpers
 import pytest
 from gpt_run import GPT, TOKENIZER
 from PIL import Image
 
-from signjax import rehearse, sampling, sharding
+from signjax import rehearse, sampling
 from signjax.bench import data, flops, machine, reference, render, runs, sample, timing, tokenize, train
 from signjax.data import pack
 from signjax.models import gpt
-from signjax.step import compile_steps
-from signjax.task import make_task
 from signjax.tasks import vqvae
 from signjax.tools import bench
 
 CLOSE = {"rel": 0.02}  # of XLA's count
-STEP = {"rel": 0.04}  # optimizer and dropout, value by value, are not in the formulas
 SHAPE = jax.ShapeDtypeStruct
 
 
 def counted(function, *arguments) -> float:
     """XLA's own count of the operations of a function."""
-    return jax.jit(function).lower(*arguments).cost_analysis()["flops"]
+    return program_helpers.counted(jax.jit(function).lower(*arguments))
 
 
 @pytest.fixture(autouse=True)
@@ -46,29 +43,10 @@ def test_operations_of_tokenizers(name, tiny_runs):
     keys = {"params": jax.random.key(0), "quantize": jax.random.key(1)}
     variables = jax.eval_shape(functools.partial(model.init, keys), *inputs)
     assert flops.tokenizer(c, 4, 64) == pytest.approx(counted(model.apply, variables, *inputs), **CLOSE)
-    assert flops.tokenizer_step(c, c.batch_size, c.window) == pytest.approx(
-        step_count(c, tiny_runs)[0], **STEP
-    )
 
 
-def step_count(c, folder):
-    """XLA's count of a whole training step, and its batch."""
-    task, mesh = make_task(c, folder), sharding.make_mesh(c.mesh)
-    batch = next(iter(task.batches(0)))
-    _, step, _, abstract = compile_steps(c, task, mesh, sharding.to_global(batch, mesh))
-    return step.lower(abstract, batch).cost_analysis()["flops"], batch
-
-
-def test_operations_of_a_step_of_a_gpt(tiny_runs, tmp_path):
-    c = runs.config("gpt", tiny_runs, {"tokenizer": str(tiny_runs / "runs/vqvae"), "versions": 1})
-    found, batch = step_count(c, tmp_path)
-    rows, length, columns = batch["codes"].shape
-    size = TOKENIZER["quantizer.codes"]
-    expected = flops.gpt_step(c.model, columns, size, rows, length, batch["text"].shape[1])
-    assert expected == pytest.approx(found, **STEP)
-
-
-def test_operations_of_gpts():
+def test_operations_of_gpts(monkeypatch):
+    program_helpers.unroll(monkeypatch)
     c, columns, codes, length, rows = rehearse.configured("gpt").model, 6, 512, 64, 2
     model = gpt.GPT(vocabulary=100, columns=columns, codes=codes, **c)
     inputs = (
@@ -215,13 +193,12 @@ def test_plain_parsing_reads_what_the_pack_holds(tiny_runs):
 
 def test_sampling_writes_every_token(monkeypatch):
     monkeypatch.setattr(sample, "TOKENS", 5)
-    small = {name.removeprefix("model."): v for name, v in GPT.items() if name.startswith("model.")}
-    run, variables = sample.sampled(
-        ml_collections.ConfigDict(small), 2, 50, sampling.Sampler(guidance=2.0), 3
-    )
+    small = rehearse.configured("gpt").model
+    small.update({name.removeprefix("model."): v for name, v in GPT.items() if name.startswith("model.")})
+    run, variables = sample.sampled(small, 2, 50, sampling.Sampler(guidance=2.0), 3)
     codes, lengths = run.call()
     assert run.units == 3 and codes.shape == (3, 5, 2) and list(lengths) == [5, 5, 5]
-    one, _ = sample.sampled(ml_collections.ConfigDict(small), 2, 50, sampling.Sampler(), 3, variables)
+    one, _ = sample.sampled(small, 2, 50, sampling.Sampler(), 3, variables)
     assert run.flops == 2 * one.flops, "guidance runs the model twice"
 
 
