@@ -78,7 +78,7 @@ def repeat(layer, block: nn.Module, depth: int, x, rows=None, remat: bool = Fals
 
     Args:
       layer: (block, x, its own of `rows`) -> x.
-      block: bound, and called in nothing else but `layer` and `row`.
+      block: bound, and called in nothing else but `layer`.
       depth: how many; 0 leaves x as it is.
       x: what a layer changes.
       rows: arrays [depth, ...] that layer i sees row i of.
@@ -95,12 +95,6 @@ def repeat(layer, block: nn.Module, depth: int, x, rows=None, remat: bool = Fals
         one = nn.remat(one, prevent_cse=False)
     axes = {"variable_axes": {"params": 0}, "split_rngs": {"params": True, "dropout": True}}
     return nn.scan(one, **axes, length=depth)(block, x, rows)[0]
-
-
-def row(block: nn.Module, i: int):
-    """Layer i of a block of `repeat` as a function: for loops that update caches in place."""
-    params = jax.tree.map(lambda p: p[i], block.variables["params"])
-    return functools.partial(block.clone(parent=None).apply, {"params": params})
 
 
 def sinusoids(positions, width: int, dtype=jnp.float32):

@@ -87,11 +87,11 @@ def begin(model: GPT, variables, text, mask, sampler: Sampler):
 def advance(model: GPT, variables, memory, state: State, keys, until, sampler: Sampler) -> State:
     """Samples on until token number `until` [], or until all clips have ended. Gives `state` away."""
     guided = sampler.guidance != 1.0
-    run = functools.partial(model.apply, variables)
+    run, later = functools.partial(model.apply, variables), model.later_layers(variables)
 
     def body(state: State) -> State:
         recent = jnp.take(state.codes, jnp.maximum(state.at - 1 - jnp.arange(RECENT), 0), axis=1)
-        hidden, cache = run(both(recent, guided), state.at, state.cache, memory, method="step")
+        hidden, cache = run(both(recent, guided), state.at, state.cache, memory, later, method="step")
         ends = _guide(run(hidden, method="end_logits"), sampler.guidance, guided)
         steps = jax.vmap(jax.random.fold_in, (0, None))(keys, state.at)
         end = _ends(ends, steps, sampler) & (state.at >= sampler.min_tokens)

@@ -63,7 +63,7 @@ def test_operations_of_gpts(monkeypatch):
 
     def step(variables, recent, cache, memory):
         run = functools.partial(model.apply, variables)
-        hidden, cache = run(recent, 5, cache, memory, method="step")
+        hidden, cache = run(recent, 5, cache, memory, model.later_layers(variables), method="step")
         return sampling.token(
             run, hidden, 1.0, columns, lambda logits, column: logits[:, 0].astype(int)
         ), cache

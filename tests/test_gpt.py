@@ -63,7 +63,7 @@ def test_steps_with_a_cache_equal_the_whole_pass():
 
     @jax.jit
     def one(before, at, own, cache):
-        state, cache = run("step", before, at, cache, memory)
+        state, cache = run("step", before, at, cache, memory, MODEL.later_layers(variables()))
         earlier, columns = jnp.zeros_like(state), []
         for column in range(COLUMNS):
             columns.append(run("column_logits", state, earlier, column))

@@ -80,7 +80,7 @@ class GPT(TokenModel):
         both = memory.keys[1:], memory.values[1:]
         return self.norm(layers.repeat(layer, self.layers, self.depth - 1, x, both, self.remat))
 
-    def step(self, recent, at, cache: Cache, memory: Memory):
+    def step(self, recent, at, cache: Cache, memory: Memory, later):
         """The state [B, D] of position `at`, from the tokens before it and the cache.
 
         Args:
@@ -88,6 +88,7 @@ class GPT(TokenModel):
           at: [] the position.
           cache: keys and values of all positions before.
           memory: of the texts.
+          later: see `later_layers`.
         """
         batch, length = cache.keys[0].shape[:2]
         position = jnp.broadcast_to(at, (batch, 1))
@@ -95,8 +96,8 @@ class GPT(TokenModel):
         mask = jnp.broadcast_to(jnp.arange(length) <= at, (batch, 1, 1, length))
         memory_mask = memory.mask[:, None, None, :]
         offsets, keys, values = offsets_from(position, memory.centres, DRIFT), [], []
-        for i in range(self.depth):
-            block = layers.row(self.layers, i - 1) if i else self.first
+        blocks = [self.layers.clone(parent=None).bind({"params": params}) for params in later]
+        for i, block in enumerate([self.first, *blocks]):
             read, past = (memory.keys[i], memory.values[i]), (cache.keys[i], cache.values[i])
             x, k, v = block(x, mask, read, memory_mask, offsets, False, past, at)
             keys.append(k)
@@ -105,6 +106,13 @@ class GPT(TokenModel):
                 time = cache.time + self._pace(x)[..., 0]
                 offsets = offsets_from(time, memory.centres, DRIFT)
         return self.norm(x)[:, 0], Cache(tuple(keys), tuple(values), time)
+
+    @nn.nowrap
+    def later_layers(self, variables) -> tuple:
+        """Parameters of each layer but the first. They are rows of arrays: what is cut out before a loop of
+        steps need not be cut out in each."""
+        rows = variables["params"].get("layers", {})  # of one layer there are no later ones
+        return tuple(jax.tree.map(lambda p: p[i], rows) for i in range(self.depth - 1))  # noqa: B023
 
     def empty_cache(self, batch: int, length: int) -> Cache:
         """A cache for `length` positions."""
