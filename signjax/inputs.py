@@ -17,6 +17,7 @@ from signjax.errors import DataError
 SIZE = 1 << 26  # bytes of a file, 64 MB
 MEMORY = 6 * SIZE  # bytes of memory that the objects of a JSON text may take
 DEPTH = 32  # of JSON: deeper than anything that is written here
+_HALF = re.compile("[\ud800-\udfff]")  # of a character
 
 
 class Fault(DataError):
@@ -67,7 +68,7 @@ def read(path, most: int = SIZE) -> bytes:
 def read_object(path, more: int = 0) -> dict:
     """The object of a JSON file, all numbers finite; `more` bytes are added to what it may have and take."""
     content = parse_object(read(path, SIZE + more), MEMORY + more)
-    _check(content, DEPTH)
+    _check(content)
     return content
 
 
@@ -116,18 +117,22 @@ def _needed(data: bytes) -> int:
     return characters + 100 * containers + 40 * elements + 60 * strings + 250 * keys
 
 
-def _check(value, depth: int) -> None:
-    """Raises Fault for what JSON can say and nobody means: endless numbers and nesting, half characters."""
-    if isinstance(value, dict | list):
-        if not depth:
-            raise Fault("is nested too deeply")
-        for item in itertools.chain(value, value.values()) if isinstance(value, dict) else value:
-            _check(item, depth - 1)
-    elif isinstance(value, str):
-        if not value.isascii() and re.search("[\ud800-\udfff]", value):
+def _check(content: dict) -> None:
+    """Raises Fault for what JSON can say and nobody means: endless numbers and nesting, half characters.
+
+    It goes level by level: a call for each of the values would take longer than parsing them.
+    """
+    level: list = [content]
+    for left in range(DEPTH, -1, -1):
+        objects = [x for x in level if type(x) is dict]
+        lists = [x for x in level if type(x) is list]
+        if any(not x.isascii() and _HALF.search(x) for x in level if type(x) is str):
             raise Fault("holds text that is not Unicode")
-    elif isinstance(value, int | float) and not abs(value) < 1 << 63:
-        raise Fault("holds a number beyond 9e18")
+        if not all(abs(x) < 1 << 63 for x in level if type(x) is int or type(x) is float):
+            raise Fault("holds a number beyond 9e18")
+        if (objects or lists) and not left:
+            raise Fault("is nested too deeply")
+        level = list(itertools.chain(*lists, *objects, *(x.values() for x in objects)))
 
 
 def _once(pairs: list) -> dict:

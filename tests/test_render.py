@@ -185,6 +185,21 @@ def test_panels_share_scale_and_time():
     np.testing.assert_array_equal(*last)  # the shorter clip holds its last frame
 
 
+def test_frames_one_after_another_are_those_drawn_alone():
+    valid = np.ones((3, 50), bool)
+    valid[1, skeleton.L_WRIST] = False
+    panels = [render.Panel(signer(6), "a"), render.Panel(signer(3), "b", valid)]
+    scene = compose.scene(panels, 240)
+    pictures = list(compose.frames(scene))
+    assert len(pictures) == 6 and len({picture.tobytes() for picture in pictures}) == 6
+    for number, picture in enumerate(pictures):
+        np.testing.assert_array_equal(picture, compose.paint(scene, number))
+        for stage in scene.stages:
+            alone = raster.fill(stage.parts, stage.order, scene.size, min(number, len(stage.order) - 1))
+            own = picture[stage.y : stage.y + scene.size[1], stage.x : stage.x + scene.size[0]]
+            np.testing.assert_array_equal(own, alone)
+
+
 def test_captions_wrap_and_are_cut_at_the_end():
     letter = compose.font(16)
     text = "what we are trying to do is " * 20

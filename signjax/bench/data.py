@@ -10,7 +10,7 @@ from signjax.data import clips, pipeline, sources
 from signjax.data import pack as packs
 from signjax.tools import pack
 
-SIZES = (150, 1, 1)  # clips
+SIZES = (400, 1, 1)  # clips
 BATCHES = 50
 TARGET = 100  # times as fast as parsing
 

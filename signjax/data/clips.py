@@ -89,7 +89,7 @@ def signature(folder: str) -> list:
     result = []
     for name in (TEXT, POSE):
         try:
-            s = os.stat(os.path.join(folder, name))
+            s = os.stat(f"{folder}/{name}")
             result += [s.st_size, s.st_mtime_ns, s.st_ctime_ns]
         except OSError:
             result += [-1, 0, 0]

@@ -100,8 +100,8 @@ def load(root, name: str, split: str, cache: bool = True, say: Callable[[str], N
     source, places, signatures, variant = _asked(root, name, split, cache)
     for place in places:
         for folder in store.folders(place, split):
-            if _fits(folder, source, signatures, variant, say):
-                return _open(folder, len(signatures))
+            if pack := _stored(folder, source, signatures, variant, say):  # one without clips is no use
+                return pack
     workspace, place = _workspace(places, say)
     with _building(workspace, source):
         parts = _parts(signatures) if place else []
@@ -163,7 +163,7 @@ def _asked(root, name: str, split: str, cache: bool):
         raise DataError(f"{source}: {name!r} and {split!r} lead out of {root}; give names of folders in it")
     sids = _clips_of(source)
     places = _cache_folders(Path(root) / name) if cache else []
-    signatures = {sid: clips.signature(os.path.join(source, sid)) for sid in sids}
+    signatures = {sid: clips.signature(f"{source}/{sid}") for sid in sids}
     return source, places, signatures, _variant(source, sids, places)
 
 
@@ -193,7 +193,7 @@ def _name(source: Path, k: int) -> str:
 def _part(place: Path, source: Path, parts: list[dict], k: int, variant: Variant, say: Callable) -> Path:
     """The folder of a part's pack, which is built if it is not there."""
     for folder in store.folders(place, _name(source, k)):
-        if _fits(folder, source, parts[k], variant, say):
+        if _stored(folder, source, parts[k], variant, say) is not None:
             return folder
     workspace = place / (store.BUILDING + secrets.token_hex(8))
     with _building(workspace, source):
@@ -273,27 +273,26 @@ def _variant(source: Path, sids: list[str], places: list[Path]) -> Variant:
     return variant
 
 
-def _fits(folder: Path, source: Path, signatures: dict, variant: Variant, say: Callable) -> bool:
-    """Whether a stored pack is of exactly these clips, and undamaged."""
+def _stored(folder: Path, source: Path, signatures: dict, variant: Variant, say: Callable) -> Pack | None:
+    """The pack in a folder; None if it is not of exactly these clips, or damaged."""
     try:
         if damage := store.damage(folder):
             raise Fault(damage)
         index = build.read_index(folder, len(signatures))
-        if index["variant"] != variant or set(index["digests"]) != set(signatures):
-            return False
+        if index["variant"] != variant or index["digests"].keys() != signatures.keys():
+            return None
         known = store.read_json(folder / "signatures.json", len(signatures)) or {}
         changed = [sid for sid, now in signatures.items() if known.get(sid) != now]
         if any(clips.digest(source / sid) != index["digests"][sid] for sid in changed):
-            return False
+            return None
         if changed:
             store.write_json(folder / "signatures.json", signatures)
-        build.open_arrays(folder, index)
+        return _of(folder, index)
     except inputs.Missing:  # another process has just replaced it
-        return False
+        return None
     except Fault as fault:
         say(f"{folder}: {fault}; packing again")
-        return False
-    return True
+        return None
 
 
 def _publish(workspace: Path, place: Path, name: str, key: str) -> Path:
@@ -319,14 +318,18 @@ def _open(folder: Path, count: int, in_memory: bool = False) -> Pack:
     index = build.read_index(folder, count)
     if not index["clips"]:
         raise Fault("has no clips")
+    return _of(folder, index, in_memory)
+
+
+def _of(folder: Path, index: dict, in_memory: bool = False) -> Pack:
+    """The pack with this index in a folder; raises as `build.open_arrays`."""
     offsets, origin, scale, pose, valid = build.open_arrays(folder, index)
     if in_memory:
         pose, valid = np.array(pose), None if valid is None else np.array(valid)
-    sids, texts = zip(*index["clips"], strict=True)
     return Pack(
         label=index["label"],
-        sids=sids,
-        texts=texts,
+        sids=tuple(sid for sid, _ in index["clips"]),
+        texts=tuple(text for _, text in index["clips"]),
         offsets=offsets,
         pose=pose,
         valid=valid,

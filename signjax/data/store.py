@@ -22,6 +22,7 @@ SEAL, UNSEALED = "seal.json", {"seal.json", "signatures.json"}
 # Checksums cover files up to this size in full and larger ones in evenly spaced blocks: loading must
 # not read gigabytes that training may map and never touch.
 CHECK_ALL, BLOCK, BLOCKS = 1 << 26, 1 << 16, 256
+BUFFER = 1 << 17  # bytes read at a time where all are: they stay in the processor's cache
 PER_CLIP = 1 << 12  # bytes of JSON and of its objects that a clip may add
 STALE = 3600.0  # seconds without progress after which an unfinished build counts as abandoned
 
@@ -140,11 +141,11 @@ def write_json(path: Path, content) -> bool:
 
 def _checksum(path: Path) -> list[int]:
     """[bytes, CRC-32] of a file."""
-    size, crc = path.stat().st_size, 0
-    with open(path, "rb") as file:
+    size, crc, block = path.stat().st_size, 0, memoryview(bytearray(BUFFER))
+    with open(path, "rb", buffering=0) as file:
         if size <= CHECK_ALL:
-            while block := file.read(1 << 20):
-                crc = zlib.crc32(block, crc)
+            while read := file.readinto(block):
+                crc = zlib.crc32(block[:read], crc)
             return [size, crc]
         for start in np.linspace(0, size - BLOCK, BLOCKS).astype(np.int64):
             file.seek(int(start))

@@ -2,6 +2,7 @@
 
 import functools
 import pathlib
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -93,14 +94,25 @@ def scene(panels, height: int) -> Scene:
 
 def paint(scene: Scene, frame: int) -> np.ndarray:
     """One frame of a scene: [H, W] uint8 indices into `raster.palette()`."""
-    picture = scene.still.copy()
+    return next(frames(scene, frame))
+
+
+def frames(scene: Scene, first: int = 0) -> Iterator[np.ndarray]:
+    """The frames of a scene from frame `first`, as `paint` gives them: only what moves is made anew."""
     width, height = scene.size
-    for x, y, parts, order in scene.stages:
-        drawn = raster.fill(parts, order, scene.size, min(frame, len(order) - 1))
-        picture[y : y + height, x : x + width] = drawn
-    done = round(picture.shape[1] * (frame + 1) / scene.frames)
-    picture[slice(*scene.line), :done] = raster.INDEX["accent"]
-    return picture
+    now = [raster.canvas(scene.size) for _ in scene.stages]
+    before = [np.zeros_like(fine) for fine in now]
+    drawn = [raster.shrink(fine) for fine in before]
+    for frame in range(first, scene.frames):
+        picture = scene.still.copy()
+        for k, (x, y, parts, order) in enumerate(scene.stages):
+            raster.draw(parts, order, now[k], min(frame, len(order) - 1))
+            raster.update(drawn[k], now[k], before[k])
+            now[k], before[k] = before[k], now[k]
+            picture[y : y + height, x : x + width] = drawn[k]
+        done = round(picture.shape[1] * (frame + 1) / scene.frames)
+        picture[slice(*scene.line), :done] = raster.INDEX["accent"]
+        yield picture
 
 
 def beside(blocks) -> np.ndarray:

@@ -13,7 +13,7 @@ from PIL import Image, ImageColor, ImageDraw
 from signjax.render import style
 
 FINE = 2  # samples per pixel and axis; `shrink` relies on a block's row being one uint16
-TRANSPARENT = 63  # the last of 64 palette entries, kept for GIF frames' unchanged pixels
+TRANSPARENT = 63  # the last of 64 palette entries, all bits, kept for GIF frames' unchanged pixels
 # Blends along edges, as (over, under, share of over): the rims make the stage the usual neighbour.
 _BLENDS = (
     *(("text", "paper", share) for share in (0.25, 0.5, 0.75)),
@@ -43,29 +43,45 @@ def palette() -> np.ndarray:
 
 @functools.cache
 def _lookup() -> tuple[np.ndarray, np.ndarray]:
-    """Nearest palette entry of each 5-bit RGB [32768], and palette colours packed 16 bits a channel [256]."""
+    """Nearest palette entry of each 5-bit RGB [32768], and sums of two colours, 10 bits a channel [65536]."""
     colors = palette()[:TRANSPARENT].astype(np.float32)
     level = np.arange(32, dtype=np.float32) * (255 / 31)
     cube = np.stack(np.meshgrid(level, level, level, indexing="ij"), -1).reshape(-1, 3)
     nearest = ((colors**2).sum(1) - 2 * cube @ colors.T).argmin(1).astype(np.uint8)
-    packed = np.zeros(256, np.int64)
-    packed[:64] = palette().astype(np.int64) @ np.array([1 << 32, 1 << 16, 1])
-    return nearest, packed
+    packed = np.zeros(256, np.uint32)
+    packed[:64] = palette() @ np.array([1 << 20, 1 << 10, 1], np.uint32)
+    return nearest, (packed[:, None] + packed).reshape(-1)
 
 
 def shrink(fine: np.ndarray) -> np.ndarray:
     """Reduces a canvas of palette indices [2H, 2W] uint8 to [H, W], edges averaged in RGB."""
-    height, width = fine.shape[0] // FINE, fine.shape[1] // FINE
-    rows = fine.view(np.uint16).reshape(height, FINE, width)
-    upper, lower = rows[:, 0], rows[:, 1]
+    rows = fine.view(np.uint16).reshape(-1, FINE, fine.shape[1] // FINE)
+    return _mix(rows[:, 0].reshape(-1), rows[:, 1].reshape(-1)).reshape(len(rows), -1)
+
+
+def _mix(upper: np.ndarray, lower: np.ndarray) -> np.ndarray:
+    """Pixels [n] uint8 of blocks whose two rows are uint16 [n]."""
     out = (upper & 255).astype(np.uint8)
     where = np.flatnonzero((upper != lower) | (upper != out * np.uint16(257)))
-    y, x = np.divmod(where, width)
-    nearest, packed = _lookup()
-    total = packed[rows[y, :, x].view(np.uint8)].sum(1)  # [edges], four samples of 8 bits a channel
-    red, green, blue = (total >> 37) & 31, (total >> 21) & 31, (total >> 5) & 31
-    out.reshape(-1)[where] = nearest[red << 10 | green << 5 | blue]
+    nearest, pairs = _lookup()
+    total = pairs[upper[where]] + pairs[lower[where]]  # [edges], four samples of 8 bits a channel
+    out[where] = nearest[total >> 15 & 0x7C00 | total >> 10 & 0x3E0 | total >> 5 & 0x1F]
     return out
+
+
+def update(picture: np.ndarray, fine: np.ndarray, before: np.ndarray) -> None:
+    """Makes `shrink(fine)` of a picture that is `shrink(before)`, where the canvases differ.
+
+    Args:
+      picture: [H, W] uint8, W a multiple of 4.
+      fine, before: [2H, 2W] uint8.
+    """
+    now, four = fine.view(np.uint64), picture.shape[1] // 4  # a word is half of the blocks of four pixels
+    changed = now != before.view(np.uint64)
+    where = np.flatnonzero(changed[::FINE] | changed[1::FINE])
+    upper = where + where // four * four
+    words, now = picture.view(np.uint32).reshape(-1), now.reshape(-1)
+    words[where] = _mix(now[upper].view(np.uint16), now[upper + four].view(np.uint16)).view(np.uint32)
 
 
 def fill(parts, order, size: tuple[int, int], frame: int) -> np.ndarray:
@@ -79,13 +95,25 @@ def fill(parts, order, size: tuple[int, int], frame: int) -> np.ndarray:
     Returns:
       [height, width] uint8 palette indices.
     """
-    canvas = Image.new("L", (size[0] * FINE, size[1] * FINE), INDEX["stage"])
-    draw = ImageDraw.Draw(canvas)
+    return shrink(draw(parts, order, canvas(size), frame))
+
+
+def canvas(size: tuple[int, int]) -> np.ndarray:
+    """An empty fine canvas of a picture of this width and height."""
+    return np.empty((size[1] * FINE, size[0] * FINE), np.uint8)
+
+
+def draw(parts, order, fine: np.ndarray, frame: int) -> np.ndarray:
+    """Draws one frame of a figure as `fill` does over all of a fine canvas; returns that."""
+    fine[:] = INDEX["stage"]
+    image = Image.frombuffer("L", fine.shape[::-1], fine, "raw", "L", 0, 1)
+    image.readonly = 0  # drawn in place: a canvas is larger than all that changes between frames
+    polygon = ImageDraw.Draw(image).polygon
     for part in order[frame]:
         for shape in parts[part]:
             if shape.seen[frame]:
-                draw.polygon(shape.xy[frame], fill=INDEX[shape.color])
-    return shrink(np.asarray(canvas))
+                polygon(shape.xy[frame], INDEX[shape.color])
+    return fine
 
 
 def text_mask(text: str, font) -> np.ndarray:

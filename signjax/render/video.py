@@ -37,9 +37,8 @@ def gif(path, panels, fps: float = 25, size: int = compose.BASE) -> pathlib.Path
     chunks = [b"GIF89a", struct.pack("<HHBBB", width, height, 0xF5, 0, 0), raster.palette().tobytes()]
     chunks.append(b"\x21\xff\x0bNETSCAPE2.0\x03\x01\x00\x00\x00")
     shown = None
-    for frame in range(scene.frames):
-        picture = compose.paint(scene, frame)
-        chunks += _gif_frame(picture, shown, 10 * int(ticks[frame]))
+    for picture, delay in zip(compose.frames(scene), ticks.tolist(), strict=True):
+        chunks += _gif_frame(picture, shown, 10 * delay)
         shown = picture
     return files.write(path, b"".join([*chunks, b";"]))
 
@@ -54,7 +53,8 @@ def _gif_frame(picture, shown, delay: int) -> list[bytes]:
             rows = columns = np.zeros(1, int)
         y, x = rows[0], columns[0]
         box = slice(y, rows[-1] + 1), slice(x, columns[-1] + 1)
-        picture = np.where(changed[box], picture[box], np.uint8(raster.TRANSPARENT))
+        same = changed[box].view(np.uint8) - np.uint8(1)  # all bits set where nothing changed
+        picture = (picture[box] | same) & np.uint8(raster.TRANSPARENT)
     image = Image.fromarray(np.ascontiguousarray(picture))
     # "disposal=1": leave the frame in place, the next one is drawn over it.
     return GifImagePlugin.getdata(
@@ -97,9 +97,9 @@ def _encode(path, scene, rate: Fraction) -> None:
         stream.height, stream.width = scene.still.shape
         stream.pix_fmt = "yuv420p"
         stream.options = {"preset": "veryfast", "crf": "20", "tune": "animation"}
-        for frame in range(scene.frames):
-            picture = av.VideoFrame.from_ndarray(colors[compose.paint(scene, frame)], format="rgb24")
-            container.mux(stream.encode(picture))
+        for picture in compose.frames(scene):
+            frame = av.VideoFrame.from_ndarray(colors[picture], format="rgb24")
+            container.mux(stream.encode(frame))
         container.mux(stream.encode())
 
 
