@@ -3,14 +3,17 @@
 It needs a trained tokenizer, runs/vqvae unless --config.tokenizer=DIR says otherwise.
 Variants:
   quick  a short run for the quickstart
+  fsdp   the state in parts on all devices, see README, Sharding
+  tensor each block's work divided between 2 devices, see README, Sharding
 Own data: --config.data.root=datasets --config.data.name=how2sign
 """
 
 import ml_collections
 
+from signjax import sharding
 from signjax.errors import ConfigError
 
-WORDS = ("quick",)
+WORDS = ("quick", "fsdp", "tensor")
 
 
 def get_config(variant: str = "") -> ml_collections.ConfigDict:
@@ -59,6 +62,8 @@ def get_config(variant: str = "") -> ml_collections.ConfigDict:
     }
     c.mesh = {"shape": (-1,), "axes": ("data",)}
     c.sharding = ()
+    if {"fsdp", "tensor"} & set(words):
+        c.mesh, c.sharding = sharding.placement(words)
     if "quick" in words:
         c.tokenizer = "runs/vqvae-quick"
         c.versions = 4
