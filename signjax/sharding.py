@@ -25,7 +25,7 @@ RULES = (
     (f"{COLUMNS}/kernel$", ("...", "fsdp", "tensor")),
     (f"{COLUMNS}/bias$", ("...", ("tensor", "fsdp"))),
     (f"{ROWS}/kernel$", ("...", "tensor", "fsdp")),
-    (f"{LEARNED}.*kernel$", ("...", "fsdp", None)),
+    (f"{LEARNED}.*(kernel|depth_in|depth_out)$", ("...", "fsdp", None)),
     (LEARNED, ("...", "fsdp")),
 )
 
