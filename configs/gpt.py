@@ -4,14 +4,17 @@ It needs a trained tokenizer, runs/vqvae unless --config.tokenizer=DIR says othe
 Variants:
   large  60 million parameters in bfloat16 and 64 k tokens a step, for large data on a GPU or TPU
   quick  a short run for the quickstart
+  fsdp   the state in parts on all devices, see README, Sharding
+  tensor each block's work divided between 2 devices, see README, Sharding
 Own data: --config.data.root=datasets --config.data.name=how2sign
 """
 
 import ml_collections
 
+from signjax import sharding
 from signjax.errors import ConfigError
 
-WORDS = ("large", "quick")
+WORDS = ("large", "quick", "fsdp", "tensor")
 
 
 def get_config(variant: str = "") -> ml_collections.ConfigDict:
@@ -70,6 +73,8 @@ def get_config(variant: str = "") -> ml_collections.ConfigDict:
         c.optim.warmup = 1000
         c.num_steps = 50_000
         c.save_every = c.eval_every = 2000
+    if {"fsdp", "tensor"} & set(words):
+        c.mesh, c.sharding = sharding.placement(words)
     if "quick" in words:
         c.tokenizer = "runs/vqvae-quick"
         c.versions = 4

@@ -8,14 +8,17 @@ Variants, joined by commas as in configs/vqvae.py:fsq,whole:
   whole  one stream of six codes instead of arms and hands
   seed   the seed's transformer with one code of 512, as a point of reference
   quick  a short run for the quickstart
+  fsdp   the state in parts on all devices, see README, Sharding
+  tensor each block's work divided between 2 devices, see README, Sharding
 Own data: --config.data.root=datasets --config.data.name=how2sign
 """
 
 import ml_collections
 
+from signjax import sharding
 from signjax.errors import ConfigError
 
-WORDS = ("rvq", "vq", "fsq", "kl", "parts", "whole", "seed", "quick")
+WORDS = ("rvq", "vq", "fsq", "kl", "parts", "whole", "seed", "quick", "fsdp", "tensor")
 
 
 def get_config(variant: str = "") -> ml_collections.ConfigDict:
@@ -69,6 +72,8 @@ def get_config(variant: str = "") -> ml_collections.ConfigDict:
     }
     c.mesh = {"shape": (-1,), "axes": ("data",)}
     c.sharding = ()
+    if {"fsdp", "tensor"} & set(words):
+        c.mesh, c.sharding = sharding.placement(words)
     if "seed" in words:
         _seed(c)
     if "quick" in words:

@@ -13,13 +13,40 @@ from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
 from signjax.errors import ConfigError
 
-BATCH_AXIS = "data"
+FSDP = "fsdp"  # along this axis arrays are held in parts, and gathered before they are used
+BATCH_AXES = ("data", FSDP)  # those of them that a mesh has divide the batch between them
+
+# Of a block's matrices, those that divide its heads or hidden width over "tensor", and those that sum over
+# them (Megatron-LM, Shoeybi et al. 2019).
+COLUMNS = r"/(self_in|cross_in|memory_in(_\d+)?|mlp_in|qkv|up|mix)"
+ROWS = r"/(self_out|cross_out|mlp_out|out|down)"
+LEARNED = r"(^|/)(params|ema|mu|nu)/"  # not codebooks: they are small, and every latent is compared with all
+RULES = (
+    (f"{COLUMNS}/kernel$", ("...", "fsdp", "tensor")),
+    (f"{COLUMNS}/bias$", ("...", ("tensor", "fsdp"))),
+    (f"{ROWS}/kernel$", ("...", "tensor", "fsdp")),
+    (f"{LEARNED}.*(kernel|depth_in|depth_out)$", ("...", "fsdp", None)),
+    (LEARNED, ("...", "fsdp")),
+)
+
+
+def placement(words) -> tuple[dict, tuple]:
+    """The fields `mesh` and `sharding` of a config for the words "fsdp" and "tensor" of its variant.
+
+    The mesh has the axes data, fsdp and tensor. "fsdp" holds the state in parts on all devices (ZeRO,
+    Rajbhandari et al. 2019), "tensor" divides the blocks' work between 2; the batch takes what is left.
+    Any other `mesh.shape` of these axes suits the same rules; the size of tensor should divide the heads.
+    """
+    batch = (1, -1) if "fsdp" in words else (-1, 1)
+    shape = (*batch, 2 if "tensor" in words else 1)
+    return {"shape": shape, "axes": ("data", "fsdp", "tensor")}, RULES
 
 
 def make_mesh(config) -> Mesh:
     """Builds the mesh of `config.shape` and `config.axes`; at most one size is -1, "all that are left".
 
-    A shape without -1 takes the first devices it needs. The axis called "data" splits the batch.
+    A shape without -1 takes the first devices it needs. The axes called "data" and, if there is one, "fsdp"
+    split the batch.
     Axis types are Auto: with jax.make_mesh's default, Explicit, plain model code does not trace.
 
     Raises:
@@ -27,10 +54,10 @@ def make_mesh(config) -> Mesh:
     """
     shape, axes, found = tuple(config.shape), tuple(config.axes), jax.device_count()
     known = math.prod(n for n in shape if n != -1)
-    if len(shape) != len(axes) or shape.count(-1) > 1 or known < 1 or BATCH_AXIS not in axes:
+    if len(shape) != len(axes) or shape.count(-1) > 1 or known < 1 or BATCH_AXES[0] not in axes:
         raise ConfigError(
             f"mesh.shape={shape}, mesh.axes={axes}: give each axis one size (one of them may be -1) "
-            f'and call one axis "{BATCH_AXIS}"'
+            f'and call one axis "{BATCH_AXES[0]}"'
         )
     shape = tuple(found // known if n == -1 else n for n in shape)
     used = math.prod(shape)
@@ -51,7 +78,9 @@ def shard(tree, mesh: Mesh, rules):
     Args:
       rules: ((regex, spec), ...); the first regex found in a leaf's path decides. Paths run over field
         names and keys, "params/Dense_0/kernel", "opt_state/1/0/mu/Dense_0/kernel". A spec gives one
-        mesh axis, a tuple of axes, or None per dimension. A leaf no rule matches is replicated.
+        mesh axis, a tuple of axes, or None per dimension. After "..." it gives the last dimensions, for
+        leaves of many shapes: entries that a leaf is too short for, or that do not divide it, do nothing.
+        A leaf no rule matches is replicated.
 
     Raises:
       ConfigError: a spec names an unknown axis, has too many entries, or does not divide the leaf.
@@ -60,12 +89,36 @@ def shard(tree, mesh: Mesh, rules):
     def place(path, leaf):
         name = jax.tree_util.keystr(path, simple=True, separator="/")
         spec = next((tuple(spec) for regex, spec in rules if re.search(regex, name)), ())
-        fault = _fault(spec, leaf.shape, mesh)
+        fitted = _fit(spec[1:], leaf.shape, mesh) if spec[:1] == ("...",) else spec
+        fault = _fault(fitted, leaf.shape, mesh)
         if fault:
             raise ConfigError(f"sharding rule {spec} for {name} {tuple(leaf.shape)}: {fault}")
-        return NamedSharding(mesh, PartitionSpec(*spec))
+        return NamedSharding(mesh, PartitionSpec(*fitted))
 
     return jax.tree_util.tree_map_with_path(place, tree)
+
+
+def gathered(places):
+    """The NamedShardings of a tree without the axis "fsdp": where parameters are while a step uses them.
+
+    Left to itself the partitioner would divide some activations over that axis as the parameters are, which
+    the batch is divided over already, and copy them whole between the two.
+    """
+
+    def whole(place):
+        spec = (tuple(a for a in _axes(entry) if a != FSDP) for entry in place.spec)
+        return NamedSharding(place.mesh, PartitionSpec(*spec))
+
+    return jax.tree.map(whole, places)
+
+
+def _fit(spec, shape, mesh: Mesh) -> tuple:
+    """A spec's entries for the last dimensions of an array of this shape, None where one cannot divide."""
+    spec = (None,) * (len(shape) - len(spec)) + spec[max(0, len(spec) - len(shape)) :]
+    return tuple(
+        None if set(_axes(entry)) <= mesh.shape.keys() and size % _parts(_axes(entry), mesh) else entry
+        for size, entry in zip(shape, spec, strict=True)
+    )
 
 
 def _fault(spec, shape, mesh: Mesh) -> str:
@@ -73,35 +126,55 @@ def _fault(spec, shape, mesh: Mesh) -> str:
     if len(spec) > len(shape):
         return f"the array has only {len(shape)} dimensions"
     for size, entry in zip(shape, spec, strict=False):
-        axes = () if entry is None else (entry,) if isinstance(entry, str) else tuple(entry)
-        unknown = [a for a in axes if a not in mesh.shape]
+        unknown = [a for a in _axes(entry) if a not in mesh.shape]
         if unknown:
             return f"the mesh has no axis {unknown[0]!r}"
-        parts = math.prod(mesh.shape[a] for a in axes)
+        parts = _parts(_axes(entry), mesh)
         if size % parts:
             return f"{size} does not divide into {parts} equal parts"
     return ""
 
 
+def _axes(entry) -> tuple:
+    """The mesh axes that an entry of a spec names."""
+    return () if entry is None else (entry,) if isinstance(entry, str) else tuple(entry)
+
+
+def _parts(axes, mesh: Mesh) -> int:
+    return math.prod(mesh.shape[a] for a in axes)
+
+
+def batch_axes(mesh: Mesh) -> tuple:
+    """The axes of a mesh that divide the batch between them; the others' devices share in a part of it."""
+    return tuple(a for a in BATCH_AXES if a in mesh.shape)
+
+
 def to_global(batch: dict, mesh: Mesh) -> dict:
-    """Puts each host's part of a batch, numpy [B / hosts, ...], on the mesh, split over the "data" axis.
+    """Puts each host's part of a batch, numpy [B / hosts, ...], on the mesh, split over "data" and "fsdp".
 
     Raises:
-      ConfigError: the batch does not divide into the axis.
+      ConfigError: the batch does not divide into the axes, or two hosts would have the same part of it.
     """
-    split = NamedSharding(mesh, PartitionSpec(BATCH_AXIS))
-    parts, hosts = mesh.shape[BATCH_AXIS], jax.process_count()
+    axes, parts, hosts = batch_axes(mesh), _parts(batch_axes(mesh), mesh), jax.process_count()
+    split = NamedSharding(mesh, PartitionSpec(axes))
+    among = f"of the mesh {'axes' if axes[1:] else 'axis'} {' and '.join(map(repr, axes))}"
 
     def put(name, x):
         x = np.asarray(x)
         if x.ndim == 0:
             return jax.make_array_from_process_local_data(replicated(mesh), x)
-        if x.shape[0] * hosts % parts:
+        rows = x.shape[0] * hosts
+        if rows % parts:
             raise ConfigError(
-                f'batch_size (or batch_tokens): {x.shape[0] * hosts} rows of "{name}" do not divide into '
-                f"{parts} equal parts, one for each device of the mesh axis {BATCH_AXIS!r}; "
-                "change it or mesh.shape"
+                f'batch_size (or batch_tokens): {rows} rows of "{name}" do not divide into '
+                f"{parts} equal parts {among}; change it or mesh.shape"
             )
-        return jax.make_array_from_process_local_data(split, x)
+        made = jax.make_array_from_process_local_data(split, x)
+        if made.shape[0] != rows:  # a part belongs to devices of several hosts, which bring different rows
+            raise ConfigError(
+                f"mesh.shape={tuple(mesh.shape.values())}: some of the {parts} parts {among} are on "
+                f"more than one of {hosts} hosts; make the other axes smaller"
+            )
+        return made
 
     return {name: put(name, x) for name, x in batch.items()}

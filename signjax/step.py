@@ -101,17 +101,24 @@ def compile_steps(config, task: Task, mesh, batch):
 
     Returns:
       (init, step, evaluate, abstract): init (key, batch) -> state, laid out by `config.sharding`; step
-      donates its state; abstract is the state's tree of ShapeDtypeStruct with shardings.
+      donates its state, and gathers parameters that lie in parts along "fsdp" before the loss; abstract is
+      the state's tree of ShapeDtypeStruct with shardings.
     """
     tx = optim.make_optimizer(config.optim, config.num_steps)
     parts = {"task": task, "tx": tx, "decay": config.optim.ema}
     init = functools.partial(init_state, **parts)
     shapes = jax.eval_shape(init, jax.random.key(config.seed), batch)
     places = sharding.shard(shapes, mesh, config.sharding)
-    everywhere = sharding.replicated(mesh)
-    step = jax.jit(
-        functools.partial(train_step, **parts), donate_argnums=0, out_shardings=(places, everywhere)
-    )
+    everywhere, used = sharding.replicated(mesh), sharding.gathered(places.params)
+
+    def loss(variables, *rest):
+        params = variables["params"]
+        for layout in (places.params, used):  # gradients come back the other way: summed, then divided
+            params = jax.lax.with_sharding_constraint(params, layout)
+        return task.loss({**variables, "params": params}, *rest)
+
+    step = functools.partial(train_step, **parts | {"task": task._replace(loss=loss)})
+    step = jax.jit(step, donate_argnums=0, out_shardings=(places, everywhere))
     abstract = jax.tree.map(lambda x, s: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=s), shapes, places)
     evaluate = jax.jit(task.evaluate, out_shardings=everywhere)
     return jax.jit(init, out_shardings=places), step, evaluate, abstract
@@ -122,9 +129,10 @@ def run_evaluation(task: Task, evaluate, mesh, variables, stopping=lambda: False
 
     Args:
       evaluate: compiled, see `compile_steps`.
+      variables: of any layout. Here every device has them whole, as `task.finish` runs models on each host.
       stopping: asked before each batch; True ends the evaluation, and there is no result.
     """
-    sums = {}
+    sums, variables = {}, jax.device_put(variables, sharding.replicated(mesh))
     for batch in task.eval_batches():
         if stopping():
             return None

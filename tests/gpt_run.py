@@ -64,11 +64,12 @@ FLOW = {name: value for name, value in GPT.items() if name != "tempo"} | {
 
 
 def get_config(name, **changes):
-    """configs/<name>.py with changes, {"model.width": 32}."""
+    """configs/<name>.py, as "vqvae:kl", with changes, {"model.width": 32}."""
+    name, _, variant = name.partition(":")
     spec = importlib.util.spec_from_file_location(f"{name}_config", ROOT / f"configs/{name}.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    c = module.get_config()
+    c = module.get_config(variant)
     c.update_from_flattened_dict(MESH | changes)
     return c
 

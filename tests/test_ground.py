@@ -13,9 +13,9 @@ import jax.numpy as jnp
 import ml_collections
 import numpy as np
 import pytest
-from engine_helpers import CACHE, spawn, toy
+from engine_helpers import CACHE, compiled, spawn, toy
 
-from signjax import checkpoint, config, logs, main, optim, runtime, sharding, task, train
+from signjax import checkpoint, config, logs, main, optim, runtime, sharding, step, task, train
 from signjax.errors import ConfigError, StorageError
 
 
@@ -81,6 +81,59 @@ def test_wrong_shardings_are_named():
     for shape, axes in wrong:
         with pytest.raises(ConfigError, match="mesh"):
             sharding.make_mesh(ml_collections.ConfigDict({"shape": shape, "axes": axes}))
+
+
+def test_rules_for_many_shapes_divide_what_they_can():
+    mesh = sharding.make_mesh(ml_collections.ConfigDict(sharding.placement(("fsdp", "tensor"))[0]))
+    assert dict(mesh.shape) == {"data": 1, "fsdp": 4, "tensor": 2}
+    spec = jax.sharding.PartitionSpec
+    wanted = {
+        "params/blocks_0/mlp_in/kernel": ((8, 16), spec("fsdp", "tensor")),
+        "opt_state/1/0/mu/blocks/mlp_in/kernel": ((3, 8, 16), spec(None, "fsdp", "tensor")),
+        "ema/blocks/self_out/kernel": ((3, 8, 16), spec(None, "tensor", "fsdp")),
+        "params/text_blocks_1/qkv/bias": ((16,), spec(("tensor", "fsdp"))),
+        "params/text_blocks_1/down/kernel": ((2, 3), spec("tensor", None)),
+        "params/end/kernel": ((8, 1), spec("fsdp", None)),
+        "params/text_embedding/embedding": ((7, 8), spec(None, "fsdp")),
+        "params/scale": ((), spec()),
+        "extra/codebook/quantizers_arm/sums": ((2, 8, 8), spec()),
+        "skipped": ((4,), spec()),
+    }
+    for name, (shape, placed) in wanted.items():
+        tree = jnp.ones(shape)
+        for key in reversed(name.split("/")):
+            tree = {key: tree}
+        (found,) = jax.tree.leaves(sharding.shard(tree, mesh, sharding.RULES))
+        assert found.spec == placed, name
+    with pytest.raises(ConfigError, match="no axis 'expert'"):
+        sharding.shard({"a": jnp.ones(8)}, mesh, (("a", ("...", "expert")),))
+
+
+def test_the_batch_is_divided_over_data_and_fsdp(monkeypatch):
+    mesh = sharding.make_mesh(
+        ml_collections.ConfigDict({"shape": (2, 2, 2), "axes": ("data", "fsdp", "tensor")})
+    )
+    x = np.arange(8.0)
+    (made,) = sharding.to_global({"x": x}, mesh).values()
+    np.testing.assert_array_equal(made, x)
+    assert made.sharding.shard_shape(made.shape) == (2,)
+    with pytest.raises(ConfigError, match=r"6 rows .* 4 equal parts of the mesh axes 'data' and 'fsdp'"):
+        sharding.to_global({"x": x[:6]}, mesh)
+    monkeypatch.setattr(jax, "process_count", lambda: 2)  # of which each would have every device
+    with pytest.raises(ConfigError, match="more than one of 2 hosts"):
+        sharding.to_global({"x": x}, mesh)
+
+
+def test_what_ends_an_evaluation_sees_whole_parameters():
+    mesh, batch, init, _, evaluate, _ = compiled(toy("fsdp"))
+    variables = step.inference_variables(init(jax.random.key(0), batch))
+    assert not variables["params"]["Dense_0"]["kernel"].is_fully_replicated
+
+    def finish(variables, evals):
+        return {"whole": all(x.is_fully_replicated for x in jax.tree.leaves(variables))}
+
+    made = engine_toy.make(toy(), "")._replace(finish=finish)
+    assert step.run_evaluation(made, evaluate, mesh, variables)["whole"]
 
 
 def test_one_job_a_workdir(tmp_path):
