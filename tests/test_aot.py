@@ -61,7 +61,7 @@ def test_the_step_compiles_and_is_as_large_as_estimated(config, tmp_path, topolo
 @libtpu
 def test_xla_refuses_what_is_refused_beforehand(config, tmp_path):
     devices = aot.chips("v5e:2x2")
-    step, state, batch = compiled(config, devices, tmp_path, rows=4096)
+    step, state, batch = compiled(config, devices, tmp_path, rows=8192)
     found = fits.estimate(step, state, batch)
     with pytest.raises(ConfigError, match=r"at least .* lower batch_tokens, or give mesh.shape more devices"):
         fits.check(config, found, devices[0], print)
