@@ -9,6 +9,7 @@ import re
 
 import jax
 import numpy as np
+from jax.experimental import mesh_utils
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
 from signjax.errors import ConfigError
@@ -42,17 +43,22 @@ def placement(words) -> tuple[dict, tuple]:
     return {"shape": shape, "axes": ("data", "fsdp", "tensor")}, RULES
 
 
-def make_mesh(config) -> Mesh:
+def make_mesh(config, devices=None) -> Mesh:
     """Builds the mesh of `config.shape` and `config.axes`; at most one size is -1, "all that are left".
 
     A shape without -1 takes the first devices it needs. The axes called "data" and, if there is one, "fsdp"
-    split the batch.
+    split the batch; "data" is the one that goes from TPU slice to TPU slice, whose network is slow.
     Axis types are Auto: with jax.make_mesh's default, Explicit, plain model code does not trace.
+
+    Args:
+      config: `mesh` of a run's config.
+      devices: to choose from, all of the job if none are given.
 
     Raises:
       ConfigError: the shape does not fit the axes or the devices.
     """
-    shape, axes, found = tuple(config.shape), tuple(config.axes), jax.device_count()
+    devices = jax.devices() if devices is None else devices
+    shape, axes, found = tuple(config.shape), tuple(config.axes), len(devices)
     known = math.prod(n for n in shape if n != -1)
     if len(shape) != len(axes) or shape.count(-1) > 1 or known < 1 or BATCH_AXES[0] not in axes:
         raise ConfigError(
@@ -63,8 +69,21 @@ def make_mesh(config) -> Mesh:
     used = math.prod(shape)
     if not 1 <= used <= found or (-1 in config.shape and used != found):
         raise ConfigError(f"mesh.shape={tuple(config.shape)} does not fit {found} device(s)")
-    devices = jax.devices()[:used] if used < found else None
-    return jax.make_mesh(shape, axes, axis_types=(AxisType.Auto,) * len(axes), devices=devices)
+    try:
+        return _arrange(shape, axes, devices[:used])
+    except (NotImplementedError, ValueError) as e:
+        raise ConfigError(f"mesh.shape={shape} does not fit how the devices are wired ({e})") from e
+
+
+def _arrange(shape, axes, devices) -> Mesh:
+    kinds = (AxisType.Auto,) * len(axes)
+    slices = len({getattr(d, "slice_index", 0) for d in devices})
+    if slices == 1:
+        return jax.make_mesh(shape, axes, axis_types=kinds, devices=devices)
+    across = tuple(slices if axis == BATCH_AXES[0] else 1 for axis in axes)
+    inside = tuple(n // parts for n, parts in zip(shape, across, strict=True))
+    grid = mesh_utils.create_hybrid_device_mesh(inside, across, devices, allow_split_physical_axes=True)
+    return Mesh(grid, axes, axis_types=kinds)
 
 
 def replicated(mesh: Mesh) -> NamedSharding:
@@ -155,26 +174,50 @@ def to_global(batch: dict, mesh: Mesh) -> dict:
     Raises:
       ConfigError: the batch does not divide into the axes, or two hosts would have the same part of it.
     """
-    axes, parts, hosts = batch_axes(mesh), _parts(batch_axes(mesh), mesh), jax.process_count()
-    split = NamedSharding(mesh, PartitionSpec(axes))
-    among = f"of the mesh {'axes' if axes[1:] else 'axis'} {' and '.join(map(repr, axes))}"
+    places, hosts = _split(batch, mesh, jax.process_count()), jax.process_count()
 
     def put(name, x):
-        x = np.asarray(x)
-        if x.ndim == 0:
-            return jax.make_array_from_process_local_data(replicated(mesh), x)
-        rows = x.shape[0] * hosts
-        if rows % parts:
+        made = jax.make_array_from_process_local_data(places[name], x)
+        if (
+            x.ndim and made.shape[0] != x.shape[0] * hosts
+        ):  # parts of several hosts, which bring different rows
             raise ConfigError(
-                f'batch_size (or batch_tokens): {rows} rows of "{name}" do not divide into '
-                f"{parts} equal parts {among}; change it or mesh.shape"
-            )
-        made = jax.make_array_from_process_local_data(split, x)
-        if made.shape[0] != rows:  # a part belongs to devices of several hosts, which bring different rows
-            raise ConfigError(
-                f"mesh.shape={tuple(mesh.shape.values())}: some of the {parts} parts {among} are on "
-                f"more than one of {hosts} hosts; make the other axes smaller"
+                f"mesh.shape={tuple(mesh.shape.values())}: some parts of a batch {_among(mesh)} are on more "
+                f"than one of {hosts} hosts; make the other axes smaller"
             )
         return made
 
-    return {name: put(name, x) for name, x in batch.items()}
+    return {name: put(name, np.asarray(x)) for name, x in batch.items()}
+
+
+def shapes_of(batch: dict, mesh: Mesh) -> dict:
+    """A whole batch, numpy [B, ...], as `to_global` would lay it out: a ShapeDtypeStruct for each array.
+
+    Raises:
+      ConfigError: the batch does not divide into the axes.
+    """
+    places = _split(batch, mesh, 1)
+    return {
+        name: jax.ShapeDtypeStruct(np.shape(x), jax.dtypes.canonicalize_dtype(x.dtype), sharding=places[name])
+        for name, x in batch.items()
+    }
+
+
+def _split(batch: dict, mesh: Mesh, hosts: int) -> dict:
+    """The sharding of every array of a batch of which each host has such a part."""
+    axes, places = batch_axes(mesh), {}
+    parts = _parts(axes, mesh)
+    for name, x in batch.items():
+        places[name] = NamedSharding(mesh, PartitionSpec(axes) if np.ndim(x) else PartitionSpec())
+        rows = np.shape(x)[0] * hosts if np.ndim(x) else 0
+        if rows % parts:
+            raise ConfigError(
+                f'batch_size (or batch_tokens): {rows} rows of "{name}" do not divide into {parts} equal '
+                f"parts {_among(mesh)}; change it or mesh.shape"
+            )
+    return places
+
+
+def _among(mesh: Mesh) -> str:
+    axes = batch_axes(mesh)
+    return f"of the mesh {'axes' if axes[1:] else 'axis'} {' and '.join(map(repr, axes))}"

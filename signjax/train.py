@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import jax
 
-from signjax import checkpoint, fingerprint, logs, runtime, sharding
+from signjax import checkpoint, fingerprint, fits, logs, runtime, sharding
 from signjax.config import check_same, save_config
 from signjax.errors import ConfigError, DataError, SignjaxError
 from signjax.step import compile_steps, inference_variables, run_evaluation
@@ -102,11 +102,14 @@ def _prepare(config, workdir, start: int, outputs):
     batch = next(batches)
     example = sharding.to_global(batch, mesh)
     init, step, evaluate, abstract = compile_steps(config, task, mesh, example)
+    run = Run(config, workdir, task, mesh, step, evaluate, *outputs)
+    if fits.limit(jax.local_devices()[0]):
+        found = fits.estimate(step, abstract, example)
+        fits.check(config, found, jax.local_devices()[0], run.progress.say)
     if start:
         state = checkpoint.restore(workdir, start, abstract)
     else:
         state = init(jax.random.key(config.seed), example)
-    run = Run(config, workdir, task, mesh, step, evaluate, *outputs)
     count = sum(math.prod(x.shape) for x in jax.tree.leaves(abstract.params))
     run.progress.say(
         f"{mesh.size} {mesh.devices.flat[0].device_kind} device(s), {count:,} parameters, {workdir}, "

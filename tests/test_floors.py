@@ -9,11 +9,11 @@ import pytest
 ROOT = pathlib.Path(__file__).parent.parent / "signjax"
 FLOORS = [
     "errors inputs arrays config skeleton layers sharding optim runtime task meter workers "  # ground
-    "manifest fingerprint checkpoint logs",
+    "manifest fingerprint checkpoint logs liveness",
     "pose kinematics streams demo losses quantize ctc text render metrics data displacements",  # domain
     "models sampling filling reading",
     "tasks",
-    "step train rehearse scoring report results",  # engine
+    "step fits train rehearse scoring report results",  # engine
     "main sample evaluate tools bench",  # doors
 ]
 LEVEL = {unit: level for level, units in enumerate(FLOORS) for unit in units.split()}

@@ -1,0 +1,79 @@
+"""The training step compiled for TPUs that are not there; most tests need libtpu, see README.md."""
+
+import importlib.util
+import pathlib
+
+import gpt_run
+import pytest
+
+from signjax import fits, sharding
+from signjax.errors import ConfigError
+from signjax.tools import aot
+
+ROOT = pathlib.Path(__file__).parent.parent
+libtpu = pytest.mark.skipif(not importlib.util.find_spec("libtpu"), reason=aot.INSTALL)
+SIZE = {"model.width": 128, "model.mlp": 512, "model.depth": 2, "model.text_depth": 1, "versions": 1}
+
+
+def test_without_libtpu_a_line_says_how_to_install_it(monkeypatch):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(ConfigError, match="pip install --no-deps libtpu==") as e:
+        aot.chips("v5e:2x4")
+    assert e.value.exit_code == 23
+
+
+@pytest.fixture(scope="module")
+def config(tmp_path_factory):
+    """A small GPT's, on a demo set and a tokenizer that were made for it."""
+    c = gpt_run.get_config("gpt", **SIZE, **{"mesh.shape": (-1,)})
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(ROOT)
+        aot.stand_in(c, str(tmp_path_factory.mktemp("home")))
+    return c
+
+
+def compiled(c, devices, tmp_path, rows: int):
+    c = c.copy_and_resolve_references()
+    c.batch_tokens = 128 * rows * len(devices)
+    return aot.abstract_step(c, sharding.make_mesh(c.mesh, devices), str(tmp_path / "run"))
+
+
+@libtpu
+@pytest.mark.parametrize("topology, slices, chips", [
+    ("v5e:2x4", 1, 8),
+    ("v6e:2x4", 1, 8),
+    ("v5p:2x2x2", 1, 8),
+    ("v5e:2x4", 2, 16),
+])  # fmt: skip
+def test_the_step_compiles_and_is_as_large_as_estimated(config, tmp_path, topology, slices, chips):
+    devices = aot.chips(topology, slices)
+    assert len(devices) == chips and len({d.slice_index for d in devices}) == slices
+    step, state, batch = compiled(config, devices, tmp_path, rows=8)
+    found = fits.estimate(step, state, batch)
+    made = aot.compile_step(step, state, batch)
+    account = made.memory_analysis()
+    assert account.alias_size_in_bytes >= 0.99 * account.output_size_in_bytes  # the state is updated in place
+    assert 0.5 <= found.held / account.temp_size_in_bytes <= 1.3
+    assert found.least < account.argument_size_in_bytes + account.temp_size_in_bytes
+    assert "all-reduce" in aot.report(made)[-1]
+
+
+@libtpu
+def test_xla_refuses_what_is_refused_beforehand(config, tmp_path):
+    devices = aot.chips("v5e:2x2")
+    step, state, batch = compiled(config, devices, tmp_path, rows=8192)
+    found = fits.estimate(step, state, batch)
+    with pytest.raises(ConfigError, match=r"at least .* lower batch_tokens, or give mesh.shape more devices"):
+        fits.check(config, found, devices[0], print)
+    with pytest.raises(ConfigError, match="XLA finds no room"):
+        aot.compile_step(step, state, batch)
+
+
+@libtpu
+def test_what_a_topology_cannot_be_is_one_line(config):
+    with pytest.raises(ConfigError, match="--topology 'v5e:3x5': give chips as v5e:2x4"):
+        aot.chips("v5e:3x5")
+    config = config.copy_and_resolve_references()
+    config.mesh.shape, config.mesh.axes = (8, 8), ("data", "fsdp")
+    with pytest.raises(ConfigError, match=r"mesh.shape=.*wired"):
+        sharding.make_mesh(config.mesh, aot.chips("v5p:4x4x4"))
