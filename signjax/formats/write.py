@@ -37,10 +37,11 @@ def pose_json(clip: Clip) -> bytes:
         raise Fault(str(error)) from None
     digits = int(np.clip(DIGITS - np.floor(np.log10(scale)), 0, 12))
     flat = not clip.pose[..., 2].any()
-    points = _rounded(clip.pose, clip.valid, digits, flat)
+    near = np.array([0, 0, 0 if flat else _nearest(clip)])
+    points = _rounded(clip.pose - near, clip.valid, digits, flat)
     parts = {key: points[:, part] for key, part in zip(_KEYS, _PARTS, strict=True)}
     if clip.face is not None:
-        parts["face_keypoints_2d"] = _rounded(clip.face, clip.face[..., :2].any(-1), digits, flat)
+        parts["face_keypoints_2d"] = _rounded(clip.face - near, clip.face[..., :2].any(-1), digits, flat)
     rows = {key: values.reshape(len(values), -1).tolist() for key, values in parts.items()}
     content = {
         "poses": [dict(zip(rows, frame, strict=True)) for frame in zip(*rows.values(), strict=True)],
@@ -58,12 +59,15 @@ _KEYS = [key for key, _ in clips.FIELDS]
 _PARTS = (skeleton.BODY, skeleton.RIGHT, skeleton.LEFT)
 
 
+def _nearest(clip: Clip) -> float:
+    """The depth that becomes 0: the median, if all are positive, as signjax would take them for confidences."""
+    depths = clip.pose[..., 2][clip.valid]
+    return float(np.median(depths)) if depths.min() >= 0 else 0.0
+
+
 def _rounded(points: np.ndarray, seen: np.ndarray, digits: int, flat: bool) -> np.ndarray:
     """Points [T, N, 3] to write: 0 where not seen, and nowhere else at the origin, which means not seen."""
-    points = points.astype(np.float64)
-    if not flat and points[..., 2].min(initial=0, where=seen) >= 0:
-        points[..., 2] -= np.median(points[seen][:, 2])  # depths that are all positive look like confidences
-    points = np.round(points, digits)
+    points = np.round(points.astype(np.float64), digits)
     points[..., 0] += np.where((points[..., :2] == 0).all(-1), 10.0**-digits, 0)
     if flat:
         points[..., 2] = 1
@@ -77,7 +81,7 @@ def write(folder: Path, clip: Clip) -> None:
         folder.mkdir(parents=True)
     except FileExistsError:
         raise Fault("another clip has the same name; the first is kept") from None
-    (folder / clips.TEXT).write_text(clip.text + "\n", encoding="utf-8")
+    (folder / clips.TEXT).write_text(clip.text, encoding="utf-8")
     (folder / clips.POSE).write_bytes(data)
 
 
