@@ -19,6 +19,7 @@ from signjax.formats.clip import Broken, Clip, Places
 from signjax.inputs import Fault
 
 LINE = 1 << 23  # bytes: a clip of four minutes
+LINES = 1 << 20  # of a file
 UNIT = 3.0  # what the files' coordinates were divided by
 PLACES = Places(tuple((k,) for k in range(8)), 8, 29)
 ARMS = np.array([*skeleton.MIRROR[skeleton.BODY], *range(8, skeleton.NUM_JOINTS)])
@@ -36,6 +37,8 @@ def read(path: Path) -> Iterator[Clip | Broken]:
 def _lines(file: Path) -> Iterator[tuple[str, tuple]]:
     """Each line's name and (file's split, its name, text and numbers, its name if it has none)."""
     split, count = names.of_split(file.stem), _count(file)
+    if count > LINES:
+        raise Fault(f"has {count:,} lines, more than {LINES:,}")
     texts, sids = (_beside(file, ending, count) for ending in (".text", ".files"))
     with inputs.opened(file, None) as (held, _):
         for number, (text, sid) in enumerate(zip(texts, sids, strict=True), 1):
@@ -58,13 +61,15 @@ def _beside(file: Path, ending: str, count: int) -> list[bytes]:
     """The lines of the file of another ending, `count` of them; empty ones if there is no such file."""
     other = file.with_suffix(ending)
     try:
-        found = inputs.read(other).splitlines()
+        found = inputs.read(other).split(b"\n", count)
     except inputs.Missing:
         return [b""] * count
     except Fault as fault:
         raise Fault(f"{other.name}: {fault}") from None
+    if not found[-1].strip():
+        found.pop()  # what follows the last line's end
     if len(found) != count:
-        raise Fault(f"has {count:,} lines and {other.name} {len(found):,}; they must be of the same clips")
+        raise Fault(f"has {count:,} lines and {other.name} {_count(other):,}; they must be of the same clips")
     return found
 
 

@@ -60,7 +60,7 @@ _PARTS = (skeleton.BODY, skeleton.RIGHT, skeleton.LEFT)
 
 
 def _nearest(clip: Clip) -> float:
-    """The depth that becomes 0: the median, if all are positive, as signjax would take them for confidences."""
+    """The depth that becomes 0: the median of such as are all positive, which look like confidences."""
     depths = clip.pose[..., 2][clip.valid]
     return float(np.median(depths)) if depths.min() >= 0 else 0.0
 

@@ -72,7 +72,7 @@ def run(path: Path, root: str, name: str, texts: str | None, fps: float | None, 
     with write.building(Path(root, name)) as folder:
         kept, broken = _gather(items, rows, found, fps, folder)
         if not kept:
-            first = "; ".join(f"{where}: {reason}" for where, reason in broken[:3])
+            first = "; ".join(f"{where}: {reason}" for where, reason in broken[:3]) or "the files are empty"
             raise DataError(f"{path}: {form.name}, but none of {len(broken):,} clips can be used: {first}")
         splits, how = _split(kept, folder)
         report = {"path": str(path.absolute()), "format": form.name, "texts": found and str(found)}
