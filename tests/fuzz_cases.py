@@ -9,12 +9,16 @@ import pathlib
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+import format_files
 import numpy as np
 
 from signjax import config, demo, logs, pose, text
 from signjax.data import clips, pack, predictions, variant
 from signjax.demo import write
 from signjax.displacements import average, files, moves, reading
+from signjax.errors import DataError
+from signjax.formats import clip as others
+from signjax.formats import dotpose, recognise, table
 
 
 class Case(NamedTuple):
@@ -128,6 +132,41 @@ def check_displacements(found: list[moves.Moves]) -> None:
         assert seen.shape == points.shape[:2] and seen.dtype == bool
 
 
+def build_formats(root: pathlib.Path) -> None:
+    """A clip of three frames in each of the formats that others have, and a table of texts."""
+    clip, valid = format_files.motion(frames=3), np.ones((3, 50), bool)
+    format_files.openpose(root / "openpose/one", clip, valid)
+    for name, version in (("old", 0.0), ("new", 0.2)):
+        file = format_files.pose_file(clip, valid, "openpose")
+        (root / name).mkdir()
+        (root / name / "one.pose").write_bytes(dotpose.pack(file) if version else format_files.oldest(file))
+    format_files.skels(root / "skels", "train", [(clip, valid)], ["hello"])
+    format_files.slrtp(root / "slrtp/one.npy", clip, valid)
+    format_files.dwpose(root / "dwpose/one.json", clip, valid)
+    format_files.landmarks(root / "mediapipe/one.json", clip[:1], valid[:1])
+    write_clip(root / "folders/train/one")
+    (root / "index.tsv").write_text("clip\ttext\none\tGröße?\n", encoding="utf-8")
+
+
+def load_formats(root: pathlib.Path) -> list[others.Clip]:
+    table.read(root / "index.tsv")
+    found = []
+    for folder in sorted(path for path in root.iterdir() if path.is_dir()):
+        for item in recognise.recognise(folder).read(folder):
+            if isinstance(item, others.Broken):
+                raise DataError(f"{item.name}: {item.reason}")
+            found.append(item)
+    return found
+
+
+def check_formats(found: list[others.Clip]) -> None:
+    for clip in found:
+        assert clip.pose.shape == (len(clip.valid), 50, 3) and clip.pose.dtype == np.float32
+        assert np.abs(clip.pose).max() <= 3 * clips.MAX_COORDINATE and not clip.pose[~clip.valid].any()
+        assert clip.sid.isprintable() and clip.split in (None, "train", "dev", "test")
+        assert clip.fps is None or 0 < clip.fps < 1000
+
+
 def build_config(root: pathlib.Path) -> None:
     found = {"task": "gpt", "data": {"root": "datasets", "name": "demo"}, "lr": 1e-3, "mesh": [1, [2]]}
     (root / "config.json").write_text(json.dumps(found))
@@ -195,6 +234,7 @@ CASES = {
     "pack": Case(build_pack, "set/.cache/**/*.*", split_of, check_pack, LINKED),
     "predictions": Case(build_predictions, "**/*.*", load_predictions, check_predictions, LINKED),
     "displacements": Case(build_displacements, "*.*", load_displacements, check_displacements, LINKED),
+    "formats": Case(build_formats, "**/*.*", load_formats, check_formats),
     "config": Case(build_config, "config.json", load_config, check_config),
     "text": Case(build_text, "text.json", load_text, check_text),
     "metrics": Case(build_metrics, "metrics.jsonl", load_metrics, check_metrics),

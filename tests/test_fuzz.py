@@ -11,8 +11,8 @@ import pytest
 TESTS = pathlib.Path(__file__).parent
 MEMORY = 512  # MB that reading may take
 # Mutations of each kind, 2,000 in all; those of the second group cost up to 100 ms each.
-PLAIN = {"clip": 400, "pack": 150, "predictions": 300, "displacements": 250, "config": 300, "text": 200}
-PLAIN |= {"metrics": 130, "record": 50}
+PLAIN = {"clip": 300, "pack": 150, "predictions": 200, "displacements": 250, "config": 200, "text": 100}
+PLAIN |= {"metrics": 130, "record": 50, "formats": 400}
 JAX = {"tokens": 60, "encoder": 20, "sample": 60, "texts": 60, "run": 10, "state": 10}
 
 

@@ -1,0 +1,107 @@
+"""A clip as any format gives it, and how a format's points become the joints of the skeleton."""
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from signjax import skeleton
+from signjax.data.clips import MAX_COORDINATE
+from signjax.inputs import Fault
+
+FACE = 70  # points, in OpenPose's order: outline 17, brows 10, nose 9, eyes 12, lips 20, pupils 2
+LEAST = 0.1  # confidence; hands below it jump five to ten times as far as sure ones, on How2Sign
+FRAMES = 1 << 15  # of a clip: twenty minutes
+
+
+class Clip(NamedTuple):
+    """A recording. What a format does not say is None, or an empty text."""
+
+    sid: str
+    text: str
+    pose: np.ndarray  # [T, 50, 3] float32, y down, 0 where missing; z is 0 everywhere if there is no depth
+    valid: np.ndarray  # [T, 50] bool, False for joints that were not seen
+    face: np.ndarray | None = None  # [T, 70, 3] float32, x and y are 0 where a point was not seen
+    fps: float | None = None
+    signer: str | None = None
+    split: str | None = None
+    source: str | None = None  # the recording it was cut from
+
+
+class Broken(NamedTuple):
+    """A clip that cannot be read."""
+
+    name: str
+    reason: str
+
+
+class Places(NamedTuple):
+    """Which of a format's points are the joints."""
+
+    body: tuple[tuple[int, ...], ...]  # of each of the 8 body joints, which is their mean; () for none
+    right: int | None  # the first of the right hand's 21
+    left: int | None
+    face: tuple[int, ...] = ()  # the point of each of the 70, -1 for none
+
+
+def each(items: Iterable[tuple[str, Any]], one: Callable[[Any], Clip]) -> Iterator[Clip | Broken]:
+    """The clip of each of the items (name, what `one` reads it from), one at a time."""
+    for name, item in items:
+        try:
+            yield one(item)
+        except Fault as fault:
+            yield Broken(name, str(fault))
+
+
+def joints(points: np.ndarray, seen: np.ndarray, places: Places):
+    """Picks the joints out of a format's points.
+
+    Args:
+      points: [T, N, 3] numbers, z = 0 where there is no depth.
+      seen: [T, N] bool.
+      places: which are the joints; a joint is there if all of its points are.
+
+    Returns:
+      (pose [T, 50, 3] float32, valid [T, 50] bool, face [T, 70, 3] float32 or None), see Clip.
+
+    Raises:
+      Fault: no frames, too many, or coordinates that are infinite or too large.
+    """
+    if not 0 < len(points) <= FRAMES:
+        raise Fault(f"has {len(points):,} frames; 1 to {FRAMES:,} can be read")
+    seen = seen & np.isfinite(points).all(-1)
+    points = np.where(seen[..., None], points, 0.0)
+    if not np.abs(points).max(initial=0) <= MAX_COORDINATE:
+        raise Fault(f"has coordinates beyond {MAX_COORDINATE:g}")
+    pose = np.zeros((len(points), skeleton.NUM_JOINTS, 3), np.float32)
+    valid = np.zeros(pose.shape[:2], bool)
+    for joint, chosen in enumerate(places.body):
+        if chosen:
+            pose[:, joint] = points[:, chosen].mean(1)
+            valid[:, joint] = seen[:, chosen].all(1)
+    for part, first in ((skeleton.RIGHT, places.right), (skeleton.LEFT, places.left)):
+        if first is not None:
+            pose[:, part], valid[:, part] = points[:, first : first + 21], seen[:, first : first + 21]
+    pose[~valid] = 0
+    return pose, valid, _face(points, places.face)
+
+
+def _face(points: np.ndarray, chosen: tuple[int, ...]) -> np.ndarray | None:
+    """The 70 points of the face, None if no frame shows any of them."""
+    if not chosen:
+        return None
+    face = np.where(np.array(chosen)[:, None] >= 0, points[:, chosen], 0.0).astype(np.float32)
+    return face if face.any() else None
+
+
+def upright(pose: np.ndarray) -> np.ndarray:
+    """The pose with y down and the right shoulder on the left of the picture, as a camera sees a signer.
+
+    Files do not say which way their axes point; the body does.
+    """
+    turned = pose.copy()
+    if np.median(pose[:, skeleton.NOSE, 1] - pose[:, skeleton.NECK, 1]) > 0:
+        turned[..., 1] *= -1
+    if np.median(pose[:, skeleton.R_SHOULDER, 0] - pose[:, skeleton.L_SHOULDER, 0]) > 0:
+        turned[..., 0] *= -1
+    return turned

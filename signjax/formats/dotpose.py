@@ -1,0 +1,167 @@
+"""Bytes of .pose files: versions 0.0, 0.1 and 0.2 are read, 0.1 and 0.2 are written.
+
+A header names components and their points, limbs and colours; the body holds numbers of every frame, person
+and point (github.com/sign-language-processing/pose, docs/specs). Everything is little-endian, and a text is
+its length and its UTF-8.
+"""
+
+import struct
+from typing import NamedTuple
+
+import numpy as np
+
+from signjax.errors import DataError
+from signjax.inputs import Fault
+
+VERSIONS = (0.0, 0.1, 0.2)
+MOST = 1 << 26  # points of all frames in version 0.0, where frames without people take no bytes
+
+
+class Component(NamedTuple):
+    """A group of points, such as a hand."""
+
+    name: str
+    format: str  # a letter for each number of a point, the last is C, its confidence
+    points: tuple[str, ...]
+    limbs: tuple[tuple[int, int], ...] = ()
+    colors: tuple[tuple[int, int, int], ...] = ()
+
+
+class PoseFile(NamedTuple):
+    """What a .pose file holds: T frames, P people, N points of all components, D dimensions."""
+
+    size: tuple[int, int, int]  # width, height, depth in the units of the points
+    components: tuple[Component, ...]
+    fps: float
+    points: np.ndarray  # [T, P, N, D] float32
+    confidence: np.ndarray  # [T, P, N] float32, 0 for points that were not seen
+    version: float = 0.2
+
+
+class _Bytes:
+    """Takes one thing after the other from the front of some bytes."""
+
+    def __init__(self, data: bytes):
+        self.data, self.at = data, 0
+
+    def take(self, layout: str) -> tuple:
+        try:
+            found = struct.unpack_from(f"<{layout}", self.data, self.at)
+        except struct.error:
+            raise Fault(f"ends within its header, after {len(self.data):,} bytes") from None
+        self.at += struct.calcsize(f"<{layout}")
+        return found
+
+    def text(self) -> str:
+        (length,) = self.take("H")
+        (data,) = self.take(f"{length}s")
+        try:
+            return data.decode("utf-8")
+        except UnicodeDecodeError:
+            raise Fault("has a name that is not UTF-8") from None
+
+    def floats(self, *shape: int) -> np.ndarray:
+        count = int(np.prod(shape, dtype=object))
+        if self.at + 4 * count > len(self.data):
+            raise Fault(f"ends too early: {4 * count:,} bytes of numbers are said to follow at {self.at:,}")
+        found = np.frombuffer(self.data, "<f4", count, self.at).reshape(shape)
+        self.at += 4 * count
+        return found
+
+
+def parse(data: bytes) -> PoseFile:
+    """The content of a .pose file.
+
+    Raises:
+      Fault: it is none, of an unknown version, or shorter than it says.
+    """
+    rest = _Bytes(data)
+    version = round(rest.take("f")[0], 3)
+    if version not in VERSIONS:
+        raise Fault(f"is no .pose file of version 0.0, 0.1 or 0.2 (its version is {version:g})")
+    width, height, depth, count = rest.take("4H")
+    components = tuple(_component(rest) for _ in range(count))
+    if not sum(len(c.points) for c in components):
+        raise Fault("has no points")
+    body = _oldest(rest, components) if version == 0 else _body(rest, components, version)
+    return PoseFile((width, height, depth), components, *body, version)
+
+
+def _component(rest: _Bytes) -> Component:
+    name, layout = rest.text(), rest.text()
+    points, limbs, colors = rest.take("3H")
+    if not 2 <= len(layout) <= 8:
+        raise Fault(f"its component {name[:40]!r} has the format {layout[:40]!r}, which is not like XYC")
+    return Component(
+        name,
+        layout,
+        tuple(rest.text() for _ in range(points)),
+        tuple(rest.take("2H") for _ in range(limbs)),
+        tuple(rest.take("3H") for _ in range(colors)),
+    )
+
+
+def _body(rest: _Bytes, components, version: float):
+    """(fps, points, confidence) of versions 0.1 and 0.2."""
+    number = sum(len(c.points) for c in components)
+    dims = max(len(c.format) for c in components) - 1
+    fps, frames, people = rest.take("HHH" if version == 0.1 else "fIH")
+    if version == 0.1 and people:  # 16 bits cannot say how many there are; the bytes can
+        frames = (len(rest.data) - rest.at) // (4 * people * number * (dims + 1))
+    return float(fps), rest.floats(frames, people, number, dims), rest.floats(frames, people, number)
+
+
+def _oldest(rest: _Bytes, components):
+    """(fps, points, confidence) of version 0.0, which says the people frame by frame; the first counts."""
+    number = sum(len(c.points) for c in components)
+    dims = max(len(c.format) for c in components) - 1
+    fps, frames = rest.take("HH")
+    if frames * number > MOST:
+        raise Fault(f"says {frames:,} frames of {number:,} points, more than {MOST:,}")
+    points, confidence = np.zeros((frames, 1, number, dims), "f4"), np.zeros((frames, 1, number), "f4")
+    for t in range(frames):
+        for person in range(rest.take("H")[0]):
+            rest.take("h")
+            first = 0
+            for c in components:
+                values = rest.floats(len(c.points), len(c.format))
+                if not person:
+                    last = first + len(c.points)
+                    points[t, 0, first:last, : len(c.format) - 1] = values[:, :-1]
+                    confidence[t, 0, first:last] = values[:, -1]
+                first += len(c.points)
+    return float(fps), points, confidence
+
+
+def pack(file: PoseFile) -> bytes:
+    """The bytes of a .pose file of version 0.1 or 0.2.
+
+    Raises:
+      DataError: a number does not fit: sizes and counts are below 65,536, frames too in version 0.1.
+    """
+    people = file.points.shape[1]
+    try:
+        head = [struct.pack("<f4H", file.version, *file.size, len(file.components))]
+        head += [_packed(c) for c in file.components]
+        layout, fps = ("<HHH", round(file.fps)) if file.version == 0.1 else ("<fIH", file.fps)
+        head.append(struct.pack(layout, fps, len(file.points), people))
+    except struct.error as error:
+        raise DataError(f"poses cannot be written as .pose {file.version}: {error}") from None
+    return b"".join([*head, file.points.astype("<f4").tobytes(), file.confidence.astype("<f4").tobytes()])
+
+
+def _packed(component: Component) -> bytes:
+    counts = len(component.points), len(component.limbs), len(component.colors)
+    numbers = [n for row in (*component.limbs, *component.colors) for n in row]
+    return b"".join([
+        _text(component.name),
+        _text(component.format),
+        struct.pack("<3H", *counts),
+        *map(_text, component.points),
+        struct.pack(f"<{len(numbers)}H", *numbers),
+    ])  # fmt: skip
+
+
+def _text(text: str) -> bytes:
+    data = text.encode("utf-8")
+    return struct.pack("<H", len(data)) + data

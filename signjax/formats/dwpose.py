@@ -1,0 +1,101 @@
+"""COCO-WholeBody's 133 points as JSON, a file a clip: DWPose, RTMW and others by MMPose.
+
+As MMPose writes them, `{"instance_info": [{"instances": [{"keypoints": [[x, y], ...],
+"keypoint_scores": [...]}]}, ...]}`, the same list without the object around it, or plain arrays,
+`{"keypoints": [T][133][2 or 3], "keypoint_scores": [T][133]}`; a third number of a point is its confidence.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from signjax import inputs
+from signjax.formats import clip as clips
+from signjax.formats import mediapipe, names
+from signjax.formats.clip import Broken, Clip, Places
+from signjax.inputs import Fault
+
+POINTS = 133  # body 17, feet 6, face 68, left hand 21, right hand 21
+PLACES = Places(
+    ((0,), (5, 6), (6,), (8,), (10,), (5,), (7,), (9,)), 112, 91, (*range(23, 91), -1, -1)
+)  # the neck is the middle of the shoulders
+
+
+def fits(content: dict) -> bool:
+    """Whether a JSON object is such a file."""
+    found = content.get("instance_info", content.get("keypoints"))
+    return isinstance(found, list) and bool(found)
+
+
+def parse(data: bytes, memory: int = inputs.MEMORY) -> dict:
+    """The object of a file; a list becomes its "instance_info"."""
+    listed = data.lstrip().startswith(b"[")
+    return inputs.parse_object(b'{"instance_info":%s}' % data if listed else data, memory)
+
+
+def read(path: Path) -> Iterator[Clip | Broken]:
+    """The clips of all .json files in a folder and those below, or of one file."""
+    return clips.each(((str(file), (path, file)) for file in names.files(path, ".json")), _one)
+
+
+def _one(item: tuple[Path, Path]) -> Clip:
+    root, path = item
+    content = parse(inputs.read(path))
+    if "instance_info" in content:
+        frames = content["instance_info"]
+    else:
+        points, scores = content.get("keypoints"), content.get("keypoint_scores", content.get("scores"))
+        if not isinstance(points, list) or not (scores is None or _alike(scores, points)):
+            raise Fault('has no "instance_info" and no "keypoints" with as many "keypoint_scores"')
+        frames = [
+            {"keypoints": p, "keypoint_scores": s}
+            for p, s in zip(points, scores or [None] * len(points), strict=True)
+        ]
+    if not isinstance(frames, list) or not frames:
+        raise Fault("has 0 frames")
+    points = np.stack([_frame(frame, t) for t, frame in enumerate(frames)])  # [T, 133, 3]
+    seen = points[..., 2] > clips.LEAST
+    points[..., 2] = 0
+    pose, valid, face = clips.joints(points, seen, PLACES)
+    fps, signer = mediapipe.names_of(content)
+    return Clip(
+        names.sid(path), names.beside(path), pose, valid, face, fps, signer, split=names.split(root, path)
+    )
+
+
+def _alike(scores, points: list) -> bool:
+    return isinstance(scores, list) and len(scores) == len(points)
+
+
+def _frame(frame, t: int) -> np.ndarray:
+    """x, y and confidence [133, 3] of the surest person in a frame, zeros if there is nobody."""
+    people = frame.get("instances", [frame]) if isinstance(frame, dict) else None
+    if not isinstance(people, list):
+        raise Fault(f'frame {t} has no list "instances"')
+    found = [_person(person, t) for person in people]
+    return max(found, key=lambda points: points[:, 2].sum(), default=np.zeros((POINTS, 3)))
+
+
+def _person(person, t: int) -> np.ndarray:
+    points = person.get("keypoints") if isinstance(person, dict) else None
+    rows = _numbers(points, t, "keypoints")
+    if rows.ndim != 2 or len(rows) != POINTS or rows.shape[1] not in (2, 3):
+        raise Fault(f"frame {t}: keypoints are {list(rows.shape)} numbers, not [{POINTS}, 2 or 3]")
+    if rows.shape[1] == 3:
+        return rows
+    scores = _numbers(person.get("keypoint_scores"), t, "keypoint_scores")
+    if scores.shape != (POINTS,):
+        raise Fault(f"frame {t}: keypoint_scores are {list(scores.shape)} numbers, not [{POINTS}]")
+    return np.concatenate([rows, scores[:, None]], 1)
+
+
+def _numbers(values, t: int, name: str) -> np.ndarray:
+    """Lists of numbers as an array; Fault if they are anything else."""
+    try:
+        found = np.array(values)
+    except (ValueError, OverflowError):
+        found = np.array(None)
+    if found.dtype.kind not in "if":
+        raise Fault(f"frame {t}: {name} are no lists of numbers of one length")
+    return found.astype(np.float64)

@@ -1,0 +1,67 @@
+"""Folders as signjax and its seed keep them: `<split>/<clip>/text.txt` and `pose.json`."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from signjax import inputs
+from signjax.data import clips as stored
+from signjax.data import variant as variants
+from signjax.errors import DataError
+from signjax.formats import clip as clips
+from signjax.formats import names
+from signjax.formats.clip import Broken, Clip
+from signjax.formats.mediapipe import names_of
+from signjax.inputs import Fault
+
+SAMPLE = 16  # clips that decide what the third value is
+
+
+def read(path: Path) -> Iterator[Clip | Broken]:
+    """The clips of all folders with a pose.json below a folder."""
+    found = [file.parent for file in names.files(path, stored.POSE) if file.name == stored.POSE]
+    variant = _variant([found[k] for k in sorted({int(k) for k in np.linspace(0, len(found) - 1, SAMPLE)})])
+    return clips.each(((str(folder), (path, folder, variant)) for folder in found), _one)
+
+
+def _variant(folders: list[Path]) -> variants.Variant:
+    raw = []
+    for folder in folders:
+        try:
+            raw.append(stored.parse_pose(inputs.read(folder / stored.POSE)))
+        except DataError:
+            continue  # it will be named when its turn comes
+    return variants.detect(raw)
+
+
+def _one(item: tuple[Path, Path, variants.Variant]) -> Clip:
+    root, folder, variant = item
+    data = inputs.read(folder / stored.POSE)
+    try:
+        raw = stored.parse_pose(data)
+    except Fault as fault:
+        raise Fault(f"{stored.POSE}: {fault}") from None
+    pose, valid = variants.apply(raw, variant)
+    content = inputs.parse_object(data)
+    face, (fps, signer) = _face(content["poses"], variant), names_of(content)
+    text, split = names.beside(folder / stored.TEXT), names.split(root, folder)
+    source = content.get("source")
+    source = source if isinstance(source, str) else None
+    return Clip(names.sid(folder.name), text, pose, valid, face, fps, signer, split, source)
+
+
+def _face(frames: list[dict], variant: variants.Variant) -> np.ndarray | None:
+    """The 70 points, None if they are not in every frame or never seen."""
+    rows = [frame.get("face_keypoints_2d") for frame in frames]
+    if not all(isinstance(row, list) and len(row) == 3 * clips.FACE for row in rows):
+        return None
+    try:
+        face = np.array(rows, np.float32).reshape(len(rows), clips.FACE, 3)
+    except (ValueError, TypeError, OverflowError):
+        return None
+    if variant.dims == 2:
+        seen = face[..., 2] > 0 if variant.third == "confidence" else face[..., :2].any(-1)
+        face = np.concatenate([face[..., :2], np.zeros_like(face[..., :1])], -1) * seen[..., None]
+    usable = np.isfinite(face).all() and np.abs(face).max() <= stored.MAX_COORDINATE and face.any()
+    return face if usable else None

@@ -1,0 +1,129 @@
+"""Landmarks of MediaPipe Holistic as JSON, a file a clip.
+
+    {"fps": 25, "width": 1280, "height": 720, "frames": [
+        {"pose_landmarks": [{"x": 0.5, "y": 0.2, "z": -0.1, "visibility": 0.9}, ...],
+         "left_hand_landmarks": [...], "right_hand_landmarks": [...], "face_landmarks": [...]}, ...]}
+
+Landmarks are objects or lists, [] or null where nothing was found. x and y are shares of the picture, so its
+size is needed. Depth is left out, see signjax.formats.dotposes.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from signjax import inputs
+from signjax.formats import clip as clips
+from signjax.formats import names
+from signjax.formats.clip import Broken, Clip, Places
+from signjax.inputs import Fault
+
+# The landmark of the face mesh for each of the 70 points: outline from ear to ear, brows, nose, eyes, lips.
+FACE = (
+    *(127, 234, 132, 58, 172, 136, 149, 148, 152, 377, 378, 365, 397, 288, 361, 454, 356),
+    *(70, 63, 105, 66, 107, 336, 296, 334, 293, 300),
+    *(168, 197, 5, 4, 98, 97, 2, 326, 327),
+    *(33, 160, 158, 133, 153, 144, 362, 385, 387, 263, 373, 380),
+    *(61, 39, 37, 0, 267, 269, 291, 405, 314, 17, 84, 181),
+    *(78, 82, 13, 312, 308, 317, 14, 87),
+    *(468, 473),
+)
+PARTS = {"pose": 33, "right_hand": 21, "left_hand": 21, "face": 478}  # points; a face may have 468
+PLACES = Places(
+    ((0,), (12, 11), (12,), (14,), (16,), (11,), (13,), (15,)), 33, 54, tuple(75 + k for k in FACE)
+)
+MEMORY = 4 * inputs.MEMORY  # bytes that a file's objects may take at most: a minute with all of the face
+SHARES = 8.0  # shares of a picture are about 0 to 1; larger numbers are pixels
+
+
+def fits(content: dict) -> bool:
+    """Whether a JSON object is such a file."""
+    frames = content.get("frames")
+    return isinstance(frames, list) and any(_part(frame, "pose") is not None for frame in frames[:100])
+
+
+def read(path: Path, size: tuple[int, int] | None = None) -> Iterator[Clip | Broken]:
+    """The clips of all .json files in a folder and those below, or of one file.
+
+    Args:
+      path: the folder or file.
+      size: width and height of the picture, where files do not say.
+    """
+    return clips.each(((str(file), (path, file, size)) for file in names.files(path, ".json")), _one)
+
+
+def _one(item) -> Clip:
+    root, path, size = item
+    content = inputs.parse_object(inputs.read(path), MEMORY)
+    if not fits(content):
+        raise Fault('has no "frames" with "pose_landmarks"')
+    rows = [_frame(frame, t) for t, frame in enumerate(content["frames"])]
+    points, seen = (np.array(x) for x in zip(*rows, strict=True))
+    points = points * _unit(content, points, size)
+    pose, valid, face = clips.joints(points, seen, PLACES)
+    fps, signer = names_of(content)
+    return Clip(
+        names.sid(path), names.beside(path), pose, valid, face, fps, signer, split=names.split(root, path)
+    )
+
+
+def names_of(content: dict) -> tuple[float | None, str | None]:
+    """Frame rate and signer, where a file says them."""
+    fps, signer = content.get("fps"), content.get("signer")
+    rate = float(fps) if isinstance(fps, int | float) and 0 < fps < 1000 else None
+    return rate, signer if isinstance(signer, str) and signer else None
+
+
+def _unit(content: dict, points: np.ndarray, size) -> np.ndarray:
+    """What x, y and z are multiplied with: pixels, and no depth."""
+    if np.abs(points[..., :2]).max(initial=0) > SHARES:
+        return np.array([1.0, 1.0, 0.0])
+    said = content.get("width"), content.get("height")
+    if all(isinstance(n, int | float) and 0 < n < 1 << 16 for n in said):
+        size = said
+    if size is None:
+        raise Fault("has no width and height of its picture; add them, or give --size as in 1280x720")
+    return np.array([*size, 0.0])
+
+
+def _part(frame, name: str):
+    """The list of a part's landmarks in a frame, None if there is none."""
+    if not isinstance(frame, dict):
+        return None
+    camel = name.replace("_hand", "Hand") + "Landmarks"
+    found = next((frame[key] for key in (f"{name}_landmarks", camel, name) if key in frame), None)
+    return found.get("landmark") if isinstance(found, dict) else found
+
+
+def _frame(frame, t: int) -> tuple[np.ndarray, np.ndarray]:
+    """Points [553, 3] and whether they were seen [553] of a frame."""
+    points, seen = [], []
+    for name, count in PARTS.items():
+        found = _part(frame, name) or []
+        if not isinstance(found, list) or len(found) not in (0, count, *([468] if name == "face" else [])):
+            given = f"{len(found)} landmarks" if isinstance(found, list) else "no list"
+            raise Fault(f"frame {t}: {name}_landmarks is {given}, not {count} landmarks")
+        rows = np.full((count, 4), np.nan)
+        for k, landmark in enumerate(found):
+            rows[k] = _landmark(landmark, f"frame {t}: {name}_landmarks {k}")
+        points.append(rows[:, :3])
+        seen.append(rows[:, 3] > clips.LEAST)
+    return np.concatenate(points), np.concatenate(seen)
+
+
+def _landmark(found, where: str) -> list:
+    """x, y, z and visibility; what a hand's landmarks do not have is 0 and 1."""
+    values = found
+    if isinstance(found, dict):
+        values = [found.get("x"), found.get("y"), found.get("z", 0.0), found.get("visibility", 1.0)]
+    if (
+        not isinstance(values, list)
+        or not 2 <= len(values) <= 4
+        or not set(map(type, values)) <= {int, float}
+    ):
+        raise Fault(f"{where} is no landmark with x and y")
+    try:
+        return [float(v) for v in (values + [0.0, 1.0][len(values) - 2 :])[:4]]
+    except OverflowError:
+        raise Fault(f"{where} has coordinates beyond {clips.MAX_COORDINATE:g}") from None

@@ -1,0 +1,94 @@
+"""Folders of OpenPose's JSON, a file a frame: `<clip>/<anything>_000000000000_keypoints.json`.
+
+Several clips may share a folder if their files begin with different names.
+"""
+
+import itertools
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from signjax import inputs
+from signjax.formats import clip as clips
+from signjax.formats import names
+from signjax.formats.clip import Broken, Clip, Places
+from signjax.inputs import Fault
+
+ENDING = "_keypoints.json"
+MOST = 1 << 22  # bytes of a frame
+# Key, points of it that are used, whether it may be missing. Bodies have 25, 18 or 15; the first 8 agree.
+PARTS = (
+    ("pose_keypoints_2d", 8, False),
+    ("hand_right_keypoints_2d", 21, True),
+    ("hand_left_keypoints_2d", 21, True),
+    ("face_keypoints_2d", 70, True),
+)
+PLACES = Places(tuple((k,) for k in range(8)), 8, 29, tuple(range(50, 120)))
+
+
+def read(path: Path) -> Iterator[Clip | Broken]:
+    """The clips in a folder and all below; frames are in the order of their numbers."""
+    return clips.each(_items(path), _one)
+
+
+def _items(path: Path) -> Iterator[tuple[str, tuple]]:
+    """Each clip's name and (path, its folder, its name, its files)."""
+    for folder, held in itertools.groupby(names.files(path, ENDING), lambda file: file.parent):
+        found: dict[str, list[Path]] = {}
+        for file in held:
+            found.setdefault(_prefix(file), []).append(file)
+        for prefix, files in found.items():
+            name = folder.name if len(found) == 1 else prefix
+            yield str(folder if len(found) == 1 else folder / prefix), (path, folder, name, files)
+
+
+def _prefix(file: Path) -> str:
+    return re.sub(r"_?\d*$", "", file.name.removesuffix(ENDING))
+
+
+def _number(file: Path) -> int:
+    return int(re.search(r"(\d*)$", file.name.removesuffix(ENDING))[1] or 0)
+
+
+def _one(item) -> Clip:
+    root, folder, name, files = item
+    if len(files) > clips.FRAMES:
+        raise Fault(f"has {len(files):,} frames; 1 to {clips.FRAMES:,} can be read")
+    points = np.stack([_frame(file) for file in sorted(files, key=_number)])  # [T, 120, 3]
+    seen = points[..., 2] > clips.LEAST
+    points[..., 2] = 0
+    pose, valid, face = clips.joints(points, seen, PLACES)
+    text = names.beside(folder / "text.txt")
+    return Clip(names.sid(name), text, pose, valid, face, split=names.split(root, folder))
+
+
+def _frame(file: Path) -> np.ndarray:
+    """Points [120, 3], x, y and confidence, of the person whose body is surest; zeros if there is nobody."""
+    try:
+        people = inputs.parse_object(inputs.read(file, MOST)).get("people")
+        if not isinstance(people, list):
+            raise Fault('has no list "people"')
+        found = [_person(person) for person in people]
+    except Fault as fault:
+        raise Fault(f"{file.name}: {fault}") from None
+    return max(found, key=lambda points: points[:8, 2].sum(), default=np.zeros((120, 3)))
+
+
+def _person(person) -> np.ndarray:
+    rows = []
+    for key, count, optional in PARTS:
+        values = person.get(key) if isinstance(person, dict) else None
+        if optional and not values:
+            values = [0] * (3 * count)
+        if not isinstance(values, list) or len(values) < 3 * count or len(values) % 3:
+            given = f"{len(values)} numbers" if isinstance(values, list) else "no list"
+            raise Fault(f"{key} is {given}, not {3 * count}")
+        if not set(map(type, values)) <= {int, float}:
+            raise Fault(f"{key} holds something that is not a number")
+        rows += values[: 3 * count]
+    try:
+        return np.array(rows, np.float64).reshape(-1, 3)
+    except OverflowError:
+        raise Fault(f"has coordinates beyond {clips.MAX_COORDINATE:g}") from None

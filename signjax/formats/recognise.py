@@ -1,0 +1,93 @@
+"""Which format a folder or file is in."""
+
+import itertools
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from signjax import inputs
+from signjax.data import clips
+from signjax.errors import DataError
+from signjax.formats import dotposes, dwpose, folders, mediapipe, openpose, skels, slrtp
+from signjax.formats.clip import Broken, Clip
+from signjax.inputs import Fault
+
+LOOK = 20_000  # names of files that are looked at
+
+
+class Format(NamedTuple):
+    """A format that can be read."""
+
+    name: str
+    read: Callable[..., Iterator[Clip | Broken]]
+
+
+OPENPOSE = Format("OpenPose frames", openpose.read)
+DWPOSE = Format("133 points of COCO-WholeBody (DWPose, MMPose)", dwpose.read)
+MEDIAPIPE = Format("MediaPipe landmarks", mediapipe.read)
+# The first whose ending a file has; of other .json the content tells.
+BY_ENDING = {
+    ".skels": Format("Progressive Transformers .skels", skels.read),
+    clips.POSE: Format("signjax folders", folders.read),
+    ".pose": Format(".pose files", dotposes.read),
+    openpose.ENDING: OPENPOSE,
+    ".npy": Format("SLRTP arrays of 178 points", slrtp.read),
+}
+WANTED = (
+    "OpenPose frames (*_keypoints.json), .pose files, .skels, SLRTP .npy, JSON of DWPose or MediaPipe, "
+    "or <split>/<clip>/pose.json"
+)
+TORCH = (".pt", ".pth", ".pkl")
+
+
+def recognise(path: Path) -> Format:
+    """The format of the clips in a folder and all below, or of a file.
+
+    Raises:
+      DataError: there are none that can be read, or of several formats; says what was looked for.
+    """
+    names = list(itertools.islice(_names(path), LOOK))
+    found = {end: file for file in names for end in BY_ENDING if _ends(file, end)}
+    if clips.POSE in found or openpose.ENDING in found:
+        found.pop(".npy", None)  # of another purpose, beside them
+    if len(found) > 1:
+        listed = " and ".join(f"{BY_ENDING[end].name} ({file})" for end, file in found.items())
+        raise DataError(f"{path}: holds {listed}; give the folder of one of them")
+    if found:
+        return BY_ENDING[next(iter(found))]
+    tried = [file for file in names if file.suffix.lower() == ".json"]
+    if tried:
+        return _by_content(tried[:8])
+    if any(file.suffix.lower() in TORCH for file in names):
+        raise DataError(f"{path}: .pt and .pkl files are programs, which signjax does not run; write their "
+                        "arrays as .npy, see Your own data in the README")  # fmt: skip
+    what = f"none of {len(names):,} files is" if names else "no such file, or an empty folder; give"
+    raise DataError(f"{path}: {what} {WANTED}")
+
+
+def _names(path: Path) -> Iterator[Path]:
+    if path.is_file():
+        yield path
+    for folder, below, held in os.walk(path):
+        below[:] = sorted(name for name in below if not name.startswith("."))
+        yield from (Path(folder, name) for name in held)
+
+
+def _ends(file: Path, ending: str) -> bool:
+    return file.name == ending if ending == clips.POSE else file.name.lower().endswith(ending)
+
+
+def _by_content(files: list[Path]) -> Format:
+    """The format of .json files that have no telling name."""
+    faults = []
+    for file in files:
+        try:
+            content = dwpose.parse(inputs.read(file), mediapipe.MEMORY)
+            for form, module in ((MEDIAPIPE, mediapipe), (DWPOSE, dwpose)):
+                if module.fits(content):
+                    return form
+            faults.append(f"{file}: is JSON, but")
+        except Fault as fault:
+            faults.append(f"{file}: {fault};")
+    raise DataError(f"{faults[0]} not of a format that is known: {WANTED}")

@@ -1,0 +1,119 @@
+"""Progressive Transformers' files (Saunders et al. 2020), and Prompt2Sign's: `<split>.skels` and `.text`.
+
+A line of .skels is a clip: 150 numbers a frame, 50 joints of x, y and z in the skeleton's order, then a
+counter that runs from 0 to 1; the neck is the origin. `.files` gives the clips their names. In the files of
+PHOENIX the hand of joints 8 to 28 hangs on joint 7. It moves more and lies on the left of the picture: it is
+the signer's right hand, and the arms are exchanged. Other files may have it otherwise: the wrists tell.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from signjax import inputs, skeleton
+from signjax.data.clips import MAX_BYTES, TEXT
+from signjax.formats import clip as clips
+from signjax.formats import names
+from signjax.formats.clip import Broken, Clip, Places
+from signjax.inputs import Fault
+
+LINE = 1 << 23  # bytes: a clip of four minutes
+LINES = 1 << 20  # of a file
+UNIT = 3.0  # what the files' coordinates were divided by
+PLACES = Places(tuple((k,) for k in range(8)), 8, 29)
+ARMS = np.array([*skeleton.MIRROR[skeleton.BODY], *range(8, skeleton.NUM_JOINTS)])
+
+
+def read(path: Path) -> Iterator[Clip | Broken]:
+    """The clips of all .skels files in a folder and those below, or of one file."""
+    for file in names.files(path, ".skels"):
+        try:
+            yield from clips.each(_lines(file), _one)
+        except Fault as fault:
+            yield Broken(str(file), str(fault))
+
+
+def _lines(file: Path) -> Iterator[tuple[str, tuple]]:
+    """Each line's name and (file's split, its name, text and numbers, its name if it has none)."""
+    split, count = names.of_split(file.stem), _count(file)
+    if count > LINES:
+        raise Fault(f"has {count:,} lines, more than {LINES:,}")
+    texts, sids = (_beside(file, ending, count) for ending in (".text", ".files"))
+    with inputs.opened(file, None) as (held, _):
+        for number, (text, sid) in enumerate(zip(texts, sids, strict=True), 1):
+            line = held.readline(LINE)
+            if len(line) == LINE:
+                raise Fault(f"its line {number} has {LINE:,} bytes or more; cut that clip into sentences")
+            yield f"{file}:{number}", (split, sid, text, line, f"{file.stem}_{number:05}")
+
+
+def _count(file: Path) -> int:
+    """The lines of a file of any size; the last may end with the file."""
+    lines, last = 0, b"\n"
+    with inputs.opened(file, None) as (held, _):
+        while chunk := held.read(1 << 20):
+            lines, last = lines + chunk.count(b"\n"), chunk[-1:]
+    return lines + (last != b"\n")
+
+
+def _beside(file: Path, ending: str, count: int) -> list[bytes]:
+    """The lines of the file of another ending, `count` of them; empty ones if there is no such file."""
+    other = file.with_suffix(ending)
+    try:
+        found = inputs.read(other).split(b"\n", count)
+    except inputs.Missing:
+        return [b""] * count
+    except Fault as fault:
+        raise Fault(f"{other.name}: {fault}") from None
+    if not found[-1].strip():
+        found.pop()  # what follows the last line's end
+    if len(found) != count:
+        raise Fault(f"has {count:,} lines and {other.name} {_count(other):,}; they must be of the same clips")
+    return found
+
+
+def _one(item: tuple) -> Clip:
+    split, name, text, line, numbered = item
+    try:
+        sid = names.sid(name.decode("utf-8") or numbered)
+        said = text.decode("utf-8").strip()
+    except UnicodeDecodeError:
+        raise Fault("its text or name is not UTF-8") from None
+    if len(said.encode()) > MAX_BYTES[TEXT]:
+        raise Fault(f"its text has more than {MAX_BYTES[TEXT]:,} bytes")
+    points = _numbers(line)
+    seen = (points != 0).any(-1)
+    seen[:, skeleton.NECK] |= seen.any(1)
+    pose, valid, _ = clips.joints(UNIT * points, seen, PLACES)
+    if _exchanged(pose, valid):
+        pose, valid = pose[:, ARMS], valid[:, ARMS]
+    return Clip(sid, said, clips.upright(pose), valid, split=split)
+
+
+def _numbers(line: bytes) -> np.ndarray:
+    """Joints [T, 50, 3] of a line."""
+    words = line.split()
+    for width in (151, 150):
+        if words and len(words) % width == 0:
+            break
+    else:
+        raise Fault(
+            f"has {len(words):,} numbers, which is no multiple of 151; a frame is 50 joints and a counter"
+        )
+    try:
+        values = np.array([float(word) for word in words]).reshape(-1, width)
+    except ValueError as error:
+        raise Fault(f"holds something that is not a number ({inputs.reason(error)})") from None
+    if not np.isfinite(values).all():
+        raise Fault("holds numbers that are not finite")
+    return values[:, :150].reshape(-1, 50, 3)
+
+
+def _exchanged(pose: np.ndarray, valid: np.ndarray) -> bool:
+    """Whether the hands lie nearer to the wrists of the other names."""
+    seen = valid[:, [skeleton.R_HAND, skeleton.L_HAND, skeleton.R_WRIST, skeleton.L_WRIST]].all(1)
+    hands = pose[seen][:, [skeleton.R_HAND, skeleton.L_HAND]]
+    wrists = pose[seen][:, [skeleton.R_WRIST, skeleton.L_WRIST]]
+    own, other = (np.linalg.norm(hands - w, axis=-1).sum() for w in (wrists, wrists[:, ::-1]))
+    return bool(other < own)

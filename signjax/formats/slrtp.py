@@ -1,0 +1,40 @@
+"""The arrays of the SLRTP 2025 challenge: 178 points of 3-D, an .npy file a clip.
+
+Points are 8 of the body (arms and hips), 21 of the right hand, 21 of the left and 128 of the face
+(github.com/walsharry/SLRTP_Skeleton_Keypoint_information). The challenge's .pt files are Python objects,
+which signjax does not read: the README has the lines that turn them into arrays. The order of the face's 128
+points is not published, so only their middle is used, as the nose.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from signjax import arrays
+from signjax.formats import clip as clips
+from signjax.formats import names
+from signjax.formats.clip import Broken, Clip, Places
+from signjax.inputs import Fault
+
+POINTS = 178
+MOST = 1 << 28  # bytes: ten minutes and more, in double precision
+FPS = 25.0
+PLACES = Places((tuple(range(50, 178)), (0, 3), (0,), (1,), (2,), (3,), (4,), (5,)), 8, 29)
+
+
+def read(path: Path) -> Iterator[Clip | Broken]:
+    """The clips of all .npy files in a folder and those below, or of one file."""
+    return clips.each(((str(file), (path, file)) for file in names.files(path, ".npy")), _one)
+
+
+def _one(item: tuple[Path, Path]) -> Clip:
+    root, path = item
+    points = arrays.read_array(path, MOST)
+    if points.dtype.kind != "f" or points.shape[1:] not in ((POINTS, 3), (3 * POINTS,)):
+        raise Fault(f"is {points.dtype} {list(points.shape)}, not floating [any, {POINTS}, 3]")
+    points = points.reshape(len(points), POINTS, 3).astype(np.float64)
+    seen = (points != 0).any(-1)
+    pose, valid, _ = clips.joints(points, seen, PLACES)
+    split = names.split(root, path)
+    return Clip(names.sid(path), names.beside(path), clips.upright(pose), valid, fps=FPS, split=split)

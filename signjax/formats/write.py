@@ -1,0 +1,124 @@
+"""A clip written as signjax reads it, and the folder a data set is built in until it is whole."""
+
+import contextlib
+import fcntl
+import json
+import os
+import shutil
+from pathlib import Path
+
+import numpy as np
+
+from signjax import pose as canonical
+from signjax import skeleton
+from signjax.data import clips
+from signjax.errors import StorageError
+from signjax.formats.clip import FACE, Clip
+from signjax.inputs import MEMORY, Fault
+
+DIGITS = 5  # of the distance from neck to shoulder
+# A frame's numbers take 40 bytes of memory each while they are read, see signjax.inputs.
+MOST = MEMORY // (60 * 3 * (skeleton.NUM_JOINTS + FACE))  # frames, about twelve minutes at 25 a second
+
+
+def pose_json(clip: Clip) -> bytes:
+    """The pose.json of a clip: frames as datasets/README.md says, then fps, signer and source where known.
+
+    Without depth the third value is a confidence, 1 or 0 for joints that are missing.
+
+    Raises:
+      Fault: no frame shows a body, a joint lies impossibly far away, or there are too many frames.
+    """
+    if len(clip.pose) > MOST:
+        raise Fault(f"has {len(clip.pose):,} frames, more than {MOST:,}; cut it into sentences")
+    try:
+        scale = float(canonical.measure(clip.pose, clip.valid).scale)
+    except ValueError as error:
+        raise Fault(str(error)) from None
+    digits = int(np.clip(DIGITS - np.floor(np.log10(scale)), 0, 12))
+    flat = not clip.pose[..., 2].any()
+    near = np.array([0, 0, 0 if flat else _nearest(clip)])
+    points = _rounded(clip.pose - near, clip.valid, digits, flat)
+    parts = {key: points[:, part] for key, part in zip(_KEYS, _PARTS, strict=True)}
+    if clip.face is not None:
+        parts["face_keypoints_2d"] = _rounded(clip.face - near, clip.face[..., :2].any(-1), digits, flat)
+    rows = {key: values.reshape(len(values), -1).tolist() for key, values in parts.items()}
+    content = {
+        "poses": [dict(zip(rows, frame, strict=True)) for frame in zip(*rows.values(), strict=True)],
+        "num_frames": len(points),
+    }
+    said = {"fps": clip.fps, "signer": clip.signer, "source": clip.source}
+    content |= {key: value for key, value in said.items() if value is not None}
+    data = json.dumps(content, separators=(",", ":")).encode()
+    if len(data) > clips.MAX_BYTES[clips.POSE]:
+        raise Fault(f"makes a {clips.POSE} of {len(data):,} bytes; cut it into sentences")
+    return data
+
+
+_KEYS = [key for key, _ in clips.FIELDS]
+_PARTS = (skeleton.BODY, skeleton.RIGHT, skeleton.LEFT)
+
+
+def _nearest(clip: Clip) -> float:
+    """The depth that becomes 0: the median of such as are all positive, which look like confidences."""
+    depths = clip.pose[..., 2][clip.valid]
+    return float(np.median(depths)) if depths.min() >= 0 else 0.0
+
+
+def _rounded(points: np.ndarray, seen: np.ndarray, digits: int, flat: bool) -> np.ndarray:
+    """Points [T, N, 3] to write: 0 where not seen, and nowhere else at the origin, which means not seen."""
+    points = np.round(points.astype(np.float64), digits)
+    points[..., 0] += np.where((points[..., :2] == 0).all(-1), 10.0**-digits, 0)
+    if flat:
+        points[..., 2] = 1
+    return np.where(seen[..., None], points, 0.0)
+
+
+def write(folder: Path, clip: Clip) -> None:
+    """Writes text.txt and pose.json into a new folder; Fault as for `pose_json`, or if it is there."""
+    data = pose_json(clip)
+    try:
+        folder.mkdir(parents=True)
+    except FileExistsError:
+        raise Fault("another clip has the same name; the first is kept") from None
+    (folder / clips.TEXT).write_text(clip.text, encoding="utf-8")
+    (folder / clips.POSE).write_bytes(data)
+
+
+@contextlib.contextmanager
+def building(place: Path):
+    """A folder beside `place` to build a data set in, which becomes `place` if nothing is raised.
+
+    What an import that was killed left there is removed first.
+
+    Raises:
+      StorageError: `place` is there, another process builds it, or the disk refuses.
+    """
+    if place.exists() and not (place.is_dir() and not any(place.iterdir())):
+        raise StorageError(f"{place}: is there already; choose another --name, or remove it")
+    folder = place.parent / f".{place.name}.importing"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with _held(folder, place):
+            for left in folder.iterdir():
+                shutil.rmtree(left) if left.is_dir() else left.unlink()
+            try:
+                yield folder
+                os.replace(folder, place)
+            finally:
+                shutil.rmtree(folder, ignore_errors=True)
+    except OSError as error:
+        raise StorageError(f"{place}: cannot be written ({error.strerror}); nothing is left of it") from None
+
+
+@contextlib.contextmanager
+def _held(folder: Path, place: Path):
+    """Locks a folder for as long as this process lives."""
+    handle = os.open(folder, os.O_RDONLY | os.O_NOFOLLOW)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    except BlockingIOError:
+        raise StorageError(f"{place}: another import is writing it; wait, or choose another --name") from None
+    finally:
+        os.close(handle)
