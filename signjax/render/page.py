@@ -109,7 +109,10 @@ def pack(figure: figures_.Figure) -> dict:
     added = np.diff(values, axis=0, prepend=np.zeros_like(values[:1]))  # wraps, and so does the player
     low_and_high = added.reshape(-1).view(np.uint8).reshape(-1, 2).T
     missing = None if figure.valid.all() else _base64(np.packbits(figure.valid.reshape(-1)).tobytes())
-    tokens = figure.tokens and figure.tokens._asdict() | {"codes": figure.tokens.codes.tolist()}
+    tokens = figure.tokens
+    if tokens is not None:
+        codes = np.asarray(tokens.codes).tolist()
+        tokens = {"codes": codes, "stride": int(tokens.stride), "names": list(tokens.names)}
     return {
         "frames": len(figure.pose),
         "unit": figure.unit,

@@ -14,12 +14,19 @@ function panelOf(clip, panel, frames, texts, moved, show, seek) {
   canvas.style.aspectRatio = Math.max(0.75, Math.min(1.3, (x1 - x0) / (y1 - y0)));
   canvas.setAttribute("aria-label", `Signing figure ${panel.title}: ${panel.caption}`);
   canvas.classList.toggle("flat", panel.flat);
-  canvas.addEventListener("pointerdown", (event) => canvas.setPointerCapture(event.pointerId));
+  let last = null;  // where the pointer was; movementX is not to be had for touch everywhere
+  canvas.addEventListener("pointerdown", (event) => {
+    canvas.setPointerCapture(event.pointerId);
+    last = [event.clientX, event.clientY];
+  });
   canvas.addEventListener("pointermove", (event) => {
     canvas.pointer = [event.offsetX, event.offsetY];
-    const wide = Math.max(canvas.clientWidth, 1);
-    if (event.buttons & 1) moved(event.movementX * 3 / wide, event.movementY * 3 / wide);
-    else if (page.names.length) show();
+    if (last && event.buttons & 1) {
+      const [across, down] = [event.clientX - last[0], event.clientY - last[1]];
+      const wide = Math.max(canvas.clientWidth, 1);
+      last = [event.clientX, event.clientY];
+      moved(across * 3 / wide, down * 3 / wide);
+    } else if (page.names.length) show();
   });
   canvas.addEventListener("pointerleave", () => { canvas.pointer = null; show(); });
   canvas.addEventListener("dblclick", () => moved(0, 0, true));
