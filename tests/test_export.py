@@ -9,7 +9,7 @@ import pytest
 from test_render import signer
 
 from signjax import arrays, pose, render, skeleton
-from signjax.data import clips, predictions, saving
+from signjax.data import clips, predictions, saving, variant
 from signjax.tools import export
 
 ARCHIVE = pathlib.Path(__file__).parents[2] / "shared/data/formats.tar.xz"
@@ -19,7 +19,7 @@ OPENPOSE = (("pose_keypoints_2d", 25), ("hand_right_keypoints_2d", 21), ("hand_l
 @pytest.fixture
 def saved(tmp_path):
     """An .npz with a joint that is missing at times: (its path, pose, valid)."""
-    points = signer(7).astype(np.float32)
+    points = (signer(7) - [0, 0, 0.03]).astype(np.float32)
     valid = np.random.default_rng(0).random((7, 50)) > 0.1
     valid[:, skeleton.BODY] = True
     codes = {"codes": np.arange(4).reshape(2, 2), "stride": 4, "names": ["arm", "hand"]}
@@ -46,6 +46,16 @@ def test_json_comes_back_exactly(saved, tmp_path, capsys):
     np.testing.assert_array_equal(clip.valid, valid)
     np.testing.assert_array_equal(clip.pose[valid], points[valid])
     assert json.loads((tmp_path / "out/one/pose.json").read_bytes())["fps"] == 30
+
+
+def test_depth_is_never_taken_for_confidence():
+    points = signer(7).astype(np.float32)
+    points[..., 2] += 0.01
+    raw = clips.parse_pose(saving.pose_json(points, np.ones((7, 50), bool), 25))
+    found, seen = variant.apply(raw, variant.detect([raw]))
+    assert seen.all()
+    np.testing.assert_allclose(np.diff(found, axis=0), np.diff(points, axis=0), atol=1e-6)
+    np.testing.assert_allclose(np.ptp(found[0, :, 2]), np.ptp(points[0, :, 2]), atol=1e-6)
 
 
 def test_a_clip_folder_becomes_an_npz_and_again_a_folder(saved, tmp_path, capsys):

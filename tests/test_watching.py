@@ -68,7 +68,7 @@ def test_a_page_of_a_run(tiny_runs, tmp_path, capsys):
         titles = [panel["title"] for panel in clip["panels"]]
         assert titles == ["ground truth", "reconstruction", "generated"]
         assert [panel["tokens"] is None for panel in clip["panels"]] == [True, False, False]
-    assert viz.main(["samples", str(tmp_path), "--out", str(tmp_path)]) == 23
+    assert viz.main(["samples", str(tmp_path), "--out", str(tmp_path)]) == 22
     assert "config.json" in capsys.readouterr().err
 
 

@@ -19,12 +19,17 @@ EMPTY = ("pose", "face", "hand_left", "hand_right")
 def pose_json(pose: np.ndarray, valid: np.ndarray, fps: float) -> bytes:
     """The pose.json of a clip, see signjax.data.clips; every float32 is read back as it was.
 
+    Depths that are all positive are moved, so that some are not: else they would look like confidences.
+
     Args:
       pose: [T, 50, 3] own units.
       valid: [T, 50] bool; joints that are not there are written as 0, 0, 0.
       fps: frames per second, written beside the poses.
     """
-    points = np.where(valid[..., None], pose, 0.0).astype(np.float64)
+    points, depth = pose.astype(np.float64), pose[valid][:, 2]
+    if depth.any() and depth.min() >= 0:  # it would be read as confidence
+        points[..., 2] -= np.median(depth)
+    points = np.where(valid[..., None], points, 0.0)
     parts = (skeleton.BODY, skeleton.RIGHT, skeleton.LEFT)
     keys = [key for key, _ in clips.FIELDS]
     frames = [{k: f[part].ravel().tolist() for k, part in zip(keys, parts, strict=True)} for f in points]

@@ -65,7 +65,7 @@ async function player(clip, number) {
   const state = { position: 0, playing: false, turn: 0, tilt: 0, last: 0 };
   root.setAttribute("aria-label", `Clip ${number}: ${[...texts].join("; ")}`);
   if (clip.panels.length > 1) root.classList.add("wide");
-  root.style.maxWidth = `calc(${(aspect * clip.panels.length).toFixed(3)} * max(300px, 100vh - 300px))`;
+  root.style.maxWidth = `calc(${(aspect * clip.panels.length).toFixed(3)} * max(300px, 100vh - var(--rest)))`;
   find(".text").textContent = texts.size === 1 ? clip.panels[0].caption : "";
   find(".note").textContent = clip.note;
   slider.max = frames - 1;
