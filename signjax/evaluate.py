@@ -14,8 +14,8 @@ from signjax import __version__, checkpoint, config, pose, report, results, runt
 from signjax import task as tasks
 from signjax.data import predictions
 from signjax.errors import ConfigError
-from signjax.metrics.score import Motion
-from signjax.tasks import backtranslate, splits
+from signjax.metrics.score import Motion, ratio
+from signjax.tasks import backtranslate, splits, watching
 from signjax.tasks.requests import gather
 
 WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the run to score.")
@@ -44,6 +44,7 @@ class Output(NamedTuple):
     rows: dict[str, list]  # row -> canonical poses or Motions; its own clips come last
     scores: dict[str, dict]  # row -> family -> scores that need more than clips
     faults: dict[str, str]  # clip -> why another system's could not be read
+    tokens: dict[str, list]  # row -> render.Tokens of each clip, None where it has none
     cost: dict[str, float]  # of a generator: parameters, and seconds a clip in batches, compilation left out
 
 
@@ -69,7 +70,8 @@ def main(_) -> int:
     print(f"\n{table}\n")
     for line in content["notes"]:
         print(f"note: {line}")
-    for path in results.write(out, content, table, output.rows, truth, by):
+    errors = ratio(rows[list(output.rows)[-1]].scores["distance"]["DTW-MJE"].statistics)
+    for path in results.write(out, content, table, output.rows, truth, by, errors, output.tokens):
         print(path)
     return 0
 
@@ -113,11 +115,12 @@ def find_translator(data, say):
 
 def produce(system: System, held, truth, by, say) -> Output:
     """Makes the system's own rows."""
-    rows, scores, faults, cost = {}, {}, {}, {}
+    rows, scores, faults, tokens, cost = {}, {}, {}, {}, {}
     task, loaded, seed = system.task, system.loaded, SEED.value
     if task:
         say("reconstructing")
-        rows[scoring.CEILING] = task.reconstruct(loaded, held)
+        found = watching.reconstruct(task, loaded, held)
+        rows[scoring.CEILING], tokens[scoring.CEILING] = (list(part) for part in zip(*found, strict=True))
         scores[scoring.CEILING] = {"reconstruction": scoring.reconstructed(truth, rows[scoring.CEILING])}
     if system.folder:
         found, faults = predictions.read(system.folder, held.sids, held.variant)
@@ -140,7 +143,8 @@ def produce(system: System, held, truth, by, say) -> Output:
         if hasattr(task, "write"):
             codes = gather(task.write(loaded, truth.texts, seed, sampler), len(truth.texts))
             scores["generated"]["tokens"] = scoring.token_bleu(codes, task.encode(loaded, held))
-    return Output(rows, scores, faults, cost)
+            tokens["generated"] = watching.tokens(loaded.tokenizer, codes)
+    return Output(rows, scores, faults, tokens, cost)
 
 
 def placed(points, valid) -> Motion:

@@ -7,12 +7,14 @@ import numpy as np
 from signjax import demo, pose, render, report, scoring
 from signjax.metrics.score import Motion, whole
 
-SHOWN = 6  # clips on the page
-DRAWN = 3  # of them as GIFs
+SHOWN = 7  # clips on the page: the worst, those between, the median, the best
+DRAWN = 3  # every third of them as a GIF
 
 
-def write(out: pathlib.Path, content: dict, table: str, clips: dict, truth, by) -> list:
+def write(out: pathlib.Path, content: dict, table: str, clips: dict, truth, by, errors, tokens) -> list:
     """Writes scores.json, the tables, a plot a family, GIFs and a page of some clips side by side.
+
+    They are the system's worst clip, its best, and those that lie evenly between in the order of errors.
 
     Args:
       out: the folder.
@@ -21,6 +23,8 @@ def write(out: pathlib.Path, content: dict, table: str, clips: dict, truth, by) 
       clips: {row: canonical poses or Motions}.
       truth: see signjax.scoring.recorded.
       by: see signjax.scoring.judges.
+      errors: [n] DTW-MJE of the last row's clips.
+      tokens: {row: render.Tokens of each clip}, of the rows that have them.
 
     Returns:
       The paths written.
@@ -29,21 +33,35 @@ def write(out: pathlib.Path, content: dict, table: str, clips: dict, truth, by) 
     for family in report.FAMILIES:
         if any(families.get(family) for families in content["rows"].values()):
             paths.append(report.plot(out / f"{family}.png", family, content["rows"]))
-    chosen = np.unique(np.linspace(0, len(truth.texts) - 1, SHOWN).astype(int))
-    shown = {scoring.TRUTH: truth.motions, **clips}
-    pages = [[panel(name, row[i], truth.texts[i], by) for name, row in shown.items()] for i in chosen]
-    for k, panels in enumerate(pages[:DRAWN], 1):
+    count = len(truth.texts)
+    ranks = np.unique(np.linspace(0, count - 1, SHOWN).astype(int))
+    shown, pages = {scoring.TRUTH: truth.motions, **clips}, []
+    for rank, i in zip(ranks, np.argsort(-errors, kind="stable")[ranks], strict=True):
+        found = [(tokens.get(name) or [None] * count)[i] for name in shown]
+        said = [(name, row[i], truth.texts[i], by.readable) for name, row in shown.items()]
+        panels = [panel(*one, held) for one, held in zip(said, found, strict=True)]
+        label = f"{panels[-1].title}: DTW-MJE {errors[i]:.2f}, {rank + 1} of {count} from the worst"
+        pages.append([*panels[:-1], panels[-1]._replace(title=label)])
+    for k, panels in enumerate(pages[::DRAWN], 1):
         paths.append(render.gif(out / f"clip_{k}.gif", panels))
     title = f"{content['system']}: {content['data']['name']}/{content['data']['split']}"
     return [*paths, render.html(out / "clips.html", pages, title=title)]
 
 
-def panel(name: str, clip, text: str, by) -> render.Panel:
-    """A clip for the eye: its row above, its text below, and what a demo clip says."""
+def panel(name: str, clip, text: str, readable: bool, tokens=None) -> render.Panel:
+    """A clip for the eye: its row above, its text below, and what a demo clip says.
+
+    Args:
+      name: of the row; recorded clips are captioned with their text.
+      clip: canonical pose or Motion.
+      text: that it answers.
+      readable: whether it is in the demo language.
+      tokens: render.Tokens that it was decoded from.
+    """
     motion = clip if isinstance(clip, Motion) else whole(clip)
     if not motion.valid.any():
-        motion = Motion(np.zeros((1, 50, 3), np.float32), np.zeros((1, 50), bool))
-    elif by.readable and name != scoring.TRUTH:
+        motion, tokens = Motion(np.zeros((1, 50, 3), np.float32), np.zeros((1, 50), bool)), None
+    elif readable and name != scoring.TRUTH:
         text = " ".join(demo.read(motion.pose, motion.valid)) or "(says nothing)"
     own = pose.restore(motion.pose, pose.DEFAULT).astype(np.float32)
-    return render.Panel(own, text, valid=motion.valid, title=name)
+    return render.Panel(own, text, motion.valid, name, tokens)

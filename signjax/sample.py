@@ -16,7 +16,7 @@ from signjax import checkpoint, config, demo, inputs, logs, pose, render, runtim
 from signjax import task as tasks
 from signjax.errors import ConfigError, DataError
 from signjax.render import files
-from signjax.tasks import splits
+from signjax.tasks import requests, splits, watching
 
 WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the run; default runs/gpt or runs/gpt-quick.")
 TEXT = flags.DEFINE_multi_string("text", [], "What to sign; may be given several times.")
@@ -38,12 +38,13 @@ CHOICES = (  # of the run's sampler; what is not given is as in the run's config
 )
 
 
-MOST, LONGEST = 1 << 20, 1000  # bytes of a file of texts, characters of a text
+MOST = 1 << 20  # bytes of a file of texts
+ALL, SHOWN = "clips", 100  # name of the page of all texts, and how many it has at most
 
 
 @runtime.one_line
 def main(_) -> int:
-    """Writes GIF, MP4 (with the video extra), HTML and NPZ of each clip; returns the exit code."""
+    """Writes GIF, MP4 (with the video extra), NPZ and a page of each text's clips; returns the exit code."""
     runtime.enable_compile_cache()
     texts = read_texts(TEXT.value, FILE.value)
     workdir = WORKDIR.value or default_run()
@@ -55,19 +56,23 @@ def main(_) -> int:
     if STREAM.value:
         return stream(task, workdir, texts, task.sampler_of(c, **changes))
     begun, done, names, waiting = time.monotonic(), 0, unique_names(texts), collections.defaultdict(dict)
-    wanted = [text for text in texts for _ in range(NUM.value)]
-    signed = task.sign(task.load(workdir), wanted, SEED.value, task.sampler_of(c, **changes))
+    wanted, out, shown = [text for text in texts for _ in range(NUM.value)], pathlib.Path(OUT.value), {}
+    sampler = task.sampler_of(c, **changes)
+    signed = watching.sign(task, task.load(workdir), wanted, SEED.value, sampler)
     for places, clips in signed:  # each text's files are written as soon as it is signed
         for place, clip in zip(places.tolist(), clips, strict=True):
             k = place // NUM.value
             waiting[k][place] = clip
             if len(waiting[k]) == NUM.value:
                 own = [clip for _, clip in sorted(waiting.pop(k).items())]
-                write(pathlib.Path(OUT.value), names[k], texts[k], own, c)
+                panels = write(out, names[k], texts[k], own, c)
+                shown |= {k: panels} if k < SHOWN else {}
         done += len(clips)
         took = time.monotonic() - begun
         left = "" if done == len(wanted) else f", {logs.clock(took / done * (len(wanted) - done))} left"
         print(f"{done}/{len(wanted)} clip(s) in {took:.1f} s, compilation included{left}", flush=True)
+    if len(texts) > 1:
+        print(render.html(out / f"{ALL}.html", [shown[k] for k in sorted(shown)], title=workdir))
     return 0
 
 
@@ -98,8 +103,8 @@ def read_texts(texts: list[str], file: str | None) -> list[str]:
             raise DataError(f"{file}: cannot be read ({e}); give a UTF-8 file with a text a line") from None
         found += [(file, line) for line in lines]
     for place, text in found:
-        if len(text) > LONGEST:
-            size = f"{len(text):,} characters, more than {LONGEST:,}"
+        if len(text) > requests.LONGEST:
+            size = f"{len(text):,} characters, more than {requests.LONGEST:,}"
             raise DataError(f"{place}: the text {text[:40]!r}... has {size}; make it several texts")
     texts = [text.strip() for _, text in found if text.strip()]
     if not texts:
@@ -109,7 +114,7 @@ def read_texts(texts: list[str], file: str | None) -> list[str]:
 
 def unique_names(texts: list[str]) -> list[str]:
     """File names: the text's letters and digits joined by "-", numbered where two would be the same."""
-    names, taken = [], set()
+    names, taken = [], {ALL}
     for text in texts:
         plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
         stem = re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:60] or "clip"
@@ -139,22 +144,35 @@ def stream(task, workdir: str, texts: list[str], sampler) -> int:
     return 0
 
 
-def write(folder: pathlib.Path, name: str, text: str, clips: list[np.ndarray], c) -> None:
-    """Writes a text's clips, canonical [T, 50, 3] each; says where, and what they say if that can be read."""
+def write(folder: pathlib.Path, name: str, text: str, clips: list, c) -> list[render.Panel]:
+    """Writes a text's clips; says where, and what they say if that can be read.
+
+    Args:
+      folder: where to.
+      name: of the files.
+      text: what is signed.
+      clips: see signjax.tasks.watching.sign.
+      c: the run's config.
+
+    Returns:
+      The clips as they were drawn.
+    """
     panels = []
-    for k, clip in enumerate(clips):
+    for k, (clip, tokens) in enumerate(clips):
         placed = pose.restore(clip, pose.DEFAULT).astype(np.float32)
-        panels.append(render.Panel(placed, text, title=f"sample {k + 1}" if len(clips) > 1 else None))
+        title = f"sample {k + 1}" if len(clips) > 1 else None
+        panels.append(render.Panel(placed, text, title=title, tokens=tokens))
         stem = folder / (f"{name}_{k + 1}" if len(clips) > 1 else name)
         written = [render.gif(f"{stem}.gif", panels[k])]
         if render.has_video():
             written.append(render.mp4(f"{stem}.mp4", panels[k]))
         data = io.BytesIO()
-        np.savez(data, pose=placed, text=text)
+        np.savez(data, pose=placed, text=text, **(tokens._asdict() if tokens else {}))
         written.append(files.write(f"{stem}.npz", data.getvalue()))
         said = f"  reads: {' '.join(demo.read(placed)) or '(nothing)'}" if splits.readable(c.data) else ""
         print(f"{', '.join(map(str, written))}{said}")
     print(render.html(folder / f"{name}.html", [[panel] for panel in panels], title=text))
+    return panels
 
 
 if __name__ == "__main__":

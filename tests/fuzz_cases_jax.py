@@ -16,7 +16,7 @@ from signjax.config import save_config
 from signjax.data import predictions
 from signjax.metrics.frechet import WINDOW
 from signjax.models import motion_encoder as models
-from signjax.tasks import motion_encoder, tokens, vqvae
+from signjax.tasks import motion_encoder, requests, tokens, vqvae
 from signjax.tools import viz
 
 TREE = {"params": {"a": {"kernel": (3, 4), "bias": (4,)}}, "extra": {"codebook": {"sums": (2, 5)}}, "ema": {}}
@@ -71,17 +71,20 @@ def check_encoder(found: motion_encoder.Encoder) -> None:
 
 
 def build_sample(root: pathlib.Path) -> None:
-    np.savez(root / "a.npz", pose=signed()[:3].astype(np.float32), text="hello <b>")
+    tokens = {"codes": np.array([[3, 500]]), "stride": 4, "names": ["left arm", "right arm"]}
+    np.savez(root / "a.npz", pose=signed()[:3].astype(np.float32), text="hello <b>", **tokens)
 
 
 def load_sample(root: pathlib.Path):
     path = root / "a.npz"
-    return predictions.read_arrays(path), viz._said(path)
+    pose, seen = predictions.read_arrays(path)
+    return pose, seen, *viz._more(path, len(pose))
 
 
 def check_sample(result) -> None:
-    (points, seen), said = result
+    points, seen, said, tokens = result
     assert np.isfinite(points).all() and seen.shape == points.shape[:2] and len(said) <= 4096
+    assert tokens is None or len(tokens.codes) == -(-len(points) // tokens.stride)
     said.encode()
 
 
@@ -94,7 +97,7 @@ def load_texts(root: pathlib.Path) -> list[str]:
 
 
 def check_texts(found: list[str]) -> None:
-    assert found and all(0 < len(line) <= sample.LONGEST for line in found)
+    assert found and all(0 < len(line) <= requests.LONGEST for line in found)
     assert len(set(sample.unique_names(found))) == len(found)
 
 

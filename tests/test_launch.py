@@ -166,5 +166,5 @@ def test_the_readme_lists_the_files_there_are():
     folders = ("signjax", "configs", "launch", "tests")
     listed = set(re.findall(rf"^((?:{'|'.join(folders)})/\S+)  ", readme, re.MULTILINE))
     files = {path.relative_to(ROOT).as_posix() for folder in folders for path in (ROOT / folder).rglob("*.*")}
-    there = {name for name in files if name.endswith((".py", ".sh", ".html"))}
+    there = {name for name in files if name.endswith((".py", ".sh", ".html", ".js"))}
     assert listed == there, "README.md, Files: a line is missing, or its file"

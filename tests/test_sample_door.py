@@ -2,6 +2,7 @@
 
 import functools
 import json
+import re
 import shutil
 from types import SimpleNamespace
 
@@ -153,7 +154,7 @@ def test_the_door_writes_each_clip_of_each_text(door):
     clips = {f"{name}_{k}": words for name, words in texts.items() for k in (1, 2)}
     kinds = {".gif", ".npz"} | ({".mp4"} if render.has_video() else set())
     names = {f"{stem}{kind}" for stem in clips for kind in kinds}
-    pages = {f"{name}.html" for name in texts}
+    pages = {f"{name}.html" for name in [*texts, "clips"]}
     assert {p.name for p in folder.iterdir()} == names | pages
     assert all(f"out/many/{name}" in out for name in names | pages)
     for stem, words in clips.items():
@@ -162,6 +163,10 @@ def test_the_door_writes_each_clip_of_each_text(door):
         with Image.open(folder / f"{stem}.gif") as image:
             assert image.n_frames == len(pose)
     assert "Zo" in (folder / "wie-geht-s-zoe.html").read_text(encoding="utf-8")
+    page = (folder / "clips.html").read_text(encoding="utf-8")
+    [shown] = re.findall(r'id="data">(.*?)</script>', page)
+    said = [[panel["caption"] for panel in clip["panels"]] for clip in json.loads(shown)["clips"]]
+    assert said == [["Hello!"] * 2, ["hello"] * 2, ["Wie geht's, Zoë?"] * 2]
     different = {saved(folder / f"{stem}.npz")[0].tobytes() for stem in clips}
     assert len(different) == 6, "each clip of a text is drawn apart"
 

@@ -10,17 +10,27 @@ from signjax.errors import DataError
 from signjax.render import style
 
 
+class Tokens(NamedTuple):
+    """What a panel was decoded from, for the player's time line."""
+
+    codes: np.ndarray  # [N, C] int
+    stride: int  # frames a token
+    names: tuple[str, ...] = ()  # of the columns, C of them or none
+
+
 class Panel(NamedTuple):
     """One figure of a picture; panels stand side by side and share time and scale.
 
     pose: [T, 50, 3] positions, y down, any units; valid: [T, 50] bool, False where a joint is missing.
     caption: the text that is signed, drawn below; title: a short label above ("reference").
+    tokens: shown by the player alone.
     """
 
     pose: np.ndarray
     caption: str
     valid: np.ndarray | None = None
     title: str | None = None
+    tokens: Tokens | None = None
 
 
 class Figure(NamedTuple):
@@ -32,6 +42,7 @@ class Figure(NamedTuple):
     origin: np.ndarray  # [3], where the median neck was
     caption: str
     title: str
+    tokens: Tokens | None
 
 
 class Shape(NamedTuple):
@@ -75,7 +86,17 @@ def _figure(panel: Panel, name: str) -> Figure:
     pose = np.where(valid[..., None], pose, 0.0)
     origin, unit = _placement(pose, valid)
     pose = np.where(valid[..., None], pose - origin, 0.0)
-    return Figure(pose, valid, unit, origin, str(panel.caption or ""), str(panel.title or ""))
+    if panel.tokens is not None:
+        _check_tokens(panel.tokens, len(pose), name)
+    return Figure(pose, valid, unit, origin, str(panel.caption or ""), str(panel.title or ""), panel.tokens)
+
+
+def _check_tokens(tokens: Tokens, frames: int, name: str) -> None:
+    shape, stride, names = np.shape(tokens.codes), tokens.stride, len(tokens.names)
+    if len(shape) != 2 or not shape[1] or stride < 1 or shape[0] != -(-frames // stride):
+        raise DataError(f"{name}: tokens {shape} of {stride} frames do not make {frames} frames")
+    if names not in (0, shape[1]):
+        raise DataError(f"{name}: tokens have {shape[1]} columns and {names} names")
 
 
 def _placement(pose, valid) -> tuple[np.ndarray, float]:

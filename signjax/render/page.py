@@ -1,11 +1,13 @@
 """The HTML player: one file with poses, style and program inside, which plays from disk."""
 
 import base64
+import hashlib
 import html as markup
 import importlib.resources
 import json
 import pathlib
 import re
+import zlib
 
 import numpy as np
 
@@ -14,9 +16,11 @@ from signjax.errors import ConfigError, DataError
 from signjax.render import figure as figures_
 from signjax.render import files, style
 
+FINE = 1 / 1000  # step of an embedded coordinate, in neck-to-shoulder lengths: about a tenth of a pixel
+
 
 def html(path, clips, fps: float = 25, title: str = "signjax", named: bool = False) -> pathlib.Path:
-    """Writes a page with a player for each clip: play, pause, scrub, speed, turn; no request leaves it.
+    """Writes a page with a player for each clip: play, pause, scrub, speed, orbit; no request leaves it.
 
     Args:
       path: the file to write; its folders are made.
@@ -25,57 +29,104 @@ def html(path, clips, fps: float = 25, title: str = "signjax", named: bool = Fal
       title: heading of the page.
       named: joints are points, the body's with their names, the hands' where the pointer is.
 
-    Poses are embedded as int16 (`pack`), about 0.4 kB a frame and panel.
+    Poses are embedded by `pack`, about 0.2 kB a frame and panel.
 
     Raises:
       DataError: no clip or a clip that cannot be drawn; ConfigError: bad fps; StorageError: not writable.
     """
-    if not 0 < fps <= 1000:
-        raise ConfigError(f"fps of a page must be above 0 and at most 1000, not {fps}")
     if isinstance(clips, figures_.Panel) or not len(clips):
         raise DataError("a page needs a list of at least one clip, each a list of panels")
-    packed = [_clip(figures_.prepare(panels, f"clip {k}, ")) for k, panels in enumerate(clips)]
+    packed = [pack_clip(panels, where=f"clip {k}, ") for k, panels in enumerate(clips)]
+    return files.write(path, document(packed, fps, title, named).encode("utf-8", "replace"))
+
+
+def document(packed: list, fps: float, title: str, named: bool = False, live: bool = False) -> str:
+    """The text of a page.
+
+    Args:
+      packed: clips of `pack_clip`.
+      fps: frames per second at speed 1.
+      title: heading of the page.
+      named: see `html`.
+      live: the page asks the server it came from for more clips, see signjax.tools.viewer.
+
+    Raises:
+      ConfigError: bad fps.
+    """
+    if not 0 < fps <= 1000:
+        raise ConfigError(f"fps of a page must be above 0 and at most 1000, not {fps}")
     names = [name.replace("_", " ") for name in skeleton.NAMES] if named else []
     data = {"fps": fps, "style": _style(), "clips": packed, "names": names}
+    scripts = ["figure.js", "tokens.js", "player.js", *(["viewer.js"] if live else [])]
+    program = "\n" + "".join(map(_file, scripts))
     parts = {
         "title": markup.escape(title),
         "colors": _css(),
         # Inside <script> only "<" can end the element; ">" and "&" follow for good measure.
         "data": re.sub("[<>&]", lambda hit: f"\\u{ord(hit[0]):04x}", json.dumps(data, separators=(",", ":"))),
+        "form": _file("viewer.html") if live else "",
+        "program": program,
+        "digest": base64.b64encode(hashlib.sha256(program.encode()).digest()).decode(),
+        "reach": "connect-src 'self'" if live else "",
     }
-    template = importlib.resources.files("signjax.render").joinpath("player.html").read_text("utf-8")
     # One pass over the template: what is put in is not read again.
-    page = re.sub(r"\{\{(\w+)\}\}", lambda hit: parts[hit[1]], template)
-    return files.write(path, page.encode("utf-8", "replace"))
+    return re.sub(r"\{\{(\w+)\}\}", lambda hit: parts[hit[1]], _file("player.html"))
 
 
-def _clip(figures) -> dict:
-    return {"box": figures_.frame_box(figures).tolist(), "panels": [pack(figure) for figure in figures]}
+def _file(name: str) -> str:
+    return importlib.resources.files("signjax.render").joinpath(name).read_text("utf-8")
+
+
+def pack_clip(panels, note: str = "", where: str = "") -> dict:
+    """A clip for the page.
+
+    Args:
+      panels: list of Panel, or one Panel.
+      note: a line below the text.
+      where: what error messages begin with.
+
+    Raises:
+      DataError: it cannot be drawn.
+    """
+    figures = figures_.prepare(panels, where)
+    return {
+        "box": figures_.frame_box(figures).tolist(),
+        "note": note,
+        "panels": [pack(figure) for figure in figures],
+    }
 
 
 def pack(figure: figures_.Figure) -> dict:
-    """A figure for the page: poses as base64 of little-endian int16 [T, 50, 3], own = value * step.
+    """A figure for the page: poses as int16 [T, 50, 3], own = value * step, of which each frame holds what
+    it adds to the one before: low bytes, then high bytes, deflated, as base64.
 
-    The origin is the median neck, and the error of a coordinate at most step / 2, where step is the largest
-    distance along an axis / 32767 (for a signer 1 m tall on screen about 0.02 mm). Missing joints, if there
-    are any, are zero bits of `valid` (big-endian bits, [T * 50]).
+    The origin is the median neck, and the error of a coordinate at most step / 2, where step is FINE of the
+    figure's unit, or more if a joint is far out. Missing joints, if there are any, are zero bits of `valid`
+    (big-endian bits, [T * 50]).
     """
-    step = float(np.abs(figure.pose).max() / 32767) or 1.0
+    step = max(float(np.abs(figure.pose).max() / 32767), FINE * figure.unit)
     values = np.round(figure.pose / step).astype("<i2")
-    missing = None if figure.valid.all() else _base64(np.packbits(figure.valid.reshape(-1)))
+    added = np.diff(values, axis=0, prepend=np.zeros_like(values[:1]))  # wraps, and so does the player
+    low_and_high = added.reshape(-1).view(np.uint8).reshape(-1, 2).T
+    missing = None if figure.valid.all() else _base64(np.packbits(figure.valid.reshape(-1)).tobytes())
+    tokens = figure.tokens
+    if tokens is not None:
+        codes = np.asarray(tokens.codes).tolist()
+        tokens = {"codes": codes, "stride": int(tokens.stride), "names": list(tokens.names)}
     return {
         "frames": len(figure.pose),
         "unit": figure.unit,
         "step": step,
-        "poses": _base64(values),
+        "poses": _base64(zlib.compress(low_and_high.tobytes(), 9)),
         "valid": missing,
+        "tokens": tokens,
         "caption": figure.caption,
         "title": figure.title,
     }
 
 
-def _base64(array: np.ndarray) -> str:
-    return base64.b64encode(array.tobytes()).decode("ascii")
+def _base64(data: bytes) -> str:
+    return base64.b64encode(data).decode("ascii")
 
 
 def _style() -> dict:

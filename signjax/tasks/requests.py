@@ -8,6 +8,8 @@ import numpy as np
 
 from signjax import text
 
+LONGEST = 1000  # characters of a text from outside
+
 
 class Batch(NamedTuple):
     """Some of the texts."""

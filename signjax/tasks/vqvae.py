@@ -64,6 +64,16 @@ def code_shape(c) -> tuple[int, int]:
     return columns, size
 
 
+def columns(c) -> list[tuple[str, str, int]]:
+    """(side, part, level) of each of the C codes of a token, such as ("right ", "hand", 0)."""
+    return [
+        (side, part, level)
+        for part in streams.LAYOUTS[c.layout]
+        for side in streams.sides(c.layout)
+        for level in range(c.quantizer.levels[part])
+    ]
+
+
 class Tokenizer(NamedTuple):
     """A trained tokenizer, ready to use."""
 
@@ -236,14 +246,11 @@ def linear_start(c, pose) -> dict:
 
 def codebook_use(codes, c) -> dict:
     """Usage (share of codes hit) and perplexity of every codebook and stream over codes [n, C]."""
-    numbers, books, at, size = {}, {}, 0, code_shape(c)[1]
-    for part in streams.LAYOUTS[c.layout]:
-        for side in streams.sides(c.layout):
-            for level in range(c.quantizer.levels[part]):
-                counts = np.bincount(codes[:, at], minlength=size)
-                numbers |= _use(f"{side}{part} {level}".replace(" ", "_"), counts)
-                books[f"book_{part}_{level}"] = books.get(f"book_{part}_{level}", 0) + counts
-                at += 1
+    numbers, books, size = {}, {}, code_shape(c)[1]
+    for at, (side, part, level) in enumerate(columns(c)):
+        counts = np.bincount(codes[:, at], minlength=size)
+        numbers |= _use(f"{side}{part} {level}".replace(" ", "_"), counts)
+        books[f"book_{part}_{level}"] = books.get(f"book_{part}_{level}", 0) + counts
     for name, counts in books.items():
         numbers |= _use(name, counts)
     return numbers | {"usage_min": min(numbers[f"usage/{name}"] for name in books)}

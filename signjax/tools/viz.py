@@ -4,6 +4,7 @@
     python -m signjax.tools.viz p0 outputs/displacements/disp_hello_*_p0.npy
     python -m signjax.tools.viz deltas outputs/displacements/templates/template_hello_*_deltas.npy
     python -m signjax.tools.viz samples outputs/hello.npz
+    python -m signjax.tools.viz samples runs/gpt
 """
 
 import argparse
@@ -14,12 +15,15 @@ from pathlib import Path
 import ml_collections
 import numpy as np
 
-from signjax import arrays, inputs, render, runtime
+from signjax import arrays, config, inputs, render, results, runtime, scoring
+from signjax import task as tasks
 from signjax.data import clips, predictions
 from signjax.displacements import files, moves, reading, words
 from signjax.errors import ConfigError, DataError
-from signjax.tasks import splits
+from signjax.tasks import requests, splits, watching
 from signjax.tools.displacements import count
+
+SAMPLES = ".npz of signjax.sample, or the folder of a run"
 
 
 @runtime.one_line
@@ -49,9 +53,12 @@ def _parser() -> argparse.ArgumentParser:
     for name, run, what, kind in (
         ("p0", p0, "starting poses as named points", "_p0.npy, or any file of a clip or template"),
         ("deltas", deltas, "clips and templates rebuilt from displacements", ".npy or .json of one"),
-        ("samples", samples, "clips that were saved", ".npz of signjax.sample"),
+        ("samples", samples, "clips that were saved, or those of a run beside recorded ones", SAMPLES),
     ):
-        command(name, run, what).add_argument("inputs", nargs="+", metavar="FILE", help=kind)
+        found = command(name, run, what)
+        found.add_argument("inputs", nargs="+", metavar="FILE", help=kind)
+    found.add_argument("--split", default="test", help="of a run's data: train, dev or test (default: test)")
+    found.add_argument("--num", type=count, default=6, help="clips of a run at most (default: 6)")
     return parser
 
 
@@ -105,31 +112,83 @@ def deltas(args) -> None:
 
 
 def samples(args) -> None:
-    """Draws saved clips.
+    """Draws saved clips, and clips of runs beside the recorded ones.
 
     Raises:
-      DataError: a file cannot be read; nothing is unpickled.
+      DataError: a file cannot be read.
+      ConfigError: a run makes no clips.
     """
     for path, stem in _inputs(args.inputs, "sample"):
-        if path.suffix != ".npz":
-            raise DataError(
-                f"{path}: cannot be drawn; accepted is .npz as signjax.sample writes it (pose [T, 50, 3], "
-                "text), no pickle and so no .pt"
-            )
-        (pose, seen), said = predictions.read_arrays(path), _said(path)
-        panel = render.Panel(pose, said, valid=seen, title=stem)
-        _draw(Path(args.out, f"sample_{stem}"), panel, said or stem)
+        if path.is_dir():
+            compare(args, path, stem)
+            continue
+        panel = saved(path)
+        _draw(Path(args.out, f"sample_{stem}"), panel, panel.caption or stem)
 
 
-def _said(path: Path) -> str:
-    """The array "text" of an .npz, "" if there is none."""
+def saved(path: Path) -> render.Panel:
+    """A clip as signjax.sample saves it, with its text and its tokens, if it has any.
+
+    Raises:
+      DataError: it cannot be read; nothing is unpickled.
+    """
+    if path.suffix != ".npz":
+        raise DataError(
+            f"{path}: cannot be used; accepted is .npz as signjax.sample writes it (pose [T, 50, 3], "
+            "text), no pickle and so no .pt"
+        )
+    pose, seen = predictions.read_arrays(path)
+    said, tokens = _more(path, len(pose))
+    return render.Panel(pose, said, seen, path.stem, tokens)
+
+
+def compare(args, workdir: Path, stem: str) -> None:
+    """Draws clips of a run's data: recorded, reconstructed, and generated if the run signs texts.
+
+    Raises:
+      ConfigError: it makes no clips.
+    """
+    c = config.load_config(f"{workdir}/config.json")
+    task = tasks.find(c.task)
+    if not hasattr(task, "reconstruct"):
+        raise ConfigError(f"{workdir} holds a {c.task} run, which makes no clips; name one that does")
+    loaded, held = task.load(workdir), splits.load(c.data, args.split)
+    numbers = np.unique(np.linspace(0, len(held) - 1, args.num).astype(int))
+    part = watching.chosen(held, numbers)
+    rows = {scoring.TRUTH: [(motion, None) for motion in splits.motions(part)]}
+    rows["reconstruction"] = watching.reconstruct(task, loaded, part)
+    if hasattr(task, "generate"):
+        signed = watching.sign(task, loaded, part.texts, 0, task.sampler_of(c))
+        rows["generated"] = requests.gather(signed, len(part))
+    readable = splits.readable(c.data)
+    pages = [
+        [results.panel(name, row[k][0], said, readable, row[k][1]) for name, row in rows.items()]
+        for k, said in enumerate(part.texts)
+    ]
+    path = Path(args.out, f"run_{stem}_{args.split}.html")
+    print(render.html(path, pages, title=f"{workdir}: {held.label}"))
+
+
+def _more(path: Path, frames: int) -> tuple[str, render.Tokens | None]:
+    """The text of an .npz and the tokens of its clip, "" and None if they are not there."""
     try:
-        said = arrays.read_arrays(path).get("text", np.array(""))
+        found = arrays.read_arrays(path)
+        said = found.get("text", np.array(""))
         if said.dtype.kind != "U" or said.ndim or len(str(said)) > clips.MAX_BYTES[clips.TEXT]:
             raise inputs.Fault('has an array "text" that is no sentence')
-        return str(said)
+        return str(said), _tokens(found, frames) if "codes" in found else None
     except inputs.Fault as fault:
         raise DataError(f"{path}: {fault}; sample it again") from None
+
+
+def _tokens(found: dict, frames: int) -> render.Tokens:
+    codes, stride, names = (found.get(name, np.array(0)) for name in render.Tokens._fields)
+    whole = codes.dtype.kind in "iu" and codes.ndim == 2 and stride.dtype.kind in "iu" and not stride.ndim
+    if not whole or stride < 1 or len(codes) != -(-frames // int(stride)):
+        raise inputs.Fault(f"has codes {list(codes.shape)} that do not make {frames} frames")
+    if names.dtype.kind != "U" or names.shape != codes.shape[1:] or not len(names):
+        raise inputs.Fault(f"has codes {list(codes.shape)} and names {list(names.shape)} of them")
+    return render.Tokens(codes, int(stride), tuple(names.tolist()))
 
 
 def _inputs(names: list[str], prefix: str) -> list[tuple[Path, str]]:

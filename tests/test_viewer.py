@@ -1,0 +1,245 @@
+"""The viewer over real HTTP: what it signs, whom it refuses, how it ends; and in a browser."""
+
+import http.client
+import json
+import re
+import signal
+import socket
+import threading
+
+import browser
+import pytest
+from engine_helpers import spawn
+
+from signjax.errors import ConfigError, DataError
+from signjax.render import page
+from signjax.tools import viewer
+
+pytestmark = pytest.mark.usefixtures("compile_once", "compile_quickly")
+JSON = {"Content-Type": "application/json"}
+
+
+@pytest.fixture(scope="module")
+def server(tiny_runs):
+    """A viewer of the tiny GPT on a port of its own."""
+    with viewer.Server(0) as found:
+        found.sign = viewer.signer(tiny_runs / "runs/gpt")
+        found.page = page.document([], 25, "a run", live=True).encode()
+        thread = threading.Thread(target=found.serve_forever, daemon=True)
+        thread.start()
+        yield found
+        found.shutdown()
+        thread.join()
+
+
+def ask(server, method, path, body=None, **headers):
+    """(status, headers, body) of a request."""
+    connection = http.client.HTTPConnection("127.0.0.1", server.server_port, timeout=120)
+    connection.request(method, path, body, {k.replace("_", "-"): v for k, v in headers.items()})
+    answer = connection.getresponse()
+    found = answer.status, answer.headers, answer.read()
+    connection.close()
+    return found
+
+
+def sign(server, text="hello", seed=0, num=1, **headers):
+    body = json.dumps({"text": text, "seed": seed, "num": num})
+    status, _, answer = ask(server, "POST", "/sign", body, **headers)
+    return status, json.loads(answer)
+
+
+def test_it_listens_to_this_machine_alone(server):
+    assert server.server_address[0] == "127.0.0.1"
+
+
+def test_the_page_needs_nothing_from_elsewhere(server):
+    status, headers, body = ask(server, "GET", "/")
+    text = body.decode()
+    assert status == 200 and headers["Content-Type"] == "text/html; charset=utf-8"
+    assert "http://" not in text and "https://" not in text and "default-src 'none'" in text
+    assert "connect-src 'self'" in text and headers["Content-Security-Policy"] == "frame-ancestors 'none'"
+    assert "connect-src" not in page.document([], 25, "a page on disk")
+
+
+def test_a_text_is_signed_the_same_way_each_time(server):
+    status, found = sign(server, "hello", seed=3, num=2)
+    panels = found["clip"]["panels"]
+    assert status == 200 and len(panels) == 2 and panels[0]["poses"] != panels[1]["poses"]
+    assert re.fullmatch(r"signed in [\d.]+ s, seed 3", found["clip"]["note"])
+    for panel in panels:
+        assert panel["caption"] == "hello" and "reads: " in panel["title"]
+        assert len(panel["tokens"]["codes"]) * 4 == panel["frames"]
+    again = sign(server, "hello", seed=3)[1]["clip"]["panels"][0]
+    other = sign(server, "hello", seed=4)[1]["clip"]["panels"][0]
+    assert again["tokens"] == panels[0]["tokens"] != other["tokens"]
+
+
+@pytest.mark.parametrize("headers", [
+    {"Host": "evil.example"},  # whose name was pointed at this machine
+    {"Host": "127.0.0.1"},
+    {"Host": "127.0.0.1:1"},
+    {"Origin": "http://evil.example"},
+    {"Origin": "null"},
+    {"Origin": "https://127.0.0.1:{port}"},
+    {"Host": "localhost:{port}", "Origin": "http://127.0.0.1:{port}"},
+])  # fmt: skip
+@pytest.mark.parametrize("method, path", [("POST", "/sign"), ("GET", "/")])
+def test_other_sites_are_refused(server, headers, method, path):
+    given = {name: value.format(port=server.server_port) for name, value in headers.items()}
+    status, _, body = ask(server, method, path, "{}", **given)
+    assert status == 403 and b"its own page" in body and b"<" not in body
+
+
+def test_its_own_page_is_served_under_both_names(server):
+    for name in ("127.0.0.1", "localhost"):
+        host = f"{name}:{server.server_port}"
+        assert sign(server, Host=host, Origin=f"http://{host}")[0] == 200
+
+
+@pytest.mark.parametrize("path", [
+    *("/../setup.py", "/..%2f..%2fetc/passwd", "//etc/passwd", "/sign", "/?x", "/config.json", "/%00", "*"),
+    "/" + "x" * 60000,
+])  # fmt: skip
+def test_no_path_leads_to_a_file(server, path):
+    status, _, body = ask(server, "GET", path)
+    assert status == 404 and json.loads(body) == {"error": "there is nothing here"}
+    assert ask(server, "POST", "/", "{}")[0] == 404
+
+
+@pytest.mark.parametrize("method", ["PUT", "DELETE", "OPTIONS", "TRACE", "CONNECT", "HEAD"])
+def test_other_methods_are_refused(server, method):
+    status, headers, _ = ask(server, method, "/sign")
+    assert status == 501 and "Access-Control-Allow-Origin" not in headers
+
+
+@pytest.mark.parametrize("body, said", [
+    (b"", "JSON"), (b"\xff\xfe\x00", "JSON"), (b"[1]", "object"), (b"{}", "a request is"),
+    (b'{"text": "a", "seed": 0, "num": 1, "run": "x"}', "a request is"),
+    (b'{"text": "a", "text": "b", "seed": 0, "num": 1}', "twice"),
+    (b'{"text": ["a"], "seed": 0, "num": 1}', "text"),
+    (b'{"text": "", "seed": 0, "num": 1}', "nothing to sign"),
+    (b'{"text": "...", "seed": 0, "num": 1}', "nothing to sign"),
+    (b'{"text": "\\ud800", "seed": 0, "num": 1}', "text"),
+    (b'{"text": "a", "seed": -1, "num": 1}', "seed"), (b'{"text": "a", "seed": true, "num": 1}', "seed"),
+    (b'{"text": "a", "seed": 1e999, "num": 1}', "seed"), (b'{"text": "a", "seed": NaN, "num": 1}', "NaN"),
+    (b'{"text": "a", "seed": 0, "num": 5}', "num"), (b'{"text": "a", "seed": 0, "num": 0}', "num"),
+    (json.dumps({"text": "a" * 1001, "seed": 0, "num": 1}).encode(), "1,000"), (b"[" * 9000, "nested"),
+])  # fmt: skip
+def test_requests_that_make_no_sense_get_one_line(server, body, said):
+    status, _, answer = ask(server, "POST", "/sign", body)
+    error = json.loads(answer)["error"]
+    assert status == 400 and said in error and error.isprintable()
+
+
+def test_long_and_strange_texts_are_signed(server):
+    for text in ("x" * 1000, "Grüße, Привет \U0001f600 \u202e</script>"):
+        status, found = sign(server, text)
+        assert status == 200 and found["clip"]["panels"][0]["caption"] == text
+
+
+def raw(server, data):
+    """What the server answers to bytes."""
+    with socket.create_connection(("127.0.0.1", server.server_port), timeout=60) as connection:
+        connection.sendall(data)
+        connection.shutdown(socket.SHUT_WR)
+        return connection.makefile("rb").read()
+
+
+@pytest.mark.parametrize("length", [
+    *(b"", b"Content-Length: -1\r\n", b"Content-Length: 99999\r\n", b"Content-Length: \xb2\r\n"),
+    b"Transfer-Encoding: chunked\r\n",
+])  # fmt: skip
+def test_a_request_says_its_length(server, length):
+    host = b"Host: 127.0.0.1:%d\r\n" % server.server_port
+    assert raw(server, b"POST /sign HTTP/1.0\r\n" + host + length + b"\r\n").startswith(b"HTTP/1.0 413")
+
+
+def test_clients_that_break_off_do_no_harm(server, capfd):
+    host = b"Host: 127.0.0.1:%d\r\n" % server.server_port
+    twice = b"GET / HTTP/1.0\r\nHost: a\r\nHost: b\r\n\r\n"
+    for data in (b"", b"\0\xff\r\n\r\n", b"GET / HTTP/1.0\r\n", twice):
+        raw(server, data)
+    raw(server, b"POST /sign HTTP/1.0\r\n" + host + b"Content-Length: 500\r\n\r\n{")
+    with socket.create_connection(("127.0.0.1", server.server_port)) as waiting:
+        waiting.sendall(b"GET / HT")  # and nothing more
+        assert sign(server)[0] == 200
+    assert capfd.readouterr().err == ""
+
+
+def test_a_fault_of_the_model_is_told_and_the_server_goes_on(server, monkeypatch, capfd):
+    def broken(*_):
+        raise MemoryError("no room")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(server, "sign", broken)
+        status, found = sign(server)
+        assert status == 500 and "terminal" in found["error"] and "no room" not in found["error"]
+    assert "no room" in capfd.readouterr().err
+    assert sign(server)[0] == 200
+
+
+def test_a_taken_port_is_one_line(server, tmp_path):
+    for port in (server.server_port, -1, 70000):
+        with pytest.raises(ConfigError, match=f"port {port}: .*; give another --port") as error:
+            viewer.Server(port)
+        assert "\n" not in str(error.value)
+
+
+def test_what_cannot_sign_is_refused(tiny_runs):
+    with pytest.raises(ConfigError, match="signs no text"):
+        viewer.signer(tiny_runs / "runs/vqvae")
+    with pytest.raises(DataError, match="a request is"):
+        viewer.wish(b"{}")
+
+
+DOOR = """
+import runpy, signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # what starts the tests may have it ignored
+sys.argv[0] = "viewer"
+runpy.run_module("signjax.tools.viewer", run_name="__main__")
+"""
+
+
+def test_ctrl_c_ends_it(tiny_runs, tmp_path):
+    """In the middle of a request, too."""
+    process = spawn("-c", DOOR, str(tiny_runs / "runs/gpt"), "--port", "0", home=tmp_path)
+    try:
+        port = int(re.match(r"http://127\.0\.0\.1:(\d+)/ ", process.stdout.readline())[1])
+        with socket.create_connection(("127.0.0.1", port)) as connection:
+            body = b'{"text": "' + b"x" * 300 + b'", "seed": 0, "num": 4}'
+            head = f"POST /sign HTTP/1.0\r\nHost: 127.0.0.1:{port}\r\nContent-Length: {len(body)}\r\n\r\n"
+            connection.sendall(head.encode() + body)
+            process.send_signal(signal.SIGINT)
+            out, err = process.communicate(timeout=120)
+    finally:
+        process.kill()
+    assert process.returncode == 130 and out == ""
+    assert err == "\nStopped by Ctrl-C; the same command starts again\n"
+
+
+@pytest.fixture(scope="module")
+def tab(tmp_path_factory):
+    with browser.page(tmp_path_factory.mktemp("profile")) as found:
+        yield found
+
+
+def test_one_types_and_watches(server, tab):
+    address = f"http://127.0.0.1:{server.server_port}/"
+    tab.open(address)
+    tab.run("document.querySelector('[name=text]').focus()")
+    tab.send("Input.insertText", text="hello <b>you</b>")
+    tab.run("document.querySelector('[name=num]').value = 2")
+    tab.run("document.querySelector('#ask button').click()")
+    tab.wait("document.querySelectorAll('section').length === 1", 300)  # compiled first
+    assert tab.run("document.querySelectorAll('section canvas[role]').length") == 2
+    assert tab.run("document.querySelector('.text').textContent") == "hello <b>you</b>"
+    assert tab.run("document.querySelector('.token').textContent").startswith("token 1 of ")
+    tab.run("document.querySelector('#ask button').click()")
+    tab.wait("document.querySelectorAll('section').length === 2")
+    notes = tab.run("[...document.querySelectorAll('.note')].map((note) => note.textContent)")
+    assert [note.partition("seed ")[2] for note in notes] == ["1", "0"], "the newest stands first"
+    tab.run("document.querySelector('[name=text]').value = '...'")
+    tab.run("document.querySelector('#ask button').click()")
+    tab.wait("document.querySelector('#ask output').textContent.includes('nothing to sign')")
+    assert set(tab.requests) == {address, f"{address}sign"}
+    assert [error for error in tab.errors if "400" not in error] == []

@@ -1,0 +1,93 @@
+"""Clips of runs with the tokens they were decoded from, and the pages that show them."""
+
+import json
+import re
+
+import numpy as np
+import pytest
+
+from signjax import config, render
+from signjax import task as tasks
+from signjax.data import pack
+from signjax.tasks import requests, splits, vqvae, watching
+from signjax.tools import viz
+
+pytestmark = pytest.mark.usefixtures("compile_once", "compile_quickly")
+TEXTS = ["hello", "my friend is happy"]
+
+
+@pytest.fixture(scope="module")
+def run(tiny_runs):
+    """(task, what it loads, its config) of the tiny GPT."""
+    c = config.load_config(tiny_runs / "runs/gpt/config.json")
+    task = tasks.find("gpt")
+    return task, task.load(tiny_runs / "runs/gpt"), c
+
+
+def test_tokens_are_those_of_the_clip(run):
+    task, loaded, c = run
+    sampler = task.sampler_of(c)
+    found = requests.gather(watching.sign(task, loaded, TEXTS, 0, sampler), 2)
+    for (clip, tokens), meant in zip(found, task.generate(loaded, TEXTS, 0, sampler), strict=True):
+        np.testing.assert_array_equal(clip, meant)
+        np.testing.assert_array_equal(vqvae.decode(loaded.tokenizer, [tokens.codes])[0], clip)
+        assert tokens.stride == 4 and tokens.names == ("whole",) * 2
+
+
+def test_chosen_clips_are_reconstructed_as_all_are(run):
+    task, loaded, c = run
+    held = splits.load(c.data, "train")
+    some = watching.chosen(held, [7, 2])
+    assert isinstance(some, pack.Pack) and some.sids == (held.sids[7], held.sids[2])
+    every = task.reconstruct(loaded, held)
+    for (clip, tokens), i in zip(watching.reconstruct(task, loaded, some), (7, 2), strict=True):
+        np.testing.assert_allclose(clip, every[i], atol=1e-5)
+        assert len(tokens.codes) == -(-len(clip) // 4)
+
+
+def test_a_continuous_tokenizer_has_no_tokens(tiny_families, tiny_runs):
+    del tiny_families  # which trains it
+    loaded = vqvae.load(tiny_runs / "runs/kl")
+    held = watching.chosen(splits.load(loaded.config.data, "dev"), [0])
+    [(clip, tokens)] = watching.reconstruct(vqvae, loaded, held)
+    assert tokens is None and len(clip) == held.lengths[0]
+
+
+def data_of(path):
+    [found] = re.findall(r'id="data">(.*?)</script>', path.read_text(encoding="utf-8"))
+    return json.loads(found)
+
+
+def test_a_page_of_a_run(tiny_runs, tmp_path, capsys):
+    run = str(tiny_runs / "runs/gpt")
+    assert viz.main(["samples", run, "--split", "dev", "--num", "2", "--out", str(tmp_path)]) == 0
+    assert capsys.readouterr().out.split() == [str(tmp_path / "run_gpt_dev.html")]
+    clips = data_of(tmp_path / "run_gpt_dev.html")["clips"]
+    assert len(clips) == 2
+    for clip in clips:
+        titles = [panel["title"] for panel in clip["panels"]]
+        assert titles == ["ground truth", "reconstruction", "generated"]
+        assert [panel["tokens"] is None for panel in clip["panels"]] == [True, False, False]
+    assert viz.main(["samples", str(tmp_path), "--out", str(tmp_path)]) == 22
+    assert "config.json" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("change, fault", [
+    ({}, None),
+    ({"codes": np.zeros((4, 2), int)}, "do not make"),
+    ({"codes": np.zeros((3, 2))}, "do not make"),
+    ({"stride": 0}, "do not make"),
+    ({"names": ["arm"]}, "names"),
+])  # fmt: skip
+def test_tokens_of_a_saved_clip(tmp_path, capsys, change, fault):
+    pose = np.random.default_rng(0).normal(size=(12, 50, 3)).astype(np.float32)
+    held = {"codes": np.arange(6).reshape(3, 2), "stride": 4, "names": ["arm", "hand"]}
+    np.savez(tmp_path / "a.npz", pose=pose, text="hello", **(held | change))
+    code = viz.main(["samples", str(tmp_path / "a.npz"), "--out", str(tmp_path)])
+    err = capsys.readouterr().err
+    if fault:
+        assert code == 21 and fault in err and err.count("\n") == 1
+    else:
+        [[panel]] = [clip["panels"] for clip in data_of(tmp_path / "sample_a.html")["clips"]]
+        assert code == 0 and panel["tokens"]["codes"] == [[0, 1], [2, 3], [4, 5]]
+        assert render.Tokens(**panel["tokens"]).stride == 4
