@@ -243,14 +243,14 @@ def test_no_text_is_zero_for_training_and_sampling():
 @pytest.fixture(scope="module")
 def home(tiny_runs, tiny_families):
     """The tiny runs, and {generator: (its module, config that reads by an encoder)}."""
-    changes = {
+    reads = {
         "num_steps": 2,
         "eval_every": 2,
         "save_every": 2,
         "text.encoder": str(make_encoders.ROOT / "bert"),
     }
-    c = {name: gpt_run.gpt_config(tiny_runs, name, **changes) for name in ("gpt", "masked")}
-    c["flow"] = gpt_run.get_config("flow", **tiny_families["flow"] | changes)
+    changes = {name: tiny_families["flow" if name == "flow" else "gpt"] | reads for name in FAMILY_OF}
+    c = {name: gpt_run.get_config(name, **changes[name]) for name in FAMILY_OF}
     return tiny_runs, {name: (module, c[name]) for name, module in FAMILY_OF.items()}
 
 
