@@ -271,9 +271,8 @@ def test_generators_train_and_sign_by_an_encoder(name, home, tmp_path, runs_of):
     texts = ["hello how are you", "my name is Zoë"]
     clips = module.generate(generator, texts, 0, sampler)
     assert runs_of and all(np.isfinite(clip).all() and clip.shape[1:] == (50, 3) for clip in clips)
-    again = module.generate(generator, texts, 0, sampler, batch_size=1)
-    for a, b in zip(clips, again, strict=True):
-        np.testing.assert_allclose(a, b, atol=1e-5)
+    again = module.generate(generator, texts, 0, sampler)
+    assert all(a.tobytes() == b.tobytes() for a, b in zip(clips, again, strict=True))
 
 
 def test_training_goes_on_without_the_encoder_and_only_with_the_same(home, tmp_path, runs_of):
@@ -290,6 +289,8 @@ def test_training_goes_on_without_the_encoder_and_only_with_the_same(home, tmp_p
     held = load_file(path)
     held["embeddings.word_embeddings.weight"][3, 3] += 1
     save_file(held, path)
+    with c.unlocked():
+        c.num_steps = 4  # a run that is finished asks nothing
     for use in (lambda: gpt.load(tmp_path / "run"), lambda: train.train(c, tmp_path / "run")):
         with pytest.raises(ConfigError, match=r"^text\.encoder: .*run was trained with"):
             use()
