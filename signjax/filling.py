@@ -40,7 +40,7 @@ def sample(model, variables, text, mask, keys, sampler: Sampler):
     Args:
       model: a signjax.models.masked.MaskedModel.
       variables: its params.
-      text: [B, L] ids.
+      text: [B, L] ids, or features [B, L, F].
       mask: [B, L] bool.
       keys: [B] random keys, one a clip.
       sampler: how to choose.

@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 
 from signjax.models.gpt import GPT, RECENT, Cache
-from signjax.text import NULL
+from signjax.models.text import no_text
 
 
 class Sampler(NamedTuple):
@@ -53,7 +53,7 @@ def sample(model: GPT, variables, text, mask, keys, sampler: Sampler):
     Args:
       model: the GPT.
       variables: its params.
-      text: [B, L] ids.
+      text: [B, L] ids, or features [B, L, F].
       mask: [B, L] bool.
       keys: [B] random keys, one a clip.
       sampler: how to choose.
@@ -142,9 +142,9 @@ def token(run, hidden, guidance: float, columns: int, pick):
 
 
 def with_null(text, mask):
-    """Ids and mask [B, L] of texts, then as many times of no text, [2 B, L]."""
+    """Ids [B, L] or features [B, L, F] of texts, and mask [B, L]; then as many times no text, [2 B, ...]."""
     first = jnp.broadcast_to(jnp.arange(mask.shape[1]) == 0, mask.shape)
-    return jnp.concatenate([text, jnp.full_like(text, NULL)]), jnp.concatenate([mask, first])
+    return jnp.concatenate([text, no_text(text)]), jnp.concatenate([mask, first])
 
 
 def choose(logits, keys, sampler: Sampler):

@@ -48,6 +48,10 @@ class TextTokenizer(NamedTuple):
             raise DataError(f"text {text[:40]!r}: nothing to sign in it; give some words")
         return [*ids, END]
 
+    def encode_all(self, texts) -> list[list[int]]:
+        """`encode` of each text."""
+        return [self.encode(text) for text in texts]
+
     def decode(self, ids) -> str:
         """The words of ids with spaces between, the inverse of `encode` but for case and what `split` drops.
 
@@ -118,10 +122,19 @@ def split(text: str) -> list[str]:
 
 
 def stack(sequences, multiple: int = 16) -> tuple[np.ndarray, np.ndarray]:
-    """Ragged ids to ids [B, L] int32 and mask [B, L] bool; L is a multiple of `multiple`: few shapes."""
+    """Ragged texts to one array and its mask [B, L] bool; L is a multiple of `multiple`: few shapes.
+
+    Ids [n] give int32 [B, L], features [n, F] float16 [B, L, F].
+    """
     longest = max(map(len, sequences))
     length = -(-longest // multiple) * multiple
-    ids, mask = np.full((len(sequences), length), PAD, np.int32), np.zeros((len(sequences), length), bool)
+    ids, mask = empty(sequences, len(sequences), length), np.zeros((len(sequences), length), bool)
     for row, sequence in enumerate(sequences):
         ids[row, : len(sequence)], mask[row, : len(sequence)] = sequence, True
     return ids, mask
+
+
+def empty(sequences, *shape: int) -> np.ndarray:
+    """Padding [*shape] of ids or [*shape, F] of features, whichever the sequences are."""
+    features = np.shape(sequences[0])[1:]
+    return np.full((*shape, *features), PAD, np.float16 if features else np.int32)

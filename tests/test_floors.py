@@ -8,7 +8,7 @@ import pytest
 
 ROOT = pathlib.Path(__file__).parent.parent / "signjax"
 FLOORS = [
-    "errors inputs arrays config skeleton layers sharding optim runtime task meter workers "  # ground
+    "errors inputs arrays tensors config skeleton layers sharding optim runtime task meter workers "  # ground
     "manifest fingerprint checkpoint logs liveness",
     "pose kinematics streams demo losses quantize ctc text render metrics data formats "  # domain
     "displacements",

@@ -16,7 +16,7 @@ from PIL import Image
 from signjax import checkpoint, render, text, train
 from signjax.data import pipeline
 from signjax.errors import ConfigError
-from signjax.tasks import gpt
+from signjax.tasks import gpt, readers
 
 pytestmark = pytest.mark.usefixtures("compile_once", "compile_quickly")
 
@@ -53,9 +53,9 @@ def test_resuming_is_exact_and_encodes_nothing(home, monkeypatch):
 def test_a_new_run_fits_its_vocabulary_and_an_old_one_keeps_it(home, tmp_path):
     c = SimpleNamespace(text=SimpleNamespace(min_count=1))
     text.TextTokenizer(("left", "behind")).save(tmp_path / "text.json")
-    fitted = gpt.text_tokenizer(c, tmp_path, ["a b"])
+    fitted = readers.tokenizer(c, tmp_path, ["a b"])
     assert fitted == text.fit(["a b"], 1) == text.load(tmp_path / "text.json")
-    kept = gpt.text_tokenizer(c, home / "runs/gpt", ["a b"])
+    kept = readers.tokenizer(c, home / "runs/gpt", ["a b"])
     assert kept == text.load(home / "runs/gpt/text.json") != fitted
 
 

@@ -15,6 +15,7 @@ import jax
 import jax.numpy as jnp
 
 from signjax import layers
+from signjax.text import NULL
 
 PHASE = 8.0  # rad by which the fastest phase turns over 2 positions
 
@@ -138,6 +139,9 @@ class TextConditioned(nn.Module):
         self.block = {"heads": self.heads, "mlp": self.mlp, "dropout": self.dropout, "dtype": self.dtype}
         init = nn.initializers.normal(0.02)
         self.text_embedding = nn.Embed(self.vocabulary, self.width, embedding_init=init, dtype=self.dtype)
+        self.feature_norm = nn.LayerNorm(use_bias=False, use_scale=False)  # 0 stays 0: the text of no text
+        small = nn.initializers.variance_scaling(0.02**2, "fan_in", "normal")  # as ids are embedded
+        self.feature_in = layers.Dense(self.width, kernel_init=small, dtype=self.dtype)
         self.text_around = layers.Dense(self.width, use_bias=False, dtype=self.dtype)
         self.text_layers = layers.EncoderBlock(**self.block)
         self.text_norm = nn.LayerNorm(dtype=self.dtype)
@@ -146,10 +150,10 @@ class TextConditioned(nn.Module):
         self.drop = nn.Dropout(self.dropout)
 
     def encode_text(self, ids, mask, segments=None, positions=None, train: bool = False) -> Memory:
-        """Text ids [B, L] with mask [B, L] to what the decoder reads.
+        """Texts with mask [B, L] to what the decoder reads.
 
         Args:
-          ids: [B, L].
+          ids: [B, L], or features [B, L, F] of a pretrained encoder (signjax.models.pretrained).
           mask: [B, L] bool.
           segments: [B, L], texts packed in one row do not see one another; None for one text a row.
           positions: [B, L] within each text; None for one text a row.
@@ -159,7 +163,10 @@ class TextConditioned(nn.Module):
         see = mask
         if segments is not None:
             see = mask[:, None, :] & (segments[:, :, None] == segments[:, None, :])  # [B, L, L]
-        own = self.text_embedding(ids)
+        if ids.ndim == 2:
+            own = self.text_embedding(ids)
+        else:
+            own = self.feature_in(self.feature_norm(ids.astype(jnp.float32)))
         inside = jnp.pad(mask if segments is None else segments, ((0, 0), (1, 1)))
         same = inside[:, 1:] == inside[:, :-1]  # as the one before, [B, L + 1]
         padded = jnp.pad(own, ((0, 0), (1, 1), (0, 0)))
@@ -183,6 +190,11 @@ class TextConditioned(nn.Module):
         if segments is not None:
             earlier = earlier * (segments[:, :, None] == segments[:, None, :])  # [B, L, L]
         return (earlier @ duration[..., None])[..., 0] + duration / 2
+
+
+def no_text(ids):
+    """As many times no text, for ids [B, L] or features [B, L, F]; only its first token counts."""
+    return jnp.full_like(ids, NULL if ids.ndim == 2 else 0)
 
 
 def offsets_from(time, centres, drift: float):

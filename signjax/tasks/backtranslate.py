@@ -18,7 +18,7 @@ from signjax.metrics.words import tokens, wer
 from signjax.models.backtranslate import STRIDE, BackTranslator
 from signjax.skeleton import NUM_JOINTS
 from signjax.task import Task
-from signjax.tasks import gpt, joined, splits, vqvae
+from signjax.tasks import joined, readers, splits, vqvae
 
 WATCHED = 256  # dev clips translated at each evaluation
 IMPOSSIBLE = 1e4  # a CTC loss beyond this is of a text too long for its clip
@@ -42,7 +42,7 @@ def build(c, vocabulary: int) -> BackTranslator:
 def make(c, workdir) -> Task:
     """The task of a config; reads `data`, `text`, `model`, `augment`, `soften`, `corrupt` and the weights."""
     train, dev = splits.load(c.data, "train"), splits.load(c.data, "dev")
-    words = gpt.text_tokenizer(c, workdir, train.texts)
+    words = readers.tokenizer(c, workdir, train.texts)
     model = build(c, words.size)
     rows = joined.Joined(train, [words.encode(t) for t in train.texts], **c.augment)
     ids, known = text.stack([words.encode(t) for t in dev.texts])

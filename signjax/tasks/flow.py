@@ -11,14 +11,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from signjax import checkpoint, text
+from signjax import checkpoint
 from signjax import config as configs
 from signjax.data.sources import bucket
 from signjax.errors import ConfigError
 from signjax.models import flow
 from signjax.models import text as read
 from signjax.task import Task, find
-from signjax.tasks import gpt, needs, requests, splits, tokens
+from signjax.tasks import gpt, needs, readers, requests, splits, tokens
 
 SOLVERS = ("euler", "midpoint")
 KEPT = 0.999  # share of the variance of latents that a flow makes
@@ -46,7 +46,7 @@ class Generator(NamedTuple):
 
     model: flow.Flow
     variables: Any
-    words: text.TextTokenizer
+    words: Any  # reads texts, see signjax.tasks.readers
     coder: Any  # module of the auto-encoder's task
     loaded: Any  # the auto-encoder
     fold: int  # latents a position
@@ -111,14 +111,14 @@ def make(c, workdir) -> Task:
     coder, loaded = coder_of(c.autoencoder)
     needs.record(workdir, "autoencoder", c.autoencoder, loaded.variables)
     train, dev = splits.load(c.data, "train"), splits.load(c.data, "dev")
-    words = gpt.text_tokenizer(c, workdir, train.texts)
+    words = readers.prepare(c, workdir, train.texts, dev.texts)
     rows = {}
     for name, pack, versions in (("train", train, c.versions), ("dev", dev, 1)):
         path = f"{workdir}/latents-{name}.npz"
         found = tokens.encode_split(loaded, pack, versions, path, c.tempo, c.seed, c.fold)
         found = [[folded(z, c.fold) for z in version] for version in found]
-        ids = [words.encode(t) for t in pack.texts]
-        rows[name] = tokens.Rows(found, ids, seed=c.seed, packings=16 if name == "train" else 1)
+        said = words.encode_all(pack.texts)
+        rows[name] = tokens.Rows(found, said, seed=c.seed, packings=16 if name == "train" else 1)
     space = principal(np.concatenate(rows["train"].codes[0]))
     model = build(c, words.size, len(space["deviation"]))
 
@@ -191,7 +191,7 @@ def load(workdir) -> Generator:
     """
     variables, _ = checkpoint.load_variables(workdir)
     c = configs.load_config(f"{workdir}/config.json")
-    words = text.load(f"{workdir}/text.json")
+    words = readers.load(workdir, c)
     folder = needs.find(workdir, "autoencoder", c.autoencoder)
     coder, loaded = coder_of(folder)
     needs.check(workdir, "autoencoder", folder, loaded.variables)
@@ -274,7 +274,7 @@ def _integrate(model, solver: str, guided: bool, variables, texts, mask, noise, 
       solver: see Sampler; it and `guided` are compiled in, steps and guidance are not.
       guided: whether guidance is not 1.
       variables: params and the statistics of the latents.
-      texts: (ids [B, L], mask [B, L]).
+      texts: (ids [B, L] or features [B, L, F], mask [B, L]).
       mask: [B, N] positions.
       noise: [B, N, dim].
       steps: [] of the solver.
@@ -282,7 +282,7 @@ def _integrate(model, solver: str, guided: bool, variables, texts, mask, noise, 
     """
     run = functools.partial(model.apply, {"params": variables["params"]})
     ids, known = texts
-    null = jnp.full_like(ids, text.NULL), jnp.broadcast_to(jnp.arange(ids.shape[1]) == 0, known.shape)
+    null = read.no_text(ids), jnp.broadcast_to(jnp.arange(ids.shape[1]) == 0, known.shape)
     memories = [run(*t, method="encode_text") for t in ((ids, known), null)[: 1 + guided]]
     places = [read.places_of(mask, memory) for memory in memories]
 

@@ -8,15 +8,16 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from signjax import checkpoint, demo, sampling, text
+from signjax import checkpoint, demo, sampling
 from signjax import config as configs
 from signjax.data import pipeline
 from signjax.errors import ConfigError
 from signjax.metrics import distances, score
 from signjax.models.depth import TokenModel
 from signjax.models.gpt import GPT
+from signjax.models.text import no_text
 from signjax.task import Task
-from signjax.tasks import near, needs, requests, splits, tokens, vqvae, windows
+from signjax.tasks import near, needs, readers, requests, splits, tokens, vqvae, windows
 
 WATCHED = 64  # dev clips generated at each evaluation
 
@@ -81,13 +82,13 @@ def prepare(c, workdir, build):
     tokenizer = vqvae.load(c.tokenizer)
     needs.record(workdir, "tokenizer", c.tokenizer, tokenizer.variables)
     train, dev = splits.load(c.data, "train"), splits.load(c.data, "dev")
-    words = text_tokenizer(c, workdir, train.texts)
+    words = readers.prepare(c, workdir, train.texts, dev.texts)
     rows = {}
     for name, pack, versions in (("train", train, c.versions), ("dev", dev, 1)):
         path = f"{workdir}/tokens-{name}.npz"
         codes = tokens.encode_split(tokenizer, pack, versions, path, c.tempo, c.seed)
-        ids = [words.encode(t) for t in pack.texts]
-        rows[name] = tokens.Rows(codes, ids, seed=c.seed, packings=16 if name == "train" else 1)
+        said = words.encode_all(pack.texts)
+        rows[name] = tokens.Rows(codes, said, seed=c.seed, packings=16 if name == "train" else 1)
     return Generator(build(c, words.size, tokenizer.config), None, words, tokenizer), rows, dev
 
 
@@ -127,7 +128,7 @@ class Generator(NamedTuple):
 
     model: TokenModel
     variables: Any
-    words: text.TextTokenizer
+    words: Any  # reads texts, see signjax.tasks.readers
     tokenizer: vqvae.Tokenizer
 
 
@@ -140,7 +141,7 @@ def load(workdir, build=build) -> Generator:
     """
     variables, _ = checkpoint.load_variables(workdir)
     c = configs.load_config(f"{workdir}/config.json")
-    words = text.load(f"{workdir}/text.json")
+    words = readers.load(workdir, c)
     folder = needs.find(workdir, "tokenizer", c.tokenizer)
     tokenizer = vqvae.load(folder)
     needs.check(workdir, "tokenizer", folder, tokenizer.variables)
@@ -272,7 +273,8 @@ def drop_texts(batch, rng, rate: float):
     dropped = jax.random.bernoulli(rng, rate, (segments.shape[0], most))
     dropped = jnp.take_along_axis(dropped, segments, axis=1)  # [B, L]
     hide = dropped & (batch["text_position"] > 0)
-    ids = jnp.where(dropped, text.NULL, batch["text"])
+    said = batch["text"]
+    ids = jnp.where(jnp.expand_dims(dropped, range(2, said.ndim)), no_text(said), said)
     return batch | {"text": ids, "text_segment": jnp.where(hide, 0, segments)}
 
 
@@ -307,14 +309,3 @@ def _terms(model, variables, batch, seen, dropout, targets=None) -> dict:
         "right": ((right * token).sum(), token.sum()),
         "end": ((ends * real).sum(), real.sum()),
     }
-
-
-def text_tokenizer(c, workdir, texts) -> text.TextTokenizer:
-    """The run's text tokenizer, fitted on the training texts when the run is new."""
-    path = f"{workdir}/text.json"
-    if checkpoint.last_step(workdir, "latest") is not None:
-        return text.load(path)
-    words = text.fit(texts, c.text.min_count)  # a file that is there is of a start that came to nothing
-    if jax.process_index() == 0:
-        words.save(path)
-    return words

