@@ -67,11 +67,13 @@ def prepared(tmp_path_factory):
     patch.undo()
 
 
+@pytest.mark.soak
 def test_a_clip_of_ten_seconds(prepared):
     [pose] = gpu.clip(f"{prepared[1]}/runs/gpt").call()
     assert pose.shape[1:] == (50, 3) and abs(len(pose) / 25 - gpu.SECONDS) < 0.2
 
 
+@pytest.mark.soak
 def test_waiting_for_saves(prepared):
     row = gpu.stall(gpu.CONFIG, *prepared)
     assert len(row.seconds) == gpu.REPEATS and 0 < row.value < 60

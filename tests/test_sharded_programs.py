@@ -16,7 +16,7 @@ DATA, FSDP, ALL = "gpt", "gpt:fsdp", "gpt:fsdp,tensor"
 PROGRAMS = [
     *((DATA, (n,)) for n in (8, 64)),
     *((FSDP, (1, n, 1)) for n in (8, 64)),
-    *((ALL, (n, n, n)) for n in (2, 4)),
+    (ALL, (2, 2, 2)),
 ]
 TOKENIZERS = [(1, 1, 1), (8, 1, 1), (1, 8, 1), (2, 2, 2)]
 SIZE = {"model.width": 256, "model.heads": 4, "model.mlp": 1024, "model.dropout": 0.1, "optim.ema": 0.9}
@@ -66,11 +66,8 @@ def test_fsdp_holds_one_part_and_sends_each_parameter_and_gradient_once(found, p
 
 
 def test_tensor_parallelism_holds_less_than_fsdp_alone(found):
-    programs = found[0]
-    for mesh in ((2, 2, 2), (4, 4, 4)):
-        one = programs[ALL, mesh]
-        parts = one["state"] / one["held"]
-        assert mesh[1] * 1.5 < parts <= mesh[1] * mesh[2] * 1.01
+    one = found[0][ALL, (2, 2, 2)]
+    assert 2 * 1.5 < one["state"] / one["held"] <= 2 * 2 * 1.01
 
 
 def test_nothing_is_gathered_because_layouts_clash(found):
