@@ -122,6 +122,8 @@ def storage_errors(workdir, *kinds: type[Exception]):
     try:
         yield
     except kinds as e:
+        if isinstance(e, StorageError):  # one line already
+            raise
         if jax.process_count() > 1 and not (isinstance(e, OSError) or _OS_ERROR.search(str(e))):
             raise  # another host was lost: also a ValueError, and a new start cures it
         raise StorageError(

@@ -152,18 +152,15 @@ def choose(logits, keys, sampler: Sampler):
     if sampler.temperature == 0:
         return jnp.argmax(logits, axis=-1)
     logits = logits / sampler.temperature
-    ordered = jnp.sort(logits, axis=-1)[:, ::-1]
-    if sampler.top_k:
-        least = ordered[:, min(sampler.top_k, logits.shape[-1]) - 1, None]
-        logits = jnp.where(logits < least, -jnp.inf, logits)
-        ordered = jnp.where(ordered < least, -jnp.inf, ordered)
-    if sampler.top_p < 1:
-        chance = jax.nn.softmax(ordered, axis=-1)
-        first = jnp.arange(chance.shape[-1]) == 0  # the likeliest is always kept
-        kept = (jnp.cumsum(chance, axis=-1) - chance < sampler.top_p) | first
-        least = jnp.where(kept, ordered, jnp.inf).min(-1, keepdims=True)
-        logits = jnp.where(logits < least, -jnp.inf, logits)
-    return jax.vmap(jax.random.categorical)(keys, logits)
+    if not sampler.top_k and sampler.top_p >= 1:
+        return jax.vmap(jax.random.categorical)(keys, logits)
+    # By rank: a compiled program may compute a logit twice, and the two need not be equal.
+    ordered, codes = jax.lax.top_k(logits, min(sampler.top_k or logits.shape[-1], logits.shape[-1]))
+    chance = jax.nn.softmax(ordered, axis=-1)
+    first = jnp.arange(chance.shape[-1]) == 0  # the likeliest is always kept
+    kept = (jnp.cumsum(chance, axis=-1) - chance < sampler.top_p) | first
+    rank = jax.vmap(jax.random.categorical)(keys, jnp.where(kept, ordered, -jnp.inf))
+    return jnp.take_along_axis(codes, rank[:, None], axis=-1)[:, 0]
 
 
 def _penalized(logits, used, penalty: float):

@@ -33,6 +33,7 @@ def test_the_large_model_is_as_large_as_its_targets_suppose():
     assert (c.depth, c.width, c.dtype) == (8, 768, "bfloat16")
 
 
+@pytest.mark.soak
 def test_a_step_on_full_rows():
     c = tiny()
     c.batch_tokens = 4 * gpu.LENGTH
@@ -42,6 +43,7 @@ def test_a_step_on_full_rows():
     assert min(float(run.call()["loss"]) for _ in range(5)) < first
 
 
+@pytest.mark.soak
 def test_decoding_counts_tokens(monkeypatch):
     monkeypatch.setattr(sample, "TOKENS", 3)
     one, many = gpu.decoding(tiny().model)
@@ -67,11 +69,13 @@ def prepared(tmp_path_factory):
     patch.undo()
 
 
+@pytest.mark.soak
 def test_a_clip_of_ten_seconds(prepared):
     [pose] = gpu.clip(f"{prepared[1]}/runs/gpt").call()
     assert pose.shape[1:] == (50, 3) and abs(len(pose) / 25 - gpu.SECONDS) < 0.2
 
 
+@pytest.mark.soak
 def test_waiting_for_saves(prepared):
     row = gpu.stall(gpu.CONFIG, *prepared)
     assert len(row.seconds) == gpu.REPEATS and 0 < row.value < 60

@@ -117,7 +117,8 @@ def test_the_memory_of_a_device():
 def test_only_what_surely_cannot_fit_is_refused():
     c, said = engine_helpers.toy(), []
     found = fits.Estimate(given=4_000_000_000, gradients=10**9, held=8_000_000_000, split=1)
-    assert (found.total, found.least) == (12e9, 6e9)
+    assert found.total == 12e9
+    assert found.least == 6e9 - fits.ON_CHIP / 4
     fits.check(c, found, device(None), said.append)
     fits.check(c, found, device(13e9), said.append)
     assert said == []
@@ -126,7 +127,7 @@ def test_only_what_surely_cannot_fit_is_refused():
         "warning: a training step takes about 12 GB a device, 4 of them for state and batch; "
         "a TPU of tests has 11: lower batch_size, or give mesh.shape more devices"
     ]
-    with pytest.raises(ConfigError, match=r"takes at least 6 GB .* has 5.5: lower batch_size") as e:
+    with pytest.raises(ConfigError, match=r"takes at least 5.97 GB .* has 5.5: lower batch_size") as e:
         fits.check(c, found, device(5.5e9), said.append)
     assert "\n" not in str(e.value) and len(said) == 1
     with pytest.raises(ConfigError, match=r"has 4.5: make the model smaller, or split its state"):

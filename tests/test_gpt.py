@@ -276,7 +276,7 @@ def test_half_precision_is_near():
     """In bfloat16, of 8 bits, logits and gradients miss those of float32 by a few hundredths."""
     codes, ids, mask = alone(1)
     half = MODEL.clone(dtype="bfloat16")
-    exact, near = (np.asarray(m.apply(variables(), codes, ids, mask)[0]) for m in (MODEL, half))
+    exact, near = (np.asarray(jax.jit(m.apply)(variables(), codes, ids, mask)[0]) for m in (MODEL, half))
     assert near.dtype == np.float32
     assert 1e-4 < np.abs(near - exact).mean() / exact.std() < 0.03
     one, two = (jax.jit(jax.grad(functools.partial(loss_of, m)))(variables()) for m in (MODEL, half))

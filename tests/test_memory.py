@@ -50,7 +50,7 @@ def here(monkeypatch, compile_once, compile_quickly):
 
 @pytest.mark.parametrize("name, found", [
     ("programs", "15 programs compiled"),
-    ("lengths", "15 programs compiled"),
+    pytest.param("lengths", "15 programs compiled", marks=pytest.mark.soak),
 ])  # fmt: skip
 def test_compiling_on_is_found(families, here, capsys, name, found):
     assert memory.main(["--steps=100", f"--family={name}", "--out=out"]) == 1

@@ -79,7 +79,7 @@ GREEDY = Sampler(temperature=0, max_tokens=LONGEST)
 VARIANTS = [
     GREEDY,
     GREEDY._replace(guidance=2.5, min_tokens=7),
-    GREEDY._replace(guidance=0.5, repetition=1.5, min_tokens=LONGEST),
+    GREEDY._replace(guidance=0.3, repetition=1.5, min_tokens=LONGEST),
 ]
 
 

@@ -6,6 +6,7 @@ on canonical poses instead of values standardised by dimension and clipped, and 
 """
 
 from collections.abc import Callable
+from typing import Any
 
 import flax.linen as nn
 import jax.numpy as jnp
@@ -25,7 +26,7 @@ class SeedTokenizer(nn.Module):
       heads: of the attention.
       mlp: width of the hidden layer of a block's MLP.
       dim: of the latents.
-      dtype: that the blocks compute in; latents, codebooks and poses are float32 always.
+      dtype: that the blocks compute in, None for float32; latents and poses are float32 always.
       quantizer: part -> a new quantizer (signjax.quantize); the one part is "whole".
     """
 
@@ -34,9 +35,9 @@ class SeedTokenizer(nn.Module):
     depth: int
     heads: int
     mlp: int
-    dtype: str
     dim: int
     quantizer: Callable
+    dtype: Any = None
 
     def setup(self):  # noqa: D102
         kind = {"dtype": self.dtype}

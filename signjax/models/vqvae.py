@@ -1,7 +1,7 @@
 """The motion tokenizer: canonical poses to codes and back, one codec a part of the body."""
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import flax.linen as nn
 import jax
@@ -37,7 +37,7 @@ class Codec(nn.Module):
       width: D of the hidden layers.
       depth: blocks in the encoder and in the decoder.
       dim: of the latents.
-      dtype: that hidden layers compute in; latents, codebooks and poses are float32 always.
+      dtype: that hidden layers compute in, None for float32; latents and poses are float32 always.
     """
 
     features: int
@@ -45,7 +45,7 @@ class Codec(nn.Module):
     width: int
     depth: int
     dim: int
-    dtype: str
+    dtype: Any = None
 
     def setup(self):  # noqa: D102
         kind = {"dtype": self.dtype}
@@ -92,9 +92,9 @@ class Tokenizer(nn.Module):
     stride: int
     width: int
     depth: int
-    dtype: str
     dims: dict
     quantizer: Callable
+    dtype: Any = None
 
     def setup(self):  # noqa: D102
         self.parts = streams.LAYOUTS[self.layout]

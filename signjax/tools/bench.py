@@ -6,7 +6,7 @@
 data      a split from its pack, against parsing JSON
 train     training steps; the seed's architectures against PyTorch
 sample    100 tokens from a text, against the seed's decoding loop in PyTorch
-tokenize  time to the error of the seed's tokenizer: trains both, 10 to 20 minutes on 2 CPU cores
+tokenize  time to the error of the seed's tokenizer: trains both, 10 minutes on 2 CPU cores
 render    a GIF, against a matplotlib redraw of every bone
 startup   a run of one step, with kept compiled programs and without
 dtw       warping, against the loop over cells
