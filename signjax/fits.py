@@ -22,8 +22,9 @@ from signjax.errors import ConfigError
 GB = 1e9
 ON_CHIP = 128 * 2**20  # bytes that a TPU has beside its main memory, where small arrays stay
 SURE = 4.0  # no step took less than this part of what was estimated beside state and gradients
-# Bytes that programs can use. TPUs: what XLA's compiler says is available, of 16, 95 and 32 GiB in Google's
-# specifications (https://cloud.google.com/tpu/docs/system-architecture-tpu-vm). GPUs: NVIDIA's data sheets.
+# Bytes that programs can use, where a device does not report them. TPU v5e: what XLA's compiler said was
+# available, of 16 GiB. The others: from the makers' specifications (v6e: 32 GiB, less some that XLA keeps);
+# they were not checked on a device.
 KNOWN = {
     "TPU v5 lite": 15.75 * 2**30,
     "TPU v5": 95.0 * 2**30,

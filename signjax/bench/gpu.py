@@ -81,9 +81,8 @@ def training(c, columns: int, goal: timing.Goal | None = None) -> timing.Run:
     texts = [rng.integers(4, VOCABULARY, max(1, n // 3)).tolist() for n in lengths]
     source = tokens.Rows([codes], texts, seed=0, packings=1)
     count = c.batch_tokens // LENGTH
-    batch = {
-        name: np.stack(x) for name in source.draw(0) for x in [[source.draw(i)[name] for i in range(count)]]
-    }
+    rows = [source.draw(i) for i in range(count)]
+    batch = {name: np.stack([row[name] for row in rows]) for name in rows[0]}
     model = gpt.GPT(vocabulary=VOCABULARY, columns=columns, codes=CODES, **c.model)
     books = rng.normal(size=(columns, CODES, 32)).astype(np.float32)
     call, _ = runs.steps(c, Task(*gpt.objective(c, model, books), None, None), batch)
