@@ -8,22 +8,22 @@ import pathlib
 import shutil
 import tempfile
 
-# Many tests and the processes that they start compile the same programs. Each pytest process has a folder of
-# its own, as JAX does not write its files at once.
-os.environ["JAX_COMPILATION_CACHE_DIR"] = tempfile.mkdtemp(prefix="signjax-xla-")
-os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.05"
-os.environ["JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES"] = "-1"
+# Many tests and the processes that they start compile the same programs.
+if "PYTEST_XDIST_WORKER" not in os.environ:  # workers share the folder of the process that starts them
+    os.environ["JAX_COMPILATION_CACHE_DIR"] = tempfile.mkdtemp(prefix="signjax-xla-")
+    os.environ["JAX_COMPILATION_CACHE_MAX_SIZE"] = str(4 << 30)  # bytes; JAX locks a folder with a limit only
+    os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.05"
+    os.environ["JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES"] = "-1"
 os.environ["JAX_PLATFORMS"] = "cpu"
 os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} --xla_force_host_platform_device_count=8"
 
 import pytest
 
-COMPILED = os.environ["JAX_COMPILATION_CACHE_DIR"]
 
-
-def pytest_unconfigure():
-    """Removes what this process has compiled."""
-    shutil.rmtree(COMPILED, ignore_errors=True)
+def pytest_unconfigure(config):
+    """Removes what was compiled."""
+    if not hasattr(config, "workerinput"):
+        shutil.rmtree(os.environ["JAX_COMPILATION_CACHE_DIR"], ignore_errors=True)
 
 
 @pytest.fixture
