@@ -35,7 +35,7 @@ find_real_data
 code=0
 say "ruff check ."
 "$PYTHON" -m ruff check . || code=$?
-say "pytest -n 2 --dist loadfile -m 'not slow and not soak' $*" # two processes; a file's tests stay together
-"$PYTHON" -m pytest -n 2 --dist loadfile -m "not slow and not soak" "$@" || code=$?
+say "pytest -n 2 --dist loadfile --no-loadscope-reorder -m 'not slow and not soak' $*" # two processes; a file's tests stay together
+"$PYTHON" -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not slow and not soak" "$@" || code=$?
 say "Done in $SECONDS s, exit code $code"
 exit $code

@@ -82,22 +82,31 @@ def _leave(code: int, seconds: float) -> None:
 def enable_compile_cache(folder=None) -> None:
     """Keeps compiled programs in `folder`, default ~/.cache/signjax/xla, so that a restart is quick.
 
-    Only this user may enter the folder: whoever can write to it can run code in our name. A folder
-    that cannot be made, or belongs to somebody else, means no cache and nothing more.
+    Only this user may enter the folder: whoever can write to it can run code in our name. A folder that
+    cannot be made, or belongs to somebody else, means no cache and nothing more. One that JAX was given
+    already, as by JAX_COMPILATION_CACHE_DIR, goes before the default and is left as it is.
     """
-    folder = pathlib.Path(folder or "~/.cache/signjax/xla").expanduser()
+    chosen = jax.config.jax_compilation_cache_dir
+    if folder is not None or not chosen:
+        chosen = _private(pathlib.Path(folder or "~/.cache/signjax/xla"))
+        if chosen is None:
+            return
+        jax.config.update("jax_compilation_cache_dir", str(chosen))
+        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.5)
+    warnings.showwarning = functools.partial(_mend_cache, pathlib.Path(chosen), [], warnings.showwarning)
+
+
+def _private(folder: pathlib.Path) -> pathlib.Path | None:
+    """The folder, made if missing, for this user alone; None if it cannot be."""
     try:
+        folder = folder.expanduser()
         folder.mkdir(parents=True, exist_ok=True)
         if folder.stat().st_uid != os.getuid():
-            return
+            return None
         folder.chmod(0o700)
     except (OSError, RuntimeError):  # RuntimeError: there is no home folder
-        return
-    if not os.access(folder, os.W_OK):
-        return
-    jax.config.update("jax_compilation_cache_dir", str(folder))
-    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.5)
-    warnings.showwarning = functools.partial(_mend_cache, folder, [], warnings.showwarning)
+        return None
+    return folder if os.access(folder, os.W_OK) else None
 
 
 def _mend_cache(folder: pathlib.Path, said: list, show, message, *where) -> None:

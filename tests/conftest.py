@@ -1,14 +1,29 @@
-"""Eight simulated CPU devices for all tests, set before jax is imported; where the real data is."""
+"""For all tests, set before jax is imported: eight simulated CPU devices, compiled programs kept while the
+tests run; where the real data is."""
 
 import contextlib
 import math
 import os
 import pathlib
+import shutil
+import tempfile
 
+# Many tests and the processes that they start compile the same programs.
+if "PYTEST_XDIST_WORKER" not in os.environ:  # workers share the folder of the process that starts them
+    os.environ["JAX_COMPILATION_CACHE_DIR"] = tempfile.mkdtemp(prefix="signjax-xla-")
+    os.environ["JAX_COMPILATION_CACHE_MAX_SIZE"] = str(4 << 30)  # bytes; JAX locks a folder with a limit only
+    os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.05"
+    os.environ["JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES"] = "-1"
 os.environ["JAX_PLATFORMS"] = "cpu"
 os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} --xla_force_host_platform_device_count=8"
 
 import pytest
+
+
+def pytest_unconfigure(config):
+    """Removes what was compiled."""
+    if not hasattr(config, "workerinput"):
+        shutil.rmtree(os.environ["JAX_COMPILATION_CACHE_DIR"], ignore_errors=True)
 
 
 @pytest.fixture
@@ -65,17 +80,6 @@ def _jax_options(options):
     yield
     for name, value in before.items():
         jax.config.update(name, value)
-
-
-@pytest.fixture(scope="module")
-def compile_once(tmp_path_factory):
-    """For a file whose tests compile the same few programs again and again."""
-    from engine_helpers import CACHE
-    from jax.experimental.compilation_cache import compilation_cache
-
-    with _jax_options(CACHE | {"jax_compilation_cache_dir": str(tmp_path_factory.mktemp("xla"))}):
-        compilation_cache.reset_cache()  # other test files may have compiled without
-        yield
 
 
 @pytest.fixture(scope="module")

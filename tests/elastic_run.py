@@ -7,9 +7,8 @@ import shutil
 import sys
 
 import crash_run
-import jax
 import numpy as np
-from engine_helpers import CACHE, plain
+from engine_helpers import plain
 
 from signjax import checkpoint, sharding, step, task, train
 
@@ -44,8 +43,6 @@ def digest(c, workdir) -> str:
 def main(spec: dict) -> None:
     """Prints a JSON line for each number of devices."""
     root = pathlib.Path(spec["root"])
-    for name, value in (CACHE | {"jax_compilation_cache_dir": str(root / "xla")}).items():
-        jax.config.update(name, value)
     assert train.train(config_on(8, spec, HALF), root / "half") == 0
     for count in spec["devices"]:
         c, workdir = config_on(count, spec, END), shutil.copytree(root / "half", root / f"on{count}")

@@ -14,11 +14,6 @@ from signjax import checkpoint, sharding, step
 
 engine_toy.install()
 TOY = str(pathlib.Path(engine_toy.__file__))
-CACHE = {
-    "jax_compilation_cache_dir": None,
-    "jax_persistent_cache_min_compile_time_secs": 0.0,
-    "jax_persistent_cache_min_entry_size_bytes": -1,
-}
 
 
 def toy(variant="", **changes):

@@ -18,7 +18,7 @@ from signjax.models import ae2d as models
 from signjax.task import make_task
 from signjax.tasks import ae2d
 
-pytestmark = pytest.mark.usefixtures("compile_once", "compile_quickly")
+pytestmark = pytest.mark.usefixtures("compile_quickly")
 
 
 @pytest.fixture(scope="module")

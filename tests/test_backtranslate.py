@@ -20,7 +20,7 @@ from signjax.errors import DataError, StorageError
 from signjax.models.backtranslate import RECENT, BackTranslator, signed
 from signjax.tasks import backtranslate, joined
 
-pytestmark = pytest.mark.usefixtures("compile_once", "compile_quickly")
+pytestmark = pytest.mark.usefixtures("compile_quickly")
 SIZE = {"width": 32, "convolutions": 1, "depth": 1, "text_depth": 2, "heads": 2, "mlp": 64, "dropout": 0.1}
 WORDS = text.fit(["how are you ?", "my name is zoe"], 1)
 MODEL = BackTranslator(WORDS.size, **SIZE)
@@ -90,7 +90,7 @@ def translator():
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory, compile_once, compile_quickly):
+def home(tmp_path_factory, compile_quickly):
     """A folder with datasets/demo, four clips to learn by heart, and runs/backtranslate."""
     root = tmp_path_factory.mktemp("home")
     demo.write_dataset(root / "datasets", sizes=(4, 1, 1))

@@ -150,7 +150,7 @@ def test_steps_with_and_without_the_reference(monkeypatch, tmp_path, torch):
     assert ours.flops > 0 and (ours.times is not None) == (ours.target is not None) == bool(torch)
 
 
-def test_steps_are_of_training(tiny_runs, tmp_path, compile_once, compile_quickly):
+def test_steps_are_of_training(tiny_runs, tmp_path, compile_quickly):
     step, batch = runs.stepper(tiny(tiny_runs, "vqvae"), tmp_path / "new")
     losses = [float(step()["loss"]) for _ in range(6)]
     assert losses[-1] < losses[0] and batch["mask"].shape == (4, 32)
@@ -169,7 +169,7 @@ def test_a_missing_reference_takes_a_line(monkeypatch, capsys):
 
 
 def test_a_tokenizer_raced_against_itself_reaches_the_same_error(
-    tiny_runs, tmp_path, compile_once, compile_quickly
+    tiny_runs, tmp_path, compile_quickly
 ):
     c = tiny(tiny_runs, "vqvae")
     slow, fast = tokenize.race({"one": c, "other": c}, tmp_path, rounds=2)

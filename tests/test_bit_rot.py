@@ -16,7 +16,6 @@ from engine_helpers import compiled, rows, toy
 from signjax import checkpoint, fingerprint, manifest, text, train
 from signjax.errors import StorageError
 
-pytestmark = pytest.mark.usefixtures("compile_once")
 FAULTS = 500
 
 

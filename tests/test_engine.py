@@ -17,8 +17,6 @@ from engine_helpers import compiled, plain, rows, same_bits, saved_state, start,
 from signjax import checkpoint, config, sharding, step, task, train
 from signjax.errors import ConfigError, StorageError
 
-pytestmark = pytest.mark.usefixtures("compile_once")
-
 
 @pytest.fixture(autouse=True)
 def hooks(monkeypatch):

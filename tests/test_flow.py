@@ -18,7 +18,7 @@ from signjax.errors import ConfigError
 from signjax.models import text as reading
 from signjax.tasks import ae2d, flow, tokens, vqvae
 
-pytestmark = pytest.mark.usefixtures("compile_once", "compile_quickly")
+pytestmark = pytest.mark.usefixtures("compile_quickly")
 
 
 @pytest.fixture(scope="module")

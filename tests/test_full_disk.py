@@ -20,7 +20,6 @@ from signjax import checkpoint, logs, manifest, runtime, train
 from signjax.errors import StorageError
 from signjax.render import files
 
-pytestmark = pytest.mark.usefixtures("compile_once")
 NOBODY = 65534
 
 

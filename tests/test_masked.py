@@ -19,7 +19,7 @@ from signjax.models.masked import MaskedModel
 from signjax.models.text import length_of, places_of
 from signjax.tasks import gpt, masked, tokens
 
-pytestmark = pytest.mark.usefixtures("compile_once", "compile_quickly")
+pytestmark = pytest.mark.usefixtures("compile_quickly")
 MODEL = MaskedModel(vocabulary=VOCABULARY, columns=COLUMNS, codes=CODES, **SIZE)
 LENGTHS = [9, 14, 5]  # tokens of three clips
 WORDS = [4, 11, 7]  # ids of their texts

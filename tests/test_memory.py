@@ -41,7 +41,7 @@ def families(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def here(monkeypatch, compile_once, compile_quickly):
+def here(monkeypatch, compile_quickly):
     """Rehearsals in threads of this process, to be quick."""
     monkeypatch.setattr(rehearse, "_process", lambda: concurrent.futures.ThreadPoolExecutor(1))
     monkeypatch.setattr(rehearse.runtime, "enable_compile_cache", lambda folder: None)

@@ -18,7 +18,7 @@ from signjax.models import motion_encoder as models
 from signjax.tasks import motion_encoder
 from signjax.tools import motion_encoder as door
 
-pytestmark = pytest.mark.usefixtures("compile_once", "compile_quickly")
+pytestmark = pytest.mark.usefixtures("compile_quickly")
 SMALL = {"model.width": 8, "model.depth": 1, "model.features": 6, "batch_size": 4, "eval_batch_size": 4}
 SMALL |= {"num_steps": 12, "eval_every": 12, "save_every": 12, "log_every": 1, "optim.warmup": 1}
 
@@ -217,7 +217,7 @@ def test_smoothing_leaves_missing_joints_out():
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory, compile_once, compile_quickly):
+def run(tmp_path_factory, compile_quickly):
     """A tiny run with the real engine."""
     root = tmp_path_factory.mktemp("encoder")
     demo.write_dataset(root / "datasets", sizes=(6, 2, 1))

@@ -18,7 +18,7 @@ from signjax.data import pipeline
 from signjax.errors import ConfigError
 from signjax.tasks import gpt, readers
 
-pytestmark = pytest.mark.usefixtures("compile_once", "compile_quickly")
+pytestmark = pytest.mark.usefixtures("compile_quickly")
 
 
 @pytest.fixture(scope="module")

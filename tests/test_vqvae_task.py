@@ -17,7 +17,7 @@ from signjax.errors import ConfigError
 from signjax.task import make_task
 from signjax.tasks import vqvae
 
-pytestmark = pytest.mark.usefixtures("compile_once", "compile_quickly")
+pytestmark = pytest.mark.usefixtures("compile_quickly")
 
 
 @pytest.fixture(scope="module")

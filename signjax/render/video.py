@@ -1,5 +1,7 @@
 """Pictures of clips: GIF, MP4 and a PNG sheet of frames."""
 
+import collections
+import concurrent.futures
 import importlib.util
 import io
 import pathlib
@@ -8,11 +10,13 @@ import tempfile
 from fractions import Fraction
 
 import numpy as np
-from PIL import GifImagePlugin, Image
+from PIL import Image, ImageFile
 
-from signjax.errors import ConfigError
+from signjax.errors import ConfigError, StorageError
 from signjax.render import compose, files, raster
 from signjax.render import figure as figures_
+
+AHEAD = 8  # frames of a GIF that wait to be compressed
 
 
 def gif(path, panels, fps: float = 25, size: int = compose.BASE) -> pathlib.Path:
@@ -32,34 +36,53 @@ def gif(path, panels, fps: float = 25, size: int = compose.BASE) -> pathlib.Path
         raise ConfigError(f"fps of a GIF must be from 1 to 50, not {fps}")
     scene = compose.scene(panels, size)
     ticks = np.diff(np.round(np.arange(scene.frames + 1) * 100 / fps)).astype(int)
+    try:
+        with tempfile.TemporaryFile() as file:
+            _gif_frames(file, scene, ticks.tolist())
+            file.seek(0)
+            return files.write(path, file.read())
+    except OSError as error:
+        raise StorageError(f"{path}: cannot be made in {tempfile.gettempdir()} ({error})") from None
+
+
+def _gif_frames(file, scene, ticks: list[int]) -> None:
+    """Writes a GIF to a file of the operating system. Frames are drawn here while another thread compresses
+    those before: Pillow does that beside Python's own work, but to such a file only."""
     height, width = scene.still.shape
     # Version, screen, a global table of 2^(5+1) colours; then the extension that loops for ever.
-    chunks = [b"GIF89a", struct.pack("<HHBBB", width, height, 0xF5, 0, 0), raster.palette().tobytes()]
-    chunks.append(b"\x21\xff\x0bNETSCAPE2.0\x03\x01\x00\x00\x00")
-    shown = None
-    for picture, delay in zip(compose.frames(scene), ticks.tolist(), strict=True):
-        chunks += _gif_frame(picture, shown, 10 * delay)
-        shown = picture
-    return files.write(path, b"".join([*chunks, b";"]))
+    file.write(b"GIF89a" + struct.pack("<HHBBB", width, height, 0xF5, 0, 0) + raster.palette().tobytes())
+    file.write(b"\x21\xff\x0bNETSCAPE2.0\x03\x01\x00\x00\x00")
+    shown, waiting = None, collections.deque()
+    with concurrent.futures.ThreadPoolExecutor(1) as encoder:
+        for picture, delay in zip(compose.frames(scene), ticks, strict=True):
+            waiting.append(encoder.submit(_gif_frame, file, picture, shown, delay))
+            shown = picture
+            if len(waiting) > AHEAD:
+                waiting.popleft().result()
+        for frame in waiting:
+            frame.result()
+    file.write(b";")
 
 
-def _gif_frame(picture, shown, delay: int) -> list[bytes]:
-    """The blocks of one frame: the box of what changed, unchanged pixels inside it transparent."""
+def _gif_frame(file, picture, shown, delay: int) -> None:
+    """Writes the blocks of one frame: the box of what changed, unchanged pixels inside it transparent."""
     y = x = 0
     if shown is not None:
         changed = picture != shown
         rows, columns = np.flatnonzero(changed.any(1)), np.flatnonzero(changed.any(0))
         if not len(rows):  # a frame must not be lost: show one pixel again
             rows = columns = np.zeros(1, int)
-        y, x = rows[0], columns[0]
+        y, x = int(rows[0]), int(columns[0])
         box = slice(y, rows[-1] + 1), slice(x, columns[-1] + 1)
         same = changed[box].view(np.uint8) - np.uint8(1)  # all bits set where nothing changed
         picture = (picture[box] | same) & np.uint8(raster.TRANSPARENT)
+    height, width = picture.shape
+    # Graphic control: leave the frame in place, the next one is drawn over it. Then where it is, 8 bits.
+    file.write(struct.pack("<BBBBHBB", 0x21, 0xF9, 4, 1 | 1 << 2, delay, raster.TRANSPARENT, 0))
+    file.write(struct.pack("<cHHHHBB", b",", x, y, width, height, 0, 8))
     image = Image.fromarray(np.ascontiguousarray(picture))
-    # "disposal=1": leave the frame in place, the next one is drawn over it.
-    return GifImagePlugin.getdata(
-        image, offset=(int(x), int(y)), duration=delay, disposal=1, transparency=raster.TRANSPARENT
-    )
+    ImageFile._save(image, file, [("gif", (0, 0, width, height), 0, "L")])
+    file.write(b"\0")
 
 
 def has_video() -> bool:
