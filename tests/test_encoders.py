@@ -20,7 +20,7 @@ from signjax.inputs import Fault
 from signjax.models import bert, pretrained
 from signjax.tasks import flow, gpt, masked, readers, tokens
 
-pytestmark = pytest.mark.usefixtures("compile_once", "compile_quickly")
+pytestmark = pytest.mark.usefixtures("compile_quickly")
 FAMILIES = tuple(make_encoders.SIZES)
 TEXTS = make_encoders.TEXTS
 
