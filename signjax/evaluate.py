@@ -1,4 +1,8 @@
-"""Scores a run or somebody else's clips: python -m signjax.evaluate --workdir runs/gpt [--split test]."""
+"""Scores a run, or clips of another system: tables, scores.json, plots, and a page to look at.
+
+    python -m signjax.evaluate --workdir runs/gpt
+    python -m signjax.evaluate --predictions their_clips --name mine --split dev
+"""
 
 import pathlib
 import platform
@@ -10,7 +14,7 @@ import ml_collections
 import numpy as np
 from absl import app, flags
 
-from signjax import __version__, checkpoint, config, pose, report, results, runtime, scoring
+from signjax import __version__, checkpoint, config, doors, pose, report, results, runtime, scoring
 from signjax import task as tasks
 from signjax.data import predictions
 from signjax.errors import ConfigError
@@ -205,4 +209,4 @@ def summary(system: System, held, output: Output, rows, by) -> dict:
 
 
 if __name__ == "__main__":
-    app.run(main)
+    app.run(main, flags_parser=doors.flags_parser("signjax.evaluate", __doc__))

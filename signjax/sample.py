@@ -1,4 +1,10 @@
-"""Signs texts: python -m signjax.sample --text "hello how are you" [--text ...] [--file texts.txt]."""
+"""Signs texts with a trained run: a GIF, a page and the pose of each.
+
+    python -m signjax.sample --text "hello how are you"
+    python -m signjax.sample --workdir runs/gpt --file texts.txt --num 3 --out outputs
+
+The files are named after the texts. Options of the sampler that are not given are as in the run's config.
+"""
 
 import collections
 import io
@@ -12,7 +18,7 @@ import unicodedata
 import numpy as np
 from absl import app, flags
 
-from signjax import checkpoint, config, demo, inputs, logs, pose, render, runtime
+from signjax import checkpoint, config, demo, doors, inputs, logs, pose, render, runtime
 from signjax import task as tasks
 from signjax.errors import ConfigError, DataError
 from signjax.render import files
@@ -176,4 +182,4 @@ def write(folder: pathlib.Path, name: str, text: str, clips: list, c) -> list[re
 
 
 if __name__ == "__main__":
-    app.run(main)
+    app.run(main, flags_parser=doors.flags_parser("signjax.sample", __doc__))

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import jax
 
-from signjax import checkpoint, fingerprint, fits, logs, runtime, sharding
+from signjax import checkpoint, fingerprint, fits, hints, logs, runtime, sharding
 from signjax.config import check_same, save_config
 from signjax.errors import ConfigError, DataError, SignjaxError
 from signjax.step import compile_steps, inference_variables, run_evaluation
@@ -196,7 +196,8 @@ def _evaluate(run: Run, state, step: int) -> bool:
     if evals is None:
         return False
     if run.config.best not in evals:
-        raise ConfigError(f"best is {run.config.best!r}; evaluation gives: {', '.join(sorted(evals))}")
+        gives = f"evaluation gives: {', '.join(sorted(evals))}"
+        raise ConfigError(f"best is {run.config.best!r}{hints.meant(run.config.best, evals, gives)}")
     best = _best_score(run)
     better = evals[run.config.best] < best
     if better:

@@ -7,7 +7,6 @@ Formats: OpenPose frames, .pose, .skels, SLRTP arrays, JSON of DWPose or MediaPi
 data set is moved to its place when it is whole; the same command starts an interrupted import again.
 """
 
-import argparse
 import json
 import re
 import sys
@@ -17,7 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from signjax import skeleton
+from signjax import doors, skeleton
 from signjax.errors import ConfigError, DataError, SignjaxError
 from signjax.formats import recognise, shares, table, write
 from signjax.formats.clip import Broken, Clip
@@ -186,9 +185,7 @@ def show(report: dict, place: Path) -> list[str]:
 
 def main(argv: list[str] | None = None) -> int:
     """The door; returns the exit code."""
-    parser = argparse.ArgumentParser(
-        prog="python -m signjax.tools.import_", description=__doc__.splitlines()[0]
-    )
+    parser = doors.parser("signjax.tools.import_", __doc__)
     parser.add_argument("path", help="folder or file of poses")
     parser.add_argument("--name", required=True, help="folder of the new data set")
     parser.add_argument("--root", default="datasets", help="folder that holds data sets (default: datasets)")
