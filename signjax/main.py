@@ -26,6 +26,7 @@ CONFIG = config_flags.DEFINE_config_file("config", help_string="configs/<model>.
 WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the run; default runs/<model>[-<variant>].")
 MULTIHOST = flags.DEFINE_bool("multihost", False, "Join the other hosts of this job (TPU pod, SLURM, ...).")
 HEARTBEAT = flags.DEFINE_integer("heartbeat", 30, "Seconds of silence after which a host counts as lost.", 1)
+WANDB = flags.DEFINE_string("wandb", None, "Project of wandb that shows the run, too; needs no network.")
 HERE = "signjax.main"
 
 
@@ -44,7 +45,8 @@ def main(_) -> int:
     runtime.enable_compile_cache()
     path = config_flags.get_config_filename(flags.FLAGS["config"])
     command = shlex.join(["python", "-m", HERE, *sys.argv[1:]])
-    return train.train(CONFIG.value, WORKDIR.value or config.default_workdir(path), command)
+    workdir = WORKDIR.value or config.default_workdir(path)
+    return train.train(CONFIG.value, workdir, command, WANDB.value)
 
 
 def _number(variable: str) -> int | None:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from absl import app, flags
 
-from signjax import demo, doors
+from signjax import demo, doors, progress
 from signjax.demo import write
 from signjax.errors import SignjaxError
 
@@ -26,10 +26,11 @@ _SIZES = [flags.DEFINE_integer(split, size, f"Clips in {split}.", lower_bound=1)
 
 def _show(done: int, total: int) -> None:
     line = f"{done} of {total} clips"
-    if sys.stderr.isatty():
-        print("\r" + line, end="\n" if done == total else "", file=sys.stderr, flush=True)
-    elif done == total or done % 500 == 0:
+    if done == total or (done % 500 == 0 and not progress.terminal(sys.stderr)):
+        progress.clear(sys.stderr)
         print(line, file=sys.stderr, flush=True)
+    else:
+        progress.draw(sys.stderr, done, total, line)
 
 
 def main(argv: list[str]) -> None:
