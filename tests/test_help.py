@@ -2,33 +2,21 @@
 
 import ast
 import importlib
-import json
-import pathlib
 import re
 import shlex
-import subprocess
-import sys
 
 import gpt_run
 import pytest
+from door_help import DOORS, FLAGS, PARSERS, ROOT, ask, parse
 
 from signjax import __main__ as listing
-from signjax import config, doors, fields, hints, optim, quantize
+from signjax import config, fields, hints, optim, quantize
 from signjax import task as tasks
 from signjax.data import pack
 from signjax.errors import ConfigError, DataError, StorageError
 from signjax.tasks import flow, vqvae
 from signjax.tools import bench, memory
 from signjax.tools import pack as tool
-
-ROOT = pathlib.Path(__file__).parent.parent
-DOORS = {
-    ".".join(path.relative_to(ROOT).with_suffix("").parts): path.read_text(encoding="utf-8")
-    for path in sorted([*ROOT.glob("signjax/*.py"), *ROOT.glob("signjax/tools/*.py")])
-    if 'if __name__ == "__main__"' in path.read_text(encoding="utf-8") and path.stem != "__main__"
-}
-FLAGS = [name for name, source in DOORS.items() if "app.run(" in source]
-PARSERS = [name for name in DOORS if name not in FLAGS]
 
 
 def docstring(name):
@@ -69,39 +57,23 @@ def test_help_of_a_tool(name, capsys, monkeypatch):
     assert end.value.code == 0
     check(name, shown)
 
-    class Parsed(Exception):
-        pass
-
-    def only(self, args):
-        super(doors.Parser, self).parse_args(args)
-        raise Parsed
-
-    monkeypatch.setattr(doors.Parser, "parse_args", only)
     for line in examples(name):
-        with pytest.raises(Parsed):
-            main(line)
+        parse(name, line)
 
 
 @pytest.mark.parametrize("name", FLAGS)
 def test_help_of_a_program(name):
     lines = examples(name)
-    assert lines
-    command = [sys.executable, str(ROOT / "tests/door_help.py"), name, json.dumps(lines)]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
-    shown, _, codes = done.stdout.partition("codes:")
-    codes = json.loads(codes)
-    assert codes.pop("--help") == 0
-    helped = {" ".join(line): 0 if "--help" in line else None for line in lines}
-    assert codes == helped and not done.stderr
+    codes, shown, faults = ask(name, [["--help"], *lines])
+    assert codes == [0, *(0 if "--help" in line else None for line in lines)] and not faults
     check(name, shown)
 
 
 def test_the_help_of_training_names_configs_and_their_fields():
-    lines = [["--config=configs/gpt.py:quick", "--config.optim.lr=7", "--help"]]
-    command = [sys.executable, "tests/door_help.py", "signjax.main", json.dumps(lines)]
-    shown = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    _, shown, _ = ask("signjax.main", [["--config=configs/gpt.py:quick", "--config.optim.lr=7", "--help"]])
+    _, general, _ = ask("signjax.main", [["--help"]])
     for path in ROOT.glob("configs/*.py"):
-        assert re.search(rf"configs/{path.name} +\S+ \S+", shown)
+        assert re.search(rf"configs/{path.name} +\S+ \S+", general)
     assert re.search(r"--config.optim.lr=7.0 +highest learning rate", shown)
     assert "--config.num_steps=1500 " in shown and "quick  a short run" in shown
 
@@ -132,11 +104,9 @@ MISTAKES = {
 
 def test_wrong_commands_of_training_are_one_line():
     lines = [[f"--config={words[0]}", *words[1:]] for words in map(str.split, MISTAKES)]
-    command = [sys.executable, "tests/door_help.py", "signjax.main", json.dumps(lines)]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
-    codes = json.loads(done.stdout.partition("codes:")[2])
-    assert [codes[" ".join(line)] for line in lines] == [23] * len(lines)
-    said = done.stderr.splitlines()
+    codes, _, faults = ask("signjax.main", lines)
+    said = faults.splitlines()
+    assert codes == [23] * len(lines)
     assert len(said) == len(lines)
     for line, meant in zip(said, MISTAKES.values(), strict=True):
         assert line.startswith("error: ") and meant in line
