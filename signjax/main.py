@@ -66,7 +66,7 @@ def parse_with_config(name: str, doc: str, argv: list[str]) -> list[str]:
       doc: its docstring; with --config before or after it, --help shows the fields of that config.
       argv: the command line.
     """
-    path, plain = _given(argv), [a for a in argv if a not in doors.HELP]
+    path = _given(argv)
     try:
         written = as_written(path) if path else None
         for field in _set(argv) if path else ():
@@ -74,13 +74,14 @@ def parse_with_config(name: str, doc: str, argv: list[str]) -> list[str]:
     except ConfigError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(23)
-    more = f"{doc}\nconfigs:\n" + "\n".join(fields.listed())
-    left = doors.flags_parser(name, more, _told, 23)(plain if path else argv)
-    if plain == argv:
-        return left
-    print(f"{fields.about(path.partition(':')[0])}\n\nfields, as these options set them:")
-    print("\n".join(fields.shown(CONFIG.value)))
-    sys.exit(0)
+    if path and set(doors.HELP) & set(argv):
+        print(f"usage: python -m {name} --config={path} [--config.FIELD=VALUE ...]\n")
+        print(f"{fields.about(path.partition(':')[0])}\n\nfields and their values:")
+        print("\n".join(fields.shown(written)))
+        sys.exit(0)
+    configs = fields.listed()
+    more = "\n".join([doc, "configs:", *configs]) if configs else doc
+    return doors.flags_parser(name, more, _told, 23)(argv)
 
 
 def as_written(path: str):

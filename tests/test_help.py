@@ -14,6 +14,7 @@ from signjax import config, fields, hints, optim, quantize
 from signjax import task as tasks
 from signjax.data import pack
 from signjax.errors import ConfigError, DataError, StorageError
+from signjax.models import pretrained
 from signjax.tasks import flow, vqvae
 from signjax.tools import bench, memory
 from signjax.tools import pack as tool
@@ -70,11 +71,11 @@ def test_help_of_a_program(name):
 
 
 def test_the_help_of_training_names_configs_and_their_fields():
-    _, shown, _ = ask("signjax.main", [["--config=configs/gpt.py:quick", "--config.optim.lr=7", "--help"]])
+    _, shown, _ = ask("signjax.main", [["--config=configs/gpt.py:quick", "--help"]])
     _, general, _ = ask("signjax.main", [["--help"]])
     for path in ROOT.glob("configs/*.py"):
         assert re.search(rf"configs/{path.name} +\S+ \S+", general)
-    assert re.search(r"--config.optim.lr=7.0 +highest learning rate", shown)
+    assert re.search(r"--config.optim.lr=0.0015 +highest learning rate", shown)
     assert "--config.num_steps=1500 " in shown and "quick  a short run" in shown
 
 
@@ -161,6 +162,15 @@ def test_wrong_names_are_answered(tmp_path):
     ):
         with pytest.raises(kind, match=meant):
             call()
+
+
+def test_a_wrong_encoder_is_answered(monkeypatch):
+    def fetch(name, **_):
+        raise OSError(f"{name} is not there")
+
+    monkeypatch.setattr("huggingface_hub.snapshot_download", fetch)
+    with pytest.raises(ConfigError, match=r"'minlm'.*did you mean 'minilm'\? give a folder"):
+        pretrained.find("minlm")
 
 
 def test_wrong_names_of_doors(capsys):
