@@ -31,6 +31,7 @@ setup(
         "optax>=0.2.5",
         "orbax-checkpoint>=0.12",
         "pillow>=10",
+        "rich>=13",
         "transformers>=5.0",
     ],
     extras_require={
@@ -40,6 +41,7 @@ setup(
         "tpu": ["jax[tpu]>=0.10"],
         "video": ["av>=12"],
         "tensorboard": ["tensorboardX>=2.6"],
+        "wandb": ["wandb>=0.20"],
         "test": [
             "dtaidistance>=2.3",
             "fastdtw>=0.3.4",

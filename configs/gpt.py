@@ -11,7 +11,7 @@ Own data: --config.data.root=datasets --config.data.name=how2sign
 
 import ml_collections
 
-from signjax import sharding
+from signjax import hints, sharding
 from signjax.errors import ConfigError
 
 WORDS = ("large", "quick", "fsdp", "tensor")
@@ -21,7 +21,8 @@ def get_config(variant: str = "") -> ml_collections.ConfigDict:
     words = [w for w in variant.split(",") if w]
     for word in words:
         if word not in WORDS:
-            raise ConfigError(f"configs/gpt.py has no variant {word!r}; it has: {', '.join(WORDS)}")
+            known = f"it has: {', '.join(WORDS)}"
+            raise ConfigError(f"configs/gpt.py has no variant {word!r}{hints.meant(word, WORDS, known)}")
     c = ml_collections.ConfigDict()
     c.task = "gpt"
     c.seed = 0

@@ -15,7 +15,7 @@ Own data: --config.data.root=datasets --config.data.name=how2sign
 
 import ml_collections
 
-from signjax import sharding
+from signjax import hints, sharding
 from signjax.errors import ConfigError
 
 WORDS = ("rvq", "vq", "fsq", "kl", "parts", "whole", "seed", "quick", "fsdp", "tensor")
@@ -25,7 +25,8 @@ def get_config(variant: str = "") -> ml_collections.ConfigDict:
     words = [w for w in variant.split(",") if w]
     for word in words:
         if word not in WORDS:
-            raise ConfigError(f"configs/vqvae.py has no variant {word!r}; it has: {', '.join(WORDS)}")
+            known = f"it has: {', '.join(WORDS)}"
+            raise ConfigError(f"configs/vqvae.py has no variant {word!r}{hints.meant(word, WORDS, known)}")
     c = ml_collections.ConfigDict()
     c.task = "vqvae"
     c.seed = 0

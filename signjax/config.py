@@ -7,7 +7,7 @@ import re
 
 import ml_collections
 
-from signjax import inputs
+from signjax import hints, inputs
 from signjax.errors import ConfigError, StorageError
 
 # These may change when a run is resumed: how long and how often, and on which devices.
@@ -48,8 +48,11 @@ def load_config(path) -> ml_collections.ConfigDict:
             raise inputs.Fault("field 'task' is no text")
         return ml_collections.ConfigDict(_tuples(saved)).lock()
     except inputs.Missing:
-        command = train_command(pathlib.Path(path).parent)
-        raise StorageError(f"{path}: no such file; train first: {command}") from None
+        workdir = pathlib.Path(path).parent
+        runs = {found.parent.name: str(found.parent) for found in workdir.parent.glob("*/config.json")}
+        meant = runs.get(hints.near(workdir.name, runs))
+        near = f"did you mean {meant}? " if meant else ""
+        raise StorageError(f"{path}: no such file; {near}train first: {train_command(workdir)}") from None
     except (inputs.Fault, ValueError, AttributeError) as e:  # the last two: names that no field can have
         advice = "put the file back as it was, or train again"
         raise StorageError(f"{path}: cannot be read as a config ({e}); {advice}") from None
@@ -63,8 +66,9 @@ def sampler(kind, c, changes: dict):
     """
     unknown = [name for name in changes if name not in kind._fields]
     if unknown:
-        known = ", ".join(f"--{name}" for name in kind._fields)
-        raise ConfigError(f"--{unknown[0]} means nothing to a {c.task} run; it takes {known}")
+        known = [f"--{name}" for name in kind._fields]
+        takes = hints.meant(f"--{unknown[0]}", known, f"it takes {', '.join(known)}")
+        raise ConfigError(f"--{unknown[0]} means nothing to a {c.task} run{takes}")
     return kind(**{**c.sampler, **changes})
 
 

@@ -1,7 +1,12 @@
-"""Scores a run or somebody else's clips: python -m signjax.evaluate --workdir runs/gpt [--split test]."""
+"""Scores a run, or clips of another system: tables, scores.json, plots, and a page to look at.
+
+    python -m signjax.evaluate --workdir runs/gpt
+    python -m signjax.evaluate --predictions their_clips --name mine --split dev
+"""
 
 import pathlib
 import platform
+import sys
 import time
 from typing import Any, NamedTuple
 
@@ -10,7 +15,7 @@ import ml_collections
 import numpy as np
 from absl import app, flags
 
-from signjax import __version__, checkpoint, config, pose, report, results, runtime, scoring
+from signjax import __version__, checkpoint, config, doors, pose, progress, report, results, runtime, scoring
 from signjax import task as tasks
 from signjax.data import predictions
 from signjax.errors import ConfigError
@@ -55,6 +60,7 @@ def main(_) -> int:
     begun = time.monotonic()
 
     def say(line: str) -> None:
+        progress.clear(sys.stdout)
         print(f"[{time.monotonic() - begun:5.0f} s] {line}", flush=True)
 
     system = find_system(WORKDIR.value, PREDICTIONS.value, ROOT.value, NAME.value)
@@ -163,8 +169,9 @@ def score_rows(output: Output, truth, known, by, say) -> dict[str, scoring.Row]:
     rows = {scoring.TRUTH: truth.motions, **output.rows}
     rows |= scoring.baselines(truth, known, own, SEED.value)
     done = {}
-    for name, clips in rows.items():
+    for number, (name, clips) in enumerate(rows.items()):
         say(f"scoring {name}")
+        progress.draw(sys.stdout, number, len(rows), f"{number} of {len(rows)} rows scored")
         row = scoring.score_row(name, clips, truth, by, mean, SEED.value)
         for family, more in output.scores.get(name, {}).items():
             row.scores[family] = row.scores.get(family, {}) | more
@@ -172,6 +179,7 @@ def score_rows(output: Output, truth, known, by, say) -> dict[str, scoring.Row]:
             held = [np.repeat(mean.pose, len(m.pose), 0) for m in truth.motions]
             row.scores["reconstruction"] = scoring.reconstructed(truth, held)
         done[name] = row
+    progress.clear(sys.stdout)
     return done
 
 
@@ -205,4 +213,4 @@ def summary(system: System, held, output: Output, rows, by) -> dict:
 
 
 if __name__ == "__main__":
-    app.run(main)
+    app.run(main, flags_parser=doors.flags_parser("signjax.evaluate", __doc__))

@@ -1,25 +1,15 @@
-"""What a run tells: its numbers (metrics.jsonl, TensorBoard if installed), its progress."""
+"""What a run tells: its numbers (metrics.jsonl and trackers), its progress."""
 
 import json
 import math
-import os
 import pathlib
-import socket
-import struct
 import sys
 import time
 from typing import NamedTuple
 
-from signjax import inputs
+from signjax import inputs, progress, trackers
 from signjax.config import write_whole
 from signjax.errors import StorageError
-
-try:
-    from tensorboardX.proto.event_pb2 import Event, SessionLog
-    from tensorboardX.proto.summary_pb2 import Summary
-    from tensorboardX.record_writer import masked_crc32c
-except ImportError:
-    Event = None
 
 LINE, LARGEST = 1 << 16, 1 << 27  # bytes of a row, and of all
 HUGE = 1e300  # beyond any number that a run has
@@ -33,7 +23,7 @@ class Spent(NamedTuple):
 
 
 class Metrics:
-    """A run's numbers: appends to metrics.jsonl, one object a line, and to TensorBoard if installed."""
+    """A run's numbers: appends to metrics.jsonl, one object a line, and tells its trackers."""
 
     def __init__(self, workdir, step: int, spent: Spent, writes: bool = True):
         """Goes on at `step`: later lines, of a run that went on unsaved, are dropped.
@@ -51,17 +41,9 @@ class Metrics:
             if row["step"] == step:
                 self.evaluated = self.evaluated or any(name.startswith("eval/") for name in row)
         self._origin = Spent(time.process_time() - spent.cpu_s, time.monotonic() - spent.wall_s)
-        self._writes, self._board = writes, None
-        if not writes:
-            return
-        write_whole(self.path, kept.decode())
-        if Event:
-            name = f"events.out.tfevents.{time.time():.0f}.{socket.gethostname()}.{os.getpid()}"
-            self._board = self.path.parent / "tensorboard" / name
-            self._board.parent.mkdir(exist_ok=True)
-            first = Event(step=step + 1, file_version="brain.Event:2")
-            purge = Event(step=step + 1, session_log=SessionLog(status=SessionLog.START))
-            _append(self._board, _record(first) + _record(purge))
+        self._writes, self.trackers = writes, []
+        if writes:
+            write_whole(self.path, kept.decode())
 
     def spent(self) -> Spent:
         """Time spent until now."""
@@ -74,26 +56,8 @@ class Metrics:
             return
         row = {f"{kind}/{name}": value if math.isfinite(value) else None for name, value in scalars.items()}
         line = json.dumps({"step": step, **row, **self.spent()._asdict()}) + "\n"
-        _append(self.path, line.encode())
-        if self._board:
-            values = [Summary.Value(tag=name, simple_value=x) for name, x in row.items() if x is not None]
-            event = Event(step=step, wall_time=time.time(), summary=Summary(value=values))
-            _append(self._board, _record(event))
-
-
-def _append(path: pathlib.Path, data: bytes) -> None:
-    """Adds to a file that is not kept open: what a full disk does not take is not tried again at the end."""
-    with path.open("ab") as file:
-        file.write(data)
-
-
-def _record(event) -> bytes:
-    """An event as TensorBoard's files hold it. (tensorboardX's own writer hangs for ever on a full disk.)"""
-    data = event.SerializeToString()
-    length = struct.pack("<Q", len(data))
-    return b"".join(
-        (length, struct.pack("<I", masked_crc32c(length)), data, struct.pack("<I", masked_crc32c(data)))
-    )
+        trackers.append(self.path, line.encode())
+        trackers.write(self.trackers, step, row)
 
 
 def _rows(path: pathlib.Path):
@@ -126,11 +90,11 @@ def _row(line: bytes) -> dict | None:
 
 
 class Progress:
-    """One line that says how far training is; on a terminal it is renewed in place."""
+    """Says how far training is: a bar that is renewed in place on a terminal, else a line a logged step."""
 
     def __init__(self, num_steps: int, out=None, silent: bool = False):
         self.num_steps, self.out, self.silent = num_steps, out or sys.stdout, silent
-        self.tty = self.out.isatty()
+        self.tty = progress.terminal(self.out)
         self._begin = self._since = None  # (step, seconds) of the first step seen, and since the last pause
         self._rate = 0.0  # steps a second
         self._shown = -1.0  # seconds
@@ -156,15 +120,18 @@ class Progress:
         if self._rate and step > self._begin[0]:
             left = (self.num_steps - step) * (now - self._begin[1]) / (step - self._begin[0])
             line += f"  {self._rate:.3g} steps/s  {clock(left)} left"
-        self.out.write(f"\r{line}\x1b[K" if self.tty else line + "\n")
+        if self.tty:
+            progress.draw(self.out, step, self.num_steps, line)
+            return
+        self.out.write(line + "\n")
         self.out.flush()
 
     def say(self, line: str) -> None:
         """Prints a line of its own."""
         if self.silent:
             return
-        lead = "\r\x1b[K" if self.tty else ""
-        self.out.write(f"{lead}{line}\n")
+        progress.clear(self.out)
+        self.out.write(f"{line}\n")
         self.out.flush()
 
 

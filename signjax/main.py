@@ -1,7 +1,17 @@
-"""Trains a model: python -m signjax.main --config=configs/vqvae.py [--workdir=DIR] [--config.seed=1]."""
+"""Trains a model and keeps it in a folder, the run.
+
+    python -m signjax.main --config=configs/vqvae.py
+    python -m signjax.main --config=configs/gpt.py:quick --config.num_steps=2000 --workdir=runs/gpt-mine
+    python -m signjax.main --config=configs/gpt.py --help
+
+The last lists the variants (after the colon) and the fields of a config. Any field can be set, as in
+--config.optim.lr=5e-4. The run has its config, its checkpoints, and its numbers in metrics.jsonl. Ctrl-C
+saves; the same command goes on.
+"""
 
 import os
 import pathlib
+import re
 import shlex
 import sys
 
@@ -9,13 +19,15 @@ import jax
 from absl import app, flags
 from ml_collections import config_flags
 
-from signjax import config, runtime, train
+from signjax import config, doors, fields, hints, runtime, train
 from signjax.errors import ConfigError
 
 CONFIG = config_flags.DEFINE_config_file("config", help_string="configs/<model>.py[:<variant>]")
 WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the run; default runs/<model>[-<variant>].")
 MULTIHOST = flags.DEFINE_bool("multihost", False, "Join the other hosts of this job (TPU pod, SLURM, ...).")
 HEARTBEAT = flags.DEFINE_integer("heartbeat", 30, "Seconds of silence after which a host counts as lost.", 1)
+WANDB = flags.DEFINE_string("wandb", None, "Project of wandb that shows the run, too; needs no network.")
+HERE = "signjax.main"
 
 
 @runtime.one_line
@@ -32,8 +44,9 @@ def main(_) -> int:
             raise ConfigError(f"--multihost: no other hosts found here ({e})") from e
     runtime.enable_compile_cache()
     path = config_flags.get_config_filename(flags.FLAGS["config"])
-    command = shlex.join(["python", "-m", "signjax.main", *sys.argv[1:]])
-    return train.train(CONFIG.value, WORKDIR.value or config.default_workdir(path), command)
+    command = shlex.join(["python", "-m", HERE, *sys.argv[1:]])
+    workdir = WORKDIR.value or config.default_workdir(path)
+    return train.train(CONFIG.value, workdir, command, WANDB.value)
 
 
 def _number(variable: str) -> int | None:
@@ -41,21 +54,82 @@ def _number(variable: str) -> int | None:
 
 
 def parse_flags(argv: list[str]) -> list[str]:
-    """absl's parser, but a wrong command line or config gives one line and exit code 23."""
-    given = [a.split("=", 1)[1] for a in argv if a.startswith(("--config=", "-config="))]
-    path = pathlib.Path(given[-1].partition(":")[0]) if given else None
-    if path and not path.is_file():
-        known = ", ".join(sorted(p.name for p in pathlib.Path("configs").glob("[!_]*.py")))
-        fault = f"{path}: no such config" + (f"; configs/ has: {known}" if known else "")
-    else:
-        try:
-            return flags.FLAGS(argv)
-        except (flags.Error, OSError) as e:  # the last line is the message, what is before it a trace
-            fault = str(e).strip().splitlines()[-1]
-        except AttributeError as e:
-            fault = f"{path} has no field " + str(e).replace("\\n", ". ").replace("\\", "").strip("'\"")
-    print(f"error: {fault}", file=sys.stderr)
-    sys.exit(23)
+    """absl's parser with this module's help; a wrong command line or config gives a line and exit code 23."""
+    return parse_with_config(HERE, __doc__, argv)
+
+
+def parse_with_config(name: str, doc: str, argv: list[str]) -> list[str]:
+    """Parses the command line of a door that takes --config.
+
+    Args:
+      name: the door's module.
+      doc: its docstring; with --config before or after it, --help shows the fields of that config.
+      argv: the command line.
+    """
+    path = _given(argv)
+    try:
+        written = as_written(path) if path else None
+        for field in _set(argv) if path else ():
+            _demand(field, path, fields.flat(written))
+    except ConfigError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(23)
+    if path and set(doors.HELP) & set(argv):
+        print(f"usage: python -m {name} --config={path} [--config.FIELD=VALUE ...]\n")
+        print(f"{fields.about(path.partition(':')[0])}\n\nfields and their values:")
+        print("\n".join(fields.shown(written)))
+        sys.exit(0)
+    configs = fields.listed()
+    more = "\n".join([doc, "configs:", *configs]) if configs else doc
+    return doors.flags_parser(name, more, _told, 23)(argv)
+
+
+def as_written(path: str):
+    """The config of "configs/gpt.py:quick".
+
+    Raises:
+      ConfigError: there is no such file, or it has no such variant.
+    """
+    file, values = path.partition(":")[0], flags.FlagValues()
+    if not pathlib.Path(file).is_file():
+        known = {pathlib.PurePath(each).stem: each for each in fields.known()}
+        near = known.get(hints.near(pathlib.PurePath(file).stem, known))
+        has = f"configs/ has: {', '.join(known)}" if known else "run this in signjax's own folder"
+        raise ConfigError(f"{file}: no such config; {f'did you mean {near}? ' if near else ''}{has}")
+    found = config_flags.DEFINE_config_file("written", flag_values=values)  # no field of it is in sys.argv
+    try:
+        values(["", f"--written={path}"])
+        return found.value
+    except flags.Error as error:
+        raise ConfigError(_told(error)) from None
+
+
+def _given(argv: list[str]) -> str:
+    """What --config says, "" if it is not there."""
+    found = ""
+    for word, after in zip(argv, [*argv[1:], ""], strict=True):
+        name, _, value = word.lstrip("-").partition("=")
+        if word.startswith("-") and name == "config":
+            found = value if "=" in word else after
+    return found
+
+
+def _set(argv: list[str]) -> list[str]:
+    """The fields that a command line sets, ["optim.lr"]."""
+    return [found[1] for word in argv if (found := re.match(r"--?config\.([^=]+)", word))]
+
+
+def _demand(field: str, path: str, known) -> None:
+    if not any(f"{name}.".startswith(f"{field}.") for name in known):
+        lists = f"python -m {HERE} --config={path} --help lists all"
+        raise ConfigError(f"{path} has no field {field!r}{hints.meant(field, known, lists)}")
+
+
+def _told(error: Exception) -> str:
+    """What an error of the flags says; of one that a config raised they tell with a trace, its line last."""
+    said = str(error).replace("\\n", "\n").strip().splitlines()[-1]
+    missing = "give a config, as in --config=configs/vqvae.py"
+    return missing if "--config=None" in said else re.sub(r"^signjax\.errors\.\w+: ", "", said)
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
+from signjax import hints
 from signjax.errors import ConfigError
 
 
@@ -19,7 +20,8 @@ def make_schedule(config, num_steps: int):
     """
     lr, warmup = config.lr, config.warmup
     if config.schedule not in ("cosine", "constant"):
-        raise ConfigError(f'optim.schedule is {config.schedule!r}; it can be "cosine" or "constant"')
+        known = hints.meant(config.schedule, ("cosine", "constant"), 'it can be "cosine" or "constant"')
+        raise ConfigError(f"optim.schedule is {config.schedule!r}{known}")
 
     def schedule(step):
         rise = jnp.minimum(1.0, (step + 1) / max(warmup, 1))

@@ -167,6 +167,18 @@ class Gaussian(nn.Module):
         return codes
 
 
+def _codebooks(c, levels: int) -> ResidualVQ:
+    return ResidualVQ(levels, c.codes, c.decay, c.commitment, c.dropout, c.revive)
+
+
+# quantizer.kind -> what makes one of the config's quantizer fields and Q; docs/my_own_quantizer.md adds one
+KINDS = {
+    "rvq": _codebooks,
+    "vq": _codebooks,
+    "fsq": lambda c, levels: FSQ(levels, tuple(c.steps)),
+    "kl": lambda c, levels: Gaussian(levels, c.kl),
+}
+
 START = -4.0  # log variance at first: little noise, so that training begins at the linear code
 
 

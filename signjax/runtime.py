@@ -19,6 +19,7 @@ import jax
 import numpy as np
 from jax.experimental import multihost_utils
 
+from signjax import progress
 from signjax.errors import ConfigError, SignjaxError, StorageError
 
 # absl shows every library's INFO, and JAX's names each backend that this machine does not have.
@@ -48,9 +49,11 @@ def one_line(main):
         try:
             return main(*args)
         except SignjaxError as e:
+            progress.clear(sys.stdout)
             print(f"error: {e}", file=sys.stderr)
             code = e.exit_code
         except OSError as e:  # of a file, a full disk
+            progress.clear(sys.stdout)
             print(f"error: {e}", file=sys.stderr)
             code = StorageError.exit_code
         except KeyboardInterrupt:

@@ -1,4 +1,10 @@
-"""Signs texts: python -m signjax.sample --text "hello how are you" [--text ...] [--file texts.txt]."""
+"""Signs texts with a trained run: a GIF, a page and the pose of each.
+
+    python -m signjax.sample --text "hello how are you"
+    python -m signjax.sample --workdir runs/gpt --file texts.txt --num 3 --out outputs
+
+The files are named after the texts. Options of the sampler that are not given are as in the run's config.
+"""
 
 import collections
 import io
@@ -6,13 +12,14 @@ import itertools
 import json
 import pathlib
 import re
+import sys
 import time
 import unicodedata
 
 import numpy as np
 from absl import app, flags
 
-from signjax import checkpoint, config, demo, inputs, logs, pose, render, runtime
+from signjax import checkpoint, config, demo, doors, inputs, logs, pose, progress, render, runtime
 from signjax import task as tasks
 from signjax.errors import ConfigError, DataError
 from signjax.render import files
@@ -60,6 +67,7 @@ def main(_) -> int:
     sampler = task.sampler_of(c, **changes)
     signed = watching.sign(task, task.load(workdir), wanted, SEED.value, sampler)
     for places, clips in signed:  # each text's files are written as soon as it is signed
+        progress.clear(sys.stdout)
         for place, clip in zip(places.tolist(), clips, strict=True):
             k = place // NUM.value
             waiting[k][place] = clip
@@ -70,7 +78,11 @@ def main(_) -> int:
         done += len(clips)
         took = time.monotonic() - begun
         left = "" if done == len(wanted) else f", {logs.clock(took / done * (len(wanted) - done))} left"
-        print(f"{done}/{len(wanted)} clip(s) in {took:.1f} s, compilation included{left}", flush=True)
+        said = f"{done}/{len(wanted)} clip(s) in {took:.1f} s, compilation included{left}"
+        if left and progress.terminal(sys.stdout):
+            progress.draw(sys.stdout, done, len(wanted), said)
+        else:
+            print(said, flush=True)
     if len(texts) > 1:
         print(render.html(out / f"{ALL}.html", [shown[k] for k in sorted(shown)], title=workdir))
     return 0
@@ -176,4 +188,4 @@ def write(folder: pathlib.Path, name: str, text: str, clips: list, c) -> list[re
 
 
 if __name__ == "__main__":
-    app.run(main)
+    app.run(main, flags_parser=doors.flags_parser("signjax.sample", __doc__))

@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable
 from typing import NamedTuple
 
+from signjax import hints
 from signjax.errors import ConfigError
 
 
@@ -39,8 +40,9 @@ def find(name: str):
         if e.name != f"signjax.tasks.{name}":
             raise
     folder = importlib.import_module("signjax.tasks").__path__
-    known = ", ".join(sorted(m.name for m in pkgutil.iter_modules(folder)))
-    raise ConfigError(f"task is {name!r}; signjax/tasks has only: {known}")
+    known = sorted(m.name for m in pkgutil.iter_modules(folder))
+    has = f"signjax/tasks has only: {', '.join(known)}"
+    raise ConfigError(f"task is {name!r}{hints.meant(name, known, has)}")
 
 
 def make_task(config, workdir) -> Task:

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import jax
 
-from signjax import checkpoint, fingerprint, fits, logs, runtime, sharding
+from signjax import checkpoint, fingerprint, fits, hints, logs, runtime, sharding, trackers
 from signjax.config import check_same, save_config
 from signjax.errors import ConfigError, DataError, SignjaxError
 from signjax.step import compile_steps, inference_variables, run_evaluation
@@ -41,11 +41,12 @@ class Run(NamedTuple):
     stop: runtime.Stop
 
 
-def train(config, workdir, command: str = "") -> int:
+def train(config, workdir, command: str = "", project: str | None = None) -> int:
     """Trains `config` in `workdir`, going on where an earlier run stopped; returns the exit code.
 
     Args:
       command: how the user started this, to say how to go on.
+      project: of wandb, to send or keep the numbers there, too.
 
     Raises:
       ConfigError: the config contradicts itself or the run in `workdir`.
@@ -67,6 +68,8 @@ def train(config, workdir, command: str = "") -> int:
             progress.say(f"{workdir}: already finished, {start} steps; a larger num_steps trains on")
             return 0
         if first:
+            metrics.trackers = trackers.start(metrics.path.parent, start, project, config.to_dict())
+            stack.callback(trackers.close, metrics.trackers)
             save_config(f"{workdir}/config.json", config)
         checkpoints = checkpoint.open_run(workdir, new=not start)
         stack.callback(checkpoint.close, checkpoints)
@@ -196,7 +199,8 @@ def _evaluate(run: Run, state, step: int) -> bool:
     if evals is None:
         return False
     if run.config.best not in evals:
-        raise ConfigError(f"best is {run.config.best!r}; evaluation gives: {', '.join(sorted(evals))}")
+        gives = f"evaluation gives: {', '.join(sorted(evals))}"
+        raise ConfigError(f"best is {run.config.best!r}{hints.meant(run.config.best, evals, gives)}")
     best = _best_score(run)
     better = evals[run.config.best] < best
     if better:

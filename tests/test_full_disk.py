@@ -16,7 +16,7 @@ import pytest
 from engine_helpers import rows, toy
 from jax.experimental.compilation_cache import compilation_cache
 
-from signjax import checkpoint, logs, manifest, runtime, train
+from signjax import checkpoint, manifest, runtime, trackers, train
 from signjax.errors import StorageError
 from signjax.render import files
 
@@ -213,7 +213,7 @@ def test_tensorboard_files_are_what_it_reads(tmp_path):
     """Records of TensorFlow's format: length, its checksum, event, its checksum."""
     event_pb2 = pytest.importorskip("tensorboardX.proto.event_pb2")
     checksum = pytest.importorskip("tensorboardX.record_writer").masked_crc32c
-    logs.Metrics(tmp_path, 4, logs.Spent(0, 0)).write(6, "eval", {"mpjpe": 0.25, "bad": float("nan")})
+    trackers.write([trackers.tensorboard(tmp_path, 4)], 6, {"eval/mpjpe": 0.25, "eval/bad": None})
     (path,) = (tmp_path / "tensorboard").iterdir()
     assert path.name.startswith("events.out.tfevents.")
     data, events = path.read_bytes(), []

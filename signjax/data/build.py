@@ -3,15 +3,15 @@
 Frames are never all in memory.
 """
 
+import functools
 import hashlib
 import json
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
-from signjax import arrays, inputs
+from signjax import arrays, inputs, progress
 from signjax.data import chunks, store
 from signjax.data import variant as variants
 from signjax.data.clips import MAX_COORDINATE
@@ -54,8 +54,11 @@ def write(workspace: Path, source: Path, sids: list[str], variant: Variant, say:
     """
     label = f"{source.parent.name}/{source.name}"
     entries, broken, valid, origin, scale = [], [], [], [], []
-    progress = _progress(label, len(sids), say)
-    with store.Appender(workspace / "pose.npy", (50, 3)) as pose:
+    words = functools.partial(_told, label, len(sids))
+    with (
+        store.Appender(workspace / "pose.npy", (50, 3)) as pose,
+        progress.counted(words, len(sids), say, PROGRESS_EVERY) as tell,
+    ):
         for chunk in chunks.read_chunks(source, sids, variant):
             pose.append(chunk.pose)
             entries += chunk.clips
@@ -63,7 +66,7 @@ def write(workspace: Path, source: Path, sids: list[str], variant: Variant, say:
             valid.append(chunk.valid)
             origin.append(chunk.origin)
             scale.append(chunk.scale)
-            progress(len(entries) + len(broken))
+            tell(len(entries) + len(broken))
     valid, lengths = np.concatenate(valid), [e["frames"] for e in entries]
     _write_arrays(workspace, valid, lengths, np.concatenate(origin), np.concatenate(scale))
     index = {
@@ -204,18 +207,7 @@ def refuse(source: Path, index: dict) -> None:
     )
 
 
-def _progress(label: str, total: int, say: Callable) -> Callable[[int], None]:
-    """A function of the clips done that tells rate and time left every few seconds."""
-    start = last = time.monotonic()
-
-    def report(done: int) -> None:
-        nonlocal last
-        now = time.monotonic()
-        if now - last < PROGRESS_EVERY or done == total:
-            return
-        last = now
-        rate = done / (now - start)
-        left = (total - done) / rate
-        say(f"{label}: {done:,} of {total:,} clips read, {rate:.0f} clips/s, {left:.0f} s left")
-
-    return report
+def _told(label: str, total: int, done: int, seconds: float) -> str:
+    rate = done / seconds
+    left = (total - done) / rate
+    return f"{label}: {done:,} of {total:,} clips read, {rate:.0f} clips/s, {left:.0f} s left"

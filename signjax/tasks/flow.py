@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from signjax import checkpoint
+from signjax import checkpoint, hints
 from signjax import config as configs
 from signjax.data.sources import bucket
 from signjax.errors import ConfigError
@@ -207,7 +207,10 @@ def sampler_of(c, **changes) -> Sampler:
     """
     sampler = configs.sampler(Sampler, c, changes)
     if sampler.solver not in SOLVERS or sampler.steps < 1 or sampler.max_tokens < 1:
-        raise ConfigError(f"{sampler}: give a solver of {', '.join(SOLVERS)}, and 1 or more steps and tokens")
+        near = hints.near(sampler.solver, SOLVERS)
+        near = f"did you mean {near}? " if near not in ("", sampler.solver) else ""
+        take = f"give a solver of {', '.join(SOLVERS)}, and 1 or more steps and tokens"
+        raise ConfigError(f"{sampler}: {near}{take}")
     return sampler
 
 

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from signjax import checkpoint, kinematics, losses, quantize, skeleton, streams
+from signjax import checkpoint, hints, kinematics, losses, quantize, skeleton, streams
 from signjax import config as configs
 from signjax.data import pipeline, sources
 from signjax.errors import ConfigError
@@ -36,14 +36,10 @@ def quantizer(c, part: str):
     Raises:
       ConfigError: `c.kind` is unknown.
     """
-    levels = c.levels[part]
-    if c.kind == "fsq":
-        return quantize.FSQ(levels, tuple(c.steps))
-    if c.kind in ("vq", "rvq"):
-        return quantize.ResidualVQ(levels, c.codes, c.decay, c.commitment, c.dropout, c.revive)
-    if c.kind == "kl":
-        return quantize.Gaussian(levels, c.kl)
-    raise ConfigError(f'quantizer.kind is {c.kind!r}; it can be "vq", "rvq", "fsq" or "kl"')
+    if c.kind not in quantize.KINDS:
+        known = f"it can be: {', '.join(quantize.KINDS)}"
+        raise ConfigError(f"quantizer.kind is {c.kind!r}{hints.meant(c.kind, quantize.KINDS, known)}")
+    return quantize.KINDS[c.kind](c, c.levels[part])
 
 
 def latent_dim(c, part: str) -> int:

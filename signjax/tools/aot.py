@@ -8,6 +8,7 @@ config needs and that is not there is trained on it for a step. What cannot fit 
 """
 
 import collections
+import functools
 import importlib.util
 import os
 import pathlib
@@ -22,7 +23,7 @@ from jax.experimental import topologies
 from signjax import demo, fits, rehearse, runtime, sharding
 from signjax.bench import runs
 from signjax.errors import ConfigError
-from signjax.main import CONFIG, parse_flags
+from signjax.main import CONFIG, parse_with_config
 from signjax.step import compile_steps
 from signjax.task import make_task
 
@@ -131,4 +132,5 @@ def _gb(size: float | None) -> str:
 
 if __name__ == "__main__":
     flags.mark_flags_as_required(["config", "topology"])
-    app.run(main, flags_parser=parse_flags)
+    flags.declare_key_flag("config")
+    app.run(main, flags_parser=functools.partial(parse_with_config, "signjax.tools.aot", __doc__))

@@ -16,12 +16,11 @@ PyTorch is optional, `pip install -e '.[bench]'`. Shares of the peak are of what
 run with a large float32 matrix product and a large copy.
 """
 
-import argparse
 import os
 import statistics
 import sys
 
-from signjax import report, runtime
+from signjax import doors, hints, report, runtime
 from signjax.bench import data, dtw, gpu, machine, render, sample, startup, timing, tokenize, train
 from signjax.errors import ConfigError
 
@@ -43,7 +42,8 @@ def main(argv: list[str] | None = None) -> int:
     args = _parser().parse_args(argv)
     for name in args.subjects:
         if name not in SUBJECTS | NAMED:
-            raise ConfigError(f"{name!r} cannot be measured; choose from: {', '.join(SUBJECTS | NAMED)}")
+            known = f"choose from: {', '.join(SUBJECTS | NAMED)}"
+            raise ConfigError(f"{name!r} cannot be measured{hints.meant(name, SUBJECTS | NAMED, known)}")
     if NAMED.keys() & set(args.subjects):  # some start processes of their own, which need memory of the GPU
         os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
     where, peak, found = machine.environment(), machine.peak(), {}
@@ -64,12 +64,8 @@ def main(argv: list[str] | None = None) -> int:
     return 0
 
 
-def _parser() -> argparse.ArgumentParser:
-    first, _, rest = __doc__.partition("\n")
-    parser = argparse.ArgumentParser(
-        prog="python -m signjax.tools.bench", description=first, epilog=rest,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )  # fmt: skip
+def _parser() -> doors.Parser:
+    parser = doors.parser("signjax.tools.bench", __doc__)
     parser.add_argument("subjects", nargs="*", metavar="SUBJECT", help="what to measure (default: all)")
     parser.add_argument("--json", metavar="PATH", help="also write everything to this file")
     return parser

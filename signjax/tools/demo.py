@@ -1,4 +1,10 @@
-"""Writes the demo set: python -m signjax.tools.demo. A constructed language, no real sign language."""
+"""Writes the demo set, clips of a constructed language that is no real sign language.
+
+    python -m signjax.tools.demo
+    python -m signjax.tools.demo --name small --train 200 --dev 20 --test 20
+
+The clips go to datasets/demo, or --root and --name; a set that is there already is left alone.
+"""
 
 import os
 import sys
@@ -7,7 +13,7 @@ from pathlib import Path
 
 from absl import app, flags
 
-from signjax import demo
+from signjax import demo, doors, progress
 from signjax.demo import write
 from signjax.errors import SignjaxError
 
@@ -20,16 +26,16 @@ _SIZES = [flags.DEFINE_integer(split, size, f"Clips in {split}.", lower_bound=1)
 
 def _show(done: int, total: int) -> None:
     line = f"{done} of {total} clips"
-    if sys.stderr.isatty():
-        print("\r" + line, end="\n" if done == total else "", file=sys.stderr, flush=True)
-    elif done == total or done % 500 == 0:
+    if done == total or (done % 500 == 0 and not progress.terminal(sys.stderr)):
+        progress.clear(sys.stderr)
         print(line, file=sys.stderr, flush=True)
+    else:
+        progress.draw(sys.stderr, done, total, line)
 
 
 def main(argv: list[str]) -> None:
     """Writes the set the flags describe, or says that it is there already."""
-    if len(argv) > 1:
-        sys.exit(f"unknown argument {argv[1]!r}: see python -m signjax.tools.demo --help")
+    del argv
     sizes = tuple(flag.value for flag in _SIZES)
     place = Path(_ROOT.value) / _NAME.value
     try:
@@ -47,4 +53,4 @@ def main(argv: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    app.run(main)
+    app.run(main, flags_parser=doors.flags_parser("signjax.tools.demo", __doc__))

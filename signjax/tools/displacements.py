@@ -12,7 +12,7 @@ from pathlib import Path
 
 import ml_collections
 
-from signjax import demo, runtime
+from signjax import demo, doors, runtime
 from signjax.displacements import average, files, hands, moves, reading, words
 from signjax.errors import ConfigError, DataError
 from signjax.tasks import splits
@@ -29,10 +29,8 @@ def main(argv: list[str] | None = None) -> int:
     return 0
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m signjax.tools.displacements", description=__doc__.splitlines()[0]
-    )
+def _parser() -> doors.Parser:
+    parser = doors.parser("signjax.tools.displacements", __doc__)
     commands = parser.add_subparsers(required=True, metavar="extract|average")
     one = commands.add_parser("extract", help="write the displacements of words of a data set")
     two = commands.add_parser("average", help="average the displacements of words to templates")

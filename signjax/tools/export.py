@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from signjax import inputs, render, runtime
+from signjax import doors, inputs, render, runtime
 from signjax.data import clips, saving, variant
 from signjax.errors import ConfigError, DataError, StorageError
 from signjax.render import files
@@ -27,8 +27,7 @@ from signjax.tools import viz
 @runtime.one_line
 def main(argv: list[str] | None = None) -> int:
     """The door; returns the exit code."""
-    what = __doc__.splitlines()[0]
-    parser = argparse.ArgumentParser(prog="python -m signjax.tools.export", description=what)
+    parser = doors.parser("signjax.tools.export", __doc__)
     parser.add_argument("clips", nargs="+", metavar="CLIP", help=".npz of signjax.sample, or a clip's folder")
     parser.add_argument("--to", required=True, choices=FORMS, help="the form")
     parser.add_argument("--out", default="outputs", help="folder for the files (default: outputs)")

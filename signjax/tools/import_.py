@@ -7,17 +7,15 @@ Formats: OpenPose frames, .pose, .skels, SLRTP arrays, JSON of DWPose or MediaPi
 data set is moved to its place when it is whole; the same command starts an interrupted import again.
 """
 
-import argparse
 import json
 import re
 import sys
-import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from signjax import skeleton
+from signjax import doors, progress, skeleton
 from signjax.errors import ConfigError, DataError, SignjaxError
 from signjax.formats import recognise, shares, table, write
 from signjax.formats.clip import Broken, Clip
@@ -122,12 +120,14 @@ def _completed(clip: Clip, row: table.Row | None, place: Path | None, fps: float
 
 def _told(items: Iterator) -> Iterator:
     """The items; how many there were is told every few seconds."""
-    last = time.monotonic()
-    for count, item in enumerate(items, 1):
-        yield item
-        if time.monotonic() - last > EVERY:
-            last = time.monotonic()
-            print(f"{count:,} clips read", file=sys.stderr, flush=True)
+
+    def say(line: str) -> None:
+        print(line, file=sys.stderr, flush=True)
+
+    with progress.counted(lambda count, _: f"{count:,} clips read", None, say, EVERY) as tell:
+        for count, item in enumerate(items, 1):
+            yield item
+            tell(count)
 
 
 def _split(kept: list[Kept], folder: Path) -> tuple[list[str], str]:
@@ -186,9 +186,7 @@ def show(report: dict, place: Path) -> list[str]:
 
 def main(argv: list[str] | None = None) -> int:
     """The door; returns the exit code."""
-    parser = argparse.ArgumentParser(
-        prog="python -m signjax.tools.import_", description=__doc__.splitlines()[0]
-    )
+    parser = doors.parser("signjax.tools.import_", __doc__)
     parser.add_argument("path", help="folder or file of poses")
     parser.add_argument("--name", required=True, help="folder of the new data set")
     parser.add_argument("--root", default="datasets", help="folder that holds data sets (default: datasets)")

@@ -9,7 +9,6 @@ medians of the last quarter are at most 1 % above those of the second, and nothi
 warm-up.
 """
 
-import argparse
 import io
 import math
 import statistics
@@ -17,7 +16,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from signjax import meter, report, runtime
+from signjax import doors, hints, meter, report, runtime
 from signjax.errors import ConfigError
 from signjax.rehearse import ROUNDS, Rows, rehearse
 from signjax.render import files
@@ -56,10 +55,8 @@ def main(argv: list[str] | None = None) -> int:
     return 1 if wrong else 0
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m signjax.tools.memory", description=__doc__.splitlines()[0]
-    )
+def _parser() -> doors.Parser:
+    parser = doors.parser("signjax.tools.memory", __doc__)
     parser.add_argument("--family", metavar="NAME", help="a file of configs/, without .py (default: each)")
     parser.add_argument("--steps", type=count, default=200, help="training steps (default: %(default)s)")
     parser.add_argument("--out", default="outputs", help="folder for the files (default: %(default)s)")
@@ -72,7 +69,8 @@ def _names(family: str | None) -> list[str]:
     if not known:
         raise ConfigError("configs: no model family here; run this in signjax's own folder")
     if family and family not in known:
-        raise ConfigError(f"--family is {family!r}, which configs/ does not have; it has: {', '.join(known)}")
+        has = hints.meant(family, known, f"it has: {', '.join(known)}")
+        raise ConfigError(f"--family is {family!r}, which configs/ does not have{has}")
     return [family] if family else known
 
 

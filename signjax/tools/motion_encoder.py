@@ -1,12 +1,13 @@
-"""Writes a trained run's motion encoder into the package: python -m signjax.tools.motion_encoder RUN.
+"""Writes a trained run's motion encoder into the package.
+
+    python -m signjax.tools.motion_encoder runs/motion_encoder
 
 Every later Fréchet gesture distance is by this encoder, and cannot be compared with earlier ones.
 """
 
-import argparse
 import sys
 
-from signjax import checkpoint, runtime
+from signjax import checkpoint, doors, runtime
 from signjax import config as configs
 from signjax.errors import ConfigError
 from signjax.render import files
@@ -16,9 +17,7 @@ from signjax.tasks import motion_encoder
 @runtime.one_line
 def main(argv: list[str] | None = None) -> int:
     """The door; returns the exit code."""
-    parser = argparse.ArgumentParser(
-        prog="python -m signjax.tools.motion_encoder", description=__doc__.splitlines()[0]
-    )
+    parser = doors.parser("signjax.tools.motion_encoder", __doc__)
     parser.add_argument("run", help="folder of a run of configs/motion_encoder.py")
     parser.add_argument("--out", default=motion_encoder.SHIPPED, help="file to write (default: %(default)s)")
     args = parser.parse_args(argv)

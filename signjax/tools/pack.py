@@ -2,10 +2,12 @@
 
     python -m signjax.tools.pack --root datasets --name demo
     python -m signjax.tools.pack --root datasets --name demo --measure
-    python -m signjax.tools.pack --root datasets --name demo --shard 0/4     one of four machines
+    python -m signjax.tools.pack --root datasets --name demo --shard 0/4
+
+The last packs what is for one of four machines that share the disk. A pack lies in the data set's folder, and
+training makes it by itself, too.
 """
 
-import argparse
 import re
 import sys
 import time
@@ -14,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
+from signjax import doors, hints
 from signjax.data import build, clips, pack
 from signjax.errors import ConfigError, DataError, SignjaxError
 
@@ -47,7 +50,7 @@ def read_json(source: Path, sids: Sequence[str]) -> None:
 
 def main(argv: list[str] | None = None) -> int:
     """The door; returns the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m signjax.tools.pack", description=__doc__.splitlines()[0])
+    parser = doors.parser("signjax.tools.pack", __doc__)
     parser.add_argument("--root", default="datasets", help="folder that holds data sets (default: datasets)")
     parser.add_argument("--name", default="demo", help="folder of the data set (default: demo)")
     parser.add_argument("--measure", action="store_true", help="time loading the pack against parsing JSON")
@@ -79,7 +82,8 @@ def _run(root: str, name: str, measured: bool, shard: tuple[int, int] | None) ->
     found = [split for split in SPLITS if (Path(root) / name / split).is_dir()]
     if not found:
         hint = "give --root and --name, or build the demo set: python -m signjax.tools.demo"
-        raise DataError(f"{Path(root) / name}: no train, dev or test folder; {hint}")
+        beside = [path.name for path in Path(root).glob("[!.]*")]
+        raise DataError(f"{Path(root, name)}: no train, dev or test folder{hints.meant(name, beside, hint)}")
     for split in found if shard else ():
         count = pack.load_shard(root, name, split, *shard, say=_progress)
         print(f"{name}/{split}: the {count} part(s) of shard {shard[0]}/{shard[1]} are packed")

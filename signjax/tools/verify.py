@@ -7,7 +7,6 @@ A clip fails if a joint comes back further than 1e-5 neck-to-shoulder lengths fr
 millionth of the own units of lifted data, a tenth of the last digit that their files have.
 """
 
-import argparse
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,7 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from signjax import kinematics, pose, skeleton
+from signjax import doors, hints, kinematics, pose, skeleton
 from signjax.data import pack
 from signjax.errors import DataError, SignjaxError
 from signjax.tasks import splits
@@ -94,9 +93,7 @@ def failure(trip: Trip) -> str | None:
 
 def main(argv: list[str] | None = None) -> int:
     """The door; returns the exit code."""
-    parser = argparse.ArgumentParser(
-        prog="python -m signjax.tools.verify", description=__doc__.splitlines()[0]
-    )
+    parser = doors.parser("signjax.tools.verify", __doc__)
     parser.add_argument("form", choices=("2d", "3d"), help="angles in the plane, or directions in space")
     parser.add_argument("--root", default="datasets", help="folder that holds data sets (default: datasets)")
     parser.add_argument("--name", default="demo", help="folder of the data set (default: demo)")
@@ -135,7 +132,8 @@ def _splits(args) -> list[str]:
     found = [split for split in SPLITS if (Path(args.root) / args.name / split).is_dir()]
     if not found:
         hint = "give --root and --name, or build the demo set: python -m signjax.tools.demo"
-        raise DataError(f"{Path(args.root) / args.name}: no train, dev or test folder; {hint}")
+        near = hints.meant(args.name, [path.name for path in Path(args.root).glob("[!.]*")], hint)
+        raise DataError(f"{Path(args.root, args.name)}: no train, dev or test folder{near}")
     return found
 
 

@@ -6,7 +6,6 @@ It answers to this machine alone, asks nobody for anything and opens no file. Pa
 browser here has open may not use it: their requests carry their own Origin or Host.
 """
 
-import argparse
 import http.server
 import json
 import os
@@ -20,7 +19,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from signjax import config, demo, inputs, pose, render, runtime
+from signjax import config, demo, doors, inputs, pose, render, runtime
 from signjax import task as tasks
 from signjax.errors import ConfigError, DataError, SignjaxError
 from signjax.render import page
@@ -34,8 +33,7 @@ VERSIONS = 4  # of a text at once
 @runtime.one_line
 def main(argv: list[str] | None = None) -> int:
     """The door; serves until Ctrl-C."""
-    what = __doc__.splitlines()[0]
-    parser = argparse.ArgumentParser(prog="python -m signjax.tools.viewer", description=what)
+    parser = doors.parser("signjax.tools.viewer", __doc__)
     parser.add_argument("run", metavar="RUN", help="folder of a trained run that signs texts")
     parser.add_argument("--port", type=int, default=8765, help="0 takes any free one (default: 8765)")
     args = parser.parse_args(argv)

@@ -7,7 +7,6 @@
     python -m signjax.tools.viz samples runs/gpt
 """
 
-import argparse
 import itertools
 import sys
 from pathlib import Path
@@ -15,7 +14,7 @@ from pathlib import Path
 import ml_collections
 import numpy as np
 
-from signjax import arrays, config, inputs, render, results, runtime, scoring
+from signjax import arrays, config, doors, inputs, render, results, runtime, scoring
 from signjax import task as tasks
 from signjax.data import clips, predictions
 from signjax.displacements import files, moves, reading, words
@@ -34,8 +33,8 @@ def main(argv: list[str] | None = None) -> int:
     return 0
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m signjax.tools.viz", description=__doc__.splitlines()[0])
+def _parser() -> doors.Parser:
+    parser = doors.parser("signjax.tools.viz", __doc__)
     commands = parser.add_subparsers(required=True, metavar="text|p0|deltas|samples")
 
     def command(name: str, run, what: str):

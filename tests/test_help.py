@@ -1,0 +1,191 @@
+"""Every door found by file: help that a newcomer can use, examples that parse, answers to mistakes."""
+
+import ast
+import importlib
+import re
+import shlex
+
+import gpt_run
+import pytest
+from door_help import DOORS, FLAGS, PARSERS, ROOT, ask, parse
+
+from signjax import __main__ as listing
+from signjax import config, fields, hints, optim, quantize
+from signjax import task as tasks
+from signjax.data import pack
+from signjax.errors import ConfigError, DataError, StorageError
+from signjax.models import pretrained
+from signjax.tasks import flow, vqvae
+from signjax.tools import bench, memory
+from signjax.tools import pack as tool
+
+
+def docstring(name):
+    return ast.get_docstring(ast.parse(DOORS[name]), clean=False)
+
+
+def examples(name):
+    """The example lines of a door's docstring, split into words, without `python -m NAME`."""
+    lines = re.findall(r"^    (python -m .+)$", docstring(name), re.MULTILINE)
+    words = [shlex.split(line)[2:] for line in lines]
+    return [rest for module, *rest in words if module == name]
+
+
+def check(name, shown):
+    """What all help has: usage, a sentence, an example, every option with a word on it."""
+    assert shown.startswith(f"usage: python -m {name} ")
+    first = docstring(name).partition("\n")[0]
+    assert first.endswith(".") and len(first) > 25 and first in shown
+    assert examples(name) and f"    python -m {name}" in shown and "Traceback" not in shown
+    silent = re.findall(r"^  (-\S.*?\S)$(?!\n {10,}\S)", shown.partition("\noptions:\n")[2], re.MULTILINE)
+    assert not [option for option in silent if "  " not in option], "says nothing"
+
+
+def test_all_doors_are_walked():
+    assert {"signjax.main", "signjax.sample", "signjax.evaluate"} | {
+        f"signjax.tools.{path.stem}" for path in ROOT.glob("signjax/tools/[!_]*.py")
+    } == set(DOORS)
+    assert set(listing.commands()) == set(DOORS)
+
+
+@pytest.mark.parametrize("name", PARSERS)
+def test_help_of_a_tool(name, capsys, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    main = importlib.import_module(name).main
+    with pytest.raises(SystemExit) as end:
+        main(["--help"])
+    shown = capsys.readouterr().out
+    assert end.value.code == 0
+    check(name, shown)
+
+    for line in examples(name):
+        parse(name, line)
+
+
+@pytest.mark.parametrize("name", FLAGS)
+def test_help_of_a_program(name):
+    lines = examples(name)
+    codes, shown, faults = ask(name, [["--help"], *lines])
+    assert codes == [0, *(0 if "--help" in line else None for line in lines)] and not faults
+    check(name, shown)
+
+
+def test_the_help_of_training_names_configs_and_their_fields():
+    _, shown, _ = ask("signjax.main", [["--config=configs/gpt.py:quick", "--help"]])
+    _, general, _ = ask("signjax.main", [["--help"]])
+    for path in ROOT.glob("configs/*.py"):
+        assert re.search(rf"configs/{path.name} +\S+ \S+", general)
+    assert re.search(r"--config.optim.lr=0.0015 +highest learning rate", shown)
+    assert "--config.num_steps=1500 " in shown and "quick  a short run" in shown
+
+
+@pytest.mark.parametrize("path", sorted(ROOT.glob("configs/*.py")), ids=lambda path: path.stem)
+def test_every_field_has_a_meaning(path):
+    names = fields.flat(gpt_run.get_config(path.stem))
+    assert not [name for name in names if not fields.meaning(name)], "say it in signjax/fields.py"
+
+
+def test_no_meaning_is_of_a_field_that_is_not_there():
+    variants = ["vqvae:seed", *(path.stem for path in ROOT.glob("configs/*.py"))]
+    known = set().union(*(fields.flat(gpt_run.get_config(name)) for name in variants))
+    assert not [name for name in fields.MEANING if not any(f"{k}.".startswith(f"{name}.") for k in known)]
+
+
+MISTAKES = {
+    "configs/vqvee.py": "did you mean configs/vqvae.py?",
+    "configs/gpt.py:larg": "did you mean 'large'?",
+    "configs/vqvae.py:fqs": "did you mean 'fsq'?",
+    "configs/gpt.py --config.optmizer.lr=1": "has no field 'optmizer.lr'; did you mean 'optim.lr'?",
+    "configs/gpt.py --config.modl.width=1": "did you mean 'model.width'?",
+    "configs/gpt.py --workdr=x": "did you mean '--workdir'?",
+    "configs/gpt.py hello": "'hello': options begin with --",
+    "configs/gpt.py --config.num_steps=1.5": "--config.num_steps=1.5: invalid literal",
+}
+
+
+def test_wrong_commands_of_training_are_one_line():
+    lines = [[f"--config={words[0]}", *words[1:]] for words in map(str.split, MISTAKES)]
+    codes, _, faults = ask("signjax.main", lines)
+    said = faults.splitlines()
+    assert codes == [23] * len(lines)
+    assert len(said) == len(lines)
+    for line, meant in zip(said, MISTAKES.values(), strict=True):
+        assert line.startswith("error: ") and meant in line
+
+
+@pytest.mark.parametrize(
+    "name, words, meant",
+    [
+        ("pack", ["--nme", "mine"], "'--name'"),
+        ("export", ["a.npz", "--to", "opnpose"], "'openpose'"),
+        ("viz", ["sampels", "a.npz"], "'samples'"),
+        ("viz", ["samples", "a.npz", "--uot=x"], "'--out'"),
+        ("verify", ["4d"], ""),
+    ],
+)
+def test_wrong_words_of_tools(name, words, meant, capsys):
+    with pytest.raises(SystemExit) as end:
+        importlib.import_module(f"signjax.tools.{name}").main(words)
+    line = capsys.readouterr().err.splitlines()[-1]
+    assert end.value.code == 2 and line.startswith(f"python -m signjax.tools.{name}: error: ")
+    assert line.endswith(f"; did you mean {meant}?") if meant else "did you mean" not in line
+
+
+def test_a_command_that_is_none(capsys):
+    assert listing.main(["signjax.tools.pak"]) == 2
+    assert "did you mean python -m signjax.tools.pack?" in capsys.readouterr().err
+    assert listing.main([]) == 0
+    shown = capsys.readouterr().out
+    assert all(name in shown for name in DOORS)
+
+
+def test_wrong_names_are_answered(tmp_path):
+    (tmp_path / "runs/gpt").mkdir(parents=True)
+    (tmp_path / "runs/gpt/config.json").write_text("{}")
+    (tmp_path / "sets/mine/train").mkdir(parents=True)
+    quantizer, generator = gpt_run.get_config("vqvae").quantizer, gpt_run.get_config("flow")
+    quantizer.kind, schedule = "rqv", generator.optim
+    schedule.schedule = "cosin"
+    for call, kind, meant in (
+        (
+            lambda: config.load_config(tmp_path / "runs/gtp/config.json"),
+            StorageError,
+            "mean .*runs/gpt[?] train",
+        ),
+        (lambda: vqvae.quantizer(quantizer, "arm"), ConfigError, "did you mean 'rvq'"),
+        (lambda: tasks.find("gtp"), ConfigError, "did you mean 'gpt'"),
+        (lambda: pack.load(tmp_path / "sets", "mnie", "train"), DataError, "did you mean 'mine'"),
+        (lambda: pack.load(tmp_path / "sets", "mine", "trian"), DataError, "did you mean 'train'"),
+        (lambda: flow.sampler_of(generator, solver="midpont"), ConfigError, "did you mean midpoint"),
+        (lambda: flow.sampler_of(generator, stepps=3), ConfigError, "did you mean '--steps'"),
+        (lambda: optim.make_schedule(schedule, 9), ConfigError, "did you mean 'cosine'"),
+    ):
+        with pytest.raises(kind, match=meant):
+            call()
+
+
+def test_a_wrong_encoder_is_answered(monkeypatch):
+    def fetch(name, **_):
+        raise OSError(f"{name} is not there")
+
+    monkeypatch.setattr("huggingface_hub.snapshot_download", fetch)
+    with pytest.raises(ConfigError, match=r"'minlm'.*did you mean 'minilm'\? give a folder"):
+        pretrained.find("minlm")
+
+
+def test_wrong_names_of_doors(capsys):
+    for door, words, meant in (
+        (bench, ["trian"], "did you mean 'train'"),
+        (memory, ["--family=vqave"], "did you mean 'vqvae'"),
+        (tool, ["--name=dmeo", f"--root={ROOT}/nothing"], "no train, dev or test folder; give"),
+    ):
+        assert door.main(words) in (21, 23)
+        assert meant in capsys.readouterr().err
+
+
+def test_what_is_near():
+    assert hints.meant("opnpose", ["json", "openpose"]) == "; did you mean 'openpose'?"
+    assert hints.meant("opnpose", ["json", "openpose"], "give one") == "; did you mean 'openpose'? give one"
+    assert hints.meant("zzz", ["json", "openpose"], "give one") == "; give one"
+    assert hints.meant("zzz", ["json"]) == "" and hints.near("GPT", ["gpt"]) == "gpt"
+    assert set(quantize.KINDS) == {"rvq", "vq", "fsq", "kl"}
