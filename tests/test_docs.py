@@ -17,7 +17,7 @@ from door_help import FLAGS, PARSERS, ROOT, ask, commands, parse
 from signjax import quantize, train
 from signjax.tasks import vqvae
 
-pytestmark = pytest.mark.usefixtures("compile_once", "compile_quickly")
+pytestmark = pytest.mark.usefixtures("compile_quickly")
 DOCS = ROOT / "docs"
 PAGES = sorted(DOCS.glob("*.md"))
 NOTEBOOK = DOCS / "quickstart.ipynb"

@@ -9,7 +9,7 @@ from engine_helpers import rows, toy
 from signjax import trackers, train
 from signjax.errors import ConfigError
 
-pytestmark = pytest.mark.usefixtures("compile_once", "compile_quickly")
+pytestmark = pytest.mark.usefixtures("compile_quickly")
 
 STAND_IN = """
 import json, pathlib

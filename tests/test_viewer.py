@@ -15,7 +15,7 @@ from signjax.errors import ConfigError, DataError
 from signjax.render import page
 from signjax.tools import viewer
 
-pytestmark = pytest.mark.usefixtures("compile_once", "compile_quickly")
+pytestmark = pytest.mark.usefixtures("compile_quickly")
 JSON = {"Content-Type": "application/json"}
 
 

@@ -12,7 +12,7 @@ from signjax.data import pack
 from signjax.tasks import requests, splits, vqvae, watching
 from signjax.tools import viz
 
-pytestmark = pytest.mark.usefixtures("compile_once", "compile_quickly")
+pytestmark = pytest.mark.usefixtures("compile_quickly")
 TEXTS = ["hello", "my friend is happy"]
 
 
