@@ -2,6 +2,7 @@
 tests run; where the real data is."""
 
 import contextlib
+import fcntl
 import math
 import os
 import pathlib
@@ -89,6 +90,16 @@ def compile_quickly():
         yield
 
 
+@contextlib.contextmanager
+def _made_once(folder: pathlib.Path):
+    """Whether what belongs in `folder` is still to be made: one process makes it, others wait for it."""
+    folder.mkdir(exist_ok=True)
+    with open(folder / ".lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield not (folder / ".made").exists()
+        (folder / ".made").touch()
+
+
 @pytest.fixture(scope="session")
 def tiny_runs(tmp_path_factory):
     """A folder with datasets/demo, runs/vqvae and runs/gpt, trained for some steps; copy what you change."""
@@ -96,10 +107,12 @@ def tiny_runs(tmp_path_factory):
 
     from signjax import train
 
-    root = tmp_path_factory.mktemp("home")
-    with _jax_options({"jax_disable_most_optimizations": True}):
-        gpt_run.write(root)
-        assert train.train(gpt_run.gpt_config(root), root / "runs/gpt") == 0
+    base = tmp_path_factory.getbasetemp()
+    root = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "home"
+    with _made_once(root) as missing, _jax_options({"jax_disable_most_optimizations": True}):
+        if missing:
+            gpt_run.write(root)
+            assert train.train(gpt_run.gpt_config(root), root / "runs/gpt") == 0
     return root
 
 
@@ -112,7 +125,8 @@ def tiny_families(tiny_runs):
 
     data = {"data.root": str(tiny_runs / "datasets")}
     c = gpt_run.get_config("vqvae", **data, **gpt_run.LATENTS)
-    assert train.train(c, tiny_runs / "runs/kl") == 0
+    with _made_once(tiny_runs / "runs/kl") as missing:
+        assert not missing or train.train(c, tiny_runs / "runs/kl") == 0
     return {
         "vqvae": data | gpt_run.TOKENIZER,
         "gpt": data | gpt_run.GPT | {"tokenizer": str(tiny_runs / "runs/vqvae")},

@@ -60,6 +60,7 @@ def test_compiling_on_is_found(families, here, capsys, name, found):
     assert "leaks" in said.out and said.out.count("        step ") == 10
 
 
+@pytest.mark.soak
 def test_a_flat_family_passes_beside_one_that_keeps_arrays(families, capsys):
     """In processes of their own, as a user has it."""
     for name in LEAKS.keys() - {"flat", "keeps"}:
