@@ -271,8 +271,9 @@ def test_generators_train_and_sign_by_an_encoder(name, home, tmp_path, runs_of):
     texts = ["hello how are you", "my name is Zoë"]
     clips = module.generate(generator, texts, 0, sampler)
     assert runs_of and all(np.isfinite(clip).all() and clip.shape[1:] == (50, 3) for clip in clips)
-    again = module.generate(generator, texts, 0, sampler)
-    assert all(a.tobytes() == b.tobytes() for a, b in zip(clips, again, strict=True))
+    singly = module.generate(generator, texts, 0, sampler, batch_size=1)
+    for a, b in zip(clips, singly, strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-5)
 
 
 def test_training_goes_on_without_the_encoder_and_only_with_the_same(home, tmp_path, runs_of):
