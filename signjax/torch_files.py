@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from signjax.arrays import count_members
-from signjax.inputs import SIZE, Fault, opened, reason
+from signjax.inputs import Fault, opened, reason
 
 STORAGES = {
     "DoubleStorage": "<f8",
@@ -31,6 +31,7 @@ CONSTANTS = {"NONE": None, "NEWTRUE": True, "NEWFALSE": False, "EMPTY_TUPLE": ()
 GIVEN = {"BINUNICODE", "BININT", "BININT1", "BININT2", "LONG1", "BINFLOAT"}
 TUPLES = {"TUPLE1": 1, "TUPLE2": 2, "TUPLE3": 3}
 MARK = object()
+PICKLE = 1 << 24  # bytes of a pickle; that of a model of a thousand tensors has 200 kB
 
 
 class Name(NamedTuple):
@@ -62,7 +63,7 @@ def read_torch(path) -> Any:
         except Fault:
             raise
         except Exception as error:  # a damaged file makes zipfile and pickletools raise nearly anything
-            raise Fault(f"is no file of torch.save ({reason(error)})") from None
+            raise Fault(f"is no file of torch.save that can be read ({reason(error)})") from None
 
 
 class _Reader:
@@ -73,20 +74,23 @@ class _Reader:
         members = {info.filename: info for info in archive.infolist()}
         found = [name for name in members if name.endswith("/data.pkl") and name.count("/") == 1]
         if len(found) != 1 or any(info.compress_type != zipfile.ZIP_STORED for info in members.values()):
-            raise Fault("is no file of torch.save")
+            raise Fault("is no file of torch.save (torch 1.6 or later)")
         self.root = found[0].removesuffix("data.pkl")
         unpacked = sum(info.file_size for info in members.values())
-        if unpacked > size or members[found[0]].file_size > SIZE:
-            raise Fault(
-                f"unpacks to {unpacked:,} bytes, more than it has, or more than {SIZE:,} of its pickle"
-            )
+        if unpacked > size:
+            raise Fault(f"unpacks to {unpacked:,} bytes, more than it has")
+        if (pickled := members[found[0]].file_size) > PICKLE:
+            raise Fault(f"its pickle has {pickled:,} bytes, more than {PICKLE:,}")
 
     def run(self) -> Any:
         """The object that the pickle builds."""
         for instruction, argument, _ in pickletools.genops(self.archive.read(f"{self.root}data.pkl")):
             name = instruction.name
             if name == "STOP":
-                return self.stack.pop()
+                made = self.stack.pop()
+                if self.stack or made is MARK:
+                    raise Fault("its pickle leaves something over")
+                return made
             self._step(name, argument)
         raise Fault("its pickle has no end")
 
@@ -141,11 +145,9 @@ class _Reader:
             target[key] = value
 
     def _build(self, state) -> None:
-        target = self.stack[-1]
+        target = _kind(self.stack[-1], (Instance, dict))
         if isinstance(target, Instance) and isinstance(state, dict):
-            target.fields.update(state)
-        elif not isinstance(target, dict):  # torch gives its dicts of parameters attributes: not needed
-            raise Fault("its pickle fills an object that it did not make")
+            target.fields.update(state)  # what else is given is not needed: torch's dicts get attributes
 
     def _storage(self, kind, of, key, _, count) -> np.ndarray:
         """The numbers [count] of a member of the archive."""
@@ -191,5 +193,5 @@ def _tensor(storage, offset, shape, strides) -> np.ndarray:
 def _kind(value, kind):
     """The value, which must be of a kind."""
     if not isinstance(value, kind):
-        raise Fault(f"its pickle has a {type(value).__name__} where a {kind.__name__} must be")
+        raise Fault(f"its pickle has a {type(value).__name__} where none can be")
     return value

@@ -10,6 +10,8 @@ ROOT = pathlib.Path(__file__).parent.parent / "signjax"
 FLOORS = [
     "errors inputs arrays tensors config skeleton layers sharding optim runtime task meter workers "  # ground
     "manifest fingerprint checkpoint logs liveness torch_files",
+    "pose kinematics streams demo losses quantize ctc text render metrics data formats "  # domain
+    "displacements",
     "models sampling filling reading",
     "tasks",
     "step fits train rehearse scoring report results",  # engine
