@@ -2,6 +2,7 @@
 
 It needs a trained tokenizer, runs/vqvae unless --config.tokenizer=DIR says otherwise.
 Variants:
+  seed   the seed's GPT, as a point of reference: it reads by BERT, needs runs/vqvae-seed
   large  60 million parameters in bfloat16 and 64 k tokens a step, for large data on a GPU or TPU
   quick  a short run for the quickstart
   fsdp   the state in parts on all devices, see README, Sharding
@@ -14,7 +15,7 @@ import ml_collections
 from signjax import hints, sharding
 from signjax.errors import ConfigError
 
-WORDS = ("large", "quick", "fsdp", "tensor")
+WORDS = ("seed", "large", "quick", "fsdp", "tensor")
 
 
 def get_config(variant: str = "") -> ml_collections.ConfigDict:
@@ -74,6 +75,8 @@ def get_config(variant: str = "") -> ml_collections.ConfigDict:
         c.optim.warmup = 1000
         c.num_steps = 50_000
         c.save_every = c.eval_every = 2000
+    if "seed" in words:
+        _seed(c)
     if {"fsdp", "tensor"} & set(words):
         c.mesh, c.sharding = sharding.placement(words)
     if "quick" in words:
@@ -83,3 +86,17 @@ def get_config(variant: str = "") -> ml_collections.ConfigDict:
         c.num_steps = 1500
         c.eval_every = 750
     return c
+
+
+def _seed(c):
+    c.task = "seed_gpt"
+    c.tokenizer = "runs/vqvae-seed"
+    c.text.encoder = "bert-base-uncased"
+    c.versions = 1
+    c.tempo = 0.0
+    del c.model["text_depth"], c.model["remat"]
+    c.model.update({"width": 768, "depth": 8, "heads": 12, "mlp": 3072, "dropout": 0.1})
+    c.corrupt = c.text_dropout = 0.0
+    c.smooth = c.end_weight = 1.0
+    c.sampler.update({"temperature": 1.0, "top_k": 20, "top_p": 1.0, "guidance": 1.0, "max_tokens": 374})
+    c.optim.update({"lr": 1e-4, "weight_decay": 0.01})

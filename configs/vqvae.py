@@ -85,6 +85,7 @@ def get_config(variant: str = "") -> ml_collections.ConfigDict:
 def _seed(c):
     c.model.kind = "seed"
     c.model.size.update({"width": 256, "depth": 4, "heads": 4, "mlp": 1024})
+    c.model.size.original = False  # True with the seed's own weights, see signjax.tools.from_seed
     c.quantizer.levels = {"arm": 0, "hand": 0, "whole": 1}
     c.quantizer.dim = 256
     c.quantizer.commitment = 1.0

@@ -50,7 +50,7 @@ def read_arrays(path, names=None, most: int | None = SIZE) -> dict[str, np.ndarr
     """
     with opened(path, most) as (file, size):
         try:
-            _count(file)
+            count_members(file)
             with zipfile.ZipFile(file) as archive:
                 held = _members(archive)
                 wanted = {name: held[name] for name in (held if names is None else names)}
@@ -98,8 +98,8 @@ def _array(data: bytes) -> np.ndarray:
     return array.astype(dtype.newbyteorder("="), copy=False)
 
 
-def _count(file) -> None:
-    """Raises Fault if there are many members: zipfile makes an object of each before it says how many."""
+def count_members(file) -> None:
+    """Raises Fault if an archive has many members: zipfile makes an object of each before it counts them."""
     with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as pages:
         found = itertools.islice(re.finditer(b"PK\x01\x02", pages), MEMBERS + 1)
         if sum(1 for _ in found) > MEMBERS:

@@ -49,26 +49,40 @@ class EncoderBlock(nn.Module):
       heads: of the attention; they divide D.
       mlp: width of the hidden layer of the GELU MLP.
       dropout: of both residual branches in training.
+      exact: GELU and norms to the digits of PyTorch's, see `gelu` and `norm_of`.
     """
 
     heads: int
     mlp: int
     dropout: float = 0.0
     dtype: Any = None
+    exact: bool = False
 
     @nn.compact
     def __call__(self, x, mask, train: bool = False):
         """x [B, N, D], mask [B, N], or [B, N, N] for the positions each may attend to, bool."""
         width = x.shape[-1]
-        dense, norm = (functools.partial(layer, dtype=self.dtype) for layer in (Dense, nn.LayerNorm))
+        dense = functools.partial(Dense, dtype=self.dtype)
+        norm = functools.partial(norm_of, self.exact, dtype=self.dtype)
         drop = nn.Dropout(self.dropout, deterministic=not train)
         mask = mask[:, None, None, :] if mask.ndim == 2 else mask[:, None]
         h = dense(3 * width, name="qkv")(norm()(x))
         q, k, v = jnp.split(h.reshape(*h.shape[:2], self.heads, -1), 3, axis=-1)  # [B, N, H, D / H]
         h = jax.nn.dot_product_attention(q, k, v, mask=mask)
         x = x + drop(dense(width, name="out")(h.reshape(x.shape)))
-        h = nn.gelu(dense(self.mlp, name="up")(norm()(x)))
+        h = gelu(dense(self.mlp, name="up")(norm()(x)), self.exact)
         return x + drop(dense(width, name="down")(h))
+
+
+def norm_of(exact: bool, **options) -> nn.LayerNorm:
+    """flax's LayerNorm; if it must be exact with the epsilon of PyTorch's, 1e-5."""
+    digits = {"epsilon": 1e-5, "use_fast_variance": False} if exact else {}
+    return nn.LayerNorm(**digits, **options)
+
+
+def gelu(x, exact: bool):
+    """The usual approximation of GELU by tanh, or as it is defined (Hendrycks and Gimpel 2016)."""
+    return nn.gelu(x, approximate=not exact)
 
 
 def repeat(layer, block: nn.Module, depth: int, x, rows=None, remat: bool = False):

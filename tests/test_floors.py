@@ -9,7 +9,7 @@ import pytest
 ROOT = pathlib.Path(__file__).parent.parent / "signjax"
 FLOORS = [
     "errors inputs arrays tensors config skeleton layers sharding optim runtime task meter workers "  # ground
-    "manifest fingerprint checkpoint logs liveness hints progress trackers",
+    "manifest fingerprint checkpoint logs liveness hints progress trackers torch_files",
     "pose kinematics streams demo losses quantize ctc text render metrics data formats "  # domain
     "displacements",
     "models sampling filling reading",

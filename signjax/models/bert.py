@@ -126,7 +126,7 @@ def read(folder) -> tuple[Bert, dict]:
     family, model = _model(f"{folder}/config.json")
     path = f"{folder}/model.safetensors"
     try:
-        params = _params(family, model, tensors.read_tensors(path))
+        params = params_of(family, model, tensors.read_tensors(path))
     except inputs.Fault as fault:
         raise StorageError(f"{path}: cannot be read ({fault}); fetch the folder again") from None
     return model, params
@@ -157,7 +157,7 @@ def _model(path) -> tuple[str, Bert]:
     return family, Bert(epsilon=epsilon, **sizes)
 
 
-def _params(family: str, model: Bert, arrays: dict) -> dict:
+def params_of(family: str, model: Bert, arrays: dict) -> dict:
     """Our params of the arrays of a file; raises Fault if one is missing or has another shape."""
     prefix = "" if EMBEDDINGS["words"] in arrays else f"{family}."
 

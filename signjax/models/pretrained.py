@@ -97,7 +97,7 @@ def find(name: str) -> str:
 
 
 def load(folder) -> Encoder:
-    """Loads the encoder of a folder with config.json, model.safetensors and tokenizer.json.
+    """Loads the encoder of a folder with config.json, model.safetensors, and tokenizer.json or vocab.txt.
 
     Raises:
       StorageError: a file is missing or damaged.
@@ -106,7 +106,7 @@ def load(folder) -> Encoder:
     model, params = bert.read(folder)
     path = f"{folder}/tokenizer.json"
     try:
-        said = inputs.read(path)
+        said = inputs.read(path) if os.path.exists(path) else _from_vocabulary(folder)
         tokenizer = _tokenizer(said, model.positions)
     except inputs.Fault as fault:
         raise StorageError(f"{path}: cannot be read ({fault}); fetch the folder again") from None
@@ -115,6 +115,27 @@ def load(folder) -> Encoder:
     about = f"{model.heads} {model.epsilon} ".encode() + said  # the other sizes are those of the params
     variables = {"params": params, "about": np.frombuffer(about, np.uint8)}
     return Encoder(model, variables, tokenizer, {})
+
+
+def _from_vocabulary(folder) -> bytes:
+    """The tokenizer.json that a vocab.txt stands for; a tokenizer_config.json may say that case is kept.
+
+    Raises Fault if there is none, or it is no vocabulary of BERT's.
+    """
+    from tokenizers import BertWordPieceTokenizer  # slow, and rarely needed
+
+    try:
+        held = inputs.read(f"{folder}/vocab.txt")
+    except inputs.Missing:
+        raise inputs.Fault("it is not there, nor is vocab.txt") from None
+    about = f"{folder}/tokenizer_config.json"
+    lower = inputs.read_object(about).get("do_lower_case", True) if os.path.exists(about) else True
+    try:
+        pieces = held.decode().replace("\r\n", "\n").removesuffix("\n").split("\n")
+        vocabulary = {piece: number for number, piece in enumerate(pieces)}
+        return BertWordPieceTokenizer(vocabulary, lowercase=bool(lower)).to_str().encode()
+    except Exception as error:  # the library raises plain ones
+        raise inputs.Fault(f"vocab.txt: {inputs.reason(error)}") from None
 
 
 def _tokenizer(said: bytes, most: int):

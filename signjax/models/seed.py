@@ -2,7 +2,8 @@
 
 Its layers and sizes are the seed's; its faults are not: nothing sees padding (attention, the fold into
 tokens, the quantizer), a clip of T frames has ceil(T / stride) tokens, codebooks start from data. It works
-on canonical poses instead of values standardised by dimension and clipped, and without dropout.
+on canonical poses instead of values standardised by dimension and clipped, and without dropout. With the
+seed's own weights (signjax.tools.from_seed) poses are standardised and clipped as they were there.
 """
 
 from collections.abc import Callable
@@ -14,6 +15,8 @@ import numpy as np
 
 from signjax import layers, skeleton
 from signjax.models.vqvae import Reconstruction
+
+CLIP = 2.0  # standard deviations
 
 
 class SeedTokenizer(nn.Module):
@@ -27,6 +30,7 @@ class SeedTokenizer(nn.Module):
       mlp: width of the hidden layer of a block's MLP.
       dim: of the latents.
       dtype: that the blocks compute in, None for float32; latents and poses are float32 always.
+      original: with the seed's own weights, to their digits; "standard" has the statistics of its poses.
       quantizer: part -> a new quantizer (signjax.quantize); the one part is "whole".
     """
 
@@ -38,19 +42,25 @@ class SeedTokenizer(nn.Module):
     dim: int
     quantizer: Callable
     dtype: Any = None
+    original: bool = False
 
     def setup(self):  # noqa: D102
         kind = {"dtype": self.dtype}
+        block = {"heads": self.heads, "mlp": self.mlp, "exact": self.original, **kind}
         self.embed = nn.Dense(self.width, **kind)
-        self.encoder = [layers.EncoderBlock(self.heads, self.mlp, **kind) for _ in range(self.depth)]
-        self.encoder_norm = nn.LayerNorm(**kind)
+        self.encoder = [layers.EncoderBlock(**block) for _ in range(self.depth)]
+        self.encoder_norm = layers.norm_of(self.original, **kind)
         self.fold = nn.Dense(self.dim)  # on stride frames side by side: a convolution of kernel = stride
         self.quantizers = {"whole": self.quantizer("whole")}  # named as those of signjax.models.vqvae
         self.from_latent = nn.Dense(self.width, **kind)
         self.unfold = nn.Dense(self.stride * self.width, **kind)  # its transpose
-        self.decoder = [layers.EncoderBlock(self.heads, self.mlp, **kind) for _ in range(self.depth)]
-        self.decoder_norm = nn.LayerNorm(**kind)
+        self.decoder = [layers.EncoderBlock(**block) for _ in range(self.depth)]
+        self.decoder_norm = layers.norm_of(self.original, **kind)
         self.head = nn.Dense(3 * skeleton.NUM_JOINTS)
+        if self.original:
+            shape = (3 * skeleton.NUM_JOINTS,)
+            self.centre = self.variable("standard", "centre", jnp.zeros, shape)  # canonical
+            self.spread = self.variable("standard", "spread", jnp.ones, shape)
 
     def __call__(self, pose, mask, train: bool = False) -> Reconstruction:
         """Encodes and decodes canonical poses [B, T, 50, 3] with mask [B, T], valid frames first.
@@ -63,7 +73,10 @@ class SeedTokenizer(nn.Module):
 
     def latents(self, pose, mask):
         """Latents before quantization, [B, N, dim]."""
-        h = self.embed(pose.reshape(*pose.shape[:2], -1))  # [B, T, D]
+        x = pose.reshape(*pose.shape[:2], -1)
+        if self.original:
+            x = jnp.clip((x - self.centre.value) / self.spread.value, -CLIP, CLIP)
+        h = self.embed(x)  # [B, T, D]
         h += layers.sinusoids(np.arange(h.shape[1]), self.width, h.dtype)
         for block in self.encoder:
             h = block(h, mask)
@@ -86,4 +99,6 @@ class SeedTokenizer(nn.Module):
         for block in self.decoder:
             h = block(h, mask)
         pose = self.head(self.decoder_norm(h))
+        if self.original:
+            pose = pose * self.spread.value + self.centre.value
         return pose.reshape(*pose.shape[:2], skeleton.NUM_JOINTS, 3)

@@ -31,12 +31,18 @@ class Memory(NamedTuple):
 
 
 class DecoderBlock(nn.Module):
-    """Pre-norm block: causal self-attention, cross-attention to the text, MLP."""
+    """Pre-norm block: causal self-attention, cross-attention to the text, MLP.
+
+    Attributes:
+      exact: as PyTorch's layer to the digits: nothing is expected of where a text token is signed, GELU and
+        norms are those of signjax.layers.EncoderBlock.
+    """
 
     heads: int
     mlp: int
     dropout: float
     dtype: Any = None
+    exact: bool = False
 
     @nn.compact
     def __call__(self, x, mask, memory, memory_mask, offsets, train: bool, cache=None, at=None):
@@ -47,7 +53,7 @@ class DecoderBlock(nn.Module):
           mask: [B, 1, N, N'] of the self-attention.
           memory: keys and values [B, L, H, D / H].
           memory_mask: [B, 1, N, L].
-          offsets: [B, N, L] how far each position is from where a text token is expected.
+          offsets: [B, N, L] how far each position is from where a text token is expected; not read if exact.
           train: use dropout.
           cache: past keys and values [B, N', H, D / H].
           at: [] the position that x is.
@@ -56,7 +62,7 @@ class DecoderBlock(nn.Module):
         drop = nn.Dropout(self.dropout, deterministic=not train)
         attend = jax.nn.dot_product_attention
         dense = functools.partial(layers.Dense, dtype=self.dtype)
-        norm = functools.partial(nn.LayerNorm, dtype=self.dtype)
+        norm = functools.partial(layers.norm_of, self.exact, dtype=self.dtype)
 
         def heads_of(h, name, parts):
             h = dense(parts * width, name=name)(h)
@@ -71,10 +77,12 @@ class DecoderBlock(nn.Module):
             v = jax.lax.dynamic_update_slice_in_dim(cache[1], v, at, axis=1)
         x = x + merged(attend(q, k, v, mask=mask), "self_out")
         (q,) = heads_of(norm(name="cross_norm")(x), "cross_in", 1)
-        focus = nn.softplus(self.param("focus", nn.initializers.constant(-0.5), (heads, 1, 1)))
-        bias = -focus * offsets[:, None] ** 2  # [B, H, N, L]
+        bias = None
+        if not self.exact:
+            focus = nn.softplus(self.param("focus", nn.initializers.constant(-0.5), (heads, 1, 1)))
+            bias = -focus * offsets[:, None] ** 2  # [B, H, N, L]
         x = x + merged(attend(q, *memory, bias=bias, mask=memory_mask), "cross_out")
-        h = nn.gelu(dense(self.mlp, name="mlp_in")(norm(name="mlp_norm")(x)))
+        h = layers.gelu(dense(self.mlp, name="mlp_in")(norm(name="mlp_norm")(x)), self.exact)
         return x + drop(dense(width, name="mlp_out")(h)), k, v
 
 

@@ -1,0 +1,129 @@
+"""The GPT of the seed project, as a point of reference with the methods of signjax.models.gpt.
+
+Plain decoder layers over the states of a frozen BERT, without a norm at their end. Its head gives logits of K
+codes, of SOS and of EOS. SOS is never drawn; codes and end have the chances that one softmax over codes and
+EOS gives them.
+"""
+
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from signjax import layers
+from signjax.models.gpt import Cache
+from signjax.models.text import DecoderBlock, Memory, views
+
+
+class SeedGPT(nn.Module):
+    """Features of texts and past codes to the next code; there is one a token.
+
+    Attributes:
+      codes: K; the id after them is SOS, the next one EOS.
+      width: D.
+      depth: layers.
+      heads: H.
+      mlp: hidden width of the MLPs.
+      dropout: in training.
+      dtype: that layers compute in.
+    """
+
+    codes: int
+    width: int
+    depth: int
+    heads: int
+    mlp: int
+    dropout: float
+    dtype: Any = None
+
+    columns = 1  # codes a token
+
+    def setup(self):  # noqa: D102
+        block = {"heads": self.heads, "mlp": self.mlp, "dropout": self.dropout, "exact": True}
+        self.text = layers.Dense(self.width, dtype=self.dtype)
+        self.memory_in = layers.Dense(2 * self.width * self.depth, dtype=self.dtype)
+        self.embed = nn.Embed(self.codes + 2, self.width, dtype=self.dtype)
+        self.blocks = [DecoderBlock(**block, dtype=self.dtype) for _ in range(self.depth)]
+        self.head = layers.Dense(self.codes + 2)
+
+    def encode_text(self, features, mask, segments=None, positions=None, train: bool = False) -> Memory:
+        """Features [B, L, F] of texts with mask [B, L] to what the layers read."""
+        del segments, positions, train
+        x = self.text(features.astype(jnp.float32))
+        both = self.memory_in(x).reshape(*mask.shape, self.depth, self.heads, -1)
+        keys, values = jnp.split(jnp.moveaxis(both, 2, 0), 2, axis=-1)
+        return Memory(keys, values, mask, jnp.zeros(mask.shape), x)
+
+    def states(self, codes, memory, segments=None, positions=None, text_segments=None, train: bool = False):
+        """States [B, N, D] before each token, see signjax.models.gpt.GPT.states."""
+        batch, length = codes.shape[:2]
+        positions = jnp.broadcast_to(jnp.arange(length) if positions is None else positions, (batch, length))
+        x = self._embed(jnp.pad(codes[:, :-1, 0], ((0, 0), (1, 0))), positions)
+        packed = None if segments is None else (segments, text_segments)
+        see, read = views(jnp.ones((batch, length), bool), memory, packed)
+        see = see & jnp.tril(jnp.ones((length, length), bool))
+        for i, block in enumerate(self.blocks):
+            x, _, _ = block(x, see, (memory.keys[i], memory.values[i]), read, None, train)
+        return x
+
+    def step(self, recent, at, cache: Cache, memory: Memory, later):
+        """The state [B, D] of position `at`, see signjax.models.gpt.GPT.step."""
+        del later
+        batch, length = cache.keys[0].shape[:2]
+        x = self._embed(recent[:, :1, 0], jnp.broadcast_to(at, (batch, 1)))
+        see = jnp.broadcast_to(jnp.arange(length) <= at, (batch, 1, 1, length))
+        read, keys, values = memory.mask[:, None, None, :], [], []
+        for i, block in enumerate(self.blocks):
+            past = cache.keys[i], cache.values[i]
+            both = memory.keys[i], memory.values[i]
+            x, k, v = block(x, see, both, read, None, False, past, at)
+            keys.append(k)
+            values.append(v)
+        return x[:, 0], Cache(tuple(keys), tuple(values), cache.time)
+
+    @nn.nowrap
+    def later_layers(self, variables) -> tuple:
+        """None: its layers are no rows of arrays."""
+        del variables
+        return ()
+
+    def empty_cache(self, batch: int, length: int) -> Cache:
+        """A cache for `length` positions."""
+        shape = batch, length, self.heads, self.width // self.heads
+        keys, values = (tuple(jnp.zeros(shape, self.dtype) for _ in range(self.depth)) for _ in range(2))
+        return Cache(keys, values, jnp.zeros((batch, 1)))
+
+    def logits(self, states):
+        """Logits [..., K + 2] of codes, SOS and EOS, of states [..., D]."""
+        return self.head(states).astype(jnp.float32)
+
+    def code_logits(self, states, codes):
+        """Logits [B, N, 1, K] of the codes of states [B, N, D]."""
+        del codes
+        return self.logits(states)[..., None, : self.codes]
+
+    def column_logits(self, states, earlier, column: int):
+        """Logits [B, K] of the code of states [B, D]."""
+        del earlier, column
+        return self.logits(states)[..., : self.codes]
+
+    def column_embedding(self, codes, column: int):
+        """What the code adds to a state for those after it in its token: there are none."""
+        del column
+        return jnp.zeros((*codes.shape, self.width), self.dtype)
+
+    def end_logits(self, states):
+        """Logits [...] that the clip ends before the token of each state [..., D]."""
+        logits = self.logits(states)
+        return logits[..., self.codes + 1] - jax.nn.logsumexp(logits[..., : self.codes], axis=-1)
+
+    def __call__(self, codes, text, text_mask):
+        """Next-token logits without packing: (codes [B, N, 1, K], end [B, N])."""
+        states = self.states(codes, self.encode_text(text, text_mask))
+        return self.code_logits(states, codes), self.end_logits(states)
+
+    def _embed(self, before, positions):
+        """Inputs [B, N, D] of positions, from the codes [B, N] before them."""
+        x = self.embed(jnp.where(positions > 0, before, self.codes))
+        return x + layers.sinusoids(positions, self.width, x.dtype)

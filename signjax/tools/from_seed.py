@@ -1,0 +1,194 @@
+"""Makes runs of the seed's checkpoints, without PyTorch and without unpickling.
+
+    python -m signjax.tools.from_seed checkpoints/vqvae_model.pth
+    python -m signjax.tools.from_seed checkpoints/vqvae_model.pth checkpoints/t2m_gpt_model.pth
+    python -m signjax.sample --workdir runs/seed/gpt --text hello
+
+The statistics that poses were standardised with are taken from the VQ-VAE's checkpoint, or from the seed's
+train_stats.npz in its folder. BERT is not taken from the GPT's checkpoint: a folder of it is compared.
+"""
+
+import argparse
+import os
+import pathlib
+import sys
+
+import jax
+import numpy as np
+
+from signjax import arrays, checkpoint, inputs, pose, rehearse, runtime, skeleton, torch_files
+from signjax.config import save_config
+from signjax.errors import ConfigError, DataError, StorageError
+from signjax.models import bert, pretrained, seed_files
+from signjax.models.seed_state import POSE
+from signjax.tasks import needs, readers, vqvae
+
+STATISTICS = "train_stats.npz"
+TRUNK = [skeleton.NECK, 0, 2, 5]  # and head and shoulders: nearly rigid, so a mean pose has their size
+
+
+@runtime.one_line
+def main(argv: list[str] | None = None) -> int:
+    """The door; returns the exit code."""
+    parser = argparse.ArgumentParser(
+        prog="python -m signjax.tools.from_seed",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("vqvae", help="checkpoint of the VQ-VAE, such as checkpoints/vqvae_model.pth")
+    parser.add_argument("gpt", nargs="?", help="checkpoint of the GPT, such as checkpoints/t2m_gpt_model.pth")
+    parser.add_argument("--out", default="runs/seed", help="folder for the runs (default: %(default)s)")
+    parser.add_argument("--root", default="datasets", help="folder of data sets (default: %(default)s)")
+    parser.add_argument("--name", default="ASL_gloss", help="data set to score with (default: %(default)s)")
+    parser.add_argument(
+        "--encoder",
+        default="bert-base-uncased",
+        help="the GPT's BERT, as text.encoder (default: %(default)s)",
+    )
+    args = parser.parse_args(argv)
+    if not os.path.exists("configs/vqvae.py"):
+        raise ConfigError("configs: not here; run this in signjax's own folder")
+    data = {"root": args.root, "name": args.name}
+    places = [pathlib.Path(args.out, name) for name in ("vqvae", "gpt")]
+    for place in places[: 2 if args.gpt else 1]:
+        if checkpoint.last_step(place, "best") is not None:
+            raise StorageError(f"{place}: holds a run already; give another --out")
+    tokenizer = tokenizer_of(args.vqvae)
+    if args.gpt:
+        found = gpt_of(args.gpt, tokenizer.sizes["codes"])
+        encoder = encoder_of(args.encoder, found.beside, args.gpt)
+    print(f"{write_tokenizer(places[0], tokenizer, data)}: {told(tokenizer)}")
+    if args.gpt:
+        print(f"{write_gpt(places[1], found, places[0], encoder, data)}: {told(found)}")
+        print(f'sign with it: python -m signjax.sample --workdir {places[1]} --text "hello"')
+    return 0
+
+
+def tokenizer_of(path: str) -> seed_files.Found:
+    """The VQ-VAE of a checkpoint with its statistics.
+
+    Raises:
+      DataError: it cannot be read or is another model; the statistics are missing.
+    """
+    saved, fields = read(path)
+    try:
+        found = seed_files.vqvae(saved, fields)
+    except inputs.Fault as fault:
+        raise DataError(f"{path}: cannot be taken over: it {fault}") from None
+    found.variables["standard"] = standard(*statistics(path, fields))
+    return found
+
+
+def gpt_of(path: str, codes: int) -> seed_files.Found:
+    """The GPT of a checkpoint; raises DataError as `tokenizer_of`."""
+    try:
+        return seed_files.gpt(*read(path), codes)
+    except inputs.Fault as fault:
+        raise DataError(f"{path}: cannot be taken over: it {fault}") from None
+
+
+def read(path: str) -> tuple:
+    """(what was saved, {name: value} of the config in it); raises DataError if it cannot be read."""
+    try:
+        saved = torch_files.read_torch(path)
+    except inputs.Fault as fault:
+        raise DataError(f"{path}: cannot be read ({fault}); give a checkpoint of the seed") from None
+    config = saved.get("cfg") if isinstance(saved, dict) else None
+    fields = config.fields if isinstance(config, torch_files.Instance) else config
+    return saved, {k: v for k, v in fields.items() if type(k) is str} if isinstance(fields, dict) else {}
+
+
+def statistics(path: str, fields: dict) -> list[np.ndarray]:
+    """Mean and standard deviation [150] of the poses, in the seed's units.
+
+    Raises:
+      DataError: neither the checkpoint nor a file beside it has them.
+    """
+    beside = pathlib.Path(path).parent / STATISTICS
+    try:
+        held = fields if {"mean", "std"} <= fields.keys() else arrays.read_arrays(beside, ["mean", "std"])
+        both = [np.asarray(held[name]).reshape(-1) for name in ("mean", "std")]
+        if not all(x.dtype.kind == "f" and x.shape == (POSE,) and np.isfinite(x).all() for x in both):
+            raise inputs.Fault(f"mean and std are not {POSE} finite numbers each")
+    except (inputs.Fault, ValueError) as fault:
+        raise DataError(
+            f"{path}: says no mean and std of the poses, nor does {beside} ({inputs.reason(fault)}); copy "
+            f"{STATISTICS} there from the .cache of the data set it was trained on"
+        ) from None
+    return [x.astype(np.float64) for x in both]
+
+
+def standard(mean, std) -> dict:
+    """The collection "standard" of signjax.models.seed: mean and deviation [150] in canonical space."""
+    try:
+        where = placement(mean)
+    except ValueError as error:
+        raise DataError(f"the mean pose is none: {error}") from None
+    centre = pose.canonical(mean.reshape(1, -1, 3), where).reshape(-1)
+    spread = np.maximum(std, 1e-8) / where.scale
+    return {"centre": centre.astype(np.float32), "spread": spread.astype(np.float32)}
+
+
+def placement(mean) -> pose.Placement:
+    """Where canonical space lies in the seed's units: that of the mean pose [150]."""
+    valid = np.zeros((1, skeleton.NUM_JOINTS), bool)
+    valid[:, TRUNK] = True
+    return pose.measure(mean.reshape(1, -1, 3), valid)
+
+
+def encoder_of(name: str, beside: dict, path: str):
+    """(Folder, encoder) of a BERT; raises ConfigError if it is not that of the checkpoint."""
+    folder = pretrained.find(name)
+    encoder = pretrained.load(folder)
+    try:
+        own = bert.params_of("bert", encoder.model, beside)
+    except inputs.Fault as fault:
+        raise ConfigError(f"--encoder {name}: is another than that of {path}, which {fault}") from None
+    pairs = zip(*map(jax.tree.leaves, (own, encoder.variables["params"])), strict=True)
+    if not all(np.allclose(a, b, atol=1e-6) for a, b in pairs):
+        raise ConfigError(f"--encoder {name}: its weights are not those of the BERT in {path}; name that one")
+    return folder, encoder
+
+
+def write_tokenizer(place, found: seed_files.Found, data: dict) -> pathlib.Path:
+    """Writes a run of configs/vqvae.py:seed; returns its place."""
+    c, sizes = rehearse.configured("vqvae:seed"), dict(found.sizes)
+    c.quantizer.dim, c.quantizer.codes = sizes.pop("dim"), sizes.pop("codes")
+    c.model.size.update(sizes | {"original": True})
+    c.data.update(data)
+    return write_run(place, c, found.variables)
+
+
+def write_gpt(place, found: seed_files.Found, tokenizer, encoder, data: dict) -> pathlib.Path:
+    """Writes a run of configs/gpt.py:seed; returns its place."""
+    c = rehearse.configured("gpt:seed")
+    c.model.update(found.sizes)
+    c.data.update(data)
+    c.tokenizer, c.text.encoder = str(tokenizer), str(encoder[0])
+    place.mkdir(parents=True, exist_ok=True)
+    needs.record(place, "tokenizer", tokenizer, vqvae.load(tokenizer).variables)
+    needs.record(place, readers.FIELD, encoder[0], encoder[1].variables)
+    return write_run(place, c, found.variables)
+
+
+def write_run(place: pathlib.Path, c, variables: dict) -> pathlib.Path:
+    """Writes what signjax.checkpoint.load_variables reads."""
+    with checkpoint.storage_errors(place, OSError):
+        place.mkdir(parents=True, exist_ok=True)
+        save_config(place / "config.json", c)
+    writers = checkpoint.open_run(place)
+    extra = {name: value for name, value in variables.items() if name != "params"}
+    tree = jax.tree.map(np.ascontiguousarray, {"params": variables["params"], "extra": extra})
+    checkpoint.save(writers.best, 1, tree, c, {"step": 1, "best": None})
+    checkpoint.close(writers)
+    return place
+
+
+def told(found: seed_files.Found) -> str:
+    """What was taken over, in words."""
+    count = sum(x.size for x in jax.tree.leaves(found.variables["params"]))
+    return f"{count:,} weights, " + ", ".join(f"{name} {value}" for name, value in found.sizes.items())
+
+
+if __name__ == "__main__":
+    sys.exit(main())

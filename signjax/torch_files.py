@@ -1,0 +1,197 @@
+"""Checkpoints of PyTorch, .pth, without PyTorch and without unpickling.
+
+torch.save writes a zip of raw arrays and a pickle that says how they belong together. Here that pickle is
+read as data: its instructions build dicts, lists, numbers, text and views of arrays on a stack. What it would
+import and call is never looked up. An object of another class than a tensor's becomes an `Instance`.
+"""
+
+import math
+import pickletools
+import zipfile
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from signjax.arrays import count_members
+from signjax.inputs import Fault, opened, reason
+
+STORAGES = {
+    "DoubleStorage": "<f8",
+    "FloatStorage": "<f4",
+    "HalfStorage": "<f2",
+    "BFloat16Storage": "<u2",
+    "LongStorage": "<i8",
+    "IntStorage": "<i4",
+    "ShortStorage": "<i2",
+    "CharStorage": "i1",
+    "ByteStorage": "u1",
+    "BoolStorage": "u1",
+}
+CONSTANTS = {"NONE": None, "NEWTRUE": True, "NEWFALSE": False, "EMPTY_TUPLE": ()}
+GIVEN = {"BINUNICODE", "BININT", "BININT1", "BININT2", "LONG1", "BINFLOAT"}
+TUPLES = {"TUPLE1": 1, "TUPLE2": 2, "TUPLE3": 3}
+MARK = object()
+PICKLE = 1 << 24  # bytes of a pickle; that of a model of a thousand tensors has 200 kB
+
+
+class Name(NamedTuple):
+    """The name of a class or a function, which is all that is known of it."""
+
+    module: str
+    name: str
+
+
+class Instance(NamedTuple):
+    """An object of a class that is not known."""
+
+    of: Name
+    given: Any  # what it was made of
+    fields: dict
+
+
+def read_torch(path) -> Any:
+    """What torch.save wrote (torch 1.6 or later): arrays are views of the file's, those of bfloat16 float32.
+
+    Raises:
+      Fault: it is no such file, is damaged, or holds what no checkpoint does.
+    """
+    with opened(path, None) as (file, size):
+        try:
+            count_members(file)
+            with zipfile.ZipFile(file) as archive:
+                return _Reader(archive, size).run()
+        except Fault:
+            raise
+        except Exception as error:  # a damaged file makes zipfile and pickletools raise nearly anything
+            raise Fault(f"is no file of torch.save that can be read ({reason(error)})") from None
+
+
+class _Reader:
+    """The stack of a pickle, and what its instructions do to it."""
+
+    def __init__(self, archive: zipfile.ZipFile, size: int):
+        self.archive, self.stack, self.memo, self.storages = archive, [], {}, {}
+        members = {info.filename: info for info in archive.infolist()}
+        found = [name for name in members if name.endswith("/data.pkl") and name.count("/") == 1]
+        if len(found) != 1 or any(info.compress_type != zipfile.ZIP_STORED for info in members.values()):
+            raise Fault("is no file of torch.save (torch 1.6 or later)")
+        self.root = found[0].removesuffix("data.pkl")
+        unpacked = sum(info.file_size for info in members.values())
+        if unpacked > size:
+            raise Fault(f"unpacks to {unpacked:,} bytes, more than it has")
+        if (pickled := members[found[0]].file_size) > PICKLE:
+            raise Fault(f"its pickle has {pickled:,} bytes, more than {PICKLE:,}")
+
+    def run(self) -> Any:
+        """The object that the pickle builds."""
+        for instruction, argument, _ in pickletools.genops(self.archive.read(f"{self.root}data.pkl")):
+            name = instruction.name
+            if name == "STOP":
+                made = self.stack.pop()
+                if self.stack or made is MARK:
+                    raise Fault("its pickle leaves something over")
+                return made
+            self._step(name, argument)
+        raise Fault("its pickle has no end")
+
+    def _step(self, name: str, argument) -> None:
+        stack = self.stack
+        if name in CONSTANTS:
+            stack.append(CONSTANTS[name])
+        elif name in GIVEN:
+            stack.append(argument)
+        elif name in ("EMPTY_DICT", "EMPTY_LIST", "MARK"):
+            stack.append({"EMPTY_DICT": dict, "EMPTY_LIST": list, "MARK": lambda: MARK}[name]())
+        elif name in TUPLES:
+            stack[-TUPLES[name] :] = [tuple(stack[-TUPLES[name] :])]
+        elif name == "TUPLE":
+            stack.append(tuple(self._marked()))
+        elif name in ("BINPUT", "LONG_BINPUT"):
+            self.memo[argument] = stack[-1]
+        elif name in ("BINGET", "LONG_BINGET"):
+            stack.append(self.memo[argument])
+        elif name == "GLOBAL":
+            stack.append(Name(*argument.split(" ", 1)))
+        elif name == "BINPERSID":
+            stack.append(self._storage(*stack.pop()))
+        elif name in ("REDUCE", "NEWOBJ"):
+            given = stack.pop()
+            stack.append(_made(stack.pop(), given))
+        elif name in ("APPEND", "APPENDS"):
+            items = [stack.pop()] if name == "APPEND" else self._marked()
+            _kind(stack[-1], list).extend(items)
+        elif name in ("SETITEM", "SETITEMS"):
+            self._set(stack[-2:] if name == "SETITEM" else self._marked(), name == "SETITEM")
+        elif name == "BUILD":
+            self._build(stack.pop())
+        elif name != "PROTO":
+            raise Fault(f"its pickle has an instruction {name}, which no checkpoint needs")
+
+    def _marked(self) -> list:
+        """What lies on the stack above the last mark."""
+        at = next(i for i in range(len(self.stack) - 1, -1, -1) if self.stack[i] is MARK)
+        items = self.stack[at + 1 :]
+        del self.stack[at:]
+        return items
+
+    def _set(self, items: list, single: bool) -> None:
+        if single:
+            del self.stack[-2:]
+        target = self.stack[-1]
+        target = target.fields if isinstance(target, Instance) else _kind(target, dict)
+        for key, value in zip(items[::2], items[1::2], strict=True):
+            if type(key) not in (str, int):
+                raise Fault("its pickle has a key that is neither text nor number")
+            target[key] = value
+
+    def _build(self, state) -> None:
+        target = _kind(self.stack[-1], (Instance, dict))
+        if isinstance(target, Instance) and isinstance(state, dict):
+            target.fields.update(state)  # what else is given is not needed: torch's dicts get attributes
+
+    def _storage(self, kind, of, key, _, count) -> np.ndarray:
+        """The numbers [count] of a member of the archive."""
+        if kind != "storage" or not isinstance(of, Name) or of.name not in STORAGES or type(key) is not str:
+            raise Fault(f"its pickle has data of an unknown kind, {str(of)[:60]}")
+        if key not in self.storages:
+            array = np.frombuffer(self.archive.read(f"{self.root}data/{key}"), STORAGES[of.name])
+            if of.name == "BFloat16Storage":
+                array = (array.astype("<u4") << 16).view("<f4")
+            self.storages[key] = array != 0 if of.name == "BoolStorage" else array
+        if len(self.storages[key]) != count:
+            raise Fault(f"its data {key[:20]} is not of the size that it says")
+        return self.storages[key]
+
+
+def _made(of, given) -> Any:
+    """What a call of `of` with the tuple `given` would have made, of the few that are known."""
+    of, given = _kind(of, Name), _kind(given, tuple)
+    if of == ("torch._utils", "_rebuild_tensor_v2"):
+        return _tensor(*given[:4])
+    if of == ("torch._utils", "_rebuild_parameter"):
+        return _kind(given[0], np.ndarray)
+    if of == ("collections", "OrderedDict") and not given:
+        return {}
+    return Instance(of, given, {})
+
+
+def _tensor(storage, offset, shape, strides) -> np.ndarray:
+    """A view of a storage, read-only, and never larger than it."""
+    numbers = [offset, *_kind(shape, tuple), *_kind(strides, tuple)]
+    if len(shape) != len(strides) or len(shape) > 8 or any(type(n) is not int or n < 0 for n in numbers):
+        raise Fault("a tensor has no shape")
+    last = offset + sum((n - 1) * step for n, step in zip(shape, strides, strict=True))
+    size, there = math.prod(shape), len(_kind(storage, np.ndarray))
+    if size > there or (size and last >= there):
+        raise Fault("a tensor is larger than its data")
+    if math.prod(n or 1 for n in shape) >= 1 << 60:
+        raise Fault("a tensor has no shape")
+    steps = [step * storage.itemsize for step in strides]
+    return np.lib.stride_tricks.as_strided(storage[offset:], shape, steps, writeable=False)
+
+
+def _kind(value, kind):
+    """The value, which must be of a kind."""
+    if not isinstance(value, kind):
+        raise Fault(f"its pickle has a {type(value).__name__} where none can be")
+    return value
