@@ -24,7 +24,7 @@ from signjax.models import seed_files, seed_state
 from signjax.tasks import seed_gpt, vqvae
 from signjax.tools import from_seed
 
-pytestmark = pytest.mark.usefixtures("compile_once", "compile_quickly")
+pytestmark = pytest.mark.usefixtures("compile_quickly")
 VQVAE, GPT = (str(make_seed_files.ROOT / f"{name}.pth") for name in ("vqvae", "gpt"))
 ENCODER = str(make_encoders.ROOT / "bert")
 

@@ -8,7 +8,6 @@ The statistics that poses were standardised with are taken from the VQ-VAE's che
 train_stats.npz in its folder. BERT is not taken from the GPT's checkpoint: a folder of it is compared.
 """
 
-import argparse
 import os
 import pathlib
 import sys
@@ -16,7 +15,7 @@ import sys
 import jax
 import numpy as np
 
-from signjax import arrays, checkpoint, inputs, pose, rehearse, runtime, skeleton, torch_files
+from signjax import arrays, checkpoint, doors, inputs, pose, rehearse, runtime, skeleton, torch_files
 from signjax.config import save_config
 from signjax.errors import ConfigError, DataError, StorageError
 from signjax.models import bert, pretrained, seed_files
@@ -30,11 +29,7 @@ TRUNK = [skeleton.NECK, 0, 2, 5]  # and head and shoulders: nearly rigid, so a m
 @runtime.one_line
 def main(argv: list[str] | None = None) -> int:
     """The door; returns the exit code."""
-    parser = argparse.ArgumentParser(
-        prog="python -m signjax.tools.from_seed",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = doors.parser("signjax.tools.from_seed", __doc__)
     parser.add_argument("vqvae", help="checkpoint of the VQ-VAE, such as checkpoints/vqvae_model.pth")
     parser.add_argument("gpt", nargs="?", help="checkpoint of the GPT, such as checkpoints/t2m_gpt_model.pth")
     parser.add_argument("--out", default="runs/seed", help="folder for the runs (default: %(default)s)")
