@@ -16,24 +16,40 @@ BODY, FACE = 25, 70
 EMPTY = ("pose", "face", "hand_left", "hand_right")
 
 
-def pose_json(pose: np.ndarray, valid: np.ndarray, fps: float) -> bytes:
-    """The pose.json of a clip, see signjax.data.clips; every float32 is read back as it was.
+def pose_json(pose: np.ndarray, valid: np.ndarray, face=None, digits: int | None = None, **said) -> bytes:
+    """The pose.json of a clip, see signjax.data.clips and datasets/README.md.
 
-    Depths that are all positive are moved, so that some are not: else they would look like confidences.
+    Without depth the third value is a confidence, 1 or 0 for joints that are missing. Depths that are all
+    positive are moved, so that some are not: else they would look like confidences.
 
     Args:
-      pose: [T, 50, 3] own units.
+      pose: [T, 50, 3] own units, z = 0 everywhere where there is no depth.
       valid: [T, 50] bool; joints that are not there are written as 0, 0, 0.
-      fps: frames per second, written beside the poses.
+      face: [T, 70, 3], x and y = 0 where a point was not seen; None for no face.
+      digits: after the point; None for all, so that every float32 is read back as it was.
+      said: other fields, such as fps.
     """
-    points, depth = pose.astype(np.float64), pose[valid][:, 2]
-    if depth.any() and depth.min() >= 0:  # it would be read as confidence
-        points[..., 2] -= np.median(depth)
-    points = np.where(valid[..., None], points, 0.0)
-    parts = (skeleton.BODY, skeleton.RIGHT, skeleton.LEFT)
-    keys = [key for key, _ in clips.FIELDS]
-    frames = [{k: f[part].ravel().tolist() for k, part in zip(keys, parts, strict=True)} for f in points]
-    return json.dumps({"poses": frames, "num_frames": len(frames), "fps": fps}).encode()
+    depths = pose[..., 2][valid]
+    flat = not depths.any()
+    near = 0.0 if flat or depths.min() < 0 else float(np.median(depths))
+    pieces = (skeleton.BODY, skeleton.RIGHT, skeleton.LEFT)
+    parts = {key: (pose[:, k], valid[:, k]) for (key, _), k in zip(clips.FIELDS, pieces, strict=True)}
+    if face is not None:
+        parts["face_keypoints_2d"] = face, face[..., :2].any(-1)
+    rows = {key: _values(*part, near, digits, flat).tolist() for key, part in parts.items()}
+    frames = [dict(zip(rows, frame, strict=True)) for frame in zip(*rows.values(), strict=True)]
+    content = {"poses": frames, "num_frames": len(frames), **said}
+    return json.dumps(content, separators=(",", ":")).encode()
+
+
+def _values(points, seen, near: float, digits: int | None, flat: bool) -> np.ndarray:
+    """Points [T, N, 3] as rows [T, 3 N] to write: 0 where not seen, and nowhere else, which would mean that."""
+    points = points.astype(np.float64) - [0, 0, near]
+    points = points if digits is None else points.round(digits)
+    points[..., 0] += np.where((points[..., :2] == 0).all(-1), 10.0 ** -(12 if digits is None else digits), 0)
+    if flat:
+        points[..., 2] = 1
+    return np.where(seen[..., None], points, 0.0).reshape(len(points), -1)
 
 
 def openpose(pose: np.ndarray, valid: np.ndarray) -> list[bytes]:

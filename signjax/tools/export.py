@@ -77,7 +77,7 @@ def read(path: Path) -> Clip:
 
 def to_json(stem: Path, clip: Clip, fps: float) -> Path:
     """A folder as in a data set."""
-    pose = saving.pose_json(clip.panel.pose, clip.panel.valid, fps)
+    pose = saving.pose_json(clip.panel.pose, clip.panel.valid, fps=fps)
     text = (clip.panel.caption or clip.name) + "\n"
     return folder(stem, {clips.TEXT: text.encode(), clips.POSE: pose})
 
