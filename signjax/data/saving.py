@@ -43,7 +43,7 @@ def pose_json(pose: np.ndarray, valid: np.ndarray, face=None, digits: int | None
 
 
 def _values(points, seen, near: float, digits: int | None, flat: bool) -> np.ndarray:
-    """Points [T, N, 3] as rows [T, 3 N] to write: 0 where not seen, and nowhere else, which would mean that."""
+    """Points [T, N, 3] as rows [T, 3 N]: 0 where not seen, and nowhere else, as that means not seen."""
     points = points.astype(np.float64) - [0, 0, near]
     points = points if digits is None else points.round(digits)
     points[..., 0] += np.where((points[..., :2] == 0).all(-1), 10.0 ** -(12 if digits is None else digits), 0)
@@ -52,11 +52,8 @@ def _values(points, seen, near: float, digits: int | None, flat: bool) -> np.nda
     return np.where(seen[..., None], points, 0.0).reshape(len(points), -1)
 
 
-def openpose(pose: np.ndarray, valid: np.ndarray) -> list[bytes]:
-    """The files of a clip as OpenPose writes them, one a frame: x and y in pixels of SIZE, confidence 1 or 0.
-
-    Place and size are those of a signer of How2Sign; depth is lost. Of its 25 body points there are the
-    first 8, of the face none.
+def picture(pose: np.ndarray, valid: np.ndarray) -> np.ndarray:
+    """A clip [T, 50, 3] in pixels of SIZE: place and size are those of a signer of How2Sign.
 
     Args:
       pose: [T, 50, 3] own units.
@@ -69,7 +66,22 @@ def openpose(pose: np.ndarray, valid: np.ndarray) -> list[bytes]:
         placed = poses.canonical(pose.astype(np.float64), poses.measure(pose, valid))
     except ValueError as error:
         raise DataError(f"{error}; it has no place in a picture") from None
-    placed = poses.restore(placed, PLACE)
+    return poses.restore(placed, PLACE)
+
+
+def openpose(pose: np.ndarray, valid: np.ndarray) -> list[bytes]:
+    """The files of a clip as OpenPose writes them, one a frame: x and y as in `picture`, confidence 1 or 0.
+
+    Depth is lost. Of its 25 body points there are the first 8, of the face none.
+
+    Args:
+      pose: [T, 50, 3] own units.
+      valid: [T, 50] bool.
+
+    Raises:
+      DataError: the clip has no measurable body.
+    """
+    placed = picture(pose, valid)
     placed[..., 2] = 1.0
     points = np.where(valid[..., None], placed, 0.0).round(7)
     return [json.dumps(_frame(frame), separators=(",", ":")).encode() for frame in points]
