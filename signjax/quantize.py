@@ -59,7 +59,7 @@ class ResidualVQ(nn.Module):
         shape = (self.levels, self.codes, z.shape[-1])
         sums = self.variable("codebook", "sums", jnp.zeros, shape)
         counts = self.variable("codebook", "counts", jnp.zeros, shape[:-1])
-        depth = self._depth(z.shape[0]) if train else jnp.full((z.shape[0],), self.levels)
+        depth = self._depth(z.shape[0]) if train else jnp.full(z.shape[0], self.levels)
         residual, picked, loss = z, [], 0.0
         for level in range(self.levels):
             active = mask & (depth > level)[:, None]  # [B, N]

@@ -20,7 +20,7 @@ from signjax.tasks import gpt
 
 PLATFORMS = ("cpu", "cuda", "tpu")
 INSTALL = "pip install 'signjax[onnx]' && pip install --no-deps jax2onnx==0.17.1"
-TOKENS = 64  # of a clip for encoders in ONNX: jax2onnx cannot cut a length that it does not know
+ONE = (1, 64)  # clips and tokens that an encoder in ONNX takes: jax2onnx wants its sizes to be numbers
 TEXT = 64  # ids of a text that "write" takes, the rest hidden by its mask
 
 
@@ -31,13 +31,13 @@ class Program(NamedTuple):
     takes: tuple
 
 
-def of(c, loaded, tokens: int | None = None) -> dict[str, Program]:
+def of(c, loaded, size=None) -> dict[str, Program]:
     """The programs of a run by their names.
 
     Args:
       c: its config.
       loaded: what its task's `load` gives.
-      tokens: of a clip, None for any number.
+      size: (clips, tokens of each), None for any numbers.
 
     Raises:
       ConfigError: it has no tokenizer or auto-encoder.
@@ -46,8 +46,7 @@ def of(c, loaded, tokens: int | None = None) -> dict[str, Program]:
     if not hasattr(coder, "decode"):
         raise ConfigError(f"a {c.task} run makes no poses; give the run of a tokenizer or of a generator")
     encode = functools.partial(coder.encode, coder.variables)
-    rows, n = jax.export.symbolic_shape("b, n")
-    tokens = tokens or n
+    rows, tokens = size or jax.export.symbolic_shape("b, n")
     frames = tokens * coder.stride
     mask = jax.ShapeDtypeStruct((rows, frames), bool)
     poses = jax.ShapeDtypeStruct((rows, frames, skeleton.NUM_JOINTS, 3), jnp.float32), mask

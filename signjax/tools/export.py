@@ -179,16 +179,16 @@ def to_stablehlo(stem: Path, run: Path, licence: str) -> Path:
 
 
 def to_onnx(stem: Path, run: Path, licence: str) -> Path:
-    """A folder of ONNX models: the tokenizer's decoder, and its encoder for programs.TOKENS tokens."""
+    """A folder of ONNX models: the tokenizer's decoder, and its encoder, for one clip of a size."""
     del licence
-    chosen = {"encode": _programs(run, programs.TOKENS)["encode"], "decode": _programs(run)["decode"]}
+    chosen = {"encode": _programs(run, programs.ONE)["encode"], "decode": _programs(run)["decode"]}
     held = {f"{name}.onnx": programs.onnx(name, one) for name, one in chosen.items()}
     return folder(stem.with_name(f"{stem.name}-onnx"), held)
 
 
-def _programs(run: Path, tokens: int | None = None) -> dict[str, programs.Program]:
+def _programs(run: Path, size=None) -> dict[str, programs.Program]:
     c = config.load_config(run / "config.json")
-    return programs.of(c, tasks.find(c.task).load(run), tokens)
+    return programs.of(c, tasks.find(c.task).load(run), size)
 
 
 RUNS = {
