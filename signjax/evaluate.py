@@ -21,7 +21,7 @@ from signjax.tasks.requests import gather
 WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the run to score.")
 PREDICTIONS = flags.DEFINE_string("predictions", None, "Folder of another system's clips, <clip>.json/.npz.")
 SPLIT = flags.DEFINE_string("split", "test", "What is scored: train, dev or test.")
-ROOT = flags.DEFINE_string("root", None, "Folder of data sets; default that of the run, or datasets.")
+ROOT = flags.DEFINE_string("root", None, "Folder of data sets; default the run's own, or datasets.")
 NAME = flags.DEFINE_string("name", "demo", "With --predictions and no --workdir: the data set.")
 TRANSLATOR = flags.DEFINE_string("backtranslate", None, "Run of a back-translator; runs/backtranslate.")
 OUT = flags.DEFINE_string("out", None, "Folder for the files; default <workdir>/scores-<split>.")

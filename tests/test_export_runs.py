@@ -30,16 +30,20 @@ FILES = {
 @pytest.fixture(scope="module")
 def home(tiny_runs, tiny_families):
     """A folder with datasets and runs/{vqvae,gpt,kl,flow}; the flow is one that was not trained yet."""
-    c, place = gpt_run.get_config("flow", **tiny_families["flow"]), tiny_runs / "runs/flow"
+    untrained(tiny_runs / "runs/flow", gpt_run.get_config("flow", **tiny_families["flow"]))
+    return tiny_runs
+
+
+def untrained(place, c):
+    """Writes a run as training would leave it, but for its variables."""
     place.mkdir(exist_ok=True)
-    task = tasks.find("flow").make(c, place)
+    task = tasks.find(c.task).make(c, place)
     variables = task.init(jax.random.key(0), next(iter(task.batches(0))))
     state = {"params": variables.pop("params"), "extra": variables}
     written = checkpoint.open_run(place)
     checkpoint.save(written.latest, 1, state, c, {"step": 1, "best": None, "fingerprint": {}})
     checkpoint.close(written)
     config.save_config(place / "config.json", c)
-    return tiny_runs
 
 
 @pytest.fixture(scope="module")
@@ -120,6 +124,18 @@ def test_the_doors_take_the_folder(home, shared, tmp_path):
     ours = vqvae.reconstruct(vqvae.load(home / "runs/vqvae"), held)
     for a, b in zip(ours, system.task.reconstruct(system.loaded, held), strict=True):
         np.testing.assert_array_equal(a, b)
+
+
+def test_a_pretrained_encoder_comes_along(home, tmp_path, capsys):
+    theirs = shutil.copytree(gpt_run.ROOT / "tests/encoders/bert", tmp_path / "bert")
+    untrained(tmp_path / "gpt", gpt_run.gpt_config(home, **{"text.encoder": str(theirs)}))
+    expected = gpt.load(tmp_path / "gpt").words.encode_all(TEXTS)
+    assert run(capsys, tmp_path / "gpt", "--to", "hub_folder", "--out", tmp_path / "out")[0] == 0
+    shutil.rmtree(theirs)
+    shutil.rmtree(tmp_path / "gpt")
+    found = gpt.load(tmp_path / "out/gpt").words.encode_all(TEXTS)
+    assert all(np.array_equal(a, b) for a, b in zip(found, expected, strict=True))
+    assert "under a licence of its own" in (tmp_path / "out/gpt/README.md").read_text()
 
 
 def test_a_folder_of_a_folder_is_the_same(shared, tmp_path, capsys):

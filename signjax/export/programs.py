@@ -19,7 +19,7 @@ from signjax.errors import ConfigError
 from signjax.tasks import gpt
 
 PLATFORMS = ("cpu", "cuda", "tpu")
-INSTALL = "pip install 'signjax[onnx]' && pip install --no-deps jax2onnx==0.17.1"
+INSTALL = "pip install -e '.[onnx]' && pip install --no-deps jax2onnx==0.17.1"
 ONE = (1, 64)  # clips and tokens that an encoder in ONNX takes: jax2onnx wants its sizes to be numbers
 TEXT = 64  # ids of a text that "write" takes, the rest hidden by its mask
 
