@@ -38,6 +38,16 @@ setup(
         "bench": ["torch>=2.6"],
         "cuda": ["jax[cuda13]>=0.10"],
         "cuda12": ["jax[cuda12]>=0.10"],
+        # beside jax2onnx, which asks for an older orbax-checkpoint and so has to be installed with --no-deps
+        "onnx": [
+            "dm-pix>=0.4",
+            "einops>=0.8",
+            "equinox>=0.13",
+            "onnx>=1.20",
+            "onnx-ir>=0.2",
+            "onnxruntime>=1.24",
+        ],
+        "stablehlo": ["flatbuffers>=24"],
         "tpu": ["jax[tpu]>=0.10"],
         "video": ["av>=12"],
         "tensorboard": ["tensorboardX>=2.6"],
@@ -45,6 +55,7 @@ setup(
         "test": [
             "dtaidistance>=2.3",
             "fastdtw>=0.3.4",
+            "flatbuffers>=24",
             "pytest>=8",
             "pytest-xdist>=3.5",
             "ruff>=0.6",

@@ -21,7 +21,7 @@ import jax.numpy as jnp
 import numpy as np
 import orbax.checkpoint as ocp
 
-from signjax import fingerprint, inputs, manifest
+from signjax import fingerprint, inputs, manifest, weights
 from signjax.config import difference, load_config, train_command
 from signjax.errors import StorageError
 
@@ -237,6 +237,8 @@ def _readable(path: pathlib.Path):
 def load_variables(workdir, which: str = "best"):
     """Loads what inference needs of a run: averaged params if the run has them, and the collections.
 
+    The folder of a run that was made to be shared (signjax.weights) is as good as that of the run.
+
     Args:
       which: "best" or "latest"; a run that was never evaluated has no best one and gives its latest.
 
@@ -246,6 +248,8 @@ def load_variables(workdir, which: str = "best"):
     Raises:
       StorageError: no checkpoint (the message has the command that trains one), or damaged ones, or config.
     """
+    if weights.there(workdir):
+        return weights.load(workdir)
     found = sound_step(workdir, which, "latest")
     if not found:
         raise StorageError(f"{workdir}: no trained model here; train one first: {train_command(workdir)}")

@@ -20,13 +20,13 @@ from signjax import task as tasks
 from signjax.data import predictions
 from signjax.errors import ConfigError
 from signjax.metrics.score import Motion, ratio
-from signjax.tasks import backtranslate, splits, watching
+from signjax.tasks import backtranslate, needs, splits, watching
 from signjax.tasks.requests import gather
 
 WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the run to score.")
 PREDICTIONS = flags.DEFINE_string("predictions", None, "Folder of another system's clips, <clip>.json/.npz.")
 SPLIT = flags.DEFINE_string("split", "test", "What is scored: train, dev or test.")
-ROOT = flags.DEFINE_string("root", "datasets", "With --predictions and no --workdir: folder of data sets.")
+ROOT = flags.DEFINE_string("root", None, "Folder of data sets; default the run's own, or datasets.")
 NAME = flags.DEFINE_string("name", "demo", "With --predictions and no --workdir: the data set.")
 TRANSLATOR = flags.DEFINE_string("backtranslate", None, "Run of a back-translator; runs/backtranslate.")
 OUT = flags.DEFINE_string("out", None, "Folder for the files; default <workdir>/scores-<split>.")
@@ -91,8 +91,10 @@ def find_system(workdir, folder, root, name) -> System:
     if not workdir and not folder:
         raise ConfigError("nothing to score; give --workdir RUN or --predictions DIR")
     if not workdir:
-        return System(ml_collections.ConfigDict({"root": root, "name": name}), None, None, None, folder)
+        data = {"root": root or "datasets", "name": name}
+        return System(ml_collections.ConfigDict(data), None, None, None, folder)
     c = config.load_config(f"{workdir}/config.json")
+    c.data.root = root or c.data.root
     task = tasks.find(c.task)
     if not hasattr(task, "reconstruct"):
         raise ConfigError(f"{workdir} holds a {c.task} run, which makes no clips; name one that does")
@@ -198,6 +200,7 @@ def summary(system: System, held, output: Output, rows, by) -> dict:
     return {
         "system": WORKDIR.value or PREDICTIONS.value,
         "predictions": system.folder,
+        "weights": needs.digest(system.loaded.variables) if system.task else None,
         "data": {"name": system.data.name, "split": SPLIT.value, "clips": len(held)},
         "seed": SEED.value,
         "versions": {"signjax": __version__, "jax": jax.__version__, "python": platform.python_version()},

@@ -18,24 +18,33 @@ def seal(folder) -> None:
     write_whole(pathlib.Path(folder, NAME), "".join(_lines(pathlib.Path(folder))))
 
 
-def fault(folder) -> str | None:
+def fault(folder, others: bool = False) -> str | None:
     """What is wrong with a sealed folder: "<file> ..."; None if every file is as it was when sealed.
 
     Any change counts, of the checksums' file, too: a bit, a length, a file more or less.
+
+    Args:
+      folder: that was sealed.
+      others: whether files that have no checksum may lie beside those that have.
     """
     folder = pathlib.Path(folder)
     try:
         sealed = inputs.read(folder / NAME)
-        lines = _lines(folder)
+        said = sealed.decode(errors="replace").splitlines(keepends=True)
+        lines = _lines(folder, {line[66:].rstrip("\n") for line in said} if others else None)
     except inputs.Fault as e:
         return f"{NAME} cannot be read ({e})"
     except OSError as e:
         return f"{pathlib.Path(e.filename).name} cannot be read ({e.strerror})"
-    if "".join(lines).encode() == sealed:
+    if "".join(lines).encode() == sealed and lines:
         return None
-    wrong = set(lines) ^ set(sealed.decode(errors="replace").splitlines(keepends=True))
-    names = sorted(line[66:].strip() for line in wrong) or [NAME]
+    names = sorted(line[66:].strip() for line in set(lines) ^ set(said)) or [NAME]
     return f"{names[0]} is not as {NAME} says"
+
+
+def sums(files: dict[str, bytes]) -> bytes:
+    """What `seal` would write into a folder of these files."""
+    return "".join(_line(hashlib.sha256(files[name]), name) for name in sorted(files)).encode()
 
 
 def steps(root: pathlib.Path) -> list[int]:
@@ -56,12 +65,16 @@ def newest(root: pathlib.Path) -> tuple[int | None, list[str]]:
     return None, list(faults.values())
 
 
-def _lines(folder: pathlib.Path) -> list[str]:
-    """A line for each file below a folder, by name, as the sha256sum command writes them."""
+def _lines(folder: pathlib.Path, only=None) -> list[str]:
+    """A line for each file below a folder, by name, as the sha256sum command writes them; `only` some."""
     names = sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file())
-    return [f"{_sha256(folder / name)}  {name}\n" for name in names if name != NAME]
+    return [_line(_digest(folder / n), n) for n in names if n != NAME and (only is None or n in only)]
 
 
-def _sha256(path) -> str:
+def _line(digest, name: str) -> str:
+    return f"{digest.hexdigest()}  {name}\n"
+
+
+def _digest(path):
     with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+        return hashlib.file_digest(file, "sha256")

@@ -1,16 +1,23 @@
 """Arrays of .safetensors files that nobody vouches for, over the file's pages: nothing is copied or run."""
 
+import json
 import math
 
 import numpy as np
 
+from signjax.errors import DataError
 from signjax.inputs import SIZE, Fault, opened, parse_object, reason
 
 KINDS = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": "<u2", "I64": "<i8", "I32": "<i4", "U8": "<u1"}
 
 
 def read_tensors(path) -> dict[str, np.ndarray]:
-    """The arrays of a .safetensors file, read-only; those of bfloat16 as float32.
+    """The arrays of `read`."""
+    return read(path)[0]
+
+
+def read(path) -> tuple[dict[str, np.ndarray], dict]:
+    """The arrays of a .safetensors file, read-only, those of bfloat16 as float32; and its metadata.
 
     Raises:
       Fault: it cannot be read, or a tensor's size is not that of its bytes.
@@ -20,12 +27,35 @@ def read_tensors(path) -> dict[str, np.ndarray]:
         if not 0 < length <= min(size - 8, SIZE):
             raise Fault("is no .safetensors file")
         header = parse_object(file.read(length))
-        header.pop("__metadata__", None)
+        said = header.pop("__metadata__", {})
         try:
             pages = np.memmap(file, np.uint8, "r").view(np.ndarray)[8 + length :]
         except (OSError, ValueError) as error:
             raise Fault(reason(error)) from None
-        return {name: _tensor(name, entry, pages) for name, entry in header.items()}
+        arrays = {name: _tensor(name, entry, pages) for name, entry in header.items()}
+        return arrays, said if isinstance(said, dict) else {}
+
+
+def pack(arrays: dict[str, np.ndarray], metadata: dict[str, str]) -> bytes:
+    """The bytes of a .safetensors file, the same for the same arrays and metadata.
+
+    Raises:
+      DataError: an array is of a type that `read` does not know.
+    """
+    names = {kind: name for name, kind in KINDS.items() if name != "BF16"}
+    header: dict = {"__metadata__": metadata}
+    at, parts = 0, []
+    for name, array in sorted(arrays.items()):
+        kind = array.dtype.newbyteorder("<").str.replace("|", "")
+        if kind not in names:
+            raise DataError(f"the array {name} is {array.dtype}, which is none of {', '.join(KINDS)}")
+        parts.append(np.ascontiguousarray(array, np.dtype(kind)).tobytes())
+        place = [at, at + len(parts[-1])]
+        header[name] = {"dtype": names[kind], "shape": list(array.shape), "data_offsets": place}
+        at = place[1]
+    head = json.dumps(header, ensure_ascii=False).encode()
+    head += b" " * (-len(head) % 8)
+    return b"".join([len(head).to_bytes(8, "little"), head, *parts])
 
 
 def _tensor(name: str, entry, pages: np.ndarray) -> np.ndarray:

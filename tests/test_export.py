@@ -51,7 +51,7 @@ def test_json_comes_back_exactly(saved, tmp_path, capsys):
 def test_depth_is_never_taken_for_confidence():
     points = signer(7).astype(np.float32)
     points[..., 2] += 0.01
-    raw = clips.parse_pose(saving.pose_json(points, np.ones((7, 50), bool), 25))
+    raw = clips.parse_pose(saving.pose_json(points, np.ones((7, 50), bool)))
     found, seen = variant.apply(raw, variant.detect([raw]))
     assert seen.all()
     np.testing.assert_allclose(np.diff(found, axis=0), np.diff(points, axis=0), atol=1e-6)

@@ -9,13 +9,13 @@ import pytest
 ROOT = pathlib.Path(__file__).parent.parent / "signjax"
 FLOORS = [
     "errors inputs arrays tensors config skeleton layers sharding optim runtime task meter workers "  # ground
-    "manifest fingerprint checkpoint logs liveness hints progress trackers torch_files",
+    "manifest weights fingerprint checkpoint logs liveness hints progress trackers torch_files",
     "pose kinematics streams demo losses quantize ctc text render metrics data formats "  # domain
     "displacements",
     "models sampling filling reading",
     "tasks",
     "step fits train rehearse scoring report results",  # engine
-    "main sample evaluate tools bench doors fields __main__",  # doors
+    "main sample evaluate tools bench doors fields export __main__",  # doors
 ]
 LEVEL = {unit: level for level, units in enumerate(FLOORS) for unit in units.split()}
 DOORS = FLOORS[-1].split()

@@ -16,31 +16,44 @@ BODY, FACE = 25, 70
 EMPTY = ("pose", "face", "hand_left", "hand_right")
 
 
-def pose_json(pose: np.ndarray, valid: np.ndarray, fps: float) -> bytes:
-    """The pose.json of a clip, see signjax.data.clips; every float32 is read back as it was.
+def pose_json(pose: np.ndarray, valid: np.ndarray, face=None, digits: int | None = None, **said) -> bytes:
+    """The pose.json of a clip, see signjax.data.clips and datasets/README.md.
 
-    Depths that are all positive are moved, so that some are not: else they would look like confidences.
+    Without depth the third value is a confidence, 1 or 0 for joints that are missing. Depths that are all
+    positive are moved, so that some are not: else they would look like confidences.
 
     Args:
-      pose: [T, 50, 3] own units.
+      pose: [T, 50, 3] own units, z = 0 everywhere where there is no depth.
       valid: [T, 50] bool; joints that are not there are written as 0, 0, 0.
-      fps: frames per second, written beside the poses.
+      face: [T, 70, 3], x and y = 0 where a point was not seen; None for no face.
+      digits: after the point; None for all, so that every float32 is read back as it was.
+      said: other fields, such as fps.
     """
-    points, depth = pose.astype(np.float64), pose[valid][:, 2]
-    if depth.any() and depth.min() >= 0:  # it would be read as confidence
-        points[..., 2] -= np.median(depth)
-    points = np.where(valid[..., None], points, 0.0)
-    parts = (skeleton.BODY, skeleton.RIGHT, skeleton.LEFT)
-    keys = [key for key, _ in clips.FIELDS]
-    frames = [{k: f[part].ravel().tolist() for k, part in zip(keys, parts, strict=True)} for f in points]
-    return json.dumps({"poses": frames, "num_frames": len(frames), "fps": fps}).encode()
+    depths = pose[..., 2][valid]
+    flat = not depths.any()
+    near = 0.0 if flat or depths.min() < 0 else float(np.median(depths))
+    pieces = (skeleton.BODY, skeleton.RIGHT, skeleton.LEFT)
+    parts = {key: (pose[:, k], valid[:, k]) for (key, _), k in zip(clips.FIELDS, pieces, strict=True)}
+    if face is not None:
+        parts["face_keypoints_2d"] = face, face[..., :2].any(-1)
+    rows = {key: _values(*part, near, digits, flat).tolist() for key, part in parts.items()}
+    frames = [dict(zip(rows, frame, strict=True)) for frame in zip(*rows.values(), strict=True)]
+    content = {"poses": frames, "num_frames": len(frames), **said}
+    return json.dumps(content, separators=(",", ":")).encode()
 
 
-def openpose(pose: np.ndarray, valid: np.ndarray) -> list[bytes]:
-    """The files of a clip as OpenPose writes them, one a frame: x and y in pixels of SIZE, confidence 1 or 0.
+def _values(points, seen, near: float, digits: int | None, flat: bool) -> np.ndarray:
+    """Points [T, N, 3] as rows [T, 3 N]: 0 where not seen, and nowhere else, as that means not seen."""
+    points = points.astype(np.float64) - [0, 0, near]
+    points = points if digits is None else points.round(digits)
+    points[..., 0] += np.where((points[..., :2] == 0).all(-1), 10.0 ** -(12 if digits is None else digits), 0)
+    if flat:
+        points[..., 2] = 1
+    return np.where(seen[..., None], points, 0.0).reshape(len(points), -1)
 
-    Place and size are those of a signer of How2Sign; depth is lost. Of its 25 body points there are the
-    first 8, of the face none.
+
+def picture(pose: np.ndarray, valid: np.ndarray) -> np.ndarray:
+    """A clip [T, 50, 3] in pixels of SIZE: place and size are those of a signer of How2Sign.
 
     Args:
       pose: [T, 50, 3] own units.
@@ -53,7 +66,22 @@ def openpose(pose: np.ndarray, valid: np.ndarray) -> list[bytes]:
         placed = poses.canonical(pose.astype(np.float64), poses.measure(pose, valid))
     except ValueError as error:
         raise DataError(f"{error}; it has no place in a picture") from None
-    placed = poses.restore(placed, PLACE)
+    return poses.restore(placed, PLACE)
+
+
+def openpose(pose: np.ndarray, valid: np.ndarray) -> list[bytes]:
+    """The files of a clip as OpenPose writes them, one a frame: x and y as in `picture`, confidence 1 or 0.
+
+    Depth is lost. Of its 25 body points there are the first 8, of the face none.
+
+    Args:
+      pose: [T, 50, 3] own units.
+      valid: [T, 50] bool.
+
+    Raises:
+      DataError: the clip has no measurable body.
+    """
+    placed = picture(pose, valid)
     placed[..., 2] = 1.0
     points = np.where(valid[..., None], placed, 0.0).round(7)
     return [json.dumps(_frame(frame), separators=(",", ":")).encode() for frame in points]

@@ -2,7 +2,6 @@
 
 import contextlib
 import fcntl
-import json
 import os
 import shutil
 from pathlib import Path
@@ -11,7 +10,7 @@ import numpy as np
 
 from signjax import pose as canonical
 from signjax import skeleton
-from signjax.data import clips
+from signjax.data import clips, saving
 from signjax.errors import StorageError
 from signjax.formats.clip import FACE, Clip
 from signjax.inputs import MEMORY, Fault
@@ -22,9 +21,7 @@ MOST = MEMORY // (60 * 3 * (skeleton.NUM_JOINTS + FACE))  # frames, about twelve
 
 
 def pose_json(clip: Clip) -> bytes:
-    """The pose.json of a clip: frames as datasets/README.md says, then fps, signer and source where known.
-
-    Without depth the third value is a confidence, 1 or 0 for joints that are missing.
+    """The pose.json of a clip, see signjax.data.saving: rounded, with fps, signer and source where known.
 
     Raises:
       Fault: no frame shows a body, a joint lies impossibly far away, or there are too many frames.
@@ -36,42 +33,12 @@ def pose_json(clip: Clip) -> bytes:
     except ValueError as error:
         raise Fault(str(error)) from None
     digits = int(np.clip(DIGITS - np.floor(np.log10(scale)), 0, 12))
-    flat = not clip.pose[..., 2].any()
-    near = np.array([0, 0, 0 if flat else _nearest(clip)])
-    points = _rounded(clip.pose - near, clip.valid, digits, flat)
-    parts = {key: points[:, part] for key, part in zip(_KEYS, _PARTS, strict=True)}
-    if clip.face is not None:
-        parts["face_keypoints_2d"] = _rounded(clip.face - near, clip.face[..., :2].any(-1), digits, flat)
-    rows = {key: values.reshape(len(values), -1).tolist() for key, values in parts.items()}
-    content = {
-        "poses": [dict(zip(rows, frame, strict=True)) for frame in zip(*rows.values(), strict=True)],
-        "num_frames": len(points),
-    }
     said = {"fps": clip.fps, "signer": clip.signer, "source": clip.source}
-    content |= {key: value for key, value in said.items() if value is not None}
-    data = json.dumps(content, separators=(",", ":")).encode()
+    said = {key: value for key, value in said.items() if value is not None}
+    data = saving.pose_json(clip.pose, clip.valid, clip.face, digits, **said)
     if len(data) > clips.MAX_BYTES[clips.POSE]:
         raise Fault(f"makes a {clips.POSE} of {len(data):,} bytes; cut it into sentences")
     return data
-
-
-_KEYS = [key for key, _ in clips.FIELDS]
-_PARTS = (skeleton.BODY, skeleton.RIGHT, skeleton.LEFT)
-
-
-def _nearest(clip: Clip) -> float:
-    """The depth that becomes 0: the median of such as are all positive, which look like confidences."""
-    depths = clip.pose[..., 2][clip.valid]
-    return float(np.median(depths)) if depths.min() >= 0 else 0.0
-
-
-def _rounded(points: np.ndarray, seen: np.ndarray, digits: int, flat: bool) -> np.ndarray:
-    """Points [T, N, 3] to write: 0 where not seen, and nowhere else at the origin, which means not seen."""
-    points = np.round(points.astype(np.float64), digits)
-    points[..., 0] += np.where((points[..., :2] == 0).all(-1), 10.0**-digits, 0)
-    if flat:
-        points[..., 2] = 1
-    return np.where(seen[..., None], points, 0.0)
 
 
 def write(folder: Path, clip: Clip) -> None:

@@ -29,7 +29,12 @@ def record(workdir, field: str, folder, variables) -> None:
         check(workdir, field, folder, variables)
     elif jax.process_index() == 0:  # a file that is there is of a start that came to nothing
         place = os.path.relpath(os.path.realpath(folder), os.path.realpath(workdir))
-        write_whole(_path(workdir, field), json.dumps({"folder": place, "digest": digest(variables)}) + "\n")
+        write_whole(_path(workdir, field), note(place, digest(variables)))
+
+
+def note(place: str, digest: str) -> str:
+    """What workdir/<field>.json says of the other run: where it is, seen from workdir, and its digest."""
+    return json.dumps({"folder": place, "digest": digest}) + "\n"
 
 
 def find(workdir, field: str, given: str) -> str:

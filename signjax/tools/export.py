@@ -1,15 +1,17 @@
-"""Clips in other forms: for other programs, or to be shown.
+"""Clips in other forms, and runs taken elsewhere: for other programs, or to be shared.
 
-    python -m signjax.tools.export outputs/hello.npz --to openpose
+    python -m signjax.tools.export outputs/hello.npz --to pose
     python -m signjax.tools.export datasets/mine/test/clip_7 --to html
+    python -m signjax.tools.export runs/gpt --to hub_folder --license cc-by-4.0
 
-A clip is an .npz as signjax.sample writes it, or the folder of a data set's clip.
+A clip is an .npz as signjax.sample writes it, or the folder of a data set's clip; a run is its folder.
 """
 
 import argparse
 import collections
 import io
 import os
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -17,9 +19,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from signjax import doors, inputs, render, runtime
+from signjax import config, doors, inputs, render, runtime
+from signjax import task as tasks
 from signjax.data import clips, saving, variant
 from signjax.errors import ConfigError, DataError, StorageError
+from signjax.export import hub, posefile, programs
 from signjax.render import files
 from signjax.tools import viz
 
@@ -28,18 +32,26 @@ from signjax.tools import viz
 def main(argv: list[str] | None = None) -> int:
     """The door; returns the exit code."""
     parser = doors.parser("signjax.tools.export", __doc__)
-    parser.add_argument("clips", nargs="+", metavar="CLIP", help=".npz of signjax.sample, or a clip's folder")
-    parser.add_argument("--to", required=True, choices=FORMS, help="the form")
+    what = ".npz of signjax.sample, a clip's folder, or a run"
+    parser.add_argument("paths", nargs="+", metavar="CLIP|RUN", help=what)
+    forms = f"of a clip: {', '.join(FORMS)}; of a run: {', '.join(RUNS)}"
+    parser.add_argument("--to", required=True, choices=[*FORMS, *RUNS], metavar="FORM", help=forms)
     parser.add_argument("--out", default="outputs", help="folder for the files (default: outputs)")
-    parser.add_argument("--fps", type=rate, default=25.0, help="frames per second (default: 25)")
+    parser.add_argument("--fps", type=rate, default=25.0, help="frames per second of a clip (default: 25)")
+    about = "of a hub_folder, as the Hugging Face hub names it, such as cc-by-4.0 (default: other)"
+    parser.add_argument("--license", type=identifier, default="other", metavar="ID", help=about)
     args = parser.parse_args(argv)
-    paths = [Path(os.path.abspath(name)) for name in args.clips]  # "." has a name, too
+    paths = [Path(os.path.abspath(name)) for name in args.paths]  # "." has a name, too
     stems = [path.name.removesuffix(".npz") for path in paths]
     twice = [stem for stem, times in collections.Counter(stems).items() if times > 1]
     if twice:
         raise ConfigError(f"{len(paths)} clips, and more than one is named {twice[0]!r}; give one at a time")
     for path, stem in zip(paths, stems, strict=True):
-        print(FORMS[args.to](Path(args.out, stem), read(path), args.fps))
+        place = Path(args.out, stem)
+        if args.to in RUNS:
+            print(RUNS[args.to](place, path, args.license))
+        else:
+            print(FORMS[args.to](place, read(path), args.fps))
     return 0
 
 
@@ -49,6 +61,13 @@ def rate(given: str) -> float:
     if not 1 <= found <= 100:
         raise argparse.ArgumentTypeError(f"{given} is not from 1 to 100")
     return found
+
+
+def identifier(given: str) -> str:
+    """A licence's identifier, for argparse."""
+    if not re.fullmatch(r"[a-z0-9][a-z0-9.+-]*", given):
+        raise argparse.ArgumentTypeError(f"{given!r} is no identifier such as apache-2.0 or cc-by-nc-4.0")
+    return given
 
 
 class Clip(NamedTuple):
@@ -64,6 +83,8 @@ def read(path: Path) -> Clip:
     Raises:
       DataError: it cannot be read.
     """
+    if Path(path, "config.json").is_file():
+        raise DataError(f"{path} is a run, which has the forms {', '.join(RUNS)}; name a clip for the others")
     if not path.is_dir():
         return Clip(viz.saved(path), path.stem)
     try:
@@ -76,7 +97,7 @@ def read(path: Path) -> Clip:
 
 def to_json(stem: Path, clip: Clip, fps: float) -> Path:
     """A folder as in a data set."""
-    pose = saving.pose_json(clip.panel.pose, clip.panel.valid, fps)
+    pose = saving.pose_json(clip.panel.pose, clip.panel.valid, fps=fps)
     text = (clip.panel.caption or clip.name) + "\n"
     return folder(stem, {clips.TEXT: text.encode(), clips.POSE: pose})
 
@@ -90,6 +111,15 @@ def to_openpose(stem: Path, clip: Clip, fps: float) -> Path:
         raise DataError(f"{clip.name}: {error}") from None
     named = {f"{clip.name}_{k:012d}_keypoints.json": frame for k, frame in enumerate(frames)}
     return folder(stem, named)
+
+
+def to_pose(stem: Path, clip: Clip, fps: float) -> Path:
+    """A file of pose-format."""
+    try:
+        data = posefile.of_clip(clip.panel.pose, clip.panel.valid, fps)
+    except DataError as error:
+        raise DataError(f"{clip.name}: {error}") from None
+    return files.write(stem.with_name(f"{stem.name}.pose"), data)
 
 
 def to_npz(stem: Path, clip: Clip, fps: float) -> Path:
@@ -113,7 +143,56 @@ def to_html(stem: Path, clip: Clip, fps: float) -> Path:
     return render.html(stem.with_name(f"{stem.name}.html"), [[clip.panel]], fps, title)
 
 
-FORMS = {"openpose": to_openpose, "json": to_json, "npz": to_npz, "mp4": to_mp4, "html": to_html}
+FORMS = {
+    "pose": to_pose,
+    "openpose": to_openpose,
+    "json": to_json,
+    "npz": to_npz,
+    "mp4": to_mp4,
+    "html": to_html,
+}
+
+
+def to_safetensors(stem: Path, run: Path, licence: str) -> Path:
+    """The weights."""
+    del licence
+    return files.write(stem.with_name(f"{stem.name}.safetensors"), hub.safetensors(run))
+
+
+def to_hub_folder(stem: Path, run: Path, licence: str) -> Path:
+    """All that it takes to use the run, with a model card."""
+    return folder(stem, hub.files(run, stem.name, licence))
+
+
+def to_stablehlo(stem: Path, run: Path, licence: str) -> Path:
+    """A folder of programs for JAX and XLA, and the vocabulary of texts if there is one."""
+    del licence
+    held = {f"{name}.stablehlo": programs.stablehlo(one) for name, one in _programs(run).items()}
+    vocabulary = run / "text.json"
+    if "write.stablehlo" in held and vocabulary.is_file():
+        held[vocabulary.name] = inputs.read(vocabulary)
+    return folder(stem.with_name(f"{stem.name}-stablehlo"), held)
+
+
+def to_onnx(stem: Path, run: Path, licence: str) -> Path:
+    """A folder of ONNX models: the tokenizer's decoder, and its encoder, for one clip of a size."""
+    del licence
+    chosen = {"encode": _programs(run, programs.ONE)["encode"], "decode": _programs(run)["decode"]}
+    held = {f"{name}.onnx": programs.onnx(name, one) for name, one in chosen.items()}
+    return folder(stem.with_name(f"{stem.name}-onnx"), held)
+
+
+def _programs(run: Path, size=None) -> dict[str, programs.Program]:
+    c = config.load_config(run / "config.json")
+    return programs.of(c, tasks.find(c.task).load(run), size)
+
+
+RUNS = {
+    "safetensors": to_safetensors,
+    "onnx": to_onnx,
+    "stablehlo": to_stablehlo,
+    "hub_folder": to_hub_folder,
+}
 
 
 def folder(place: Path, held: dict[str, bytes]) -> Path:

@@ -1,0 +1,1 @@
+"""A run taken elsewhere: weights, compiled programs, a folder to share."""

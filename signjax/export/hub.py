@@ -1,0 +1,81 @@
+"""A run as a folder to share: all that signing and scoring take, and nothing of training.
+
+config.json, model.safetensors, text.json     as in the run; weights instead of checkpoints
+tokenizer/, autoencoder/, text.encoder/       the runs and the encoder it needs, noted in <name>.json
+SHA256SUMS                                    of all these, compared before any is used
+README.md                                     the model card, which may be edited
+"""
+
+import json
+from pathlib import Path
+
+from signjax import checkpoint, config, inputs, manifest, weights
+from signjax import task as tasks
+from signjax.errors import StorageError
+from signjax.export import card
+from signjax.models import pretrained
+from signjax.tasks import needs, readers
+
+FIELDS = ("tokenizer", "autoencoder")  # of configs, that name other runs
+
+
+def files(workdir, name: str, licence: str) -> dict[str, bytes]:
+    """The files of the folder: {path in it: content}.
+
+    Args:
+      workdir: of the run, or a folder that was made from it.
+      name: of the model, for its card.
+      licence: identifier of the Hugging Face hub, such as "apache-2.0", or "other".
+
+    Raises:
+      StorageError: nothing was trained in workdir, or something there or in a run it needs is damaged.
+      ConfigError: what it needs is another run now.
+    """
+    c = config.load_config(f"{workdir}/config.json")
+    loaded = tasks.find(c.task).load(workdir)  # which checks all that it needs
+    held = _own(workdir, c)
+    digest = needs.digest(loaded.variables)
+    held["README.md"] = card.text(workdir, name, licence, c, loaded, digest).encode()
+    return held
+
+
+def safetensors(workdir) -> bytes:
+    """The variables of a run as .safetensors, averaged ones if it has them; config and step are its metadata.
+
+    Raises:
+      StorageError: nothing was trained in workdir, or it is damaged.
+    """
+    variables, step = checkpoint.load_variables(workdir)
+    said = json.dumps(config.load_config(f"{workdir}/config.json").to_dict(), sort_keys=True)
+    return weights.pack(variables, config=said, step=str(step))
+
+
+def _own(workdir, c) -> dict[str, bytes]:
+    """The files of a run and of those it needs, with their checksums."""
+    held = {"config.json": _read(f"{workdir}/config.json"), weights.FILE: safetensors(workdir)}
+    if Path(workdir, "text.json").is_file():
+        held["text.json"] = _read(f"{workdir}/text.json")
+    for field in FIELDS:
+        if Path(workdir, f"{field}.json").is_file():
+            folder = needs.find(workdir, field, c[field])
+            other = _own(folder, config.load_config(f"{folder}/config.json"))
+            held |= _below(field, other, needs.digest(checkpoint.load_variables(folder)[0]))
+    if Path(workdir, f"{readers.FIELD}.json").is_file():
+        folder = pretrained.find(needs.find(workdir, readers.FIELD, c.text.encoder))
+        encoder = {name: _read(f"{folder}/{name}", None) for name in pretrained.FILES}
+        held |= _below(readers.FIELD, encoder, needs.digest(pretrained.load(folder).variables))
+    return held | {manifest.NAME: manifest.sums(held)}
+
+
+def _below(field: str, held: dict[str, bytes], digest: str) -> dict[str, bytes]:
+    """Files in a folder named like the field of the config that they are for, and the note of it."""
+    note = {f"{field}.json": needs.note(field, digest).encode()}
+    return note | {f"{field}/{name}": content for name, content in held.items()}
+
+
+def _read(path, most: int | None = inputs.SIZE) -> bytes:
+    try:
+        with inputs.opened(path, most) as (file, size):
+            return file.read(size)
+    except inputs.Fault as fault:
+        raise StorageError(f"{path}: cannot be read ({fault})") from None

@@ -1,0 +1,73 @@
+"""A clip as a .pose file of pose-format: OpenPose's components, in the pixels of a picture."""
+
+import numpy as np
+
+from signjax import skeleton
+from signjax.data import saving
+from signjax.formats import dotpose
+from signjax.formats.dotpose import Component, PoseFile
+from signjax.render import style
+
+LAYOUT = "XYZC"
+BODY = ("Nose", "Neck", "RShoulder", "RElbow", "RWrist", "LShoulder", "LElbow", "LWrist")
+# The names that pose-format has for the 21 points: the root, then four of each finger from the palm on.
+HAND = (
+    "BASE",
+    *(f"T_{joint}" for joint in ("STT", "BCMC", "MCP", "IP")),
+    *(f"{finger}_{joint}" for finger in "IMRP" for joint in ("CMC", "MCP", "PIP", "DIP")),
+)
+
+
+def _color(code: str) -> tuple[int, int, int]:
+    red, green, blue = bytes.fromhex(code[1:])
+    return red, green, blue
+
+
+def _component(name: str, points: tuple[str, ...], part: slice, colors) -> Component:
+    """Some joints as a component; its limbs are the bones between them, its colours those of its points."""
+    first, last = part.start, part.stop
+    limbs = [(p - first, c - first) for c, p in skeleton.BONES.tolist() if first <= min(c, p) and c < last]
+    return Component(name, LAYOUT, points, tuple(limbs), tuple(map(_color, colors)))
+
+
+def _hand(side: str) -> tuple[str, ...]:
+    """The colours of a hand's points, as everywhere in signjax."""
+    shades = [style.FINGER_SHADES[finger] for finger in skeleton.FINGERS]
+    return (style.COLORS[side], *(code for first, *others in shades for code in (first, first, *others)))
+
+
+COMPONENTS = (
+    (_component("pose_keypoints_2d", BODY, skeleton.BODY, [style.COLORS["right"]]), skeleton.BODY),
+    (_component("hand_left_keypoints_2d", HAND, skeleton.LEFT, _hand("left")), skeleton.LEFT),
+    (_component("hand_right_keypoints_2d", HAND, skeleton.RIGHT, _hand("right")), skeleton.RIGHT),
+)
+
+
+def of_clip(pose: np.ndarray, valid: np.ndarray, fps: float) -> bytes:
+    """The bytes of a clip's .pose file, version 0.2; place and size are those of saving.openpose.
+
+    Args:
+      pose: [T, 50, 3] own units.
+      valid: [T, 50] bool; joints that are missing have a confidence of 0.
+      fps: frames per second.
+
+    Raises:
+      DataError: the clip has no measurable body.
+    """
+    points = saving.picture(pose, valid)
+    return pack([(component, points[:, part], valid[:, part]) for component, part in COMPONENTS], fps)
+
+
+def pack(parts: list[tuple[Component, np.ndarray, np.ndarray]], fps: float) -> bytes:
+    """The bytes of a .pose file of one person.
+
+    Args:
+      parts: (component, its points [T, n, 3] in pixels of saving.SIZE, which of them are there [T, n]).
+      fps: frames per second.
+    """
+    points = np.concatenate([points for _, points, _ in parts], axis=1)
+    seen = np.concatenate([seen for _, _, seen in parts], axis=1)
+    points = np.where(seen[..., None], points, 0.0).astype(np.float32)[:, None]  # [T, 1, N, 3]
+    depth = saving.SIZE[1] if points[..., 2].any() else 0
+    components = tuple(component for component, _, _ in parts)
+    return dotpose.pack(PoseFile((*saving.SIZE, depth), components, fps, points, seen[:, None].astype("f4")))

@@ -1,0 +1,76 @@
+"""A run's variables as one .safetensors file, each array under the names that lead to it: params.stem.kernel.
+
+A folder that has such a file instead of checkpoints is a run that was made to be shared, see
+signjax.export.hub: its files are compared with its checksums before any is used.
+"""
+
+import pathlib
+
+import jax.numpy as jnp
+import numpy as np
+
+from signjax import inputs, manifest, tensors
+from signjax.errors import DataError, StorageError
+
+FILE = "model.safetensors"
+
+
+def pack(variables: dict, **said: str) -> bytes:
+    """The bytes of a .safetensors file; `said` goes into its metadata.
+
+    Raises:
+      DataError: a name has a dot in it, or an array is of a type that the reader does not know.
+    """
+    return tensors.pack(dict(_flat(variables)), {"format": "flax", **said})
+
+
+def there(folder) -> bool:
+    """Whether a folder is a run that was made to be shared."""
+    return pathlib.Path(folder, FILE).is_file()
+
+
+def load(folder) -> tuple[dict, int]:
+    """The variables of a shared run, and the step they were saved at.
+
+    Raises:
+      StorageError: a file is not as it was written.
+    """
+    path = pathlib.Path(folder, FILE)
+    advice = f"fetch {folder} again"
+    if wrong := manifest.fault(folder, others=True):
+        raise StorageError(f"{folder} is damaged: {wrong}; {advice}")
+    try:
+        arrays, said = tensors.read(path)
+        step = said.get("step", "")
+        if type(step) is not str or not step.isdecimal():
+            raise inputs.Fault("its metadata say no step")
+        return _nested(arrays), int(step)
+    except inputs.Fault as fault:
+        raise StorageError(f"{path}: cannot be read ({fault}); {advice}") from None
+
+
+def _flat(tree: dict, prefix: str = ""):
+    for name, value in tree.items():
+        if "." in name:
+            raise DataError(f"the variable {prefix}{name} has a dot in its name; rename the module")
+        if isinstance(value, dict):
+            yield from _flat(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", np.asarray(value)
+
+
+def _nested(arrays: dict[str, np.ndarray]) -> dict:
+    tree: dict = {}
+    for path, array in arrays.items():
+        *parents, name = path.split(".")
+        place = tree
+        for parent in parents:
+            place = place.setdefault(parent, {})
+            if not isinstance(place, dict):
+                raise inputs.Fault(f"{parent[:40]!r} is an array and a module")
+        if name in place:
+            raise inputs.Fault(f"{name[:40]!r} is an array and a module")
+        place[name] = jnp.asarray(array)
+    if not isinstance(tree.get("params"), dict):
+        raise inputs.Fault("has no params")
+    return tree

@@ -1,0 +1,257 @@
+"""Runs taken elsewhere: weights bit by bit, a folder as good as the run, programs that give the same."""
+
+import json
+import pathlib
+import shutil
+
+import gpt_run
+import jax
+import numpy as np
+import pytest
+from engine_helpers import spawn
+
+from signjax import arrays, checkpoint, config, evaluate, manifest, pose, tensors, weights
+from signjax import task as tasks
+from signjax.errors import StorageError
+from signjax.export import programs
+from signjax.tasks import gpt, needs, splits, vqvae
+from signjax.tools import export
+
+pytestmark = pytest.mark.usefixtures("compile_quickly")
+TEXTS = ["hello", "my friend is happy"]
+PARTS = ("config.json", weights.FILE, manifest.NAME)
+FILES = {
+    "gpt": {"text.json", "tokenizer.json", *(f"tokenizer/{part}" for part in PARTS)},
+    "flow": {"text.json", "autoencoder.json", *(f"autoencoder/{part}" for part in PARTS)},
+    "vqvae": set(),
+}
+
+
+@pytest.fixture(scope="module")
+def home(tiny_runs, tiny_families):
+    """A folder with datasets and runs/{vqvae,gpt,kl,flow}; the flow is one that was not trained yet."""
+    untrained(tiny_runs / "runs/flow", gpt_run.get_config("flow", **tiny_families["flow"]))
+    return tiny_runs
+
+
+def untrained(place, c):
+    """Writes a run as training would leave it, but for its variables."""
+    place.mkdir(exist_ok=True)
+    task = tasks.find(c.task).make(c, place)
+    variables = task.init(jax.random.key(0), next(iter(task.batches(0))))
+    state = {"params": variables.pop("params"), "extra": variables}
+    written = checkpoint.open_run(place)
+    checkpoint.save(written.latest, 1, state, c, {"step": 1, "best": None, "fingerprint": {}})
+    checkpoint.close(written)
+    config.save_config(place / "config.json", c)
+
+
+@pytest.fixture(scope="module")
+def shared(home, tmp_path_factory):
+    """A folder with shared/{gpt,flow,vqvae}, made from the runs and moved away from them."""
+    out = tmp_path_factory.mktemp("made")
+    for name in FILES:
+        assert export.main([str(home / "runs" / name), "--to", "hub_folder", "--out", str(out)]) == 0
+    return pathlib.Path(shutil.move(out, tmp_path_factory.mktemp("elsewhere") / "shared"))
+
+
+def run(capsys, *arguments):
+    """(exit code, lines printed, stderr) of the door."""
+    code = export.main([str(a) for a in arguments])
+    out, err = capsys.readouterr()
+    return code, out.splitlines(), err
+
+
+def same_bits(a, b):
+    assert jax.tree.structure(a) == jax.tree.structure(b)
+    for x, y in zip(*map(jax.tree.leaves, jax.device_get((a, b))), strict=True):
+        assert x.dtype == y.dtype and x.shape == y.shape and x.tobytes() == y.tobytes()
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_weights_are_read_back_bit_by_bit(home, name, tmp_path, capsys):
+    code, [made], _ = run(capsys, home / "runs" / name, "--to", "safetensors", "--out", tmp_path)
+    assert code == 0 and made == str(tmp_path / f"{name}.safetensors")
+    variables, step = checkpoint.load_variables(home / "runs" / name)
+    found, said = tensors.read(made)
+    expected = {".".join(k.key for k in path): x for path, x in jax.tree.leaves_with_path(variables)}
+    same_bits(dict(found), expected)
+    assert said["step"] == str(step)
+    assert (
+        config.difference(
+            json.loads(said["config"]), config.load_config(home / "runs" / name / "config.json")
+        )
+        is None
+    )
+    theirs = pytest.importorskip("safetensors.numpy").load_file(made)
+    same_bits(dict(theirs), expected)
+
+
+def test_the_folder_holds_what_it_takes_and_nothing_of_training(shared):
+    for name, more in FILES.items():
+        files = {p.relative_to(shared / name).as_posix() for p in (shared / name).rglob("*") if p.is_file()}
+        assert files == {"README.md", "config.json", weights.FILE, manifest.NAME} | more
+        assert manifest.fault(shared / name, others=True) is None
+
+
+@pytest.mark.parametrize("name", ["gpt", "flow"])
+def test_the_folder_signs_as_the_run_does(home, shared, name):
+    places = [home / "runs" / name, shared / name]
+    same_bits(*(checkpoint.load_variables(place)[0] for place in places))
+    task, c = tasks.find(name), config.load_config(shared / name / "config.json")
+    ours, theirs = (task.generate(task.load(place), TEXTS, 3, task.sampler_of(c)) for place in places)
+    for a, b in zip(ours, theirs, strict=True):
+        assert a.dtype == b.dtype and np.array_equal(a, b)
+
+
+def test_the_doors_take_the_folder(home, shared, tmp_path):
+    """And what they write into it does no harm."""
+    folder = shared / "gpt"
+    asked = ("--workdir", str(folder), "--text=hello", "--seed=3", "--out", str(folder / "outputs"))
+    process = spawn(
+        "-m", "signjax.sample", *asked, home=tmp_path, XLA_FLAGS="", JAX_DISABLE_MOST_OPTIMIZATIONS="1"
+    )
+    _, err = process.communicate(timeout=300)
+    assert process.returncode == 0, err[-2000:]
+    c = config.load_config(folder / "config.json")
+    [clip] = gpt.generate(gpt.load(home / "runs/gpt"), ["hello"], 3, gpt.sampler_of(c))
+    made = arrays.read_arrays(folder / "outputs/hello.npz")["pose"]
+    np.testing.assert_array_equal(made, pose.restore(clip, pose.DEFAULT).astype(np.float32))
+    moved = shutil.copytree(home / "datasets", tmp_path / "sets")
+    system = evaluate.find_system(str(folder), None, str(moved), "demo")
+    held = splits.load(system.data, "dev")
+    assert held.folder is None or pathlib.Path(held.folder).is_relative_to(tmp_path)
+    ours = vqvae.reconstruct(vqvae.load(home / "runs/vqvae"), held)
+    for a, b in zip(ours, system.task.reconstruct(system.loaded, held), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_a_pretrained_encoder_comes_along(home, tmp_path, capsys):
+    theirs = shutil.copytree(gpt_run.ROOT / "tests/encoders/bert", tmp_path / "bert")
+    untrained(tmp_path / "gpt", gpt_run.gpt_config(home, **{"text.encoder": str(theirs)}))
+    expected = gpt.load(tmp_path / "gpt").words.encode_all(TEXTS)
+    assert run(capsys, tmp_path / "gpt", "--to", "hub_folder", "--out", tmp_path / "out")[0] == 0
+    shutil.rmtree(theirs)
+    shutil.rmtree(tmp_path / "gpt")
+    found = gpt.load(tmp_path / "out/gpt").words.encode_all(TEXTS)
+    assert all(np.array_equal(a, b) for a, b in zip(found, expected, strict=True))
+    assert "under a licence of its own" in (tmp_path / "out/gpt/README.md").read_text()
+
+
+def test_a_folder_of_a_folder_is_the_same(shared, tmp_path, capsys):
+    assert run(capsys, shared / "gpt", "--to", "hub_folder", "--out", tmp_path)[0] == 0
+    for path in (tmp_path / "gpt").rglob("*"):
+        there = shared / "gpt" / path.relative_to(tmp_path / "gpt")
+        assert path.is_dir() or path.read_bytes() == there.read_bytes()
+
+
+@pytest.mark.parametrize("name", ["config.json", weights.FILE, f"tokenizer/{weights.FILE}", "text.json"])
+def test_damage_is_found(shared, tmp_path, name):
+    folder = shutil.copytree(shared / "gpt", tmp_path / "gpt")
+    (folder / "README.md").write_text("edited")
+    gpt.load(folder)
+    data = bytearray((folder / name).read_bytes())
+    data[len(data) // 2] ^= 1
+    (folder / name).write_bytes(data)
+    with pytest.raises(StorageError, match=r"fetch .* again|cannot be read"):
+        gpt.load(folder)
+    (folder / name).unlink()
+    with pytest.raises(StorageError):
+        gpt.load(folder)
+
+
+def test_the_card_quotes_scores_of_these_weights_only(home, tmp_path, capsys):
+    copied = shutil.copytree(home / "runs", tmp_path / "runs") / "gpt"
+    own = needs.digest(gpt.load(copied).variables)
+    rows = {"generated": {"distance": {"DTW-MJE": {"value": 0.125, "low": 0.1, "high": 0.15}}}}
+    for split, digest in (("dev", own), ("test", "0" * 12), ("train", own)):
+        said = {"weights": digest, "predictions": None, "rows": rows, "seed": 5, "notes": [f"note {split}"]}
+        said |= {"data": {"name": "demo", "split": split, "clips": 4}, "signatures": {"DTW-MJE": "v1"}}
+        folder = copied / f"scores-{split}"
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir()
+        text = json.dumps(said) if split != "train" else "{"
+        (folder / "scores.json").write_text(text)
+    asked = ("--to", "hub_folder", "--license", "cc-by-4.0", "--out", tmp_path / "out")
+    assert run(capsys, copied, *asked)[0] == 0
+    card = (tmp_path / "out/gpt/README.md").read_text(encoding="utf-8")
+    front = card.split("---\n")[1].splitlines()
+    assert {"library_name: signjax", "license: cc-by-4.0", "- sign-language", "- gpt"} <= set(front)
+    assert "demo/dev, 4 clips, seed 5" in card and "0.1250±0.0250" in card and "- note dev" in card
+    assert "demo/test" not in card and "demo/train" not in card
+    assert "trained on: demo" in card and "seed 0" in card and "--workdir gpt" in card
+
+
+def inputs_of(program, coder, rows, tokens):
+    """Arrays that a program takes: clips (or codes) and a mask of different lengths."""
+    rng, many = np.random.default_rng(rows), tokens * (1 if program == "decode" else coder.stride)
+    mask = np.arange(many) < np.linspace(1, many, rows).astype(int)[:, None]
+    if program == "encode":
+        return rng.normal(size=(rows, many, 50, 3)).astype(np.float32), mask
+    codes = coder.encode(coder.variables, *inputs_of("encode", coder, rows, tokens))
+    return np.asarray(rng.permuted(np.asarray(codes), axis=1)), mask
+
+
+@pytest.mark.parametrize("name", ["vqvae", "kl"])
+def test_programs_give_the_same_at_any_size(home, name, tmp_path, capsys):
+    pytest.importorskip("flatbuffers")
+    code, [made], _ = run(capsys, home / "runs" / name, "--to", "stablehlo", "--out", tmp_path)
+    assert code == 0 and made == str(tmp_path / f"{name}-stablehlo")
+    coder = vqvae.load(home / "runs" / name)
+    for program in ("encode", "decode"):
+        loaded = jax.export.deserialize(pathlib.Path(made, f"{program}.stablehlo").read_bytes())
+        assert loaded.platforms == programs.PLATFORMS and "stablehlo" in loaded.mlir_module()
+        for rows, tokens in ((1, 3), (4, 5)):
+            given = inputs_of(program, coder, rows, tokens)
+            expected = getattr(coder, program)(coder.variables, *given)
+            found = loaded.call(*given)
+            assert found.dtype == expected.dtype
+            np.testing.assert_allclose(found, expected, rtol=0, atol=1e-6)
+
+
+def test_a_gpt_is_a_program_from_text_to_codes(home, tmp_path, capsys):
+    pytest.importorskip("flatbuffers")
+    assert run(capsys, home / "runs/gpt", "--to", "stablehlo", "--out", tmp_path)[0] == 0
+    folder, generator = tmp_path / "gpt-stablehlo", gpt.load(home / "runs/gpt")
+    names = {"encode.stablehlo", "decode.stablehlo", "write.stablehlo", "text.json"}
+    assert {p.name for p in folder.iterdir()} == names
+    write = jax.export.deserialize((folder / "write.stablehlo").read_bytes())
+    ids, mask = np.zeros((1, programs.TEXT), np.int32), np.zeros((1, programs.TEXT), bool)
+    said = generator.words.encode(TEXTS[1])
+    ids[0, : len(said)], mask[0, : len(said)] = said, True
+    codes, length = write.call(ids, mask, np.int32(3))
+    c = config.load_config(home / "runs/gpt/config.json")
+    [(_, [expected])] = gpt.write(generator, TEXTS[1:], 3, gpt.sampler_of(c))
+    np.testing.assert_array_equal(np.asarray(codes)[: int(length)], expected)
+
+
+def test_onnx_gives_the_same(home, tmp_path, capsys):
+    pytest.importorskip("jax2onnx")
+    runtime = pytest.importorskip("onnxruntime")
+    assert run(capsys, home / "runs/vqvae", "--to", "onnx", "--out", tmp_path)[0] == 0
+    coder = vqvae.load(home / "runs/vqvae")
+    for program, sizes in (("decode", ((1, 3), (4, 5))), ("encode", (programs.ONE,))):
+        session = runtime.InferenceSession(tmp_path / f"vqvae-onnx/{program}.onnx")
+        for size in sizes:
+            given = inputs_of(program, coder, *size)
+            named = {one.name: array for one, array in zip(session.get_inputs(), given, strict=True)}
+            expected = getattr(coder, program)(coder.variables, *given)
+            np.testing.assert_allclose(session.run(None, named)[0], expected, rtol=0, atol=1e-5)
+
+
+def test_faults_are_one_line(home, tmp_path, capsys, monkeypatch):
+    (tmp_path / "there/gpt").mkdir(parents=True)
+    monkeypatch.setattr(programs.importlib.util, "find_spec", lambda name: None)
+    gpt_run_ = home / "runs/gpt"
+    for arguments, code, said in (
+        ((gpt_run_, "--to", "pose"), 21, "is a run, which has the forms safetensors"),
+        ((tmp_path, "--to", "hub_folder"), 22, "config.json: no such file"),
+        ((gpt_run_, "--to", "hub_folder", "--out", tmp_path / "there"), 22, "is there already"),
+        ((gpt_run_, "--to", "onnx"), 23, "pip install --no-deps jax2onnx"),
+        ((gpt_run_, "--to", "stablehlo"), 23, "pip install flatbuffers"),
+    ):
+        found, _, err = run(capsys, *arguments, *(() if "--out" in arguments else ("--out", tmp_path / "o")))
+        assert found == code and said in err and err.startswith("error: ") and err.count("\n") == 1, err
+    with pytest.raises(SystemExit):
+        run(capsys, gpt_run_, "--to", "hub_folder", "--license", "Mine: all")
+    assert "no identifier" in capsys.readouterr().err
