@@ -29,8 +29,7 @@ def _names() -> tuple[str, ...]:
     arm = ("shoulder", "elbow", "wrist")
     body = ["nose", "neck"] + [f"{side}_{part}" for side in ("right", "left") for part in arm]
     hand = ["hand"] + [f"{finger}_{k}" for finger in FINGERS for k in (1, 2, 3, 4)]
-    hands = [f"{side}_{part}" for side in ("right", "left") for part in hand]
-    return tuple(body + hands + [f"face_{k}" for k in range(WITH_FACE - NUM_JOINTS)])
+    return tuple(body + [f"{side}_{part}" for side in ("right", "left") for part in hand])
 
 
 def _parents() -> np.ndarray:
@@ -50,11 +49,12 @@ def _mirror() -> np.ndarray:
     return np.array([0, 1, 5, 6, 7, 2, 3, 4, *range(29, 50), *range(8, 29), *(NUM_JOINTS + face)])
 
 
-NAMES = _names()  # of all 120
+NAMES = _names()  # of the 50
 PARENTS = _parents()  # [50], -1 for the neck, the root of the tree
 ORDER = (NECK, NOSE, *range(2, NUM_JOINTS))  # every joint after its parent
 BONES = np.array([(joint, PARENTS[joint]) for joint in ORDER[1:]])  # [49, 2] child, parent
-MIRROR = _mirror()  # [120], joint -> its counterpart; MIRROR[:50] is that of body and hands
+COUNTERPARTS = _mirror()  # [120], joint -> its counterpart, that of a face point in the face
+MIRROR = COUNTERPARTS[:NUM_JOINTS]
 
 # Proportions of an average adult in neck-to-shoulder lengths, the unit of canonical space
 # (signjax.pose). Rounded; used to measure a clip's size and to build the demo's signers.
@@ -76,7 +76,7 @@ def mirror(pose):
     Args:
       pose: [..., 50 or 120, 3] positions with x measured from the plane of symmetry.
     """
-    return pose[..., MIRROR[: pose.shape[-2]], :] * np.array([-1, 1, 1], pose.dtype)
+    return pose[..., COUNTERPARTS[: pose.shape[-2]], :] * np.array([-1, 1, 1], pose.dtype)
 
 
 def bone_lengths(pose):

@@ -22,7 +22,7 @@ _ARM_WEIGHTS = np.array([1, 0.5, 1, 1, 2], np.float32)[:, None]
 _FLIP = np.array([-1, 1, 1], np.float32)
 # Of the face's 70 points: those of the right half, of the left, and in the middle, which stand in both.
 _RIGHT = np.array([*range(8), *range(17, 22), 31, 32, *range(36, 42), 48, 49, 50, 58, 59, 60, 61, 67, 68])
-_LEFT = skeleton.MIRROR[skeleton.FACE][_RIGHT] - skeleton.NUM_JOINTS
+_LEFT = skeleton.COUNTERPARTS[skeleton.FACE][_RIGHT] - skeleton.NUM_JOINTS
 _MIDDLE = np.setdiff1d(np.arange(70), [_RIGHT, _LEFT])
 _HALVES = np.array([[*_MIDDLE, *_RIGHT], [*_MIDDLE, *_LEFT]])  # [2, 40]
 _PLACES = np.argsort([*_MIDDLE, *_RIGHT, *_LEFT])  # [70], of every point there

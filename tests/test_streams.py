@@ -81,7 +81,7 @@ def test_the_face_is_relative_to_the_nose_and_a_stream_of_its_own(layout, pose):
 
 def test_faces_are_cut_in_the_middle():
     """Points on the plane of symmetry are their own counterparts; the others exchange sides."""
-    mirror = skeleton.MIRROR
+    mirror = skeleton.COUNTERPARTS
     assert np.array_equal(mirror[mirror], np.arange(120)) and (mirror[50:] >= 50).all()
     middle = np.flatnonzero(mirror[50:] == np.arange(50, 120))
     assert middle.tolist() == [8, 27, 28, 29, 30, 33, 51, 57, 62, 66]

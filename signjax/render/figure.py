@@ -84,7 +84,8 @@ def _figure(panel: Panel, name: str) -> Figure:
     wrong = valid & ~np.isfinite(pose).all(-1)
     if wrong.any():
         frame, joint = np.argwhere(wrong)[0]
-        raise DataError(f"{name}: pose is not finite at frame {frame}, joint {skeleton.NAMES[joint]}")
+        point = (*skeleton.NAMES, *(f"face_{k}" for k in range(70)))[joint]
+        raise DataError(f"{name}: pose is not finite at frame {frame}, joint {point}")
     pose = np.where(valid[..., None], pose, 0.0)
     origin, unit = _placement(pose, valid)
     pose = np.where(valid[..., None], pose - origin, 0.0)

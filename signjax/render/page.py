@@ -55,7 +55,7 @@ def document(packed: list, fps: float, title: str, named: bool = False, live: bo
     """
     if not 0 < fps <= 1000:
         raise ConfigError(f"fps of a page must be above 0 and at most 1000, not {fps}")
-    names = [name.replace("_", " ") for name in skeleton.NAMES[: skeleton.NUM_JOINTS]] if named else []
+    names = [name.replace("_", " ") for name in skeleton.NAMES] if named else []
     data = {"fps": fps, "style": _style(), "clips": packed, "names": names}
     scripts = ["figure.js", "tokens.js", "player.js", *(["viewer.js"] if live else [])]
     program = "\n" + "".join(map(_file, scripts))

@@ -189,8 +189,8 @@ def codebooks(tokenizer: Tokenizer) -> np.ndarray:
 def make(c, workdir) -> Task:
     """The task of a config; reads `data`, `layout`, `model`, `quantizer`, `loss`, `window`, `augment`."""
     del workdir
-    train, dev = load_split(c, c.data, "train"), load_split(c, c.data, "dev")
     model = build(c)
+    train, dev = load_split(c, c.data, "train"), load_split(c, c.data, "dev")
     host = {"hosts": jax.process_count(), "host": jax.process_index()}
     crops = sources.Crops(train, c.window)
     transforms = [functools.partial(augment, **c.augment)]
@@ -245,7 +245,7 @@ def augment(example, rng, *, mirror, turn, size):
     if rng.random() < mirror:
         result["pose"] = skeleton.mirror(result["pose"])
         if "valid" in example:
-            result["valid"] = example["valid"][:, skeleton.MIRROR[: example["valid"].shape[1]]]
+            result["valid"] = example["valid"][:, skeleton.COUNTERPARTS[: example["valid"].shape[1]]]
     return result
 
 
