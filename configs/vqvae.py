@@ -6,6 +6,7 @@ Variants, joined by commas as in configs/vqvae.py:fsq,whole:
   fsq    finite scalar quantization instead of codebooks
   kl     a continuous bottleneck of 64 numbers (VAE), for configs/flow.py
   whole  one stream of six codes instead of arms and hands
+  face   the face, too, with codes of its own; for data that have one
   seed   the seed's transformer with one code of 512, as a point of reference
   quick  a short run for the quickstart
   fsdp   the state in parts on all devices, see README, Sharding
@@ -18,7 +19,7 @@ import ml_collections
 from signjax import hints, sharding
 from signjax.errors import ConfigError
 
-WORDS = ("rvq", "vq", "fsq", "kl", "parts", "whole", "seed", "quick", "fsdp", "tensor")
+WORDS = ("rvq", "vq", "fsq", "kl", "parts", "whole", "face", "seed", "quick", "fsdp", "tensor")
 
 
 def get_config(variant: str = "") -> ml_collections.ConfigDict:
@@ -75,11 +76,20 @@ def get_config(variant: str = "") -> ml_collections.ConfigDict:
     c.sharding = ()
     if {"fsdp", "tensor"} & set(words):
         c.mesh, c.sharding = sharding.placement(words)
+    if "face" in words:
+        _face(c)
     if "seed" in words:
         _seed(c)
     if "quick" in words:
         c.num_steps = 1000
     return c
+
+
+def _face(c):
+    c.layout += "+face"
+    sides = 1 if c.layout == "whole+face" else 2
+    c.quantizer.levels.face = {"vq": 1, "kl": 16 // sides}.get(c.quantizer.kind, 2 // sides)
+    c.loss.face = 1.0
 
 
 def _seed(c):

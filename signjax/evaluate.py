@@ -20,7 +20,7 @@ from signjax import task as tasks
 from signjax.data import predictions
 from signjax.errors import ConfigError
 from signjax.metrics.score import Motion, ratio
-from signjax.tasks import backtranslate, needs, splits, watching
+from signjax.tasks import backtranslate, needs, splits, vqvae, watching
 from signjax.tasks.requests import gather
 
 WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the run to score.")
@@ -65,7 +65,7 @@ def main(_) -> int:
 
     system = find_system(WORKDIR.value, PREDICTIONS.value, ROOT.value, NAME.value)
     out = pathlib.Path(OUT.value or f"{WORKDIR.value or PREDICTIONS.value}/scores-{SPLIT.value}")
-    held, train = splits.load(system.data, SPLIT.value), splits.load(system.data, "train")
+    held, train = load_split(system, SPLIT.value), splits.load(system.data, "train")
     truth, known = (scoring.recorded(pack) for pack in (held, train))
     say(f"{held.label}: {len(held)} clips to match; training clips for comparison: {len(train)}")
     by = scoring.judges(truth, known, splits.readable(system.data), find_translator(system.data, say))
@@ -99,6 +99,17 @@ def find_system(workdir, folder, root, name) -> System:
     if not hasattr(task, "reconstruct"):
         raise ConfigError(f"{workdir} holds a {c.task} run, which makes no clips; name one that does")
     return System(c.data, c, task, task.load(workdir), folder)
+
+
+def load_split(system: System, split: str):
+    """The clips to match, with faces if the system makes faces.
+
+    Raises:
+      DataError: the split cannot be used, or lacks faces.
+    """
+    if not system.task:
+        return splits.load(system.data, split)
+    return vqvae.load_split(watching.coder(system.loaded).config, system.data, split)
 
 
 def find_translator(data, say):

@@ -127,9 +127,10 @@ def rigid(pose: Spatial, valid=None) -> Spatial:
 
 
 def filled(points, valid):
-    """Joints [..., 50, D] with those missing in valid [..., 50] on the nearest ancestor that is there.
+    """Joints [..., J, D] with those missing in valid [..., J] on the nearest ancestor that is there.
 
-    A hand not seen is a point on its wrist. A missing neck, on which nothing can be put, stays where it is.
+    A hand not seen is a point on its wrist, a face not seen one on the nose; J is 50, or 120 with a face. A
+    missing neck, on which nothing can be put, stays where it is.
     """
     xp = points.__array_namespace__()
     return xp.take_along_axis(points, nearest(valid)[..., None], axis=-2)
@@ -139,16 +140,21 @@ def nearest(there):
     """For every joint the number of the nearest that is there on its way to the neck, itself or the neck.
 
     Args:
-      there: [..., 50] bool, or with more rows than joints.
+      there: [..., 50] bool, or with more rows than joints; [..., 120] with a face.
 
     Returns:
-      [..., 50] int32.
+      [..., 50] int32, [..., 120] with a face.
     """
     xp = there.__array_namespace__()
     found = {NECK: xp.zeros(there.shape[:-1], np.int32) + np.int32(NECK)}
     for joint in skeleton.ORDER[1:]:
         found[joint] = xp.where(there[..., joint], np.int32(joint), found[skeleton.PARENTS[joint]])
-    return xp.stack([found[joint] for joint in range(skeleton.NUM_JOINTS)], axis=-1)
+    body = xp.stack([found[joint] for joint in range(skeleton.NUM_JOINTS)], axis=-1)
+    if there.shape[-1] < skeleton.WITH_FACE:
+        return body
+    face = np.arange(skeleton.NUM_JOINTS, skeleton.WITH_FACE, dtype=np.int32)
+    face = xp.where(there[..., skeleton.FACE], face, found[skeleton.NOSE][..., None])
+    return xp.concatenate([body, face], axis=-1)
 
 
 def _checked(points, dims: int):

@@ -31,19 +31,40 @@ def valid_hands(valid):
     return jnp.concatenate(hands, axis=-1)
 
 
+def relative_face(pose):
+    """The face relative to the nose: [..., 120, 3] -> [..., 70, 3]."""
+    return pose[..., skeleton.FACE, :] - pose[..., skeleton.NOSE : skeleton.NOSE + 1, :]
+
+
+def valid_face(valid):
+    """Whether face points and the nose are there: [..., 120] -> [..., 70]."""
+    return valid[..., skeleton.FACE] * valid[..., [skeleton.NOSE]]
+
+
+def _apart(pose, target, valid):
+    """(pose, target, valid) of body and hands; errors and valid [B, T, 70] of the face, or None."""
+    if pose.shape[-2] == skeleton.NUM_JOINTS:
+        return (pose, target, valid), None
+    face = distance(relative_face(pose) - relative_face(target)), valid_face(valid)
+    cut = slice(0, skeleton.NUM_JOINTS)
+    return (pose[..., cut, :], target[..., cut, :], valid[..., cut]), face
+
+
 def reconstruction(pose, target, valid, weights) -> dict:
     """The terms of the reconstruction loss and, as "loss", their weighted sum.
 
     Args:
-      pose: [B, T, 50, 3].
-      target: [B, T, 50, 3].
-      valid: [B, T, 50], joints that count.
+      pose: [B, T, J, 3], J 50, or 120 with a face.
+      target: [B, T, J, 3].
+      valid: [B, T, J], joints that count.
       weights: of the terms, by name.
 
     Returns:
       {"joints": positions, "body": positions of the body alone, "hands": hands relative to their wrists,
-      "velocity": differences of successive frames, "bones": 3-D bone lengths, "loss"}.
+      "velocity": differences of successive frames, "bones": 3-D bone lengths, "face": face relative to the
+      nose if there is one, "loss"}. All but "face" are of the 50 joints of body and hands.
     """
+    (pose, target, valid), face = _apart(pose, target, valid)
     child, parent = skeleton.BONES.T
     steps = valid[:, 1:] * valid[:, :-1]
     error = distance(pose - target)  # [B, T, 50]
@@ -55,6 +76,8 @@ def reconstruction(pose, target, valid, weights) -> dict:
         "velocity": mean(distance(jnp.diff(pose, axis=1) - jnp.diff(target, axis=1)), steps),
         "bones": mean(jnp.abs(lengths[0] - lengths[1]), valid[..., child] * valid[..., parent]),
     }
+    if face:
+        terms["face"] = mean(*face)
     return terms | {"loss": sum(weights[name] * term for name, term in terms.items())}
 
 
@@ -62,16 +85,19 @@ def errors(pose, target, valid, scale) -> dict:
     """Reconstruction errors in the clips' own units, as {name: (sum [], count [])}.
 
     Args:
-      pose: [B, T, 50, 3] canonical.
-      target: [B, T, 50, 3] canonical.
-      valid: [B, T, 50], joints that count.
+      pose: [B, T, J, 3] canonical, J 50, or 120 with a face.
+      target: [B, T, J, 3] canonical.
+      valid: [B, T, J], joints that count.
       scale: [B], own units per canonical unit (signjax.pose.Placement).
 
     Returns:
       Mean per joint position error over all joints ("mpjpe"), body, hands, hands relative to their own
       wrists, and of successive frames' differences ("velocity"); shares of joints nearer than .01, .02
-      and .05 ("pck_01" ...). Every frame of every clip counts alike.
+      and .05 ("pck_01" ...): all of the 50 joints of body and hands, so that figures with and without a face
+      compare. With a face its error relative to the nose ("mpjpe_face"). Every frame of every clip counts
+      alike.
     """
+    (pose, target, valid), face = _apart(pose, target, valid)
     unit = scale[:, None, None]
     error = distance(pose - target) * unit  # [B, T, 50]
     relative = distance(relative_hands(pose) - relative_hands(target)) * unit
@@ -85,4 +111,6 @@ def errors(pose, target, valid, scale) -> dict:
         "velocity": (speed, valid[:, 1:] * valid[:, :-1]),
     }
     pairs |= {f"pck_{100 * a:02.0f}": (error < a, valid) for a in (0.01, 0.02, 0.05)}
+    if face:
+        pairs["mpjpe_face"] = face[0] * unit, face[1]
     return {name: ((x * weight).sum(), weight.sum()) for name, (x, weight) in pairs.items()}

@@ -35,7 +35,7 @@ def write(out: pathlib.Path, content: dict, table: str, clips: dict, truth, by, 
             paths.append(report.plot(out / f"{family}.png", family, content["rows"]))
     count = len(truth.texts)
     ranks = np.unique(np.linspace(0, count - 1, SHOWN).astype(int))
-    shown, pages = {scoring.TRUTH: truth.motions, **clips}, []
+    shown, pages = {scoring.TRUTH: truth.shown, **clips}, []
     for rank, i in zip(ranks, np.argsort(-errors, kind="stable")[ranks], strict=True):
         found = [(tokens.get(name) or [None] * count)[i] for name in shown]
         said = [(name, row[i], truth.texts[i], by.readable) for name, row in shown.items()]

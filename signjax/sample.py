@@ -140,7 +140,7 @@ def unique_names(texts: list[str]) -> list[str]:
 
 
 def stream(task, workdir: str, texts: list[str], sampler) -> int:
-    """Prints {"text", "frame", "pose": 50 x 3} for each frame as soon as it is certain.
+    """Prints {"text", "frame", "pose": 50 or 120 x 3} for each frame as soon as it is certain.
 
     Raises:
       ConfigError: the run signs whole clips only.

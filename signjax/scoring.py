@@ -13,7 +13,7 @@ import numpy as np
 
 from signjax import demo
 from signjax.metrics import copies, distances, frechet, guards, reconstruction, variety, words
-from signjax.metrics.score import Motion, Score, value, whole
+from signjax.metrics.score import Motion, Score, value, whole, without_face
 from signjax.tasks import backtranslate, motion_encoder, splits, vqvae
 
 TRUTH, CEILING, MEAN = "ground truth", "tokenizer ceiling", "mean pose"
@@ -24,8 +24,9 @@ class Recorded(NamedTuple):
     """The clips of a split, to be matched."""
 
     texts: list[str]
-    motions: list[Motion]
+    motions: list[Motion]  # body and hands
     scales: np.ndarray  # [n] own units per canonical unit
+    shown: list[Motion]  # with the faces of data that have them
 
 
 class Judges(NamedTuple):
@@ -49,7 +50,8 @@ class Row(NamedTuple):
 
 def recorded(pack) -> Recorded:
     """A pack's clips, to be matched."""
-    return Recorded(list(pack.texts), splits.motions(pack), pack.placements.scale)
+    shown = splits.motions(pack)
+    return Recorded(list(pack.texts), list(map(without_face, shown)), pack.placements.scale, shown)
 
 
 def judges(truth: Recorded, train: Recorded, readable: bool, translator) -> Judges:
@@ -124,15 +126,15 @@ def usable(clips, stand_in: Motion) -> tuple[list[Motion], dict[str, int], np.nd
     is never left out. A clip of one frame is scored as it is.
 
     Args:
-      clips: poses [T, 50, 3] or Motions, T 0 or more; joints that are not finite are missing.
+      clips: poses [T, J, 3] or Motions, T 0 or more; joints that are not finite are missing.
       stand_in: one frame.
 
     Returns:
-      (motions, {"empty", "all missing", "one frame": number of clips}, silent [n] bool).
+      (motions of body and hands, {"empty", "all missing", "one frame": number of clips}, silent [n] bool).
     """
     motions, counts, silent = [], {"empty": 0, "all missing": 0, "one frame": 0}, []
     for clip in clips:
-        points, valid = clip if isinstance(clip, Motion) else (np.asarray(clip), True)
+        points, valid = without_face(clip if isinstance(clip, Motion) else whole(clip))
         valid = valid & np.isfinite(points).all(-1)
         silent.append(not valid.any())
         kind = "empty" if not len(points) else "all missing" if silent[-1] else "one frame"
@@ -208,7 +210,7 @@ def _whole(motion: Motion) -> np.ndarray:
 def reconstructed(truth: Recorded, clips) -> dict[str, Score]:
     """Errors of clips that follow the recorded ones frame by frame."""
     motions = [whole(c) for c in clips]
-    return reconstruction.compare(truth.motions, motions, truth.scales)
+    return reconstruction.compare(truth.shown, motions, truth.scales)
 
 
 def multimodality(write: Callable, texts, encoder, seed: int) -> Score:
@@ -222,7 +224,7 @@ def multimodality(write: Callable, texts, encoder, seed: int) -> Score:
     """
     chosen = [texts[i] for i in np.unique(np.linspace(0, len(texts) - 1, TEXTS).astype(int))]
     clips = write([text for text in chosen for _ in range(REPEATS)], seed + 1)
-    motions = [whole(c) for c in clips]
+    motions = [without_face(whole(c)) for c in clips]
     means = variety.clip_means(motion_encoder.features(encoder, motions))
     return variety.multimodality(means.reshape(len(chosen), REPEATS, -1), seed, encoder.digest)
 

@@ -1,13 +1,16 @@
-"""The 50-joint skeleton every file of signjax speaks: names, tree, groups, mirror image.
+"""The 50-joint skeleton every file of signjax speaks: names, tree, groups, mirror image; and the face.
 
 Order: 8 body joints (the first eight OpenPose BODY points), 21 right-hand and 21 left-hand joints
 (the OpenPose hand order). "Right" is the signer's right; hand roots hang on their own wrists.
+Where data have a face, its 70 points follow in OpenPose's order, and hang on the nose: an array of 120
+joints is one with a face, and its first 50 are what they are without.
 Coordinates are x to the image's right, y down, z away from or towards the camera as the data have it.
 """
 
 import numpy as np
 
-NUM_JOINTS = 50
+NUM_JOINTS = 50  # of body and hands
+WITH_FACE = 120  # joints where there is a face
 NOSE, NECK = 0, 1
 R_SHOULDER, R_ELBOW, R_WRIST, L_SHOULDER, L_ELBOW, L_WRIST = 2, 3, 4, 5, 6, 7
 R_HAND, L_HAND = 8, 29  # the hand roots
@@ -16,6 +19,8 @@ FINGERS = ("thumb", "index", "middle", "ring", "little")
 BODY = slice(0, 8)
 RIGHT = slice(8, 29)
 LEFT = slice(29, 50)
+# Outline 17 points from the right ear to the left, brows 10, nose 9, eyes 12, lips 20, pupils 2.
+FACE = slice(NUM_JOINTS, WITH_FACE)
 # (hand joints, the wrist they hang on): wrist-relative errors and hand streams are built from these.
 HANDS = ((RIGHT, R_WRIST), (LEFT, L_WRIST))
 
@@ -36,11 +41,20 @@ def _parents() -> np.ndarray:
     return np.array(parents)
 
 
-NAMES = _names()
+def _mirror() -> np.ndarray:
+    outline, brows, bridge, nose = range(16, -1, -1), range(26, 16, -1), range(27, 31), range(35, 30, -1)
+    eyes = (45, 44, 43, 42, 47, 46, 39, 38, 37, 36, 41, 40)
+    lips = (*range(54, 47, -1), *range(59, 54, -1), *range(64, 59, -1), 67, 66, 65)
+    face = np.array([*outline, *brows, *bridge, *nose, *eyes, *lips, 69, 68])
+    return np.array([0, 1, 5, 6, 7, 2, 3, 4, *range(29, 50), *range(8, 29), *(NUM_JOINTS + face)])
+
+
+NAMES = _names()  # of the 50
 PARENTS = _parents()  # [50], -1 for the neck, the root of the tree
 ORDER = (NECK, NOSE, *range(2, NUM_JOINTS))  # every joint after its parent
 BONES = np.array([(joint, PARENTS[joint]) for joint in ORDER[1:]])  # [49, 2] child, parent
-MIRROR = np.array([0, 1, 5, 6, 7, 2, 3, 4, *range(29, 50), *range(8, 29)])  # joint -> its counterpart
+COUNTERPARTS = _mirror()  # [120], joint -> its counterpart, that of a face point in the face
+MIRROR = COUNTERPARTS[:NUM_JOINTS]
 
 # Proportions of an average adult in neck-to-shoulder lengths, the unit of canonical space
 # (signjax.pose). Rounded; used to measure a clip's size and to build the demo's signers.
@@ -60,12 +74,12 @@ def mirror(pose):
     """The pose as a left-handed twin would sign it: x negated, right and left swapped; its own inverse.
 
     Args:
-      pose: [..., 50, 3] positions with x measured from the plane of symmetry.
+      pose: [..., 50 or 120, 3] positions with x measured from the plane of symmetry.
     """
-    return pose[..., MIRROR, :] * np.array([-1, 1, 1], pose.dtype)
+    return pose[..., COUNTERPARTS[: pose.shape[-2]], :] * np.array([-1, 1, 1], pose.dtype)
 
 
 def bone_lengths(pose):
-    """Lengths [..., 49] of the bones in BONES order, in the units of pose [..., 50, 3]."""
+    """Lengths [..., 49] of the bones in BONES order, in the units of pose [..., 50 or 120, 3]."""
     vectors = pose[..., BONES[:, 0], :] - pose[..., BONES[:, 1], :]
     return (vectors**2).sum(-1) ** 0.5

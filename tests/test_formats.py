@@ -96,7 +96,7 @@ def test_a_known_motion_comes_back(tmp_path, name):
     report, held = imported(tmp_path, build)
     assert report["depth"] == depth and held.variant.dims == 2 + depth and not held.variant.swapped
     assert not report["left_out"] and report["clips"] == {"train": 1, "dev": 0, "test": 0}
-    clip, known = held[0], [joint for joint in range(50) if joint not in unknown]
+    clip, known = held.without_face()[0], [joint for joint in range(50) if joint not in unknown]
     assert clip.text == "hello"
     np.testing.assert_array_equal(clip.valid, VALID)
     # One scale and one place for the clip (a place for each frame of .skels): what is left is rounding.
@@ -114,12 +114,15 @@ def test_a_known_motion_comes_back(tmp_path, name):
 
 @pytest.mark.parametrize("name", ["openpose", "pose-0.2", "pose-holistic", "dwpose", "mediapipe"])
 def test_the_70_points_of_the_face_come_with_it(tmp_path, name):
-    imported(tmp_path, FORMATS[name][0])
+    _, held = imported(tmp_path, FORMATS[name][0])
     rows = [frame["face_keypoints_2d"] for frame in content(tmp_path)["poses"]]
     face = np.array(rows).reshape(len(rows), 70, 3)
     there = 68 if name == "dwpose" else 70
     np.testing.assert_allclose(face[:, :there, :2], format_files.face_of(POSE)[:, :there], atol=0.01)
     assert (face[:, :there, 2] == 1).all() and not face[:, there:].any()
+    pose, valid = held[0].pose[:, skeleton.FACE], held[0].valid[:, skeleton.FACE]
+    np.testing.assert_array_equal(pose[..., :2], np.float32(face[..., :2]))
+    assert held.variant.face and valid[:, :there].all() and not valid[:, there:].any()
 
 
 def test_signer_rate_and_recording_are_kept(tmp_path):
@@ -149,7 +152,7 @@ def test_faint_joints_are_missing(tmp_path):
     _, held = imported(tmp_path, lambda root: save(root / "one.pose", dotpose.pack(file)))
     expected = VALID.copy()
     expected[2, skeleton.R_ELBOW] = expected[5, skeleton.L_ELBOW] = False
-    np.testing.assert_array_equal(held[0].valid, expected)
+    np.testing.assert_array_equal(held[0].valid[:, :50], expected)
 
 
 def test_axes_that_point_up_are_turned(tmp_path):

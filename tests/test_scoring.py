@@ -21,14 +21,15 @@ TEXTS = ["Hello Ada.", "My name is Ben.", "I want water.", "Two red cars.", "Is 
 
 @pytest.fixture(scope="module")
 def truth():
-    return scoring.Recorded(TEXTS, [sign(t, k) for k, t in enumerate(TEXTS)], np.full(len(TEXTS), 0.09))
+    motions = [sign(t, k) for k, t in enumerate(TEXTS)]
+    return scoring.Recorded(TEXTS, motions, np.full(len(TEXTS), 0.09), motions)
 
 
 @pytest.fixture(scope="module")
 def train():
     texts = 4 * ["Hello Ben.", "I want bread.", "My name is Co.", "Is the tea hot?", "Two blue cars.", "Bye."]
     motions = [sign(t, 100 + k) for k, t in enumerate(texts)]
-    return scoring.Recorded(texts, motions, np.full(len(texts), 0.09))
+    return scoring.Recorded(texts, motions, np.full(len(texts), 0.09), motions)
 
 
 @pytest.fixture(scope="module")
@@ -97,7 +98,8 @@ def test_mean_pose_is_over_frames_that_show_a_joint():
     one = Motion(np.ones((2, 50, 3), np.float32), np.ones((2, 50), bool))
     other = Motion(np.full((6, 50, 3), 5, np.float32), np.ones((6, 50), bool))
     other.valid[:, 7], other.valid[:4, 8] = False, False
-    mean = scoring.mean_pose(scoring.Recorded(["a", "b"], [one, other], np.ones(2))).pose[0]
+    clips = [one, other]
+    mean = scoring.mean_pose(scoring.Recorded(["a", "b"], clips, np.ones(2), clips)).pose[0]
     assert mean[0] == pytest.approx(4) and mean[7] == pytest.approx(1) and mean[8] == pytest.approx(3)
 
 

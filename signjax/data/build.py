@@ -56,7 +56,7 @@ def write(workspace: Path, source: Path, sids: list[str], variant: Variant, say:
     entries, broken, valid, origin, scale = [], [], [], [], []
     words = functools.partial(_told, label, len(sids))
     with (
-        store.Appender(workspace / "pose.npy", (50, 3)) as pose,
+        store.Appender(workspace / "pose.npy", (variant.joints, 3)) as pose,
         progress.counted(words, len(sids), say, PROGRESS_EVERY) as tell,
     ):
         for chunk in chunks.read_chunks(source, sids, variant):
@@ -80,13 +80,14 @@ def write(workspace: Path, source: Path, sids: list[str], variant: Variant, say:
     return _finish(workspace, index, {e["sid"]: e["signature"] for e in entries + broken})
 
 
-def join(workspace: Path, parts: list[Path], counts: list[int]) -> str:
+def join(workspace: Path, parts: list[Path], counts: list[int], variant: Variant) -> str:
     """Stores what `write` would store of the clips of all parts, which lie in folders of their own.
 
     Args:
       workspace: the folder to write to.
       parts: finished packs, in the order of their clips.
       counts: clips of each, those left out included.
+      variant: of all of them.
 
     Returns:
       The key of the content.
@@ -97,7 +98,7 @@ def join(workspace: Path, parts: list[Path], counts: list[int]) -> str:
     """
     whole: dict = {"digests": {}, "clips": [], "broken": [], "missing": []}
     valid, lengths, origin, scale, signatures = [], [], [], [], {}
-    with store.Appender(workspace / "pose.npy", (50, 3)) as pose:
+    with store.Appender(workspace / "pose.npy", (variant.joints, 3)) as pose:
         for part, count in zip(parts, counts, strict=True):
             index = read_index(part, count)
             added = {name: whole[name] + index[name] for name in ("clips", "broken", "missing")}
@@ -172,7 +173,7 @@ def open_arrays(folder: Path, index: dict):
         "offsets": (offsets, np.int64, (count + 1,)),
         "origin": (origin, np.float32, (count, 3)),
         "scale": (scale, np.float32, (count,)),
-        "pose": (pose, np.float32, (len(pose) if pose.ndim else 0, 50, 3)),
+        "pose": (pose, np.float32, (len(pose) if pose.ndim else 0, index["variant"].joints, 3)),
         "valid": (valid, bool, pose.shape[:2]),
     }
     for name, (array, kind, shape) in expected.items():

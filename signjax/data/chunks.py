@@ -33,8 +33,8 @@ class Chunk(NamedTuple):
 
     clips: list[dict]  # sid, text, frames, signature, digest of each clip that can be used
     broken: list[dict]  # sid, reason, missing (a file is), signature, digest of each clip that cannot
-    pose: np.ndarray  # [F, 50, 3] float32
-    valid: np.ndarray  # [F, 50] bool
+    pose: np.ndarray  # [F, J, 3] float32
+    valid: np.ndarray  # [F, J] bool
     origin: np.ndarray  # [n, 3] float32, placements of the clips
     scale: np.ndarray  # [n] float32
 
@@ -88,8 +88,8 @@ def read_chunk(split: Path, sids: list[str], variant: Variant) -> Chunk:
     return Chunk(
         good,
         broken,
-        np.concatenate(pose) if pose else np.zeros((0, 50, 3), np.float32),
-        np.concatenate(valid) if valid else np.zeros((0, 50), bool),
+        np.concatenate(pose) if pose else np.zeros((0, variant.joints, 3), np.float32),
+        np.concatenate(valid) if valid else np.zeros((0, variant.joints), bool),
         np.array([p.origin for p in placements], np.float32).reshape(-1, 3),
         np.array([p.scale for p in placements], np.float32),
     )

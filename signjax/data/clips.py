@@ -1,8 +1,8 @@
 """One clip on disk: `<sid>/text.txt` and `<sid>/pose.json`, read strictly.
 
 The schema is the one of the data sets' exporters: `poses` is a list of frames, each with 8 body and
-2 x 21 hand joints as flat lists of x, y and a third value (signjax.data.variant says which). A face
-list may be there and is not read. Whatever cannot be used is refused with the reason.
+2 x 21 hand joints as flat lists of x, y and a third value (signjax.data.variant says which), and perhaps
+70 points of a face; lists of other faces are not read. Whatever cannot be used is refused with the reason.
 """
 
 import hashlib
@@ -20,6 +20,7 @@ from signjax.inputs import Fault
 TEXT, POSE = "text.txt", "pose.json"
 # In the order of signjax.skeleton: body, right hand, left hand.
 FIELDS = (("pose_keypoints_2d", 8), ("hand_right_keypoints_2d", 21), ("hand_left_keypoints_2d", 21))
+FACE = ("face_keypoints_2d", 70)
 MAX_BYTES = {TEXT: 1 << 12, POSE: inputs.SIZE}  # a page of text, ten minutes of video; more is no clip
 MAX_COORDINATE = 1e6  # squares and sums stay far inside float32
 
@@ -29,8 +30,8 @@ class Clip(NamedTuple):
 
     sid: str
     text: str
-    pose: np.ndarray  # [T, 50, 3] float32 in own units, right hand on arm 2-3-4
-    valid: np.ndarray  # [T, 50] bool, False for joints that were not seen
+    pose: np.ndarray  # [T, J, 3] float32 in own units, right hand on arm 2-3-4; J is 120 with a face, else 50
+    valid: np.ndarray  # [T, J] bool, False for joints that were not seen
 
 
 def read_clip(folder: str | os.PathLike, variant: variants.Variant | None = None) -> Clip:
@@ -52,7 +53,7 @@ def read_clip(folder: str | os.PathLike, variant: variants.Variant | None = None
 
 
 def read_raw(folder: Path) -> tuple[str, np.ndarray]:
-    """Text and pose [T, 50, 3] float32 exactly as in the files.
+    """Text and pose as `parse_pose` has it, exactly as in the files.
 
     Raises:
       Fault: names the file, not its folder, and the reason; Missing if a file is not there.
@@ -120,7 +121,12 @@ def parse_text(data: bytes) -> str:
 
 
 def parse_pose(data: bytes) -> np.ndarray:
-    """The pose [T, 50, 3] float32 in the bytes of a pose.json; Fault gives the reason there is none."""
+    """The pose in the bytes of a pose.json; Fault gives the reason there is none.
+
+    Returns:
+      [T, 50, 3] float32, or [T, 120, 3] if a frame has a face that is not all zeros; frames without have
+      zeros there.
+    """
     content = inputs.parse_object(data)
     poses = content.get("poses")
     if not isinstance(poses, list):
@@ -132,9 +138,13 @@ def parse_pose(data: bytes) -> np.ndarray:
         shown = str(count)[:20] if isinstance(count, int | float) else "no number"
         raise Fault(f"num_frames is {shown}, but there are {len(poses)} poses")
     rows = [_frame(frame, t) for t, frame in enumerate(poses)]
+    faces = [_face(frame, t) for t, frame in enumerate(poses)]
+    if any(faces):
+        nothing = [0] * 3 * FACE[1]
+        rows = [row + (face or nothing) for row, face in zip(rows, faces, strict=True)]
     try:
         with np.errstate(over="ignore"):
-            pose = np.array(rows, np.float64).astype(np.float32).reshape(len(rows), -1, 3)  # [T, 50, 3]
+            pose = np.array(rows, np.float64).astype(np.float32).reshape(len(rows), -1, 3)
     except OverflowError:  # integers of hundreds of digits
         raise Fault(f"has coordinates beyond {MAX_COORDINATE:g}") from None
     if not np.abs(pose).max() <= MAX_COORDINATE:
@@ -152,10 +162,23 @@ def _frame(frame, t: int) -> list:
             raise Fault(f"frame {t} has no list {key}")
         if len(values) != 3 * joints:
             raise Fault(f"frame {t}: {key} has {len(values)} numbers, not {3 * joints}")
-        if not set(map(type, values)) <= {int, float}:
-            raise Fault(f"frame {t}: {key} holds something that is not a number")
-        row += values
+        row += _numbers(values, key, t)
     return row
+
+
+def _face(frame, t: int) -> list | None:
+    """The 210 numbers of a frame's face, None if it has none, or nothing but zeros."""
+    key, points = FACE
+    values = frame.get(key)
+    if not isinstance(values, list) or len(values) != 3 * points or not any(values):
+        return None
+    return _numbers(values, key, t)
+
+
+def _numbers(values: list, key: str, t: int) -> list:
+    if not set(map(type, values)) <= {int, float}:
+        raise Fault(f"frame {t}: {key} holds something that is not a number")
+    return values
 
 
 def _read(folder: Path, name: str) -> bytes:

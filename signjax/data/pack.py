@@ -27,6 +27,7 @@ from signjax.data.variant import Variant
 from signjax.errors import DataError, StorageError
 from signjax.inputs import Fault
 from signjax.pose import Placement
+from signjax.skeleton import FACE, NUM_JOINTS
 
 PART = 4096  # clips of a large split that are packed at a time: an interrupted one goes on from there
 SAMPLE = 16  # clips of the training split that decide the data set's variant
@@ -40,8 +41,8 @@ class Pack:
     sids: tuple[str, ...]
     texts: tuple[str, ...]
     offsets: np.ndarray  # [n + 1] int64, clip i is frames offsets[i]:offsets[i + 1]
-    pose: np.ndarray  # [F, 50, 3] float32, own units, right hand on arm 2-3-4
-    valid: np.ndarray | None  # [F, 50] bool, None when no joint is missing
+    pose: np.ndarray  # [F, J, 3] float32, own units, right hand on arm 2-3-4; J is 120 with a face, else 50
+    valid: np.ndarray | None  # [F, J] bool, None when no joint is missing
     placements: Placement  # of each clip: origin [n, 3], scale [n]
     variant: Variant
     broken: tuple[tuple[str, str], ...]  # (sid, reason) of the clips left out
@@ -60,7 +61,7 @@ class Pack:
     def __reduce__(self):
         # Data workers open the files themselves; a mapped array would travel as its content.
         if self.folder is not None:
-            return _open, (Path(self.folder), len(self) + len(self.broken))
+            return _open, (Path(self.folder), len(self) + len(self.broken), False, self.variant.face)
         return Pack, tuple(getattr(self, name) for name in self.__dataclass_fields__)
 
     @property
@@ -72,15 +73,29 @@ class Pack:
         """The placement of clip i."""
         return Placement(self.placements.origin[i], self.placements.scale[i])
 
+    def without_face(self) -> "Pack":
+        """The same clips, body and hands alone."""
+        if not self.variant.face:
+            return self
+        valid = None if self.valid is None else self.valid[:, :NUM_JOINTS]
+        return dataclasses.replace(
+            self,
+            pose=self.pose[:, :NUM_JOINTS],
+            valid=None if valid is None or valid.all() else valid,
+            variant=self.variant._replace(face=False),
+        )
+
     def describe(self) -> str:
         """What was found, in one line."""
-        missing = 0.0 if self.valid is None else 100 * (1 - np.mean(self.valid))
-        gaps = f", {missing:.1f} % of joints missing" if missing else ""
+        gaps = ""
+        if self.valid is not None:
+            missing = 100 * (1 - self.valid.mean(0))  # [J]
+            gaps = f", {missing[:NUM_JOINTS].mean():.1f} % of joints missing"
+            gaps += f", {missing[FACE].mean():.1f} % of face points" if self.variant.face else ""
         return (
             f"{self.label}: {len(self):,} clips, {len(self.pose):,} frames, {self.variant.describe()}{gaps}, "
             f"{len(self.broken)} clips left out"
         )
-
 
 def load(root, name: str, split: str, cache: bool = True, say: Callable[[str], None] | None = None) -> Pack:
     """Loads a split, packing it when that was not done yet or its clips have changed.
@@ -107,7 +122,7 @@ def load(root, name: str, split: str, cache: bool = True, say: Callable[[str], N
         parts = _parts(signatures) if place else []
         if len(parts) > 1:
             folders = [_part(place, source, parts, k, variant, say) for k in range(len(parts))]
-            key = build.join(workspace, folders, [len(part) for part in parts])
+            key = build.join(workspace, folders, [len(part) for part in parts], variant)
         else:
             key = build.write(workspace, source, list(signatures), variant, say)
         build.refuse(source, build.read_index(workspace, len(signatures)))
@@ -257,7 +272,8 @@ def _variant(source: Path, sids: list[str], places: list[Path]) -> Variant:
     if source != train and train.is_dir() and (train_sids := clips.list_clips(train)):
         source, sids = train, train_sids
     sample = [sids[k] for k in sorted({int(k) for k in np.linspace(0, len(sids) - 1, SAMPLE)})]
-    asked = [build.VERSION, source.name, [[s, clips.signature(os.path.join(source, s))] for s in sample]]
+    signatures = [[s, clips.signature(os.path.join(source, s))] for s in sample]
+    asked = [build.VERSION, list(Variant._fields), source.name, signatures]
     for place in places:
         known = store.read_json(place / "variant.json") or {}
         if known.get("asked") == asked and (variant := variants.parse(known.get("variant"))):
@@ -311,8 +327,8 @@ def _remove(place: Path, name: str, but: Path | None = None) -> None:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def _open(folder: Path, count: int, in_memory: bool = False) -> Pack:
-    """The pack stored in a folder, made of `count` clip folders.
+def _open(folder: Path, count: int, in_memory: bool = False, face: bool = True) -> Pack:
+    """The pack stored in a folder, made of `count` clip folders, without faces if that is said.
 
     Raises:
       Fault: it is no pack; Missing if a file is not there.
@@ -320,7 +336,8 @@ def _open(folder: Path, count: int, in_memory: bool = False) -> Pack:
     index = build.read_index(folder, count)
     if not index["clips"]:
         raise Fault("has no clips")
-    return _of(folder, index, in_memory)
+    found = _of(folder, index, in_memory)
+    return found if face else found.without_face()
 
 
 def _of(folder: Path, index: dict, in_memory: bool = False) -> Pack:

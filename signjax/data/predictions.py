@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from signjax import arrays, inputs
+from signjax import arrays, inputs, skeleton
 from signjax.data import clips, variant
 from signjax.errors import DataError
 
@@ -16,7 +16,7 @@ def read(folder, sids, layout: variant.Variant) -> tuple[list[tuple[np.ndarray, 
     """Reads a system's clip for each name.
 
     `<sid>/pose.json` and `<sid>.json` have the schema of the data; `<sid>.npz` has an array "pose" and
-    `<sid>.npy` is one, [T, 50, 3] in skeleton order. Units and place are free.
+    `<sid>.npy` is one, [T, 50, 3] in skeleton order, or [T, 120, 3] with a face. Units and place are free.
 
     Args:
       folder: where they lie.
@@ -24,7 +24,7 @@ def read(folder, sids, layout: variant.Variant) -> tuple[list[tuple[np.ndarray, 
       layout: of pose files; that of the recorded clips, unless the system says otherwise.
 
     Returns:
-      n pairs (pose [T, 50, 3] float32, valid [T, 50] bool), T = 0 where there is no clip to be had, and
+      n pairs (pose [T, J, 3] float32, valid [T, J] bool), T = 0 where there is no clip to be had, and
       {sid: reason} of those.
 
     Raises:
@@ -61,7 +61,7 @@ def _clip(folder: Path, sid: str, layout: variant.Variant) -> tuple[np.ndarray, 
 
 
 def read_arrays(path: Path) -> tuple[np.ndarray, np.ndarray]:
-    """Pose [T, 50, 3] float32 and visibility [T, 50] bool of an .npy, or of the array "pose" of an .npz.
+    """Pose [T, J, 3] float32 and visibility [T, J] bool of an .npy, or of the array "pose" of an .npz.
 
     What is not finite is missing and lies at 0; nothing is unpickled.
 
@@ -77,8 +77,9 @@ def read_arrays(path: Path) -> tuple[np.ndarray, np.ndarray]:
 def _parse(path: Path) -> tuple[np.ndarray, np.ndarray]:
     packed = path.suffix == ".npz"
     pose = arrays.read_arrays(path, ["pose"])["pose"] if packed else arrays.read_array(path)
-    if pose.ndim != 3 or pose.shape[1:] != (50, 3) or pose.dtype.kind not in "fiu":
-        raise inputs.Fault(f"is {pose.dtype} {list(pose.shape)}, not [T, 50, 3] of numbers")
+    shapes = [(joints, 3) for joints in (skeleton.NUM_JOINTS, skeleton.WITH_FACE)]
+    if pose.ndim != 3 or pose.shape[1:] not in shapes or pose.dtype.kind not in "fiu":
+        raise inputs.Fault(f"is {pose.dtype} {list(pose.shape)}, not [T, 50, 3] or [T, 120, 3] of numbers")
     if len(pose) > FRAMES:
         raise inputs.Fault(f"has {len(pose):,} frames, more than {FRAMES:,}")
     pose = pose.astype(np.float64)

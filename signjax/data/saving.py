@@ -11,32 +11,32 @@ from signjax.errors import DataError
 
 SIZE = (1280, 720)  # of the picture that OpenPose's pixels lie in
 PLACE = poses.Placement(np.array([640.0, 320.0, 0.0]), np.float64(90.0))  # as signers stand in How2Sign
-# What OpenPose 1.7 writes of a person and we do not have: (key, points).
-BODY, FACE = 25, 70
+BODY = 25  # points that OpenPose 1.7 writes; of the last 17 we have none
 EMPTY = ("pose", "face", "hand_left", "hand_right")
 
 
-def pose_json(pose: np.ndarray, valid: np.ndarray, face=None, digits: int | None = None, **said) -> bytes:
+def pose_json(pose: np.ndarray, valid: np.ndarray, digits: int | None = None, **said) -> bytes:
     """The pose.json of a clip, see signjax.data.clips and datasets/README.md.
 
     Without depth the third value is a confidence, 1 or 0 for joints that are missing. Depths that are all
     positive are moved, so that some are not: else they would look like confidences.
 
     Args:
-      pose: [T, 50, 3] own units, z = 0 everywhere where there is no depth.
-      valid: [T, 50] bool; joints that are not there are written as 0, 0, 0.
-      face: [T, 70, 3], x and y = 0 where a point was not seen; None for no face.
+      pose: [T, J, 3] own units, J 50, or 120 with a face; z = 0 everywhere where there is no depth.
+      valid: [T, J] bool; joints that are not there are written as 0, 0, 0.
       digits: after the point; None for all, so that every float32 is read back as it was.
       said: other fields, such as fps.
     """
-    depths = pose[..., 2][valid]
+    depths = pose[:, : skeleton.NUM_JOINTS, 2][valid[:, : skeleton.NUM_JOINTS]]  # a face has what they have
     flat = not depths.any()
     near = 0.0 if flat or depths.min() < 0 else float(np.median(depths))
-    pieces = (skeleton.BODY, skeleton.RIGHT, skeleton.LEFT)
-    parts = {key: (pose[:, k], valid[:, k]) for (key, _), k in zip(clips.FIELDS, pieces, strict=True)}
-    if face is not None:
-        parts["face_keypoints_2d"] = face, face[..., :2].any(-1)
-    rows = {key: _values(*part, near, digits, flat).tolist() for key, part in parts.items()}
+    parts = (skeleton.BODY, skeleton.RIGHT, skeleton.LEFT, skeleton.FACE)
+    fields = zip((*clips.FIELDS, clips.FACE), parts, strict=True)
+    rows = {
+        key: _values(pose[:, part], valid[:, part], near, digits, flat).tolist()
+        for (key, _), part in fields
+        if part.stop <= pose.shape[1]
+    }
     frames = [dict(zip(rows, frame, strict=True)) for frame in zip(*rows.values(), strict=True)]
     content = {"poses": frames, "num_frames": len(frames), **said}
     return json.dumps(content, separators=(",", ":")).encode()
@@ -53,11 +53,11 @@ def _values(points, seen, near: float, digits: int | None, flat: bool) -> np.nda
 
 
 def picture(pose: np.ndarray, valid: np.ndarray) -> np.ndarray:
-    """A clip [T, 50, 3] in pixels of SIZE: place and size are those of a signer of How2Sign.
+    """A clip [T, J, 3] in pixels of SIZE: place and size are those of a signer of How2Sign.
 
     Args:
-      pose: [T, 50, 3] own units.
-      valid: [T, 50] bool.
+      pose: [T, J, 3] own units, J 50, or 120 with a face.
+      valid: [T, J] bool.
 
     Raises:
       DataError: the clip has no measurable body.
@@ -72,11 +72,11 @@ def picture(pose: np.ndarray, valid: np.ndarray) -> np.ndarray:
 def openpose(pose: np.ndarray, valid: np.ndarray) -> list[bytes]:
     """The files of a clip as OpenPose writes them, one a frame: x and y as in `picture`, confidence 1 or 0.
 
-    Depth is lost. Of its 25 body points there are the first 8, of the face none.
+    Depth is lost. Of its 25 body points there are the first 8.
 
     Args:
-      pose: [T, 50, 3] own units.
-      valid: [T, 50] bool.
+      pose: [T, J, 3] own units, J 50, or 120 with a face.
+      valid: [T, J] bool.
 
     Raises:
       DataError: the clip has no measurable body.
@@ -90,9 +90,11 @@ def openpose(pose: np.ndarray, valid: np.ndarray) -> list[bytes]:
 def _frame(points: np.ndarray) -> dict:
     body = np.zeros((BODY, 3))
     body[: skeleton.BODY.stop] = points[skeleton.BODY]
+    face = np.zeros((clips.FACE[1], 3))
+    face[: len(points[skeleton.FACE])] = points[skeleton.FACE]  # none in points [50, 3]
     there = {
         "pose_keypoints_2d": body,
-        "face_keypoints_2d": np.zeros((FACE, 3)),
+        "face_keypoints_2d": face,
         "hand_left_keypoints_2d": points[skeleton.LEFT],
         "hand_right_keypoints_2d": points[skeleton.RIGHT],
     }

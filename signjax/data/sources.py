@@ -36,7 +36,7 @@ class Crops:
         return self.first[-1]
 
     def draw(self, i: int, rng: np.random.Generator | None = None) -> dict[str, np.ndarray]:
-        """Window i: {"pose" [W, 50, 3], "mask" [W], and "valid" [W, 50] if the pack has missing joints}.
+        """Window i: {"pose" [W, J, 3], "mask" [W], and "valid" [W, J] if the pack has missing joints}.
 
         Without a generator the window lies in the middle of its part.
         """
@@ -64,7 +64,7 @@ class Whole:
         return len(self.members)
 
     def draw(self, i: int, rng: np.random.Generator | None = None) -> dict[str, np.ndarray]:
-        """Member i: {"pose" [L, 50, 3], "mask" [L], and "valid" [L, 50] if the pack has missing joints}."""
+        """Member i: {"pose" [L, J, 3], "mask" [L], and "valid" [L, J] if the pack has missing joints}."""
         return window(self.pack, int(self.members[i]), 0, self.length)
 
 
@@ -92,8 +92,9 @@ def window(pack: Pack, clip: int, start: int, frames: int) -> dict[str, np.ndarr
     """Frames start : start + frames of a clip in canonical space, zeros where the clip has ended.
 
     Returns:
-      {"pose": [frames, 50, 3] float32, "mask": [frames] bool, True on the clip's own frames}, and
-      "valid" [frames, 50] bool if the pack has missing joints; missing joints lie at the origin.
+      {"pose": [frames, J, 3] float32, "mask": [frames] bool, True on the clip's own frames}, and
+      "valid" [frames, J] bool if the pack has missing joints; missing joints lie at the origin. J is 120 if
+      the pack has faces, else 50.
     """
     low = int(pack.offsets[clip]) + start
     high = min(low + frames, int(pack.offsets[clip + 1]))
@@ -101,7 +102,8 @@ def window(pack: Pack, clip: int, start: int, frames: int) -> dict[str, np.ndarr
     origin, scale = pack.placement(clip)
     # signjax.pose.canonical, written to run over rows of 150 numbers: six times faster than over 3.
     flat = np.zeros((frames, pack.pose[0].size), np.float32)
-    np.subtract(pack.pose.reshape(len(pack.pose), -1)[low:high], np.tile(origin, 50), out=flat[:real])
+    own = pack.pose[low:high].reshape(real, -1)
+    np.subtract(own, np.tile(origin, pack.pose.shape[1]), out=flat[:real])
     flat[:real] /= scale
     example = {"pose": flat.reshape(frames, *pack.pose.shape[1:]), "mask": np.arange(frames) < real}
     if pack.valid is not None:

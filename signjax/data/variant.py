@@ -1,4 +1,4 @@
-"""What kind of poses a data set holds: depth or confidence, 2-D or 3-D, which arm a hand hangs on.
+"""What kind of poses a data set holds: depth or confidence, 2-D or 3-D, which arm a hand hangs on, faces.
 
 The schema has three values a joint and does not say what the third one is, and data sets differ in
 which body points they call right. Both are found once per data set from a sample of its clips, so
@@ -31,23 +31,32 @@ class Variant(NamedTuple):
     third: str = "depth"  # one of THIRDS
     swapped: bool = False  # the right hand hangs on joints 5-6-7
     anchor: int = -1  # a joint that lies at the origin by construction, -1 for none
+    face: bool = False  # poses have 120 joints
 
     @property
     def dims(self) -> int:
         """Number of spatial dimensions, 2 or 3."""
         return 3 if self.third == "depth" else 2
 
+    @property
+    def joints(self) -> int:
+        """Number of joints, 50 or 120."""
+        return skeleton.WITH_FACE if self.face else skeleton.NUM_JOINTS
+
     def describe(self) -> str:
         """The findings in words, for a user's eyes."""
         third = {"zero": "third value is always 0"}.get(self.third, f"third value is {self.third}")
         arm = "arm 5-6-7 (exchanged to 2-3-4)" if self.swapped else "arm 2-3-4"
         pinned = f", {skeleton.NAMES[self.anchor]} pinned to the origin" if self.anchor >= 0 else ""
-        return f"{self.dims}-D ({third}), right hand on {arm}{pinned}"
+        face = ", with faces" if self.face else ""
+        return f"{self.dims}-D ({third}), right hand on {arm}{pinned}{face}"
 
 
 def parse(value) -> Variant | None:
-    """The variant that was written as JSON, None if it is none."""
-    if not isinstance(value, list) or list(map(type, value)) != [str, bool, int]:
+    """The variant that was written as JSON, None if it is none; packs of before faces were read say three
+    fields of it."""
+    kinds = list(map(type, value)) if isinstance(value, list) else None
+    if kinds not in ([str, bool, int], [str, bool, int, bool]):
         return None
     variant = Variant(*value)
     known = variant.third in THIRDS and variant.anchor in (-1, *ANCHORS)
@@ -58,13 +67,15 @@ def detect(samples: Sequence[np.ndarray]) -> Variant:
     """Finds the variant from raw clips.
 
     Args:
-      samples: poses [T, 50, 3] as in the files, x, y and the third value; an empty sequence gives
+      samples: poses [T, 50 or 120, 3] as in the files, x, y and the third value; an empty sequence gives
         the default variant.
     """
     if not samples:
         return Variant()
+    face = any(sample.shape[1] == skeleton.WITH_FACE for sample in samples)
+    samples = [sample[:, : skeleton.NUM_JOINTS] for sample in samples]
     frames = np.concatenate(samples)  # [F, 50, 3]
-    variant = Variant(anchor=_anchor(frames))
+    variant = Variant(anchor=_anchor(frames), face=face)
     variant = variant._replace(third=_third(samples, frames, variant))
     return variant._replace(swapped=_swapped(frames, variant))
 
@@ -73,26 +84,28 @@ def apply(raw: np.ndarray, variant: Variant) -> tuple[np.ndarray, np.ndarray]:
     """Brings a raw clip into the one form the package works with.
 
     Args:
-      raw: [T, 50, 3] as in the file.
+      raw: [T, 50 or 120, 3] as in the file.
       variant: the data set's variant.
 
     Returns:
-      pose [T, 50, 3] in own units with the right hand on arm 2-3-4, missing joints and absent depth
-      set to 0; valid [T, 50] bool.
+      pose [T, J, 3] in own units with the right hand on arm 2-3-4, missing joints and absent depth
+      set to 0; valid [T, J] bool. J is the variant's: a face it does not have is left out, and in a clip
+      without one it is missing.
     """
-    valid = ~_absent(raw, variant)
-    pose = raw.copy()
+    pose = raw[:, : variant.joints].copy()
+    pose = np.pad(pose, ((0, 0), (0, variant.joints - pose.shape[1]), (0, 0)))
+    valid = ~_absent(pose, variant)
     if variant.dims == 2:
         pose[..., 2] = 0
     pose[~valid] = 0
     if variant.swapped:
-        order = np.concatenate([skeleton.MIRROR[skeleton.BODY], np.arange(8, skeleton.NUM_JOINTS)])
+        order = np.concatenate([skeleton.MIRROR[skeleton.BODY], np.arange(8, variant.joints)])
         pose, valid = pose[:, order], valid[:, order]
     return pose, valid
 
 
 def _absent(raw: np.ndarray, variant: Variant) -> np.ndarray:
-    """[..., 50] bool, True for joints that were not seen: exactly at the origin or of confidence 0."""
+    """[..., J] bool, True for joints that were not seen: exactly at the origin or of confidence 0."""
     absent = (raw[..., : variant.dims] == 0).all(axis=-1)
     if variant.anchor >= 0:
         absent[..., variant.anchor] = False

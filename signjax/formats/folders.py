@@ -14,6 +14,7 @@ from signjax.formats import names
 from signjax.formats.clip import Broken, Clip
 from signjax.formats.mediapipe import names_of
 from signjax.inputs import Fault
+from signjax.skeleton import FACE, NUM_JOINTS
 
 SAMPLE = 16  # clips that decide what the third value is
 
@@ -43,25 +44,11 @@ def _one(item: tuple[Path, Path, variants.Variant]) -> Clip:
     except Fault as fault:
         raise Fault(f"{stored.POSE}: {fault}") from None
     pose, valid = variants.apply(raw, variant)
+    face = pose[:, FACE] if variant.face and valid[:, FACE].any() else None
     content = inputs.parse_object(data)
-    face, (fps, signer) = _face(content["poses"], variant), names_of(content)
+    fps, signer = names_of(content)
     text, split = names.beside(folder / stored.TEXT), names.split(root, folder)
     source = content.get("source")
     source = source if isinstance(source, str) else None
+    pose, valid = pose[:, :NUM_JOINTS], valid[:, :NUM_JOINTS]
     return Clip(names.sid(folder.name), text, pose, valid, face, fps, signer, split, source)
-
-
-def _face(frames: list[dict], variant: variants.Variant) -> np.ndarray | None:
-    """The 70 points, None if they are not in every frame or never seen."""
-    rows = [frame.get("face_keypoints_2d") for frame in frames]
-    if not all(isinstance(row, list) and len(row) == 3 * clips.FACE for row in rows):
-        return None
-    try:
-        face = np.array(rows, np.float32).reshape(len(rows), clips.FACE, 3)
-    except (ValueError, TypeError, OverflowError):
-        return None
-    if variant.dims == 2:
-        seen = face[..., 2] > 0 if variant.third == "confidence" else face[..., :2].any(-1)
-        face = np.concatenate([face[..., :2], np.zeros_like(face[..., :1])], -1) * seen[..., None]
-    usable = np.isfinite(face).all() and np.abs(face).max() <= stored.MAX_COORDINATE and face.any()
-    return face if usable else None

@@ -35,7 +35,11 @@ def pose_json(clip: Clip) -> bytes:
     digits = int(np.clip(DIGITS - np.floor(np.log10(scale)), 0, 12))
     said = {"fps": clip.fps, "signer": clip.signer, "source": clip.source}
     said = {key: value for key, value in said.items() if value is not None}
-    data = saving.pose_json(clip.pose, clip.valid, clip.face, digits, **said)
+    pose, valid = clip.pose, clip.valid
+    if clip.face is not None:
+        pose = np.concatenate([pose, clip.face], axis=1)
+        valid = np.concatenate([valid, clip.face[..., :2].any(-1)], axis=1)
+    data = saving.pose_json(pose, valid, digits, **said)
     if len(data) > clips.MAX_BYTES[clips.POSE]:
         raise Fault(f"makes a {clips.POSE} of {len(data):,} bytes; cut it into sentences")
     return data

@@ -1,14 +1,16 @@
 """Errors of clips that follow their reference frame by frame: tokenizers and other auto-encoders.
 
 All in the data's own units, every frame of every clip alike; joints that the reference misses do not count.
+The face has an error of its own; all others are of the 50 joints of body and hands.
 """
 
+import functools
 from collections.abc import Callable
 
 import numpy as np
 
 from signjax import skeleton
-from signjax.metrics.score import Motion, Score, mean_score, signature
+from signjax.metrics.score import Motion, Score, mean_score, signature, without_face
 
 HANDS = slice(skeleton.RIGHT.start, skeleton.LEFT.stop)
 SHARES = (0.1, 0.2)  # of a shoulder width or a hand's box, for PCK
@@ -22,17 +24,9 @@ def compare(references: list[Motion], predictions: list[Motion], scales) -> dict
       predictions: n clips of the same numbers of frames.
       scales: [n] own units per canonical unit (signjax.pose.Placement).
     """
-    pairs = [
-        (r.pose.astype(np.float64) * s, p.pose.astype(np.float64) * s, r.valid & p.valid)
-        for r, p, s in zip(references, predictions, scales, strict=True)
-    ]
-
-    def mean(name: str, of: Callable, **parameters) -> Score:
-        """A mean over what `of` gives of each pair, (values, weights)."""
-        found = [of(*pair) for pair in pairs]
-        sums, counts = [(x * w).sum() for x, w in found], [w.sum() for _, w in found]
-        return mean_score(signature(name, **parameters), sums, counts)
-
+    bare = ([without_face(motion) for motion in side] for side in (references, predictions))
+    pairs = _pairs(*bare, scales)
+    mean = functools.partial(_mean, pairs)
     scores = {
         "MPJPE": mean("MPJPE", _joints(slice(None)), unit="own"),
         "MPJPE-body": mean("MPJPE-body", _joints(skeleton.BODY), unit="own"),
@@ -44,12 +38,30 @@ def compare(references: list[Motion], predictions: list[Motion], scales) -> dict
         "bone-length error": mean("bone-length", _bones, unit="own"),
         "seed xy": mean_score(signature("seed-xy", sum="50 joints", mean="frames, clips"), _seed_xy(pairs)),
     }
+    if all(motion.pose.shape[1] == skeleton.WITH_FACE for motion in (*references, *predictions)):
+        faces = _pairs(references, predictions, scales)
+        scores["MPJPE-face"] = _mean(faces, "MPJPE-face", _face, origin="nose", unit="own")
     for share in SHARES:
         for part in ("body", "hands"):
             name = f"PCK-{part}@{share}"
             of = "shoulder width" if part == "body" else "hand box"
             scores[name] = mean(name, _near(part, share), share=f"{share} {of}", unit="percent")
     return scores
+
+
+def _pairs(references, predictions, scales) -> list[tuple]:
+    """(reference, prediction, valid) of each clip in own units."""
+    return [
+        (r.pose.astype(np.float64) * s, p.pose.astype(np.float64) * s, r.valid & p.valid)
+        for r, p, s in zip(references, predictions, scales, strict=True)
+    ]
+
+
+def _mean(pairs, name: str, of: Callable, **parameters) -> Score:
+    """A mean over what `of` gives of each pair, (values, weights)."""
+    found = [of(*pair) for pair in pairs]
+    sums, counts = [(x * w).sum() for x, w in found], [w.sum() for _, w in found]
+    return mean_score(signature(name, **parameters), sums, counts)
 
 
 def _joints(part: slice) -> Callable:
@@ -65,6 +77,12 @@ def _hands(x, y, valid):
         errors.append(np.linalg.norm((x - x[:, [wrist]] - y + y[:, [wrist]])[:, joints], axis=-1))
         weights.append(valid[:, joints] & valid[:, [wrist]])
     return np.concatenate(errors, 1), np.concatenate(weights, 1)
+
+
+def _face(x, y, valid):
+    face, nose = skeleton.FACE, [skeleton.NOSE]
+    errors = np.linalg.norm((x - x[:, nose] - y + y[:, nose])[:, face], axis=-1)
+    return errors, valid[:, face] & valid[:, nose]
 
 
 def _differences(order: int) -> Callable:

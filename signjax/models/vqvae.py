@@ -13,7 +13,7 @@ from signjax import layers, streams
 class Reconstruction(NamedTuple):
     """A pass through the tokenizer."""
 
-    pose: jax.Array  # [B, T, 50, 3], canonical
+    pose: jax.Array  # [B, T, J, 3], canonical; J is 120 with a face, else 50
     codes: jax.Array  # [B, N, C] int32
     loss: jax.Array  # [], the quantizers' commitment
 
@@ -82,7 +82,7 @@ class Tokenizer(nn.Module):
     side first, since what one hand does tells much about the other.
 
     Attributes:
-      layout: "whole" or "parts", see signjax.streams.
+      layout: of signjax.streams.
       quantizer: part -> a new quantizer (signjax.quantize).
       dims: part -> latent dimensions.
       dtype: see Codec.
@@ -110,7 +110,7 @@ class Tokenizer(nn.Module):
         return sum(map(dilation, range(self.depth)))
 
     def __call__(self, pose, mask, train: bool = False) -> Reconstruction:
-        """Encodes and decodes canonical poses [B, T, 50, 3] with mask [B, T], valid frames first.
+        """Encodes and decodes canonical poses [B, T, J, 3] with mask [B, T], valid frames first.
 
         T must be a multiple of the stride. Frames outside the mask have no influence on the others.
         """
@@ -135,14 +135,14 @@ class Tokenizer(nn.Module):
         }
 
     def encode(self, pose, mask):
-        """Canonical poses [B, T, 50, 3], mask [B, T] -> codes [B, N, C] int32."""
+        """Canonical poses [B, T, J, 3], mask [B, T] -> codes [B, N, C] int32."""
         sides = self._stack(mask[:, :: self.stride])
         latents = self.latents(pose, mask)
         codes = {name: self.quantizers[name](z, sides, False).codes for name, z in latents.items()}
         return self._pack(codes, pose.shape[0])
 
     def decode(self, codes, mask):
-        """Codes [B, N, C], mask [B, N] over tokens -> canonical poses [B, N * stride, 50, 3]."""
+        """Codes [B, N, C], mask [B, N] over tokens -> canonical poses [B, N * stride, J, 3]."""
         parts = self._unpack(codes)
         return self._decode({name: self.quantizers[name].decode(c) for name, c in parts.items()}, mask)
 
@@ -194,7 +194,7 @@ def _merge(x):
 
 
 def held(pose, mask):
-    """Poses [B, T, 50, 3] whose frames outside mask [B, T] repeat the last one inside: padding must not reach
+    """Poses [B, T, J, 3] whose frames outside mask [B, T] repeat the last one inside: padding must not reach
     a part-filled token."""
     last = jnp.maximum(mask.sum(1) - 1, 0)
     index = jnp.minimum(jnp.arange(mask.shape[1]), last[:, None])  # [B, T]

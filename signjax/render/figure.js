@@ -21,8 +21,9 @@ async function inflate(text) {
 // Poses of page.pack: low bytes, then high bytes, of what each number adds to that of the frame before.
 async function joints(panel) {
   const data = await inflate(panel.poses), count = data.length / 2, numbers = new Int16Array(count);
+  const row = 3 * panel.count;
   for (let i = 0; i < count; i++) {
-    numbers[i] = (data[i] | data[count + i] << 8) + (i < 150 ? 0 : numbers[i - 150]);
+    numbers[i] = (data[i] | data[count + i] << 8) + (i < row ? 0 : numbers[i - row]);
   }
   return Float32Array.from(numbers, (q) => q * panel.step);
 }
@@ -33,7 +34,8 @@ async function unpack(panel) {
   panel.joints = await joints(panel);
   panel.flat = panel.joints.every((x, i) => i % 3 < 2 || x === 0);
   panel.seen = (frame, joint) => {
-    const bit = frame * 50 + joint;
+    const bit = frame * panel.count + joint;
+    if (joint >= panel.count) return false;  // of a face, in a figure that has none
     return !bits || (bits[bit >> 3] >> (7 - (bit & 7)) & 1) === 1;
   };
   const raw = [];
@@ -57,9 +59,9 @@ function points(panel, frame) {
     const place = offset.map((x) => x * panel.unit);
     let all = true;
     for (const [joint, weight] of weights) {
-      const base = (frame * 50 + joint) * 3;
-      for (let axis = 0; axis < 3; axis++) place[axis] += weight * panel.joints[base + axis];
-      all = all && panel.seen(frame, joint);
+      const base = (frame * panel.count + joint) * 3;
+      if (!panel.seen(frame, joint)) all = false;
+      else for (let axis = 0; axis < 3; axis++) place[axis] += weight * panel.joints[base + axis];
     }
     at.push(place);
     known.push(all);
@@ -133,7 +135,10 @@ function draw(canvas, clip, panel, frame, { turn, tilt }) {
   context.fillStyle = colors.stage;
   context.fillRect(0, 0, width, height);
   context.lineWidth = 1;
-  for (const k of order) drawPart(context, style.parts[k], xy, known, zoom * panel.unit);
+  const faced = known.slice(...style.face).includes(true);
+  for (const k of order) {
+    if (!faced || !style.parts[k].bare) drawPart(context, style.parts[k], xy, known, zoom * panel.unit);
+  }
   if (page.names.length) drawNames(context, canvas, xy, known, scale);
 }
 

@@ -21,7 +21,8 @@ class Tokens(NamedTuple):
 class Panel(NamedTuple):
     """One figure of a picture; panels stand side by side and share time and scale.
 
-    pose: [T, 50, 3] positions, y down, any units; valid: [T, 50] bool, False where a joint is missing.
+    pose: [T, J, 3] positions, y down, any units, J 50, or 120 with a face; valid: [T, J] bool, False where a
+    joint is missing.
     caption: the text that is signed, drawn below; title: a short label above ("reference").
     tokens: shown by the player alone.
     """
@@ -36,8 +37,8 @@ class Panel(NamedTuple):
 class Figure(NamedTuple):
     """A checked panel, ready to be drawn."""
 
-    pose: np.ndarray  # [T, 50, 3] float64, own units, the median neck at the origin, 0 where invalid
-    valid: np.ndarray  # [T, 50] bool
+    pose: np.ndarray  # [T, J, 3] float64, own units, the median neck at the origin, 0 where invalid
+    valid: np.ndarray  # [T, J] bool
     unit: float  # own units per neck-to-shoulder length
     origin: np.ndarray  # [3], where the median neck was
     caption: str
@@ -72,8 +73,9 @@ def prepare(panels, where: str = "") -> list[Figure]:
 
 def _figure(panel: Panel, name: str) -> Figure:
     pose = np.asarray(panel.pose, np.float64)
-    if pose.ndim != 3 or pose.shape[1:] != (skeleton.NUM_JOINTS, 3):
-        raise DataError(f"{name}: pose has shape {pose.shape}, expected [frames, 50, 3]")
+    shapes = [(joints, 3) for joints in (skeleton.NUM_JOINTS, skeleton.WITH_FACE)]
+    if pose.ndim != 3 or pose.shape[1:] not in shapes:
+        raise DataError(f"{name}: pose has shape {pose.shape}, expected [frames, 50, 3], or 120 with a face")
     if not len(pose):
         raise DataError(f"{name}: pose has 0 frames, there is nothing to draw")
     valid = np.ones(pose.shape[:2], bool) if panel.valid is None else np.asarray(panel.valid, bool)
@@ -82,7 +84,8 @@ def _figure(panel: Panel, name: str) -> Figure:
     wrong = valid & ~np.isfinite(pose).all(-1)
     if wrong.any():
         frame, joint = np.argwhere(wrong)[0]
-        raise DataError(f"{name}: pose is not finite at frame {frame}, joint {skeleton.NAMES[joint]}")
+        point = (*skeleton.NAMES, *(f"face_{k}" for k in range(70)))[joint]
+        raise DataError(f"{name}: pose is not finite at frame {frame}, joint {point}")
     pose = np.where(valid[..., None], pose, 0.0)
     origin, unit = _placement(pose, valid)
     pose = np.where(valid[..., None], pose - origin, 0.0)
@@ -112,8 +115,8 @@ def _placement(pose, valid) -> tuple[np.ndarray, float]:
 def frame_box(figures) -> np.ndarray:
     """The box [x0, y0, x1, y1] around the origin, own units, that every figure of a clip is shown in.
 
-    It holds all joints of all frames, head and chest included; single frames far outside the rest of the
-    clip (tracking failures) do not shrink the picture.
+    It holds all joints of body and hands in all frames, head and chest included; single frames far outside
+    the rest of the clip (tracking failures) do not shrink the picture.
     """
     boxes = []
     for figure in figures:
@@ -135,21 +138,32 @@ def frame_box(figures) -> np.ndarray:
 
 
 _FRAMED = np.array([*range(skeleton.NUM_JOINTS), style.CROWN])
-_WEIGHTS = np.zeros((len(style.POINTS), skeleton.NUM_JOINTS))
+_WEIGHTS = np.zeros((len(style.POINTS), skeleton.WITH_FACE))
 for _row, _point in zip(_WEIGHTS, style.POINTS, strict=True):
     for _joint, _weight in _point.weights:
-        _row[_joint] = _weight
+        _row[_joint] += _weight
 _OFFSETS = np.array([point.offset for point in style.POINTS])
 
 
+def _weights(figure: Figure) -> np.ndarray:
+    """[points, J]: what the figure's points are made of, those of a face only if it has one."""
+    joints = figure.pose.shape[1]
+    return _WEIGHTS if joints == skeleton.WITH_FACE else _WEIGHTS[: style.BARE, :joints]
+
+
 def points(figure: Figure) -> np.ndarray:
-    """Positions [T, len(style.POINTS), 3] of joints and helper points, own units."""
-    return np.einsum("pj,tjc->tpc", _WEIGHTS, figure.pose) + _OFFSETS * figure.unit
+    """Positions [T, points, 3] of joints and helper points, own units."""
+    weights = _weights(figure)
+    return np.einsum("pj,tjc->tpc", weights, figure.pose) + _OFFSETS[: len(weights)] * figure.unit
 
 
 def _known(figure: Figure) -> np.ndarray:
     """[T, points] bool: every joint a point is made of is there."""
-    return (~figure.valid).astype(int) @ (_WEIGHTS.T != 0) == 0
+    return (~figure.valid).astype(int) @ (_weights(figure).T != 0) == 0
+
+
+def _parts(figure: Figure) -> tuple[style.Part, ...]:
+    return style.PARTS if figure.pose.shape[1] == skeleton.WITH_FACE else style.PARTS[: -style.FACE_PARTS]
 
 
 def shapes(figure: Figure, scale: float, shift) -> tuple[list[list[Shape]], np.ndarray]:
@@ -166,10 +180,12 @@ def shapes(figure: Figure, scale: float, shift) -> tuple[list[list[Shape]], np.n
     # Far outside is far outside: Pillow's coordinates are C integers.
     xy = np.clip(at[..., :2] * scale + np.asarray(shift), -20000, 20000)
     radius = scale * figure.unit
-    parts = [_part_shapes(part, xy, known, radius) for part in style.PARTS]
-    places = np.stack([at[:, list(part.depth), 2].mean(1) for part in style.PARTS], 1)  # [T, parts]
-    depth = steady(places) + np.array([part.bias for part in style.PARTS]) * figure.unit
-    return parts, np.argsort(depth, axis=1, kind="stable")
+    drawn = _parts(figure)
+    bare = ~figure.valid[:, skeleton.FACE].any(1)  # [T], of a figure without a face everywhere
+    outlines = [_part_shapes(part, xy, known, radius, bare if part.bare else True) for part in drawn]
+    places = np.stack([at[:, list(part.depth), 2].mean(1) for part in drawn], 1)  # [T, parts]
+    depth = steady(places) + np.array([part.bias for part in drawn]) * figure.unit
+    return outlines, np.argsort(depth, axis=1, kind="stable")
 
 
 def steady(x: np.ndarray) -> np.ndarray:
@@ -181,10 +197,10 @@ def steady(x: np.ndarray) -> np.ndarray:
     return (total[last] - total[first]) / (last - first).reshape((-1,) + (1,) * (x.ndim - 1))
 
 
-def _part_shapes(part, xy, known, radius) -> list[Shape]:
+def _part_shapes(part, xy, known, radius, wanted) -> list[Shape]:
     rims, fills = [], []
     for bone in part.bones:
-        a, b, seen = xy[:, bone.start], xy[:, bone.end], known[:, bone.start] & known[:, bone.end]
+        a, b, seen = xy[:, bone.start], xy[:, bone.end], known[:, bone.start] & known[:, bone.end] & wanted
         r0, r1 = bone.start_radius * radius, bone.end_radius * radius
         if bone.rim < 1:
             halo = style.HALO * radius

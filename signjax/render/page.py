@@ -97,12 +97,12 @@ def pack_clip(panels, note: str = "", where: str = "") -> dict:
 
 
 def pack(figure: figures_.Figure) -> dict:
-    """A figure for the page: poses as int16 [T, 50, 3], own = value * step, of which each frame holds what
+    """A figure for the page: poses as int16 [T, J, 3], own = value * step, of which each frame holds what
     it adds to the one before: low bytes, then high bytes, deflated, as base64.
 
     The origin is the median neck, and the error of a coordinate at most step / 2, where step is FINE of the
     figure's unit, or more if a joint is far out. Missing joints, if there are any, are zero bits of `valid`
-    (big-endian bits, [T * 50]).
+    (big-endian bits, [T * J]).
     """
     step = max(float(np.abs(figure.pose).max() / 32767), FINE * figure.unit)
     values = np.round(figure.pose / step).astype("<i2")
@@ -115,6 +115,7 @@ def pack(figure: figures_.Figure) -> dict:
         tokens = {"codes": codes, "stride": int(tokens.stride), "names": list(tokens.names)}
     return {
         "frames": len(figure.pose),
+        "count": figure.pose.shape[1],
         "unit": figure.unit,
         "step": step,
         "poses": _base64(zlib.compress(low_and_high.tobytes(), 9)),
@@ -131,11 +132,8 @@ def _base64(data: bytes) -> str:
 
 def _style() -> dict:
     """The shapes of `style` as the player reads them; the colours go into CSS variables."""
-    parts = [
-        {"depth": p.depth, "bias": p.bias, "bones": p.bones, "faces": p.faces, "color": p.color}
-        for p in style.PARTS
-    ]
-    return {"colors": list(style.COLORS), "halo": style.HALO, "points": style.POINTS, "parts": parts}
+    named = {"colors": list(style.COLORS), "halo": style.HALO, "points": style.POINTS}
+    return named | {"parts": [part._asdict() for part in style.PARTS], "face": (style.BARE, style.BARE + 70)}
 
 
 def _css() -> str:

@@ -72,7 +72,8 @@ class Bone(NamedTuple):
 class Part(NamedTuple):
     """Shapes that are drawn together; parts are drawn from the farthest to the nearest.
 
-    depth: the points whose mean z, plus bias, places the part; faces: triangles (point, point, point).
+    depth: the points whose mean z, plus bias, places the part; faces: triangles (point, point, point);
+    bare: it stands for the face, and is not drawn where a point of that is there.
     """
 
     depth: tuple[int, ...]
@@ -80,6 +81,7 @@ class Part(NamedTuple):
     bones: tuple[Bone, ...]
     faces: tuple[tuple[int, int, int], ...] = ()
     color: str = "stage"
+    bare: bool = False
 
 
 # Points 50 and up: the places that the skeleton has no joint for.
@@ -98,6 +100,16 @@ POINTS = (
     Point(((s.NOSE, 1.0),), (0.0, 0.0, 0.0)),
     Point(((s.NECK, 1.0),), (0.0, 0.05, -0.15)),
 )
+BARE = len(POINTS)  # of a figure without a face; the 70 of a face and five of a forehead follow
+_F = s.FACE.start  # joint _F + k is point BARE + k
+_UP = ((_F + 27, 1.0), (_F + 8, -1.0))  # from the chin to between the brows
+# The forehead, from the right to the left: no format has points there.
+_FOREHEAD = tuple(
+    Point(((_F + joint, 1.0), *((k, share * weight) for k, weight in _UP)))
+    for joint, share in ((0, 0.2), (18, 0.15), (27, 0.4), (25, 0.15), (16, 0.2))
+)
+POINTS = (*POINTS, *(Point(((joint, 1.0),)) for joint in range(s.WITH_FACE)[s.FACE]), *_FOREHEAD)
+FACE = range(BARE, BARE + 70)
 
 
 def _trunk() -> tuple[Part, ...]:
@@ -109,9 +121,23 @@ def _trunk() -> tuple[Part, ...]:
     return (
         Part((s.NECK,), -6.0, (Bone(COLLAR, CHIN, 0.21, 0.19, "neck"),)),
         Part((R_TRUNK, L_TRUNK), -5.0, sides + slope, faces, "torso"),
-        Part((CHIN,), -4.0, (Bone(CROWN, CHIN, 0.44, 0.36, "head", 0.0),)),
-        Part((s.NOSE,), -3.9, (Bone(BROW, TIP, 0.035, 0.06, "face"),)),
+        Part((CHIN,), -4.0, (Bone(CROWN, CHIN, 0.44, 0.36, "head", 0.0),), bare=True),
+        Part((s.NOSE,), -3.9, (Bone(BROW, TIP, 0.035, 0.06, "face"),), bare=True),
     )
+
+
+def _face() -> tuple[Part, ...]:
+    """The skin, a fan around the nose, and thin strokes on it, where the head would be."""
+    rim = [*FACE[:17], *range(len(POINTS) - 1, FACE[-1], -1)]  # around by the chin and back by the forehead
+    skin = tuple((FACE[30], *edge) for edge in itertools.pairwise([*rim, rim[0]]))
+    lines = [range(17, 22), range(22, 27), range(27, 31), range(31, 36)]  # brows, nose
+    rings = [range(36, 42), range(42, 48), range(48, 60), range(60, 68)]  # eyes, lips
+    lines += [(*ring, ring[0]) for ring in rings]
+    strokes = [(FACE[a], FACE[b], 0.014) for line in lines for a, b in itertools.pairwise(line)]
+    strokes += [(FACE[k], FACE[k], 0.022) for k in (68, 69)]  # pupils
+    edge = tuple(Bone(a, b, 0.06, 0.06, "head", 0.0) for a, b in itertools.pairwise([*rim, rim[0]]))
+    features = tuple(Bone(a, b, radius, radius, "face") for a, b, radius in strokes)
+    return Part((s.NOSE,), -4.0, edge, skin, "head"), Part((s.NOSE,), -3.9, features)
 
 
 def _arm(color: str, shoulder: int, hand: int) -> tuple[Part, ...]:
@@ -140,4 +166,5 @@ def _fingers(hand: int) -> tuple[Part, ...]:
     return tuple(parts)
 
 
-PARTS = (*_trunk(), *_arm("right", s.R_SHOULDER, s.R_HAND), *_arm("left", s.L_SHOULDER, s.L_HAND))
+FACE_PARTS = 2  # the last ones of PARTS, of figures with a face
+PARTS = (*_trunk(), *_arm("right", s.R_SHOULDER, s.R_HAND), *_arm("left", s.L_SHOULDER, s.L_HAND), *_face())

@@ -18,7 +18,7 @@ from signjax.errors import ConfigError
 from signjax.models import flow
 from signjax.models import text as read
 from signjax.task import Task, find
-from signjax.tasks import gpt, needs, readers, requests, splits, tokens
+from signjax.tasks import gpt, needs, readers, requests, tokens, vqvae
 
 SOLVERS = ("euler", "midpoint")
 KEPT = 0.999  # share of the variance of latents that a flow makes
@@ -110,7 +110,7 @@ def make(c, workdir) -> Task:
     """The task of a config; reads `data`, `autoencoder`, `fold`, `text`, `model`, `versions`, the rates."""
     coder, loaded = coder_of(c.autoencoder)
     needs.record(workdir, "autoencoder", c.autoencoder, loaded.variables)
-    train, dev = splits.load(c.data, "train"), splits.load(c.data, "dev")
+    train, dev = (vqvae.load_split(loaded.config, c.data, split) for split in ("train", "dev"))
     words = readers.prepare(c, workdir, train.texts, dev.texts)
     rows = {}
     for name, pack, versions in (("train", train, c.versions), ("dev", dev, 1)):
@@ -227,7 +227,7 @@ def sign(generator: Generator, texts, seed: int, sampler: Sampler, batch_size: i
       batch_size: how many are sampled at once.
 
     Yields:
-      (places in `texts`, a canonical pose [T, 50, 3] for each).
+      (places in `texts`, a canonical pose [T, J, 3] for each).
 
     Raises:
       DataError: a text has nothing to sign in it.

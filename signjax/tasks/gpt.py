@@ -81,7 +81,7 @@ def prepare(c, workdir, build):
     """
     tokenizer = vqvae.load(c.tokenizer)
     needs.record(workdir, "tokenizer", c.tokenizer, tokenizer.variables)
-    train, dev = splits.load(c.data, "train"), splits.load(c.data, "dev")
+    train, dev = (vqvae.load_split(tokenizer.config, c.data, split) for split in ("train", "dev"))
     words = readers.prepare(c, workdir, train.texts, dev.texts)
     rows = {}
     for name, pack, versions in (("train", train, c.versions), ("dev", dev, 1)):
@@ -109,12 +109,12 @@ def feeds(c, rows):
 def watch(c, dev, signed):
     """`finish` of a Task: the errors of clips for some dev texts, by `signed(variables, texts)`."""
     chosen = np.unique(np.linspace(0, len(dev) - 1, WATCHED).astype(int))
-    watched, recorded = [dev.texts[i] for i in chosen], splits.motions(dev, chosen)
+    watched, recorded = [dev.texts[i] for i in chosen], splits.motions(dev.without_face(), chosen)
 
     def finish(variables, evals):
         del evals
         clips = signed(variables, watched)
-        made = [score.whole(clip) for clip in clips]
+        made = [score.without_face(score.whole(clip)) for clip in clips]
         found = {"dtw": score.value(distances.dtw_mje(recorded, made))}
         if splits.readable(c.data):
             found["wer"] = word_error_rate(watched, clips)
@@ -177,7 +177,7 @@ def sign(generator: Generator, texts, seed: int, sampler, batch_size: int = 64, 
     """Yields clips as soon as they are there: `write`, then the tokenizer's decoder.
 
     Yields:
-      (places in `texts`, a canonical pose [T, 50, 3] for each, T a multiple of the tokenizer's stride).
+      (places in `texts`, a canonical pose [T, J, 3] for each, T a multiple of the tokenizer's stride).
     """
     for places, codes in write(generator, texts, seed, sampler, batch_size, sample):
         yield places, vqvae.decode(generator.tokenizer, codes, batch_size)
@@ -194,7 +194,7 @@ def stream(generator: Generator, said: str, seed: int, sampler: sampling.Sampler
       tokens: written at a time; fewer show frames earlier.
 
     Yields:
-      Canonical poses [t, 50, 3]; joined they are, bit for bit, the clip that `generate` gives for [said].
+      Canonical poses [t, J, 3]; joined they are, bit for bit, the clip that `generate` gives for [said].
 
     Raises:
       DataError: the text has nothing to sign in it.

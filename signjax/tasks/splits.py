@@ -9,15 +9,21 @@ from signjax.data import pack
 from signjax.metrics.score import Motion
 
 
-def load(config, split: str) -> pack.Pack:
+def load(config, split: str, face: bool = False) -> pack.Pack:
     """Loads a split of `config.root`/`config.name`; makes the demo set first if that is meant and missing.
+
+    Args:
+      config: see above.
+      split: "train", "dev" or "test".
+      face: keeps the face of data that have one.
 
     Raises:
       DataError: the split cannot be used, see signjax.data.pack.load.
     """
     if config.name == "demo" and not pathlib.Path(config.root, "demo").exists():
         demo.write_dataset(config.root, "demo")
-    return pack.load(config.root, config.name, split)
+    found = pack.load(config.root, config.name, split)
+    return found if face else found.without_face()
 
 
 def readable(config) -> bool:

@@ -69,7 +69,7 @@ def encode_split(
 
 
 def _play(pose, lengths, start: int, factors):
-    """Clips [B, T, 50, 3] from frame `start`, `factors` [B] times as fast: (clips, lengths)."""
+    """Clips [B, T, J, 3] from frame `start`, `factors` [B] times as fast: (clips, lengths)."""
     start = np.minimum(start, lengths - 1)
     played = np.maximum(1, np.floor((lengths - 1 - start) / factors).astype(int) + 1)
     size = pose.shape[1] if played.max() <= pose.shape[1] else 2 * pose.shape[1]

@@ -1,4 +1,7 @@
-"""The tokenizer as a task: reconstruct windows of clips through codes."""
+"""The tokenizer as a task: reconstruct windows of clips through codes.
+
+Poses have J joints: 120 where the layout has a face, else the 50 of body and hands.
+"""
 
 import functools
 from collections.abc import Callable
@@ -11,7 +14,7 @@ import numpy as np
 from signjax import checkpoint, hints, kinematics, losses, quantize, skeleton, streams
 from signjax import config as configs
 from signjax.data import pipeline, sources
-from signjax.errors import ConfigError
+from signjax.errors import ConfigError, DataError
 from signjax.models import seed, vqvae
 from signjax.task import Task
 from signjax.tasks import splits, windows
@@ -22,7 +25,15 @@ RATE = 25.0  # frames a second, of which pose files say nothing
 
 
 def build(c):
-    """The tokenizer of a config: its `model`, `quantizer` and `layout` fields."""
+    """The tokenizer of a config: its `model`, `quantizer` and `layout` fields.
+
+    Raises:
+      ConfigError: the layout is unknown, or one that the model does not know.
+    """
+    if c.layout not in streams.LAYOUTS:
+        raise ConfigError(f"layout is {c.layout!r}; it can be {', '.join(map(repr, streams.LAYOUTS))}")
+    if c.model.kind == "seed" and c.layout != "whole":
+        raise ConfigError(f"layout is {c.layout!r}, and the seed's model knows 'whole' alone")
     parts = {"quantizer": functools.partial(quantizer, c.quantizer), **c.model.size}
     dims = {part: latent_dim(c.quantizer, part) for part in streams.LAYOUTS[c.layout]}
     if c.model.kind == "seed":
@@ -70,14 +81,32 @@ def columns(c) -> list[tuple[str, str, int]]:
     ]
 
 
+def load_split(c, data, split: str):
+    """A split as a tokenizer or auto-encoder of config c takes it: with faces, or without.
+
+    Args:
+      c: its config.
+      data: `root` and `name` of the data set.
+      split: "train", "dev" or "test".
+
+    Raises:
+      DataError: it cannot be used, or lacks the faces that c is for.
+    """
+    wanted = c.task == "vqvae" and streams.has_face(c.layout)
+    found = splits.load(data, split, face=wanted)
+    if wanted and not found.variant.face:
+        raise DataError(f"{found.label}: has no faces, and layout is {c.layout!r}; leave out the word face")
+    return found
+
+
 class Tokenizer(NamedTuple):
     """A trained tokenizer, ready to use."""
 
     config: Any
     variables: dict
     stride: int  # frames a token
-    encode: Callable  # (variables, pose [B, T, 50, 3], mask [B, T]) -> codes [B, N, C]
-    decode: Callable  # (variables, codes [B, N, C], mask [B, N]) -> pose [B, N * stride, 50, 3]
+    encode: Callable  # (variables, pose [B, T, J, 3], mask [B, T]) -> codes [B, N, C]
+    decode: Callable  # (variables, codes [B, N, C], mask [B, N]) -> pose [B, N * stride, J, 3]
     reach: int | None = None  # tokens to either side that a token's frames depend on; None for all
 
 
@@ -108,7 +137,7 @@ def encode(tokenizer: Tokenizer, pack, batch_size: int = 16) -> list[np.ndarray]
 
 
 def decode(tokenizer: Tokenizer, codes, batch_size: int = 64) -> list[np.ndarray]:
-    """Sequences of codes [N, C] to canonical poses [N * stride, 50, 3]."""
+    """Sequences of codes [N, C] to canonical poses [N * stride, J, 3]."""
     if by_window(tokenizer):
         run = functools.partial(tokenizer.decode, tokenizer.variables)
         return windows.decode(run, codes, tokenizer.reach)
@@ -133,7 +162,7 @@ def by_window(tokenizer: Tokenizer) -> bool:
 
 
 def reconstruct(tokenizer: Tokenizer, pack) -> list[np.ndarray]:
-    """Every clip of a pack, encoded and decoded: canonical poses [T, 50, 3] of the clips' own lengths."""
+    """Every clip of a pack, encoded and decoded: canonical poses [T, J, 3] of the clips' own lengths."""
     poses = decode(tokenizer, encode(tokenizer, pack))
     return [pose[:length] for pose, length in zip(poses, pack.lengths, strict=True)]
 
@@ -156,8 +185,8 @@ def codebooks(tokenizer: Tokenizer) -> np.ndarray:
 def make(c, workdir) -> Task:
     """The task of a config; reads `data`, `layout`, `model`, `quantizer`, `loss`, `window`, `augment`."""
     del workdir
-    train, dev = splits.load(c.data, "train"), splits.load(c.data, "dev")
     model = build(c)
+    train, dev = load_split(c, c.data, "train"), load_split(c, c.data, "dev")
     host = {"hosts": jax.process_count(), "host": jax.process_index()}
     crops = sources.Crops(train, c.window)
     transforms = [functools.partial(augment, **c.augment)]
@@ -212,7 +241,7 @@ def augment(example, rng, *, mirror, turn, size):
     if rng.random() < mirror:
         result["pose"] = skeleton.mirror(result["pose"])
         if "valid" in example:
-            result["valid"] = example["valid"][:, skeleton.MIRROR]
+            result["valid"] = example["valid"][:, skeleton.COUNTERPARTS[: example["valid"].shape[1]]]
     return result
 
 
@@ -224,7 +253,7 @@ def linear_start(c, pose) -> dict:
     normal distribution, so their components are scaled to unit variance.
 
     Args:
-      pose: [n, stride * m, 50, 3] canonical windows.
+      pose: [n, stride * m, J, 3] canonical windows.
     """
     params = {}
     for part, frames in streams.cut(pose, c.layout).items():
@@ -279,7 +308,7 @@ def _use(name: str, counts) -> dict:
 
 
 def full_windows(crops):
-    """Evenly spaced windows of the training split, [n, W, 50, 3], those that are full."""
+    """Evenly spaced windows of the training split, [n, W, J, 3], those that are full."""
     numbers = np.unique(np.linspace(0, len(crops) - 1, SAMPLE).astype(int))
     drawn = [crops.draw(int(i)) for i in numbers]
     full = [d for d in drawn if d["mask"].all()] or drawn
@@ -292,13 +321,13 @@ def dense(kernel, bias) -> dict:
 
 
 def valid_joints(batch):
-    """Joints that count, [B, T, 50] float."""
-    mask = jnp.broadcast_to(batch["mask"][..., None], (*batch["mask"].shape, skeleton.NUM_JOINTS))
+    """Joints that count, [B, T, J] float."""
+    mask = jnp.broadcast_to(batch["mask"][..., None], batch["pose"].shape[:-1])
     return (mask & batch["valid"] if "valid" in batch else mask).astype(jnp.float32)
 
 
 def filled(batch):
-    """Poses [B, T, 50, 3] with missing joints on their parents: a hand not seen is a point on its wrist."""
+    """Poses [B, T, J, 3] with missing joints on their parents: a hand not seen is a point on its wrist."""
     if "valid" not in batch:
         return batch["pose"]
     return kinematics.filled(jnp.asarray(batch["pose"]), jnp.asarray(batch["valid"]))

@@ -21,7 +21,7 @@ def sign(task, loaded, texts, seed: int, sampler):
       sampler: of its `sampler_of`.
 
     Yields:
-      (places in `texts`, [(canonical pose [T, 50, 3], render.Tokens or None)] of each).
+      (places in `texts`, [(canonical pose [T, J, 3], render.Tokens or None)] of each).
 
     Raises:
       DataError: a text has nothing to sign in it.
@@ -37,12 +37,19 @@ def sign(task, loaded, texts, seed: int, sampler):
 
 def reconstruct(task, loaded, pack: Pack) -> list:
     """The clips of `task.reconstruct` and what they were decoded from, as `sign` has them."""
-    tokenizer = getattr(loaded, "tokenizer", loaded)
+    tokenizer = coder(loaded)
     if not hasattr(task, "codebook_sample") or tokenizer.config.quantizer.kind == "kl":
         return [(clip, None) for clip in task.reconstruct(loaded, pack)]
     codes = vqvae.encode(tokenizer, pack)
     clips = [clip[:n] for clip, n in zip(vqvae.decode(tokenizer, codes), pack.lengths, strict=True)]
     return list(zip(clips, tokens(tokenizer, codes), strict=True))
+
+
+def coder(loaded):
+    """The tokenizer or auto-encoder of what a task's `load` gave: its own, or that itself."""
+    for name in ("tokenizer", "loaded"):
+        loaded = getattr(loaded, name, loaded)
+    return loaded
 
 
 def tokens(tokenizer: vqvae.Tokenizer, codes) -> list[render.Tokens]:

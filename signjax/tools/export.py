@@ -123,7 +123,7 @@ def to_pose(stem: Path, clip: Clip, fps: float) -> Path:
 
 
 def to_npz(stem: Path, clip: Clip, fps: float) -> Path:
-    """Arrays "pose" ([T, 50, 3], NaN where a joint is missing), "text", "fps", and tokens if there are."""
+    """Arrays "pose" ([T, J, 3], NaN where a joint is missing), "text", "fps", and tokens if there are."""
     panel = clip.panel
     pose = np.where(panel.valid[..., None], panel.pose, np.float32(np.nan))
     data = io.BytesIO()

@@ -19,7 +19,7 @@ from signjax import task as tasks
 from signjax.data import clips, predictions
 from signjax.displacements import files, moves, reading, words
 from signjax.errors import ConfigError, DataError
-from signjax.tasks import requests, splits, watching
+from signjax.tasks import requests, splits, vqvae, watching
 from signjax.tools.displacements import count
 
 SAMPLES = ".npz of signjax.sample, or the folder of a run"
@@ -68,7 +68,7 @@ def text(args) -> None:
       DataError: the split cannot be used, or no text has these words.
     """
     data = ml_collections.ConfigDict({"root": args.root, "name": args.name})
-    held = splits.load(data, args.split)
+    held = splits.load(data, args.split, face=True)
     how = words.reading(splits.readable(data))
     wanted = how.tokens(args.text)
     every = [how.tokens(line) for line in held.texts]
@@ -134,7 +134,7 @@ def saved(path: Path) -> render.Panel:
     if path.suffix != ".npz":
         raise DataError(
             f"{path}: cannot be used; accepted is .npz as signjax.sample writes it (pose [T, 50, 3], "
-            "text), no pickle and so no .pt"
+            "or [T, 120, 3] with a face, and text), no pickle and so no .pt"
         )
     pose, seen = predictions.read_arrays(path)
     said, tokens = _more(path, len(pose))
@@ -151,7 +151,8 @@ def compare(args, workdir: Path, stem: str) -> None:
     task = tasks.find(c.task)
     if not hasattr(task, "reconstruct"):
         raise ConfigError(f"{workdir} holds a {c.task} run, which makes no clips; name one that does")
-    loaded, held = task.load(workdir), splits.load(c.data, args.split)
+    loaded = task.load(workdir)
+    held = vqvae.load_split(watching.coder(loaded).config, c.data, args.split)
     numbers = np.unique(np.linspace(0, len(held) - 1, args.num).astype(int))
     part = watching.chosen(held, numbers)
     rows = {scoring.TRUTH: [(motion, None) for motion in splits.motions(part)]}

@@ -1,0 +1,40 @@
+"""A small data set of the demo language with faces: some points missing, in some frames the whole face."""
+
+import numpy as np
+
+from signjax import demo, skeleton
+from signjax.formats import write
+from signjax.formats.clip import Clip
+
+TEXTS = ("Hello", "How are you?", "I am deaf.", "My name is Anna.")
+HIDDEN = slice(4, 8)  # frames of the first clip without a face
+LOST = (36, 37)  # points that no clip has after frame 10
+
+
+def face_of(pose, seed):
+    """70 points [T, 70, 3] below and above the nose that open and close a mouth, in the pose's units."""
+    k = np.arange(70)
+    shape = np.stack([np.cos(k), np.sin(1.7 * k), 0.2 * np.sin(k)], -1) * 0.03
+    opening = np.sin(np.arange(len(pose)) / 3 + seed)[:, None] * np.where(k >= 48, 0.01, 0)
+    face = pose[:, [skeleton.NOSE]] + shape
+    face[..., 1] += opening
+    return face.astype(np.float32)
+
+
+def clip(seed, name=None, face=True) -> Clip:
+    """A clip of a demo sentence in 3-D."""
+    text = TEXTS[seed % len(TEXTS)]
+    pose = demo.synthesize(text, np.random.default_rng(seed)).astype(np.float32)
+    points = face_of(pose, seed)
+    points[10:, LOST] = 0
+    if seed == 0:
+        points[HIDDEN] = 0
+    valid = np.ones(pose.shape[:2], bool)
+    return Clip(name or f"clip_{seed}", text, pose, valid, points if face else None)
+
+
+def write_dataset(root, train=6, dev=2, face=True) -> None:
+    """<root>/faces, or <root>/bare with the same clips without faces."""
+    for split, seeds in (("train", range(train)), ("dev", range(train, train + dev))):
+        for seed in seeds:
+            write.write(root / ("faces" if face else "bare") / split / f"clip_{seed}", clip(seed, face=face))

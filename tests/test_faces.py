@@ -1,0 +1,289 @@
+"""Faces and missing points: kept from files to pictures, a stream of their own; no effect where missing."""
+
+import dataclasses
+import json
+import pathlib
+import pickle
+import tarfile
+
+import face_files
+import gpt_run
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from signjax import losses, render, skeleton, train
+from signjax import pose as poses
+from signjax.data import clips, pack, predictions, saving, variant
+from signjax.errors import ConfigError, DataError
+from signjax.formats import openpose
+from signjax.metrics import reconstruction
+from signjax.metrics.score import Motion, value
+from signjax.tasks import gpt, splits, vqvae
+from signjax.tools import export, import_
+
+pytestmark = pytest.mark.usefixtures("compile_once", "compile_quickly")
+ARCHIVE = pathlib.Path(__file__).parents[2] / "shared/data/formats.tar.xz"
+FACE, BODY = skeleton.FACE, slice(0, skeleton.NUM_JOINTS)
+TINY = {name: x for name, x in gpt_run.TOKENIZER.items() if name not in ("layout", "quantizer.levels.whole")}
+TINY |= {"quantizer.codes": 8, "optim.warmup": 1, "optim.schedule": "constant", "optim.lr": 3e-3}
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory):
+    """datasets/faces and datasets/bare, runs/vqvae trained on the former."""
+    folder = tmp_path_factory.mktemp("home")
+    for face in (True, False):
+        face_files.write_dataset(folder / "datasets", face=face)
+    c = config(folder, num_steps=30, eval_every=10)
+    assert train.train(c, folder / "runs/vqvae") == 0
+    return folder
+
+
+def config(folder, variant="rvq,face", name="faces", **changes):
+    data = {"data.root": str(folder / "datasets"), "data.name": name}
+    return gpt_run.get_config(f"vqvae:{variant}", **data, **TINY | changes)
+
+
+def load(root, name, split="train"):
+    return pack.load(root / "datasets", name, split, say=lambda line: None)
+
+
+def evals(run, metric):
+    lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+    return [line[f"eval/{metric}"] for line in lines if f"eval/{metric}" in line]
+
+
+def test_a_pack_has_the_faces_of_its_clips(root):
+    held = load(root, "faces")
+    clip, given = held[0], face_files.clip(0)
+    assert held.variant.face and clip.pose.shape[1:] == (120, 3)
+    seen = given.face[..., :2].any(-1)
+    assert not seen[face_files.HIDDEN].any() and not seen[10:, face_files.LOST].any()
+    np.testing.assert_array_equal(clip.valid[:, FACE], seen)
+    np.testing.assert_allclose(clip.pose[:, FACE][seen], given.face[seen], atol=1e-5)
+    assert not clip.pose[:, FACE][~seen].any() and "% of face points" in held.describe()
+
+
+def test_without_faces_a_pack_is_what_it_was(root):
+    """Bit for bit, and where workers open it."""
+    bare, cut = load(root, "bare"), load(root, "faces").without_face()
+    for found in (cut, pickle.loads(pickle.dumps(cut))):
+        assert np.array_equal(found.pose, bare.pose) and found.valid is bare.valid is None
+        assert all(map(np.array_equal, found.placements, bare.placements)) and found.variant == bare.variant
+    assert pickle.loads(pickle.dumps(load(root, "faces"))).pose.shape[1] == 120
+    assert bare.without_face() is bare and variant.parse(["depth", False, -1]) == bare.variant
+
+
+def test_a_clip_without_a_face_among_others_misses_it(root):
+    given = face_files.clip(1, face=False)
+    found, seen = variant.apply(np.asarray(given.pose), load(root, "faces").variant)
+    assert found.shape[1] == 120 and not found[:, FACE].any()
+    assert seen[:, BODY].all() and not seen[:, FACE].any()
+
+
+def test_only_faces_of_70_numbers_are_read():
+    def parsed(face):
+        frame = {key: [0.5, 0.25, 1] * joints for key, joints in clips.FIELDS}
+        told = {"poses": [frame | {"face_keypoints_2d": face}, frame]}
+        return clips.parse_pose(json.dumps(told).encode())
+
+    assert parsed([3, 4, 1] * 70)[:, 50:].tolist() == [[[3, 4, 1]] * 70, [[0, 0, 0]] * 70]
+    for none in ([], [0] * 210, [1] * 204, "face", None):
+        assert parsed(none).shape == (2, 50, 3)
+    for wrong in (["1"] * 210, [1e9] * 210):
+        with pytest.raises(DataError, match="frame 0"):
+            parsed(wrong)
+
+
+@pytest.mark.parametrize("words", ["rvq,face", "whole,kl,face"])
+def test_what_is_missing_changes_nothing(tmp_path, words):
+    """Neither tokens nor losses nor errors, whatever numbers stand there."""
+    c, rng = config(tmp_path, words), np.random.default_rng(0)
+    model, mask = vqvae.build(c), np.ones((2, 16), bool)
+    pose = rng.normal(size=(2, 16, 120, 3)).astype(np.float32)
+    valid = rng.random((2, 16, 120)) > 0.3
+    wild = np.where(valid[..., None], pose, 1e3 * rng.normal(size=pose.shape)).astype(np.float32)
+    variables = model.init({"params": jax.random.key(0), "quantize": jax.random.key(1)}, pose, mask)
+
+    def results(pose):
+        batch = {"pose": pose, "valid": valid, "mask": mask}
+        shown, seen = vqvae.filled(batch), vqvae.valid_joints(batch)
+        codes = model.apply(variables, shown, mask, method="encode")
+        made = model.apply(variables, shown, mask).pose
+        terms = losses.reconstruction(made, pose, seen, c.loss)
+        sums = losses.errors(made, pose, seen, jnp.ones(2))
+        motions = [[Motion(np.asarray(x[0]), v)] for x, v in ((pose, valid[0]), (made, mask[:1].T | True))]
+        scores = reconstruction.compare(*motions, np.ones(1))
+        return codes, made, terms, sums, {name: value(score) for name, score in scores.items()}
+
+    one, other = results(pose), results(wild)
+    assert {"face"} <= one[2].keys() and {"mpjpe_face"} <= one[3].keys() and {"MPJPE-face"} <= one[4].keys()
+    for a, b in zip(*map(jax.tree.leaves, (one, other)), strict=True):
+        assert np.array_equal(a, b)
+    assert one[1].shape == pose.shape and np.isfinite(one[1]).all()
+
+
+def test_figures_of_the_body_are_those_without_a_face():
+    rng = np.random.default_rng(0)
+    pose, target = rng.normal(size=(2, 1, 8, 120, 3)).astype(np.float32)
+    valid, scale = np.float32(rng.random((1, 8, 120)) > 0.2), np.ones(1, np.float32)
+    weights = {"joints": 1.0, "body": 0.5, "hands": 1.0, "velocity": 0.5, "bones": 0.1, "face": 2.0}
+
+    def both(part):
+        cut = pose[..., part, :], target[..., part, :], valid[..., part]
+        terms = losses.reconstruction(*cut, weights)
+        motions = [[Motion(x[0], cut[2][0] > 0)] for x in cut[:2]]
+        scores = reconstruction.compare(*motions, scale)
+        return terms, losses.errors(*cut, scale), {name: value(score) for name, score in scores.items()}
+
+    bare, faced = both(BODY), both(slice(None))
+    for one, other, new in zip(bare, faced, ("face", "mpjpe_face", "MPJPE-face"), strict=True):
+        assert other.keys() - one.keys() == {new}
+        same = [name for name in one if name != "loss"]
+        assert all(np.array_equal(one[name], other[name]) for name in same)
+    np.testing.assert_allclose(faced[0]["loss"], bare[0]["loss"] + 2 * faced[0]["face"], rtol=1e-6)
+    total, count = faced[1]["mpjpe_face"]
+    np.testing.assert_allclose(total / count, faced[2]["MPJPE-face"], rtol=1e-5)
+    moved = pose + np.float32([1, 2, 3])
+    again = losses.errors(moved, target, valid, scale)["mpjpe_face"]
+    np.testing.assert_allclose(again[0], total, rtol=1e-5, err_msg="relative to the nose")
+
+
+def test_the_face_is_learned(root):
+    found = evals(root / "runs/vqvae", "mpjpe_face")
+    assert len(found) == 3 and found[-1] < 0.9 * found[0]
+    tokenizer = vqvae.load(root / "runs/vqvae")
+    names = [f"{side}{part}" for side, part, _ in vqvae.columns(tokenizer.config)]
+    assert names[-2:] == ["right face", "left face"] and vqvae.code_shape(tokenizer.config)[0] == len(names)
+    held = vqvae.load_split(tokenizer.config, tokenizer.config.data, "dev")
+    made = vqvae.reconstruct(tokenizer, held)
+    assert [clip.shape for clip in made] == [(n, 120, 3) for n in held.lengths]
+    scores = reconstruction.compare(splits.motions(held), [Motion(x, x[..., 0] < np.inf) for x in made],
+                                    held.placements.scale)  # fmt: skip
+    np.testing.assert_allclose(value(scores["MPJPE-face"]), found[-1], rtol=0.2)
+
+
+def test_texts_become_clips_with_faces(root):
+    """A GPT on a tokenizer with a face, unchanged; a flow takes the same path."""
+    data = {"data.root": str(root / "datasets"), "data.name": "faces", "tokenizer": str(root / "runs/vqvae")}
+    c = gpt_run.get_config("gpt", **data, **gpt_run.GPT | {"num_steps": 2, "eval_every": 2, "save_every": 2})
+    assert train.train(c, root / "runs/gpt") == 0
+    generator = gpt.load(root / "runs/gpt")
+    [clip] = gpt.generate(generator, ["hello"], 0, gpt.sampler_of(c))
+    assert clip.shape[1:] == (120, 3) and np.isfinite(clip).all()
+    assert len(evals(root / "runs/gpt", "dtw")) == 1, "errors are of body and hands"
+
+
+def test_faces_that_are_not_there_are_named(root):
+    with pytest.raises(DataError, match="bare/train: has no faces") as caught:
+        vqvae.make(config(root, name="bare"), "")
+    assert caught.value.exit_code == 21
+    with pytest.raises(ConfigError, match="layout is 'half'"):
+        vqvae.build(config(root, layout="half"))
+    with pytest.raises(ConfigError, match="'whole' alone"):
+        vqvae.build(config(root, "seed,face"))
+
+
+def drawn(pose, valid, frame=0):
+    scene = render.compose.scene(render.Panel(pose, "", valid), 224)
+    return render.compose.paint(scene, frame)
+
+
+def test_a_face_is_drawn_and_what_is_missing_is_not():
+    clip = face_files.clip(0)
+    pose, there = np.concatenate([clip.pose, clip.face], 1), np.ones((len(clip.pose), 120), bool)
+    gone, lost = there.copy(), there.copy()
+    gone[:, FACE], lost[:, 50 + np.array(face_files.LOST)] = False, False
+    bare = drawn(clip.pose, clip.valid)
+    assert np.array_equal(drawn(pose, gone), bare), "the head instead"
+    faced, parted = drawn(pose, there), drawn(pose, lost)
+    assert not np.array_equal(faced, bare) and not np.array_equal(parted, faced)
+    wild = np.where(lost[..., None], pose, np.nan)
+    assert np.array_equal(drawn(wild, lost), parted)
+    figure = render.figure.prepare(render.Panel(pose, "", lost))[0]
+    [skin, features] = render.figure.shapes(figure, 100.0, [0, 0])[0][-render.style.FACE_PARTS :]
+    strokes = render.style.PARTS[-1].bones
+    kept = [not {render.style.FACE[k] for k in face_files.LOST} & {bone.start, bone.end} for bone in strokes]
+    assert [shape.seen.all() for shape in features] == kept and not all(kept)
+    assert all(shape.seen.all() for shape in skin), "no point of the outline is missing"
+
+
+def test_faces_come_and_go_within_a_clip():
+    clip = face_files.clip(0)
+    pose, valid = np.concatenate([clip.pose, clip.face], 1), np.ones((len(clip.pose), 120), bool)
+    valid[:, FACE] = clip.face[..., :2].any(-1)
+    hidden, bare = face_files.HIDDEN, (clip.pose, clip.valid)
+    same = [np.array_equal(drawn(pose, valid, t), drawn(*bare, t)) for t in (hidden.start, hidden.stop)]
+    assert same == [True, False]
+
+
+def test_clips_leave_with_their_faces(root, tmp_path):
+    """As a data set's folder, as OpenPose's files, as arrays."""
+    path = root / "datasets/faces/train/clip_0"
+    held = load(root, "faces")[0]
+    for form in ("json", "openpose", "npz"):
+        assert export.main([str(path), "--to", form, "--out", str(tmp_path / form)]) == 0
+    raw = clips.read_raw(tmp_path / "json/clip_0")[1]
+    pose, valid = variant.apply(raw, variant.detect([raw]))
+    assert np.array_equal(pose, held.pose) and np.array_equal(valid, held.valid)
+    pose, valid = predictions.read_arrays(tmp_path / "npz/clip_0.npz")
+    assert np.array_equal(pose, held.pose) and np.array_equal(valid, held.valid)
+    [theirs] = openpose.read(tmp_path / "openpose")
+    assert np.array_equal(theirs.face[..., :2].any(-1), held.valid[:, FACE])
+    placed = poses.canonical(held.pose, poses.measure(held.pose, held.valid))[:, FACE, :2]
+    back = (theirs.face[..., :2] - saving.PLACE.origin[:2]) / saving.PLACE.scale
+    np.testing.assert_allclose(back[held.valid[:, FACE]], placed[held.valid[:, FACE]], atol=1e-4)
+
+
+@pytest.mark.real
+def test_real_faces(real_data, tmp_path):
+    """OpenPose's files of real signers: read with their gaps, learned, drawn."""
+    folder = real_data / "formats"
+    if not folder.is_dir():
+        with tarfile.open(ARCHIVE) as archive:
+            archive.extractall(tmp_path, filter="data")
+        folder = tmp_path / "formats"
+    source = _with_gaps(folder / "openpose_frames", tmp_path / "theirs")
+    report = import_.run(source, str(tmp_path / "datasets"), "faces", None, 25.0)
+    assert report["faces"] == 3 and not report["left_out"]
+    held = load(tmp_path, "faces")
+    files = sorted(source.rglob(f"{held.sids[0]}/*_keypoints.json"))
+    people = [json.loads(file.read_text())["people"][0]["face_keypoints_2d"] for file in files]
+    theirs = np.array(people).reshape(-1, 70, 3)
+    seen = theirs[..., 2] > 0.1
+    np.testing.assert_array_equal(held[0].valid[:, FACE], seen)
+    np.testing.assert_allclose(held[0].pose[:, FACE, :2][seen], theirs[..., :2][seen], atol=0.01)
+    assert 0.85 < seen.mean() < 0.95 and "with faces" in held.describe()
+    c = config(tmp_path, num_steps=60, eval_every=20)
+    assert train.train(c, tmp_path / "run") == 0
+    found = evals(tmp_path / "run", "mpjpe_face")
+    assert found[-1] < found[0] < 30, "pixels"
+    tokenizer = vqvae.load(tmp_path / "run")
+    made = vqvae.reconstruct(tokenizer, held)[0]
+    assert made.shape == (len(theirs), 120, 3)
+    numbers = np.where(held.valid[..., None], held.pose, np.float32(1e5))
+    wild = dataclasses.replace(held, pose=numbers, folder=None)
+    assert np.array_equal(vqvae.encode(tokenizer, wild)[0], vqvae.encode(tokenizer, held)[0])
+    assert not np.array_equal(drawn(made, None), drawn(made[:, BODY], None))
+
+
+def _with_gaps(source, target):
+    """A copy of OpenPose's files in which a tenth of the face points are too faint to count."""
+    rng = np.random.default_rng(0)
+    for file in sorted(source.rglob("*")):
+        if file.is_dir():
+            continue
+        copy = target / file.relative_to(source)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        if file.suffix != ".json":
+            copy.write_bytes(file.read_bytes())
+            continue
+        content = json.loads(file.read_text())
+        for person in content["people"]:
+            face = np.array(person["face_keypoints_2d"]).reshape(-1, 3)
+            face[rng.random(len(face)) < 0.1, 2] = 0.05
+            person["face_keypoints_2d"] = face.ravel().tolist()
+        copy.write_text(json.dumps(content))
+    return target
