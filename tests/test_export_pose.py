@@ -61,6 +61,20 @@ def test_a_flat_clip_stays_flat():
     assert file.size[2] == 0 and not file.points[..., 2].any() and file.confidence.all()
 
 
+def test_a_face_comes_along_with_its_gaps(tmp_path):
+    rng = np.random.default_rng(0)
+    points = np.concatenate([signer(7), 0.02 * rng.normal(size=(7, 70, 3))], axis=1).astype(np.float32)
+    valid = np.ones((7, 120), bool)
+    valid[2, 60:80] = valid[3, :] = False
+    path = tmp_path / "one.pose"
+    path.write_bytes(posefile.of_clip(points, valid, 25))
+    [clip] = dotposes.read(path)
+    same_place(np.concatenate([clip.pose, clip.face], axis=1).astype(np.float64), points, valid)
+    np.testing.assert_array_equal(clip.face[..., :2].any(-1), valid[:, skeleton.FACE])
+    face = dotpose.parse(path.read_bytes()).components[-1]
+    assert len(set(face.points)) == 70 and set(sum(face.limbs, ())) == set(range(68)), "all but the pupils"
+
+
 def test_other_components_join_in_one_line():
     points, seen = np.full((2, 3, 3), 7.0), np.array([[True, False, True]] * 2)
     part = dotpose.Component("more", "XYZC", ("a", "b", "c"), ((0, 2),), ((1, 2, 3),))

@@ -23,7 +23,7 @@ from signjax.metrics.score import Motion, value
 from signjax.tasks import gpt, splits, vqvae
 from signjax.tools import export, import_
 
-pytestmark = pytest.mark.usefixtures("compile_once", "compile_quickly")
+pytestmark = pytest.mark.usefixtures("compile_quickly")
 ARCHIVE = pathlib.Path(__file__).parents[2] / "shared/data/formats.tar.xz"
 FACE, BODY = skeleton.FACE, slice(0, skeleton.NUM_JOINTS)
 TINY = {name: x for name, x in gpt_run.TOKENIZER.items() if name not in ("layout", "quantizer.levels.whole")}

@@ -1,5 +1,7 @@
 """A clip as a .pose file of pose-format: OpenPose's components, in the pixels of a picture."""
 
+import itertools
+
 import numpy as np
 
 from signjax import skeleton
@@ -16,6 +18,10 @@ HAND = (
     *(f"T_{joint}" for joint in ("STT", "BCMC", "MCP", "IP")),
     *(f"{finger}_{joint}" for finger in "IMRP" for joint in ("CMC", "MCP", "PIP", "DIP")),
 )
+# And for the 70 of a face: outline, brows, nose, eyes, lips outside and inside, pupils.
+_FACES = {"FB": range(17), "FEB": range(17, 27), "FN": range(27, 36), "FE": range(36, 48)}
+_FACES |= {"FLO": range(48, 60), "FLI": range(60, 68), "FP": range(68, 70)}
+FACE = tuple(f"{name}_{point}" for name, points in _FACES.items() for point in points)
 
 
 def _color(code: str) -> tuple[int, int, int]:
@@ -36,10 +42,18 @@ def _hand(side: str) -> tuple[str, ...]:
     return (style.COLORS[side], *(code for first, *others in shades for code in (first, first, *others)))
 
 
+def _face() -> Component:
+    """The lines of a face as pictures have them, and its outline."""
+    lines = [range(17), *style.FEATURES]
+    limbs = tuple(pair for line in lines for pair in itertools.pairwise(line))
+    return Component("face_keypoints_2d", LAYOUT, FACE, limbs, (_color(style.COLORS["face"]),))
+
+
 COMPONENTS = (
     (_component("pose_keypoints_2d", BODY, skeleton.BODY, [style.COLORS["right"]]), skeleton.BODY),
     (_component("hand_left_keypoints_2d", HAND, skeleton.LEFT, _hand("left")), skeleton.LEFT),
     (_component("hand_right_keypoints_2d", HAND, skeleton.RIGHT, _hand("right")), skeleton.RIGHT),
+    (_face(), skeleton.FACE),
 )
 
 
@@ -47,15 +61,16 @@ def of_clip(pose: np.ndarray, valid: np.ndarray, fps: float) -> bytes:
     """The bytes of a clip's .pose file, version 0.2; place and size are those of saving.openpose.
 
     Args:
-      pose: [T, 50, 3] own units.
-      valid: [T, 50] bool; joints that are missing have a confidence of 0.
+      pose: [T, J, 3] own units, J 50, or 120 with a face.
+      valid: [T, J] bool; joints that are missing have a confidence of 0.
       fps: frames per second.
 
     Raises:
       DataError: the clip has no measurable body.
     """
     points = saving.picture(pose, valid)
-    return pack([(component, points[:, part], valid[:, part]) for component, part in COMPONENTS], fps)
+    there = [(component, part) for component, part in COMPONENTS if part.stop <= points.shape[1]]
+    return pack([(component, points[:, part], valid[:, part]) for component, part in there], fps)
 
 
 def pack(parts: list[tuple[Component, np.ndarray, np.ndarray]], fps: float) -> bytes:

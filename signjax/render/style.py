@@ -110,6 +110,9 @@ _FOREHEAD = tuple(
 )
 POINTS = (*POINTS, *(Point(((joint, 1.0),)) for joint in range(s.WITH_FACE)[s.FACE]), *_FOREHEAD)
 FACE = range(BARE, BARE + 70)
+_RINGS = (range(36, 42), range(42, 48), range(48, 60), range(60, 68))  # eyes, lips
+_LINES = (range(17, 22), range(22, 27), range(27, 31), range(31, 36))  # brows, nose
+FEATURES = (*_LINES, *((*ring, ring[0]) for ring in _RINGS))  # lines through points of the 70
 
 
 def _trunk() -> tuple[Part, ...]:
@@ -130,10 +133,7 @@ def _face() -> tuple[Part, ...]:
     """The skin, a fan around the nose, and thin strokes on it, where the head would be."""
     rim = [*FACE[:17], *range(len(POINTS) - 1, FACE[-1], -1)]  # around by the chin and back by the forehead
     skin = tuple((FACE[30], *edge) for edge in itertools.pairwise([*rim, rim[0]]))
-    lines = [range(17, 22), range(22, 27), range(27, 31), range(31, 36)]  # brows, nose
-    rings = [range(36, 42), range(42, 48), range(48, 60), range(60, 68)]  # eyes, lips
-    lines += [(*ring, ring[0]) for ring in rings]
-    strokes = [(FACE[a], FACE[b], 0.014) for line in lines for a, b in itertools.pairwise(line)]
+    strokes = [(FACE[a], FACE[b], 0.014) for line in FEATURES for a, b in itertools.pairwise(line)]
     strokes += [(FACE[k], FACE[k], 0.022) for k in (68, 69)]  # pupils
     edge = tuple(Bone(a, b, 0.06, 0.06, "head", 0.0) for a, b in itertools.pairwise([*rim, rim[0]]))
     features = tuple(Bone(a, b, radius, radius, "face") for a, b, radius in strokes)
