@@ -94,7 +94,7 @@ def compile_quickly():
 def _made_once(folder: pathlib.Path):
     """Whether what belongs in `folder` is still to be made: one process makes it, others wait for it."""
     folder.mkdir(exist_ok=True)
-    with open(folder / ".lock", "w") as lock:
+    with open(folder / ".making", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield not (folder / ".made").exists()
         (folder / ".made").touch()
