@@ -327,7 +327,9 @@ def valid_joints(batch):
 
 
 def filled(batch):
-    """Poses [B, T, J, 3] with missing joints on their parents: a hand not seen is a point on its wrist."""
+    """Canonical poses [B, T, J, 3] with missing joints on their parents: a hand not seen is a point on its
+    wrist. A missing neck is at the origin, where necks are."""
     if "valid" not in batch:
         return batch["pose"]
-    return kinematics.filled(jnp.asarray(batch["pose"]), jnp.asarray(batch["valid"]))
+    valid = jnp.asarray(batch["valid"])
+    return kinematics.filled(jnp.where(valid[..., None], batch["pose"], 0), valid)
