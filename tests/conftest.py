@@ -27,6 +27,16 @@ def pytest_unconfigure(config):
         shutil.rmtree(os.environ["JAX_COMPILATION_CACHE_DIR"], ignore_errors=True)
 
 
+# From about half a minute on; see pytest_collection_modifyitems.
+LONG = "flow evaluate faces programs fuzz vqvae_task sharded_programs bench ae2d backtranslate masked crashes"
+
+
+def pytest_collection_modifyitems(items):
+    """The longest files come first, so that both processes end at about the same time."""
+    long = [f"test_{name}" for name in LONG.split()]
+    items.sort(key=lambda item: long.index(item.path.stem) if item.path.stem in long else len(long))
+
+
 @pytest.fixture
 def real_data() -> pathlib.Path:
     """The folder of the real data (SIGNJAX_REAL_DATA); mark tests that use it with pytest.mark.real."""

@@ -69,7 +69,7 @@ def check_pack(found: pack.Pack) -> None:
     assert set(found.sids) <= {"one", "two"} and len(found) == len(found.texts) == len(found.lengths) > 0
     for k, clip in enumerate(found):
         assert clip.text and len(clip.pose) and clip.pose.dtype == np.float32
-        assert clip.pose.shape[1:] == (50, 3) and clip.valid.shape == clip.pose.shape[:2]
+        assert clip.pose.shape[1:] == (found.variant.joints, 3) and clip.valid.shape == clip.pose.shape[:2]
         assert np.isfinite(pose.canonical(clip.pose, found.placement(k))).all()
 
 

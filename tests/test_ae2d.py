@@ -107,6 +107,7 @@ def test_resume_is_bit_equal(root, run, tmp_path, monkeypatch):
     assert rows(run) == rows(tmp_path)
 
 
+@pytest.mark.soak
 def test_devices_do_not_change_the_result(root):
     (one, metrics), (eight, others) = fitted(root, 1), fitted(root, 8)
     for a, b in zip(metrics, others, strict=True):

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from engine_helpers import spawn
 
-from signjax import arrays, checkpoint, config, evaluate, manifest, pose, tensors, weights
+from signjax import arrays, checkpoint, config, manifest, pose, tensors, weights
 from signjax import task as tasks
 from signjax.errors import StorageError
 from signjax.export import programs
@@ -118,11 +118,11 @@ def test_the_doors_take_the_folder(home, shared, tmp_path):
     made = arrays.read_arrays(folder / "outputs/hello.npz")["pose"]
     np.testing.assert_array_equal(made, pose.restore(clip, pose.DEFAULT).astype(np.float32))
     moved = shutil.copytree(home / "datasets", tmp_path / "sets")
-    system = evaluate.find_system(str(folder), None, str(moved), "demo")
-    held = splits.load(system.data, "dev")
+    c.data.root = str(moved)
+    held = splits.load(c.data, "dev")
     assert held.folder is None or pathlib.Path(held.folder).is_relative_to(tmp_path)
     ours = vqvae.reconstruct(vqvae.load(home / "runs/vqvae"), held)
-    for a, b in zip(ours, system.task.reconstruct(system.loaded, held), strict=True):
+    for a, b in zip(ours, gpt.reconstruct(gpt.load(folder), held), strict=True):
         np.testing.assert_array_equal(a, b)
 
 

@@ -69,7 +69,7 @@ def test_text_stays_text_on_a_page(tmp_path, text):
 def test_text_stays_text_on_the_page_of_an_evaluation(tmp_path):
     def page(name, said):
         clips = [whole(signed()[:2])] * len(said)
-        truth = types.SimpleNamespace(motions=clips, texts=said)
+        truth = types.SimpleNamespace(motions=clips, shown=clips, texts=said)
         content = {"system": said[0], "data": {"name": said[1], "split": said[2]}, "rows": {}}
         rows = {said[3]: clips}
         by = types.SimpleNamespace(readable=False)
