@@ -142,7 +142,8 @@ def test_a_folder_of_a_folder_is_the_same(shared, tmp_path, capsys):
     assert run(capsys, shared / "gpt", "--to", "hub_folder", "--out", tmp_path)[0] == 0
     for path in (tmp_path / "gpt").rglob("*"):
         there = shared / "gpt" / path.relative_to(tmp_path / "gpt")
-        assert path.is_dir() or path.read_bytes() == there.read_bytes()
+        card = path.name == "README.md"  # quotes scores, which lie beside a run only
+        assert card or path.is_dir() or path.read_bytes() == there.read_bytes()
 
 
 @pytest.mark.parametrize("name", ["config.json", weights.FILE, f"tokenizer/{weights.FILE}", "text.json"])
