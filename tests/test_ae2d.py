@@ -169,6 +169,7 @@ def test_evaluation_is_the_error_in_own_units(run, loaded, dev):
         np.testing.assert_allclose(line[name], np.concatenate(found).mean(), rtol=1e-4)
 
 
+@pytest.mark.soak
 def test_depth_is_learned_where_there_is_one(root):
     """From x and y alone: better than none at once, better with training; flat data stay flat."""
     c = small(root)

@@ -66,6 +66,7 @@ def moved(root, kind: str, fields: dict) -> float:
     return np.abs(losses / found[8]["losses"] - 1).max()
 
 
+@pytest.mark.soak
 def test_a_run_goes_on_on_any_number_of_devices(tmp_path):
     assert moved(tmp_path, "toy", {}) <= 1e-6
 

@@ -275,9 +275,8 @@ def home(tiny_runs, tiny_families):
 FAMILY_OF = {"gpt": gpt, "masked": masked, "flow": flow}
 
 
-@pytest.mark.parametrize(
-    "name", ["gpt", *(pytest.param(name, marks=pytest.mark.soak) for name in ("masked", "flow"))]
-)
+@pytest.mark.soak
+@pytest.mark.parametrize("name", FAMILY_OF)
 def test_generators_train_and_sign_by_an_encoder(name, home, tmp_path, runs_of):
     module, c = home[1][name]
     assert c.sampler.guidance != 1 and c.text_dropout > 0
