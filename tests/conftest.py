@@ -27,8 +27,8 @@ def pytest_unconfigure(config):
         shutil.rmtree(os.environ["JAX_COMPILATION_CACHE_DIR"], ignore_errors=True)
 
 
-# From about half a minute on; see pytest_collection_modifyitems.
-LONG = "flow evaluate faces programs fuzz vqvae_task sharded_programs bench ae2d backtranslate masked crashes"
+# From about half a minute on; the second needs no run that the first one trains.
+LONG = "flow fuzz evaluate faces programs vqvae_task sharded_programs bench ae2d backtranslate masked crashes"
 
 
 def pytest_collection_modifyitems(items):

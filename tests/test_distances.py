@@ -187,8 +187,8 @@ def test_by_hand():
 def test_a_pair_does_not_depend_on_the_others(clips):
     """Padding and chunks change nothing."""
     together = distances.compare(*clips)
-    for k, (r, p) in enumerate(zip(*clips, strict=True)):
-        for name, alone in distances.compare([r], [p]).items():
+    for k in (1, 2, 5):  # one frame on either side, and the longest
+        for name, alone in distances.compare([clips[0][k]], [clips[1][k]]).items():
             np.testing.assert_allclose(alone.statistics[0], together[name].statistics[k], rtol=1e-5)
 
 
