@@ -8,6 +8,7 @@ import gpt_run
 import jax
 import numpy as np
 import pytest
+import test_faces
 from engine_helpers import spawn
 
 from signjax import arrays, checkpoint, config, manifest, pose, tensors, weights
@@ -38,11 +39,16 @@ def untrained(place, c):
     """Writes a run as training would leave it, but for its variables."""
     place.mkdir(exist_ok=True)
     task = tasks.find(c.task).make(c, place)
-    variables = task.init(jax.random.key(0), next(iter(task.batches(0))))
+    written(place, c, task.init(jax.random.key(0), next(iter(task.batches(0)))))
+
+
+def written(place, c, variables):
+    """Writes a run of these variables."""
     state = {"params": variables.pop("params"), "extra": variables}
-    written = checkpoint.open_run(place)
-    checkpoint.save(written.latest, 1, state, c, {"step": 1, "best": None, "fingerprint": {}})
-    checkpoint.close(written)
+    place.mkdir(exist_ok=True)
+    writers = checkpoint.open_run(place)
+    checkpoint.save(writers.latest, 1, state, c, {"step": 1, "best": None, "fingerprint": {}})
+    checkpoint.close(writers)
     config.save_config(place / "config.json", c)
 
 
@@ -208,6 +214,20 @@ def test_programs_give_the_same_at_any_size(home, name, tmp_path, capsys):
             found = loaded.call(*given)
             assert found.dtype == expected.dtype
             np.testing.assert_allclose(found, expected, rtol=0, atol=1e-6)
+
+
+def test_a_run_with_faces_says_so(tmp_path, capsys):
+    c, place = test_faces.config(tmp_path, "rvq,face"), tmp_path / "run"
+    drawn = {"params": jax.random.key(0), "quantize": jax.random.key(1)}
+    variables = vqvae.build(c).init(drawn, np.zeros((1, 16, 120, 3), np.float32), np.ones((1, 16), bool))
+    written(place, c, variables)
+    coder = vqvae.load(place)
+    made = programs.of(c, coder)
+    pose, mask = (np.zeros((1, *x.shape[1:]), x.dtype) for x in programs.of(c, coder, (1, 4))["encode"].takes)
+    codes = made["encode"].run(pose, mask)
+    assert made["decode"].run(codes, mask[:, :: coder.stride]).shape == pose.shape == (1, 16, 120, 3)
+    assert run(capsys, place, "--to", "hub_folder", "--out", tmp_path / "out")[0] == 0
+    assert "70 points of a face" in (tmp_path / "out/run/README.md").read_text()
 
 
 def test_a_gpt_is_a_program_from_text_to_codes(home, tmp_path, capsys):

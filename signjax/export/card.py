@@ -7,15 +7,17 @@ import jax
 
 from signjax import __version__, inputs, report
 from signjax import task as tasks
+from signjax.tasks import vqvae, watching
 
-SIGNS = "Signs texts: 50 joints of upper body and hands, 25 frames a second."
+SIGNS = "Signs texts: {body}, 25 frames a second."
+BODY, FACED = "50 joints of upper body and hands", "50 joints of upper body and hands and 70 points of a face"
 WHAT = {
     "gpt": f"{SIGNS} A GPT writes motion tokens, which the tokenizer beside it turns into poses.",
     "masked": f"{SIGNS} A masked model fills in motion tokens; the tokenizer beside it makes poses of them.",
     "flow": f"{SIGNS} A flow makes latents of poses; the auto-encoder beside it makes poses of them.",
-    "vqvae": "Turns clips of 50 joints of upper body and hands into motion tokens, and back.",
-    "ae2d": "Turns clips of 50 joints of upper body and hands into a latent a frame, and back.",
-    "backtranslate": "Reads clips of 50 joints of upper body and hands back into text.",
+    "vqvae": "Turns clips of {body} into motion tokens, and back.",
+    "ae2d": "Turns clips of {body} into a latent a frame, and back.",
+    "backtranslate": "Reads clips of {body} back into text.",
 }
 
 
@@ -30,7 +32,9 @@ def text(workdir, name: str, licence: str, c, loaded, digest: str) -> str:
       loaded: what its task's `load` gives.
       digest: of its variables; only scores that were measured with them are quoted.
     """
-    lines = [*_front(licence, c), "", f"# {name}", "", WHAT.get(c.task, f"A {c.task} model."), ""]
+    faces = vqvae.has_face(getattr(watching.coder(loaded), "config", c))
+    what = WHAT.get(c.task, f"A {c.task} model.").format(body=FACED if faces else BODY)
+    lines = [*_front(licence, c), "", f"# {name}", "", what, ""]
     lines += [*_training(c, loaded, licence), "", "## Use", "", *_use(name, c), "", "## Scores", ""]
     return "\n".join(lines + _scores(workdir, digest)) + "\n"
 

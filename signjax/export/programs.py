@@ -1,7 +1,7 @@
 """A run's functions as programs without signjax: weights inside, any batch, any length, three platforms.
 
-Encoders take canonical poses [b, n * stride, 50, 3] and a mask of frames, decoders codes (or latents)
-[b, n, C] and a mask of tokens. A GPT has "write", too: from the ids of one text to codes.
+Encoders take canonical poses [b, n * stride, J, 3], J 50 or 120 with a face, and a mask of frames, decoders
+codes (or latents) [b, n, C] and a mask of tokens. A GPT has "write", too: from the ids of one text to codes.
 """
 
 import functools
@@ -16,7 +16,7 @@ import numpy as np
 
 from signjax import sampling, skeleton, text
 from signjax.errors import ConfigError
-from signjax.tasks import gpt
+from signjax.tasks import gpt, vqvae, watching
 
 PLATFORMS = ("cpu", "cuda", "tpu")
 INSTALL = "pip install -e '.[onnx]' && pip install --no-deps jax2onnx==0.17.1"
@@ -42,14 +42,15 @@ def of(c, loaded, size=None) -> dict[str, Program]:
     Raises:
       ConfigError: it has no tokenizer or auto-encoder.
     """
-    coder = getattr(loaded, "tokenizer", getattr(loaded, "loaded", loaded))
+    coder = watching.coder(loaded)
     if not hasattr(coder, "decode"):
         raise ConfigError(f"a {c.task} run makes no poses; give the run of a tokenizer or of a generator")
     encode = functools.partial(coder.encode, coder.variables)
     rows, tokens = size or jax.export.symbolic_shape("b, n")
     frames = tokens * coder.stride
     mask = jax.ShapeDtypeStruct((rows, frames), bool)
-    poses = jax.ShapeDtypeStruct((rows, frames, skeleton.NUM_JOINTS, 3), jnp.float32), mask
+    joints = skeleton.WITH_FACE if vqvae.has_face(coder.config) else skeleton.NUM_JOINTS
+    poses = jax.ShapeDtypeStruct((rows, frames, joints, 3), jnp.float32), mask
     codes = jax.eval_shape(encode, *poses), jax.ShapeDtypeStruct((rows, tokens), bool)
     found = {"encode": Program(encode, poses)}
     found["decode"] = Program(functools.partial(coder.decode, coder.variables), codes)

@@ -81,6 +81,11 @@ def columns(c) -> list[tuple[str, str, int]]:
     ]
 
 
+def has_face(c) -> bool:
+    """Whether the poses of a tokenizer or auto-encoder of config c have a face: 120 joints, else 50."""
+    return c.task == "vqvae" and streams.has_face(c.layout)
+
+
 def load_split(c, data, split: str):
     """A split as a tokenizer or auto-encoder of config c takes it: with faces, or without.
 
@@ -92,7 +97,7 @@ def load_split(c, data, split: str):
     Raises:
       DataError: it cannot be used, or lacks the faces that c is for.
     """
-    wanted = c.task == "vqvae" and streams.has_face(c.layout)
+    wanted = has_face(c)
     found = splits.load(data, split, face=wanted)
     if wanted and not found.variant.face:
         raise DataError(f"{found.label}: has no faces, and layout is {c.layout!r}; leave out the word face")

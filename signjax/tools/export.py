@@ -167,7 +167,7 @@ def to_hub_folder(stem: Path, run: Path, licence: str) -> Path:
 def to_stablehlo(stem: Path, run: Path, licence: str) -> Path:
     """A folder of programs for JAX and XLA, and the vocabulary of texts if there is one."""
     del licence
-    held = {f"{name}.stablehlo": programs.stablehlo(one) for name, one in _programs(run).items()}
+    held = {f"{name}.stablehlo": programs.stablehlo(one) for name, one in _programs(run, None)[0].items()}
     vocabulary = run / "text.json"
     if "write.stablehlo" in held and vocabulary.is_file():
         held[vocabulary.name] = inputs.read(vocabulary)
@@ -177,14 +177,16 @@ def to_stablehlo(stem: Path, run: Path, licence: str) -> Path:
 def to_onnx(stem: Path, run: Path, licence: str) -> Path:
     """A folder of ONNX models: the tokenizer's decoder, and its encoder, for one clip of a size."""
     del licence
-    chosen = {"encode": _programs(run, programs.ONE)["encode"], "decode": _programs(run)["decode"]}
+    sized, free = _programs(run, programs.ONE, None)
+    chosen = {"encode": sized["encode"], "decode": free["decode"]}
     held = {f"{name}.onnx": programs.onnx(name, one) for name, one in chosen.items()}
     return folder(stem.with_name(f"{stem.name}-onnx"), held)
 
 
-def _programs(run: Path, size=None) -> dict[str, programs.Program]:
+def _programs(run: Path, *sizes) -> list[dict[str, programs.Program]]:
     c = config.load_config(run / "config.json")
-    return programs.of(c, tasks.find(c.task).load(run), size)
+    loaded = tasks.find(c.task).load(run)
+    return [programs.of(c, loaded, size) for size in sizes]
 
 
 RUNS = {
