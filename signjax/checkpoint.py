@@ -21,9 +21,10 @@ import jax.numpy as jnp
 import numpy as np
 import orbax.checkpoint as ocp
 
-from signjax import fingerprint, inputs, manifest, weights
+from signjax import fingerprint
 from signjax.config import difference, load_config, train_command
 from signjax.errors import StorageError
+from signjax.io import checksums, model_file, safe_read
 
 # Forty lines a save say nothing to our users; failures are raised.
 logging.getLogger("absl").addFilter(lambda r: "orbax" not in r.pathname)
@@ -46,7 +47,7 @@ class _Sealed(ocp.path.atomicity.AtomicRenameTemporaryPath):
         if self._checkpoint_metadata_store:  # has a thread of its own
             self._checkpoint_metadata_store.wait_until_finished()
         if self.get_final().name.isdecimal():
-            manifest.seal(self.get())
+            checksums.seal(self.get())
         os.rename(self.get(), self.get_final())
 
 
@@ -135,13 +136,13 @@ def storage_errors(workdir, *kinds: type[Exception]):
 def _reason(e: Exception) -> str:
     """The first line of an exception, or of one of orbax what the system told it."""
     told = _OS_ERROR.search(str(e))
-    return os.strerror(int(told[1])) if told else inputs.reason(e)
+    return os.strerror(int(told[1])) if told else safe_read.reason(e)
 
 
 def last_step(workdir, which: str) -> int | None:
     """The newest step on disk that has checksums, None if there is none; nothing is compared with them."""
     root = folder(workdir, which)
-    return max((s for s in manifest.steps(root) if (root / str(s) / manifest.NAME).is_file()), default=None)
+    return max((s for s in checksums.steps(root) if (root / str(s) / checksums.NAME).is_file()), default=None)
 
 
 def sound_step(workdir, *kinds: str) -> tuple[str, int] | None:
@@ -158,7 +159,7 @@ def sound_step(workdir, *kinds: str) -> tuple[str, int] | None:
     """
     faults = []
     for which in kinds:
-        step, wrong = manifest.newest(folder(workdir, which))
+        step, wrong = checksums.newest(folder(workdir, which))
         faults += wrong
         if step is not None:
             for line in faults if jax.process_index() == 0 else ():
@@ -174,7 +175,7 @@ def sound_step(workdir, *kinds: str) -> tuple[str, int] | None:
 
 def best_score(workdir) -> float | None:
     """The score of the best step on disk, None if there is none, or it is damaged."""
-    step, _ = manifest.newest(folder(workdir, "best"))
+    step, _ = checksums.newest(folder(workdir, "best"))
     return None if step is None else read_meta(workdir, "best", step)["best"]
 
 
@@ -182,8 +183,8 @@ def read_meta(workdir, which: str, step: int, item: str = "meta") -> dict:
     """Reads what `save` was given as `meta`, or with item "config" the config it was given."""
     path = folder(workdir, which) / str(step) / item / "metadata"
     try:
-        return inputs.read_object(path)
-    except inputs.Fault as e:
+        return safe_read.read_object(path)
+    except safe_read.Fault as e:
         raise StorageError(f"{path}: cannot be read ({e}); delete the folder {path.parents[1]}") from e
 
 
@@ -221,8 +222,8 @@ def _check_size(path: pathlib.Path, wanted) -> None:
     """Raises Fault for arrays so much larger than their files that these cannot be weights."""
     declared = sum(math.prod(x.shape) * x.dtype.itemsize for x in jax.tree.leaves(wanted))
     there = sum(p.stat().st_size for p in path.rglob("*") if p.is_file())
-    if declared > 16 * there + inputs.SIZE:
-        raise inputs.Fault(f"{there:,} bytes say that they are arrays of {declared:,}")
+    if declared > 16 * there + safe_read.SIZE:
+        raise safe_read.Fault(f"{there:,} bytes say that they are arrays of {declared:,}")
 
 
 @contextlib.contextmanager
@@ -237,7 +238,7 @@ def _readable(path: pathlib.Path):
 def load_variables(workdir, which: str = "best"):
     """Loads what inference needs of a run: averaged params if the run has them, and the collections.
 
-    The folder of a run that was made to be shared (signjax.weights) is as good as that of the run.
+    The folder of a run that was made to be shared (signjax.io.model_file) is as good as that of the run.
 
     Args:
       which: "best" or "latest"; a run that was never evaluated has no best one and gives its latest.
@@ -248,8 +249,8 @@ def load_variables(workdir, which: str = "best"):
     Raises:
       StorageError: no checkpoint (the message has the command that trains one), or damaged ones, or config.
     """
-    if weights.there(workdir):
-        return weights.load(workdir)
+    if model_file.there(workdir):
+        return model_file.load(workdir)
     found = sound_step(workdir, which, "latest")
     if not found:
         raise StorageError(f"{workdir}: no trained model here; train one first: {train_command(workdir)}")

@@ -7,8 +7,9 @@ import re
 
 import ml_collections
 
-from signjax import hints, inputs
+from signjax import hints
 from signjax.errors import ConfigError, StorageError
+from signjax.io import safe_read
 
 # These may change when a run is resumed: how long and how often, and on which devices.
 FREE = ("num_steps", "log_every", "eval_every", "save_every", "mesh", "sharding")
@@ -43,17 +44,17 @@ def load_config(path) -> ml_collections.ConfigDict:
       StorageError: the file is missing or holds no config.
     """
     try:
-        saved = inputs.read_object(path)
+        saved = safe_read.read_object(path)
         if type(saved.get("task")) is not str:
-            raise inputs.Fault("field 'task' is no text")
+            raise safe_read.Fault("field 'task' is no text")
         return ml_collections.ConfigDict(_tuples(saved)).lock()
-    except inputs.Missing:
+    except safe_read.Missing:
         workdir = pathlib.Path(path).parent
         runs = {found.parent.name: str(found.parent) for found in workdir.parent.glob("*/config.json")}
         meant = runs.get(hints.near(workdir.name, runs))
         near = f"did you mean {meant}? " if meant else ""
         raise StorageError(f"{path}: no such file; {near}train first: {train_command(workdir)}") from None
-    except (inputs.Fault, ValueError, AttributeError) as e:  # the last two: names that no field can have
+    except (safe_read.Fault, ValueError, AttributeError) as e:  # the last two: names that no field can have
         advice = "put the file back as it was, or train again"
         raise StorageError(f"{path}: cannot be read as a config ({e}); {advice}") from None
 

@@ -7,9 +7,10 @@ import sys
 import time
 from typing import NamedTuple
 
-from signjax import inputs, progress, trackers
+from signjax import progress, trackers
 from signjax.config import write_whole
 from signjax.errors import StorageError
+from signjax.io import safe_read
 
 LINE, LARGEST = 1 << 16, 1 << 27  # bytes of a row, and of all
 HUGE = 1e300  # beyond any number that a run has
@@ -67,21 +68,21 @@ def _rows(path: pathlib.Path):
       StorageError: the file cannot be read.
     """
     try:
-        with inputs.opened(path, LARGEST) as (file, _):
+        with safe_read.opened(path, LARGEST) as (file, _):
             while line := file.readline(LINE):
                 if row := _row(line):
                     yield row
-    except inputs.Missing:
+    except safe_read.Missing:
         return
-    except inputs.Fault as fault:
+    except safe_read.Fault as fault:
         raise StorageError(f"{path}: {fault}; move it away") from None
 
 
 def _row(line: bytes) -> dict | None:
     """The numbers of a line by their names, of them a whole "step"; None if it has others or none."""
     try:
-        row = inputs.parse_object(line)
-    except inputs.Fault:
+        row = safe_read.parse_object(line)
+    except safe_read.Fault:
         return None
     numbers = all(value is None or type(value) in (int, float) for value in row.values())
     if not numbers or type(row.get("step")) is not int:

@@ -11,8 +11,9 @@ from concurrent.futures import BrokenExecutor, Executor, ProcessPoolExecutor
 
 import jax
 
-from signjax import demo, meter, runtime, sharding, train, workers
+from signjax import demo, meter, runtime, sharding, train
 from signjax.errors import SignjaxError
+from signjax.io import processes
 from signjax.step import compile_steps, inference_variables, run_evaluation
 from signjax.task import find, make_task
 
@@ -94,7 +95,7 @@ def _process() -> Iterator[Executor]:
 
 def _enter() -> None:
     os.setpgrp()  # Ctrl-C is for the parent to see
-    workers.die_with_parent()
+    processes.die_with_parent()
     meter.steady_heap()
     sys.stdout = sys.stderr = open(os.devnull, "w")  # noqa: SIM115
     jax.config.update("jax_disable_most_optimizations", True)  # what is compiled runs for seconds only

@@ -6,8 +6,8 @@ import math
 
 import numpy as np
 
+from signjax.io import atomic
 from signjax.metrics import score
-from signjax.render import files
 
 # family -> metrics whose larger values are better; of guards 1 is best, of the others smaller is better
 UP = {"text": ("BT-BLEU", "BT-chrF", "BT-ROUGE"), "reconstruction": ("PCK",), "tokens": ("token BLEU",)}
@@ -105,14 +105,14 @@ def plot(path, family: str, rows: dict[str, dict[str, dict]]):
     figure.tight_layout()
     image = io.BytesIO()
     figure.savefig(image, format="png", metadata={"Software": None})
-    return files.write(path, image.getvalue())
+    return atomic.write(path, image.getvalue())
 
 
 def write_json(path, content: dict):
     """Writes the scores for programs."""
-    return files.write(path, (json.dumps(content, indent=1, ensure_ascii=False) + "\n").encode())
+    return atomic.write(path, (json.dumps(content, indent=1, ensure_ascii=False) + "\n").encode())
 
 
 def write_text(path, text: str):
     """Writes the tables."""
-    return files.write(path, f"{text}\n".encode())
+    return atomic.write(path, f"{text}\n".encode())

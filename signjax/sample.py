@@ -19,10 +19,10 @@ import unicodedata
 import numpy as np
 from absl import app, flags
 
-from signjax import checkpoint, config, demo, doors, inputs, logs, pose, progress, render, runtime
+from signjax import checkpoint, config, demo, doors, logs, pose, progress, render, runtime
 from signjax import task as tasks
 from signjax.errors import ConfigError, DataError
-from signjax.render import files
+from signjax.io import atomic, safe_read
 from signjax.tasks import requests, splits, watching
 
 WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the run; default runs/gpt or runs/gpt-quick.")
@@ -110,8 +110,8 @@ def read_texts(texts: list[str], file: str | None) -> list[str]:
     found = [("--text", text) for text in texts]
     if file:
         try:
-            lines = inputs.read(file, MOST).decode("utf-8-sig").splitlines()
-        except (inputs.Fault, UnicodeDecodeError) as e:
+            lines = safe_read.read(file, MOST).decode("utf-8-sig").splitlines()
+        except (safe_read.Fault, UnicodeDecodeError) as e:
             raise DataError(f"{file}: cannot be read ({e}); give a UTF-8 file with a text a line") from None
         found += [(file, line) for line in lines]
     for place, text in found:
@@ -180,7 +180,7 @@ def write(folder: pathlib.Path, name: str, text: str, clips: list, c) -> list[re
             written.append(render.mp4(f"{stem}.mp4", panels[k]))
         data = io.BytesIO()
         np.savez(data, pose=placed, text=text, **(tokens._asdict() if tokens else {}))
-        written.append(files.write(f"{stem}.npz", data.getvalue()))
+        written.append(atomic.write(f"{stem}.npz", data.getvalue()))
         said = f"  reads: {' '.join(demo.read(placed)) or '(nothing)'}" if splits.readable(c.data) else ""
         print(f"{', '.join(map(str, written))}{said}")
     print(render.html(folder / f"{name}.html", [[panel] for panel in panels], title=text))

@@ -14,9 +14,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from signjax import inputs
 from signjax.config import write_whole
 from signjax.errors import DataError, StorageError
+from signjax.io import safe_read
 
 PAD, NULL, UNKNOWN, SPELL, END = range(5)  # SPELL goes before the letters of a word without an entry
 SPECIAL = ("<pad>", "<null>", "<unknown>", "<spell>", "<end>")  # NULL alone is the text of no text
@@ -100,15 +100,15 @@ def load(path) -> TextTokenizer:
       StorageError: the file is missing or damaged.
     """
     try:
-        saved = inputs.read_object(path)
+        saved = safe_read.read_object(path)
         entries = saved.get("entries")
         if not (isinstance(entries, list) and all(type(entry) is str for entry in entries)):
-            raise inputs.Fault('has no list "entries" of text')
+            raise safe_read.Fault('has no list "entries" of text')
         if tuple(entries[: len(SPECIAL)]) != SPECIAL or len(set(entries)) != len(entries) or "" in entries:
-            raise inputs.Fault(f"its entries do not begin with {', '.join(SPECIAL)}, or have one twice")
+            raise safe_read.Fault(f"its entries do not begin with {', '.join(SPECIAL)}, or have one twice")
         if saved.get("sha256") != _sha256(entries):
-            raise inputs.Fault("its entries are not those of its checksum")
-    except inputs.Fault as fault:
+            raise safe_read.Fault("its entries are not those of its checksum")
+    except safe_read.Fault as fault:
         advice = "train the run again"
         raise StorageError(f"{path}: cannot be read as a text tokenizer ({fault}); {advice}") from None
     return TextTokenizer(tuple(entries))

@@ -15,9 +15,9 @@ import time
 from collections.abc import Callable
 from typing import NamedTuple
 
-from signjax import inputs
 from signjax.config import write_whole
 from signjax.errors import ConfigError
+from signjax.io import safe_read
 
 ID = "wandb.id"  # in the run's folder
 
@@ -72,7 +72,7 @@ def _tried(name: str, call: Callable):
     try:
         return call()
     except Exception as error:  # whatever a library raises
-        print(f"warning: {name} is left out from here on ({inputs.reason(error)})", flush=True)
+        print(f"warning: {name} is left out from here on ({safe_read.reason(error)})", flush=True)
         return None
 
 
@@ -132,10 +132,10 @@ def weights_and_biases(workdir: pathlib.Path, project: str, config: dict) -> Tra
 def _id(path: pathlib.Path) -> str:
     """The id that a run has at wandb, made at its first start."""
     try:
-        found = inputs.read(path, 64).decode("ascii", "replace").strip()
+        found = safe_read.read(path, 64).decode("ascii", "replace").strip()
         if re.fullmatch("[0-9a-f]{16}", found):
             return found
-    except inputs.Fault:
+    except safe_read.Fault:
         pass
     write_whole(path, secrets.token_hex(8))
     return _id(path)

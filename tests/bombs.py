@@ -12,9 +12,9 @@ import mutated_arrays
 import numpy as np
 from fuzz import measured
 
-from signjax import inputs
 from signjax.data import clips, predictions
 from signjax.errors import SignjaxError
+from signjax.io import safe_read
 
 # Each is an element of a list; what takes most is what is small as text.
 ELEMENTS = {
@@ -33,14 +33,14 @@ FRAME = f"{{{JOINTS}}},"
 
 def repeated(element: str, beside: str = "") -> bytes:
     """A JSON object that holds as many elements as may be."""
-    unit = inputs._needed(element.encode() * 1000) / 1000
-    count = int(min(0.98 * inputs.MEMORY / unit, inputs.SIZE / len(element))) - 10
+    unit = safe_read._needed(element.encode() * 1000) / 1000
+    count = int(min(0.98 * safe_read.MEMORY / unit, safe_read.SIZE / len(element))) - 10
     return f'{{"poses":[{element * count}{element.rstrip(",")}]{beside}}}'.encode()
 
 
 def keys() -> bytes:
     """An object of as many keys as may be."""
-    count = int(0.98 * inputs.MEMORY / 390)
+    count = int(0.98 * safe_read.MEMORY / 390)
     return ('{"poses":1,' + ",".join(f'"{k:07}":{k}' for k in range(count)) + "}").encode()
 
 
@@ -53,7 +53,7 @@ def archives(folder: pathlib.Path) -> dict:
     end = mutated_arrays.archived([], 0)[:-10] + (len(entry) * 10**6).to_bytes(4, "little") + bytes(6)
     (folder / "many.npz").write_bytes(entry * 10**6 + end)
     np.save(folder / "long.npy", np.ones((predictions.FRAMES, 50, 3)))
-    np.save(folder / "longer.npy", np.ones((inputs.SIZE // 200, 50, 3), np.int8))
+    np.save(folder / "longer.npy", np.ones((safe_read.SIZE // 200, 50, 3), np.int8))
     header = mutated_arrays.HEADER % ("<f4", "(100000000000, 50, 3)")
     (folder / "header.npy").write_bytes(mutated_arrays.with_header(header, bytes(600)))
     names = ("bomb.npz", "liar.npz", "many.npz", "long.npy", "longer.npy", "header.npy")
@@ -75,7 +75,7 @@ def main() -> dict:
         tried = {name: (clips.parse_pose, lambda e=e: repeated(e)) for name, e in ELEMENTS.items()}
         tried["frames"] = (clips.parse_pose, lambda: repeated(FRAME))
         tried["frames of text"] = (clips.parse_pose, lambda: repeated(FRAME, ',"é":"\\ud83d\\ude00"'))
-        tried["many keys"] = (inputs.parse_object, keys)
+        tried["many keys"] = (safe_read.parse_object, keys)
         tried |= archives(pathlib.Path(folder))
         wanted = sys.argv[1:] or tried
         return {name: measured(attempt, *how) for name, how in tried.items() if name in wanted}

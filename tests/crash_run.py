@@ -16,7 +16,8 @@ import engine_helpers
 import gpt_run
 import jax
 
-from signjax import checkpoint, manifest, train
+from signjax import checkpoint, train
+from signjax.io import checksums
 
 TOY = {"log_every": 1, "eval_every": 7, "save_every": 3, "nap": 0.01, "mesh.shape": (1,)}
 MORE = {"log_every": 1, "eval_every": 9, "save_every": 2}
@@ -72,7 +73,7 @@ def kill(child: int, workdir, changes: int) -> dict | None:
     os.kill(child, signal.SIGKILL)
     os.waitpid(child, 0)
     folder = checkpoint.folder(workdir, "latest")
-    step, faults = manifest.newest(folder)
+    step, faults = checksums.newest(folder)
     saving = any(p.name.endswith("-tmp") for p in folder.iterdir()) if folder.is_dir() else False
     return {"whole": whole, "left": step, "faults": faults, "saving": saving}
 

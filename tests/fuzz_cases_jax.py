@@ -11,9 +11,10 @@ import ml_collections
 import numpy as np
 from fuzz_cases import Case, signed, split_of, write_clip
 
-from signjax import checkpoint, fingerprint, manifest, sample
+from signjax import checkpoint, fingerprint, sample
 from signjax.config import save_config
 from signjax.data import predictions
+from signjax.io import checksums
 from signjax.metrics.frechet import WINDOW
 from signjax.models import motion_encoder as models
 from signjax.tasks import motion_encoder, requests, tokens, vqvae
@@ -116,7 +117,7 @@ def sealed(root: pathlib.Path) -> pathlib.Path:
     """The run, its checksums made to fit whatever was done to it: they are no secret."""
     for step in filter(pathlib.Path.is_dir, root.glob("checkpoints/*/3")):
         with contextlib.suppress(OSError):
-            manifest.seal(step)
+            checksums.seal(step)
     return root
 
 

@@ -14,9 +14,10 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
-from signjax import sampling, tensors, train
+from signjax import sampling, train
 from signjax.errors import ConfigError, DataError, SignjaxError, StorageError
-from signjax.inputs import Fault
+from signjax.io import safetensors as tensors
+from signjax.io.safe_read import Fault
 from signjax.models import bert, pretrained
 from signjax.tasks import flow, gpt, masked, readers, tokens
 

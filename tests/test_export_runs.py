@@ -11,16 +11,17 @@ import pytest
 import test_faces
 from engine_helpers import spawn
 
-from signjax import arrays, checkpoint, config, manifest, pose, tensors, weights
+from signjax import checkpoint, config, pose
 from signjax import task as tasks
 from signjax.errors import StorageError
 from signjax.export import programs
+from signjax.io import checksums, model_file, safe_numpy, safetensors
 from signjax.tasks import gpt, needs, splits, vqvae
 from signjax.tools import export
 
 pytestmark = pytest.mark.usefixtures("compile_quickly")
 TEXTS = ["hello", "my friend is happy"]
-PARTS = ("config.json", weights.FILE, manifest.NAME)
+PARTS = ("config.json", model_file.FILE, checksums.NAME)
 FILES = {
     "gpt": {"text.json", "tokenizer.json", *(f"tokenizer/{part}" for part in PARTS)},
     "flow": {"text.json", "autoencoder.json", *(f"autoencoder/{part}" for part in PARTS)},
@@ -79,7 +80,7 @@ def test_weights_are_read_back_bit_by_bit(home, name, tmp_path, capsys):
     code, [made], _ = run(capsys, home / "runs" / name, "--to", "safetensors", "--out", tmp_path)
     assert code == 0 and made == str(tmp_path / f"{name}.safetensors")
     variables, step = checkpoint.load_variables(home / "runs" / name)
-    found, said = tensors.read(made)
+    found, said = safetensors.read(made)
     expected = {".".join(k.key for k in path): x for path, x in jax.tree.leaves_with_path(variables)}
     same_bits(dict(found), expected)
     assert said["step"] == str(step)
@@ -96,8 +97,8 @@ def test_weights_are_read_back_bit_by_bit(home, name, tmp_path, capsys):
 def test_the_folder_holds_what_it_takes_and_nothing_of_training(shared):
     for name, more in FILES.items():
         files = {p.relative_to(shared / name).as_posix() for p in (shared / name).rglob("*") if p.is_file()}
-        assert files == {"README.md", "config.json", weights.FILE, manifest.NAME} | more
-        assert manifest.fault(shared / name, others=True) is None
+        assert files == {"README.md", "config.json", model_file.FILE, checksums.NAME} | more
+        assert checksums.fault(shared / name, others=True) is None
 
 
 @pytest.mark.parametrize("name", ["gpt", "flow"])
@@ -121,7 +122,7 @@ def test_the_doors_take_the_folder(home, shared, tmp_path):
     assert process.returncode == 0, err[-2000:]
     c = config.load_config(folder / "config.json")
     [clip] = gpt.generate(gpt.load(home / "runs/gpt"), ["hello"], 3, gpt.sampler_of(c))
-    made = arrays.read_arrays(folder / "outputs/hello.npz")["pose"]
+    made = safe_numpy.read_arrays(folder / "outputs/hello.npz")["pose"]
     np.testing.assert_array_equal(made, pose.restore(clip, pose.DEFAULT).astype(np.float32))
     moved = shutil.copytree(home / "datasets", tmp_path / "sets")
     c.data.root = str(moved)
@@ -152,7 +153,7 @@ def test_a_folder_of_a_folder_is_the_same(shared, tmp_path, capsys):
         assert card or path.is_dir() or path.read_bytes() == there.read_bytes()
 
 
-@pytest.mark.parametrize("name", ["config.json", weights.FILE, f"tokenizer/{weights.FILE}", "text.json"])
+@pytest.mark.parametrize("name", ["config.json", model_file.FILE, f"tokenizer/{model_file.FILE}", "text.json"])
 def test_damage_is_found(shared, tmp_path, name):
     folder = shutil.copytree(shared / "gpt", tmp_path / "gpt")
     (folder / "README.md").write_text("edited")

@@ -19,7 +19,7 @@ from scipy.special import log_softmax
 
 from signjax import config, layers, pose, sampling, train
 from signjax.errors import ConfigError, DataError
-from signjax.inputs import Fault
+from signjax.io.safe_read import Fault
 from signjax.models import seed_files, seed_state
 from signjax.tasks import seed_gpt, vqvae
 from signjax.tools import from_seed

@@ -16,9 +16,9 @@ import pytest
 from engine_helpers import rows, toy
 from jax.experimental.compilation_cache import compilation_cache
 
-from signjax import checkpoint, manifest, runtime, trackers, train
+from signjax import checkpoint, runtime, trackers, train
 from signjax.errors import StorageError
-from signjax.render import files
+from signjax.io import atomic, checksums
 
 NOBODY = 65534
 
@@ -66,7 +66,7 @@ def ended_well(workdir, whole, told: str, reason: str) -> None:
     assert reason in told and f"last saved step {last}" in told and last >= 5
     for which in ("latest", "best"):
         root = checkpoint.folder(workdir, which)
-        assert not any(manifest.fault(root / str(s)) for s in manifest.steps(root))
+        assert not any(checksums.fault(root / str(s)) for s in checksums.steps(root))
     assert train.train(toy(num_steps=20), workdir) == 0
     assert rows(workdir) == rows(whole)
 
@@ -108,12 +108,12 @@ def test_a_disk_that_is_full_from_the_start(tmp_path, capsys):
 
 
 def test_output_files_are_whole_or_as_they_were(tmp_path):
-    files.write(tmp_path / "clip.gif", b"old")
+    atomic.write(tmp_path / "clip.gif", b"old")
     with (
         largest_file(1000),
         pytest.raises(StorageError, match=r"clip\.gif: cannot be written \(File too"),
     ):
-        files.write(tmp_path / "clip.gif", bytes(2000))
+        atomic.write(tmp_path / "clip.gif", bytes(2000))
     assert [p.name for p in tmp_path.iterdir()] == ["clip.gif"]
     assert (tmp_path / "clip.gif").read_bytes() == b"old"
 

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 from fuzz_cases import hush, signed, write_clip
 
-from signjax import config, inputs, render, results, runtime
+from signjax import config, render, results, runtime
 from signjax.data import pack, predictions, variant
 from signjax.errors import DataError, StorageError
+from signjax.io import safe_read
 from signjax.metrics.score import whole
 
 HOSTILE = [
@@ -166,7 +167,7 @@ def test_a_run_does_not_write_through_links(tmp_path):
 def test_pipes_and_devices_are_no_files(tmp_path):
     os.mkfifo(tmp_path / "pipe")
     for path in (tmp_path / "pipe", "/dev/zero", tmp_path):
-        with pytest.raises(inputs.Fault):
-            inputs.read(path)
-    with pytest.raises(inputs.Missing):
-        inputs.read(tmp_path / "nothing")
+        with pytest.raises(safe_read.Fault):
+            safe_read.read(path)
+    with pytest.raises(safe_read.Missing):
+        safe_read.read(tmp_path / "nothing")

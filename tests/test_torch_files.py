@@ -10,8 +10,8 @@ import mutations
 import numpy as np
 import pytest
 
-from signjax.inputs import Fault
-from signjax.torch_files import Instance, read_torch
+from signjax.io.safe_read import Fault
+from signjax.io.torch_checkpoint import Instance, read_torch
 
 EXPECTED = {
     "turned": np.arange(12, dtype=np.float32).reshape(3, 4).T,

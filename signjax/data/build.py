@@ -11,13 +11,14 @@ from pathlib import Path
 
 import numpy as np
 
-from signjax import arrays, inputs, progress
+from signjax import progress
 from signjax.data import chunks, store
 from signjax.data import variant as variants
 from signjax.data.clips import MAX_COORDINATE
 from signjax.data.variant import Variant
 from signjax.errors import DataError
-from signjax.inputs import Fault
+from signjax.io import safe_numpy, safe_read
+from signjax.io.safe_read import Fault
 
 VERSION = 2  # of the packed form: another one packs again
 FRAMES = 1 << 16  # copied at once where parts are joined
@@ -139,7 +140,7 @@ def read_index(folder: Path, count: int) -> dict:
     Raises:
       Fault: it is damaged or of another version.
     """
-    index = inputs.read_object(folder / "index.json", store.PER_CLIP * count)
+    index = safe_read.read_object(folder / "index.json", store.PER_CLIP * count)
     if index.get("version") != VERSION:
         raise Fault("is of another version")
     kinds = {"label": str, "digests": dict, "clips": list, "broken": list, "missing": list}
@@ -164,11 +165,11 @@ def open_arrays(folder: Path, index: dict):
       Fault: they are no arrays of its clips, or do not fit together; Missing if a file is not there.
     """
     count = len(index["clips"])
-    small = (arrays.map_array(folder / f"{name}.npy") for name in ("offsets", "origin", "scale"))
+    small = (safe_numpy.map_array(folder / f"{name}.npy") for name in ("offsets", "origin", "scale"))
     offsets, origin, scale = map(np.array, small)
-    pose, valid = arrays.map_array(folder / "pose.npy"), None
+    pose, valid = safe_numpy.map_array(folder / "pose.npy"), None
     if (folder / "valid.npy").exists():
-        valid = arrays.map_array(folder / "valid.npy")
+        valid = safe_numpy.map_array(folder / "valid.npy")
     expected = {
         "offsets": (offsets, np.int64, (count + 1,)),
         "origin": (origin, np.float32, (count, 3)),

@@ -21,7 +21,7 @@ from signjax import pose as poses
 from signjax.data import clips
 from signjax.data.variant import Variant, apply
 from signjax.errors import DataError, StorageError
-from signjax.inputs import Missing
+from signjax.io.safe_read import Missing
 
 CHUNK = 128  # clips a worker reads before it ends: some seconds of work
 ALONE = 200  # fewer clips than this are read in this process

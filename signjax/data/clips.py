@@ -12,16 +12,16 @@ from typing import NamedTuple
 
 import numpy as np
 
-from signjax import inputs
 from signjax.data import variant as variants
 from signjax.errors import DataError
-from signjax.inputs import Fault
+from signjax.io import safe_read
+from signjax.io.safe_read import Fault
 
 TEXT, POSE = "text.txt", "pose.json"
 # In the order of signjax.skeleton: body, right hand, left hand.
 FIELDS = (("pose_keypoints_2d", 8), ("hand_right_keypoints_2d", 21), ("hand_left_keypoints_2d", 21))
 FACE = ("face_keypoints_2d", 70)
-MAX_BYTES = {TEXT: 1 << 12, POSE: inputs.SIZE}  # a page of text, ten minutes of video; more is no clip
+MAX_BYTES = {TEXT: 1 << 12, POSE: safe_read.SIZE}  # a page of text, ten minutes of video; more is no clip
 MAX_COORDINATE = 1e6  # squares and sums stay far inside float32
 
 
@@ -127,7 +127,7 @@ def parse_pose(data: bytes) -> np.ndarray:
       [T, 50, 3] float32, or [T, 120, 3] if a frame has a face that is not all zeros; frames without have
       zeros there.
     """
-    content = inputs.parse_object(data)
+    content = safe_read.parse_object(data)
     poses = content.get("poses")
     if not isinstance(poses, list):
         raise Fault('has no list "poses"')
@@ -184,5 +184,5 @@ def _numbers(values: list, key: str, t: int) -> list:
 def _read(folder: Path, name: str) -> bytes:
     """The bytes of a clip's file; links may lead to other places of the same root, and no farther."""
     above = folder.absolute().parents
-    inputs.inside(folder / name, above[min(2, len(above) - 1)], folder.parent)
-    return inputs.read(folder / name, MAX_BYTES[name])
+    safe_read.inside(folder / name, above[min(2, len(above) - 1)], folder.parent)
+    return safe_read.read(folder / name, MAX_BYTES[name])

@@ -20,12 +20,13 @@ from pathlib import Path
 
 import numpy as np
 
-from signjax import hints, inputs
+from signjax import hints
 from signjax.data import build, clips, store
 from signjax.data import variant as variants
 from signjax.data.variant import Variant
 from signjax.errors import DataError, StorageError
-from signjax.inputs import Fault
+from signjax.io import safe_read
+from signjax.io.safe_read import Fault
 from signjax.pose import Placement
 from signjax.skeleton import FACE, NUM_JOINTS
 
@@ -306,7 +307,7 @@ def _stored(folder: Path, source: Path, signatures: dict, variant: Variant, say:
         if changed:
             store.write_json(folder / "signatures.json", signatures)
         return _of(folder, index)
-    except inputs.Missing:  # another process has just replaced it
+    except safe_read.Missing:  # another process has just replaced it
         return None
     except Fault as fault:
         say(f"{folder}: {fault}; packing again")

@@ -16,7 +16,7 @@ from absl import flags
 from signjax.data import sources
 from signjax.data.pack import Pack
 from signjax.errors import ConfigError, DataError
-from signjax.workers import die_with_parent
+from signjax.io.processes import die_with_parent
 
 NEVER = 1 << 40  # the step at which an endless stream ends
 

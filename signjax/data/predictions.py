@@ -4,9 +4,10 @@ from pathlib import Path
 
 import numpy as np
 
-from signjax import arrays, inputs, skeleton
+from signjax import skeleton
 from signjax.data import clips, variant
 from signjax.errors import DataError
+from signjax.io import safe_numpy, safe_read
 
 FRAMES = 1 << 15  # of a clip: twenty minutes
 FORMS = ("{sid}/pose.json", "{sid}.json", "{sid}.npz", "{sid}.npy")
@@ -52,11 +53,11 @@ def _clip(folder: Path, sid: str, layout: variant.Variant) -> tuple[np.ndarray, 
     if path is None:
         raise DataError("missing")
     try:
-        inputs.inside(path, folder)
+        safe_read.inside(path, folder)
         if path.suffix != ".json":
             return _parse(path)
-        return variant.apply(clips.parse_pose(inputs.read(path)), layout)
-    except inputs.Fault as fault:
+        return variant.apply(clips.parse_pose(safe_read.read(path)), layout)
+    except safe_read.Fault as fault:
         raise DataError(f"{path.name}: cannot be read ({fault})") from None
 
 
@@ -70,21 +71,21 @@ def read_arrays(path: Path) -> tuple[np.ndarray, np.ndarray]:
     """
     try:
         return _parse(path)
-    except inputs.Fault as fault:
+    except safe_read.Fault as fault:
         raise DataError(f"{path}: cannot be read ({fault})") from None
 
 
 def _parse(path: Path) -> tuple[np.ndarray, np.ndarray]:
     packed = path.suffix == ".npz"
-    pose = arrays.read_arrays(path, ["pose"])["pose"] if packed else arrays.read_array(path)
+    pose = safe_numpy.read_arrays(path, ["pose"])["pose"] if packed else safe_numpy.read_array(path)
     shapes = [(joints, 3) for joints in (skeleton.NUM_JOINTS, skeleton.WITH_FACE)]
     if pose.ndim != 3 or pose.shape[1:] not in shapes or pose.dtype.kind not in "fiu":
-        raise inputs.Fault(f"is {pose.dtype} {list(pose.shape)}, not [T, 50, 3] or [T, 120, 3] of numbers")
+        raise safe_read.Fault(f"is {pose.dtype} {list(pose.shape)}, not [T, 50, 3] or [T, 120, 3] of numbers")
     if len(pose) > FRAMES:
-        raise inputs.Fault(f"has {len(pose):,} frames, more than {FRAMES:,}")
+        raise safe_read.Fault(f"has {len(pose):,} frames, more than {FRAMES:,}")
     pose = pose.astype(np.float64)
     seen = np.isfinite(pose).all(-1)
     pose = np.where(seen[..., None], pose, 0)
     if np.abs(pose).max(initial=0) > clips.MAX_COORDINATE:
-        raise inputs.Fault(f"has coordinates beyond {clips.MAX_COORDINATE:g}")
+        raise safe_read.Fault(f"has coordinates beyond {clips.MAX_COORDINATE:g}")
     return pose.astype(np.float32), seen

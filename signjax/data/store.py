@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from signjax import inputs
+from signjax.io import safe_read
 
 BUILDING = ".building-"
 SEAL, UNSEALED = "seal.json", {"seal.json", "signatures.json"}
@@ -121,9 +121,9 @@ def sweep(place: Path) -> None:
 def read_json(path: Path, clips: int = 0) -> dict | None:
     """The object of a JSON file about so many clips, None if it is missing or damaged."""
     try:
-        inputs.inside(path, path.parent)
-        return inputs.read_object(path, PER_CLIP * clips)
-    except inputs.Fault:
+        safe_read.inside(path, path.parent)
+        return safe_read.read_object(path, PER_CLIP * clips)
+    except safe_read.Fault:
         return None
 
 

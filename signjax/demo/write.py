@@ -12,12 +12,13 @@ from pathlib import Path
 
 import numpy as np
 
-from signjax import inputs, skeleton
+from signjax import skeleton
 from signjax.demo import sentences
 from signjax.demo.synth import synthesize
 from signjax.demo.text import normalize
 from signjax.errors import DataError
-from signjax.workers import die_with_parent
+from signjax.io import safe_read
+from signjax.io.processes import die_with_parent
 
 VERSION = 4  # of the language; a set of another version is made again
 RECORD = "demo.json"
@@ -103,9 +104,9 @@ def is_written(place: Path, record: dict) -> bool:
     if not place.exists() or (place.is_dir() and not any(place.iterdir())):
         return False
     try:
-        found = inputs.read_object(place / RECORD)
+        found = safe_read.read_object(place / RECORD)
         return {"language": found["language"], "seed": found["seed"], "sizes": found["sizes"]} == record
-    except (inputs.Fault, KeyError):
+    except (safe_read.Fault, KeyError):
         raise DataError(f"{place} exists and has no {RECORD}, so it is no demo set: remove it or choose "
                         "another name") from None
 

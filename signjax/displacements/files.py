@@ -16,8 +16,8 @@ import numpy as np
 
 from signjax.displacements import moves as moves_
 from signjax.displacements.moves import Moves
+from signjax.io import atomic
 from signjax.pose import Placement
-from signjax.render import files
 
 NORM_MODE = "canonical"  # of signjax.pose; the seed's were "scale_only", "global" and, unnamed, per frame
 
@@ -44,12 +44,12 @@ def save_array(path, array: np.ndarray) -> Path:
     """Writes an array as .npy, whole or not at all."""
     data = io.BytesIO()
     np.save(data, array, allow_pickle=False)
-    return files.write(path, data.getvalue())
+    return atomic.write(path, data.getvalue())
 
 
 def save_json(path, content: dict) -> Path:
     """Writes JSON, whole or not at all."""
-    return files.write(path, (json.dumps(content, indent=2, ensure_ascii=False) + "\n").encode())
+    return atomic.write(path, (json.dumps(content, indent=2, ensure_ascii=False) + "\n").encode())
 
 
 def write_cut(folder: Path, stamp: str, cut: Cut, sample: Path, normalized: bool) -> dict:

@@ -14,12 +14,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from signjax import arrays, inputs, skeleton
+from signjax import skeleton
 from signjax.data import clips as recorded
 from signjax.data import variant as variants
 from signjax.displacements import average, moves
 from signjax.displacements.moves import Moves
 from signjax.errors import DataError
+from signjax.io import safe_numpy, safe_read
 
 SAME = 1e-4  # sums of float32 displacements that should be one place differ by less
 _EXCHANGED = np.concatenate([skeleton.MIRROR[skeleton.BODY], np.arange(8, skeleton.NUM_JOINTS)])
@@ -205,31 +206,31 @@ def _beside(path: Path, field: str, content: dict) -> Path:
 
 def _json(path: Path) -> dict:
     try:
-        inputs.inside(path, path.parent)
-        return inputs.read_object(path)
-    except inputs.Missing:
+        safe_read.inside(path, path.parent)
+        return safe_read.read_object(path)
+    except safe_read.Missing:
         raise DataError(f"{path}: cannot be read (not there); a JSON belongs to each array") from None
-    except inputs.Fault as fault:
+    except safe_read.Fault as fault:
         raise DataError(f"{path}: {fault}; write it again") from None
 
 
 def _array(path: Path, shape: tuple, kind=np.floating) -> np.ndarray:
     """An array of this shape (None for any length) and kind, all numbers finite; DataError otherwise."""
     try:
-        inputs.inside(path, path.parent)
-        array = arrays.read_array(path)
+        safe_read.inside(path, path.parent)
+        array = safe_numpy.read_array(path)
         wanted = "[" + ", ".join("any" if n is None else str(n) for n in shape) + "]"
         fits = array.ndim == len(shape)
         fits = fits and all(n in (None, m) for n, m in zip(shape, array.shape, strict=True))
         fits = fits and (shape[-1] is not None or array.shape[-1] in (2, 3))
         if not fits or not np.issubdtype(array.dtype, kind):
-            raise inputs.Fault(f"is {array.dtype} {list(array.shape)}, not {kind.__name__} {wanted}")
+            raise safe_read.Fault(f"is {array.dtype} {list(array.shape)}, not {kind.__name__} {wanted}")
         if kind is np.floating:
             array = array.astype(np.float64)  # first: the largest coordinate is infinite in half precision
             if not np.abs(array).max(initial=0) <= recorded.MAX_COORDINATE:
-                raise inputs.Fault("holds numbers that are not finite, or beyond all places")
-    except inputs.Missing:
+                raise safe_read.Fault("holds numbers that are not finite, or beyond all places")
+    except safe_read.Missing:
         raise DataError(f"{path}: cannot be read (not there); put it beside its JSON") from None
-    except inputs.Fault as fault:
+    except safe_read.Fault as fault:
         raise DataError(f"{path}: {fault}; write it again") from None
     return array

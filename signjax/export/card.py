@@ -5,8 +5,9 @@ from pathlib import Path
 
 import jax
 
-from signjax import __version__, inputs, report
+from signjax import __version__, report
 from signjax import task as tasks
+from signjax.io import safe_read
 from signjax.tasks import vqvae, watching
 
 SIGNS = "Signs texts: {body}, 25 frames a second."
@@ -77,14 +78,14 @@ def _scores(workdir, digest: str) -> list[str]:
     lines: list[str] = []
     for path in sorted(Path(workdir).glob("scores-*/scores.json")):
         try:
-            found = inputs.read_object(path)
+            found = safe_read.read_object(path)
             if found.get("weights") != digest or found.get("predictions"):
                 continue
             table = report.tables(found["rows"])
             data, seed = found["data"], found["seed"]
             what = f"{data['name']}/{data['split']}, {data['clips']} clips, seed {seed}"
             notes = [f"- {line}" for line in found["notes"]]
-        except (inputs.Fault, KeyError, TypeError, AttributeError, ValueError):
+        except (safe_read.Fault, KeyError, TypeError, AttributeError, ValueError):
             continue  # not of this version; it is the run that is shared, not its evaluations
         signatures = json.dumps(found.get("signatures", {}), sort_keys=True, ensure_ascii=False)
         lines += [f"{what}; ± is half of a 95 % bootstrap interval.", "", "```", table, "```", "", *notes, ""]

@@ -9,10 +9,11 @@ README.md                                     the model card, which may be edite
 import json
 from pathlib import Path
 
-from signjax import checkpoint, config, inputs, manifest, weights
+from signjax import checkpoint, config
 from signjax import task as tasks
 from signjax.errors import StorageError
 from signjax.export import card
+from signjax.io import checksums, model_file, safe_read
 from signjax.models import pretrained
 from signjax.tasks import needs, readers
 
@@ -47,12 +48,12 @@ def safetensors(workdir) -> bytes:
     """
     variables, step = checkpoint.load_variables(workdir)
     said = json.dumps(config.load_config(f"{workdir}/config.json").to_dict(), sort_keys=True)
-    return weights.pack(variables, config=said, step=str(step))
+    return model_file.pack(variables, config=said, step=str(step))
 
 
 def _own(workdir, c) -> dict[str, bytes]:
     """The files of a run and of those it needs, with their checksums."""
-    held = {"config.json": _read(f"{workdir}/config.json"), weights.FILE: safetensors(workdir)}
+    held = {"config.json": _read(f"{workdir}/config.json"), model_file.FILE: safetensors(workdir)}
     if Path(workdir, "text.json").is_file():
         held["text.json"] = _read(f"{workdir}/text.json")
     for field in FIELDS:
@@ -64,7 +65,7 @@ def _own(workdir, c) -> dict[str, bytes]:
         folder = pretrained.find(needs.find(workdir, readers.FIELD, c.text.encoder))
         encoder = {name: _read(f"{folder}/{name}", None) for name in pretrained.FILES}
         held |= _below(readers.FIELD, encoder, needs.digest(pretrained.load(folder).variables))
-    return held | {manifest.NAME: manifest.sums(held)}
+    return held | {checksums.NAME: checksums.sums(held)}
 
 
 def _below(field: str, held: dict[str, bytes], digest: str) -> dict[str, bytes]:
@@ -73,9 +74,9 @@ def _below(field: str, held: dict[str, bytes], digest: str) -> dict[str, bytes]:
     return note | {f"{field}/{name}": content for name, content in held.items()}
 
 
-def _read(path, most: int | None = inputs.SIZE) -> bytes:
+def _read(path, most: int | None = safe_read.SIZE) -> bytes:
     try:
-        with inputs.opened(path, most) as (file, size):
+        with safe_read.opened(path, most) as (file, size):
             return file.read(size)
-    except inputs.Fault as fault:
+    except safe_read.Fault as fault:
         raise StorageError(f"{path}: cannot be read ({fault})") from None

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from signjax.errors import DataError
-from signjax.inputs import Fault
+from signjax.io.safe_read import Fault
 
 VERSIONS = (0.0, 0.1, 0.2)
 MOST = 1 << 26  # points of all frames in version 0.0, where frames without people take no bytes

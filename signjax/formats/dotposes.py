@@ -10,11 +10,11 @@ from pathlib import Path
 
 import numpy as np
 
-from signjax import inputs
 from signjax.formats import clip as clips
 from signjax.formats import dotpose, mediapipe, names
 from signjax.formats.clip import Broken, Clip, Places
-from signjax.inputs import Fault
+from signjax.io import safe_read
+from signjax.io.safe_read import Fault
 
 MOST = 1 << 28  # bytes of a file: twenty minutes of MediaPipe Holistic with all of the face
 # Body joints in the order of the skeleton, by their names in lower-case letters.
@@ -37,7 +37,7 @@ def read(path: Path) -> Iterator[Clip | Broken]:
 
 def _one(item: tuple[Path, Path]) -> Clip:
     root, path = item
-    file = dotpose.parse(inputs.read(path, MOST))
+    file = dotpose.parse(safe_read.read(path, MOST))
     if not file.points.size:
         raise Fault("has no frames with people")
     person = int(np.nansum(file.confidence, axis=(0, 2), dtype=np.float64).argmax())

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import numpy as np
 
-from signjax import inputs
 from signjax.formats import clip as clips
 from signjax.formats import mediapipe, names
 from signjax.formats.clip import Broken, Clip, Places
-from signjax.inputs import Fault
+from signjax.io import safe_read
+from signjax.io.safe_read import Fault
 
 POINTS = 133  # body 17, feet 6, face 68, left hand 21, right hand 21
 PLACES = Places(
@@ -28,10 +28,10 @@ def fits(content: dict) -> bool:
     return isinstance(found, list) and bool(found)
 
 
-def parse(data: bytes, memory: int = inputs.MEMORY) -> dict:
+def parse(data: bytes, memory: int = safe_read.MEMORY) -> dict:
     """The object of a file; a list becomes its "instance_info"."""
     listed = data.lstrip().startswith(b"[")
-    return inputs.parse_object(b'{"instance_info":%s}' % data if listed else data, memory)
+    return safe_read.parse_object(b'{"instance_info":%s}' % data if listed else data, memory)
 
 
 def read(path: Path) -> Iterator[Clip | Broken]:
@@ -41,7 +41,7 @@ def read(path: Path) -> Iterator[Clip | Broken]:
 
 def _one(item: tuple[Path, Path]) -> Clip:
     root, path = item
-    content = parse(inputs.read(path))
+    content = parse(safe_read.read(path))
     if "instance_info" in content:
         frames = content["instance_info"]
     else:

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import numpy as np
 
-from signjax import inputs
 from signjax.data import clips as stored
 from signjax.data import variant as variants
 from signjax.errors import DataError
@@ -13,7 +12,8 @@ from signjax.formats import clip as clips
 from signjax.formats import names
 from signjax.formats.clip import Broken, Clip
 from signjax.formats.mediapipe import names_of
-from signjax.inputs import Fault
+from signjax.io import safe_read
+from signjax.io.safe_read import Fault
 from signjax.skeleton import FACE, NUM_JOINTS
 
 SAMPLE = 16  # clips that decide what the third value is
@@ -30,7 +30,7 @@ def _variant(folders: list[Path]) -> variants.Variant:
     raw = []
     for folder in folders:
         try:
-            raw.append(stored.parse_pose(inputs.read(folder / stored.POSE)))
+            raw.append(stored.parse_pose(safe_read.read(folder / stored.POSE)))
         except DataError:
             continue  # it will be named when its turn comes
     return variants.detect(raw)
@@ -38,14 +38,14 @@ def _variant(folders: list[Path]) -> variants.Variant:
 
 def _one(item: tuple[Path, Path, variants.Variant]) -> Clip:
     root, folder, variant = item
-    data = inputs.read(folder / stored.POSE)
+    data = safe_read.read(folder / stored.POSE)
     try:
         raw = stored.parse_pose(data)
     except Fault as fault:
         raise Fault(f"{stored.POSE}: {fault}") from None
     pose, valid = variants.apply(raw, variant)
     face = pose[:, FACE] if variant.face and valid[:, FACE].any() else None
-    content = inputs.parse_object(data)
+    content = safe_read.parse_object(data)
     fps, signer = names_of(content)
     text, split = names.beside(folder / stored.TEXT), names.split(root, folder)
     source = content.get("source")

@@ -13,11 +13,11 @@ from pathlib import Path
 
 import numpy as np
 
-from signjax import inputs
 from signjax.formats import clip as clips
 from signjax.formats import names
 from signjax.formats.clip import Broken, Clip, Places
-from signjax.inputs import Fault
+from signjax.io import safe_read
+from signjax.io.safe_read import Fault
 
 # The landmark of the face mesh for each of the 70 points: outline from ear to ear, brows, nose, eyes, lips.
 FACE = (
@@ -33,7 +33,7 @@ PARTS = {"pose": 33, "right_hand": 21, "left_hand": 21, "face": 478}  # points; 
 PLACES = Places(
     ((0,), (12, 11), (12,), (14,), (16,), (11,), (13,), (15,)), 33, 54, tuple(75 + k for k in FACE)
 )
-MEMORY = 4 * inputs.MEMORY  # bytes that a file's objects may take at most: a minute with all of the face
+MEMORY = 4 * safe_read.MEMORY  # bytes that a file's objects may take at most: a minute with all of the face
 SHARES = 8.0  # shares of a picture are about 0 to 1; larger numbers are pixels
 
 
@@ -55,7 +55,7 @@ def read(path: Path, size: tuple[int, int] | None = None) -> Iterator[Clip | Bro
 
 def _one(item) -> Clip:
     root, path, size = item
-    content = inputs.parse_object(inputs.read(path), MEMORY)
+    content = safe_read.parse_object(safe_read.read(path), MEMORY)
     if not fits(content):
         raise Fault('has no "frames" with "pose_landmarks"')
     rows = [_frame(frame, t) for t, frame in enumerate(content["frames"])]

@@ -5,9 +5,9 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from signjax import inputs
 from signjax.data import clips
-from signjax.inputs import Fault
+from signjax.io import safe_read
+from signjax.io.safe_read import Fault
 
 SPLITS = {"train": "train", "training": "train", "dev": "dev", "val": "dev", "valid": "dev"}
 SPLITS |= {"validation": "dev", "test": "test", "testing": "test"}
@@ -53,8 +53,8 @@ def of_split(name: str) -> str | None:
 def beside(path: Path) -> str:
     """The text in a .txt file of the same name beside a file, "" if there is none."""
     try:
-        return clips.parse_text(inputs.read(path.with_suffix(".txt"), clips.MAX_BYTES[clips.TEXT]))
-    except inputs.Missing:
+        return clips.parse_text(safe_read.read(path.with_suffix(".txt"), clips.MAX_BYTES[clips.TEXT]))
+    except safe_read.Missing:
         return ""
     except Fault as fault:
         raise Fault(f"{path.stem}.txt {fault}") from None

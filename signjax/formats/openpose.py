@@ -10,11 +10,11 @@ from pathlib import Path
 
 import numpy as np
 
-from signjax import inputs
 from signjax.formats import clip as clips
 from signjax.formats import names
 from signjax.formats.clip import Broken, Clip, Places
-from signjax.inputs import Fault
+from signjax.io import safe_read
+from signjax.io.safe_read import Fault
 
 ENDING = "_keypoints.json"
 MOST = 1 << 22  # bytes of a frame
@@ -67,7 +67,7 @@ def _one(item) -> Clip:
 def _frame(file: Path) -> np.ndarray:
     """Points [120, 3], x, y and confidence, of the person whose body is surest; zeros if there is nobody."""
     try:
-        people = inputs.parse_object(inputs.read(file, MOST)).get("people")
+        people = safe_read.parse_object(safe_read.read(file, MOST)).get("people")
         if not isinstance(people, list):
             raise Fault('has no list "people"')
         found = [_person(person) for person in people]

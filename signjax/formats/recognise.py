@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from signjax import inputs
 from signjax.data import clips
 from signjax.errors import DataError
 from signjax.formats import dotposes, dwpose, folders, mediapipe, openpose, skels, slrtp
 from signjax.formats.clip import Broken, Clip
-from signjax.inputs import Fault
+from signjax.io import safe_read
+from signjax.io.safe_read import Fault
 
 LOOK = 20_000  # names of files that are looked at
 
@@ -83,7 +83,7 @@ def _by_content(files: list[Path]) -> Format:
     faults = []
     for file in files:
         try:
-            content = dwpose.parse(inputs.read(file), mediapipe.MEMORY)
+            content = dwpose.parse(safe_read.read(file), mediapipe.MEMORY)
             for form, module in ((MEDIAPIPE, mediapipe), (DWPOSE, dwpose)):
                 if module.fits(content):
                     return form

@@ -11,12 +11,13 @@ from pathlib import Path
 
 import numpy as np
 
-from signjax import inputs, skeleton
+from signjax import skeleton
 from signjax.data.clips import MAX_BYTES, TEXT
 from signjax.formats import clip as clips
 from signjax.formats import names
 from signjax.formats.clip import Broken, Clip, Places
-from signjax.inputs import Fault
+from signjax.io import safe_read
+from signjax.io.safe_read import Fault
 
 LINE = 1 << 23  # bytes: a clip of four minutes
 LINES = 1 << 20  # of a file
@@ -40,7 +41,7 @@ def _lines(file: Path) -> Iterator[tuple[str, tuple]]:
     if count > LINES:
         raise Fault(f"has {count:,} lines, more than {LINES:,}")
     texts, sids = (_beside(file, ending, count) for ending in (".text", ".files"))
-    with inputs.opened(file, None) as (held, _):
+    with safe_read.opened(file, None) as (held, _):
         for number, (text, sid) in enumerate(zip(texts, sids, strict=True), 1):
             line = held.readline(LINE)
             if len(line) == LINE:
@@ -51,7 +52,7 @@ def _lines(file: Path) -> Iterator[tuple[str, tuple]]:
 def _count(file: Path) -> int:
     """The lines of a file of any size; the last may end with the file."""
     lines, last = 0, b"\n"
-    with inputs.opened(file, None) as (held, _):
+    with safe_read.opened(file, None) as (held, _):
         while chunk := held.read(1 << 20):
             lines, last = lines + chunk.count(b"\n"), chunk[-1:]
     return lines + (last != b"\n")
@@ -61,8 +62,8 @@ def _beside(file: Path, ending: str, count: int) -> list[bytes]:
     """The lines of the file of another ending, `count` of them; empty ones if there is no such file."""
     other = file.with_suffix(ending)
     try:
-        found = inputs.read(other).split(b"\n", count)
-    except inputs.Missing:
+        found = safe_read.read(other).split(b"\n", count)
+    except safe_read.Missing:
         return [b""] * count
     except Fault as fault:
         raise Fault(f"{other.name}: {fault}") from None
@@ -104,7 +105,7 @@ def _numbers(line: bytes) -> np.ndarray:
     try:
         values = np.array([float(word) for word in words]).reshape(-1, width)
     except ValueError as error:
-        raise Fault(f"holds something that is not a number ({inputs.reason(error)})") from None
+        raise Fault(f"holds something that is not a number ({safe_read.reason(error)})") from None
     if not np.isfinite(values).all():
         raise Fault("holds numbers that are not finite")
     return values[:, :150].reshape(-1, 50, 3)

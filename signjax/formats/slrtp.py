@@ -11,11 +11,11 @@ from pathlib import Path
 
 import numpy as np
 
-from signjax import arrays
 from signjax.formats import clip as clips
 from signjax.formats import names
 from signjax.formats.clip import Broken, Clip, Places
-from signjax.inputs import Fault
+from signjax.io import safe_numpy
+from signjax.io.safe_read import Fault
 
 POINTS = 178
 MOST = 1 << 28  # bytes: ten minutes and more, in double precision
@@ -30,7 +30,7 @@ def read(path: Path) -> Iterator[Clip | Broken]:
 
 def _one(item: tuple[Path, Path]) -> Clip:
     root, path = item
-    points = arrays.read_array(path, MOST)
+    points = safe_numpy.read_array(path, MOST)
     if points.dtype.kind != "f" or points.shape[1:] not in ((POINTS, 3), (3 * POINTS,)):
         raise Fault(f"is {points.dtype} {list(points.shape)}, not floating [any, {POINTS}, 3]")
     points = points.reshape(len(points), POINTS, 3).astype(np.float64)

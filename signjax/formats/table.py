@@ -5,11 +5,11 @@ import io
 from pathlib import Path
 from typing import NamedTuple
 
-from signjax import inputs
 from signjax.data.clips import MAX_BYTES, TEXT
 from signjax.errors import DataError
 from signjax.formats import names
-from signjax.inputs import Fault
+from signjax.io import safe_read
+from signjax.io.safe_read import Fault
 
 NAMES = ("index.tsv", "index.csv")  # looked for beside the clips
 # Names of columns, lower-case; the first that is there counts. Those of How2Sign and PHOENIX are among them.
@@ -48,7 +48,7 @@ def read(path: Path) -> dict[str, Row]:
       DataError: it cannot be read, lacks a column, or a clip is in it twice; names the file and the line.
     """
     try:
-        return _rows(inputs.read(path))
+        return _rows(safe_read.read(path))
     except Fault as fault:
         raise DataError(f"{path}: {fault}") from None
 
@@ -74,7 +74,7 @@ def _rows(data: bytes) -> dict[str, Row]:
                 raise Fault(f"line {table.line_num + 1}: its text has more than {MAX_BYTES[TEXT]:,} bytes")
             found[sid] = Row(*rest)
     except csv.Error as error:
-        raise Fault(f"line {table.line_num + 1}: {inputs.reason(error)}") from None
+        raise Fault(f"line {table.line_num + 1}: {safe_read.reason(error)}") from None
     return found
 
 

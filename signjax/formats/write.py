@@ -13,10 +13,10 @@ from signjax import skeleton
 from signjax.data import clips, saving
 from signjax.errors import StorageError
 from signjax.formats.clip import FACE, Clip
-from signjax.inputs import MEMORY, Fault
+from signjax.io.safe_read import MEMORY, Fault
 
 DIGITS = 5  # of the distance from neck to shoulder
-# A frame's numbers take 40 bytes of memory each while they are read, see signjax.inputs.
+# A frame's numbers take 40 bytes of memory each while they are read, see signjax.io.safe_read.
 MOST = MEMORY // (60 * 3 * (skeleton.NUM_JOINTS + FACE))  # frames, about twelve minutes at 25 a second
 
 

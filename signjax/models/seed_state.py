@@ -9,7 +9,7 @@ import re
 
 import numpy as np
 
-from signjax.inputs import Fault
+from signjax.io.safe_read import Fault
 from signjax.layers import sinusoids
 from signjax.skeleton import NUM_JOINTS
 

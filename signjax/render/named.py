@@ -8,7 +8,8 @@ import numpy as np
 from PIL import Image
 
 from signjax import skeleton
-from signjax.render import compose, files, raster
+from signjax.io import atomic
+from signjax.render import compose, raster
 from signjax.render import figure as figures_
 
 MARGIN = 0.09  # of a view's size, on each side of its joints
@@ -56,7 +57,7 @@ def still(path, panel: figures_.Panel, size: int = 520) -> pathlib.Path:
     image.putpalette(raster.palette().tobytes())
     data = io.BytesIO()
     image.save(data, "GIF", optimize=False)
-    return files.write(path, data.getvalue())
+    return atomic.write(path, data.getvalue())
 
 
 def _view(figure: figures_.Figure, view: View, letter, size: int) -> np.ndarray:

@@ -13,8 +13,9 @@ import numpy as np
 
 from signjax import skeleton
 from signjax.errors import ConfigError, DataError
+from signjax.io import atomic
 from signjax.render import figure as figures_
-from signjax.render import files, style
+from signjax.render import style
 
 FINE = 1 / 1000  # step of an embedded coordinate, in neck-to-shoulder lengths: about a tenth of a pixel
 
@@ -37,7 +38,7 @@ def html(path, clips, fps: float = 25, title: str = "signjax", named: bool = Fal
     if isinstance(clips, figures_.Panel) or not len(clips):
         raise DataError("a page needs a list of at least one clip, each a list of panels")
     packed = [pack_clip(panels, where=f"clip {k}, ") for k, panels in enumerate(clips)]
-    return files.write(path, document(packed, fps, title, named).encode("utf-8", "replace"))
+    return atomic.write(path, document(packed, fps, title, named).encode("utf-8", "replace"))
 
 
 def document(packed: list, fps: float, title: str, named: bool = False, live: bool = False) -> str:

@@ -13,7 +13,8 @@ import numpy as np
 from PIL import Image, ImageFile
 
 from signjax.errors import ConfigError, StorageError
-from signjax.render import compose, files, raster
+from signjax.io import atomic
+from signjax.render import compose, raster
 from signjax.render import figure as figures_
 
 AHEAD = 8  # frames of a GIF that wait to be compressed
@@ -40,7 +41,7 @@ def gif(path, panels, fps: float = 25, size: int = compose.BASE) -> pathlib.Path
         with tempfile.TemporaryFile() as file:
             _gif_frames(file, scene, ticks.tolist())
             file.seek(0)
-            return files.write(path, file.read())
+            return atomic.write(path, file.read())
     except OSError as error:
         raise StorageError(f"{path}: cannot be made in {tempfile.gettempdir()} ({error})") from None
 
@@ -108,7 +109,7 @@ def mp4(path, panels, fps: float = 25, size: int = 720) -> pathlib.Path:
     with tempfile.TemporaryDirectory() as folder:  # "faststart" reads the file again: no buffer in memory
         made = pathlib.Path(folder) / "clip.mp4"
         _encode(made, scene, Fraction(fps).limit_denominator(1001))
-        return files.write(path, made.read_bytes())
+        return atomic.write(path, made.read_bytes())
 
 
 def _encode(path, scene, rate: Fraction) -> None:
@@ -153,4 +154,4 @@ def sheet(path, panels, count: int = 6, size: int = 320) -> pathlib.Path:
             rows.append(compose.caption(figure.caption, total, size))
     buffer = io.BytesIO()
     Image.fromarray(raster.palette()[np.concatenate(rows)]).save(buffer, "PNG", optimize=True)
-    return files.write(path, buffer.getvalue())
+    return atomic.write(path, buffer.getvalue())

@@ -19,11 +19,12 @@ import jax.numpy as jnp
 import numpy as np
 from flax import traverse_util
 
-from signjax import inputs, losses
-from signjax.arrays import read_arrays
+from signjax import losses
 from signjax.data import pipeline, sources
 from signjax.errors import StorageError
-from signjax.inputs import Fault
+from signjax.io import safe_read
+from signjax.io.safe_numpy import read_arrays
+from signjax.io.safe_read import Fault
 from signjax.metrics.frechet import HOP, WINDOW, window_frames
 from signjax.models import motion_encoder as models
 from signjax.models.vqvae import held
@@ -63,7 +64,7 @@ def load(path=SHIPPED) -> Encoder:
 
 def _model(held: dict):
     """The model and the weights of what `to_bytes` wrote; Fault if they do not fit together."""
-    about = inputs.parse_object(str(held.pop("about", "")).encode())
+    about = safe_read.parse_object(str(held.pop("about", "")).encode())
     if (about.get("window"), about.get("hop")) != (WINDOW, HOP):
         raise Fault(f"window and hop are not {WINDOW} and {HOP}")
     sizes = about.get("model")
@@ -76,7 +77,7 @@ def _model(held: dict):
         model = models.Encoder(**sizes)
         wanted = jax.eval_shape(model.init, jax.random.key(0), jnp.zeros((1, WINDOW, 50, 3)))
     except Exception as e:  # flax and jax raise nearly anything at sizes that cannot be
-        raise Fault(f"its model cannot be built: {inputs.reason(e)}") from None
+        raise Fault(f"its model cannot be built: {safe_read.reason(e)}") from None
     shapes = {name: x.shape for name, x in traverse_util.flatten_dict(wanted, sep="/").items()}
     if shapes != {name: x.shape for name, x in variables.items()}:
         raise Fault("its weights are not those of its model")

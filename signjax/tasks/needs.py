@@ -11,9 +11,10 @@ import pathlib
 import jax
 import numpy as np
 
-from signjax import checkpoint, inputs
+from signjax import checkpoint
 from signjax.config import write_whole
 from signjax.errors import ConfigError, StorageError
+from signjax.io import safe_read
 
 
 def record(workdir, field: str, folder, variables) -> None:
@@ -75,10 +76,10 @@ def _path(workdir, field: str) -> pathlib.Path:
 def _read(workdir, field: str) -> dict:
     path = _path(workdir, field)
     try:
-        saved = inputs.read_object(path)
+        saved = safe_read.read_object(path)
         for name in ("folder", "digest"):
             if type(saved.get(name)) is not str or "\0" in saved[name]:
-                raise inputs.Fault(f"field {name!r} is no text")
+                raise safe_read.Fault(f"field {name!r} is no text")
         return saved
-    except inputs.Fault as fault:
+    except safe_read.Fault as fault:
         raise StorageError(f"{path}: cannot be read ({fault}); train {workdir} again") from None

@@ -8,11 +8,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from signjax import arrays
 from signjax.data import pipeline, rows
 from signjax.data.sources import bucket
 from signjax.errors import ConfigError, StorageError
-from signjax.inputs import Fault
+from signjax.io import safe_numpy
+from signjax.io.safe_read import Fault
 from signjax.tasks import needs, vqvae
 from signjax.text import empty
 
@@ -178,10 +178,10 @@ def _key(variables, pack, how) -> str:
 def read_cache(path: str, key: str, shifts: int, clips: int):
     """What `write_cache` wrote, None if it is not there, damaged, or of something else."""
     try:
-        if str(arrays.read_arrays(path, ["key"], most=None)["key"]) != key:
+        if str(safe_numpy.read_arrays(path, ["key"], most=None)["key"]) != key:
             return None
         names = [f"{name}{k}" for k in range(shifts) for name in ("codes", "offsets")]
-        saved = arrays.read_arrays(path, names, most=None)
+        saved = safe_numpy.read_arrays(path, names, most=None)
     except Fault:
         return None
     found = [_cut(saved[f"codes{k}"], saved[f"offsets{k}"], clips) for k in range(shifts)]

@@ -19,12 +19,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from signjax import config, doors, inputs, render, runtime
+from signjax import config, doors, render, runtime
 from signjax import task as tasks
 from signjax.data import clips, saving, variant
 from signjax.errors import ConfigError, DataError, StorageError
 from signjax.export import hub, posefile, programs
-from signjax.render import files
+from signjax.io import atomic, safe_read
 from signjax.tools import viz
 
 
@@ -89,7 +89,7 @@ def read(path: Path) -> Clip:
         return Clip(viz.saved(path), path.stem)
     try:
         text, raw = clips.read_raw(path)
-    except inputs.Fault as fault:
+    except safe_read.Fault as fault:
         raise DataError(f"{path}/{fault}; give an .npz of signjax.sample, or a clip's folder") from None
     pose, valid = variant.apply(raw, variant.detect([raw]))
     return Clip(render.Panel(pose, text, valid), path.name)
@@ -119,7 +119,7 @@ def to_pose(stem: Path, clip: Clip, fps: float) -> Path:
         data = posefile.of_clip(clip.panel.pose, clip.panel.valid, fps)
     except DataError as error:
         raise DataError(f"{clip.name}: {error}") from None
-    return files.write(stem.with_name(f"{stem.name}.pose"), data)
+    return atomic.write(stem.with_name(f"{stem.name}.pose"), data)
 
 
 def to_npz(stem: Path, clip: Clip, fps: float) -> Path:
@@ -129,7 +129,7 @@ def to_npz(stem: Path, clip: Clip, fps: float) -> Path:
     data = io.BytesIO()
     tokens = panel.tokens._asdict() if panel.tokens else {}
     np.savez(data, pose=pose, text=panel.caption, fps=fps, **tokens)
-    return files.write(stem.with_name(f"{stem.name}.npz"), data.getvalue())
+    return atomic.write(stem.with_name(f"{stem.name}.npz"), data.getvalue())
 
 
 def to_mp4(stem: Path, clip: Clip, fps: float) -> Path:
@@ -156,7 +156,7 @@ FORMS = {
 def to_safetensors(stem: Path, run: Path, licence: str) -> Path:
     """The weights."""
     del licence
-    return files.write(stem.with_name(f"{stem.name}.safetensors"), hub.safetensors(run))
+    return atomic.write(stem.with_name(f"{stem.name}.safetensors"), hub.safetensors(run))
 
 
 def to_hub_folder(stem: Path, run: Path, licence: str) -> Path:
@@ -170,7 +170,7 @@ def to_stablehlo(stem: Path, run: Path, licence: str) -> Path:
     held = {f"{name}.stablehlo": programs.stablehlo(one) for name, one in _programs(run, None)[0].items()}
     vocabulary = run / "text.json"
     if "write.stablehlo" in held and vocabulary.is_file():
-        held[vocabulary.name] = inputs.read(vocabulary)
+        held[vocabulary.name] = safe_read.read(vocabulary)
     return folder(stem.with_name(f"{stem.name}-stablehlo"), held)
 
 
@@ -209,7 +209,7 @@ def folder(place: Path, held: dict[str, bytes]) -> Path:
     try:
         shutil.rmtree(building, ignore_errors=True)
         for name, data in held.items():
-            files.write(building / name, data)
+            atomic.write(building / name, data)
         os.replace(building, place)
     except OSError as error:
         raise StorageError(f"{place}: cannot be written ({error.strerror})") from None

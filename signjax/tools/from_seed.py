@@ -15,9 +15,10 @@ import sys
 import jax
 import numpy as np
 
-from signjax import arrays, checkpoint, doors, inputs, pose, rehearse, runtime, skeleton, torch_files
+from signjax import checkpoint, doors, pose, rehearse, runtime, skeleton
 from signjax.config import save_config
 from signjax.errors import ConfigError, DataError, StorageError
+from signjax.io import safe_numpy, safe_read, torch_checkpoint
 from signjax.models import bert, pretrained, seed_files
 from signjax.models.seed_state import POSE
 from signjax.tasks import needs, readers, vqvae
@@ -68,7 +69,7 @@ def tokenizer_of(path: str) -> seed_files.Found:
     saved, fields = read(path)
     try:
         found = seed_files.vqvae(saved, fields)
-    except inputs.Fault as fault:
+    except safe_read.Fault as fault:
         raise DataError(f"{path}: cannot be taken over: it {fault}") from None
     found.variables["standard"] = standard(*statistics(path, fields))
     return found
@@ -78,18 +79,18 @@ def gpt_of(path: str, codes: int) -> seed_files.Found:
     """The GPT of a checkpoint; raises DataError as `tokenizer_of`."""
     try:
         return seed_files.gpt(*read(path), codes)
-    except inputs.Fault as fault:
+    except safe_read.Fault as fault:
         raise DataError(f"{path}: cannot be taken over: it {fault}") from None
 
 
 def read(path: str) -> tuple:
     """(what was saved, {name: value} of the config in it); raises DataError if it cannot be read."""
     try:
-        saved = torch_files.read_torch(path)
-    except inputs.Fault as fault:
+        saved = torch_checkpoint.read_torch(path)
+    except safe_read.Fault as fault:
         raise DataError(f"{path}: cannot be read ({fault}); give a checkpoint of the seed") from None
     config = saved.get("cfg") if isinstance(saved, dict) else None
-    fields = config.fields if isinstance(config, torch_files.Instance) else config
+    fields = config.fields if isinstance(config, torch_checkpoint.Instance) else config
     return saved, {k: v for k, v in fields.items() if type(k) is str} if isinstance(fields, dict) else {}
 
 
@@ -101,13 +102,13 @@ def statistics(path: str, fields: dict) -> list[np.ndarray]:
     """
     beside = pathlib.Path(path).parent / STATISTICS
     try:
-        held = fields if {"mean", "std"} <= fields.keys() else arrays.read_arrays(beside, ["mean", "std"])
+        held = fields if {"mean", "std"} <= fields.keys() else safe_numpy.read_arrays(beside, ["mean", "std"])
         both = [np.asarray(held[name]).reshape(-1) for name in ("mean", "std")]
         if not all(x.dtype.kind == "f" and x.shape == (POSE,) and np.isfinite(x).all() for x in both):
-            raise inputs.Fault(f"mean and std are not {POSE} finite numbers each")
-    except (inputs.Fault, ValueError) as fault:
+            raise safe_read.Fault(f"mean and std are not {POSE} finite numbers each")
+    except (safe_read.Fault, ValueError) as fault:
         raise DataError(
-            f"{path}: says no mean and std of the poses, nor does {beside} ({inputs.reason(fault)}); copy "
+            f"{path}: says no mean and std of the poses, nor does {beside} ({safe_read.reason(fault)}); copy "
             f"{STATISTICS} there from the .cache of the data set it was trained on"
         ) from None
     return [x.astype(np.float64) for x in both]
@@ -137,7 +138,7 @@ def encoder_of(name: str, beside: dict, path: str):
     encoder = pretrained.load(folder)
     try:
         own = bert.params_of("bert", encoder.model, beside)
-    except inputs.Fault as fault:
+    except safe_read.Fault as fault:
         raise ConfigError(f"--encoder {name}: is another than that of {path}, which {fault}") from None
     pairs = zip(*map(jax.tree.leaves, (own, encoder.variables["params"])), strict=True)
     if not all(np.allclose(a, b, atol=1e-6) for a, b in pairs):

@@ -19,7 +19,7 @@ from signjax import doors, progress, skeleton
 from signjax.errors import ConfigError, DataError, SignjaxError
 from signjax.formats import recognise, shares, table, write
 from signjax.formats.clip import Broken, Clip
-from signjax.inputs import Fault
+from signjax.io.safe_read import Fault
 
 REPORT = "import.json"
 SHOWN = 20  # clips left out that are printed; the report has all

@@ -18,8 +18,8 @@ from pathlib import Path
 
 from signjax import doors, hints, meter, report, runtime
 from signjax.errors import ConfigError
+from signjax.io import atomic
 from signjax.rehearse import ROUNDS, Rows, rehearse
-from signjax.render import files
 from signjax.tools.displacements import count
 
 ALLOWED = 1.0  # percent
@@ -152,7 +152,7 @@ def plot(path, found: dict[str, Rows]):
     figure.tight_layout()
     image = io.BytesIO()
     figure.savefig(image, format="png", metadata={"Software": None})
-    return files.write(path, image.getvalue())
+    return atomic.write(path, image.getvalue())
 
 
 def _panel(axis, rows: Rows, quantity: str, color: str) -> None:

@@ -19,9 +19,10 @@ from collections.abc import Callable
 
 import numpy as np
 
-from signjax import config, demo, doors, inputs, pose, render, runtime
+from signjax import config, demo, doors, pose, render, runtime
 from signjax import task as tasks
 from signjax.errors import ConfigError, DataError, SignjaxError
+from signjax.io import safe_read
 from signjax.render import page
 from signjax.tasks import requests, splits, vqvae, watching
 
@@ -94,7 +95,7 @@ class Server(http.server.ThreadingHTTPServer):
         try:
             super().__init__((HOST, port), Handler)
         except (OSError, OverflowError) as error:
-            raise ConfigError(f"port {port}: {inputs.reason(error)}; give another --port") from None
+            raise ConfigError(f"port {port}: {safe_read.reason(error)}; give another --port") from None
 
     def handle_error(self, request, client_address):
         """A client that has gone is no fault of ours."""
@@ -181,7 +182,7 @@ def wish(data: bytes) -> tuple[str, int, int]:
     Raises:
       DataError: it has other fields, or values that cannot be.
     """
-    asked = inputs.parse_object(data, MOST << 8)
+    asked = safe_read.parse_object(data, MOST << 8)
     if set(asked) != {"text", "seed", "num"}:
         raise DataError('a request is {"text": "...", "seed": 0, "num": 1}')
     text = asked["text"]

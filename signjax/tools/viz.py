@@ -14,11 +14,12 @@ from pathlib import Path
 import ml_collections
 import numpy as np
 
-from signjax import arrays, config, doors, inputs, render, results, runtime, scoring
+from signjax import config, doors, render, results, runtime, scoring
 from signjax import task as tasks
 from signjax.data import clips, predictions
 from signjax.displacements import files, moves, reading, words
 from signjax.errors import ConfigError, DataError
+from signjax.io import safe_numpy, safe_read
 from signjax.tasks import requests, splits, vqvae, watching
 from signjax.tools.displacements import count
 
@@ -172,12 +173,12 @@ def compare(args, workdir: Path, stem: str) -> None:
 def _more(path: Path, frames: int) -> tuple[str, render.Tokens | None]:
     """The text of an .npz and the tokens of its clip, "" and None if they are not there."""
     try:
-        found = arrays.read_arrays(path)
+        found = safe_numpy.read_arrays(path)
         said = found.get("text", np.array(""))
         if said.dtype.kind != "U" or said.ndim or len(str(said)) > clips.MAX_BYTES[clips.TEXT]:
-            raise inputs.Fault('has an array "text" that is no sentence')
+            raise safe_read.Fault('has an array "text" that is no sentence')
         return str(said), _tokens(found, frames) if "codes" in found else None
-    except inputs.Fault as fault:
+    except safe_read.Fault as fault:
         raise DataError(f"{path}: {fault}; sample it again") from None
 
 
@@ -185,9 +186,9 @@ def _tokens(found: dict, frames: int) -> render.Tokens:
     codes, stride, names = (found.get(name, np.array(0)) for name in render.Tokens._fields)
     whole = codes.dtype.kind in "iu" and codes.ndim == 2 and stride.dtype.kind in "iu" and not stride.ndim
     if not whole or stride < 1 or len(codes) != -(-frames // int(stride)):
-        raise inputs.Fault(f"has codes {list(codes.shape)} that do not make {frames} frames")
+        raise safe_read.Fault(f"has codes {list(codes.shape)} that do not make {frames} frames")
     if names.dtype.kind != "U" or names.shape != codes.shape[1:] or not len(names):
-        raise inputs.Fault(f"has codes {list(codes.shape)} and names {list(names.shape)} of them")
+        raise safe_read.Fault(f"has codes {list(codes.shape)} and names {list(names.shape)} of them")
     return render.Tokens(codes, int(stride), tuple(names.tolist()))
 
 

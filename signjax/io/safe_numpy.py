@@ -13,7 +13,7 @@ import zipfile
 
 import numpy as np
 
-from signjax.inputs import SIZE, Fault, opened, read, reason
+from signjax.io.safe_read import SIZE, Fault, opened, read, reason
 
 MEMBERS = 4096  # of an .npz
 

@@ -6,7 +6,7 @@ import math
 import numpy as np
 
 from signjax.errors import DataError
-from signjax.inputs import SIZE, Fault, opened, parse_object, reason
+from signjax.io.safe_read import SIZE, Fault, opened, parse_object, reason
 
 KINDS = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": "<u2", "I64": "<i8", "I32": "<i4", "U8": "<u1"}
 

@@ -7,8 +7,8 @@ import hashlib
 import pathlib
 import re
 
-from signjax import inputs
 from signjax.config import write_whole
+from signjax.io import safe_read
 
 NAME = "SHA256SUMS"
 
@@ -29,10 +29,10 @@ def fault(folder, others: bool = False) -> str | None:
     """
     folder = pathlib.Path(folder)
     try:
-        sealed = inputs.read(folder / NAME)
+        sealed = safe_read.read(folder / NAME)
         said = sealed.decode(errors="replace").splitlines(keepends=True)
         lines = _lines(folder, {line[66:].rstrip("\n") for line in said} if others else None)
-    except inputs.Fault as e:
+    except safe_read.Fault as e:
         return f"{NAME} cannot be read ({e})"
     except OSError as e:
         return f"{pathlib.Path(e.filename).name} cannot be read ({e.strerror})"

@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from signjax.arrays import count_members
-from signjax.inputs import Fault, opened, reason
+from signjax.io.safe_numpy import count_members
+from signjax.io.safe_read import Fault, opened, reason
 
 STORAGES = {
     "DoubleStorage": "<f8",

@@ -9,8 +9,8 @@ import pathlib
 import jax.numpy as jnp
 import numpy as np
 
-from signjax import inputs, manifest, tensors
 from signjax.errors import DataError, StorageError
+from signjax.io import checksums, safe_read, safetensors
 
 FILE = "model.safetensors"
 
@@ -21,7 +21,7 @@ def pack(variables: dict, **said: str) -> bytes:
     Raises:
       DataError: a name has a dot in it, or an array is of a type that the reader does not know.
     """
-    return tensors.pack(dict(_flat(variables)), {"format": "flax", **said})
+    return safetensors.pack(dict(_flat(variables)), {"format": "flax", **said})
 
 
 def there(folder) -> bool:
@@ -37,15 +37,15 @@ def load(folder) -> tuple[dict, int]:
     """
     path = pathlib.Path(folder, FILE)
     advice = f"fetch {folder} again"
-    if wrong := manifest.fault(folder, others=True):
+    if wrong := checksums.fault(folder, others=True):
         raise StorageError(f"{folder} is damaged: {wrong}; {advice}")
     try:
-        arrays, said = tensors.read(path)
+        arrays, said = safetensors.read(path)
         step = said.get("step", "")
         if type(step) is not str or not step.isdecimal():
-            raise inputs.Fault("its metadata say no step")
+            raise safe_read.Fault("its metadata say no step")
         return _nested(arrays), int(step)
-    except inputs.Fault as fault:
+    except safe_read.Fault as fault:
         raise StorageError(f"{path}: cannot be read ({fault}); {advice}") from None
 
 
@@ -67,10 +67,10 @@ def _nested(arrays: dict[str, np.ndarray]) -> dict:
         for parent in parents:
             place = place.setdefault(parent, {})
             if not isinstance(place, dict):
-                raise inputs.Fault(f"{parent[:40]!r} is an array and a module")
+                raise safe_read.Fault(f"{parent[:40]!r} is an array and a module")
         if name in place:
-            raise inputs.Fault(f"{name[:40]!r} is an array and a module")
+            raise safe_read.Fault(f"{name[:40]!r} is an array and a module")
         place[name] = jnp.asarray(array)
     if not isinstance(tree.get("params"), dict):
-        raise inputs.Fault("has no params")
+        raise safe_read.Fault("has no params")
     return tree

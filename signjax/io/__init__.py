@@ -1,0 +1,1 @@
+"""Bytes in and out: bounded reading, array and checkpoint files, atomic writing, checksums, processes."""
