@@ -15,11 +15,12 @@ import ml_collections
 import numpy as np
 from absl import app, flags
 
-from signjax import __version__, checkpoint, config, doors, pose, progress, report, results, runtime, scoring
+from signjax import __version__, checkpoint, config, doors, progress, report, results, runtime, scoring
 from signjax import task as tasks
 from signjax.data import predictions
 from signjax.errors import ConfigError
 from signjax.metrics.score import Motion, ratio
+from signjax.pose import normalization
 from signjax.tasks import backtranslate, needs, splits, vqvae, watching
 from signjax.tasks.requests import gather
 
@@ -169,10 +170,10 @@ def produce(system: System, held, truth, by, say) -> Output:
 def placed(points, valid) -> Motion:
     """Another system's clip in canonical space; one that has no place comes without joints."""
     try:
-        where = pose.measure(points, valid)
+        where = normalization.measure(points, valid)
     except (ValueError, IndexError):
         return Motion(points, np.zeros_like(valid))
-    return Motion(pose.canonical(points, where).astype(np.float32), valid)
+    return Motion(normalization.canonical(points, where).astype(np.float32), valid)
 
 
 def score_rows(output: Output, truth, known, by, say) -> dict[str, scoring.Row]:

@@ -4,8 +4,9 @@ import pathlib
 
 import numpy as np
 
-from signjax import demo, pose, render, report, scoring
+from signjax import demo, render, report, scoring
 from signjax.metrics.score import Motion, whole
+from signjax.pose import normalization
 
 SHOWN = 7  # clips on the page: the worst, those between, the median, the best
 DRAWN = 3  # every third of them as a GIF
@@ -63,5 +64,5 @@ def panel(name: str, clip, text: str, readable: bool, tokens=None) -> render.Pan
         motion, tokens = Motion(np.zeros((1, 50, 3), np.float32), np.zeros((1, 50), bool)), None
     elif readable and name != scoring.TRUTH:
         text = " ".join(demo.read(motion.pose, motion.valid)) or "(says nothing)"
-    own = pose.restore(motion.pose, pose.DEFAULT).astype(np.float32)
+    own = normalization.restore(motion.pose, normalization.DEFAULT).astype(np.float32)
     return render.Panel(own, text, motion.valid, name, tokens)

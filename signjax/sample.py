@@ -19,10 +19,11 @@ import unicodedata
 import numpy as np
 from absl import app, flags
 
-from signjax import checkpoint, config, demo, doors, logs, pose, progress, render, runtime
+from signjax import checkpoint, config, demo, doors, logs, progress, render, runtime
 from signjax import task as tasks
 from signjax.errors import ConfigError, DataError
 from signjax.io import atomic, safe_read
+from signjax.pose import normalization
 from signjax.tasks import requests, splits, watching
 
 WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the run; default runs/gpt or runs/gpt-quick.")
@@ -151,7 +152,7 @@ def stream(task, workdir: str, texts: list[str], sampler) -> int:
     for text in texts:
         frames = itertools.chain.from_iterable(task.stream(generator, text, SEED.value, sampler))
         for k, frame in enumerate(frames):
-            placed = pose.restore(frame[None], pose.DEFAULT)[0].astype(float).round(5).tolist()
+            placed = normalization.restore(frame[None], normalization.DEFAULT)[0].astype(float).round(5).tolist()
             print(json.dumps({"text": text, "frame": k, "pose": placed}, ensure_ascii=False), flush=True)
     return 0
 
@@ -171,7 +172,7 @@ def write(folder: pathlib.Path, name: str, text: str, clips: list, c) -> list[re
     """
     panels = []
     for k, (clip, tokens) in enumerate(clips):
-        placed = pose.restore(clip, pose.DEFAULT).astype(np.float32)
+        placed = normalization.restore(clip, normalization.DEFAULT).astype(np.float32)
         title = f"sample {k + 1}" if len(clips) > 1 else None
         panels.append(render.Panel(placed, text, title=title, tokens=tokens))
         stem = folder / (f"{name}_{k + 1}" if len(clips) > 1 else name)

@@ -2,8 +2,9 @@
 
 import numpy as np
 
-from signjax import demo, skeleton
+from signjax import demo
 from signjax.displacements import moves
+from signjax.pose import skeleton
 
 
 def clip(seed=0, text="Hello", **options):

@@ -2,9 +2,10 @@
 
 import numpy as np
 
-from signjax import demo, skeleton
+from signjax import demo
 from signjax.formats import write
 from signjax.formats.clip import Clip
+from signjax.pose import skeleton
 
 TEXTS = ("Hello", "How are you?", "I am deaf.", "My name is Anna.")
 HIDDEN = slice(4, 8)  # frames of the first clip without a face

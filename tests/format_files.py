@@ -5,8 +5,9 @@ import struct
 
 import numpy as np
 
-from signjax import demo, skeleton
+from signjax import demo
 from signjax.formats import dotpose, mediapipe
+from signjax.pose import skeleton
 
 LEFT_HIDDEN = slice(4, 9)  # frames in which the left hand is not seen
 SIZE = (1280, 720)

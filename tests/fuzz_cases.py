@@ -12,13 +12,14 @@ from typing import Any, NamedTuple
 import format_files
 import numpy as np
 
-from signjax import config, demo, logs, pose, text
+from signjax import config, demo, logs, text
 from signjax.data import clips, pack, predictions, variant
 from signjax.demo import write
 from signjax.displacements import average, files, moves, reading
 from signjax.errors import DataError
 from signjax.formats import clip as others
 from signjax.formats import dotpose, recognise, table
+from signjax.pose import normalization
 
 
 class Case(NamedTuple):
@@ -70,7 +71,7 @@ def check_pack(found: pack.Pack) -> None:
     for k, clip in enumerate(found):
         assert clip.text and len(clip.pose) and clip.pose.dtype == np.float32
         assert clip.pose.shape[1:] == (found.variant.joints, 3) and clip.valid.shape == clip.pose.shape[:2]
-        assert np.isfinite(pose.canonical(clip.pose, found.placement(k))).all()
+        assert np.isfinite(normalization.canonical(clip.pose, found.placement(k))).all()
 
 
 def build_predictions(root: pathlib.Path) -> None:
@@ -98,7 +99,7 @@ def check_predictions(result) -> None:
 def build_displacements(root: pathlib.Path) -> None:
     """Two clips and their template, ours and as the seed wrote them."""
     found = [moves.take(signed(seed=k)[:5], np.ones((5, 50), bool)) for k in range(2)]
-    place = pose.Placement(np.zeros(3), np.float32(0.5))
+    place = normalization.Placement(np.zeros(3), np.float32(0.5))
     for k, (one, norm) in enumerate(itertools.product(found, (False, True))):
         cut = files.Cut("hello", "train", str(k // 2), (0, 5), True, one, 3, place)
         files.write_cut(root, f"2025010{k}_000000", cut, root / str(k), norm)

@@ -11,10 +11,11 @@ import numpy as np
 import pytest
 from engine_helpers import plain, rows, same_bits
 
-from signjax import checkpoint, demo, kinematics, losses, pose, sharding, step, train
+from signjax import checkpoint, demo, sharding, step, train
 from signjax.data import pack
 from signjax.errors import ConfigError, DataError
 from signjax.models import ae2d as models
+from signjax.pose import kinematics, losses, normalization
 from signjax.task import make_task
 from signjax.tasks import ae2d
 
@@ -129,7 +130,7 @@ def principal(root, held, dim):
     """Mean error of the best linear code, in own units, by plain NumPy."""
     both = []
     for clips in (pack.load(root, "demo", "train"), held):
-        moved = [pose.canonical(c.pose, clips.placement(i)) for i, c in enumerate(clips)]
+        moved = [normalization.canonical(c.pose, clips.placement(i)) for i, c in enumerate(clips)]
         xy = np.concatenate(moved)[..., :2].astype(np.float64)
         both.append(np.concatenate([xy[:, :8], np.asarray(losses.relative_hands(xy))], 1).reshape(-1, 100))
     mean = both[0].mean(0)
@@ -158,7 +159,7 @@ def test_evaluation_is_the_error_in_own_units(run, loaded, dev):
     assert sorted(dev.lengths) == [1, 18, 130]
     assert [p.shape for p in made] == [(n, 50, 3) for n in dev.lengths]
     for i, clip in enumerate(dev):
-        points = pose.canonical(clip.pose, dev.placement(i))[None]
+        points = normalization.canonical(clip.pose, dev.placement(i))[None]
         mask = np.ones(points.shape[:2], bool)
         out = jax.jit(model.apply)(loaded.variables, points[..., :2], mask)
         np.testing.assert_allclose(made[i], out[0], atol=1e-5)
@@ -210,7 +211,7 @@ def test_batch_mates_and_padding_change_nothing(loaded, dev):
 def test_what_lies_in_the_padding_has_no_influence(loaded, dev):
     mask = np.arange(64)[None] < 18
     clip = np.zeros((1, 64, 50, 2), np.float32)
-    clip[0, :18] = pose.canonical(dev[1].pose, dev.placement(1))[:18, :, :2]
+    clip[0, :18] = normalization.canonical(dev[1].pose, dev.placement(1))[:18, :, :2]
     noisy = np.where(mask[..., None, None], clip, 9).astype(np.float32)
     one, other = (np.asarray(loaded.encode(loaded.variables, x, mask))[:, :18] for x in (clip, noisy))
     np.testing.assert_allclose(one, other, atol=1e-5)

@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from signjax import pose, skeleton
 from signjax.data import build, clips, pack, store, variant
 from signjax.errors import DataError
+from signjax.pose import normalization, skeleton
 from signjax.tools import pack as door
 
 REPOSITORY = Path(__file__).parents[1]
@@ -285,9 +285,9 @@ def test_a_pack_holds_the_clips(tmp_path):
         expected = clips.read_clip(tmp_path / "set" / "train" / f"-clip_{k}")
         assert (clip.sid, clip.text) == (expected.sid, f"Größe {k}")
         np.testing.assert_array_equal(clip.pose, expected.pose)
-        assert found.placement(k).scale == pose.measure(expected.pose).scale
+        assert found.placement(k).scale == normalization.measure(expected.pose).scale
         place = found.placement(k)
-        back = pose.restore(pose.canonical(clip.pose, place), place)
+        back = normalization.restore(normalization.canonical(clip.pose, place), place)
         np.testing.assert_allclose(back, clip.pose, atol=1e-5)
     assert found[-1].sid == found[4].sid
     with pytest.raises(IndexError):
@@ -478,8 +478,8 @@ def test_real_data(real_data, split, count, frames):
     assert found.variant == variant.Variant("depth", False) and found.valid is None
     for k, clip in enumerate(found):
         place = found.placement(k)
-        canonical = pose.canonical(clip.pose, place)
-        assert np.abs(pose.restore(canonical, place) - clip.pose).max() <= 1e-5
+        canonical = normalization.canonical(clip.pose, place)
+        assert np.abs(normalization.restore(canonical, place) - clip.pose).max() <= 1e-5
         assert np.abs(canonical).max() < 10
     sid = found.sids[count // 2]
     np.testing.assert_array_equal(

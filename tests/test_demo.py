@@ -10,9 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from signjax import demo, skeleton
+from signjax import demo
 from signjax.demo import lexicon, phonology, signers, text, write
 from signjax.errors import DataError
+from signjax.pose import skeleton
 
 TEXTS = [*write.make_split(0, (60, 10, 50))["test"], "Thank you.", "Hello Ada", "Is it Zoë?", "Anna and Otto"]
 

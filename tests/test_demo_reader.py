@@ -6,9 +6,10 @@ import time
 import numpy as np
 import pytest
 
-from signjax import demo, skeleton
+from signjax import demo
 from signjax.demo import body, handshapes, lexicon, reader, signers, write
 from signjax.demo.templates import templates
+from signjax.pose import skeleton
 
 TEXTS = write.make_split(0, (60, 10, 60))["test"]
 

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from signjax import demo, render, skeleton
+from signjax import demo, render
 from signjax.demo import write
+from signjax.pose import skeleton
 from signjax.render import figure, named, raster
 from signjax.tools import displacements, viz
 

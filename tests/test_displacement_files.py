@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from displacement_helpers import clip, flat, hidden, net
 
-from signjax import skeleton
 from signjax.data import variant
 from signjax.displacements import average, files, hands, moves, reading
 from signjax.errors import DataError
-from signjax.pose import Placement
+from signjax.pose import skeleton
+from signjax.pose.normalization import Placement
 
 ARCHIVE = pathlib.Path(__file__).parents[2] / "shared/data/formats.tar.xz"
 

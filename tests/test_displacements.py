@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 from displacement_helpers import clip, hidden, net, sign
 
-from signjax import demo, skeleton
+from signjax import demo
 from signjax.displacements import average, hands, moves, warping, words
 from signjax.errors import DataError
 from signjax.metrics import dtw
+from signjax.pose import skeleton
 
 SIGNERS = (0, 1, 2, 5, 13)  # 5 and 13 are left-handed
 

@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 from dtaidistance import dtw_ndim
 
-from signjax import skeleton
 from signjax.metrics import distances, dtw, score
 from signjax.metrics.score import Motion
+from signjax.pose import skeleton
 
 HANDS = np.r_[8:50]
 

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 from test_render import signer
 
-from signjax import pose, render, skeleton
+from signjax import render
 from signjax.data import clips, predictions, saving, variant
 from signjax.io import safe_numpy
+from signjax.pose import normalization, skeleton
 from signjax.tools import export
 
 ARCHIVE = pathlib.Path(__file__).parents[2] / "shared/data/formats.tar.xz"
@@ -97,7 +98,7 @@ def test_openpose_holds_the_picture_plane(saved, tmp_path, capsys):
     ours = np.concatenate([found[:, :8], found[:, 25:]], axis=1)
     np.testing.assert_array_equal(ours[..., 2], valid)
     assert not found[:, 8:25].any() and not ours[~valid].any()
-    placed = pose.canonical(points.astype(np.float64), pose.measure(points, valid))
+    placed = normalization.canonical(points.astype(np.float64), normalization.measure(points, valid))
     back = (ours[..., :2] - saving.PLACE.origin[:2]) / saving.PLACE.scale
     np.testing.assert_allclose(back[valid], placed[..., :2][valid], rtol=0, atol=1e-6)
     inside = (ours[valid][:, :2] > 0) & (ours[valid][:, :2] < saving.SIZE)

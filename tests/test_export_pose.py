@@ -13,11 +13,11 @@ from test_export import run
 from test_export import saved as saved
 from test_render import signer
 
-from signjax import pose, skeleton
 from signjax.data import saving
 from signjax.export import posefile
 from signjax.formats import dotpose, dotposes
 from signjax.formats.clip import Clip
+from signjax.pose import normalization, skeleton
 
 PAGE = """<!doctype html><script type="module" src="viewer/pose-viewer.esm.js"></script>
 <main><pose-viewer src="one.pose" autoplay loop width="640px" height="360px"></pose-viewer></main>"""
@@ -34,7 +34,7 @@ def exported(saved, tmp_path, capsys):
 
 def same_place(found, points, valid):
     """Whether pixels are those of the clip, to 1e-6 of the distance between its shoulders."""
-    placed = pose.canonical(points.astype(np.float64), pose.measure(points, valid))
+    placed = normalization.canonical(points.astype(np.float64), normalization.measure(points, valid))
     width = np.linalg.norm(placed[0, skeleton.R_SHOULDER] - placed[0, skeleton.L_SHOULDER])
     back = (found - saving.PLACE.origin) / saving.PLACE.scale
     np.testing.assert_allclose(back[valid], placed[valid], rtol=0, atol=1e-6 * width)

@@ -11,11 +11,12 @@ import pytest
 import test_faces
 from engine_helpers import spawn
 
-from signjax import checkpoint, config, pose
+from signjax import checkpoint, config
 from signjax import task as tasks
 from signjax.errors import StorageError
 from signjax.export import programs
 from signjax.io import checksums, model_file, safe_numpy, safetensors
+from signjax.pose import normalization
 from signjax.tasks import gpt, needs, splits, vqvae
 from signjax.tools import export
 
@@ -123,7 +124,7 @@ def test_the_doors_take_the_folder(home, shared, tmp_path):
     c = config.load_config(folder / "config.json")
     [clip] = gpt.generate(gpt.load(home / "runs/gpt"), ["hello"], 3, gpt.sampler_of(c))
     made = safe_numpy.read_arrays(folder / "outputs/hello.npz")["pose"]
-    np.testing.assert_array_equal(made, pose.restore(clip, pose.DEFAULT).astype(np.float32))
+    np.testing.assert_array_equal(made, normalization.restore(clip, normalization.DEFAULT).astype(np.float32))
     moved = shutil.copytree(home / "datasets", tmp_path / "sets")
     c.data.root = str(moved)
     held = splits.load(c.data, "dev")

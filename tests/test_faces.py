@@ -13,13 +13,13 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from signjax import losses, render, skeleton, train
-from signjax import pose as poses
+from signjax import render, train
 from signjax.data import clips, pack, predictions, saving, variant
 from signjax.errors import ConfigError, DataError
 from signjax.formats import openpose
 from signjax.metrics import reconstruction
 from signjax.metrics.score import Motion, value
+from signjax.pose import losses, normalization, skeleton
 from signjax.tasks import gpt, splits, vqvae
 from signjax.tools import export, import_
 
@@ -237,7 +237,7 @@ def test_clips_leave_with_their_faces(root, tmp_path):
     assert np.array_equal(pose, held.pose) and np.array_equal(valid, held.valid)
     [theirs] = openpose.read(tmp_path / "openpose")
     assert np.array_equal(theirs.face[..., :2].any(-1), held.valid[:, FACE])
-    placed = poses.canonical(held.pose, poses.measure(held.pose, held.valid))[:, FACE, :2]
+    placed = normalization.canonical(held.pose, normalization.measure(held.pose, held.valid))[:, FACE, :2]
     back = (theirs.face[..., :2] - saving.PLACE.origin[:2]) / saving.PLACE.scale
     np.testing.assert_allclose(back[held.valid[:, FACE]], placed[held.valid[:, FACE]], atol=1e-4)
 

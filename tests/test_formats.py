@@ -8,12 +8,11 @@ import format_files
 import numpy as np
 import pytest
 
-from signjax import pose as canonical
-from signjax import skeleton
 from signjax.data import clips, pack
 from signjax.errors import ConfigError, DataError, StorageError
 from signjax.formats import dotpose, recognise, shares, table, write
 from signjax.formats.clip import Broken, Clip
+from signjax.pose import normalization, skeleton
 from signjax.tools import import_
 
 ARCHIVE = pathlib.Path(__file__).parents[2] / "shared/data/formats.tar.xz"
@@ -82,7 +81,7 @@ def imported(root, build, **asked):
 
 
 def placed(pose, valid):
-    return canonical.canonical(pose, canonical.measure(pose, valid))
+    return normalization.canonical(pose, normalization.measure(pose, valid))
 
 
 def content(root):
@@ -394,7 +393,7 @@ def test_real_clips_of_others(others, tmp_path, name, counts, dims):
         held = pack.load(tmp_path / "sets", "mine", split, say=lambda line: None)
         assert held.variant.dims == dims and not held.variant.swapped and not held.broken
         for k in range(len(held)):
-            pose, valid = canonical.canonical(held[k].pose, held.placement(k)), held[k].valid
+            pose, valid = normalization.canonical(held[k].pose, held.placement(k)), held[k].valid
             nose, right, left = (np.median(pose[:, joint], 0) for joint in (0, 2, 5))
             assert -1.8 < nose[1] < -0.7 and -1.4 < right[0] < -0.8 and 0.8 < left[0] < 1.4
             for hand, wrist in ((skeleton.R_HAND, skeleton.R_WRIST), (skeleton.L_HAND, skeleton.L_WRIST)):

@@ -17,10 +17,11 @@ import pytest
 from safetensors.numpy import load_file, save_file
 from scipy.special import log_softmax
 
-from signjax import config, layers, pose, sampling, train
+from signjax import config, layers, sampling, train
 from signjax.errors import ConfigError, DataError
 from signjax.io.safe_read import Fault
 from signjax.models import seed_files, seed_state
+from signjax.pose import normalization
 from signjax.tasks import seed_gpt, vqvae
 from signjax.tools import from_seed
 
@@ -57,12 +58,12 @@ def runs(tmp_path_factory):
 def check_tokenizer(home, told):
     tokenizer = vqvae.load(home / "vqvae")
     where = from_seed.placement(told["mean"].astype(np.float64))
-    x = pose.canonical(told["pose"].reshape(1, -1, 50, 3), where).astype(np.float32)
+    x = normalization.canonical(told["pose"].reshape(1, -1, 50, 3), where).astype(np.float32)
     mask = np.ones(x.shape[:2], bool)
     codes = np.asarray(tokenizer.encode(tokenizer.variables, x, mask))
     np.testing.assert_array_equal(codes[..., 0], told["codes"])
     found = np.asarray(tokenizer.decode(tokenizer.variables, codes, mask[:, ::4]))
-    found = (pose.restore(found, where).reshape(told["made"].shape) - told["mean"]) / told["std"]
+    found = (normalization.restore(found, where).reshape(told["made"].shape) - told["mean"]) / told["std"]
     np.testing.assert_allclose(found, told["made"], atol=1e-4)
 
 

@@ -9,7 +9,7 @@ import pytest
 from gpt_helpers import CODES, COLUMNS, MODEL, variables
 from gpt_run import get_config
 
-from signjax import streams
+from signjax.pose import body_parts
 from signjax.tasks import gpt, near, vqvae
 
 pytestmark = pytest.mark.usefixtures("compile_quickly")
@@ -94,9 +94,9 @@ def test_codebooks_are_in_the_order_of_the_columns(kind, layout):
         return {name: m.quantizers[name].decode(part) for name, part in m._unpack(codes).items()}
 
     expected, at = model.apply(trained.variables, codes, method=decode), 0
-    for part in streams.LAYOUTS[layout]:
+    for part in body_parts.LAYOUTS[layout]:
         levels = c.quantizer.levels[part]
-        for found in np.split(np.asarray(expected[part]), len(streams.sides(layout))):
+        for found in np.split(np.asarray(expected[part]), len(body_parts.sides(layout))):
             own = latents[:, :, at : at + levels]
             own = own.reshape(*own.shape[:2], -1) if kind == "fsq" else own.sum(2)
             np.testing.assert_allclose(found, own, rtol=1e-5)

@@ -5,8 +5,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from signjax import demo, kinematics, pose, skeleton
+from signjax import demo
 from signjax.errors import DataError
+from signjax.pose import kinematics, normalization, skeleton
 
 pytestmark = pytest.mark.usefixtures("compile_quickly")
 NAMED = {name: k for k, name in enumerate(skeleton.NAMES)}
@@ -23,7 +24,7 @@ def random_pose(*shape, seed=0):
 
 def demo_clip():
     own = demo.synthesize("where do you live", np.random.default_rng(1))
-    return pose.canonical(own, pose.measure(own)).astype(np.float32)
+    return normalization.canonical(own, normalization.measure(own)).astype(np.float32)
 
 
 def back(points, dims):

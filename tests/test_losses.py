@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from signjax import losses, skeleton
+from signjax.pose import losses, skeleton
 
 pytestmark = pytest.mark.usefixtures("compile_quickly")
 WEIGHTS = {"joints": 1.0, "body": 0.5, "hands": 2.0, "velocity": 0.25, "bones": 0.1}

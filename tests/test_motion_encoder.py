@@ -9,12 +9,13 @@ import numpy as np
 import pytest
 from flax import traverse_util
 
-from signjax import checkpoint, demo, pose, skeleton, train
+from signjax import checkpoint, demo, train
 from signjax import config as configs
 from signjax.errors import StorageError
 from signjax.metrics import frechet, score
 from signjax.metrics.score import Motion
 from signjax.models import motion_encoder as models
+from signjax.pose import normalization, skeleton
 from signjax.tasks import motion_encoder
 from signjax.tools import motion_encoder as door
 
@@ -32,7 +33,7 @@ def recorded():
     """Clips of the demo language that no training saw: other texts, another seed."""
     texts = demo.make_split(77, (1, 1, 70))["test"]
     clips = [demo.synthesize(text, np.random.default_rng((77, k))) for k, text in enumerate(texts)]
-    return [motion(pose.canonical(clip, pose.measure(clip))) for clip in clips]
+    return [motion(normalization.canonical(clip, normalization.measure(clip))) for clip in clips]
 
 
 @functools.cache

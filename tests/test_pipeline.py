@@ -11,11 +11,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from signjax import pose
 from signjax.data import pipeline, sources
 from signjax.data.pack import Pack
 from signjax.data.variant import Variant
 from signjax.errors import ConfigError, DataError
+from signjax.pose import normalization
 
 REPOSITORY = Path(__file__).parents[1]
 
@@ -34,7 +34,7 @@ def make_pack(lengths, missing=False):
         offsets=np.cumsum([0, *lengths]),
         pose=frames,
         valid=valid,
-        placements=pose.Placement(np.zeros((n, 3), np.float32), np.ones(n, np.float32)),
+        placements=normalization.Placement(np.zeros((n, 3), np.float32), np.ones(n, np.float32)),
         variant=Variant(),
         broken=(),
         folder=None,
@@ -117,11 +117,11 @@ def test_crops_are_windows_of_one_clip_in_canonical_space():
         length = min(16, pack.lengths[clip])
         assert example["mask"].sum() == length and example["mask"][:length].all()
         assert not example["pose"][length:].any()
-        own = pose.restore(example["pose"][:length], pack.placement(clip))
+        own = normalization.restore(example["pose"][:length], pack.placement(clip))
         start = round(float(own[0, 0, 0]))
         assert pack.offsets[clip] <= start and start + length <= pack.offsets[clip + 1]
         np.testing.assert_allclose(own, pack.pose[start : start + length], atol=1e-4)
-        canonical = pose.canonical(pack.pose[start : start + length], pack.placement(clip))
+        canonical = normalization.canonical(pack.pose[start : start + length], pack.placement(clip))
         np.testing.assert_allclose(example["pose"][:length], canonical, atol=1e-5)
 
 

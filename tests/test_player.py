@@ -6,7 +6,8 @@ import pytest
 from PIL import Image
 from test_render import signer
 
-from signjax import render, skeleton
+from signjax import render
+from signjax.pose import skeleton
 
 STRIDE = 4
 

@@ -5,9 +5,9 @@ import math
 import numpy as np
 import pytest
 
-from signjax import skeleton
 from signjax.metrics import guards, reconstruction, score
 from signjax.metrics.score import Motion
+from signjax.pose import skeleton
 
 SIZES = (9, 1, 2, 14)
 SCALES = (0.1, 0.08, 0.12, 0.09)

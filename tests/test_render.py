@@ -14,8 +14,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from signjax import demo, render, skeleton
+from signjax import demo, render
 from signjax.errors import ConfigError, DataError, SignjaxError, StorageError
+from signjax.pose import skeleton
 from signjax.render import compose, figure, page, raster, style
 
 FINGER_INKS = [raster.INDEX[f"{name}{k}"] for name in skeleton.FINGERS for k in (1, 2, 3)]

@@ -5,10 +5,10 @@ import types
 import numpy as np
 import pytest
 
-from signjax import skeleton
 from signjax.data import pack, rows
 from signjax.errors import ConfigError
-from signjax.pose import Placement
+from signjax.pose import skeleton
+from signjax.pose.normalization import Placement
 from signjax.tasks import tokens
 
 

@@ -5,14 +5,15 @@ import math
 import numpy as np
 import pytest
 
-from signjax import demo, pose, report, scoring
+from signjax import demo, report, scoring
 from signjax.metrics import copies, guards, score
 from signjax.metrics.score import Motion
+from signjax.pose import normalization
 
 
 def sign(text, seed):
     clip = demo.synthesize(text, np.random.default_rng(seed))
-    moved = pose.canonical(clip, pose.measure(clip)).astype(np.float32)
+    moved = normalization.canonical(clip, normalization.measure(clip)).astype(np.float32)
     return Motion(moved, np.ones(moved.shape[:2], bool))
 
 

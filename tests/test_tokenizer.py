@@ -11,8 +11,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from signjax import quantize, skeleton, streams
+from signjax import quantize
 from signjax.models import vqvae as models
+from signjax.pose import body_parts, skeleton
 from signjax.tasks import vqvae
 
 pytestmark = pytest.mark.usefixtures("compile_quickly")
@@ -160,7 +161,7 @@ def test_training_starts_at_principal_components(variant):
     c = config(variant)
     rng = np.random.default_rng(2)
     pose = np.stack([motion(rng, 8) for _ in range(60)])
-    dims = {part: vqvae.latent_dim(c.quantizer, part) for part in streams.LAYOUTS[c.layout]}
+    dims = {part: vqvae.latent_dim(c.quantizer, part) for part in body_parts.LAYOUTS[c.layout]}
     model = models.Tokenizer(layout=c.layout, dims=dims, quantizer=lambda part: Through(), **c.model.size)
     mask = np.ones(pose.shape[:2], bool)
     params = jax.jit(model.init)(jax.random.key(0), pose[:1], mask[:1])["params"]
@@ -168,7 +169,7 @@ def test_training_starts_at_principal_components(variant):
     params |= {name: params[name] | start[name] for name in start}
     out = jax.jit(model.apply)({"params": params}, pose, mask)
     expected = {}
-    for part, x in streams.cut(pose, c.layout).items():
+    for part, x in body_parts.cut(pose, c.layout).items():
         tokens = np.asarray(x, np.float64).reshape(-1, 4 * x.shape[-1])
         centre = tokens.mean(0)
         _, _, basis = np.linalg.svd(tokens - centre, full_matrices=False)
@@ -177,6 +178,6 @@ def test_training_starts_at_principal_components(variant):
         if variant == "fsq":  # rounds in units
             latents = tokens @ np.asarray(start[f"codecs_{part}"]["linear_in"]["kernel"])
             np.testing.assert_allclose(latents.std(0), 1, rtol=1e-2)
-    joined = streams.join(expected, c.layout)
+    joined = body_parts.join(expected, c.layout)
     np.testing.assert_allclose(out.pose, joined, atol=2e-4)
     assert 0.05 < np.abs(joined - pose).mean() < np.abs(pose - pose.mean((0, 1))).mean()

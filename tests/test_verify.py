@@ -5,8 +5,9 @@ import json
 import numpy as np
 import pytest
 
-from signjax import demo, kinematics, skeleton
+from signjax import demo
 from signjax.data import pack
+from signjax.pose import kinematics, skeleton
 from signjax.tools import verify
 
 

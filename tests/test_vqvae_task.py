@@ -11,9 +11,10 @@ import pytest
 from engine_helpers import plain, rows, same_bits
 from test_tokenizer import config
 
-from signjax import checkpoint, demo, pose, sharding, skeleton, step, train
+from signjax import checkpoint, demo, sharding, step, train
 from signjax.data import pack
 from signjax.errors import ConfigError
+from signjax.pose import normalization, skeleton
 from signjax.task import make_task
 from signjax.tasks import vqvae
 
@@ -129,11 +130,11 @@ def test_evaluation_is_the_error_in_own_units(root, whole):
     errors, codes = [], []
     for i, length in enumerate(dev.lengths):
         own = dev.pose[dev.offsets[i] : dev.offsets[i + 1]]
-        place = pose.Placement(*dev.placement(i))
+        place = normalization.Placement(*dev.placement(i))
         clip = np.zeros((1, -(-length // 4) * 4, 50, 3), np.float32)
-        clip[0, :length] = pose.canonical(own, place)
+        clip[0, :length] = normalization.canonical(own, place)
         out = jax.jit(model.apply)(variables, clip, np.arange(clip.shape[1])[None] < length)
-        errors.append(np.linalg.norm(pose.restore(np.asarray(out.pose[0, :length]), place) - own, axis=-1))
+        errors.append(np.linalg.norm(normalization.restore(np.asarray(out.pose[0, :length]), place) - own, axis=-1))
         codes.append(out.codes[0])
     np.testing.assert_allclose(line["eval/mpjpe"], np.concatenate(errors).mean(), rtol=1e-4)
     use = vqvae.codebook_use(np.concatenate(codes), small(root))

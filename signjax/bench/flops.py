@@ -6,8 +6,8 @@ left out: it is under 2 % of a pass, and tests/test_bench.py holds these formula
 
 import itertools
 
-from signjax import skeleton, streams
 from signjax.models import gpt
+from signjax.pose import body_parts, skeleton
 from signjax.tasks import vqvae
 
 
@@ -47,7 +47,7 @@ def _tokenizer(c, batch: int, frames: int) -> tuple[int, int, int]:
     """(layers that read the data, the search for the nearest codes, all other layers)."""
     size, tokens = c.model.size, frames // c.model.size.stride  # of a window
     if c.model.kind == "conv":
-        parts = [_codec(c, part, batch, tokens) for part in streams.LAYOUTS[c.layout]]
+        parts = [_codec(c, part, batch, tokens) for part in body_parts.LAYOUTS[c.layout]]
         return tuple(map(sum, zip(*parts, strict=True)))
     rows, dim, joints = batch * frames, c.quantizer.dim, 3 * skeleton.NUM_JOINTS
     folds = dense(batch * tokens, size.stride * size.width, dim)
@@ -60,7 +60,7 @@ def _tokenizer(c, batch: int, frames: int) -> tuple[int, int, int]:
 def _codec(c, part: str, batch: int, tokens: int) -> tuple[int, int, int]:
     """The same of one part; see signjax.models.vqvae.Codec."""
     width, depth, stride = c.model.size.width, c.model.size.depth, c.model.size.stride
-    parts, sides = streams.LAYOUTS[c.layout], len(streams.sides(c.layout))
+    parts, sides = body_parts.LAYOUTS[c.layout], len(body_parts.sides(c.layout))
     dims = {name: vqvae.latent_dim(c.quantizer, name) for name in parts}
     own, dim, rows = stride * parts[part], dims[part], sides * batch * tokens
     taps = [3 * tokens - 2 * 2 ** (i % 3) for i in range(depth)]  # of a convolution, inside the window

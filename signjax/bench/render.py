@@ -6,8 +6,9 @@ import tempfile
 import numpy as np
 from PIL import Image
 
-from signjax import demo, render, skeleton
+from signjax import demo, render
 from signjax.bench import timing
+from signjax.pose import skeleton
 
 FRAMES, DRAWN = 150, 15  # of our GIF, of the reference's: ratios are of a frame each
 SIZE = 800  # pixels, as in the seed

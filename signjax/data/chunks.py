@@ -17,11 +17,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from signjax import pose as poses
 from signjax.data import clips
 from signjax.data.variant import Variant, apply
 from signjax.errors import DataError, StorageError
 from signjax.io.safe_read import Missing
+from signjax.pose import normalization
 
 CHUNK = 128  # clips a worker reads before it ends: some seconds of work
 ALONE = 200  # fewer clips than this are read in this process
@@ -95,9 +95,9 @@ def read_chunk(split: Path, sids: list[str], variant: Variant) -> Chunk:
     )
 
 
-def _measure(pose: np.ndarray, valid: np.ndarray) -> poses.Placement:
+def _measure(pose: np.ndarray, valid: np.ndarray) -> normalization.Placement:
     try:
-        return poses.measure(pose, None if valid.all() else valid)
+        return normalization.measure(pose, None if valid.all() else valid)
     except ValueError as error:
         raise DataError(f"{clips.POSE}: {error}") from None
 

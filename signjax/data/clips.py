@@ -18,7 +18,7 @@ from signjax.io import safe_read
 from signjax.io.safe_read import Fault
 
 TEXT, POSE = "text.txt", "pose.json"
-# In the order of signjax.skeleton: body, right hand, left hand.
+# In the order of signjax.pose.skeleton: body, right hand, left hand.
 FIELDS = (("pose_keypoints_2d", 8), ("hand_right_keypoints_2d", 21), ("hand_left_keypoints_2d", 21))
 FACE = ("face_keypoints_2d", 70)
 MAX_BYTES = {TEXT: 1 << 12, POSE: safe_read.SIZE}  # a page of text, ten minutes of video; more is no clip

@@ -27,8 +27,8 @@ from signjax.data.variant import Variant
 from signjax.errors import DataError, StorageError
 from signjax.io import safe_read
 from signjax.io.safe_read import Fault
-from signjax.pose import Placement
-from signjax.skeleton import FACE, NUM_JOINTS
+from signjax.pose.normalization import Placement
+from signjax.pose.skeleton import FACE, NUM_JOINTS
 
 PART = 4096  # clips of a large split that are packed at a time: an interrupted one goes on from there
 SAMPLE = 16  # clips of the training split that decide the data set's variant

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import numpy as np
 
-from signjax import skeleton
 from signjax.data import clips, variant
 from signjax.errors import DataError
 from signjax.io import safe_numpy, safe_read
+from signjax.pose import skeleton
 
 FRAMES = 1 << 15  # of a clip: twenty minutes
 FORMS = ("{sid}/pose.json", "{sid}.json", "{sid}.npz", "{sid}.npy")

@@ -4,13 +4,12 @@ import json
 
 import numpy as np
 
-from signjax import pose as poses
-from signjax import skeleton
 from signjax.data import clips
 from signjax.errors import DataError
+from signjax.pose import normalization, skeleton
 
 SIZE = (1280, 720)  # of the picture that OpenPose's pixels lie in
-PLACE = poses.Placement(np.array([640.0, 320.0, 0.0]), np.float64(90.0))  # as signers stand in How2Sign
+PLACE = normalization.Placement(np.array([640.0, 320.0, 0.0]), np.float64(90.0))  # as signers stand in How2Sign
 BODY = 25  # points that OpenPose 1.7 writes; of the last 17 we have none
 EMPTY = ("pose", "face", "hand_left", "hand_right")
 
@@ -63,10 +62,10 @@ def picture(pose: np.ndarray, valid: np.ndarray) -> np.ndarray:
       DataError: the clip has no measurable body.
     """
     try:
-        placed = poses.canonical(pose.astype(np.float64), poses.measure(pose, valid))
+        placed = normalization.canonical(pose.astype(np.float64), normalization.measure(pose, valid))
     except ValueError as error:
         raise DataError(f"{error}; it has no place in a picture") from None
-    return poses.restore(placed, PLACE)
+    return normalization.restore(placed, PLACE)
 
 
 def openpose(pose: np.ndarray, valid: np.ndarray) -> list[bytes]:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from signjax import skeleton
+from signjax.pose import skeleton
 
 # Confidences lie in 0..1, but detectors overshoot by a little.
 MAX_CONFIDENCE = 1.1

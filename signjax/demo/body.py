@@ -6,9 +6,9 @@ The left arm is built as a right arm in mirrored coordinates, so the two sides a
 
 import numpy as np
 
-from signjax import skeleton
 from signjax.demo import handshapes, phonology
 from signjax.demo.signers import Signer
+from signjax.pose import skeleton
 
 _SLOPE = np.array([-1.0, 0.07, 0.0]) / np.hypot(1.0, 0.07)  # neck to right shoulder
 _ELBOW = np.array([-0.55, 0.835, 0.0]) / np.hypot(0.55, 0.835)  # right, with the hand straight ahead

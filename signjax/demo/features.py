@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from signjax import skeleton
+from signjax.pose import skeleton
 
 # Tolerances: one unit of feature space. Wrist in arm lengths, directions and fingers as unit vectors.
 _WRIST, _FINGERS, _PALM, _TIP, _THUMB = 0.075, 0.40, 0.40, 0.36, 0.45

@@ -7,7 +7,7 @@ of 0.77 to 1.08 for body joints and about 0.90 for hands (measured in the projec
 
 import numpy as np
 
-from signjax import skeleton
+from signjax.pose import skeleton
 
 _LEVEL = np.zeros(skeleton.NUM_JOINTS)  # noise of a bone's free end, neck-to-shoulder lengths
 _LEVEL[:8] = [0.006, 0.007, 0.009, 0.018, 0.018, 0.009, 0.018, 0.018]

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from signjax import skeleton
+from signjax.pose import skeleton
 
 COUNT = 24  # signers of a demo set
 

@@ -12,13 +12,13 @@ from pathlib import Path
 
 import numpy as np
 
-from signjax import skeleton
 from signjax.demo import sentences
 from signjax.demo.synth import synthesize
 from signjax.demo.text import normalize
 from signjax.errors import DataError
 from signjax.io import safe_read
 from signjax.io.processes import die_with_parent
+from signjax.pose import skeleton
 
 VERSION = 4  # of the language; a set of another version is made again
 RECORD = "demo.json"

@@ -9,12 +9,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from signjax import pose as poses
-from signjax import skeleton
 from signjax.displacements import moves as moves_
 from signjax.displacements import warping
 from signjax.displacements.moves import Moves
 from signjax.errors import DataError
+from signjax.pose import normalization, skeleton
 
 ALIGNMENTS = ("phase", "dtw")
 ROUNDS = 10  # of warping against the average so far; it settles after three or four
@@ -135,7 +134,7 @@ def canonical(clip: Moves, name: object = "a clip") -> Moves:
     """
     places = moves_.track(clip)
     try:
-        placement = poses.measure(places, clip.seen)
+        placement = normalization.measure(places, clip.seen)
     except ValueError as error:
         raise DataError(f"{name} cannot be averaged: {error}; leave it out") from None
-    return moves_.take(poses.canonical(places, placement), clip.seen)
+    return moves_.take(normalization.canonical(places, placement), clip.seen)

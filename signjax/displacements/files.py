@@ -17,9 +17,9 @@ import numpy as np
 from signjax.displacements import moves as moves_
 from signjax.displacements.moves import Moves
 from signjax.io import atomic
-from signjax.pose import Placement
+from signjax.pose.normalization import Placement
 
-NORM_MODE = "canonical"  # of signjax.pose; the seed's were "scale_only", "global" and, unnamed, per frame
+NORM_MODE = "canonical"  # of signjax.pose.normalization; the seed's were "scale_only", "global" and, unnamed, per frame
 
 
 class Cut(NamedTuple):
@@ -60,7 +60,7 @@ def write_cut(folder: Path, stamp: str, cut: Cut, sample: Path, normalized: bool
       stamp: time in the file names.
       cut: the clip.
       sample: folder of the recorded clip, for the JSON.
-      normalized: in canonical space (signjax.pose) instead of own units.
+      normalized: in canonical space (signjax.pose.normalization) instead of own units.
 
     Returns:
       its item of the manifest.

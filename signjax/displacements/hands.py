@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from signjax import skeleton
 from signjax.displacements import moves as moves_
 from signjax.displacements.moves import Moves
+from signjax.pose import skeleton
 
 LEADS = 1.5  # times the way of the other wrist: a hand that clearly leads
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from signjax import skeleton
+from signjax.pose import skeleton
 
 
 class Moves(NamedTuple):

@@ -14,13 +14,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from signjax import skeleton
 from signjax.data import clips as recorded
 from signjax.data import variant as variants
 from signjax.displacements import average, moves
 from signjax.displacements.moves import Moves
 from signjax.errors import DataError
 from signjax.io import safe_numpy, safe_read
+from signjax.pose import skeleton
 
 SAME = 1e-4  # sums of float32 displacements that should be one place differ by less
 _EXCHANGED = np.concatenate([skeleton.MIRROR[skeleton.BODY], np.arange(8, skeleton.NUM_JOINTS)])

@@ -4,10 +4,10 @@ import itertools
 
 import numpy as np
 
-from signjax import skeleton
 from signjax.data import saving
 from signjax.formats import dotpose
 from signjax.formats.dotpose import Component, PoseFile
+from signjax.pose import skeleton
 from signjax.render import style
 
 LAYOUT = "XYZC"

@@ -14,8 +14,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from signjax import sampling, skeleton, text
+from signjax import sampling, text
 from signjax.errors import ConfigError
+from signjax.pose import skeleton
 from signjax.tasks import gpt, vqvae, watching
 
 PLATFORMS = ("cpu", "cuda", "tpu")

@@ -5,9 +5,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from signjax import skeleton
 from signjax.data.clips import MAX_COORDINATE
 from signjax.io.safe_read import Fault
+from signjax.pose import skeleton
 
 FACE = 70  # points, in OpenPose's order: outline 17, brows 10, nose 9, eyes 12, lips 20, pupils 2
 LEAST = 0.1  # confidence; hands below it jump five to ten times as far as sure ones, on How2Sign

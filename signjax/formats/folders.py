@@ -14,7 +14,7 @@ from signjax.formats.clip import Broken, Clip
 from signjax.formats.mediapipe import names_of
 from signjax.io import safe_read
 from signjax.io.safe_read import Fault
-from signjax.skeleton import FACE, NUM_JOINTS
+from signjax.pose.skeleton import FACE, NUM_JOINTS
 
 SAMPLE = 16  # clips that decide what the third value is
 

@@ -11,13 +11,13 @@ from pathlib import Path
 
 import numpy as np
 
-from signjax import skeleton
 from signjax.data.clips import MAX_BYTES, TEXT
 from signjax.formats import clip as clips
 from signjax.formats import names
 from signjax.formats.clip import Broken, Clip, Places
 from signjax.io import safe_read
 from signjax.io.safe_read import Fault
+from signjax.pose import skeleton
 
 LINE = 1 << 23  # bytes: a clip of four minutes
 LINES = 1 << 20  # of a file

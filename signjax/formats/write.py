@@ -8,12 +8,11 @@ from pathlib import Path
 
 import numpy as np
 
-from signjax import pose as canonical
-from signjax import skeleton
 from signjax.data import clips, saving
 from signjax.errors import StorageError
 from signjax.formats.clip import FACE, Clip
 from signjax.io.safe_read import MEMORY, Fault
+from signjax.pose import normalization, skeleton
 
 DIGITS = 5  # of the distance from neck to shoulder
 # A frame's numbers take 40 bytes of memory each while they are read, see signjax.io.safe_read.
@@ -29,7 +28,7 @@ def pose_json(clip: Clip) -> bytes:
     if len(clip.pose) > MOST:
         raise Fault(f"has {len(clip.pose):,} frames, more than {MOST:,}; cut it into sentences")
     try:
-        scale = float(canonical.measure(clip.pose, clip.valid).scale)
+        scale = float(normalization.measure(clip.pose, clip.valid).scale)
     except ValueError as error:
         raise Fault(str(error)) from None
     digits = int(np.clip(DIGITS - np.floor(np.log10(scale)), 0, 12))

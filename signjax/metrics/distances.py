@@ -13,10 +13,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from signjax import skeleton
 from signjax.data.sources import bucket
 from signjax.metrics import dtw
 from signjax.metrics.score import Motion, Score, mean_score, signature, whole
+from signjax.pose import skeleton
 
 CELLS = 1 << 24  # numbers of the largest array in a chunk: 64 MB
 FEW = 16  # pairs that are not worth a compilation of their own

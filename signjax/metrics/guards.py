@@ -6,8 +6,8 @@ to the reference, 1 at best.
 
 import numpy as np
 
-from signjax import skeleton
 from signjax.metrics.score import Motion, Score, mean_score, ratio, signature
+from signjax.pose import skeleton
 
 WRISTS = (skeleton.L_WRIST, skeleton.R_WRIST)
 STILL = 0.5  # of the recorded travel or deviation: less than that stands still

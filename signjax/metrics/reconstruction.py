@@ -9,8 +9,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from signjax import skeleton
 from signjax.metrics.score import Motion, Score, mean_score, signature, without_face
+from signjax.pose import skeleton
 
 HANDS = slice(skeleton.RIGHT.start, skeleton.LEFT.stop)
 SHARES = (0.1, 0.2)  # of a shoulder width or a hand's box, for PCK
@@ -22,7 +22,7 @@ def compare(references: list[Motion], predictions: list[Motion], scales) -> dict
     Args:
       references: n clips.
       predictions: n clips of the same numbers of frames.
-      scales: [n] own units per canonical unit (signjax.pose.Placement).
+      scales: [n] own units per canonical unit (signjax.pose.normalization.Placement).
     """
     bare = ([without_face(motion) for motion in side] for side in (references, predictions))
     pairs = _pairs(*bare, scales)

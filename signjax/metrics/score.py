@@ -9,13 +9,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from signjax.skeleton import NUM_JOINTS
+from signjax.pose.skeleton import NUM_JOINTS
 
 RESAMPLES = 1000  # of the bootstrap
 
 
 class Motion(NamedTuple):
-    """A clip as metrics take it, in canonical space (signjax.pose), the unit neck-to-shoulder lengths.
+    """A clip as metrics take it, in canonical space (signjax.pose.normalization), the unit neck-to-shoulder lengths.
 
     Where a metric does not say otherwise it is of body and hands, J = 50: see `without_face`.
     """

@@ -9,8 +9,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from signjax import kinematics, layers
+from signjax import layers
 from signjax.models.vqvae import Codec
+from signjax.pose import kinematics
 
 FEATURES = 2 + 2 * len(kinematics.REST)  # of a frame: root, and two for each bone
 DEPTHS = 1 + len(kinematics.REST)  # root, and one for each bone

@@ -18,8 +18,9 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from signjax import layers, streams
+from signjax import layers
 from signjax.models.text import DecoderBlock
+from signjax.pose import body_parts
 from signjax.text import NULL, PAD
 
 STRIDE = 4  # frames a position of the encoder
@@ -166,7 +167,7 @@ def features(pose, mask):
     """
     last = jnp.maximum(mask.sum(1, keepdims=True) - 1, 0)
     index = jnp.minimum(jnp.arange(mask.shape[1]), last)  # [B, T]
-    parts = streams.cut(jnp.take_along_axis(pose, index[..., None, None], axis=1), "parts")
+    parts = body_parts.cut(jnp.take_along_axis(pose, index[..., None, None], axis=1), "parts")
     x = jnp.concatenate([side for part in parts.values() for side in part], axis=-1)
     change = jnp.diff(x, axis=1, prepend=x[:, :1])
     return jnp.concatenate([x, STRIDE * change], axis=-1)

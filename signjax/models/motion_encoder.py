@@ -7,7 +7,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from signjax import layers, losses, skeleton, streams
+from signjax import layers
+from signjax.pose import body_parts, losses, skeleton
 
 LAYOUT = "whole"
 ARMS = np.array([[skeleton.R_ELBOW, skeleton.R_WRIST], [skeleton.L_ELBOW, skeleton.L_WRIST]])
@@ -55,7 +56,7 @@ class Encoder(nn.Module):
     @nn.compact
     def __call__(self, pose, train: bool = False):
         """pose [B, W, 50, 3], hands taken relative to their wrists; all frames count."""
-        x = streams.cut(pose, LAYOUT)["whole"][0]  # [B, W, F]
+        x = body_parts.cut(pose, LAYOUT)["whole"][0]  # [B, W, F]
         h = x.reshape(x.shape[0], -1, self.stride * x.shape[-1])  # [B, N, stride * F]
         h = layers.Dense(self.width, name="stem")(h)
         mask = jnp.ones(h.shape[:2], bool)
@@ -87,8 +88,8 @@ class Decoder(nn.Module):
         h = nn.Dense(tokens * self.width, name="from_features")(z).reshape(batch, tokens, self.width)
         for i in range(self.depth):
             h = layers.ConvBlock(dilation=2**i, name=f"block_{i}")(h, jnp.ones((batch, tokens), bool))
-        h = layers.Dense(self.stride * streams.LAYOUTS[LAYOUT]["whole"], name="head")(nn.LayerNorm()(h))
-        pose = streams.join({"whole": h.reshape(1, batch, self.frames, -1)}, LAYOUT)
+        h = layers.Dense(self.stride * body_parts.LAYOUTS[LAYOUT]["whole"], name="head")(nn.LayerNorm()(h))
+        pose = body_parts.join({"whole": h.reshape(1, batch, self.frames, -1)}, LAYOUT)
         hidden = nn.gelu(nn.Dense(self.width, name="up")(z))
         return Decoded(pose, nn.Dense(ENERGIES, name="energy")(hidden))
 

@@ -13,8 +13,9 @@ import flax.linen as nn
 import jax.numpy as jnp
 import numpy as np
 
-from signjax import layers, skeleton
+from signjax import layers
 from signjax.models.vqvae import Reconstruction
+from signjax.pose import skeleton
 
 CLIP = 2.0  # standard deviations
 

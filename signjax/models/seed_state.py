@@ -11,7 +11,7 @@ import numpy as np
 
 from signjax.io.safe_read import Fault
 from signjax.layers import sinusoids
-from signjax.skeleton import NUM_JOINTS
+from signjax.pose.skeleton import NUM_JOINTS
 
 POSE = 3 * NUM_JOINTS
 WRAPPERS = ("model_state_dict", "state_dict", "model")

@@ -7,7 +7,8 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from signjax import layers, streams
+from signjax import layers
+from signjax.pose import body_parts
 
 
 class Reconstruction(NamedTuple):
@@ -78,11 +79,11 @@ class Codec(nn.Module):
 class Tokenizer(nn.Module):
     """Poses to codes [B, N, C] and back, N = ceil(T / stride), C codes a token over all parts and sides.
 
-    Both sides of a part share codec and codebooks (signjax.streams). Every codec sees all parts, its own
+    Both sides of a part share codec and codebooks (signjax.pose.body_parts). Every codec sees all parts, its own
     side first, since what one hand does tells much about the other.
 
     Attributes:
-      layout: of signjax.streams.
+      layout: of signjax.pose.body_parts.
       quantizer: part -> a new quantizer (signjax.quantize).
       dims: part -> latent dimensions.
       dtype: see Codec.
@@ -97,7 +98,7 @@ class Tokenizer(nn.Module):
     dtype: Any = None
 
     def setup(self):  # noqa: D102
-        self.parts = streams.LAYOUTS[self.layout]
+        self.parts = body_parts.LAYOUTS[self.layout]
         size = {"stride": self.stride, "width": self.width, "depth": self.depth, "dtype": self.dtype}
         self.codecs = {
             name: Codec(features, dim=self.dims[name], **size) for name, features in self.parts.items()
@@ -128,7 +129,7 @@ class Tokenizer(nn.Module):
     def latents(self, pose, mask) -> dict:
         """Latents before quantization, {part: [S * B, N, dim]}."""
         tokens = self._stack(mask[:, :: self.stride])
-        frames = {name: self._fold(x) for name, x in streams.cut(held(pose, mask), self.layout).items()}
+        frames = {name: self._fold(x) for name, x in body_parts.cut(held(pose, mask), self.layout).items()}
         return {
             name: self.codecs[name].encode(_merge(frames[name]), self._context(frames, name), tokens)
             for name in self.parts
@@ -147,19 +148,19 @@ class Tokenizer(nn.Module):
         return self._decode({name: self.quantizers[name].decode(c) for name, c in parts.items()}, mask)
 
     def _decode(self, latents: dict, tokens):
-        count = len(streams.sides(self.layout))
+        count = len(body_parts.sides(self.layout))
         split = {name: z.reshape(count, -1, *z.shape[1:]) for name, z in latents.items()}
         frames = {}
         for name, z in latents.items():
             x = self.codecs[name].decode(z, self._context(split, name), self._stack(tokens))
             frames[name] = x.reshape(count, tokens.shape[0], -1, self.parts[name])  # [S, B, T, F]
-        return streams.join(frames, self.layout)
+        return body_parts.join(frames, self.layout)
 
     def _context(self, parts: dict, first: str):
         """All of {part: [S, B, N, *]} on the last axis, part `first` and each side's own first."""
         names = [first, *(name for name in parts if name != first)]
         own = [parts[name] for name in names]
-        others = [x[::-1] for x in own] if len(streams.sides(self.layout)) == 2 else []
+        others = [x[::-1] for x in own] if len(body_parts.sides(self.layout)) == 2 else []
         return _merge(jnp.concatenate(own + others, axis=-1))
 
     def _fold(self, x):
@@ -168,7 +169,7 @@ class Tokenizer(nn.Module):
 
     def _stack(self, mask):
         """[B, N] -> [S * B, N]."""
-        return jnp.concatenate([mask] * len(streams.sides(self.layout)))
+        return jnp.concatenate([mask] * len(body_parts.sides(self.layout)))
 
     def _pack(self, codes: dict, batch: int):
         """{part: [S * B, N, Q]} -> [B, N, C], by part, then side, then level."""
@@ -179,7 +180,7 @@ class Tokenizer(nn.Module):
 
     def _unpack(self, codes) -> dict:
         """[B, N, C] -> {part: [S * B, N, Q]}, the inverse of `_pack`."""
-        parts, at, count = {}, 0, len(streams.sides(self.layout))
+        parts, at, count = {}, 0, len(body_parts.sides(self.layout))
         for name in self.parts:
             levels = self.quantizers[name].levels
             columns = [codes[..., at + s * levels : at + (s + 1) * levels] for s in range(count)]

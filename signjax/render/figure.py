@@ -4,9 +4,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from signjax import pose as poses
-from signjax import skeleton
 from signjax.errors import DataError
+from signjax.pose import normalization, skeleton
 from signjax.render import style
 
 
@@ -105,7 +104,7 @@ def _check_tokens(tokens: Tokens, frames: int, name: str) -> None:
 def _placement(pose, valid) -> tuple[np.ndarray, float]:
     """Median neck and size; a clip without a measurable body gets its centre and extent instead."""
     try:
-        placement = poses.measure(pose, valid)
+        placement = normalization.measure(pose, valid)
         return placement.origin.astype(np.float64), float(placement.scale)
     except ValueError:
         seen = pose[valid] if valid.any() else np.zeros((1, 3))

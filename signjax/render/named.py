@@ -7,8 +7,8 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
-from signjax import skeleton
 from signjax.io import atomic
+from signjax.pose import skeleton
 from signjax.render import compose, raster
 from signjax.render import figure as figures_
 

@@ -11,9 +11,9 @@ import zlib
 
 import numpy as np
 
-from signjax import skeleton
 from signjax.errors import ConfigError, DataError
 from signjax.io import atomic
+from signjax.pose import skeleton
 from signjax.render import figure as figures_
 from signjax.render import style
 

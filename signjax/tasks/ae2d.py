@@ -11,11 +11,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from signjax import checkpoint, losses, skeleton
+from signjax import checkpoint
 from signjax import config as configs
 from signjax.data import pipeline, sources
 from signjax.errors import ConfigError, DataError
 from signjax.models import ae2d
+from signjax.pose import losses, skeleton
 from signjax.task import Task
 from signjax.tasks import splits
 from signjax.tasks.vqvae import augment, dense, filled, full_windows, valid_joints

@@ -19,7 +19,6 @@ import jax.numpy as jnp
 import numpy as np
 from flax import traverse_util
 
-from signjax import losses
 from signjax.data import pipeline, sources
 from signjax.errors import StorageError
 from signjax.io import safe_read
@@ -28,6 +27,7 @@ from signjax.io.safe_read import Fault
 from signjax.metrics.frechet import HOP, WINDOW, window_frames
 from signjax.models import motion_encoder as models
 from signjax.models.vqvae import held
+from signjax.pose import losses
 from signjax.task import Task
 from signjax.tasks import splits
 from signjax.tasks.vqvae import augment, filled

@@ -4,9 +4,10 @@ import pathlib
 
 import numpy as np
 
-from signjax import demo, pose
+from signjax import demo
 from signjax.data import pack
 from signjax.metrics.score import Motion
+from signjax.pose import normalization
 
 
 def load(config, split: str, face: bool = False) -> pack.Pack:
@@ -36,6 +37,6 @@ def motions(held: pack.Pack, chosen=None) -> list[Motion]:
     found = []
     for i in range(len(held)) if chosen is None else chosen:
         clip = held[i]
-        moved = pose.canonical(clip.pose, held.placement(i)).astype(np.float32)
+        moved = normalization.canonical(clip.pose, held.placement(i)).astype(np.float32)
         found.append(Motion(np.where(clip.valid[..., None], moved, np.float32(0)), clip.valid))
     return found

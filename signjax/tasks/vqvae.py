@@ -11,11 +11,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from signjax import checkpoint, hints, kinematics, losses, quantize, skeleton, streams
+from signjax import checkpoint, hints, quantize
 from signjax import config as configs
 from signjax.data import pipeline, sources
 from signjax.errors import ConfigError, DataError
 from signjax.models import seed, vqvae
+from signjax.pose import body_parts, kinematics, losses, skeleton
 from signjax.task import Task
 from signjax.tasks import splits, windows
 
@@ -30,12 +31,12 @@ def build(c):
     Raises:
       ConfigError: the layout is unknown, or one that the model does not know.
     """
-    if c.layout not in streams.LAYOUTS:
-        raise ConfigError(f"layout is {c.layout!r}; it can be {', '.join(map(repr, streams.LAYOUTS))}")
+    if c.layout not in body_parts.LAYOUTS:
+        raise ConfigError(f"layout is {c.layout!r}; it can be {', '.join(map(repr, body_parts.LAYOUTS))}")
     if c.model.kind == "seed" and c.layout != "whole":
         raise ConfigError(f"layout is {c.layout!r}, and the seed's model knows 'whole' alone")
     parts = {"quantizer": functools.partial(quantizer, c.quantizer), **c.model.size}
-    dims = {part: latent_dim(c.quantizer, part) for part in streams.LAYOUTS[c.layout]}
+    dims = {part: latent_dim(c.quantizer, part) for part in body_parts.LAYOUTS[c.layout]}
     if c.model.kind == "seed":
         return seed.SeedTokenizer(dim=dims["whole"], **parts)
     return vqvae.Tokenizer(layout=c.layout, dims=dims, **parts)
@@ -66,7 +67,7 @@ def code_shape(c) -> tuple[int, int]:
     """
     if c.quantizer.kind == "kl":
         raise ConfigError("quantizer.kind is 'kl', which has no codes; train configs/flow.py on it")
-    columns = len(streams.sides(c.layout)) * sum(c.quantizer.levels[p] for p in streams.LAYOUTS[c.layout])
+    columns = len(body_parts.sides(c.layout)) * sum(c.quantizer.levels[p] for p in body_parts.LAYOUTS[c.layout])
     size = int(np.prod(c.quantizer.steps)) if c.quantizer.kind == "fsq" else c.quantizer.codes
     return columns, size
 
@@ -75,15 +76,15 @@ def columns(c) -> list[tuple[str, str, int]]:
     """(side, part, level) of each of the C codes of a token, such as ("right ", "hand", 0)."""
     return [
         (side, part, level)
-        for part in streams.LAYOUTS[c.layout]
-        for side in streams.sides(c.layout)
+        for part in body_parts.LAYOUTS[c.layout]
+        for side in body_parts.sides(c.layout)
         for level in range(c.quantizer.levels[part])
     ]
 
 
 def has_face(c) -> bool:
     """Whether the poses of a tokenizer or auto-encoder of config c have a face: 120 joints, else 50."""
-    return c.task == "vqvae" and streams.has_face(c.layout)
+    return c.task == "vqvae" and body_parts.has_face(c.layout)
 
 
 def load_split(c, data, split: str):
@@ -175,7 +176,7 @@ def reconstruct(tokenizer: Tokenizer, pack) -> list[np.ndarray]:
 def codebooks(tokenizer: Tokenizer) -> np.ndarray:
     """What the codes of each column stand for, [C, K, dim], in the order of the columns of the codes."""
     c, columns = tokenizer.config, []
-    for part in streams.LAYOUTS[c.layout]:
+    for part in body_parts.LAYOUTS[c.layout]:
         if c.quantizer.kind == "fsq":
             codes = np.arange(code_shape(c)[1])[None, :, None]  # one level's digits are all levels' digits
             levels = [np.asarray(quantize.FSQ(1, tuple(c.quantizer.steps)).decode(codes))[0]]
@@ -183,7 +184,7 @@ def codebooks(tokenizer: Tokenizer) -> np.ndarray:
         else:
             book = tokenizer.variables["codebook"][f"quantizers_{part}"]
             levels = list(np.asarray(book["sums"]) / np.maximum(book["counts"], 1e-8)[..., None])
-        columns += levels * len(streams.sides(c.layout))
+        columns += levels * len(body_parts.sides(c.layout))
     return np.stack(columns)
 
 
@@ -261,7 +262,7 @@ def linear_start(c, pose) -> dict:
       pose: [n, stride * m, J, 3] canonical windows.
     """
     params = {}
-    for part, frames in streams.cut(pose, c.layout).items():
+    for part, frames in body_parts.cut(pose, c.layout).items():
         x = np.asarray(frames, np.float64).reshape(-1, c.model.size.stride * frames.shape[-1])
         centre, dim = x.mean(0), latent_dim(c.quantizer, part)
         power, basis = np.linalg.eigh(np.cov(x - centre, rowvar=False))

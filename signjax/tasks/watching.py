@@ -6,7 +6,7 @@ import numpy as np
 
 from signjax import render
 from signjax.data.pack import Pack
-from signjax.pose import Placement
+from signjax.pose.normalization import Placement
 from signjax.tasks import vqvae
 
 

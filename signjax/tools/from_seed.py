@@ -15,12 +15,13 @@ import sys
 import jax
 import numpy as np
 
-from signjax import checkpoint, doors, pose, rehearse, runtime, skeleton
+from signjax import checkpoint, doors, rehearse, runtime
 from signjax.config import save_config
 from signjax.errors import ConfigError, DataError, StorageError
 from signjax.io import safe_numpy, safe_read, torch_checkpoint
 from signjax.models import bert, pretrained, seed_files
 from signjax.models.seed_state import POSE
+from signjax.pose import normalization, skeleton
 from signjax.tasks import needs, readers, vqvae
 
 STATISTICS = "train_stats.npz"
@@ -120,16 +121,16 @@ def standard(mean, std) -> dict:
         where = placement(mean)
     except ValueError as error:
         raise DataError(f"the mean pose is none: {error}") from None
-    centre = pose.canonical(mean.reshape(1, -1, 3), where).reshape(-1)
+    centre = normalization.canonical(mean.reshape(1, -1, 3), where).reshape(-1)
     spread = np.maximum(std, 1e-8) / where.scale
     return {"centre": centre.astype(np.float32), "spread": spread.astype(np.float32)}
 
 
-def placement(mean) -> pose.Placement:
+def placement(mean) -> normalization.Placement:
     """Where canonical space lies in the seed's units: that of the mean pose [150]."""
     valid = np.zeros((1, skeleton.NUM_JOINTS), bool)
     valid[:, TRUNK] = True
-    return pose.measure(mean.reshape(1, -1, 3), valid)
+    return normalization.measure(mean.reshape(1, -1, 3), valid)
 
 
 def encoder_of(name: str, beside: dict, path: str):

@@ -15,11 +15,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from signjax import doors, progress, skeleton
+from signjax import doors, progress
 from signjax.errors import ConfigError, DataError, SignjaxError
 from signjax.formats import recognise, shares, table, write
 from signjax.formats.clip import Broken, Clip
 from signjax.io.safe_read import Fault
+from signjax.pose import skeleton
 
 REPORT = "import.json"
 SHOWN = 20  # clips left out that are printed; the report has all

@@ -14,9 +14,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from signjax import doors, hints, kinematics, pose, skeleton
+from signjax import doors, hints
 from signjax.data import pack
 from signjax.errors import DataError, SignjaxError
+from signjax.pose import kinematics, normalization, skeleton
 from signjax.tasks import splits
 
 TOLERANCE = 1e-5  # neck-to-shoulder lengths
@@ -61,7 +62,7 @@ def trips(held: pack.Pack, dims: int) -> Iterator[Trip]:
     """Every clip of a pack there and back."""
     for i, sid in enumerate(held.sids):
         clip, place = held[i], held.placement(i)
-        points = pose.canonical(clip.pose, place).astype(np.float32)
+        points = normalization.canonical(clip.pose, place).astype(np.float32)
         error, rigid = there_and_back(points, clip.valid, dims)
         yield Trip(f"{held.label}/{sid}", error, clip.valid, rigid, float(place.scale))
 

@@ -19,10 +19,11 @@ from collections.abc import Callable
 
 import numpy as np
 
-from signjax import config, demo, doors, pose, render, runtime
+from signjax import config, demo, doors, render, runtime
 from signjax import task as tasks
 from signjax.errors import ConfigError, DataError, SignjaxError
 from signjax.io import safe_read
+from signjax.pose import normalization
 from signjax.render import page
 from signjax.tasks import requests, splits, vqvae, watching
 
@@ -69,7 +70,7 @@ def signer(workdir) -> Callable[[str, int, int], dict]:
         took = time.monotonic() - begun
         panels = []
         for k, (clip, tokens) in enumerate(found, 1):
-            placed = pose.restore(clip, pose.DEFAULT).astype(np.float32)
+            placed = normalization.restore(clip, normalization.DEFAULT).astype(np.float32)
             titles = [f"version {k}"] if num > 1 else []
             titles += [f"reads: {' '.join(demo.read(placed)) or '(nothing)'}"] if readable else []
             panels.append(render.Panel(placed, text, title="; ".join(titles), tokens=tokens))

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from signjax import skeleton
+from signjax.pose import skeleton
 
 FARTHEST = 1e4  # in neck-to-shoulder lengths; signers reach 10
 

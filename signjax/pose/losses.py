@@ -5,7 +5,7 @@ One unit for positions, velocities and bone lengths means that their weights say
 
 import jax.numpy as jnp
 
-from signjax import skeleton
+from signjax.pose import skeleton
 
 
 def distance(x):
@@ -88,7 +88,7 @@ def errors(pose, target, valid, scale) -> dict:
       pose: [B, T, J, 3] canonical, J 50, or 120 with a face.
       target: [B, T, J, 3] canonical.
       valid: [B, T, J], joints that count.
-      scale: [B], own units per canonical unit (signjax.pose.Placement).
+      scale: [B], own units per canonical unit (signjax.pose.normalization.Placement).
 
     Returns:
       Mean per joint position error over all joints ("mpjpe"), body, hands, hands relative to their own

@@ -10,7 +10,7 @@ the exact inverse of `cut`.
 import jax.numpy as jnp
 import numpy as np
 
-from signjax import skeleton
+from signjax.pose import skeleton
 
 ARM_JOINTS = (
     (skeleton.NOSE, skeleton.NECK, skeleton.R_SHOULDER, skeleton.R_ELBOW, skeleton.R_WRIST),

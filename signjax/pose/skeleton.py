@@ -57,7 +57,7 @@ COUNTERPARTS = _mirror()  # [120], joint -> its counterpart, that of a face poin
 MIRROR = COUNTERPARTS[:NUM_JOINTS]
 
 # Proportions of an average adult in neck-to-shoulder lengths, the unit of canonical space
-# (signjax.pose). Rounded; used to measure a clip's size and to build the demo's signers.
+# (signjax.pose.normalization). Rounded; used to measure a clip's size and to build the demo's signers.
 _HAND_LENGTHS = [
     0.12,  # wrist to hand root
     *(0.22, 0.26, 0.20, 0.16),  # thumb

@@ -3,22 +3,22 @@
 Two forms, both without loss, over any leading axes, for numpy and jax arrays alike:
 
 * `Planar` for x and y: one angle a bone relative to its parent bone, a scale a bone and frame, the neck. The
-  pose format of the seed's second line, but on one rest skeleton for everything (signjax.skeleton.LENGTHS),
+  pose format of the seed's second line, but on one rest skeleton for everything (signjax.pose.skeleton.LENGTHS),
   hands on their own wrists and no scale clipped.
 * `Spatial` for x, y and z: a direction a bone, a scale a bone, the neck. Lifted data have bones of constant
   length, so that one scale a bone and clip will do (`rigid`).
 
 A bone without length (a hand collapsed to a point) has no direction of its own: it points where its parent
 does. A joint that is missing lies on its parent (`filled`). Both come back as they were. In canonical space
-a scale of 1 is an average adult's bone. Bones are in the order of signjax.skeleton.BONES.
+a scale of 1 is an average adult's bone. Bones are in the order of signjax.pose.skeleton.BONES.
 """
 
 from typing import NamedTuple
 
 import numpy as np
 
-from signjax import skeleton
 from signjax.errors import DataError
+from signjax.pose import skeleton
 
 CHILD, PARENT = skeleton.BONES.T
 NECK = skeleton.NECK

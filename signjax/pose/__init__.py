@@ -1,0 +1,1 @@
+"""The human pose: skeleton, normalization, kinematics, body parts and pose losses."""
