@@ -4,7 +4,7 @@ import pathlib
 
 import numpy as np
 
-from signjax import demo, render, report, scoring
+from signjax import demo, rendering, report, scoring
 from signjax.metrics.score import Motion, whole
 from signjax.pose import normalization
 
@@ -44,12 +44,12 @@ def write(out: pathlib.Path, content: dict, table: str, clips: dict, truth, by, 
         label = f"{panels[-1].title}: DTW-MJE {errors[i]:.2f}, {rank + 1} of {count} from the worst"
         pages.append([*panels[:-1], panels[-1]._replace(title=label)])
     for k, panels in enumerate(pages[::DRAWN], 1):
-        paths.append(render.gif(out / f"clip_{k}.gif", panels))
+        paths.append(rendering.gif(out / f"clip_{k}.gif", panels))
     title = f"{content['system']}: {content['data']['name']}/{content['data']['split']}"
-    return [*paths, render.html(out / "clips.html", pages, title=title)]
+    return [*paths, rendering.html(out / "clips.html", pages, title=title)]
 
 
-def panel(name: str, clip, text: str, readable: bool, tokens=None) -> render.Panel:
+def panel(name: str, clip, text: str, readable: bool, tokens=None) -> rendering.Panel:
     """A clip for the eye: its row above, its text below, and what a demo clip says.
 
     Args:
@@ -65,4 +65,4 @@ def panel(name: str, clip, text: str, readable: bool, tokens=None) -> render.Pan
     elif readable and name != scoring.TRUTH:
         text = " ".join(demo.read(motion.pose, motion.valid)) or "(says nothing)"
     own = normalization.restore(motion.pose, normalization.DEFAULT).astype(np.float32)
-    return render.Panel(own, text, motion.valid, name, tokens)
+    return rendering.Panel(own, text, motion.valid, name, tokens)

@@ -19,7 +19,7 @@ import unicodedata
 import numpy as np
 from absl import app, flags
 
-from signjax import checkpoint, config, demo, doors, logs, progress, render, runtime
+from signjax import checkpoint, config, demo, doors, logs, progress, rendering, runtime
 from signjax import task as tasks
 from signjax.errors import ConfigError, DataError
 from signjax.io import atomic, safe_read
@@ -85,7 +85,7 @@ def main(_) -> int:
         else:
             print(said, flush=True)
     if len(texts) > 1:
-        print(render.html(out / f"{ALL}.html", [shown[k] for k in sorted(shown)], title=workdir))
+        print(rendering.html(out / f"{ALL}.html", [shown[k] for k in sorted(shown)], title=workdir))
     return 0
 
 
@@ -157,7 +157,7 @@ def stream(task, workdir: str, texts: list[str], sampler) -> int:
     return 0
 
 
-def write(folder: pathlib.Path, name: str, text: str, clips: list, c) -> list[render.Panel]:
+def write(folder: pathlib.Path, name: str, text: str, clips: list, c) -> list[rendering.Panel]:
     """Writes a text's clips; says where, and what they say if that can be read.
 
     Args:
@@ -174,17 +174,17 @@ def write(folder: pathlib.Path, name: str, text: str, clips: list, c) -> list[re
     for k, (clip, tokens) in enumerate(clips):
         placed = normalization.restore(clip, normalization.DEFAULT).astype(np.float32)
         title = f"sample {k + 1}" if len(clips) > 1 else None
-        panels.append(render.Panel(placed, text, title=title, tokens=tokens))
+        panels.append(rendering.Panel(placed, text, title=title, tokens=tokens))
         stem = folder / (f"{name}_{k + 1}" if len(clips) > 1 else name)
-        written = [render.gif(f"{stem}.gif", panels[k])]
-        if render.has_video():
-            written.append(render.mp4(f"{stem}.mp4", panels[k]))
+        written = [rendering.gif(f"{stem}.gif", panels[k])]
+        if rendering.has_video():
+            written.append(rendering.mp4(f"{stem}.mp4", panels[k]))
         data = io.BytesIO()
         np.savez(data, pose=placed, text=text, **(tokens._asdict() if tokens else {}))
         written.append(atomic.write(f"{stem}.npz", data.getvalue()))
         said = f"  reads: {' '.join(demo.read(placed)) or '(nothing)'}" if splits.readable(c.data) else ""
         print(f"{', '.join(map(str, written))}{said}")
-    print(render.html(folder / f"{name}.html", [[panel] for panel in panels], title=text))
+    print(rendering.html(folder / f"{name}.html", [[panel] for panel in panels], title=text))
     return panels
 
 

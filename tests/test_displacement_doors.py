@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from signjax import demo, render
+from signjax import demo, rendering
 from signjax.demo import write
 from signjax.pose import skeleton
-from signjax.render import figure, named, raster
+from signjax.rendering import labeled_pose, rasterize, shapes
 from signjax.tools import displacements, viz
 
 TEXTS = ("Hello", "Hello my friend.", "Yes hello!", "My friend is happy.", "Hello, hello")
@@ -193,14 +193,14 @@ def pose():
 
 def test_every_joint_that_is_seen_is_a_point_with_a_name(pose, monkeypatch, tmp_path):
     said = []
-    original = named._write
+    original = labeled_pose._write
 
     def listen(picture, text, *rest):
         said.append(text)
         return original(picture, text, *rest)
 
-    monkeypatch.setattr(named, "_write", listen)
-    render.still(tmp_path / "all.gif", render.Panel(pose, "hello"))
+    monkeypatch.setattr(labeled_pose, "_write", listen)
+    rendering.still(tmp_path / "all.gif", rendering.Panel(pose, "hello"))
     with Image.open(tmp_path / "all.gif") as image:
         assert image.n_frames == 1 and image.width > 1000
     body = [name.replace("_", " ") for name in skeleton.NAMES[:8]]
@@ -209,7 +209,7 @@ def test_every_joint_that_is_seen_is_a_point_with_a_name(pose, monkeypatch, tmp_
     said.clear()
     valid = np.ones((1, 50), bool)
     valid[:, skeleton.LEFT] = False
-    render.still(tmp_path / "one.gif", render.Panel(pose, "hello", valid=valid))
+    rendering.still(tmp_path / "one.gif", rendering.Panel(pose, "hello", valid=valid))
     assert sorted(said) == sorted([*body, *fingers, "not seen"])
 
 
@@ -217,14 +217,14 @@ def test_names_keep_apart_and_inside():
     rng = np.random.default_rng(0)
     for _ in range(50):
         xy = rng.uniform(0, 400, (21, 2)) * [1, rng.uniform(0, 1)]
-        for side in named._columns(xy, 400, 16):
+        for side in labeled_pose._columns(xy, 400, 16):
             heights = np.array([y for _, y in side])
             assert np.diff(heights).min() > 16 - 1e-6
             assert heights.min() > 8 - 1e-6 and heights.max() < 392 + 1e-6
 
 
 def test_the_points_are_where_the_joints_are(pose):
-    seen = figure.prepare(render.Panel(pose, ""))[0]
-    view = named._view(seen, named.VIEWS[1], named.compose.font(16), 520)
-    paper = view == raster.INDEX["paper"]
+    seen = shapes.prepare(rendering.Panel(pose, ""))[0]
+    view = labeled_pose._view(seen, labeled_pose.VIEWS[1], labeled_pose.compose.font(16), 520)
+    paper = view == rasterize.INDEX["paper"]
     assert paper.sum() > 8 * 9, "white points inside the figure"

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from test_render import signer
 
-from signjax import render
+from signjax import rendering
 from signjax.data import clips, predictions, saving, variant
 from signjax.io import safe_numpy
 from signjax.pose import normalization, skeleton
@@ -125,7 +125,7 @@ def test_pictures(saved, tmp_path, capsys):
     assert code == 0 and "Gr\\u00fc\\u00dfe" in (tmp_path / "out/one.html").read_text("utf-8")
     assert page == str(tmp_path / "out/one.html")
     code, _, err = run(capsys, saved[0], "--to", "mp4", "--out", tmp_path / "out")
-    assert (code, (tmp_path / "out/one.mp4").exists()) == ((0, True) if render.has_video() else (23, False))
+    assert (code, (tmp_path / "out/one.mp4").exists()) == ((0, True) if rendering.has_video() else (23, False))
     assert code == 0 or "video" in err
 
 

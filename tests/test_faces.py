@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from signjax import render, train
+from signjax import rendering, train
 from signjax.data import clips, pack, predictions, saving, variant
 from signjax.errors import ConfigError, DataError
 from signjax.formats import openpose
@@ -192,8 +192,8 @@ def test_faces_that_are_not_there_are_named(root):
 
 
 def drawn(pose, valid, frame=0):
-    scene = render.compose.scene(render.Panel(pose, "", valid), 224)
-    return render.compose.paint(scene, frame)
+    scene = rendering.compose.scene(rendering.Panel(pose, "", valid), 224)
+    return rendering.compose.paint(scene, frame)
 
 
 def test_a_face_is_drawn_and_what_is_missing_is_not():
@@ -207,10 +207,10 @@ def test_a_face_is_drawn_and_what_is_missing_is_not():
     assert not np.array_equal(faced, bare) and not np.array_equal(parted, faced)
     wild = np.where(lost[..., None], pose, np.nan)
     assert np.array_equal(drawn(wild, lost), parted)
-    figure = render.figure.prepare(render.Panel(pose, "", lost))[0]
-    [skin, features] = render.figure.shapes(figure, 100.0, [0, 0])[0][-render.style.FACE_PARTS :]
-    strokes = render.style.PARTS[-1].bones
-    kept = [not {render.style.FACE[k] for k in face_files.LOST} & {bone.start, bone.end} for bone in strokes]
+    figure = rendering.figure.prepare(rendering.Panel(pose, "", lost))[0]
+    [skin, features] = rendering.figure.shapes(figure, 100.0, [0, 0])[0][-rendering.style.FACE_PARTS :]
+    strokes = rendering.style.PARTS[-1].bones
+    kept = [not {rendering.style.FACE[k] for k in face_files.LOST} & {bone.start, bone.end} for bone in strokes]
     assert [shape.seen.all() for shape in features] == kept and not all(kept)
     assert all(shape.seen.all() for shape in skin), "no point of the outline is missing"
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from fuzz_cases import hush, signed, write_clip
 
-from signjax import config, render, results, runtime
+from signjax import config, rendering, results, runtime
 from signjax.data import pack, predictions, variant
 from signjax.errors import DataError, StorageError
 from signjax.io import safe_read
@@ -60,7 +60,7 @@ def same_page(path, plain):
 @pytest.mark.parametrize("text", HOSTILE)
 def test_text_stays_text_on_a_page(tmp_path, text):
     def page(name, said):
-        return render.html(tmp_path / name, [[render.Panel(signed()[:2], said, title=said)]], title=said)
+        return rendering.html(tmp_path / name, [[rendering.Panel(signed()[:2], said, title=said)]], title=said)
 
     found = same_page(page("a.html", text), page("b.html", "plain"))
     [panel] = found["clips"][0]["panels"]

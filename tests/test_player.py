@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 from test_render import signer
 
-from signjax import render
+from signjax import rendering
 from signjax.pose import skeleton
 
 STRIDE = 4
@@ -24,12 +24,12 @@ def path(tmp_path_factory):
     codes = np.arange(6 * 3).reshape(6, 3)
     names = ("right arm", "right hand", "right hand")
     panels = [
-        render.Panel(signer(24), "hello", title="ground truth"),
-        render.Panel(signer(24), "hello", title="reconstruction", tokens=render.Tokens(codes, STRIDE, names)),
-        render.Panel(signer(12), "hello", title="generated", tokens=render.Tokens(codes[:3], STRIDE, names)),
+        rendering.Panel(signer(24), "hello", title="ground truth"),
+        rendering.Panel(signer(24), "hello", title="reconstruction", tokens=rendering.Tokens(codes, STRIDE, names)),
+        rendering.Panel(signer(12), "hello", title="generated", tokens=rendering.Tokens(codes[:3], STRIDE, names)),
     ]
-    flat = render.Panel(signer(10) * [1, 1, 0], "<b>flat</b>")
-    return render.html(tmp_path_factory.mktemp("page") / "a.html", [panels, [flat]], title="<i>two</i>")
+    flat = rendering.Panel(signer(10) * [1, 1, 0], "<b>flat</b>")
+    return rendering.html(tmp_path_factory.mktemp("page") / "a.html", [panels, [flat]], title="<i>two</i>")
 
 
 @pytest.fixture
@@ -128,7 +128,7 @@ def test_it_shows_what_python_draws(shown):
     """Joints lie where the browser's colours are: the middle of each finger's last bone has its shade."""
     canvas = "document.querySelector('canvas')"
     box, width, height = shown.run(f"[page.clips[0].box, {canvas}.width, {canvas}.height]")
-    figure = render.figure.prepare(render.Panel(signer(24), ""))[0]
+    figure = rendering.figure.prepare(rendering.Panel(signer(24), ""))[0]
     box = np.reshape(box, (2, 2))
     zoom = min([width, height] / np.ptp(box, axis=0))
     centre = np.array([width, height]) / 2 - zoom * box.mean(0)
@@ -137,7 +137,7 @@ def test_it_shows_what_python_draws(shown):
             tip = hand + 1 + 4 * finger + 3
             x, y = (figure.pose[0, [tip - 1, tip], :2].mean(0) * zoom + centre).astype(int)
             pixel = shown.run(f"[...{canvas}.getContext('2d').getImageData({x}, {y}, 1, 1).data]")
-            assert "#" + bytes(pixel[:3]).hex() == render.style.COLORS[f"{name}3"], (name, x, y)
+            assert "#" + bytes(pixel[:3]).hex() == rendering.style.COLORS[f"{name}3"], (name, x, y)
 
 
 @pytest.mark.parametrize("dark", [False, True])
@@ -147,5 +147,5 @@ def test_a_phone_shows_it_whole(shown, path, tmp_path, dark):
     shown.run("players[0].seek(5)")
     with Image.open(shown.picture(tmp_path / "phone.png")) as picture:
         corner = picture.convert("RGB").getpixel((2, 2))
-    paper = (render.style.DARK if dark else render.style.COLORS)["paper"]
+    paper = (rendering.style.DARK if dark else rendering.style.COLORS)["paper"]
     assert "#" + bytes(corner).hex() == paper

@@ -14,12 +14,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from signjax import demo, render
+from signjax import demo, rendering
 from signjax.errors import ConfigError, DataError, SignjaxError, StorageError
 from signjax.pose import skeleton
-from signjax.render import compose, figure, page, raster, style
+from signjax.rendering import html_player, layout, rasterize, style
+from signjax.rendering import shapes as figure
 
-FINGER_INKS = [raster.INDEX[f"{name}{k}"] for name in skeleton.FINGERS for k in (1, 2, 3)]
+FINGER_INKS = [rasterize.INDEX[f"{name}{k}"] for name in skeleton.FINGERS for k in (1, 2, 3)]
 
 
 def signer(frames=8, size=0.09, moving=True):
@@ -44,7 +45,7 @@ def signer(frames=8, size=0.09, moving=True):
 def places(panels, size=240):
     """Pixel positions [T, 50, 2] of each panel's joints in the painted picture."""
     figures = figure.prepare(panels)
-    look, scene = compose.view(figures, size), compose.scene(panels, size)
+    look, scene = layout.view(figures, size), layout.scene(panels, size)
     found = []
     for one, stage in zip(figures, scene.stages, strict=True):
         found.append(one.pose[..., :2] * look.scale + look.shift + [stage.x, stage.y])
@@ -54,12 +55,12 @@ def places(panels, size=240):
 def drawn(panels, size=240, frame=0):
     """The painted frame of a picture and the joints' pixels [50, 2] of its first panel."""
     scene, found = places(panels, size)
-    return compose.paint(scene, frame), found[0][frame].astype(int)
+    return layout.paint(scene, frame), found[0][frame].astype(int)
 
 
 @pytest.mark.parametrize(("fps", "moving"), [(25, True), (25, False), (30, True), (12.5, True)])
 def test_gif_has_every_frame_and_the_exact_delay(tmp_path, fps, moving):
-    path = render.gif(tmp_path / "a.gif", [render.Panel(signer(15, moving=moving), "hello")], fps, size=96)
+    path = rendering.gif(tmp_path / "a.gif", [rendering.Panel(signer(15, moving=moving), "hello")], fps, size=96)
     with Image.open(path) as image:
         assert image.n_frames == 15 and image.info["loop"] == 0
         delays = []
@@ -72,52 +73,52 @@ def test_gif_has_every_frame_and_the_exact_delay(tmp_path, fps, moving):
 
 
 def test_gif_keeps_frames_in_which_nothing_moves(tmp_path):
-    panel = render.Panel(signer(200, moving=False), "")  # more frames than the time line has pixels
-    with Image.open(render.gif(tmp_path / "a.gif", panel, size=64)) as image:
+    panel = rendering.Panel(signer(200, moving=False), "")  # more frames than the time line has pixels
+    with Image.open(rendering.gif(tmp_path / "a.gif", panel, size=64)) as image:
         assert image.width < 200 and image.n_frames == 200
 
 
 def test_gif_shows_what_was_painted(tmp_path):
-    panels = [render.Panel(signer(6), "hello", title="a"), render.Panel(signer(4), "other", title="b")]
-    scene = compose.scene(panels, 160)
-    with Image.open(render.gif(tmp_path / "a.gif", panels, size=160)) as image:
+    panels = [rendering.Panel(signer(6), "hello", title="a"), rendering.Panel(signer(4), "other", title="b")]
+    scene = layout.scene(panels, 160)
+    with Image.open(rendering.gif(tmp_path / "a.gif", panels, size=160)) as image:
         for frame in range(6):
             image.seek(frame)
-            expected = raster.palette()[compose.paint(scene, frame)]
+            expected = rasterize.palette()[layout.paint(scene, frame)]
             np.testing.assert_array_equal(np.asarray(image.convert("RGB")), expected)
 
 
 def test_every_joint_is_painted():
-    picture, joints = drawn([render.Panel(signer(), "")])
+    picture, joints = drawn([rendering.Panel(signer(), "")])
     at = picture[joints[:, 1], joints[:, 0]]
-    assert (at != raster.INDEX["stage"]).all(), [skeleton.NAMES[k] for k in np.flatnonzero(at == 0)]
+    assert (at != rasterize.INDEX["stage"]).all(), [skeleton.NAMES[k] for k in np.flatnonzero(at == 0)]
     for shades in FINGER_INKS:
         assert (picture == shades).any()
 
 
 def test_fingers_have_their_own_hues():
-    picture, joints = drawn([render.Panel(signer(), "")], size=480)
+    picture, joints = drawn([rendering.Panel(signer(), "")], size=480)
     for hand in (skeleton.R_HAND, skeleton.L_HAND):
         for finger, name in enumerate(skeleton.FINGERS):
             first = hand + 1 + 4 * finger
             for bone in range(3):
                 x, y = (joints[first + bone] + joints[first + bone + 1]) // 2
-                assert picture[y, x] == raster.INDEX[f"{name}{bone + 1}"]
+                assert picture[y, x] == rasterize.INDEX[f"{name}{bone + 1}"]
 
 
 def test_a_bone_joins_hand_and_wrist():
     pose = signer()
     pose[:, skeleton.RIGHT] += [-0.05, -0.05, 0]  # a hand torn off its wrist
-    picture, joints = drawn([render.Panel(pose, "")])
+    picture, joints = drawn([rendering.Panel(pose, "")])
     for part in np.linspace(0, 1, 9):
         x, y = (joints[skeleton.R_WRIST] * (1 - part) + joints[skeleton.R_HAND] * part).astype(int)
-        assert picture[y, x] == raster.INDEX["right"]
+        assert picture[y, x] == rasterize.INDEX["right"]
 
 
 def test_right_and_left_arm_differ():
-    picture, joints = drawn([render.Panel(signer(), "")])
+    picture, joints = drawn([rendering.Panel(signer(), "")])
     right, left = (picture[y, x] for x, y in (joints[skeleton.R_ELBOW], joints[skeleton.L_ELBOW]))
-    assert right == raster.INDEX["right"] and left == raster.INDEX["left"]
+    assert right == rasterize.INDEX["right"] and left == rasterize.INDEX["left"]
 
 
 @pytest.mark.parametrize("near", ["right", "left"])
@@ -129,97 +130,97 @@ def test_nearer_parts_cover_farther_ones(near):
         pose[:, wrist] += move
         depth = 0.15 if (wrist == skeleton.R_WRIST) == (near == "right") else 0.05
         pose[:, [elbow, wrist, *range(hand.start, hand.stop)], 2] = depth
-    picture, joints = drawn([render.Panel(pose, "")])
+    picture, joints = drawn([rendering.Panel(pose, "")])
     x, y = joints[skeleton.R_WRIST]
-    assert picture[y, x] == raster.INDEX[near]
+    assert picture[y, x] == rasterize.INDEX[near]
 
 
 def test_order_does_not_flicker_with_single_frames():
     pose = signer(20, moving=False)
     pose[10, skeleton.R_HAND + 1 :, 2] -= 0.02
-    noisy = figure.prepare([render.Panel(pose, "")])[0].pose[:, 9:13, 2].mean(1)
+    noisy = figure.prepare([rendering.Panel(pose, "")])[0].pose[:, 9:13, 2].mean(1)
     assert np.abs(np.diff(figure.steady(noisy))).max() < 0.3 * np.abs(np.diff(noisy)).max()
     np.testing.assert_allclose(figure.steady(np.arange(9.0))[2:-2], np.arange(9.0)[2:-2])
 
 
 def test_the_signer_fills_the_stage_and_is_not_cut():
     pose = signer(30)
-    scene, (joints,) = places([render.Panel(pose, "")])
+    scene, (joints,) = places([rendering.Panel(pose, "")])
     width, height = scene.size
     assert (joints > 0).all() and (joints < [width, height]).all()
     for frame in (0, 5, 20):
-        stage = compose.paint(scene, frame)[:height]
+        stage = layout.paint(scene, frame)[:height]
         for border in (stage[0], stage[:, 0], stage[:, -1]):
-            assert (border == raster.INDEX["stage"]).all()
-        rows, columns = np.nonzero(stage != raster.INDEX["stage"])
+            assert (border == rasterize.INDEX["stage"]).all()
+        rows, columns = np.nonzero(stage != rasterize.INDEX["stage"])
         assert np.ptp(rows) > 0.8 * height and np.ptp(columns) > 0.6 * width
 
 
 def test_one_wild_frame_does_not_shrink_the_picture():
     pose = signer(60)
-    calm = compose.view(figure.prepare([render.Panel(pose, "")]), 240).scale
+    calm = layout.view(figure.prepare([rendering.Panel(pose, "")]), 240).scale
     pose[30, skeleton.RIGHT] += 50.0
-    assert compose.view(figure.prepare([render.Panel(pose, "")]), 240).scale > 0.6 * calm
-    drawn([render.Panel(pose, "")], frame=30)
+    assert layout.view(figure.prepare([rendering.Panel(pose, "")]), 240).scale > 0.6 * calm
+    drawn([rendering.Panel(pose, "")], frame=30)
 
 
 def test_missing_joints_are_not_drawn():
     pose, valid = signer(), np.ones((8, 50), bool)
     valid[:, skeleton.RIGHT] = valid[:, skeleton.LEFT] = False
     pose[~valid] = np.nan
-    scene, (joints,) = places([render.Panel(pose, "", valid)])
-    picture = compose.paint(scene, 0)
+    scene, (joints,) = places([rendering.Panel(pose, "", valid)])
+    picture = layout.paint(scene, 0)
     assert not np.isin(picture, FINGER_INKS).any()
     x, y = joints[0, skeleton.R_WRIST].astype(int)
-    assert picture[y, x] == raster.INDEX["right"]  # the arm is still there
+    assert picture[y, x] == rasterize.INDEX["right"]  # the arm is still there
     valid[:] = False
-    nothing = compose.paint(compose.scene([render.Panel(pose, "", valid)], 240), 0)
-    assert (nothing[:240] == raster.INDEX["stage"]).all()
+    nothing = layout.paint(layout.scene([rendering.Panel(pose, "", valid)], 240), 0)
+    assert (nothing[:240] == rasterize.INDEX["stage"]).all()
 
 
 def test_panels_share_scale_and_time():
-    panels = [render.Panel(signer(8), "a"), render.Panel(signer(3, size=0.045), "a")]
+    panels = [rendering.Panel(signer(8), "a"), rendering.Panel(signer(3, size=0.045), "a")]
     scene, (large, small) = places(panels)
     ratio = np.ptp(large[0, :, 1]) / np.ptp(small[0, :, 1])
     assert ratio == pytest.approx(2, rel=0.02) and scene.frames == 8
     width, x = scene.size[0], scene.stages[1].x
-    last = [compose.paint(scene, frame)[: scene.size[1], x : x + width] for frame in (2, 7)]
+    last = [layout.paint(scene, frame)[: scene.size[1], x : x + width] for frame in (2, 7)]
     np.testing.assert_array_equal(*last)  # the shorter clip holds its last frame
 
 
 def test_frames_one_after_another_are_those_drawn_alone():
     valid = np.ones((3, 50), bool)
     valid[1, skeleton.L_WRIST] = False
-    panels = [render.Panel(signer(6), "a"), render.Panel(signer(3), "b", valid)]
-    scene = compose.scene(panels, 240)
-    pictures = list(compose.frames(scene))
+    panels = [rendering.Panel(signer(6), "a"), rendering.Panel(signer(3), "b", valid)]
+    scene = layout.scene(panels, 240)
+    pictures = list(layout.frames(scene))
     assert len(pictures) == 6 and len({picture.tobytes() for picture in pictures}) == 6
     for number, picture in enumerate(pictures):
-        np.testing.assert_array_equal(picture, compose.paint(scene, number))
+        np.testing.assert_array_equal(picture, layout.paint(scene, number))
         for stage in scene.stages:
-            alone = raster.fill(stage.parts, stage.order, scene.size, min(number, len(stage.order) - 1))
+            alone = rasterize.fill(stage.parts, stage.order, scene.size, min(number, len(stage.order) - 1))
             own = picture[stage.y : stage.y + scene.size[1], stage.x : stage.x + scene.size[0]]
             np.testing.assert_array_equal(own, alone)
 
 
 def test_captions_wrap_and_are_cut_at_the_end():
-    letter = compose.font(16)
+    letter = layout.font(16)
     text = "what we are trying to do is " * 20
-    lines = compose.wrap(text, letter, 300, 3)
+    lines = layout.wrap(text, letter, 300, 3)
     assert len(lines) == 3 and lines[-1].endswith("…")
     assert all(letter.getlength(line) <= 300 for line in lines)
-    assert " ".join(compose.wrap(text.strip(), letter, 300, 99)) == text.strip()
-    assert "".join(compose.wrap("x" * 200, letter, 300, 99)) == "x" * 200
-    assert compose.caption("  \n ", 300, 480).shape == (0, 300)
+    assert " ".join(layout.wrap(text.strip(), letter, 300, 99)) == text.strip()
+    assert "".join(layout.wrap("x" * 200, letter, 300, 99)) == "x" * 200
+    assert layout.caption("  \n ", 300, 480).shape == (0, 300)
     for strange in ("Grüße, Привет, مرحبا", "\ud800", "日本", "a\0b"):
-        assert (compose.caption(strange, 300, 480) != raster.INDEX["paper"]).any()
+        assert (layout.caption(strange, 300, 480) != rasterize.INDEX["paper"]).any()
 
 
 def test_smooth_edges_keep_to_the_palette():
-    fine = np.full((8, 8), raster.INDEX["stage"], np.uint8)
-    fine[:, 3:] = raster.INDEX["right"]
-    row = raster.palette()[raster.shrink(fine)][0].astype(int)
-    stage, right = (raster.palette()[raster.INDEX[name]].astype(int) for name in ("stage", "right"))
+    fine = np.full((8, 8), rasterize.INDEX["stage"], np.uint8)
+    fine[:, 3:] = rasterize.INDEX["right"]
+    row = rasterize.palette()[rasterize.shrink(fine)][0].astype(int)
+    stage, right = (rasterize.palette()[rasterize.INDEX[name]].astype(int) for name in ("stage", "right"))
     np.testing.assert_array_equal(row[0], stage)
     np.testing.assert_array_equal(row[2:], [right] * 2)
     assert np.abs(row[1] - (stage + right) / 2).max() < 12  # half covered
@@ -254,8 +255,8 @@ def test_poses_far_out_and_in_leaps_survive_packing():
     pose = signer(6)
     pose[2, 20] += 40.0
     pose[3, 20] -= 40.0
-    one = figure.prepare(render.Panel(pose, ""))[0]
-    packed = page.pack(one)
+    one = figure.prepare(rendering.Panel(pose, ""))[0]
+    packed = html_player.pack(one)
     assert np.abs(unpacked(packed) - one.pose).max() <= packed["step"] * 0.501
 
 
@@ -267,9 +268,9 @@ def test_poses_far_out_and_in_leaps_survive_packing():
     (np.zeros((4, 3), int), 2, ("arm", "hand")),
 ])  # fmt: skip
 def test_tokens_that_are_of_another_clip_are_refused(tmp_path, codes, stride, names):
-    panel = render.Panel(signer(7), "a", tokens=render.Tokens(codes, stride, names))
+    panel = rendering.Panel(signer(7), "a", tokens=rendering.Tokens(codes, stride, names))
     with pytest.raises(DataError, match="panel 0: tokens"):
-        render.html(tmp_path / "a.html", [panel])
+        rendering.html(tmp_path / "a.html", [panel])
 
 
 def test_ten_clips_are_half_a_megabyte_at_most(tmp_path, promise):
@@ -279,8 +280,8 @@ def test_ten_clips_are_half_a_megabyte_at_most(tmp_path, promise):
     for k in range(10):
         pose = demo.synthesize(texts[k % 4], np.random.default_rng(k), signer=k)
         codes = np.random.default_rng(k).integers(0, 512, (-(-len(pose) // 4), 6))
-        panels.append(render.Panel(pose, texts[k % 4], tokens=render.Tokens(codes, 4)))
-    size = render.html(tmp_path / "a.html", [[p] for p in panels]).stat().st_size
+        panels.append(rendering.Panel(pose, texts[k % 4], tokens=rendering.Tokens(codes, 4)))
+    size = rendering.html(tmp_path / "a.html", [[p] for p in panels]).stat().st_size
     promise("page of ten clips", size / 1000, most=500, unit="kB")
     frames = sum(len(panel.pose) for panel in panels)
     promise("page, a frame, its program left out", (size - 60_000) / frames, most=300, unit="bytes")
@@ -290,8 +291,8 @@ def test_html_holds_the_poses_and_cannot_be_broken_out_of(tmp_path):
     nasty = "</script><script>alert(1)</script><!-- {{data}} & \u2028 \" '"
     valid = np.random.default_rng(0).random((5, 50)) > 0.3
     valid[:, [1, 2, 5]] = True
-    panels = [render.Panel(signer(5), nasty, title=nasty), render.Panel(signer(5), "b", valid)]
-    path = render.html(tmp_path / "new" / "a.html", [panels, panels[:1]], fps=25, title=nasty)
+    panels = [rendering.Panel(signer(5), nasty, title=nasty), rendering.Panel(signer(5), "b", valid)]
+    path = rendering.html(tmp_path / "new" / "a.html", [panels, panels[:1]], fps=25, title=nasty)
     text = path.read_text("utf-8")
     assert "http://" not in text and "https://" not in text and "{{" not in text.replace("{{data}}", "")
     assert "Content-Security-Policy" in text and "default-src 'none'" in text
@@ -310,23 +311,23 @@ def test_html_holds_the_poses_and_cannot_be_broken_out_of(tmp_path):
 
 
 def test_html_and_pictures_share_one_style(tmp_path):
-    text = render.html(tmp_path / "a.html", [render.Panel(signer(2), "a")]).read_text("utf-8")
+    text = rendering.html(tmp_path / "a.html", [rendering.Panel(signer(2), "a")]).read_text("utf-8")
     for name, color in style.COLORS.items():
         assert f"--{name}:{color};" in text
     shapes = json.loads(_Reader(text).texts["data"])["style"]
     assert len(shapes["parts"]) == len(style.PARTS) and len(shapes["points"]) == len(style.POINTS)
     used = {bone[4] for part in shapes["parts"] for bone in part["bones"]}
     assert used <= set(shapes["colors"]) and set(style.DARK) <= set(style.COLORS)
-    assert page.pack(figure.prepare(render.Panel(signer(2), "a"))[0])["valid"] is None
+    assert html_player.pack(figure.prepare(rendering.Panel(signer(2), "a"))[0])["valid"] is None
 
 
 def test_sheet_shows_evenly_spaced_frames(tmp_path):
-    panels = [render.Panel(signer(30), "a", title="x"), render.Panel(signer(20), "b", title="y")]
-    width = compose.view(figure.prepare(panels), 120).size[0]
-    with Image.open(render.sheet(tmp_path / "a.png", panels, count=5, size=120)) as image:
-        assert image.format == "PNG" and image.width == 5 * (width + compose.GAP) - compose.GAP
+    panels = [rendering.Panel(signer(30), "a", title="x"), rendering.Panel(signer(20), "b", title="y")]
+    width = layout.view(figure.prepare(panels), 120).size[0]
+    with Image.open(rendering.sheet(tmp_path / "a.png", panels, count=5, size=120)) as image:
+        assert image.format == "PNG" and image.width == 5 * (width + layout.GAP) - layout.GAP
         assert image.height > 240
-    with Image.open(render.sheet(tmp_path / "b.png", [render.Panel(signer(2), "")], size=120)) as image:
+    with Image.open(rendering.sheet(tmp_path / "b.png", [rendering.Panel(signer(2), "")], size=120)) as image:
         assert image.size[1] == 120  # two frames, no caption
 
 
@@ -339,28 +340,28 @@ def test_a_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
 
     monkeypatch.setattr(os, "replace", fail)
     with pytest.raises(StorageError, match=r"a\.gif: cannot be written \(No space"):
-        render.gif(path, [render.Panel(signer(2), "")], size=64)
+        rendering.gif(path, [rendering.Panel(signer(2), "")], size=64)
     assert path.read_bytes() == b"old" and [p.name for p in tmp_path.iterdir()] == ["a.gif"]
 
 
 def test_paths_without_folder_and_new_folders(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    render.gif("a.gif", render.Panel(signer(2), ""), size=64)
-    render.sheet("x/y/b.png", render.Panel(signer(2), ""), size=64)
+    rendering.gif("a.gif", rendering.Panel(signer(2), ""), size=64)
+    rendering.sheet("x/y/b.png", rendering.Panel(signer(2), ""), size=64)
     assert (tmp_path / "a.gif").exists() and (tmp_path / "x/y/b.png").exists()
     with pytest.raises(StorageError):
-        render.gif("a.gif/b.gif", render.Panel(signer(2), ""), size=64)
+        rendering.gif("a.gif/b.gif", rendering.Panel(signer(2), ""), size=64)
 
 
-@pytest.mark.parametrize("write", [render.gif, render.sheet, lambda p, panels: render.html(p, [panels])])
+@pytest.mark.parametrize("write", [rendering.gif, rendering.sheet, lambda p, panels: rendering.html(p, [panels])])
 @pytest.mark.parametrize(
     ("panel", "message"),
     [
-        (render.Panel(signer(0), ""), "0 frames"),
-        (render.Panel(signer(2)[:, :, :2], ""), "shape"),
-        (render.Panel(signer(2)[:, :49], ""), "shape"),
-        (render.Panel(np.where(np.arange(50)[:, None] == 4, np.nan, signer(2)), ""), "right_wrist"),
-        (render.Panel(signer(2), "", np.ones((3, 50), bool)), "valid has shape"),
+        (rendering.Panel(signer(0), ""), "0 frames"),
+        (rendering.Panel(signer(2)[:, :, :2], ""), "shape"),
+        (rendering.Panel(signer(2)[:, :49], ""), "shape"),
+        (rendering.Panel(np.where(np.arange(50)[:, None] == 4, np.nan, signer(2)), ""), "right_wrist"),
+        (rendering.Panel(signer(2), "", np.ones((3, 50), bool)), "valid has shape"),
         (None, "empty"),
     ],
 )
@@ -371,14 +372,14 @@ def test_bad_poses_get_one_line(tmp_path, write, panel, message):
 
 
 def test_bad_settings_get_one_line(tmp_path):
-    panel = render.Panel(signer(2), "")
+    panel = rendering.Panel(signer(2), "")
     for call in (
-        lambda: render.gif(tmp_path / "a", panel, fps=0),
-        lambda: render.gif(tmp_path / "a", panel, fps=100),
-        lambda: render.gif(tmp_path / "a", panel, size=3),
-        lambda: render.sheet(tmp_path / "a", panel, count=0),
-        lambda: render.html(tmp_path / "a", [panel], fps=float("nan")),
-        lambda: render.html(tmp_path / "a", []),
+        lambda: rendering.gif(tmp_path / "a", panel, fps=0),
+        lambda: rendering.gif(tmp_path / "a", panel, fps=100),
+        lambda: rendering.gif(tmp_path / "a", panel, size=3),
+        lambda: rendering.sheet(tmp_path / "a", panel, count=0),
+        lambda: rendering.html(tmp_path / "a", [panel], fps=float("nan")),
+        lambda: rendering.html(tmp_path / "a", []),
     ):
         with pytest.raises(SignjaxError) as error:
             call()
@@ -387,31 +388,31 @@ def test_bad_settings_get_one_line(tmp_path):
 
 def test_mp4_without_pyav_says_how_to_get_it(tmp_path, monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    assert not render.has_video()
+    assert not rendering.has_video()
     with pytest.raises(ConfigError, match=r"pip install -e '\.\[video\]'"):
-        render.mp4(tmp_path / "a.mp4", render.Panel(signer(2), ""))
+        rendering.mp4(tmp_path / "a.mp4", rendering.Panel(signer(2), ""))
 
 
 def test_mp4_has_every_frame(tmp_path):
     av = pytest.importorskip("av")
-    panels = [render.Panel(signer(12), "hello"), render.Panel(signer(7), "hello")]
-    path = render.mp4(tmp_path / "a.mp4", panels, fps=25, size=120)
+    panels = [rendering.Panel(signer(12), "hello"), rendering.Panel(signer(7), "hello")]
+    path = rendering.mp4(tmp_path / "a.mp4", panels, fps=25, size=120)
     with av.open(str(path)) as container:
         stream = container.streams.video[0]
         frames = [frame.to_ndarray(format="rgb24") for frame in container.decode(stream)]
         assert len(frames) == 12 and stream.average_rate == 25 and stream.codec_context.name == "h264"
-    expected = raster.palette()[compose.paint(compose.scene(panels, 120), 11)].astype(int)
+    expected = rasterize.palette()[layout.paint(layout.scene(panels, 120), 11)].astype(int)
     assert np.abs(frames[-1].astype(int) - expected).mean() < 8
 
 
 def test_a_hundred_frames_take_about_a_second_at_most(tmp_path):
-    panels = [render.Panel(signer(100), "hello how are you")]
-    render.gif(tmp_path / "a.gif", panels)  # tables and fonts are loaded once
+    panels = [rendering.Panel(signer(100), "hello how are you")]
+    rendering.gif(tmp_path / "a.gif", panels)  # tables and fonts are loaded once
     start = time.process_time()
-    path = render.gif(tmp_path / "a.gif", panels)
+    path = rendering.gif(tmp_path / "a.gif", panels)
     assert time.process_time() - start < 1.5 and path.stat().st_size < 900_000
 
 
 def test_drawing_does_not_load_jax():
-    check = "import sys, signjax.render; sys.exit('jax' in sys.modules or 'matplotlib' in sys.modules)"
+    check = "import sys, signjax.rendering; sys.exit('jax' in sys.modules or 'matplotlib' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", check], check=False).returncode == 0

@@ -13,7 +13,7 @@ import pytest
 from engine_helpers import rows, spawn
 from PIL import Image
 
-from signjax import checkpoint, render, text, train
+from signjax import checkpoint, rendering, text, train
 from signjax.data import pipeline
 from signjax.errors import ConfigError
 from signjax.tasks import gpt, readers
@@ -152,7 +152,7 @@ def test_the_door_writes_each_clip_of_each_text(door):
     folder = folders["home"] / "out/many"
     texts = {"hello": "Hello!", "hello-2": "hello", "wie-geht-s-zoe": "Wie geht's, Zoë?"}
     clips = {f"{name}_{k}": words for name, words in texts.items() for k in (1, 2)}
-    kinds = {".gif", ".npz"} | ({".mp4"} if render.has_video() else set())
+    kinds = {".gif", ".npz"} | ({".mp4"} if rendering.has_video() else set())
     names = {f"{stem}{kind}" for stem in clips for kind in kinds}
     pages = {f"{name}.html" for name in [*texts, "clips"]}
     assert {p.name for p in folder.iterdir()} == names | pages

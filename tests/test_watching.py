@@ -6,7 +6,7 @@ import re
 import numpy as np
 import pytest
 
-from signjax import config, render
+from signjax import config, rendering
 from signjax import task as tasks
 from signjax.data import pack
 from signjax.tasks import requests, splits, vqvae, watching
@@ -90,4 +90,4 @@ def test_tokens_of_a_saved_clip(tmp_path, capsys, change, fault):
     else:
         [[panel]] = [clip["panels"] for clip in data_of(tmp_path / "sample_a.html")["clips"]]
         assert code == 0 and panel["tokens"]["codes"] == [[0, 1], [2, 3], [4, 5]]
-        assert render.Tokens(**panel["tokens"]).stride == 4
+        assert rendering.Tokens(**panel["tokens"]).stride == 4

@@ -6,7 +6,7 @@ import tempfile
 import numpy as np
 from PIL import Image
 
-from signjax import demo, render
+from signjax import demo, rendering
 from signjax.bench import timing
 from signjax.pose import skeleton
 
@@ -19,16 +19,16 @@ TARGET = 30
 def measure() -> list[timing.Row]:
     """GIFs of the same clip at the seed's size and at our own."""
     pose = np.resize(demo.synthesize(TEXT, np.random.default_rng(0)), (FRAMES, skeleton.NUM_JOINTS, 3))
-    panel, reference = render.Panel(pose, TEXT), "matplotlib, bone by bone (reference)"
+    panel, reference = rendering.Panel(pose, TEXT), "matplotlib, bone by bone (reference)"
     with tempfile.TemporaryDirectory(prefix="signjax-bench-") as folder:
         path = f"{folder}/clip.gif"
         return timing.compare({
             reference: timing.Run(lambda: redraw(pose[:DRAWN], TEXT), DRAWN),
             f"render.gif, {SIZE} pixels": timing.Run(
-                lambda: render.gif(path, panel, size=SIZE), FRAMES, target=TARGET
+                lambda: rendering.gif(path, panel, size=SIZE), FRAMES, target=TARGET
             ),
             "render.gif, its default size": timing.Run(
-                lambda: render.gif(path, panel), FRAMES, target=TARGET
+                lambda: rendering.gif(path, panel), FRAMES, target=TARGET
             ),
         }, reference)  # fmt: skip
 

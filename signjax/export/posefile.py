@@ -8,7 +8,7 @@ from signjax.data import saving
 from signjax.formats import dotpose
 from signjax.formats.dotpose import Component, PoseFile
 from signjax.pose import skeleton
-from signjax.render import style
+from signjax.rendering import style
 
 LAYOUT = "XYZC"
 BODY = ("Nose", "Neck", "RShoulder", "RElbow", "RWrist", "LShoulder", "LElbow", "LWrist")

@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 
-from signjax import render
+from signjax import rendering
 from signjax.data.pack import Pack
 from signjax.pose.normalization import Placement
 from signjax.tasks import vqvae
@@ -52,10 +52,10 @@ def coder(loaded):
     return loaded
 
 
-def tokens(tokenizer: vqvae.Tokenizer, codes) -> list[render.Tokens]:
+def tokens(tokenizer: vqvae.Tokenizer, codes) -> list[rendering.Tokens]:
     """Sequences of codes [N, C] as the player takes them."""
     names = tuple(f"{side}{part}" for side, part, _ in vqvae.columns(tokenizer.config))
-    return [render.Tokens(np.asarray(one), tokenizer.stride, names) for one in codes]
+    return [rendering.Tokens(np.asarray(one), tokenizer.stride, names) for one in codes]
 
 
 def chosen(pack: Pack, numbers) -> Pack:

@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from signjax import config, doors, render, runtime
+from signjax import config, doors, rendering, runtime
 from signjax import task as tasks
 from signjax.data import clips, saving, variant
 from signjax.errors import ConfigError, DataError, StorageError
@@ -73,7 +73,7 @@ def identifier(given: str) -> str:
 class Clip(NamedTuple):
     """What is exported."""
 
-    panel: render.Panel
+    panel: rendering.Panel
     name: str
 
 
@@ -92,7 +92,7 @@ def read(path: Path) -> Clip:
     except safe_read.Fault as fault:
         raise DataError(f"{path}/{fault}; give an .npz of signjax.sample, or a clip's folder") from None
     pose, valid = variant.apply(raw, variant.detect([raw]))
-    return Clip(render.Panel(pose, text, valid), path.name)
+    return Clip(rendering.Panel(pose, text, valid), path.name)
 
 
 def to_json(stem: Path, clip: Clip, fps: float) -> Path:
@@ -134,13 +134,13 @@ def to_npz(stem: Path, clip: Clip, fps: float) -> Path:
 
 def to_mp4(stem: Path, clip: Clip, fps: float) -> Path:
     """A video."""
-    return render.mp4(stem.with_name(f"{stem.name}.mp4"), clip.panel, fps)
+    return rendering.mp4(stem.with_name(f"{stem.name}.mp4"), clip.panel, fps)
 
 
 def to_html(stem: Path, clip: Clip, fps: float) -> Path:
     """A page with a player."""
     title = clip.panel.caption or clip.name
-    return render.html(stem.with_name(f"{stem.name}.html"), [[clip.panel]], fps, title)
+    return rendering.html(stem.with_name(f"{stem.name}.html"), [[clip.panel]], fps, title)
 
 
 FORMS = {

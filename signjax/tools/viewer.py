@@ -19,12 +19,12 @@ from collections.abc import Callable
 
 import numpy as np
 
-from signjax import config, demo, doors, render, runtime
+from signjax import config, demo, doors, rendering, runtime
 from signjax import task as tasks
 from signjax.errors import ConfigError, DataError, SignjaxError
 from signjax.io import safe_read
 from signjax.pose import normalization
-from signjax.render import page
+from signjax.rendering import html_player
 from signjax.tasks import requests, splits, vqvae, watching
 
 HOST = "127.0.0.1"
@@ -42,7 +42,7 @@ def main(argv: list[str] | None = None) -> int:
     runtime.enable_compile_cache()
     with Server(args.port) as server:
         server.sign = signer(args.run)
-        server.page = page.document([], vqvae.RATE, f"signjax: {args.run}", live=True).encode()
+        server.page = html_player.document([], vqvae.RATE, f"signjax: {args.run}", live=True).encode()
         print(f"http://{HOST}:{server.server_port}/ (for this machine alone; Ctrl-C ends it)", flush=True)
         server.serve_forever()
     return 0
@@ -73,8 +73,8 @@ def signer(workdir) -> Callable[[str, int, int], dict]:
             placed = normalization.restore(clip, normalization.DEFAULT).astype(np.float32)
             titles = [f"version {k}"] if num > 1 else []
             titles += [f"reads: {' '.join(demo.read(placed)) or '(nothing)'}"] if readable else []
-            panels.append(render.Panel(placed, text, title="; ".join(titles), tokens=tokens))
-        return page.pack_clip(panels, f"signed in {took:.2f} s, seed {seed}")
+            panels.append(rendering.Panel(placed, text, title="; ".join(titles), tokens=tokens))
+        return html_player.pack_clip(panels, f"signed in {took:.2f} s, seed {seed}")
 
     sign("hello", 0, 1)
     return sign

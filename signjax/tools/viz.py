@@ -14,7 +14,7 @@ from pathlib import Path
 import ml_collections
 import numpy as np
 
-from signjax import config, doors, render, results, runtime, scoring
+from signjax import config, doors, rendering, results, runtime, scoring
 from signjax import task as tasks
 from signjax.data import clips, predictions
 from signjax.displacements import files, moves, reading, words
@@ -80,10 +80,10 @@ def text(args) -> None:
     pages, stem = [], f"real_{files.slug(args.text)}_{args.split}"
     for i in found:
         clip = held[i]
-        panel = render.Panel(clip.pose, clip.text, valid=clip.valid, title=f"recorded: {clip.sid}")
-        print(render.gif(Path(args.out, f"{stem}_{clip.sid}.gif"), panel))
+        panel = rendering.Panel(clip.pose, clip.text, valid=clip.valid, title=f"recorded: {clip.sid}")
+        print(rendering.gif(Path(args.out, f"{stem}_{clip.sid}.gif"), panel))
         pages.append([panel])
-    print(render.html(Path(args.out, f"{stem}.html"), pages, title=f"{held.label}: {args.text}"))
+    print(rendering.html(Path(args.out, f"{stem}.html"), pages, title=f"{held.label}: {args.text}"))
 
 
 def p0(args) -> None:
@@ -94,9 +94,9 @@ def p0(args) -> None:
     """
     for path, stem in _inputs(args.inputs, "p0"):
         pose, seen, word = _rebuilt(path)
-        panel = render.Panel(pose[:1], word, valid=seen[:1], title=f"starting pose: {stem}")
-        print(render.still(Path(args.out, f"p0_{stem}.gif"), panel))
-        print(render.html(Path(args.out, f"p0_{stem}.html"), [[panel]], title=f"p0: {word}", named=True))
+        panel = rendering.Panel(pose[:1], word, valid=seen[:1], title=f"starting pose: {stem}")
+        print(rendering.still(Path(args.out, f"p0_{stem}.gif"), panel))
+        print(rendering.html(Path(args.out, f"p0_{stem}.html"), [[panel]], title=f"p0: {word}", named=True))
 
 
 def deltas(args) -> None:
@@ -107,7 +107,7 @@ def deltas(args) -> None:
     """
     for path, stem in _inputs(args.inputs, "recon"):
         pose, seen, word = _rebuilt(path)
-        panel = render.Panel(pose, word, valid=seen, title=f"rebuilt: {stem}")
+        panel = rendering.Panel(pose, word, valid=seen, title=f"rebuilt: {stem}")
         _draw(Path(args.out, f"recon_{stem}"), panel, f"rebuilt: {word}")
 
 
@@ -126,7 +126,7 @@ def samples(args) -> None:
         _draw(Path(args.out, f"sample_{stem}"), panel, panel.caption or stem)
 
 
-def saved(path: Path) -> render.Panel:
+def saved(path: Path) -> rendering.Panel:
     """A clip as signjax.sample saves it, with its text and its tokens, if it has any.
 
     Raises:
@@ -139,7 +139,7 @@ def saved(path: Path) -> render.Panel:
         )
     pose, seen = predictions.read_arrays(path)
     said, tokens = _more(path, len(pose))
-    return render.Panel(pose, said, seen, path.stem, tokens)
+    return rendering.Panel(pose, said, seen, path.stem, tokens)
 
 
 def compare(args, workdir: Path, stem: str) -> None:
@@ -167,10 +167,10 @@ def compare(args, workdir: Path, stem: str) -> None:
         for k, said in enumerate(part.texts)
     ]
     path = Path(args.out, f"run_{stem}_{args.split}.html")
-    print(render.html(path, pages, title=f"{workdir}: {held.label}"))
+    print(rendering.html(path, pages, title=f"{workdir}: {held.label}"))
 
 
-def _more(path: Path, frames: int) -> tuple[str, render.Tokens | None]:
+def _more(path: Path, frames: int) -> tuple[str, rendering.Tokens | None]:
     """The text of an .npz and the tokens of its clip, "" and None if they are not there."""
     try:
         found = safe_numpy.read_arrays(path)
@@ -182,14 +182,14 @@ def _more(path: Path, frames: int) -> tuple[str, render.Tokens | None]:
         raise DataError(f"{path}: {fault}; sample it again") from None
 
 
-def _tokens(found: dict, frames: int) -> render.Tokens:
-    codes, stride, names = (found.get(name, np.array(0)) for name in render.Tokens._fields)
+def _tokens(found: dict, frames: int) -> rendering.Tokens:
+    codes, stride, names = (found.get(name, np.array(0)) for name in rendering.Tokens._fields)
     whole = codes.dtype.kind in "iu" and codes.ndim == 2 and stride.dtype.kind in "iu" and not stride.ndim
     if not whole or stride < 1 or len(codes) != -(-frames // int(stride)):
         raise safe_read.Fault(f"has codes {list(codes.shape)} that do not make {frames} frames")
     if names.dtype.kind != "U" or names.shape != codes.shape[1:] or not len(names):
         raise safe_read.Fault(f"has codes {list(codes.shape)} and names {list(names.shape)} of them")
-    return render.Tokens(codes, int(stride), tuple(names.tolist()))
+    return rendering.Tokens(codes, int(stride), tuple(names.tolist()))
 
 
 def _inputs(names: list[str], prefix: str) -> list[tuple[Path, str]]:
@@ -208,9 +208,9 @@ def _rebuilt(path: Path) -> tuple[np.ndarray, np.ndarray, str]:
     return *moves.rebuild(found), word
 
 
-def _draw(stem: Path, panel: render.Panel, title: str) -> None:
-    print(render.gif(stem.with_name(f"{stem.name}.gif"), panel))
-    print(render.html(stem.with_name(f"{stem.name}.html"), [[panel]], title=title))
+def _draw(stem: Path, panel: rendering.Panel, title: str) -> None:
+    print(rendering.gif(stem.with_name(f"{stem.name}.gif"), panel))
+    print(rendering.html(stem.with_name(f"{stem.name}.html"), [[panel]], title=title))
 
 
 if __name__ == "__main__":

@@ -4,9 +4,9 @@
     render.html("compare.html", [[render.Panel(truth, text, title="recorded"), render.Panel(made, text)]])
 """
 
-from signjax.render.figure import Panel, Tokens
-from signjax.render.named import still
-from signjax.render.page import html
-from signjax.render.video import gif, has_video, mp4, sheet
+from signjax.rendering.html_player import html
+from signjax.rendering.labeled_pose import still
+from signjax.rendering.shapes import Panel, Tokens
+from signjax.rendering.video import gif, has_video, mp4, sheet
 
 __all__ = ["Panel", "Tokens", "gif", "has_video", "html", "mp4", "sheet", "still"]

@@ -9,8 +9,8 @@ import numpy as np
 from PIL import ImageFont
 
 from signjax.errors import ConfigError
-from signjax.render import figure as figures_
-from signjax.render import raster
+from signjax.rendering import rasterize
+from signjax.rendering import shapes as figures_
 
 GAP = 8  # pixels between panels
 BASE = 448  # the stage height at which text and lines have their nominal size
@@ -57,7 +57,7 @@ def view(figures, height: int) -> View:
 
 def stages(figures, view: View) -> list[tuple[list, np.ndarray]]:
     """Shapes and drawing order of each figure on the fine canvas."""
-    fine = raster.FINE
+    fine = rasterize.FINE
     return [figures_.shapes(figure, view.scale * fine, view.shift * fine) for figure in figures]
 
 
@@ -82,10 +82,10 @@ def scene(panels, height: int) -> Scene:
     else:
         foot = beside([caption(text, width, look.size[1]) for text in texts])
     thick = max(2, look.size[1] // 120)
-    middle = np.full((look.size[1] + thick, total), raster.INDEX["paper"], np.uint8)
-    middle[-thick:] = raster.INDEX["track"]
+    middle = np.full((look.size[1] + thick, total), rasterize.INDEX["paper"], np.uint8)
+    middle[-thick:] = rasterize.INDEX["track"]
     still = np.concatenate([head, middle, foot])
-    still = np.pad(still, ((0, len(still) % 2), (0, 0)), constant_values=raster.INDEX["paper"])
+    still = np.pad(still, ((0, len(still) % 2), (0, 0)), constant_values=rasterize.INDEX["paper"])
     top = len(head)
     drawn = [Stage(k * (width + GAP), top, *shapes) for k, shapes in enumerate(stages(figures, look))]
     line = (top + look.size[1], top + look.size[1] + thick)
@@ -100,25 +100,25 @@ def paint(scene: Scene, frame: int) -> np.ndarray:
 def frames(scene: Scene, first: int = 0) -> Iterator[np.ndarray]:
     """The frames of a scene from frame `first`, as `paint` gives them: only what moves is made anew."""
     width, height = scene.size
-    now = [raster.canvas(scene.size) for _ in scene.stages]
+    now = [rasterize.canvas(scene.size) for _ in scene.stages]
     before = [np.zeros_like(fine) for fine in now]
-    drawn = [raster.shrink(fine) for fine in before]
+    drawn = [rasterize.shrink(fine) for fine in before]
     for frame in range(first, scene.frames):
         picture = scene.still.copy()
         for k, (x, y, parts, order) in enumerate(scene.stages):
-            raster.draw(parts, order, now[k], min(frame, len(order) - 1))
-            raster.update(drawn[k], now[k], before[k])
+            rasterize.draw(parts, order, now[k], min(frame, len(order) - 1))
+            rasterize.update(drawn[k], now[k], before[k])
             now[k], before[k] = before[k], now[k]
             picture[y : y + height, x : x + width] = drawn[k]
         done = round(picture.shape[1] * (frame + 1) / scene.frames)
-        picture[slice(*scene.line), :done] = raster.INDEX["accent"]
+        picture[slice(*scene.line), :done] = rasterize.INDEX["accent"]
         yield picture
 
 
 def beside(blocks) -> np.ndarray:
     """Text blocks side by side, the lower ones filled up with paper, a gap between them."""
     tall = max(len(block) for block in blocks)
-    full = [np.pad(b, ((0, tall - len(b)), (0, GAP)), constant_values=raster.INDEX["paper"]) for b in blocks]
+    full = [np.pad(b, ((0, tall - len(b)), (0, GAP)), constant_values=rasterize.INDEX["paper"]) for b in blocks]
     return np.concatenate(full, 1)[:, :-GAP]
 
 
@@ -144,10 +144,10 @@ def caption(text: str, width: int, stage: int, color: str = "text", most: int = 
     lines = next((even for even in narrow if len(even) <= len(lines)), lines)
     rows = []
     for line in lines:
-        mask = raster.text_mask(line, letter)[:, :width]
+        mask = rasterize.text_mask(line, letter)[:, :width]
         left = (width - mask.shape[1]) // 2
         rows.append(np.pad(mask, ((0, 0), (left, width - mask.shape[1] - left))))
-    return raster.blend(color, "paper", np.pad(np.concatenate(rows), ((margin * 2 // 3, margin), (0, 0))))
+    return rasterize.blend(color, "paper", np.pad(np.concatenate(rows), ((margin * 2 // 3, margin), (0, 0))))
 
 
 def wrap(text: str, letter, width: int, most: int) -> list[str]:

@@ -1,4 +1,4 @@
-// Draws figures on canvases from the table of style.py; see signjax/render/figure.py for the same in Python.
+// Draws figures on canvases from the table of style.py; see signjax/rendering/shapes.py for the same in Python.
 "use strict";
 const page = JSON.parse(document.getElementById("data").textContent);
 const style = page.style;

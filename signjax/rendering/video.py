@@ -14,13 +14,12 @@ from PIL import Image, ImageFile
 
 from signjax.errors import ConfigError, StorageError
 from signjax.io import atomic
-from signjax.render import compose, raster
-from signjax.render import figure as figures_
+from signjax.rendering import layout, rasterize, shapes
 
 AHEAD = 8  # frames of a GIF that wait to be compressed
 
 
-def gif(path, panels, fps: float = 25, size: int = compose.BASE) -> pathlib.Path:
+def gif(path, panels, fps: float = 25, size: int = layout.BASE) -> pathlib.Path:
     """Writes panels, side by side, as an endlessly looping GIF with one frame per pose.
 
     Args:
@@ -35,7 +34,7 @@ def gif(path, panels, fps: float = 25, size: int = compose.BASE) -> pathlib.Path
     """
     if not 1 <= fps <= 50:
         raise ConfigError(f"fps of a GIF must be from 1 to 50, not {fps}")
-    scene = compose.scene(panels, size)
+    scene = layout.scene(panels, size)
     ticks = np.diff(np.round(np.arange(scene.frames + 1) * 100 / fps)).astype(int)
     try:
         with tempfile.TemporaryFile() as file:
@@ -51,11 +50,11 @@ def _gif_frames(file, scene, ticks: list[int]) -> None:
     those before: Pillow does that beside Python's own work, but to such a file only."""
     height, width = scene.still.shape
     # Version, screen, a global table of 2^(5+1) colours; then the extension that loops for ever.
-    file.write(b"GIF89a" + struct.pack("<HHBBB", width, height, 0xF5, 0, 0) + raster.palette().tobytes())
+    file.write(b"GIF89a" + struct.pack("<HHBBB", width, height, 0xF5, 0, 0) + rasterize.palette().tobytes())
     file.write(b"\x21\xff\x0bNETSCAPE2.0\x03\x01\x00\x00\x00")
     shown, waiting = None, collections.deque()
     with concurrent.futures.ThreadPoolExecutor(1) as encoder:
-        for picture, delay in zip(compose.frames(scene), ticks, strict=True):
+        for picture, delay in zip(layout.frames(scene), ticks, strict=True):
             waiting.append(encoder.submit(_gif_frame, file, picture, shown, delay))
             shown = picture
             if len(waiting) > AHEAD:
@@ -76,10 +75,10 @@ def _gif_frame(file, picture, shown, delay: int) -> None:
         y, x = int(rows[0]), int(columns[0])
         box = slice(y, rows[-1] + 1), slice(x, columns[-1] + 1)
         same = changed[box].view(np.uint8) - np.uint8(1)  # all bits set where nothing changed
-        picture = (picture[box] | same) & np.uint8(raster.TRANSPARENT)
+        picture = (picture[box] | same) & np.uint8(rasterize.TRANSPARENT)
     height, width = picture.shape
     # Graphic control: leave the frame in place, the next one is drawn over it. Then where it is, 8 bits.
-    file.write(struct.pack("<BBBBHBB", 0x21, 0xF9, 4, 1 | 1 << 2, delay, raster.TRANSPARENT, 0))
+    file.write(struct.pack("<BBBBHBB", 0x21, 0xF9, 4, 1 | 1 << 2, delay, rasterize.TRANSPARENT, 0))
     file.write(struct.pack("<cHHHHBB", b",", x, y, width, height, 0, 8))
     image = Image.fromarray(np.ascontiguousarray(picture))
     ImageFile._save(image, file, [("gif", (0, 0, width, height), 0, "L")])
@@ -105,7 +104,7 @@ def mp4(path, panels, fps: float = 25, size: int = 720) -> pathlib.Path:
         raise ConfigError(f"{path}: MP4 needs PyAV, which is not installed: pip install -e '.[video]'")
     if not 0 < fps <= 240:
         raise ConfigError(f"fps of an MP4 must be above 0 and at most 240, not {fps}")
-    scene = compose.scene(panels, size)
+    scene = layout.scene(panels, size)
     with tempfile.TemporaryDirectory() as folder:  # "faststart" reads the file again: no buffer in memory
         made = pathlib.Path(folder) / "clip.mp4"
         _encode(made, scene, Fraction(fps).limit_denominator(1001))
@@ -115,13 +114,13 @@ def mp4(path, panels, fps: float = 25, size: int = 720) -> pathlib.Path:
 def _encode(path, scene, rate: Fraction) -> None:
     import av
 
-    colors = raster.palette()
+    colors = rasterize.palette()
     with av.open(str(path), "w", format="mp4", options={"movflags": "faststart"}) as container:
         stream = container.add_stream("libx264", rate=rate)
         stream.height, stream.width = scene.still.shape
         stream.pix_fmt = "yuv420p"
         stream.options = {"preset": "veryfast", "crf": "20", "tune": "animation"}
-        for picture in compose.frames(scene):
+        for picture in layout.frames(scene):
             frame = av.VideoFrame.from_ndarray(colors[picture], format="rgb24")
             container.mux(stream.encode(frame))
         container.mux(stream.encode())
@@ -140,18 +139,18 @@ def sheet(path, panels, count: int = 6, size: int = 320) -> pathlib.Path:
     """
     if count < 1:
         raise ConfigError(f"count of a sheet must be at least 1, not {count}")
-    figures = figures_.prepare(panels)
-    look = compose.view(figures, size)
+    figures = shapes.prepare(panels)
+    look = layout.view(figures, size)
     count = min(count, max(len(f.pose) for f in figures))
-    total = count * (look.size[0] + compose.GAP) - compose.GAP
+    total = count * (look.size[0] + layout.GAP) - layout.GAP
     rows = []
-    for figure, (parts, order) in zip(figures, compose.stages(figures, look), strict=True):
+    for figure, (parts, order) in zip(figures, layout.stages(figures, look), strict=True):
         frames = np.linspace(0, len(order) - 1, count).round().astype(int)
-        drawn = [raster.fill(parts, order, look.size, frame) for frame in frames]
-        rows.append(compose.caption(figure.title, total, size, "muted", 1))
-        rows.append(compose.beside(drawn))
+        drawn = [rasterize.fill(parts, order, look.size, frame) for frame in frames]
+        rows.append(layout.caption(figure.title, total, size, "muted", 1))
+        rows.append(layout.beside(drawn))
         if figure is figures[-1] or any(other.caption != figure.caption for other in figures):
-            rows.append(compose.caption(figure.caption, total, size))
+            rows.append(layout.caption(figure.caption, total, size))
     buffer = io.BytesIO()
-    Image.fromarray(raster.palette()[np.concatenate(rows)]).save(buffer, "PNG", optimize=True)
+    Image.fromarray(rasterize.palette()[np.concatenate(rows)]).save(buffer, "PNG", optimize=True)
     return atomic.write(path, buffer.getvalue())

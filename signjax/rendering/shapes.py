@@ -6,7 +6,7 @@ import numpy as np
 
 from signjax.errors import DataError
 from signjax.pose import normalization, skeleton
-from signjax.render import style
+from signjax.rendering import style
 
 
 class Tokens(NamedTuple):

@@ -10,7 +10,7 @@ import functools
 import numpy as np
 from PIL import Image, ImageColor, ImageDraw
 
-from signjax.render import style
+from signjax.rendering import style
 
 FINE = 2  # samples per pixel and axis; `shrink` relies on a block's row being one uint16
 TRANSPARENT = 63  # the last of 64 palette entries, all bits, kept for GIF frames' unchanged pixels

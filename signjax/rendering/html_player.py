@@ -14,8 +14,7 @@ import numpy as np
 from signjax.errors import ConfigError, DataError
 from signjax.io import atomic
 from signjax.pose import skeleton
-from signjax.render import figure as figures_
-from signjax.render import style
+from signjax.rendering import shapes, style
 
 FINE = 1 / 1000  # step of an embedded coordinate, in neck-to-shoulder lengths: about a tenth of a pixel
 
@@ -35,7 +34,7 @@ def html(path, clips, fps: float = 25, title: str = "signjax", named: bool = Fal
     Raises:
       DataError: no clip or a clip that cannot be drawn; ConfigError: bad fps; StorageError: not writable.
     """
-    if isinstance(clips, figures_.Panel) or not len(clips):
+    if isinstance(clips, shapes.Panel) or not len(clips):
         raise DataError("a page needs a list of at least one clip, each a list of panels")
     packed = [pack_clip(panels, where=f"clip {k}, ") for k, panels in enumerate(clips)]
     return atomic.write(path, document(packed, fps, title, named).encode("utf-8", "replace"))
@@ -75,7 +74,7 @@ def document(packed: list, fps: float, title: str, named: bool = False, live: bo
 
 
 def _file(name: str) -> str:
-    return importlib.resources.files("signjax.render").joinpath(name).read_text("utf-8")
+    return importlib.resources.files("signjax.rendering").joinpath(name).read_text("utf-8")
 
 
 def pack_clip(panels, note: str = "", where: str = "") -> dict:
@@ -89,15 +88,15 @@ def pack_clip(panels, note: str = "", where: str = "") -> dict:
     Raises:
       DataError: it cannot be drawn.
     """
-    figures = figures_.prepare(panels, where)
+    figures = shapes.prepare(panels, where)
     return {
-        "box": figures_.frame_box(figures).tolist(),
+        "box": shapes.frame_box(figures).tolist(),
         "note": note,
         "panels": [pack(figure) for figure in figures],
     }
 
 
-def pack(figure: figures_.Figure) -> dict:
+def pack(figure: shapes.Figure) -> dict:
     """A figure for the page: poses as int16 [T, J, 3], own = value * step, of which each frame holds what
     it adds to the one before: low bytes, then high bytes, deflated, as base64.
 

@@ -9,8 +9,8 @@ from PIL import Image
 
 from signjax.io import atomic
 from signjax.pose import skeleton
-from signjax.render import compose, raster
-from signjax.render import figure as figures_
+from signjax.rendering import layout, rasterize
+from signjax.rendering import shapes as figures_
 
 MARGIN = 0.09  # of a view's size, on each side of its joints
 _CROWN = 0.6  # neck-to-shoulder lengths from the nose to the top of the head
@@ -45,16 +45,16 @@ def still(path, panel: figures_.Panel, size: int = 520) -> pathlib.Path:
       DataError: the panel cannot be drawn; StorageError: the file cannot be written.
     """
     figure = figures_.prepare(panel)[0]
-    letter = compose.font(max(9, size // 32))
+    letter = layout.font(max(9, size // 32))
     views = [_view(figure, view, letter, size) for view in VIEWS]
     wide = [drawn.shape[1] for drawn in views]
-    titles = [compose.caption(v.title, w, size, "muted", 1) for v, w in zip(VIEWS, wide, strict=True)]
-    rows = [compose.beside(titles), compose.beside(views)]
+    titles = [layout.caption(v.title, w, size, "muted", 1) for v, w in zip(VIEWS, wide, strict=True)]
+    rows = [layout.beside(titles), layout.beside(views)]
     total = rows[1].shape[1]
-    head = compose.caption(figure.title, total, size, "muted", 1)
-    picture = np.concatenate([head, *rows, compose.caption(figure.caption, total, size)])
+    head = layout.caption(figure.title, total, size, "muted", 1)
+    picture = np.concatenate([head, *rows, layout.caption(figure.caption, total, size)])
     image = Image.fromarray(picture)
-    image.putpalette(raster.palette().tobytes())
+    image.putpalette(rasterize.palette().tobytes())
     data = io.BytesIO()
     image.save(data, "GIF", optimize=False)
     return atomic.write(path, data.getvalue())
@@ -67,7 +67,7 @@ def _view(figure: figures_.Figure, view: View, letter, size: int) -> np.ndarray:
     joints = np.arange(skeleton.NUM_JOINTS)[view.named]
     joints = joints[figure.valid[0, joints]]
     if not len(joints):
-        blank = np.full((size, 2 * column + width), raster.INDEX["stage"], np.uint8)
+        blank = np.full((size, 2 * column + width), rasterize.INDEX["stage"], np.uint8)
         return _write(blank, "not seen", letter, blank.shape[1] // 2, size // 2, 0.5, "muted")
     shown = figure.pose[0, view.shown][figure.valid[0, view.shown], :2]
     low, high = shown.min(0), shown.max(0)
@@ -77,12 +77,12 @@ def _view(figure: figures_.Figure, view: View, letter, size: int) -> np.ndarray:
     shift = np.array([width, size]) / 2 - scale * (low + high) / 2
     xy = figure.pose[0, joints, :2] * scale + shift  # [joints, 2] pixels
     left, right = _columns(xy, size, line)
-    fine = raster.FINE
+    fine = rasterize.FINE
     parts, order = figures_.shapes(figure, scale * fine, shift * fine)
     ends = {k: (0, y) for k, y in left} | {k: (width, y) for k, y in right}
     parts = [*parts, _marks(xy, ends)]
-    inner = raster.fill(parts, np.append(order[:1], [[len(parts) - 1]], axis=1), (width, size), 0)
-    picture = np.pad(inner, ((0, 0), (column, column)), constant_values=raster.INDEX["stage"])
+    inner = rasterize.fill(parts, np.append(order[:1], [[len(parts) - 1]], axis=1), (width, size), 0)
+    picture = np.pad(inner, ((0, 0), (column, column)), constant_values=rasterize.INDEX["stage"])
     for side, at, share in ((left, column - 4, 1.0), (right, column + width + 4, 0.0)):
         for k, y in side:
             name = skeleton.NAMES[joints[k]].replace("_", " ")
@@ -111,7 +111,7 @@ def _columns(xy: np.ndarray, size: int, line: int) -> tuple[list, list]:
 
 def _marks(xy: np.ndarray, ends: dict) -> list[figures_.Shape]:
     """Lines from points to the columns, then the points themselves, on the fine canvas."""
-    fine, shapes, seen = raster.FINE, [], np.ones(1, bool)
+    fine, shapes, seen = rasterize.FINE, [], np.ones(1, bool)
     for k, end in ends.items():
         line = figures_.capsule(xy[[k]] * fine, np.array([end], float) * fine, 1.5, 1.5)
         shapes.append(figures_.Shape(line, seen, "muted"))
@@ -124,9 +124,9 @@ def _marks(xy: np.ndarray, ends: dict) -> list[figures_.Shape]:
 
 def _write(picture, text: str, letter, x: int, y: int, share: float, color: str) -> np.ndarray:
     """Writes text with `share` of its width left of x and its middle at y; changes and returns picture."""
-    mask = raster.text_mask(text, letter)
+    mask = rasterize.text_mask(text, letter)
     top = int(np.clip(y - mask.shape[0] // 2, 0, picture.shape[0] - mask.shape[0]))
     begin = int(np.clip(x - share * mask.shape[1], 0, picture.shape[1] - mask.shape[1]))
     box = slice(top, top + mask.shape[0]), slice(begin, begin + mask.shape[1])
-    picture[box] = np.where(mask > 0.05, raster.blend(color, "stage", mask), picture[box])
+    picture[box] = np.where(mask > 0.05, rasterize.blend(color, "stage", mask), picture[box])
     return picture
