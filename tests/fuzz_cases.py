@@ -14,7 +14,7 @@ import numpy as np
 
 from signjax import config, demo, logs, text
 from signjax.data import clips, pack, predictions, variant
-from signjax.demo import write
+from signjax.demo import dataset
 from signjax.displacements import average, files, moves, reading
 from signjax.errors import DataError
 from signjax.formats import clip as others
@@ -48,7 +48,7 @@ def write_clip(folder: pathlib.Path, frames: int = 3) -> None:
     """text.txt and pose.json of a short clip."""
     folder.mkdir(parents=True)
     (folder / "text.txt").write_text("Größe?", encoding="utf-8")
-    (folder / "pose.json").write_text(write.pose_json(signed()[:frames], 0))
+    (folder / "pose.json").write_text(dataset.pose_json(signed()[:frames], 0))
 
 
 def split_of(root: pathlib.Path) -> pack.Pack:
@@ -76,7 +76,7 @@ def check_pack(found: pack.Pack) -> None:
 
 def build_predictions(root: pathlib.Path) -> None:
     clip = signed().astype(np.float32)[:4]
-    (root / "a.json").write_text(write.pose_json(clip, 0))
+    (root / "a.json").write_text(dataset.pose_json(clip, 0))
     write_clip(root / "b")
     np.savez(root / "c.npz", pose=clip, other=np.zeros(3))
     np.save(root / "d.npy", clip)
@@ -223,7 +223,7 @@ def build_record(root: pathlib.Path) -> None:
 
 
 def load_record(root: pathlib.Path) -> bool:
-    return write.is_written(root, RECORD)
+    return dataset.is_written(root, RECORD)
 
 
 def check_record(same: bool) -> None:

@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 
 from signjax import demo
-from signjax.demo import lexicon, phonology, signers, text, write
+from signjax.demo import dataset, lexicon, phonology, signers, text
 from signjax.errors import DataError
 from signjax.pose import skeleton
 
-TEXTS = [*write.make_split(0, (60, 10, 50))["test"], "Thank you.", "Hello Ada", "Is it Zoë?", "Anna and Otto"]
+TEXTS = [*dataset.make_split(0, (60, 10, 50))["test"], "Thank you.", "Hello Ada", "Is it Zoë?", "Anna and Otto"]
 
 
 def make(content, seed=0, **options):
@@ -133,7 +133,7 @@ def test_signers_differ_and_a_signer_stays_the_same():
 
 
 def test_sentences_cover_the_language_and_hold_out_dev_and_test():
-    texts = write.make_split(0, (2000, 200, 200))
+    texts = dataset.make_split(0, (2000, 200, 200))
     keys = {split: [tuple(demo.normalize(line)) for line in lines] for split, lines in texts.items()}
     assert not set(keys["train"]) & set(keys["test"]) and not set(keys["dev"]) & set(keys["test"])
     assert len(set(keys["test"])) == 200
@@ -180,12 +180,12 @@ def test_files_have_the_schema_of_the_real_data(written):
 
 def test_numbers_are_rounded_to_five_decimals():
     pose = np.random.default_rng(0).uniform(-2, 2, (3, 50, 3))
-    frames = json.loads(write.pose_json(pose, 7))["poses"]
+    frames = json.loads(dataset.pose_json(pose, 7))["poses"]
     parts = ("pose_keypoints_2d", "hand_right_keypoints_2d", "hand_left_keypoints_2d")
     back = np.array([[v for part in parts for v in frame[part]] for frame in frames]).reshape(pose.shape)
     np.testing.assert_allclose(back, pose, atol=5.1e-6)
     with pytest.raises(DataError, match="scale"):
-        write.pose_json(pose * 10, 0)
+        dataset.pose_json(pose * 10, 0)
 
 
 def test_a_finished_set_is_left_alone_and_a_strange_folder_refused(written, tmp_path):
@@ -223,7 +223,7 @@ def test_writing_is_fast():
     texts, start, frames = TEXTS[:30], time.process_time(), 0
     for k, line in enumerate(texts):
         pose = make(line, k)
-        frames += len(write.pose_json(pose, k)) > 0 and len(pose)
+        frames += len(dataset.pose_json(pose, k)) > 0 and len(pose)
     # 2,400 clips in 30 s on two cores leave 0.025 s for one; the rest is slack for busy machines.
     assert (time.process_time() - start) / len(texts) < 0.05
     assert frames / len(texts) < 110

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from signjax import demo
-from signjax.demo import body, handshapes, lexicon, reader, signers, write
-from signjax.demo.templates import templates
+from signjax.demo import body, dataset, handshapes, lexicon, reader, signers
+from signjax.demo.reader_templates import templates
 from signjax.pose import skeleton
 
-TEXTS = write.make_split(0, (60, 10, 60))["test"]
+TEXTS = dataset.make_split(0, (60, 10, 60))["test"]
 
 
 def make(content, seed=0, **options):

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from signjax import demo, rendering
-from signjax.demo import write
+from signjax.demo import dataset
 from signjax.pose import skeleton
 from signjax.rendering import labeled_pose, rasterize, shapes
 from signjax.tools import displacements, viz
@@ -24,7 +24,7 @@ def home(tmp_path_factory):
         folder = root / f"datasets/demo/train/c_{number}"
         folder.mkdir(parents=True)
         pose = demo.synthesize(text, np.random.default_rng(number), signer=5 if number == 2 else number)
-        (folder / "pose.json").write_text(write.pose_json(pose, number))
+        (folder / "pose.json").write_text(dataset.pose_json(pose, number))
         (folder / "text.txt").write_text(text)
     shutil.copytree(root / "datasets/demo", root / "datasets/other")
     (root / "datasets/demo/demo.json").write_text("{}")

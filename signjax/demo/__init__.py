@@ -4,10 +4,10 @@ No real sign language: words, letters and grammar are made up so that text can b
 signed poses can be read back by rule, which makes "did it sign the sentence?" a number.
 """
 
+from signjax.demo.dataset import make_split, write_dataset
 from signjax.demo.reader import locate, read
-from signjax.demo.synth import synthesize
+from signjax.demo.synthesis import synthesize
 from signjax.demo.text import normalize, signs, word_errors, words
-from signjax.demo.write import make_split, write_dataset
 
 __all__ = [
     "locate", "make_split", "normalize", "read", "signs",

@@ -11,9 +11,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from signjax.demo import features as demo_features
-from signjax.demo import lexicon, phonology
-from signjax.demo.templates import HOLD_LEAST, Templates, templates
+from signjax.demo import lexicon, phonology, reader_features
+from signjax.demo.reader_templates import HOLD_LEAST, Templates, templates
 from signjax.demo.text import join
 
 FREE = 22.0  # cost of a frame outside signs
@@ -34,7 +33,7 @@ def costs(hands: np.ndarray, table: Templates, dominant: int) -> np.ndarray:
     one = _squares(lead, table.hands[:, 0])
     two = _squares(other, table.hands[:, 1])
     # An idle hand hangs low; how it hangs does not matter.
-    rest = phonology.REST[1] / demo_features._WRIST
+    rest = phonology.REST[1] / reader_features._WRIST
     idle = np.minimum(_IDLE, 0.25 * np.maximum(0.0, rest - 2.0 - other[:, 1]) ** 2)
     return np.where(table.both, 0.6 * (one + two), one + idle[:, None])
 
@@ -79,7 +78,7 @@ def _graph() -> _Graph:
     return _Graph(*(np.tile(x, 2) for x in (first, stay, skip, leave)), sides)
 
 
-def _gains(seen: demo_features.Features, table: Templates) -> np.ndarray:
+def _gains(seen: reader_features.Features, table: Templates) -> np.ndarray:
     """What each state saves against a free frame, [T, 2 x states]."""
     both = np.concatenate([costs(seen.hands, table, 0), costs(seen.hands, table, 1)], 1)
     return FREE - both
@@ -126,14 +125,14 @@ def _trace(back: list[tuple[int, int] | None], signs: int) -> list[Segment]:
     return found[::-1]
 
 
-def _alive(seen: demo_features.Features) -> bool:
+def _alive(seen: reader_features.Features) -> bool:
     """Whether the clip moves at all and does not consist of leaps."""
-    wrists = demo_features.wrists(seen)
+    wrists = reader_features.wrists(seen)
     travel = np.sqrt((np.ptp(wrists, axis=0) ** 2).sum(-1)).max()
     return len(wrists) > 3 and travel > _STILL and (seen.speed.max(1) > 0.75 * _LEAP).mean() < _LEAPS
 
 
-def _search(seen: demo_features.Features, table: Templates) -> list[Segment]:
+def _search(seen: reader_features.Features, table: Templates) -> list[Segment]:
     """The best sequence of plausible signs: what is not plausible is forbidden and the search repeated."""
     gains, size = _gains(seen, table), len(table.hands)
     for _ in range(_ROUNDS):
@@ -148,7 +147,7 @@ def _search(seen: demo_features.Features, table: Templates) -> list[Segment]:
     return [segment for segment in segments if segment not in wrong]
 
 
-def _plausible(segment: Segment, seen: demo_features.Features, table: Templates) -> bool:
+def _plausible(segment: Segment, seen: reader_features.Features, table: Templates) -> bool:
     """Whether a segment is not too long, does not leap and moves as its sign moves."""
     frames = segment.end - segment.start
     speed = seen.speed[:, segment.hand]
@@ -163,7 +162,7 @@ def _held(one: Segment, two: Segment) -> bool:
     return one[:2] == two[:2] and two.start - one.end < 3
 
 
-def _agreement(segment: Segment, seen: demo_features.Features, table: Templates) -> float:
+def _agreement(segment: Segment, seen: reader_features.Features, table: Templates) -> float:
     """How much of the sign's own motion was made: about 1 if it was, 0 if held still, below 0 if reversed."""
     states = table.hands[table.first[segment.sign] : table.last[segment.sign] + 1, 0]
     motion = states - states.mean(0)
@@ -217,9 +216,9 @@ def locate(pose: np.ndarray, valid: np.ndarray | None = None) -> list[tuple[str,
     return words
 
 
-def _found(pose: np.ndarray, valid: np.ndarray | None) -> tuple[demo_features.Features | None, list[Segment]]:
+def _found(pose: np.ndarray, valid: np.ndarray | None) -> tuple[reader_features.Features | None, list[Segment]]:
     """Features of a clip and the signs in it."""
-    seen = demo_features.measure(pose, valid)
+    seen = reader_features.measure(pose, valid)
     if seen is None or not _alive(seen):
         return seen, []
     return seen, _search(seen, templates())

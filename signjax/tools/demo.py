@@ -14,7 +14,7 @@ from pathlib import Path
 from absl import app, flags
 
 from signjax import demo, doors, progress
-from signjax.demo import write
+from signjax.demo import dataset
 from signjax.errors import SignjaxError
 
 _ROOT = flags.DEFINE_string("root", "datasets", "Folder of data sets.")
@@ -39,8 +39,8 @@ def main(argv: list[str]) -> None:
     sizes = tuple(flag.value for flag in _SIZES)
     place = Path(_ROOT.value) / _NAME.value
     try:
-        record = {"language": write.VERSION, "seed": _SEED.value, "sizes": list(sizes)}
-        if write.is_written(place, record):
+        record = {"language": dataset.VERSION, "seed": _SEED.value, "sizes": list(sizes)}
+        if dataset.is_written(place, record):
             print(f"{place} is up to date: nothing to do")
             return
         start = time.monotonic()

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from signjax.demo import sentences
-from signjax.demo.synth import synthesize
+from signjax.demo.synthesis import synthesize
 from signjax.demo.text import normalize
 from signjax.errors import DataError
 from signjax.io import safe_read

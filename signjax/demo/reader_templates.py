@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from signjax.demo import body, features, lexicon, phonology
+from signjax.demo import body, lexicon, phonology, reader_features
 from signjax.demo.signers import AVERAGE
 
 # A word passes through its states at its own pace; a letter takes one frame a state and may end early.
@@ -37,7 +37,7 @@ def templates() -> Templates:
         for shift in range(2 if hold else 1):
             moved = channels.copy()
             moved[:, 0, phonology.WRIST] += shift * np.array(lexicon.REPEAT_SHIFT)
-            hands.append(features.measure(body.pose(moved, head, AVERAGE)).hands)
+            hands.append(reader_features.measure(body.pose(moved, head, AVERAGE)).hands)
             glosses.append(gloss)
             holds.append(hold)
             both.append(~idle[:, 1, 0])

@@ -3,7 +3,7 @@
 import numpy as np
 
 from signjax.demo import text as demo_text
-from signjax.demo.animate import animate
+from signjax.demo.animation import animate
 from signjax.demo.body import pose as kinematics
 from signjax.demo.jitter import jitter as add_jitter
 from signjax.demo.signers import COUNT, Signer
