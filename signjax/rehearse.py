@@ -19,7 +19,7 @@ from signjax.task import find, make_task
 
 ROUNDS = 20
 SIZES = (12, 4, 1)  # clips in train, dev and test
-LETTERS = 29  # of the longest text to sign; texts of two padded lengths, see signjax.text.stack
+LETTERS = 29  # of the longest text to sign; texts of two padded lengths, see signjax.text.tokenizer.stack
 TINY = {  # fields of any config that has them
     "num_steps": 2,
     "log_every": 2,

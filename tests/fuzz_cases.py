@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import format_files
 import numpy as np
 
-from signjax import config, demo, logs, text
+from signjax import config, demo, logs
 from signjax.data import clips, pack, predictions, variant
 from signjax.demo import dataset
 from signjax.displacements import average, files, moves, reading
@@ -20,6 +20,7 @@ from signjax.errors import DataError
 from signjax.formats import clip as others
 from signjax.formats import dotpose, recognise, table
 from signjax.pose import normalization
+from signjax.text import tokenizer
 
 
 class Case(NamedTuple):
@@ -183,14 +184,14 @@ def check_config(found) -> None:
 
 
 def build_text(root: pathlib.Path) -> None:
-    text.fit(["hello you", "hello Zoë"], 2).save(root / "text.json")
+    tokenizer.fit(["hello you", "hello Zoë"], 2).save(root / "text.json")
 
 
-def load_text(root: pathlib.Path) -> text.TextTokenizer:
-    return text.load(root / "text.json")
+def load_text(root: pathlib.Path) -> tokenizer.TextTokenizer:
+    return tokenizer.load(root / "text.json")
 
 
-def check_text(found: text.TextTokenizer) -> None:
+def check_text(found: tokenizer.TextTokenizer) -> None:
     ids = found.encode("hello Zoë ß")
     assert all(0 <= i < found.size for i in ids)
     found.decode(range(found.size)).encode()

@@ -5,8 +5,8 @@ import functools
 import jax
 import numpy as np
 
-from signjax import text
 from signjax.models.gpt import GPT
+from signjax.text import tokenizer
 
 VOCABULARY, COLUMNS, CODES = 40, 3, 16
 SIZE = {"width": 32, "depth": 3, "text_depth": 2, "heads": 2, "mlp": 64, "dropout": 0.1}
@@ -17,7 +17,7 @@ MODEL = GPT(vocabulary=VOCABULARY, columns=COLUMNS, codes=CODES, **SIZE)
 @functools.cache
 def variables():
     """The model's params."""
-    ids, mask = text.stack([[4, 5]])
+    ids, mask = tokenizer.stack([[4, 5]])
     shapes = jax.eval_shape(MODEL.init, jax.random.key(0), np.zeros((1, 2, COLUMNS), int), ids, mask)
     return large(shapes)
 
@@ -48,7 +48,7 @@ def with_end(bias: float):
 def texts(lengths, seed=0):
     """Ids of texts, special ones left out."""
     rng = np.random.default_rng(seed)
-    return [rng.integers(len(text.SPECIAL), VOCABULARY, n).tolist() for n in lengths]
+    return [rng.integers(len(tokenizer.SPECIAL), VOCABULARY, n).tolist() for n in lengths]
 
 
 def clips(lengths, seed=0):

@@ -14,15 +14,16 @@ import numpy as np
 import pytest
 from engine_helpers import rows
 
-from signjax import ctc, demo, text, train
+from signjax import ctc, demo, train
 from signjax.data import pack
 from signjax.errors import DataError, StorageError
 from signjax.models.backtranslate import RECENT, BackTranslator, signed
 from signjax.tasks import backtranslate, joined
+from signjax.text import tokenizer
 
 pytestmark = pytest.mark.usefixtures("compile_quickly")
 SIZE = {"width": 32, "convolutions": 1, "depth": 1, "text_depth": 2, "heads": 2, "mlp": 64, "dropout": 0.1}
-WORDS = text.fit(["how are you ?", "my name is zoe"], 1)
+WORDS = tokenizer.fit(["how are you ?", "my name is zoe"], 1)
 MODEL = BackTranslator(WORDS.size, **SIZE)
 SMALL = {f"model.{name}": value for name, value in SIZE.items()} | {
     "model.dropout": 0.0,
@@ -105,7 +106,7 @@ def config(root, **changes):
 def test_the_decoder_looks_back_only_by_gradient():
     """Exactly the ids before a position reach its logits. Each id is another, and its row of the embedding
     table is watched where it is read, not where the table serves as output layer."""
-    ids = np.arange(text.END, text.END + 8)[None]
+    ids = np.arange(tokenizer.END, tokenizer.END + 8)[None]
     memory, _ = run("encode", *batch(50))
     table = jnp.asarray(variables()["params"]["text_embedding"]["embedding"])
     weights = np.random.default_rng(5).normal(size=WORDS.size)
@@ -126,10 +127,10 @@ def test_the_decoder_looks_back_only_by_gradient():
 
 def test_steps_with_a_cache_equal_the_whole_pass():
     memory, _ = run("encode", *batch(50, 21))
-    ids = np.random.default_rng(0).integers(text.END, WORDS.size, (2, 9))
+    ids = np.random.default_rng(0).integers(tokenizer.END, WORDS.size, (2, 9))
     whole = run("logits", ids, memory)
     assert np.abs(np.diff(whole, axis=1)).max() > 0.1
-    known = np.pad(ids, ((0, 0), (RECENT, 0)), constant_values=text.NULL)
+    known = np.pad(ids, ((0, 0), (RECENT, 0)), constant_values=tokenizer.NULL)
     cache = MODEL.empty_cache(2, 12)
     for at in range(9):
         one, cache = run("step", known[:, at : at + RECENT][:, ::-1], jnp.array(at), cache, memory)
@@ -138,7 +139,7 @@ def test_steps_with_a_cache_equal_the_whole_pass():
 
 def test_padding_and_batch_mates_change_nothing():
     """To the last frame of a clip, which does not fill its position."""
-    ids = np.random.default_rng(0).integers(text.END, WORDS.size, (2, 5))
+    ids = np.random.default_rng(0).integers(tokenizer.END, WORDS.size, (2, 5))
     pose, mask = batch(30, 50, frames=128)
     together, ctc = run("__call__", pose, mask, ids)
     alone, own = run("__call__", pose[:1, :64] * mask[:1, :64, None, None], mask[:1, :64], ids[:1])
@@ -195,20 +196,20 @@ def test_texts_are_read_back_from_their_ids():
         known = "".join(c for c in said if c == " " or f"+{c}" in WORDS.entries or c == "?")
         assert WORDS.decode(WORDS.encode(known)) == known
     how, y, o = (WORDS.entries.index(entry) for entry in ("how", "+y", "+o"))
-    assert WORDS.decode([y, o, how, y, text.NULL, text.SPELL, o, text.UNKNOWN, y]) == "yo how y oy"
+    assert WORDS.decode([y, o, how, y, tokenizer.NULL, tokenizer.SPELL, o, tokenizer.UNKNOWN, y]) == "yo how y oy"
 
 
 def test_rows_hold_whole_clips_and_their_texts(home):
     """Without changes to signer and tempo a row is its clips one after another."""
     clips = pack.load(home / "datasets", "demo", "train")
-    words = text.fit(clips.texts, 1)
+    words = tokenizer.fit(clips.texts, 1)
     ids = [words.encode(t) for t in clips.texts]
     still = {"mirror": 0.0, "turn": 0.0, "size": 0.0}
     source = joined.Joined(clips, ids, joins=1.0, tempo=0.0, signer=still)
     row, alone = source.draw(3, np.random.default_rng(2)), backtranslate._whole(clips, 3)
     used, length = row["mask"].sum(), row["text_mask"].sum()
     assert row["mask"][:used].all() and used > len(alone) and not row["pose"][used:].any()
-    assert row["text"][length - 1] == text.END and text.END not in row["text"][: length - 1]
+    assert row["text"][length - 1] == tokenizer.END and tokenizer.END not in row["text"][: length - 1]
     assert row["text"][: len(ids[3]) - 1].tolist() == ids[3][:-1]
     single = joined.Joined(clips, ids, joins=0.0, tempo=0.3, signer=still).draw(3, np.random.default_rng(1))
     assert single["text"][single["text_mask"]].tolist() == ids[3]
@@ -223,7 +224,7 @@ def test_joints_that_are_missing_stay_marked_in_rows(home):
     valid[:, 29:50] = False
     clips = pack.Pack(**{**clips.__dict__, "valid": valid})
     signer = {"mirror": 1.0, "turn": 0.1, "size": 0.1}
-    source = joined.Joined(clips, [[5, text.END]] * len(clips), joins=1.0, tempo=0.2, signer=signer)
+    source = joined.Joined(clips, [[5, tokenizer.END]] * len(clips), joins=1.0, tempo=0.2, signer=signer)
     row = source.draw(0, np.random.default_rng(0))
     hands = [row["valid"][row["mask"]][:, side] for side in (slice(8, 29), slice(29, 50))]
     assert not hands[0].any() and hands[1].all() and not row["valid"][~row["mask"]].any()
@@ -250,9 +251,9 @@ def test_tremble_changes_with_every_frame_and_drift_slowly():
 
 
 def test_corruption_replaces_its_share_of_ids():
-    ids = np.full((400, 50), text.END)
+    ids = np.full((400, 50), tokenizer.END)
     seen = np.asarray(backtranslate.corrupt(ids, jax.random.key(0), 0.2, 1000))
-    assert abs((seen != ids).mean() - 0.2) < 0.02 and seen.min() >= text.SPELL
+    assert abs((seen != ids).mean() - 0.2) < 0.02 and seen.min() >= tokenizer.SPELL
     assert (seen != ids).mean(1).std() > 0.08
 
 
@@ -275,7 +276,7 @@ def test_it_learns_a_few_clips_by_heart(home):
     clips = pack.load(home / "datasets", "demo", "train")
     recorded = [backtranslate._whole(clips, i) for i in range(len(clips))]
     said = backtranslate.translate(backtranslate.load(home / "runs/backtranslate"), recorded)
-    assert said == [" ".join(text.split(t)) for t in clips.texts]
+    assert said == [" ".join(tokenizer.split(t)) for t in clips.texts]
 
 
 def test_the_digest_tells_weights_and_vocabulary(home):
@@ -283,7 +284,7 @@ def test_the_digest_tells_weights_and_vocabulary(home):
     assert len(run.digest) == 12 and int(run.digest, 16) >= 0
     params = run.variables["params"]
     moved = {"params": params | {"text_bias": params["text_bias"].at[3].add(1e-6)}}
-    more = text.TextTokenizer((*run.words.entries, "more"))
+    more = tokenizer.TextTokenizer((*run.words.entries, "more"))
     found = [(run.variables, run.words), (moved, run.words), (run.variables, more)]
     assert len({run.digest} | {backtranslate.digest(*pair) for pair in found}) == 3
 
@@ -296,7 +297,7 @@ def test_a_folder_without_a_run_is_one_line(tmp_path):
 
 def test_a_text_too_long_for_its_clip_teaches_the_decoder_only():
     pose, mask = batch(8, 60)
-    ids, real = text.stack([[*range(5, 12), text.END], [7, text.END]])
+    ids, real = tokenizer.stack([[*range(5, 12), tokenizer.END], [7, tokenizer.END]])
     example = {"pose": pose, "mask": mask, "text": ids, "text_mask": real}
 
     @jax.jit

@@ -13,9 +13,10 @@ import numpy as np
 import pytest
 from engine_helpers import compiled, rows, toy
 
-from signjax import checkpoint, fingerprint, text, train
+from signjax import checkpoint, fingerprint, train
 from signjax.errors import StorageError
 from signjax.io import checksums
+from signjax.text import tokenizer
 
 FAULTS = 500
 
@@ -152,13 +153,13 @@ def test_a_damaged_config_names_the_field_and_both_values(run):
 
 def test_a_damaged_vocabulary_is_refused(tmp_path):
     rng, path = random.Random(0), tmp_path / "text.json"
-    words = text.fit(["where is my name", "Zoë is here"], 1)
+    words = tokenizer.fit(["where is my name", "Zoë is here"], 1)
     words.save(path)
-    assert text.load(path) == words
+    assert tokenizer.load(path) == words
     for k in range(300):
         before = damage(path, ("flip", "cut")[k % 2], rng)
         try:
-            assert text.load(path) == words  # of a cut, the line's end
+            assert tokenizer.load(path) == words  # of a cut, the line's end
         except StorageError as e:
             assert "text.json" in str(e)
         path.write_bytes(before)

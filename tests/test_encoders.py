@@ -18,8 +18,9 @@ from signjax import sampling, train
 from signjax.errors import ConfigError, DataError, SignjaxError, StorageError
 from signjax.io import safetensors as tensors
 from signjax.io.safe_read import Fault
-from signjax.models import bert, pretrained
-from signjax.tasks import flow, gpt, masked, readers, tokens
+from signjax.tasks import flow, gpt, masked, tokens
+from signjax.text import bert, pretrained
+from signjax.text import encoder as readers
 
 pytestmark = pytest.mark.usefixtures("compile_quickly")
 FAMILIES = tuple(make_encoders.SIZES)

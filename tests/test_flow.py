@@ -12,11 +12,12 @@ import numpy as np
 import pytest
 from engine_helpers import rows
 
-from signjax import checkpoint, text, train
+from signjax import checkpoint, train
 from signjax.data import pack
 from signjax.errors import ConfigError
 from signjax.models import text as reading
 from signjax.tasks import ae2d, flow, tokens, vqvae
+from signjax.text import tokenizer
 
 pytestmark = pytest.mark.usefixtures("compile_quickly")
 
@@ -117,7 +118,7 @@ def test_clips_depend_on_text_place_and_seed_alone(generator):
 
 
 def test_a_clip_is_as_long_as_its_text_says(generator):
-    ids, known = text.stack([generator.words.encode(t) for t in ("hello", "my name is Zoë")])
+    ids, known = tokenizer.stack([generator.words.encode(t) for t in ("hello", "my name is Zoë")])
     memory = generator.model.apply(generator.variables, ids, known, method="encode_text")
     wanted = np.asarray(reading.length_of(memory))
     clips = flow.generate(generator, ["hello", "my name is Zoë"], 0, sampler(max_tokens=99))
@@ -188,7 +189,7 @@ def test_the_loss_counts_real_positions_only(home, generator, packed):
 
 
 def test_text_conditions_and_guidance_adds_to_it(generator):
-    ids, known = text.stack([generator.words.encode("hello how are you")])
+    ids, known = tokenizer.stack([generator.words.encode("hello how are you")])
     other = ids.copy()
     other[0, 1] = ids[0, 0]
     z, mask = jax.random.normal(jax.random.key(2), (1, 8, generator.model.dim)), np.ones((1, 8), bool)

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from gpt_helpers import CODES, COLUMNS, MODEL, VOCABULARY, clips, run, texts, variables
 
-from signjax import text
 from signjax.models.gpt import RECENT
 from signjax.tasks import gpt, near, tokens
+from signjax.text import tokenizer
 
 pytestmark = pytest.mark.usefixtures("compile_quickly")
 LENGTHS = [9, 14, 5]  # tokens of three clips
@@ -32,7 +32,7 @@ def packed():
 def alone(clip):
     """A clip as the only one of a batch, codes [1, 16, C], ids, mask; what comes after it is never read."""
     codes = np.pad(clips(LENGTHS)[clip], ((0, 16 - LENGTHS[clip]), (0, 0)))[None].astype(int)
-    return codes, *text.stack([texts(WORDS)[clip]])
+    return codes, *tokenizer.stack([texts(WORDS)[clip]])
 
 
 @jax.jit
@@ -107,7 +107,7 @@ WEIGHTS = np.random.default_rng(5).normal(size=CODES)  # to look at all logits a
 
 def test_causal_by_gradient():
     """Exactly the tokens before a position reach its logits; in a token, exactly the codes before a code."""
-    length, (ids, mask) = 8, text.stack(texts([6]))
+    length, (ids, mask) = 8, tokenizer.stack(texts([6]))
 
     def logits(v):
         own = functools.partial(run, variables_=v)
@@ -238,7 +238,7 @@ def test_dropped_texts_leave_one_null_each():
             if np.array_equal(was, now) and np.array_equal(out["text"][now], batch["text"][was]):
                 continue
             dropped.append(segment)
-            assert out["text"][now].tolist() == [text.NULL] and out["text_position"][now] == 0
+            assert out["text"][now].tolist() == [tokenizer.NULL] and out["text_position"][now] == 0
             assert out["text_segment"][was].sum() == segment, "the others are hidden"
         assert not out["text_segment"][batch["text_segment"] == 0].any()
         unchanged = {"codes", "segment", "position", "ends"}
@@ -253,7 +253,7 @@ def test_a_dropped_text_is_what_guidance_compares_with():
     states, _ = whole_row(batch)
     for number, clip in enumerate(i for i, _ in rows().rows[0]):
         codes, ids, mask = alone(clip)
-        null = np.full_like(ids, text.NULL), np.broadcast_to(np.arange(mask.shape[1]) == 0, mask.shape)
+        null = np.full_like(ids, tokenizer.NULL), np.broadcast_to(np.arange(mask.shape[1]) == 0, mask.shape)
         same(states[0, batch["segment"][0] == number + 1], whole(codes, *null)[0][0, : LENGTHS[clip] + 1])
     assert np.abs(states - whole_row(packed())[0]).max() > 0.1
 

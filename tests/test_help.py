@@ -14,8 +14,8 @@ from signjax import config, fields, hints, optim, quantize
 from signjax import task as tasks
 from signjax.data import pack
 from signjax.errors import ConfigError, DataError, StorageError
-from signjax.models import pretrained
 from signjax.tasks import flow, vqvae
+from signjax.text import pretrained
 from signjax.tools import bench, memory
 from signjax.tools import pack as tool
 

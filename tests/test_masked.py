@@ -12,12 +12,13 @@ from engine_helpers import rows
 from gpt_helpers import CODES, COLUMNS, SIZE, VOCABULARY, clips, large, texts
 from scipy.special import log_softmax
 
-from signjax import checkpoint, filling, sampling, text, train
+from signjax import checkpoint, filling, sampling, train
 from signjax.data import pipeline
 from signjax.errors import ConfigError
 from signjax.models.masked import MaskedModel
 from signjax.models.text import length_of, places_of
 from signjax.tasks import gpt, masked, tokens
+from signjax.text import tokenizer
 
 pytestmark = pytest.mark.usefixtures("compile_quickly")
 MODEL = MaskedModel(vocabulary=VOCABULARY, columns=COLUMNS, codes=CODES, **SIZE)
@@ -38,7 +39,7 @@ def run(name, *args):
 
 def ended(lengths):
     """Ids of texts, END last."""
-    return [[*ids[:-1], text.END] for ids in texts(lengths)]
+    return [[*ids[:-1], tokenizer.END] for ids in texts(lengths)]
 
 
 def covered(length):
@@ -52,7 +53,7 @@ def alone(clip, size=16):
     codes = np.full((1, size, COLUMNS), 3)
     hidden = np.ones((1, size), bool)
     codes[0, :length], hidden[0, :length] = clips(LENGTHS)[clip], covered(length)
-    return codes, hidden, np.arange(size)[None] < length, *text.stack([ended(WORDS)[clip]])
+    return codes, hidden, np.arange(size)[None] < length, *tokenizer.stack([ended(WORDS)[clip]])
 
 
 @jax.jit
@@ -177,7 +178,7 @@ WARM = filling.Sampler(steps=5, temperature=0.9, guidance=1.5, max_tokens=12)
 
 def draw(chosen, sampler, numbers=None, model=None, multiple=16):
     """Samples the chosen texts with the keys of the same numbers: a list of codes [length, C]."""
-    ids, mask = text.stack([TEXTS[i] for i in chosen], multiple)
+    ids, mask = tokenizer.stack([TEXTS[i] for i in chosen], multiple)
     own = keys(chosen if numbers is None else numbers)
     codes, lengths = filling.sample(MODEL, model or variables(), ids, mask, own, sampler)
     codes = np.asarray(codes)
@@ -187,7 +188,7 @@ def draw(chosen, sampler, numbers=None, model=None, multiple=16):
 
 def by_hand(ids, sampler):
     """The likeliest codes [N, C], each token from a pass of its own over the column before."""
-    pair, known = text.stack([ids, [text.NULL]])
+    pair, known = tokenizer.stack([ids, [tokenizer.NULL]])
     size = np.round(expected_lengths(variables(), pair, known)[0]).astype(int).clip(1, sampler.max_tokens)
     codes, hidden, mask = np.zeros((2, 16, COLUMNS), int), np.ones((2, 16), bool), np.arange(16) < size
     for k in range(sampler.steps):
@@ -249,7 +250,7 @@ def test_lengths_are_what_durations_say():
     for more in (0.0, 0.7, 90.0):
         bias = params["duration"]["bias"] + np.float32(more)
         model = {"params": params | {"duration": params["duration"] | {"bias": bias}}}
-        expected = expected_lengths(model, *text.stack(TEXTS))
+        expected = expected_lengths(model, *tokenizer.stack(TEXTS))
         lengths = [len(c) for c in draw([0, 1, 2, 3, 4], WARM, model=model)]
         np.testing.assert_array_equal(lengths, np.clip(np.round(expected), 1, 12))
         found.append(lengths)

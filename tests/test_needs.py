@@ -8,9 +8,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from signjax import checkpoint, config, text, train
+from signjax import checkpoint, config, train
 from signjax.errors import ConfigError, StorageError
 from signjax.tasks import flow, gpt, needs
+from signjax.text import tokenizer
 
 FAMILIES = {"gpt": (gpt, "tokenizer", {}), "flow": (flow, "autoencoder", {"quantizer.kind": "kl"})}
 
@@ -36,7 +37,7 @@ def built(request, tmp_path, monkeypatch):
     variables, _ = checkpoint.load_variables("runs/other")
     c = gpt_run.get_config(request.param, **{field: "runs/other"})
     needs.record("runs/mine", field, "runs/other", variables)
-    text.fit(["hello"], 1).save("runs/mine/text.json")
+    tokenizer.fit(["hello"], 1).save("runs/mine/text.json")
     save(home / "runs/mine", c, 1, 1.0)
     return module, field, home, c
 

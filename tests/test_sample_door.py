@@ -13,10 +13,11 @@ import pytest
 from engine_helpers import rows, spawn
 from PIL import Image
 
-from signjax import checkpoint, rendering, text, train
+from signjax import checkpoint, rendering, train
 from signjax.data import pipeline
 from signjax.errors import ConfigError
-from signjax.tasks import gpt, readers
+from signjax.tasks import gpt
+from signjax.text import encoder, tokenizer
 
 pytestmark = pytest.mark.usefixtures("compile_quickly")
 
@@ -52,11 +53,11 @@ def test_resuming_is_exact_and_encodes_nothing(home, monkeypatch):
 
 def test_a_new_run_fits_its_vocabulary_and_an_old_one_keeps_it(home, tmp_path):
     c = SimpleNamespace(text=SimpleNamespace(min_count=1))
-    text.TextTokenizer(("left", "behind")).save(tmp_path / "text.json")
-    fitted = readers.tokenizer(c, tmp_path, ["a b"])
-    assert fitted == text.fit(["a b"], 1) == text.load(tmp_path / "text.json")
-    kept = readers.tokenizer(c, home / "runs/gpt", ["a b"])
-    assert kept == text.load(home / "runs/gpt/text.json") != fitted
+    tokenizer.TextTokenizer(("left", "behind")).save(tmp_path / "text.json")
+    fitted = encoder.tokenizer(c, tmp_path, ["a b"])
+    assert fitted == tokenizer.fit(["a b"], 1) == tokenizer.load(tmp_path / "text.json")
+    kept = encoder.tokenizer(c, home / "runs/gpt", ["a b"])
+    assert kept == tokenizer.load(home / "runs/gpt/text.json") != fitted
 
 
 def test_generated_clips_do_not_depend_on_the_batch(home):

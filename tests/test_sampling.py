@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 from gpt_helpers import CODES, COLUMNS, MODEL, run, texts, variables, with_end
 
-from signjax import sampling, text
+from signjax import sampling
 from signjax.sampling import Sampler
+from signjax.text import tokenizer
 
 pytestmark = pytest.mark.usefixtures("compile_quickly")
 LONGEST = 10
@@ -22,7 +23,7 @@ def keys(numbers):
 def draw(chosen, sampler, numbers=None, model=None, multiple=16):
     """Samples the chosen texts with the keys of the same numbers: a list of codes [length, C]."""
     numbers = chosen if numbers is None else numbers
-    ids, mask = text.stack([WORDS[i] for i in chosen], multiple)
+    ids, mask = tokenizer.stack([WORDS[i] for i in chosen], multiple)
     out = sampling.sample(MODEL, model or values(), ids, mask, keys(numbers), sampler)
     codes, lengths = jax.device_get(out)
     assert codes.shape == (len(chosen), sampler.max_tokens, COLUMNS)
@@ -50,7 +51,7 @@ def values():
 
 def pair_of(ids):
     """A text and the text of no text."""
-    return text.stack([ids, [text.NULL]])
+    return tokenizer.stack([ids, [tokenizer.NULL]])
 
 
 def by_hand(ids, sampler, model):
@@ -156,7 +157,7 @@ def test_lengths_come_from_the_end_head_within_limits():
 
 def test_ends_are_drawn_with_their_chance():
     sampler = Sampler(min_tokens=1, max_tokens=2)
-    ids, mask = text.stack([WORDS[0]] * 4000)
+    ids, mask = tokenizer.stack([WORDS[0]] * 4000)
     chance, temperature = 0.3, 2.0
     model = with_end(temperature * np.log(chance / (1 - chance)))
     sampler = sampler._replace(temperature=temperature)

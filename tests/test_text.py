@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from signjax import text
 from signjax.errors import DataError, StorageError
+from signjax.text import tokenizer as text
 
 TEXTS = ["Hello, how are you?", "hello Zoë", "how are you", "HELLO! you're here", "hello how ARE you?"]
 

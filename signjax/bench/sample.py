@@ -5,9 +5,10 @@ import jax.numpy as jnp
 import ml_collections
 import numpy as np
 
-from signjax import rehearse, sampling, text
+from signjax import rehearse, sampling
 from signjax.bench import flops, reference, timing
 from signjax.models.gpt import GPT
+from signjax.text import tokenizer
 
 TOKENS, LENGTH = 100, 12  # of a clip; ids of its text
 TARGETS = {1: 15, 16: 40}  # batch -> times as fast, a clip each
@@ -44,8 +45,8 @@ def measure() -> list[timing.Row]:
 def sampled(fields, columns: int, vocabulary: int, sampler: sampling.Sampler, batch: int, variables=None):
     """(a run that samples TOKENS tokens of `batch` clips, the random variables of its model)."""
     model = GPT(vocabulary=vocabulary, columns=columns, codes=CODES, **fields)
-    drawn = np.random.default_rng(0).integers(len(text.SPECIAL), vocabulary, (batch, LENGTH))
-    ids, mask = text.stack(list(drawn))
+    drawn = np.random.default_rng(0).integers(len(tokenizer.SPECIAL), vocabulary, (batch, LENGTH))
+    ids, mask = tokenizer.stack(list(drawn))
     if variables is None:
         codes = jnp.zeros((1, 4, columns), jnp.int32)
         variables = jax.jit(model.init)(jax.random.key(0), codes, ids[:1], mask[:1])

@@ -14,8 +14,9 @@ from signjax import task as tasks
 from signjax.errors import StorageError
 from signjax.export import card
 from signjax.io import checksums, model_file, safe_read
-from signjax.models import pretrained
-from signjax.tasks import needs, readers
+from signjax.tasks import needs
+from signjax.text import encoder as readers
+from signjax.text import pretrained
 
 FIELDS = ("tokenizer", "autoencoder")  # of configs, that name other runs
 

@@ -14,10 +14,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from signjax import sampling, text
+from signjax import sampling
 from signjax.errors import ConfigError
 from signjax.pose import skeleton
 from signjax.tasks import gpt, vqvae, watching
+from signjax.text import tokenizer
 
 PLATFORMS = ("cpu", "cuda", "tpu")
 INSTALL = "pip install -e '.[onnx]' && pip install --no-deps jax2onnx==0.17.1"
@@ -70,7 +71,7 @@ def writer(c, loaded) -> Program:
         codes, lengths = sampling.sample(loaded.model, loaded.variables, ids, mask, keys, sampler)
         return codes[0], lengths[0]
 
-    said, _ = text.stack(loaded.words.encode_all(["a"]), TEXT)
+    said, _ = tokenizer.stack(loaded.words.encode_all(["a"]), TEXT)
     takes = (said.shape, said.dtype), ((1, TEXT), bool), ((), np.int32)
     return Program(write, tuple(jax.ShapeDtypeStruct(*one) for one in takes))
 

@@ -7,8 +7,9 @@ import collections
 
 import numpy as np
 
-from signjax import demo, text
+from signjax import demo
 from signjax.metrics.score import Score, mean_score, signature
+from signjax.text import tokenizer
 
 ORDERS = 4  # of BLEU
 CHARACTERS = 6  # order of chrF
@@ -26,7 +27,7 @@ def texts(hypotheses, references) -> dict[str, Score]:
 
 def tokens(line: str) -> list[str]:
     """Words and question marks of a text; nothing signed tells an exclamation mark from a full stop."""
-    return [word for word in text.split(line) if word != "!"]
+    return [word for word in tokenizer.split(line) if word != "!"]
 
 
 def bleu(hypotheses, references, order: int, unit: str) -> Score:

@@ -21,7 +21,7 @@ import jax.numpy as jnp
 from signjax import layers
 from signjax.models.text import DecoderBlock
 from signjax.pose import body_parts
-from signjax.text import NULL, PAD
+from signjax.text.tokenizer import NULL, PAD
 
 STRIDE = 4  # frames a position of the encoder
 RECENT = 3  # tokens before a text position that it reads directly, without attention

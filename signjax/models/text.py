@@ -15,7 +15,7 @@ import jax
 import jax.numpy as jnp
 
 from signjax import layers
-from signjax.text import NULL
+from signjax.text.tokenizer import NULL
 
 PHASE = 8.0  # rad by which the fastest phase turns over 2 positions
 
@@ -161,7 +161,7 @@ class TextConditioned(nn.Module):
         """Texts with mask [B, L] to what the decoder reads.
 
         Args:
-          ids: [B, L], or features [B, L, F] of a pretrained encoder (signjax.models.pretrained).
+          ids: [B, L], or features [B, L, F] of a pretrained encoder (signjax.text.pretrained).
           mask: [B, L] bool.
           segments: [B, L], texts packed in one row do not see one another; None for one text a row.
           positions: [B, L] within each text; None for one text a row.

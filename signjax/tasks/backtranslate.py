@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from signjax import checkpoint, reading, text
+from signjax import checkpoint, reading
 from signjax import config as configs
 from signjax.data import pipeline, sources
 from signjax.errors import DataError
@@ -18,7 +18,8 @@ from signjax.metrics.words import tokens, wer
 from signjax.models.backtranslate import STRIDE, BackTranslator
 from signjax.pose.skeleton import NUM_JOINTS
 from signjax.task import Task
-from signjax.tasks import joined, readers, splits, vqvae
+from signjax.tasks import joined, splits, vqvae
+from signjax.text import encoder, tokenizer
 
 WATCHED = 256  # dev clips translated at each evaluation
 IMPOSSIBLE = 1e4  # a CTC loss beyond this is of a text too long for its clip
@@ -29,7 +30,7 @@ class Translator(NamedTuple):
 
     model: BackTranslator
     variables: Any
-    words: text.TextTokenizer
+    words: tokenizer.TextTokenizer
     ctc_share: float  # weight of the CTC head beside the decoder when a token is chosen
     digest: str  # 12 hexadecimal digits that differ with weights or vocabulary; scores quote it
 
@@ -42,10 +43,10 @@ def build(c, vocabulary: int) -> BackTranslator:
 def make(c, workdir) -> Task:
     """The task of a config; reads `data`, `text`, `model`, `augment`, `soften`, `corrupt` and the weights."""
     train, dev = splits.load(c.data, "train"), splits.load(c.data, "dev")
-    words = readers.tokenizer(c, workdir, train.texts)
+    words = encoder.tokenizer(c, workdir, train.texts)
     model = build(c, words.size)
     rows = joined.Joined(train, [words.encode(t) for t in train.texts], **c.augment)
-    ids, known = text.stack([words.encode(t) for t in dev.texts])
+    ids, known = tokenizer.stack([words.encode(t) for t in dev.texts])
     host = {"hosts": jax.process_count(), "host": jax.process_index()}
 
     def init(rng, batch):
@@ -91,11 +92,11 @@ def load(workdir) -> Translator:
     """
     variables, _ = checkpoint.load_variables(workdir)
     c = configs.load_config(f"{workdir}/config.json")
-    words = text.load(f"{workdir}/text.json")
+    words = tokenizer.load(f"{workdir}/text.json")
     return Translator(build(c, words.size), variables, words, c.ctc_share, digest(variables, words))
 
 
-def digest(variables, words: text.TextTokenizer) -> str:
+def digest(variables, words: tokenizer.TextTokenizer) -> str:
     """12 hexadecimal digits of params and vocabulary."""
     found = hashlib.blake2b(repr(words.entries).encode(), digest_size=6)
     for path, leaf in jax.tree_util.tree_leaves_with_path(variables["params"]):
@@ -187,7 +188,7 @@ def corrupt(ids, rng, rate: float, vocabulary: int):
     """
     how, where, what = jax.random.split(rng, 3)
     rates = jax.random.uniform(how, (ids.shape[0], 1), maxval=2 * rate)
-    noise = jax.random.randint(what, ids.shape, text.SPELL, vocabulary)
+    noise = jax.random.randint(what, ids.shape, tokenizer.SPELL, vocabulary)
     return jnp.where(jax.random.bernoulli(where, rates, ids.shape), noise, ids)
 
 
@@ -209,8 +210,8 @@ def _terms(model, variables, batch, seen, dropout=None, smooth: float = 0.0) -> 
     ids, real = batch["text"], batch["text_mask"]
     targets = optax.smooth_labels(jax.nn.one_hot(ids, model.vocabulary), smooth)
     entropy = optax.softmax_cross_entropy(logits, targets)
-    signed = real & (ids != text.END)
-    ctc = optax.ctc_loss(frames, 1.0 - memory.mask, ids, 1.0 - signed, blank_id=text.PAD)  # [B]
+    signed = real & (ids != tokenizer.END)
+    ctc = optax.ctc_loss(frames, 1.0 - memory.mask, ids, 1.0 - signed, blank_id=tokenizer.PAD)  # [B]
     possible = (ctc < IMPOSSIBLE)[:, None] & signed
     return {
         "text": ((entropy * real).sum(), real.sum()),

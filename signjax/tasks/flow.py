@@ -18,7 +18,8 @@ from signjax.errors import ConfigError
 from signjax.models import flow
 from signjax.models import text as read
 from signjax.task import Task, find
-from signjax.tasks import gpt, needs, readers, requests, tokens, vqvae
+from signjax.tasks import gpt, needs, requests, tokens, vqvae
+from signjax.text import encoder
 
 SOLVERS = ("euler", "midpoint")
 KEPT = 0.999  # share of the variance of latents that a flow makes
@@ -46,7 +47,7 @@ class Generator(NamedTuple):
 
     model: flow.Flow
     variables: Any
-    words: Any  # reads texts, see signjax.tasks.readers
+    words: Any  # reads texts, see signjax.text.encoder
     coder: Any  # module of the auto-encoder's task
     loaded: Any  # the auto-encoder
     fold: int  # latents a position
@@ -111,7 +112,7 @@ def make(c, workdir) -> Task:
     coder, loaded = coder_of(c.autoencoder)
     needs.record(workdir, "autoencoder", c.autoencoder, loaded.variables)
     train, dev = (vqvae.load_split(loaded.config, c.data, split) for split in ("train", "dev"))
-    words = readers.prepare(c, workdir, train.texts, dev.texts)
+    words = encoder.prepare(c, workdir, train.texts, dev.texts)
     rows = {}
     for name, pack, versions in (("train", train, c.versions), ("dev", dev, 1)):
         path = f"{workdir}/latents-{name}.npz"
@@ -191,7 +192,7 @@ def load(workdir) -> Generator:
     """
     variables, _ = checkpoint.load_variables(workdir)
     c = configs.load_config(f"{workdir}/config.json")
-    words = readers.load(workdir, c)
+    words = encoder.load(workdir, c)
     folder = needs.find(workdir, "autoencoder", c.autoencoder)
     coder, loaded = coder_of(folder)
     needs.check(workdir, "autoencoder", folder, loaded.variables)

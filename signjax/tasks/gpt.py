@@ -17,7 +17,8 @@ from signjax.models.depth import TokenModel
 from signjax.models.gpt import GPT
 from signjax.models.text import no_text
 from signjax.task import Task
-from signjax.tasks import near, needs, readers, requests, splits, tokens, vqvae, windows
+from signjax.tasks import near, needs, requests, splits, tokens, vqvae, windows
+from signjax.text import encoder
 
 WATCHED = 64  # dev clips generated at each evaluation
 
@@ -82,7 +83,7 @@ def prepare(c, workdir, build):
     tokenizer = vqvae.load(c.tokenizer)
     needs.record(workdir, "tokenizer", c.tokenizer, tokenizer.variables)
     train, dev = (vqvae.load_split(tokenizer.config, c.data, split) for split in ("train", "dev"))
-    words = readers.prepare(c, workdir, train.texts, dev.texts)
+    words = encoder.prepare(c, workdir, train.texts, dev.texts)
     rows = {}
     for name, pack, versions in (("train", train, c.versions), ("dev", dev, 1)):
         path = f"{workdir}/tokens-{name}.npz"
@@ -128,7 +129,7 @@ class Generator(NamedTuple):
 
     model: TokenModel
     variables: Any
-    words: Any  # reads texts, see signjax.tasks.readers
+    words: Any  # reads texts, see signjax.text.encoder
     tokenizer: vqvae.Tokenizer
 
 
@@ -141,7 +142,7 @@ def load(workdir, build=build) -> Generator:
     """
     variables, _ = checkpoint.load_variables(workdir)
     c = configs.load_config(f"{workdir}/config.json")
-    words = readers.load(workdir, c)
+    words = encoder.load(workdir, c)
     folder = needs.find(workdir, "tokenizer", c.tokenizer)
     tokenizer = vqvae.load(folder)
     needs.check(workdir, "tokenizer", folder, tokenizer.variables)

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import jax
 import numpy as np
 
-from signjax import text
+from signjax.text import tokenizer
 
 LONGEST = 1000  # characters of a text from outside
 
@@ -24,7 +24,7 @@ def batches(words, texts, seed: int, size: int) -> Iterator[Batch]:
     """Yields the texts in batches, the short ones first.
 
     Args:
-      words: reads them, see signjax.tasks.readers.
+      words: reads them, see signjax.text.encoder.
       texts: n texts.
       seed: of the keys.
       size: of the largest batch.
@@ -39,7 +39,7 @@ def batches(words, texts, seed: int, size: int) -> Iterator[Batch]:
         places = order[start : start + size]
         rows = min(size, 1 << (len(places) - 1).bit_length())  # few batch shapes, few compilations
         index = places + places[-1:] * (rows - len(places))
-        ids, mask = text.stack([encoded[k] for k in index])
+        ids, mask = tokenizer.stack([encoded[k] for k in index])
         yield Batch(np.array(places), ids, mask, keys[np.array(index)])
 
 

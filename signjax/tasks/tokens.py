@@ -14,7 +14,7 @@ from signjax.errors import ConfigError, StorageError
 from signjax.io import safe_numpy
 from signjax.io.safe_read import Fault
 from signjax.tasks import needs, vqvae
-from signjax.text import empty
+from signjax.text.tokenizer import empty
 
 
 def encode_split(

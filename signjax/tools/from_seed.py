@@ -19,10 +19,12 @@ from signjax import checkpoint, doors, rehearse, runtime
 from signjax.config import save_config
 from signjax.errors import ConfigError, DataError, StorageError
 from signjax.io import safe_numpy, safe_read, torch_checkpoint
-from signjax.models import bert, pretrained, seed_files
+from signjax.models import seed_files
 from signjax.models.seed_state import POSE
 from signjax.pose import normalization, skeleton
-from signjax.tasks import needs, readers, vqvae
+from signjax.tasks import needs, vqvae
+from signjax.text import bert, pretrained
+from signjax.text import encoder as readers
 
 STATISTICS = "train_stats.npz"
 TRUNK = [skeleton.NECK, 0, 2, 5]  # and head and shoulders: nearly rigid, so a mean pose has their size

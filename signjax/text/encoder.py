@@ -9,9 +9,10 @@ import os
 import jax
 import numpy as np
 
-from signjax import checkpoint, text
-from signjax.models import pretrained
+from signjax import checkpoint
 from signjax.tasks import needs, tokens
+from signjax.text import pretrained
+from signjax.text import tokenizer as text
 
 FIELD = "text.encoder"
 

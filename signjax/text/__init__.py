@@ -1,0 +1,1 @@
+"""Text: words of any script, vocabulary, pretrained text encoders."""
