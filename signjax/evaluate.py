@@ -17,11 +17,11 @@ from absl import app, flags
 
 from signjax import __version__, checkpoint, config, doors, progress, report, results, runtime, scoring
 from signjax import task as tasks
-from signjax.data import predictions
+from signjax.data import load, predictions
 from signjax.errors import ConfigError
 from signjax.metrics.score import Motion, ratio
 from signjax.pose import normalization
-from signjax.tasks import backtranslate, needs, splits, vqvae, watching
+from signjax.tasks import backtranslate, needs, vqvae, watching
 from signjax.tasks.requests import gather
 
 WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the run to score.")
@@ -66,10 +66,10 @@ def main(_) -> int:
 
     system = find_system(WORKDIR.value, PREDICTIONS.value, ROOT.value, NAME.value)
     out = pathlib.Path(OUT.value or f"{WORKDIR.value or PREDICTIONS.value}/scores-{SPLIT.value}")
-    held, train = load_split(system, SPLIT.value), splits.load(system.data, "train")
+    held, train = load_split(system, SPLIT.value), load.load(system.data, "train")
     truth, known = (scoring.recorded(pack) for pack in (held, train))
     say(f"{held.label}: {len(held)} clips to match; training clips for comparison: {len(train)}")
-    by = scoring.judges(truth, known, splits.readable(system.data), find_translator(system.data, say))
+    by = scoring.judges(truth, known, load.readable(system.data), find_translator(system.data, say))
     output = produce(system, held, truth, by, say)
     rows = score_rows(output, truth, known, by, say)
     content = summary(system, held, output, rows, by)
@@ -109,7 +109,7 @@ def load_split(system: System, split: str):
       DataError: the split cannot be used, or lacks faces.
     """
     if not system.task:
-        return splits.load(system.data, split)
+        return load.load(system.data, split)
     return vqvae.load_split(watching.coder(system.loaded).config, system.data, split)
 
 

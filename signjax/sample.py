@@ -21,10 +21,11 @@ from absl import app, flags
 
 from signjax import checkpoint, config, demo, doors, logs, progress, rendering, runtime
 from signjax import task as tasks
+from signjax.data import load
 from signjax.errors import ConfigError, DataError
 from signjax.io import atomic, safe_read
 from signjax.pose import normalization
-from signjax.tasks import requests, splits, watching
+from signjax.tasks import requests, watching
 
 WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the run; default runs/gpt or runs/gpt-quick.")
 TEXT = flags.DEFINE_multi_string("text", [], "What to sign; may be given several times.")
@@ -182,7 +183,7 @@ def write(folder: pathlib.Path, name: str, text: str, clips: list, c) -> list[re
         data = io.BytesIO()
         np.savez(data, pose=placed, text=text, **(tokens._asdict() if tokens else {}))
         written.append(atomic.write(f"{stem}.npz", data.getvalue()))
-        said = f"  reads: {' '.join(demo.read(placed)) or '(nothing)'}" if splits.readable(c.data) else ""
+        said = f"  reads: {' '.join(demo.read(placed)) or '(nothing)'}" if load.readable(c.data) else ""
         print(f"{', '.join(map(str, written))}{said}")
     print(rendering.html(folder / f"{name}.html", [[panel] for panel in panels], title=text))
     return panels

@@ -12,9 +12,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from signjax import demo
+from signjax.data import load
 from signjax.metrics import copies, distances, frechet, guards, reconstruction, variety, words
 from signjax.metrics.score import Motion, Score, value, whole, without_face
-from signjax.tasks import backtranslate, motion_encoder, splits, vqvae
+from signjax.tasks import backtranslate, motion_encoder, vqvae
 
 TRUTH, CEILING, MEAN = "ground truth", "tokenizer ceiling", "mean pose"
 RANDOM, RETRIEVAL, SHUFFLED = "random training clip", "nearest training text", "shuffled text"
@@ -50,7 +51,7 @@ class Row(NamedTuple):
 
 def recorded(pack) -> Recorded:
     """A pack's clips, to be matched."""
-    shown = splits.motions(pack)
+    shown = load.motions(pack)
     return Recorded(list(pack.texts), list(map(without_face, shown)), pack.placements.scale, shown)
 
 

@@ -12,7 +12,7 @@ import mutated_arrays
 import numpy as np
 from fuzz import measured
 
-from signjax.data import clips, predictions
+from signjax.data import clip_files, predictions
 from signjax.errors import SignjaxError
 from signjax.io import safe_read
 
@@ -27,7 +27,7 @@ ELEMENTS = {
     "whole numbers": "123456789012345678901,",
     "keys": '{"a":1},',
 }
-JOINTS = ",".join(f'"{key}":[{",".join("0" * 3 * count)}]' for key, count in clips.FIELDS)
+JOINTS = ",".join(f'"{key}":[{",".join("0" * 3 * count)}]' for key, count in clip_files.FIELDS)
 FRAME = f"{{{JOINTS}}},"
 
 
@@ -72,9 +72,9 @@ def attempt(read, argument) -> str:
 def main() -> dict:
     """Measures them all."""
     with tempfile.TemporaryDirectory() as folder:
-        tried = {name: (clips.parse_pose, lambda e=e: repeated(e)) for name, e in ELEMENTS.items()}
-        tried["frames"] = (clips.parse_pose, lambda: repeated(FRAME))
-        tried["frames of text"] = (clips.parse_pose, lambda: repeated(FRAME, ',"é":"\\ud83d\\ude00"'))
+        tried = {name: (clip_files.parse_pose, lambda e=e: repeated(e)) for name, e in ELEMENTS.items()}
+        tried["frames"] = (clip_files.parse_pose, lambda: repeated(FRAME))
+        tried["frames of text"] = (clip_files.parse_pose, lambda: repeated(FRAME, ',"é":"\\ud83d\\ude00"'))
         tried["many keys"] = (safe_read.parse_object, keys)
         tried |= archives(pathlib.Path(folder))
         wanted = sys.argv[1:] or tried

@@ -3,7 +3,7 @@
 import numpy as np
 
 from signjax import demo
-from signjax.formats import write
+from signjax.data import dataset_writer
 from signjax.formats.clip import Clip
 from signjax.pose import skeleton
 
@@ -38,4 +38,4 @@ def write_dataset(root, train=6, dev=2, face=True) -> None:
     """<root>/faces, or <root>/bare with the same clips without faces."""
     for split, seeds in (("train", range(train)), ("dev", range(train, train + dev))):
         for seed in seeds:
-            write.write(root / ("faces" if face else "bare") / split / f"clip_{seed}", clip(seed, face=face))
+            dataset_writer.write(root / ("faces" if face else "bare") / split / f"clip_{seed}", clip(seed, face=face))

@@ -22,7 +22,7 @@ import mutations
 import numpy as np
 from mutated_arrays import pick
 
-from signjax.data import store
+from signjax.data import pack_files
 from signjax.errors import SignjaxError
 
 PATIENCE = 100.0  # seconds until reading counts as hung
@@ -62,10 +62,10 @@ def damage(rng, path: pathlib.Path, other: bytes, tricks: tuple[str, ...], secre
         os.mkfifo(path)
     elif how == "link":
         path.symlink_to(secret / path.name)
-    sealed = path.name != store.SEAL and (path.parent / store.SEAL).exists()
+    sealed = path.name != pack_files.SEAL and (path.parent / pack_files.SEAL).exists()
     if sealed and how != "pipe" and rng.random() < 0.6:
         with contextlib.suppress(OSError):
-            store.seal(path.parent)
+            pack_files.seal(path.parent)
     return how
 
 

@@ -13,7 +13,7 @@ import format_files
 import numpy as np
 
 from signjax import config, demo, logs
-from signjax.data import clips, pack, predictions, variant
+from signjax.data import clip_files, packed_dataset, pose_layout, predictions
 from signjax.demo import dataset
 from signjax.displacements import average, files, moves, reading
 from signjax.errors import DataError
@@ -52,9 +52,9 @@ def write_clip(folder: pathlib.Path, frames: int = 3) -> None:
     (folder / "pose.json").write_text(dataset.pose_json(signed()[:frames], 0))
 
 
-def split_of(root: pathlib.Path) -> pack.Pack:
+def split_of(root: pathlib.Path) -> packed_dataset.Pack:
     """The split, packed anew or from its cache."""
-    return pack.load(root, "set", "train", say=hush)
+    return packed_dataset.load(root, "set", "train", say=hush)
 
 
 def build_clip(root: pathlib.Path) -> None:
@@ -67,7 +67,7 @@ def build_pack(root: pathlib.Path) -> None:
     split_of(root)
 
 
-def check_pack(found: pack.Pack) -> None:
+def check_pack(found: packed_dataset.Pack) -> None:
     assert set(found.sids) <= {"one", "two"} and len(found) == len(found.texts) == len(found.lengths) > 0
     for k, clip in enumerate(found):
         assert clip.text and len(clip.pose) and clip.pose.dtype == np.float32
@@ -84,7 +84,7 @@ def build_predictions(root: pathlib.Path) -> None:
 
 
 def load_predictions(root: pathlib.Path):
-    return predictions.read(root, ["a", "b", "c", "d"], variant.Variant())
+    return predictions.read(root, ["a", "b", "c", "d"], pose_layout.Variant())
 
 
 def check_predictions(result) -> None:
@@ -92,7 +92,7 @@ def check_predictions(result) -> None:
     assert len(found) == 4 and set(faults) <= {"a", "b", "c", "d"}
     for name, (points, seen) in zip("abcd", found, strict=True):
         assert points.dtype == np.float32 and points.shape[1:] == (50, 3) and np.isfinite(points).all()
-        assert seen.shape == points.shape[:2] and np.abs(points).max(initial=0) <= clips.MAX_COORDINATE
+        assert seen.shape == points.shape[:2] and np.abs(points).max(initial=0) <= clip_files.MAX_COORDINATE
         assert name not in faults or not len(points)
     assert all(line.isprintable() and ("missing" in line or "." in line) for line in faults.values())
 
@@ -164,7 +164,7 @@ def load_formats(root: pathlib.Path) -> list[others.Clip]:
 def check_formats(found: list[others.Clip]) -> None:
     for clip in found:
         assert clip.pose.shape == (len(clip.valid), 50, 3) and clip.pose.dtype == np.float32
-        assert np.abs(clip.pose).max() <= 3 * clips.MAX_COORDINATE and not clip.pose[~clip.valid].any()
+        assert np.abs(clip.pose).max() <= 3 * clip_files.MAX_COORDINATE and not clip.pose[~clip.valid].any()
         assert clip.sid.isprintable() and clip.split in (None, "train", "dev", "test")
         assert clip.fps is None or 0 < clip.fps < 1000
 

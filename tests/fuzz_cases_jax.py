@@ -13,11 +13,11 @@ from fuzz_cases import Case, signed, split_of, write_clip
 
 from signjax import checkpoint, fingerprint, sample
 from signjax.config import save_config
-from signjax.data import predictions
+from signjax.data import predictions, token_cache
 from signjax.io import checksums
 from signjax.metrics.frechet import WINDOW
 from signjax.models import motion_encoder as models
-from signjax.tasks import motion_encoder, requests, tokens, vqvae
+from signjax.tasks import motion_encoder, requests, vqvae
 from signjax.tools import viz
 
 TREE = {"params": {"a": {"kernel": (3, 4), "bias": (4,)}}, "extra": {"codebook": {"sums": (2, 5)}}, "ema": {}}
@@ -40,7 +40,7 @@ def load_tokens(root: pathlib.Path):
         return np.arange(played.shape[0] * -(-played.shape[1] // 4) * 2).reshape(len(played), -1, 2)
 
     tokenizer = vqvae.Tokenizer(None, {}, 4, encode, None)
-    return tokens.encode_split(tokenizer, split_of(root), 2, f"{root}/tokens.npz")
+    return token_cache.encode_split(tokenizer, split_of(root), 2, f"{root}/tokens.npz")
 
 
 def check_tokens(found) -> None:

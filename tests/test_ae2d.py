@@ -12,7 +12,7 @@ import pytest
 from engine_helpers import plain, rows, same_bits
 
 from signjax import checkpoint, demo, sharding, step, train
-from signjax.data import pack
+from signjax.data import packed_dataset
 from signjax.errors import ConfigError, DataError
 from signjax.models import ae2d as models
 from signjax.pose import kinematics, losses, normalization
@@ -70,7 +70,7 @@ def loaded(run):
 
 @pytest.fixture(scope="module")
 def dev(root):
-    return pack.load(root, "demo", "dev")
+    return packed_dataset.load(root, "demo", "dev")
 
 
 def test_features_are_scales_and_angles():
@@ -129,7 +129,7 @@ def test_the_loss_falls(root):
 def principal(root, held, dim):
     """Mean error of the best linear code, in own units, by plain NumPy."""
     both = []
-    for clips in (pack.load(root, "demo", "train"), held):
+    for clips in (packed_dataset.load(root, "demo", "train"), held):
         moved = [normalization.canonical(c.pose, clips.placement(i)) for i, c in enumerate(clips)]
         xy = np.concatenate(moved)[..., :2].astype(np.float64)
         both.append(np.concatenate([xy[:, :8], np.asarray(losses.relative_hands(xy))], 1).reshape(-1, 100))
@@ -223,7 +223,7 @@ def test_what_lies_in_the_padding_has_no_influence(loaded, dev):
 
 
 def test_latents_are_standardised_over_the_training_data(loaded, root):
-    latents = np.concatenate(ae2d.encode(loaded, pack.load(root, "demo", "train")))
+    latents = np.concatenate(ae2d.encode(loaded, packed_dataset.load(root, "demo", "train")))
     assert np.abs(latents.mean(0)).max() < 0.5 and 0.6 < latents.std(0).min() < latents.std(0).max() < 1.5
 
 

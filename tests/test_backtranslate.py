@@ -15,10 +15,10 @@ import pytest
 from engine_helpers import rows
 
 from signjax import ctc, demo, train
-from signjax.data import pack
+from signjax.data import joined_clips, packed_dataset
 from signjax.errors import DataError, StorageError
 from signjax.models.backtranslate import RECENT, BackTranslator, signed
-from signjax.tasks import backtranslate, joined
+from signjax.tasks import backtranslate
 from signjax.text import tokenizer
 
 pytestmark = pytest.mark.usefixtures("compile_quickly")
@@ -201,17 +201,17 @@ def test_texts_are_read_back_from_their_ids():
 
 def test_rows_hold_whole_clips_and_their_texts(home):
     """Without changes to signer and tempo a row is its clips one after another."""
-    clips = pack.load(home / "datasets", "demo", "train")
+    clips = packed_dataset.load(home / "datasets", "demo", "train")
     words = tokenizer.fit(clips.texts, 1)
     ids = [words.encode(t) for t in clips.texts]
     still = {"mirror": 0.0, "turn": 0.0, "size": 0.0}
-    source = joined.Joined(clips, ids, joins=1.0, tempo=0.0, signer=still)
+    source = joined_clips.Joined(clips, ids, joins=1.0, tempo=0.0, signer=still)
     row, alone = source.draw(3, np.random.default_rng(2)), backtranslate._whole(clips, 3)
     used, length = row["mask"].sum(), row["text_mask"].sum()
     assert row["mask"][:used].all() and used > len(alone) and not row["pose"][used:].any()
     assert row["text"][length - 1] == tokenizer.END and tokenizer.END not in row["text"][: length - 1]
     assert row["text"][: len(ids[3]) - 1].tolist() == ids[3][:-1]
-    single = joined.Joined(clips, ids, joins=0.0, tempo=0.3, signer=still).draw(3, np.random.default_rng(1))
+    single = joined_clips.Joined(clips, ids, joins=0.0, tempo=0.3, signer=still).draw(3, np.random.default_rng(1))
     assert single["text"][single["text_mask"]].tolist() == ids[3]
     frames = single["mask"].sum()
     assert frames != len(alone) and abs(np.log(frames / len(alone))) < 0.4
@@ -219,12 +219,12 @@ def test_rows_hold_whole_clips_and_their_texts(home):
 
 
 def test_joints_that_are_missing_stay_marked_in_rows(home):
-    clips = pack.load(home / "datasets", "demo", "train")
+    clips = packed_dataset.load(home / "datasets", "demo", "train")
     valid = np.ones(clips.pose.shape[:2], bool)
     valid[:, 29:50] = False
-    clips = pack.Pack(**{**clips.__dict__, "valid": valid})
+    clips = packed_dataset.Pack(**{**clips.__dict__, "valid": valid})
     signer = {"mirror": 1.0, "turn": 0.1, "size": 0.1}
-    source = joined.Joined(clips, [[5, tokenizer.END]] * len(clips), joins=1.0, tempo=0.2, signer=signer)
+    source = joined_clips.Joined(clips, [[5, tokenizer.END]] * len(clips), joins=1.0, tempo=0.2, signer=signer)
     row = source.draw(0, np.random.default_rng(0))
     hands = [row["valid"][row["mask"]][:, side] for side in (slice(8, 29), slice(29, 50))]
     assert not hands[0].any() and hands[1].all() and not row["valid"][~row["mask"]].any()
@@ -273,7 +273,7 @@ def test_a_run_repeats_and_resumes_exactly(home):
 
 def test_it_learns_a_few_clips_by_heart(home):
     """Four clips of the training split are read back word for word."""
-    clips = pack.load(home / "datasets", "demo", "train")
+    clips = packed_dataset.load(home / "datasets", "demo", "train")
     recorded = [backtranslate._whole(clips, i) for i in range(len(clips))]
     said = backtranslate.translate(backtranslate.load(home / "runs/backtranslate"), recorded)
     assert said == [" ".join(tokenizer.split(t)) for t in clips.texts]

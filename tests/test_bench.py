@@ -17,7 +17,7 @@ from PIL import Image
 
 from signjax import rehearse, sampling
 from signjax.bench import data, flops, machine, reference, render, runs, sample, timing, tokenize, train
-from signjax.data import pack
+from signjax.data import packed_dataset
 from signjax.models import gpt
 from signjax.tasks import vqvae
 from signjax.tools import bench
@@ -186,7 +186,7 @@ def test_time_to_the_least_error_of_the_reference():
 
 
 def test_plain_parsing_reads_what_the_pack_holds(tiny_runs):
-    stored = pack.load(tiny_runs / "datasets", "demo", "train")
+    stored = packed_dataset.load(tiny_runs / "datasets", "demo", "train")
     total = data.parse(tiny_runs / "datasets/demo/train", stored.sids)
     assert total == pytest.approx(float(np.add.reduce(stored.pose, axis=None)), rel=1e-3)
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from signjax.data import build, clips, pack, store, variant
+from signjax.data import clip_files, pack_files, pack_writer, packed_dataset, pose_layout
 from signjax.errors import DataError
 from signjax.pose import normalization, skeleton
 from signjax.tools import pack as door
@@ -69,14 +69,14 @@ class Lines(list):
 def packings(root, split="train"):
     """Loads and tells whether clips were parsed."""
     said = Lines()
-    result = pack.load(root, "set", split, say=said)
+    result = packed_dataset.load(root, "set", split, say=said)
     return result, said
 
 
 def test_a_clip_is_read_in_skeleton_order(tmp_path):
     x = recording(0)
     write(tmp_path / "a", x, "  Good day. \n")
-    clip = clips.read_clip(tmp_path / "a")
+    clip = clip_files.read_clip(tmp_path / "a")
     assert clip.sid == "a" and clip.text == "Good day."
     assert clip.pose.dtype == np.float32 and clip.valid.all() and clip.valid.shape == (12, 50)
     np.testing.assert_array_equal(clip.pose, x.astype(np.float32))
@@ -138,7 +138,7 @@ def test_broken_poses_are_refused_with_their_reason(tmp_path, kind):
     write(tmp_path / "a" / "train" / "x", recording(0))
     break_clip(tmp_path / "a" / "train" / "x", BROKEN[kind][0])
     with pytest.raises(DataError) as refused:
-        pack.load(tmp_path, "a", "train", say=Lines())
+        packed_dataset.load(tmp_path, "a", "train", say=Lines())
     message = str(refused.value)
     assert BROKEN[kind][1] in message and "x: pose.json: " in message and "\n" not in message
 
@@ -159,7 +159,7 @@ def test_broken_files_are_refused_with_their_reason(tmp_path, name, data, words)
     if data is not None:
         (tmp_path / "x" / name).write_bytes(data)
     with pytest.raises(DataError, match="repair or remove") as refused:
-        clips.read_clip(tmp_path / "x")
+        clip_files.read_clip(tmp_path / "x")
     assert words in str(refused.value) and str(tmp_path / "x") in str(refused.value)
 
 
@@ -167,9 +167,9 @@ def test_broken_clips_up_to_one_percent_are_left_out_and_listed(tmp_path, monkey
     root = dataset(tmp_path, (("train", 6),))
     break_clip(root / "set" / "train" / "-clip_2", "{")
     with pytest.raises(DataError, match=r"1 of 6 clips are broken.*-clip_2: pose.json: is not valid JSON"):
-        pack.load(root, "set", "train", say=Lines())
-    assert not store.folders(root / "set" / ".cache", "train"), "a refused split must leave no pack"
-    monkeypatch.setattr(build, "MAX_BROKEN", 0.2)
+        packed_dataset.load(root, "set", "train", say=Lines())
+    assert not pack_files.folders(root / "set" / ".cache", "train"), "a refused split must leave no pack"
+    monkeypatch.setattr(pack_writer, "MAX_BROKEN", 0.2)
     for _ in range(2):  # packed, then from the cache
         found, said = packings(root)
         assert len(found) == 5 and "-clip_2" not in found.sids
@@ -183,16 +183,16 @@ def test_the_limit_is_one_percent(broken, total, refused):
     index = {"broken": pairs, "missing": [], "digests": dict.fromkeys(range(total))}
     if refused:
         with pytest.raises(DataError, match="more than 1%"):
-            build.refuse(Path("root/set/x"), index)
+            pack_writer.refuse(Path("root/set/x"), index)
     else:
-        build.refuse(Path("root/set/x"), index)
+        pack_writer.refuse(Path("root/set/x"), index)
 
 
 @pytest.mark.parametrize("make", [lambda p: None, lambda p: p.mkdir(parents=True)], ids=["missing", "empty"])
 def test_no_clips_is_an_error_that_says_what_to_do(tmp_path, make):
     make(tmp_path / "set" / "train")
     with pytest.raises(DataError, match=r"set/train: .*signjax.tools.demo"):
-        pack.load(tmp_path, "set", "train")
+        packed_dataset.load(tmp_path, "set", "train")
 
 
 def with_confidence(seed, frames=12, lose=True):
@@ -226,15 +226,15 @@ def anchored(seed, frames):
 @pytest.mark.parametrize(
     "make, expected",
     [
-        (recording, variant.Variant("depth", False)),
-        (lambda s, f: recording(s, f) - 0.2, variant.Variant("depth", False)),
-        (lambda s, f: recording(s, f) * 1000, variant.Variant("depth", False)),
-        (lambda s, f: swap_arms(recording(s, f)), variant.Variant("depth", True)),
-        (with_confidence, variant.Variant("confidence", False)),
-        (lambda s, f: swap_arms(with_confidence(s, f)), variant.Variant("confidence", True)),
-        (lambda s, f: constant_third(s, f, 1), variant.Variant("confidence", False)),
-        (lambda s, f: constant_third(s, f, 0), variant.Variant("zero", False)),
-        (anchored, variant.Variant("confidence", False, skeleton.NECK)),
+        (recording, pose_layout.Variant("depth", False)),
+        (lambda s, f: recording(s, f) - 0.2, pose_layout.Variant("depth", False)),
+        (lambda s, f: recording(s, f) * 1000, pose_layout.Variant("depth", False)),
+        (lambda s, f: swap_arms(recording(s, f)), pose_layout.Variant("depth", True)),
+        (with_confidence, pose_layout.Variant("confidence", False)),
+        (lambda s, f: swap_arms(with_confidence(s, f)), pose_layout.Variant("confidence", True)),
+        (lambda s, f: constant_third(s, f, 1), pose_layout.Variant("confidence", False)),
+        (lambda s, f: constant_third(s, f, 0), pose_layout.Variant("zero", False)),
+        (anchored, pose_layout.Variant("confidence", False, skeleton.NECK)),
     ],
     ids=[
         *("depth", "negative", "millimetres", "swapped"),
@@ -267,10 +267,10 @@ def test_unseen_joints_are_marked(tmp_path):
     expected[:6, skeleton.LEFT] = expected[:6, skeleton.L_WRIST] = False
     np.testing.assert_array_equal(clip.valid, expected)
     assert not clip.pose[~clip.valid].any() and "% of joints missing" in found.describe()
-    assert pack.load(root, "set", "train").valid is not None
+    assert packed_dataset.load(root, "set", "train").valid is not None
     low = with_confidence(0, lose=False)
     low[2, 30, 2] = 0
-    assert variant.apply(low.astype(np.float32), variant.Variant("confidence"))[1].sum() == 12 * 50 - 1
+    assert pose_layout.apply(low.astype(np.float32), pose_layout.Variant("confidence"))[1].sum() == 12 * 50 - 1
 
 
 def test_anchor_joints_are_not_missing(tmp_path):
@@ -282,7 +282,7 @@ def test_a_pack_holds_the_clips(tmp_path):
     found, _ = packings(dataset(tmp_path))
     assert len(found) == 5 and found.lengths.tolist() == [8, 9, 10, 11, 12] and len(list(found)) == 5
     for k, clip in enumerate(found):
-        expected = clips.read_clip(tmp_path / "set" / "train" / f"-clip_{k}")
+        expected = clip_files.read_clip(tmp_path / "set" / "train" / f"-clip_{k}")
         assert (clip.sid, clip.text) == (expected.sid, f"Größe {k}")
         np.testing.assert_array_equal(clip.pose, expected.pose)
         assert found.placement(k).scale == normalization.measure(expected.pose).scale
@@ -331,10 +331,10 @@ def test_changed_content_is_packed_again(tmp_path, change):
     change(root)
     new, said = packings(root)
     assert said[-1].endswith("left out") and new.folder != old.folder
-    expected = [clips.read_clip(root / "set" / "train" / sid) for sid in sorted(new.sids)]
+    expected = [clip_files.read_clip(root / "set" / "train" / sid) for sid in sorted(new.sids)]
     assert new.texts == tuple(c.text for c in expected)
     np.testing.assert_array_equal(new.pose, np.concatenate([c.pose for c in expected]))
-    assert len(store.folders(root / "set" / ".cache", "train")) == 1, "the old pack is removed"
+    assert len(pack_files.folders(root / "set" / ".cache", "train")) == 1, "the old pack is removed"
     assert not packings(root)[1]
 
 
@@ -343,10 +343,10 @@ def test_touched_files_are_not_parsed_again(tmp_path, monkeypatch):
     old, _ = packings(root)
     for file in (root / "set" / "train").glob("*/*"):
         os.utime(file, (1, 1))
-    monkeypatch.setattr(build, "write", None)
+    monkeypatch.setattr(pack_writer, "write", None)
     hashed = []
-    digest = clips.digest
-    monkeypatch.setattr(clips, "digest", lambda folder: hashed.append(folder) or digest(folder))
+    digest = clip_files.digest
+    monkeypatch.setattr(clip_files, "digest", lambda folder: hashed.append(folder) or digest(folder))
     assert packings(root)[0].folder == old.folder and len(hashed) == 5
     assert packings(root)[0].folder == old.folder and len(hashed) == 5, "nor hashed a second time"
 
@@ -362,7 +362,7 @@ def flip(path):
 def test_damaged_packs_are_packed_again(tmp_path, file, harm):
     root = dataset(tmp_path, (("train", 2),))
     expected = np.array(packings(root)[0].pose)
-    [folder] = store.folders(root / "set" / ".cache", "train")
+    [folder] = pack_files.folders(root / "set" / ".cache", "train")
     harm(folder / file)
     found, said = packings(root)
     assert "packing again" in said[0] and (file in said[0] or file == "seal.json")
@@ -395,7 +395,7 @@ def test_without_a_writable_folder_the_pack_goes_to_the_user(tmp_path, monkeypat
 
 def test_without_a_cache_nothing_is_written(tmp_path):
     root = dataset(tmp_path, (("train", 2),))
-    found = pack.load(root, "set", "train", cache=False, say=Lines())
+    found = packed_dataset.load(root, "set", "train", cache=False, say=Lines())
     assert not (root / "set" / ".cache").exists() and found.folder is None
     np.testing.assert_array_equal(pickle.loads(pickle.dumps(found)).pose, found.pose)
     np.testing.assert_array_equal(found.pose, packings(root)[0].pose)
@@ -403,17 +403,17 @@ def test_without_a_cache_nothing_is_written(tmp_path):
 
 def test_worker_processes_give_the_same_pack_and_know_no_jax(tmp_path, monkeypatch):
     root = dataset(tmp_path, (("train", 7),))
-    expected = pack.load(root, "set", "train", cache=False, say=Lines())
-    monkeypatch.setattr("signjax.data.chunks.ALONE", 1)
-    monkeypatch.setattr("signjax.data.chunks.CHUNK", 4)
-    monkeypatch.setattr("signjax.data.chunks._processors", lambda: 2)
-    monkeypatch.setattr("signjax.data.chunks.read_chunk", None)  # this process must not read
-    found = pack.load(root, "set", "train", cache=False, say=Lines())
+    expected = packed_dataset.load(root, "set", "train", cache=False, say=Lines())
+    monkeypatch.setattr("signjax.data.parallel_read.ALONE", 1)
+    monkeypatch.setattr("signjax.data.parallel_read.CHUNK", 4)
+    monkeypatch.setattr("signjax.data.parallel_read._processors", lambda: 2)
+    monkeypatch.setattr("signjax.data.parallel_read.read_chunk", None)  # this process must not read
+    found = packed_dataset.load(root, "set", "train", cache=False, say=Lines())
     assert (found.sids, found.texts, found.variant) == (expected.sids, expected.texts, expected.variant)
     np.testing.assert_array_equal(found.pose, expected.pose)
     np.testing.assert_array_equal(found.placements.scale, expected.placements.scale)
     code = (
-        "import sys, signjax.data.chunks, signjax.data.pack;"
+        "import sys, signjax.data.parallel_read, signjax.data.packed_dataset;"
         "sys.exit(any(m in sys.modules for m in ('jax', 'flax', 'grain')))"
     )
     assert subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY).returncode == 0
@@ -430,31 +430,31 @@ def test_processes_packing_at_once_all_succeed(tmp_path):
     answers = {process.communicate()[0] for process in running}
     assert not any(process.returncode for process in running) and len(answers) == 1 and "5 " in answers.pop()
     cache = root / "set" / ".cache"
-    assert len(store.folders(cache, "train")) == 1 and not list(cache.glob(store.BUILDING + "*"))
+    assert len(pack_files.folders(cache, "train")) == 1 and not list(cache.glob(pack_files.BUILDING + "*"))
 
 
 def test_what_killed_builds_left_is_removed(tmp_path):
     root = dataset(tmp_path, (("train", 2),))
     for name, age in (("old", 1), ("young", None)):
-        folder = root / "set" / ".cache" / (store.BUILDING + name)
+        folder = root / "set" / ".cache" / (pack_files.BUILDING + name)
         folder.mkdir(parents=True)
         if age:
             os.utime(folder, (age, age))
     packings(root)
-    left = (root / "set" / ".cache").glob(store.BUILDING + "*")
-    assert [p.name for p in left] == [store.BUILDING + "young"]
+    left = (root / "set" / ".cache").glob(pack_files.BUILDING + "*")
+    assert [p.name for p in left] == [pack_files.BUILDING + "young"]
 
 
 def test_large_files_are_checked_in_blocks(tmp_path, monkeypatch):
-    monkeypatch.setattr(store, "CHECK_ALL", 1000)
-    monkeypatch.setattr(store, "BLOCK", 64)
+    monkeypatch.setattr(pack_files, "CHECK_ALL", 1000)
+    monkeypatch.setattr(pack_files, "BLOCK", 64)
     (tmp_path / "x").write_bytes(bytes(100_000))
-    store.seal(tmp_path)
+    pack_files.seal(tmp_path)
     (tmp_path / "index.json").write_text("{}")
-    store.seal(tmp_path)
-    assert store.damage(tmp_path) is None
+    pack_files.seal(tmp_path)
+    assert pack_files.damage(tmp_path) is None
     os.truncate(tmp_path / "x", 99_999)
-    assert "x is damaged" in store.damage(tmp_path)
+    assert "x is damaged" in pack_files.damage(tmp_path)
 
 
 def test_the_door_packs_all_splits_and_says_what_it_found(tmp_path, capsys):
@@ -473,9 +473,9 @@ def test_the_door_packs_all_splits_and_says_what_it_found(tmp_path, capsys):
     "split, count, frames", [("train", 351, 55753), ("dev", 52, 7845), ("test", 46, 8143)]
 )
 def test_real_data(real_data, split, count, frames):
-    found = pack.load(real_data, "how2sign", split)
+    found = packed_dataset.load(real_data, "how2sign", split)
     assert (len(found), len(found.pose), len(found.broken)) == (count, frames, 0)
-    assert found.variant == variant.Variant("depth", False) and found.valid is None
+    assert found.variant == pose_layout.Variant("depth", False) and found.valid is None
     for k, clip in enumerate(found):
         place = found.placement(k)
         canonical = normalization.canonical(clip.pose, place)
@@ -483,5 +483,5 @@ def test_real_data(real_data, split, count, frames):
         assert np.abs(canonical).max() < 10
     sid = found.sids[count // 2]
     np.testing.assert_array_equal(
-        found[count // 2].pose, clips.read_clip(real_data / "how2sign" / split / sid).pose
+        found[count // 2].pose, clip_files.read_clip(real_data / "how2sign" / split / sid).pose
     )

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from displacement_helpers import clip, flat, hidden, net
 
-from signjax.data import variant
+from signjax.data import pose_layout
 from signjax.displacements import average, files, hands, moves, reading
 from signjax.errors import DataError
 from signjax.pose import skeleton
@@ -155,7 +155,7 @@ def test_the_seeds_own_files(gloss):
                         if found.seen[:, hand].mean() < 0.1]
                 assert gone == ([side] if side else [])
                 pose, _ = moves.rebuild(found)
-                assert not variant.detect([pose]).swapped and (pose[:, 0, 1] < pose[:, 1, 1]).mean() > 0.9
+                assert not pose_layout.detect([pose]).swapped and (pose[:, 0, 1] < pose[:, 1, 1]).mean() > 0.9
             same, _ = hands.agree([found for _, found, _ in clips])
             for align in average.ALIGNMENTS:
                 ours = average.average(same, 64, align)

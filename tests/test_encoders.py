@@ -15,10 +15,11 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 from signjax import sampling, train
+from signjax.data import token_cache
 from signjax.errors import ConfigError, DataError, SignjaxError, StorageError
 from signjax.io import safetensors as tensors
 from signjax.io.safe_read import Fault
-from signjax.tasks import flow, gpt, masked, tokens
+from signjax.tasks import flow, gpt, masked
 from signjax.text import bert, pretrained
 from signjax.text import encoder as readers
 
@@ -235,7 +236,7 @@ def test_rows_are_packed_with_features():
     rng = np.random.default_rng(0)
     features = [rng.normal(size=(n, 6)).astype(np.float16) for n in (3, 5, 4)]
     codes = [[rng.integers(0, 9, (n, 2)).astype(np.int16) for n in (4, 6, 5)]]
-    rows = tokens.Rows(codes, features, seed=0, packings=1)
+    rows = token_cache.Rows(codes, features, seed=0, packings=1)
     drawn, clips = rows.draw(0), rows.rows[0]
     assert len(rows) == 1 and drawn["text"].shape == (rows.text, 6) and drawn["text"].dtype == np.float16
     for segment, (clip, _) in enumerate(clips, 1):

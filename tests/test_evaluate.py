@@ -8,7 +8,7 @@ import pytest
 from engine_helpers import spawn
 
 from signjax import demo
-from signjax.data import pack, predictions
+from signjax.data import packed_dataset, predictions
 from signjax.errors import DataError
 
 ROWS = ("ground truth", "mean pose", "random training clip", "nearest training text", "shuffled text")
@@ -74,7 +74,7 @@ def test_a_tokenizer_run_has_the_same_rows_to_the_last_digit(home, said):
 
 def test_recorded_clips_as_predictions_score_as_recorded(home):
     """Moved, scaled, in three forms, one of them missing."""
-    held = pack.load(home / "datasets", "demo", "dev")
+    held = packed_dataset.load(home / "datasets", "demo", "dev")
     folder = home / "theirs"
     folder.mkdir()
     shutil.copytree(home / "datasets/demo/dev" / held.sids[0], folder / held.sids[0])
@@ -105,7 +105,7 @@ def test_what_cannot_be_scored_is_said_in_one_line(home):
 
 
 def test_predictions_that_cannot_be_read_have_a_reason(tmp_path):
-    layout = pack.Variant()
+    layout = packed_dataset.Variant()
     (tmp_path / "a.json").write_text("{")
     (tmp_path / "b.npz").write_bytes(b"PK")
     np.save(tmp_path / "c.npy", np.zeros((3, 42, 3)))

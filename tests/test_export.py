@@ -9,7 +9,7 @@ import pytest
 from test_render import signer
 
 from signjax import rendering
-from signjax.data import clips, predictions, saving, variant
+from signjax.data import clip_files, clip_writers, pose_layout, predictions
 from signjax.io import safe_numpy
 from signjax.pose import normalization, skeleton
 from signjax.tools import export
@@ -43,7 +43,7 @@ def test_json_comes_back_exactly(saved, tmp_path, capsys):
         0,
         [str(tmp_path / "out/one")],
     )
-    clip = clips.read_clip(tmp_path / "out/one")
+    clip = clip_files.read_clip(tmp_path / "out/one")
     assert clip.text == "Grüße <b>"
     np.testing.assert_array_equal(clip.valid, valid)
     np.testing.assert_array_equal(clip.pose[valid], points[valid])
@@ -53,8 +53,8 @@ def test_json_comes_back_exactly(saved, tmp_path, capsys):
 def test_depth_is_never_taken_for_confidence():
     points = signer(7).astype(np.float32)
     points[..., 2] += 0.01
-    raw = clips.parse_pose(saving.pose_json(points, np.ones((7, 50), bool)))
-    found, seen = variant.apply(raw, variant.detect([raw]))
+    raw = clip_files.parse_pose(clip_writers.pose_json(points, np.ones((7, 50), bool)))
+    found, seen = pose_layout.apply(raw, pose_layout.detect([raw]))
     assert seen.all()
     np.testing.assert_allclose(np.diff(found, axis=0), np.diff(points, axis=0), atol=1e-6)
     np.testing.assert_allclose(np.ptp(found[0, :, 2]), np.ptp(points[0, :, 2]), atol=1e-6)
@@ -69,7 +69,7 @@ def test_a_clip_folder_becomes_an_npz_and_again_a_folder(saved, tmp_path, capsys
     np.testing.assert_array_equal(seen, valid)
     np.testing.assert_array_equal(found[seen], points[valid])
     run(capsys, made, "--to", "json", "--out", tmp_path / "c")
-    for name in (clips.TEXT, clips.POSE):
+    for name in (clip_files.TEXT, clip_files.POSE):
         assert (tmp_path / "a/one" / name).read_bytes() == (tmp_path / "c/one" / name).read_bytes()
 
 
@@ -99,9 +99,9 @@ def test_openpose_holds_the_picture_plane(saved, tmp_path, capsys):
     np.testing.assert_array_equal(ours[..., 2], valid)
     assert not found[:, 8:25].any() and not ours[~valid].any()
     placed = normalization.canonical(points.astype(np.float64), normalization.measure(points, valid))
-    back = (ours[..., :2] - saving.PLACE.origin[:2]) / saving.PLACE.scale
+    back = (ours[..., :2] - clip_writers.PLACE.origin[:2]) / clip_writers.PLACE.scale
     np.testing.assert_allclose(back[valid], placed[..., :2][valid], rtol=0, atol=1e-6)
-    inside = (ours[valid][:, :2] > 0) & (ours[valid][:, :2] < saving.SIZE)
+    inside = (ours[valid][:, :2] > 0) & (ours[valid][:, :2] < clip_writers.SIZE)
     assert inside.all()
 
 

@@ -13,7 +13,7 @@ from test_export import run
 from test_export import saved as saved
 from test_render import signer
 
-from signjax.data import saving
+from signjax.data import clip_writers
 from signjax.export import posefile
 from signjax.formats import dotpose, dotposes
 from signjax.formats.clip import Clip
@@ -36,7 +36,7 @@ def same_place(found, points, valid):
     """Whether pixels are those of the clip, to 1e-6 of the distance between its shoulders."""
     placed = normalization.canonical(points.astype(np.float64), normalization.measure(points, valid))
     width = np.linalg.norm(placed[0, skeleton.R_SHOULDER] - placed[0, skeleton.L_SHOULDER])
-    back = (found - saving.PLACE.origin) / saving.PLACE.scale
+    back = (found - clip_writers.PLACE.origin) / clip_writers.PLACE.scale
     np.testing.assert_allclose(back[valid], placed[valid], rtol=0, atol=1e-6 * width)
     assert not found[~valid].any()
 

@@ -13,11 +13,12 @@ from engine_helpers import spawn
 
 from signjax import checkpoint, config
 from signjax import task as tasks
+from signjax.data import load
 from signjax.errors import StorageError
 from signjax.export import programs
 from signjax.io import checksums, model_file, safe_numpy, safetensors
 from signjax.pose import normalization
-from signjax.tasks import gpt, needs, splits, vqvae
+from signjax.tasks import gpt, needs, vqvae
 from signjax.tools import export
 
 pytestmark = pytest.mark.usefixtures("compile_quickly")
@@ -127,7 +128,7 @@ def test_the_doors_take_the_folder(home, shared, tmp_path):
     np.testing.assert_array_equal(made, normalization.restore(clip, normalization.DEFAULT).astype(np.float32))
     moved = shutil.copytree(home / "datasets", tmp_path / "sets")
     c.data.root = str(moved)
-    held = splits.load(c.data, "dev")
+    held = load.load(c.data, "dev")
     assert held.folder is None or pathlib.Path(held.folder).is_relative_to(tmp_path)
     ours = vqvae.reconstruct(vqvae.load(home / "runs/vqvae"), held)
     for a, b in zip(ours, gpt.reconstruct(gpt.load(folder), held), strict=True):

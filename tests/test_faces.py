@@ -14,13 +14,14 @@ import numpy as np
 import pytest
 
 from signjax import rendering, train
-from signjax.data import clips, pack, predictions, saving, variant
+from signjax.data import clip_files, clip_writers, packed_dataset, pose_layout, predictions
+from signjax.data import load as splits
 from signjax.errors import ConfigError, DataError
 from signjax.formats import openpose
 from signjax.metrics import reconstruction
 from signjax.metrics.score import Motion, value
 from signjax.pose import losses, normalization, skeleton
-from signjax.tasks import gpt, splits, vqvae
+from signjax.tasks import gpt, vqvae
 from signjax.tools import export, import_
 
 pytestmark = pytest.mark.usefixtures("compile_quickly")
@@ -47,7 +48,7 @@ def config(folder, variant="rvq,face", name="faces", **changes):
 
 
 def load(root, name, split="train"):
-    return pack.load(root / "datasets", name, split, say=lambda line: None)
+    return packed_dataset.load(root / "datasets", name, split, say=lambda line: None)
 
 
 def told(run, name):
@@ -74,21 +75,21 @@ def test_without_faces_a_pack_is_what_it_was(root):
         assert np.array_equal(found.pose, bare.pose) and found.valid is bare.valid is None
         assert all(map(np.array_equal, found.placements, bare.placements)) and found.variant == bare.variant
     assert pickle.loads(pickle.dumps(load(root, "faces"))).pose.shape[1] == 120
-    assert bare.without_face() is bare and variant.parse(["depth", False, -1]) == bare.variant
+    assert bare.without_face() is bare and pose_layout.parse(["depth", False, -1]) == bare.variant
 
 
 def test_a_clip_without_a_face_among_others_misses_it(root):
     given = face_files.clip(1, face=False)
-    found, seen = variant.apply(np.asarray(given.pose), load(root, "faces").variant)
+    found, seen = pose_layout.apply(np.asarray(given.pose), load(root, "faces").variant)
     assert found.shape[1] == 120 and not found[:, FACE].any()
     assert seen[:, BODY].all() and not seen[:, FACE].any()
 
 
 def test_only_faces_of_70_numbers_are_read():
     def parsed(face):
-        frame = {key: [0.5, 0.25, 1] * joints for key, joints in clips.FIELDS}
+        frame = {key: [0.5, 0.25, 1] * joints for key, joints in clip_files.FIELDS}
         told = {"poses": [frame | {"face_keypoints_2d": face}, frame]}
-        return clips.parse_pose(json.dumps(told).encode())
+        return clip_files.parse_pose(json.dumps(told).encode())
 
     assert parsed([3, 4, 1] * 70)[:, 50:].tolist() == [[[3, 4, 1]] * 70, [[0, 0, 0]] * 70]
     for none in ([], [0] * 210, [1] * 204, "face", None):
@@ -230,15 +231,15 @@ def test_clips_leave_with_their_faces(root, tmp_path):
     held = load(root, "faces")[0]
     for form in ("json", "openpose", "npz"):
         assert export.main([str(path), "--to", form, "--out", str(tmp_path / form)]) == 0
-    raw = clips.read_raw(tmp_path / "json/clip_0")[1]
-    pose, valid = variant.apply(raw, variant.detect([raw]))
+    raw = clip_files.read_raw(tmp_path / "json/clip_0")[1]
+    pose, valid = pose_layout.apply(raw, pose_layout.detect([raw]))
     assert np.array_equal(pose, held.pose) and np.array_equal(valid, held.valid)
     pose, valid = predictions.read_arrays(tmp_path / "npz/clip_0.npz")
     assert np.array_equal(pose, held.pose) and np.array_equal(valid, held.valid)
     [theirs] = openpose.read(tmp_path / "openpose")
     assert np.array_equal(theirs.face[..., :2].any(-1), held.valid[:, FACE])
     placed = normalization.canonical(held.pose, normalization.measure(held.pose, held.valid))[:, FACE, :2]
-    back = (theirs.face[..., :2] - saving.PLACE.origin[:2]) / saving.PLACE.scale
+    back = (theirs.face[..., :2] - clip_writers.PLACE.origin[:2]) / clip_writers.PLACE.scale
     np.testing.assert_allclose(back[held.valid[:, FACE]], placed[held.valid[:, FACE]], atol=1e-4)
 
 

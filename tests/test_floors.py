@@ -22,7 +22,7 @@ DOORS = FLOORS[-1].split()
 
 
 def name_of(path):
-    """signjax/data/clips.py is "data.clips", signjax/data/__init__.py "data"."""
+    """signjax/data/clip_files.py is "data.clips", signjax/data/__init__.py "data"."""
     return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
 
 
@@ -30,7 +30,7 @@ MODULES = {name_of(p): ast.parse(p.read_text()) for p in ROOT.rglob("*.py") if p
 
 
 def imports(tree):
-    """Dotted names of all that a module imports: "jax", "absl.flags", "signjax.data.clips"."""
+    """Dotted names of all that a module imports: "jax", "absl.flags", "signjax.data.clip_files"."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (a.name for a in node.names)

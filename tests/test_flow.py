@@ -13,10 +13,10 @@ import pytest
 from engine_helpers import rows
 
 from signjax import checkpoint, train
-from signjax.data import pack
+from signjax.data import packed_dataset, token_cache
 from signjax.errors import ConfigError
 from signjax.models import text as reading
-from signjax.tasks import ae2d, flow, tokens, vqvae
+from signjax.tasks import ae2d, flow, vqvae
 from signjax.text import tokenizer
 
 pytestmark = pytest.mark.usefixtures("compile_quickly")
@@ -97,7 +97,7 @@ def test_a_run_resumes_exactly_and_encodes_nothing(home, monkeypatch):
     shutil.copytree(home / "runs/flow2d", other)
     shutil.rmtree(other / "checkpoints/latest/10")
     with monkeypatch.context() as patch:
-        patch.delattr(tokens.pipeline, "clips")
+        patch.delattr(token_cache.pipeline, "clips")
         assert train.train(small(home), other) == 0
     assert rows(other) == rows(home / "runs/flow2d")
     (a, at), (b, _) = (checkpoint.load_variables(run, "latest") for run in (home / "runs/flow2d", other))
@@ -130,13 +130,13 @@ def test_a_clip_is_as_long_as_its_text_says(generator):
 @pytest.fixture(scope="module")
 def packed(home, generator):
     """A row that holds several clips, and the same clips in rows of their own."""
-    held = pack.load(home / "datasets", "demo", "dev")
+    held = packed_dataset.load(home / "datasets", "demo", "dev")
     codes = [flow.folded(z, generator.fold) for z in ae2d.encode(generator.loaded, held)]
     ids = [generator.words.encode(t) for t in held.texts]
-    together = tokens.Rows([codes], ids, seed=0, packings=1)
+    together = token_cache.Rows([codes], ids, seed=0, packings=1)
     order = [clip for clip, _ in together.rows[0]]
     assert len(order) > 1
-    alone = [tokens.Rows([[codes[i]]], [ids[i]], seed=0, packings=1).draw(0) for i in order]
+    alone = [token_cache.Rows([[codes[i]]], [ids[i]], seed=0, packings=1).draw(0) for i in order]
     return together.draw(0), alone
 
 
@@ -224,17 +224,17 @@ def test_folding_is_undone(home):
 
 def test_any_auto_encoder_with_continuous_latents_will_do(generator, home):
     """A Gaussian tokenizer, too: encoded in versions, folded, and back."""
-    held = pack.load(home / "datasets", "demo", "dev")
+    held = packed_dataset.load(home / "datasets", "demo", "dev")
     for a, b in zip(flow.reconstruct(generator, held), ae2d.reconstruct(generator.loaded, held), strict=True):
         np.testing.assert_array_equal(a, b)
     coder, loaded = flow.coder_of(home / "runs/kl")
     assert coder is vqvae
-    found = tokens.encode_split(loaded, held, 3, str(home / "latents.npz"), 0.1, 0, 2)
+    found = token_cache.encode_split(loaded, held, 3, str(home / "latents.npz"), 0.1, 0, 2)
     assert all(z.dtype == np.float32 and z.shape[1] == 2 * (2 + 3) for version in found for z in version)
     back = coder.decode(loaded, [flow.folded(z, 2).reshape(-1, z.shape[1])[: len(z)] for z in found[0]])
     for a, b, n in zip(back, coder.reconstruct(loaded, held), held.lengths, strict=True):
         np.testing.assert_allclose(a[:n], b, atol=1e-5)
-    again = tokens.encode_split(loaded, held, 3, str(home / "latents.npz"), 0.1, 0, 2)
+    again = token_cache.encode_split(loaded, held, 3, str(home / "latents.npz"), 0.1, 0, 2)
     for one, other in zip(found, again, strict=True):
         assert all(np.array_equal(x, y) for x, y in zip(one, other, strict=True))
 

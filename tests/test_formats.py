@@ -8,9 +8,9 @@ import format_files
 import numpy as np
 import pytest
 
-from signjax.data import clips, pack
+from signjax.data import clip_files, dataset_writer, packed_dataset, split_assignment
 from signjax.errors import ConfigError, DataError, StorageError
-from signjax.formats import dotpose, recognise, shares, table, write
+from signjax.formats import dotpose, recognise, table
 from signjax.formats.clip import Broken, Clip
 from signjax.pose import normalization, skeleton
 from signjax.tools import import_
@@ -41,7 +41,7 @@ def json_of(write_it, *more):
 
 def folders(root):
     clip = Clip("one", "hello", POSE.astype(np.float32), VALID, fps=30.0, signer="anna")
-    write.write(root / "train/one", clip)
+    dataset_writer.write(root / "train/one", clip)
 
 
 def skels(form):
@@ -77,7 +77,7 @@ def imported(root, build, **asked):
         (source / "index.tsv").write_text("clip\ttext\tsplit\none\thello\ttrain\n")
     told = {"texts": None, "fps": None, **asked}
     report = import_.run(source, str(root / "sets"), "mine", **told)
-    return report, pack.load(root / "sets", "mine", "train", say=lambda line: None)
+    return report, packed_dataset.load(root / "sets", "mine", "train", say=lambda line: None)
 
 
 def placed(pose, valid):
@@ -299,13 +299,13 @@ def test_an_interrupted_import_leaves_nothing_and_starts_again(tmp_path, monkeyp
     three_clips(source, lambda folder: None)
     asked = [str(source), "--root", str(tmp_path / "sets"), "--name", "mine"]
 
-    def stop(folder, clip, real=write.write):
+    def stop(folder, clip, real=dataset_writer.write):
         if len(written) == 2:
             raise KeyboardInterrupt
         real(folder, clip)
         written.append(folder)
 
-    monkeypatch.setattr(write, "write", stop)
+    monkeypatch.setattr(dataset_writer, "write", stop)
     assert import_.main(asked) == 130 and len(written) == 2
     assert list((tmp_path / "sets").iterdir()) == []
     monkeypatch.undo()
@@ -314,33 +314,33 @@ def test_an_interrupted_import_leaves_nothing_and_starts_again(tmp_path, monkeyp
     (left / "pose.json").write_text("{")
     assert import_.main(asked) == 0
     assert [path.name for path in (tmp_path / "sets").iterdir()] == ["mine"]
-    assert clips.list_clips(tmp_path / "sets/mine/train") == ["a", "b", "c"]
+    assert clip_files.list_clips(tmp_path / "sets/mine/train") == ["a", "b", "c"]
 
 
 def test_two_imports_of_a_name_do_not_meet(tmp_path):
-    with write.building(tmp_path / "mine") as folder:
+    with dataset_writer.building(tmp_path / "mine") as folder:
         (folder / "a").mkdir()
-        with pytest.raises(StorageError, match="another import"), write.building(tmp_path / "mine"):
+        with pytest.raises(StorageError, match="another import"), dataset_writer.building(tmp_path / "mine"):
             pass
     assert (tmp_path / "mine/a").is_dir()
 
 
 def test_recordings_are_not_cut_by_splits():
     rng = np.random.default_rng(0)
-    entries = [shares.Entry(f"clip{k}", f"video{rng.integers(40)}") for k in range(400)]
-    splits, how = shares.assign(entries)
+    entries = [split_assignment.Entry(f"clip{k}", f"video{rng.integers(40)}") for k in range(400)]
+    splits, how = split_assignment.assign(entries)
     of = {entry: split for entry, split in zip(entries, splits, strict=True)}
     assert how == "by recording or signer"
     assert len({(entry.group, split) for entry, split in of.items()}) == len({e.group for e in entries})
     assert all(40 <= splits.count(split) <= 80 for split in ("dev", "test"))
-    turned, _ = shares.assign(entries[::-1])
+    turned, _ = split_assignment.assign(entries[::-1])
     assert turned[::-1] == splits
     for count, least in ((1, (1, 0, 0)), (2, (1, 1, 0)), (3, (1, 1, 1)), (9, (7, 1, 1))):
-        few, how = shares.assign([shares.Entry(f"clip{k}", "one") for k in range(count)])
+        few, how = split_assignment.assign([split_assignment.Entry(f"clip{k}", "one") for k in range(count)])
         assert tuple(few.count(split) for split in ("train", "dev", "test")) == least
         assert "clip by clip" in how
-    assert shares.group("dev_22yOjQqOb-k_9-5-rgb_front", None, "anna") == "22yOjQqOb-k"
-    assert shares.group("a", None, "anna") == "anna" and shares.group("a", "v", "anna") == "v"
+    assert split_assignment.group("dev_22yOjQqOb-k_9-5-rgb_front", None, "anna") == "22yOjQqOb-k"
+    assert split_assignment.group("a", None, "anna") == "anna" and split_assignment.group("a", "v", "anna") == "v"
 
 
 def test_tables_of_known_data_sets(tmp_path):
@@ -390,7 +390,7 @@ def test_real_clips_of_others(others, tmp_path, name, counts, dims):
     report = import_.run(others / name, str(tmp_path / "sets"), "mine", None, 25.0)
     assert tuple(report["clips"].values()) == counts and not report["left_out"]
     for split in ("train", "dev"):
-        held = pack.load(tmp_path / "sets", "mine", split, say=lambda line: None)
+        held = packed_dataset.load(tmp_path / "sets", "mine", split, say=lambda line: None)
         assert held.variant.dims == dims and not held.variant.swapped and not held.broken
         for k in range(len(held)):
             pose, valid = normalization.canonical(held[k].pose, held.placement(k)), held[k].valid

@@ -12,7 +12,7 @@ from door_help import DOORS, FLAGS, PARSERS, ROOT, ask, parse
 from signjax import __main__ as listing
 from signjax import config, fields, hints, optim, quantize
 from signjax import task as tasks
-from signjax.data import pack
+from signjax.data import packed_dataset
 from signjax.errors import ConfigError, DataError, StorageError
 from signjax.tasks import flow, vqvae
 from signjax.text import pretrained
@@ -154,8 +154,8 @@ def test_wrong_names_are_answered(tmp_path):
         ),
         (lambda: vqvae.quantizer(quantizer, "arm"), ConfigError, "did you mean 'rvq'"),
         (lambda: tasks.find("gtp"), ConfigError, "did you mean 'gpt'"),
-        (lambda: pack.load(tmp_path / "sets", "mnie", "train"), DataError, "did you mean 'mine'"),
-        (lambda: pack.load(tmp_path / "sets", "mine", "trian"), DataError, "did you mean 'train'"),
+        (lambda: packed_dataset.load(tmp_path / "sets", "mnie", "train"), DataError, "did you mean 'mine'"),
+        (lambda: packed_dataset.load(tmp_path / "sets", "mine", "trian"), DataError, "did you mean 'train'"),
         (lambda: flow.sampler_of(generator, solver="midpont"), ConfigError, "did you mean midpoint"),
         (lambda: flow.sampler_of(generator, stepps=3), ConfigError, "did you mean '--steps'"),
         (lambda: optim.make_schedule(schedule, 9), ConfigError, "did you mean 'cosine'"),

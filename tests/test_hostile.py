@@ -10,7 +10,7 @@ import pytest
 from fuzz_cases import hush, signed, write_clip
 
 from signjax import config, rendering, results, runtime
-from signjax.data import pack, predictions, variant
+from signjax.data import packed_dataset, pose_layout, predictions
 from signjax.errors import DataError, StorageError
 from signjax.io import safe_read
 from signjax.metrics.score import whole
@@ -107,12 +107,12 @@ def test_links_out_of_the_root_are_not_followed(tmp_path, what):
         (bad / what).unlink()
         linked(bad / what, outside / what)
     with pytest.raises(DataError, match=r"1 of 2 clips are broken.*bad: .* lies outside of"):
-        pack.load(root, "set", "train", say=hush)
+        packed_dataset.load(root, "set", "train", say=hush)
     bad.unlink() if what == "clip" else (bad / what).unlink()
     linked(bad if what == "clip" else bad / what, root / "other/train/one" / ("" if what == "clip" else what))
-    assert len(pack.load(root, "set", "train", say=hush)) == 2, "links within the root are"
+    assert len(packed_dataset.load(root, "set", "train", say=hush)) == 2, "links within the root are"
     linked(tmp_path / "home/set", root / "set")
-    assert len(pack.load(tmp_path / "home", "set", "train", say=hush)) >= 1, "and so is one of a whole set"
+    assert len(packed_dataset.load(tmp_path / "home", "set", "train", say=hush)) >= 1, "and so is one of a whole set"
 
 
 def test_a_cache_that_leads_elsewhere_is_not_used(tmp_path, monkeypatch):
@@ -120,7 +120,7 @@ def test_a_cache_that_leads_elsewhere_is_not_used(tmp_path, monkeypatch):
     write_clip(tmp_path / "root/set/train/one")
     (tmp_path / "outside").mkdir()
     linked(tmp_path / "root/set/.cache", tmp_path / "outside")
-    found = pack.load(tmp_path / "root", "set", "train", say=hush)
+    found = packed_dataset.load(tmp_path / "root", "set", "train", say=hush)
     assert found.folder.startswith(str(tmp_path / "home")) and not list((tmp_path / "outside").iterdir())
 
 
@@ -132,13 +132,13 @@ def test_names_of_data_sets_do_not_lead_out_of_the_root(tmp_path, place):
     write_clip(tmp_path / "x/train/one")
     (tmp_path / "root/set").mkdir(parents=True)
     with pytest.raises(DataError, match="lead out of"):
-        pack.load(tmp_path / "root", name, split, say=hush)
+        packed_dataset.load(tmp_path / "root", name, split, say=hush)
 
 
 def test_clips_with_names_that_cannot_be_printed_are_refused(tmp_path):
     write_clip(tmp_path / "set/train/a\nb\x1b[2J")
     with pytest.raises(DataError, match="cannot be printed; give"):
-        pack.load(tmp_path, "set", "train", say=hush)
+        packed_dataset.load(tmp_path, "set", "train", say=hush)
 
 
 def test_predictions_are_read_in_their_folder_only(tmp_path):
@@ -148,7 +148,7 @@ def test_predictions_are_read_in_their_folder_only(tmp_path):
     for name, target in (("a", tmp_path / "given/b.npy"), ("b", tmp_path / "secret.npy")):
         linked(tmp_path / f"given/{name}.npy", target)
     with pytest.raises(DataError, match="none of 2 clips"):
-        predictions.read(tmp_path / "given", ["a", "b"], variant.Variant())
+        predictions.read(tmp_path / "given", ["a", "b"], pose_layout.Variant())
 
 
 def test_a_run_does_not_write_through_links(tmp_path):

@@ -13,11 +13,11 @@ from gpt_helpers import CODES, COLUMNS, SIZE, VOCABULARY, clips, large, texts
 from scipy.special import log_softmax
 
 from signjax import checkpoint, filling, sampling, train
-from signjax.data import pipeline
+from signjax.data import loader, token_cache
 from signjax.errors import ConfigError
 from signjax.models.masked import MaskedModel
 from signjax.models.text import length_of, places_of
-from signjax.tasks import gpt, masked, tokens
+from signjax.tasks import gpt, masked
 from signjax.text import tokenizer
 
 pytestmark = pytest.mark.usefixtures("compile_quickly")
@@ -75,7 +75,7 @@ def same(a, b):
 
 def packed():
     """The three clips in one row, and which of its positions are hidden."""
-    source = tokens.Rows([clips(LENGTHS)], ended(WORDS), seed=0, packings=1)
+    source = token_cache.Rows([clips(LENGTHS)], ended(WORDS), seed=0, packings=1)
     assert len(source) == 1
     batch = {name: x[None] for name, x in source.draw(0).items()}
     hidden = np.zeros(batch["segment"].shape, bool)
@@ -121,7 +121,7 @@ def test_a_packed_row_equals_its_clips_alone():
     def row(batch):
         own, belongs = batch["segment"], batch["text_segment"]
         memory = run("encode_text", batch["text"], belongs > 0, belongs, batch["text_position"])
-        places, _ = tokens.places(batch, memory)
+        places, _ = token_cache.places(batch, memory)
         there = (own > 0) & ~batch["ends"]
         states = run("states", batch["codes"], hidden, there, memory, places, (own, belongs))
         return states, masked._terms(MODEL, variables(), batch, batch["codes"], hidden, None)
@@ -148,7 +148,7 @@ def test_a_dropped_text_and_a_row_of_padding_have_no_length():
     @jax.jit
     def places_in(batch):
         memory = run("encode_text", batch["text"], batch["text_segment"] > 0)
-        return tokens.places(batch, memory)
+        return token_cache.places(batch, memory)
 
     for changed in (unknown, batch | {"segment": 0 * batch["segment"]}):
         places, (miss, count) = places_in(changed)
@@ -278,7 +278,7 @@ def test_resuming_is_exact_and_encodes_nothing(home, monkeypatch):
     shutil.copytree(home / "runs/masked", other)
     shutil.rmtree(other / "checkpoints/latest/10")
     with monkeypatch.context() as patch:
-        patch.delattr(pipeline, "clips")
+        patch.delattr(loader, "clips")
         assert train.train(gpt_run.gpt_config(home, "masked"), other) == 0
     assert rows(other) == rows(home / "runs/masked")
     (a, at), (b, _) = (checkpoint.load_variables(run, "latest") for run in (home / "runs/masked", other))

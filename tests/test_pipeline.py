@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from signjax.data import pipeline, sources
-from signjax.data.pack import Pack
-from signjax.data.variant import Variant
+from signjax.data import loader, sources
+from signjax.data.packed_dataset import Pack
+from signjax.data.pose_layout import Variant
 from signjax.errors import ConfigError, DataError
 from signjax.pose import normalization
 
@@ -63,7 +63,7 @@ SOURCE = sources.Crops(make_pack([5, 40, 17, 100, 33]), 16)
 
 
 def crops(**options):
-    return pipeline.stream(SOURCE, **{"batch_size": 8, "seed": 3, "transforms": (noise,), **options})
+    return loader.stream(SOURCE, **{"batch_size": 8, "seed": 3, "transforms": (noise,), **options})
 
 
 @pytest.mark.parametrize("workers", [1, 2])
@@ -87,20 +87,20 @@ def test_a_stream_resumes_from_its_step():
 def test_seeds_epochs_and_rows_differ():
     first = take(crops(), 1)[0]["pose"]
     assert (first != take(crops(seed=4), 1)[0]["pose"]).any()
-    order = pipeline._order(3, 0, 100)
-    assert (order != pipeline._order(3, 1, 100)).any() and (order != np.arange(100)).any()
+    order = loader._order(3, 0, 100)
+    assert (order != loader._order(3, 1, 100)).any() and (order != np.arange(100)).any()
 
 
 def test_every_example_comes_once_an_epoch():
     rows = sources.Rows({"n": np.arange(10)})
-    seen = np.concatenate([b["n"] for b in take(pipeline.stream(rows, 4, seed=0), 10)])  # 4 epochs
+    seen = np.concatenate([b["n"] for b in take(loader.stream(rows, 4, seed=0), 10)])  # 4 epochs
     assert (np.sort(seen.reshape(4, 10)) == np.arange(10)).all()
     assert len({tuple(epoch) for epoch in seen.reshape(4, 10)}) == 4
 
 
 def test_examples_may_be_dicts_and_fewer_than_a_batch():
     rows = sources.Rows([{"n": np.int32(k), "x": np.full(3, k)} for k in range(3)])
-    [batch] = take(pipeline.stream(rows, 9, seed=0), 1)
+    [batch] = take(loader.stream(rows, 9, seed=0), 1)
     assert sorted(batch["n"]) == [0, 0, 0, 1, 1, 1, 2, 2, 2] and batch["x"].shape == (9, 3)
     assert (batch["x"] == batch["n"][:, None]).all() and batch["n"].dtype == np.int32
 
@@ -152,7 +152,7 @@ def test_shapes_are_static():
 
 def test_missing_joints_lie_at_the_origin_and_are_marked():
     source = sources.Crops(make_pack([5, 40], missing=True), 16)
-    for batch in take(pipeline.stream(source, 4, seed=0), 3):
+    for batch in take(loader.stream(source, 4, seed=0), 3):
         assert not batch["pose"][~batch["valid"]].any() and not batch["valid"][~batch["mask"]].any()
         assert 0.7 < batch["valid"][batch["mask"]].mean() < 0.9
 
@@ -161,7 +161,7 @@ def test_missing_joints_lie_at_the_origin_and_are_marked():
 def test_evaluation_shows_every_clip_whole_and_once(batch_size, hosts):
     lengths = [5, 40, 17, 100, 33, 64, 65, 1030, 9, 11, 12]
     pack = make_pack(lengths)
-    parts = [list(pipeline.clips(pack, batch_size, hosts=hosts, host=h)) for h in range(hosts)]
+    parts = [list(loader.clips(pack, batch_size, hosts=hosts, host=h)) for h in range(hosts)]
     seen, shapes = [], set()
     for batch in itertools.chain(*parts):
         shapes.add(batch["pose"].shape[:2])
@@ -184,7 +184,7 @@ def test_buckets():
 
 
 def test_the_last_batch_is_filled_up():
-    batches = list(pipeline.once(sources.Rows({"n": np.arange(5) * 10}), 4))
+    batches = list(loader.once(sources.Rows({"n": np.arange(5) * 10}), 4))
     assert [b["n"].tolist() for b in batches] == [[0, 10, 20, 30], [40, 40, 40, 40]]
     assert [b["weight"].tolist() for b in batches] == [[1, 1, 1, 1], [1, 0, 0, 0]]
     assert batches[1]["index"].tolist() == [4, 4, 4, 4]
@@ -196,7 +196,7 @@ def test_mistakes_are_named():
     with pytest.raises(ConfigError, match="host is 2"):
         crops(hosts=2, host=2)
     with pytest.raises(DataError, match="nothing to train on"):
-        pipeline.stream(sources.Rows([]), 4, seed=0)
+        loader.stream(sources.Rows([]), 4, seed=0)
     with pytest.raises(DataError, match="rows"):
         sources.Rows({"a": np.zeros(3), "b": np.zeros(4)})
 
@@ -204,7 +204,7 @@ def test_mistakes_are_named():
 def test_batches_come_quickly():
     """Half of the promised 100 batches a second, measured in processor time, so that load does not matter."""
     source = sources.Crops(make_pack([157] * 50), 64)
-    stream = pipeline.stream(source, 64, seed=0)
+    stream = loader.stream(source, 64, seed=0)
     next(stream)
     start = time.process_time()
     take(stream, 60)

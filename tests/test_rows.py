@@ -5,11 +5,10 @@ import types
 import numpy as np
 import pytest
 
-from signjax.data import pack, rows
+from signjax.data import packed_dataset, packing, token_cache
 from signjax.errors import ConfigError
 from signjax.pose import skeleton
 from signjax.pose.normalization import Placement
-from signjax.tasks import tokens
 
 
 def realistic(rng, count=1500):
@@ -23,28 +22,28 @@ def realistic(rng, count=1500):
 def test_first_fit_packs_all_and_tightly(seed, limited):
     sizes, words = realistic(np.random.default_rng(seed))
     limits = {"limits": words, "limit": 64} if limited else {}
-    packed = rows.first_fit(sizes, 128, seed, **limits)
+    packed = packing.first_fit(sizes, 128, seed, **limits)
     assert sorted(i for row in packed for i in row) == list(range(len(sizes)))
     assert all(sizes[row].sum() <= 128 for row in packed)
     assert not limited or all(words[row].sum() <= 64 for row in packed)
     assert sizes.sum() / (128 * len(packed)) > 0.9
-    assert packed == rows.first_fit(sizes, 128, seed, **limits)
-    assert packed != rows.first_fit(sizes, 128, seed + 1, **limits)
+    assert packed == packing.first_fit(sizes, 128, seed, **limits)
+    assert packed != packing.first_fit(sizes, 128, seed + 1, **limits)
 
 
 def test_rows_of_a_large_set_are_full():
     """Clips as long as in real sets: their median is 5 s, at 6 tokens a second."""
     rng = np.random.default_rng(0)
     sizes = np.clip(rng.lognormal(np.log(30), 0.65, 20_000), 3, 255).astype(int) + 1
-    packed = rows.first_fit(sizes, 256, 0)
+    packed = packing.first_fit(sizes, 256, 0)
     assert sorted(i for row in packed for i in row) == list(range(len(sizes)))
     assert sizes.sum() / (256 * len(packed)) >= 0.97
 
 
 def test_the_second_limit_binds():
-    assert rows.first_fit([1] * 6, 100, 0, [10] * 6, 20) != rows.first_fit([1] * 6, 100, 0)
-    assert len(rows.first_fit([1] * 6, 100, 0, [10] * 6, 20)) == 3
-    assert [len(r) for r in rows.first_fit([50] * 6, 100, 0)] == [2, 2, 2]
+    assert packing.first_fit([1] * 6, 100, 0, [10] * 6, 20) != packing.first_fit([1] * 6, 100, 0)
+    assert len(packing.first_fit([1] * 6, 100, 0, [10] * 6, 20)) == 3
+    assert [len(r) for r in packing.first_fit([50] * 6, 100, 0)] == [2, 2, 2]
 
 
 LENGTHS = [127, 1, 30, 97, 30, 64, 2, 63]  # tokens; with its end the first fills a row
@@ -57,7 +56,7 @@ def source(packings=3, shifts=2):
         for k in range(shifts)
     ]
     texts = [[10 + i] * (1 + i) for i in range(len(LENGTHS))]
-    return tokens.Rows(codes, texts, seed=0, packings=packings)
+    return token_cache.Rows(codes, texts, seed=0, packings=packings)
 
 
 def pieces(row):
@@ -102,7 +101,7 @@ def test_evaluation_rows_have_each_clip_unshifted():
 
 def test_long_texts_and_clips_get_longer_rows():
     codes = [[np.zeros((n, 2), np.int16) for n in (200, 10)]]
-    data = tokens.Rows(codes, [[5] * 3, [6] * 150], seed=0, packings=1)
+    data = token_cache.Rows(codes, [[5] * 3, [6] * 150], seed=0, packings=1)
     assert data.tokens == 256 and data.text == 192
 
 
@@ -111,7 +110,7 @@ def split(frames=(9, 3, 40, 70), valid=None):
     x = np.concatenate([100 * i + np.arange(n) for i, n in enumerate(frames)])
     pose = np.broadcast_to(x[:, None, None], (len(x), 50, 3)).astype(np.float32).copy()
     count, names = len(frames), tuple(map(str, range(len(frames))))
-    return pack.Pack(
+    return packed_dataset.Pack(
         label="toy/train",
         sids=names,
         texts=names,
@@ -143,7 +142,7 @@ def same(a, b):
 
 
 def test_encoding_covers_each_clip_at_each_shift(tmp_path):
-    codes = tokens.encode_split(toy_tokenizer(), split(), 4, f"{tmp_path}/t.npz")
+    codes = token_cache.encode_split(toy_tokenizer(), split(), 4, f"{tmp_path}/t.npz")
     for shift, of_shift in enumerate(codes):
         for clip, (found, frames) in enumerate(zip(of_shift, (9, 3, 40, 70), strict=True)):
             first = min(shift, frames - 1)  # a short clip keeps its last frame
@@ -156,8 +155,8 @@ def test_encoding_covers_each_clip_at_each_shift(tmp_path):
 def test_versions_have_a_tempo_of_their_own(tmp_path):
     """Version 0 is as recorded; the others tell frames at even steps of exp(-0.3) to exp(0.3) frames."""
     frames = (200, 120, 9)
-    codes = tokens.encode_split(toy_tokenizer(), split(frames), 6, f"{tmp_path}/t.npz", tempo=0.3, seed=5)
-    plain = tokens.encode_split(toy_tokenizer(), split(frames), 1, f"{tmp_path}/p.npz")
+    codes = token_cache.encode_split(toy_tokenizer(), split(frames), 6, f"{tmp_path}/t.npz", tempo=0.3, seed=5)
+    plain = token_cache.encode_split(toy_tokenizer(), split(frames), 1, f"{tmp_path}/p.npz")
     assert same(codes[:1], plain)
     factors = np.zeros((5, 2))
     for version, clip in np.ndindex(factors.shape):
@@ -170,17 +169,17 @@ def test_versions_have_a_tempo_of_their_own(tmp_path):
         assert abs(end - (frames[clip] - 1)) < 3
     assert len(np.unique(factors.round(3))) > 8 and factors.min() < 0.95 < 1.05 < factors.max()
     with pytest.raises(ConfigError, match=r"tempo is 0\.7"):
-        tokens.encode_split(toy_tokenizer(), split(frames), 6, f"{tmp_path}/t.npz", tempo=0.7)
-    again = tokens.encode_split(toy_tokenizer(), split(frames), 6, f"{tmp_path}/a.npz", tempo=0.3, seed=5)
-    other = tokens.encode_split(toy_tokenizer(), split(frames), 6, f"{tmp_path}/o.npz", tempo=0.3, seed=6)
+        token_cache.encode_split(toy_tokenizer(), split(frames), 6, f"{tmp_path}/t.npz", tempo=0.7)
+    again = token_cache.encode_split(toy_tokenizer(), split(frames), 6, f"{tmp_path}/a.npz", tempo=0.3, seed=5)
+    other = token_cache.encode_split(toy_tokenizer(), split(frames), 6, f"{tmp_path}/o.npz", tempo=0.3, seed=6)
     assert same(codes, again) and not same(codes, other)
 
 
 def test_tokens_are_encoded_once(tmp_path):
     first, again = toy_tokenizer(), toy_tokenizer()
-    codes = tokens.encode_split(first, split(), 2, f"{tmp_path}/t.npz")
+    codes = token_cache.encode_split(first, split(), 2, f"{tmp_path}/t.npz")
     assert first.calls
-    assert same(codes, tokens.encode_split(again, split(), 2, f"{tmp_path}/t.npz")) and not again.calls
+    assert same(codes, token_cache.encode_split(again, split(), 2, f"{tmp_path}/t.npz")) and not again.calls
     assert [p.name for p in tmp_path.iterdir()] == ["t.npz"]
 
 
@@ -206,19 +205,19 @@ def missing_joint():
 )
 def test_another_tokenizer_or_other_clips_are_encoded_anew(tmp_path, tokenizer, clips, shifts):
     path = f"{tmp_path}/t.npz"
-    tokens.encode_split(toy_tokenizer(), split(), 2, path)
-    codes = tokens.encode_split(tokenizer, clips, shifts, path)
+    token_cache.encode_split(toy_tokenizer(), split(), 2, path)
+    codes = token_cache.encode_split(tokenizer, clips, shifts, path)
     assert tokenizer.calls
-    assert same(codes, tokens.encode_split(tokenizer, clips, shifts, f"{tmp_path}/new.npz"))
+    assert same(codes, token_cache.encode_split(tokenizer, clips, shifts, f"{tmp_path}/new.npz"))
 
 
 @pytest.mark.parametrize("keep", [0, 1, 200, -1])
 def test_a_damaged_cache_is_made_anew(tmp_path, keep):
     path = tmp_path / "t.npz"
-    codes = tokens.encode_split(toy_tokenizer(), split(), 2, str(path))
+    codes = token_cache.encode_split(toy_tokenizer(), split(), 2, str(path))
     path.write_bytes(path.read_bytes()[:keep] if keep >= 0 else b"\xff" * 3000)
     again = toy_tokenizer()
-    assert same(codes, tokens.encode_split(again, split(), 2, str(path))) and again.calls
+    assert same(codes, token_cache.encode_split(again, split(), 2, str(path))) and again.calls
 
 
 def test_missing_joints_lie_on_their_parents(tmp_path):
@@ -226,5 +225,5 @@ def test_missing_joints_lie_on_their_parents(tmp_path):
     valid = np.ones((122, 50), bool)
     valid[:, skeleton.LEFT] = False
     finger = skeleton.L_HAND + 4
-    codes = tokens.encode_split(toy_tokenizer(joint=finger), split(valid=valid), 1, f"{tmp_path}/a.npz")
-    assert same(codes, tokens.encode_split(toy_tokenizer(), split(), 1, f"{tmp_path}/b.npz"))
+    codes = token_cache.encode_split(toy_tokenizer(joint=finger), split(valid=valid), 1, f"{tmp_path}/a.npz")
+    assert same(codes, token_cache.encode_split(toy_tokenizer(), split(), 1, f"{tmp_path}/b.npz"))

@@ -14,7 +14,7 @@ from engine_helpers import rows, spawn
 from PIL import Image
 
 from signjax import checkpoint, rendering, train
-from signjax.data import pipeline
+from signjax.data import loader
 from signjax.errors import ConfigError
 from signjax.tasks import gpt
 from signjax.text import encoder, tokenizer
@@ -42,7 +42,7 @@ def test_resuming_is_exact_and_encodes_nothing(home, monkeypatch):
     shutil.copytree(home / "runs/gpt", other)
     shutil.rmtree(other / "checkpoints/latest/10")
     with monkeypatch.context() as patch:
-        patch.delattr(pipeline, "clips")
+        patch.delattr(loader, "clips")
         assert train.train(gpt_run.gpt_config(home), other) == 0
     assert rows(other) == rows(home / "runs/gpt")
     (a, at), (b, _) = (checkpoint.load_variables(run, "latest") for run in (home / "runs/gpt", other))

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from signjax import demo
-from signjax.data import build, pack
+from signjax.data import pack_writer, packed_dataset
 from signjax.errors import ConfigError, DataError, StorageError
 from signjax.tools import pack as door
 
@@ -15,10 +15,10 @@ CLIPS = 11
 def root(tmp_path, monkeypatch):
     """A data set whose third and eighth clip have no frames, packed 3 clips at a time."""
     demo.write_dataset(tmp_path, sizes=(CLIPS, 1, 1))
-    monkeypatch.setattr(build, "MAX_BROKEN", 0.5)
+    monkeypatch.setattr(pack_writer, "MAX_BROKEN", 0.5)
     for clip in sorted((tmp_path / "demo/train").iterdir())[2:8:5]:
         (clip / "pose.json").write_text('{"poses": []}')
-    monkeypatch.setattr(pack, "PART", 3)
+    monkeypatch.setattr(packed_dataset, "PART", 3)
     return tmp_path
 
 
@@ -31,13 +31,13 @@ def stored(root) -> dict[str, dict]:
 
 
 def load(root, said=None):
-    return pack.load(root, "demo", "train", say=[].append if said is None else said.append)
+    return packed_dataset.load(root, "demo", "train", say=[].append if said is None else said.append)
 
 
 def test_parts_make_the_pack_of_the_whole_split(root, monkeypatch):
     load(root)
     [(name, joined)] = stored(root).items()
-    monkeypatch.setattr(pack, "PART", 100)
+    monkeypatch.setattr(packed_dataset, "PART", 100)
     for path in (root / "demo/.cache" / name).iterdir():
         path.unlink()
     load(root)
@@ -53,7 +53,7 @@ def test_a_part_without_a_usable_clip_is_no_hindrance(root):
 
 
 def test_an_interrupted_pack_goes_on_with_its_next_part(root, monkeypatch):
-    write, built = build.write, []
+    write, built = pack_writer.write, []
 
     def twice_only(workspace, source, sids, *rest):
         if len(built) == 2:
@@ -61,11 +61,11 @@ def test_an_interrupted_pack_goes_on_with_its_next_part(root, monkeypatch):
         built.append(sids[0])
         return write(workspace, source, sids, *rest)
 
-    monkeypatch.setattr(build, "write", twice_only)
+    monkeypatch.setattr(pack_writer, "write", twice_only)
     with pytest.raises(KeyboardInterrupt):
         load(root)
     assert sorted(name[:11] for name in stored(root)) == ["train.00000", "train.00001"]
-    monkeypatch.setattr(build, "write", lambda *a: built.append(a[2][0]) or write(*a))
+    monkeypatch.setattr(pack_writer, "write", lambda *a: built.append(a[2][0]) or write(*a))
     load(root)
     assert len(built) == len(set(built)) == 4
     [name] = stored(root)
@@ -77,7 +77,7 @@ def test_machines_share_the_parts(root):
     before = stored(root)
     for path in (root / "demo/.cache").glob("train-*/*"):
         path.unlink()
-    counts = [pack.load_shard(root, "demo", "train", k, 3, [].append) for k in (2, 0, 1)]
+    counts = [packed_dataset.load_shard(root, "demo", "train", k, 3, [].append) for k in (2, 0, 1)]
     assert counts == [1, 2, 1]
     said: list[str] = []
     joined = load(root, said)
@@ -86,7 +86,7 @@ def test_machines_share_the_parts(root):
 
 
 def test_a_clip_that_changes_meanwhile_is_packed_as_it_is_now(root):
-    pack.load_shard(root, "demo", "train", 0, 1, [].append)
+    packed_dataset.load_shard(root, "demo", "train", 0, 1, [].append)
     first = sorted((root / "demo/train").iterdir())[0]
     (first / "text.txt").write_text("other words")
     assert load(root).texts[0] == "other words"
@@ -107,8 +107,8 @@ def test_the_door(root, capsys):
 def test_what_cannot_be_is_one_line(root, monkeypatch):
     (root / "demo/.cache").write_text("")
     with pytest.raises(StorageError, match="cache: parts cannot be packed there"):
-        pack.load_shard(root, "demo", "train", 0, 1, [].append)
+        packed_dataset.load_shard(root, "demo", "train", 0, 1, [].append)
     (root / "demo/.cache").unlink()
-    monkeypatch.setattr(build, "MAX_BROKEN", 0.01)
+    monkeypatch.setattr(pack_writer, "MAX_BROKEN", 0.01)
     with pytest.raises(DataError, match="2 of 11 clips are broken"):
         load(root)

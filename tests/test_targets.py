@@ -10,7 +10,7 @@ import sys
 import pytest
 
 from signjax import config, demo
-from signjax.data import pack
+from signjax.data import packed_dataset
 from signjax.tasks import gpt
 
 pytestmark = pytest.mark.slow
@@ -52,7 +52,7 @@ def word_error_rates(run, root):
     """Of clips generated from the unseen test sentences, and from each word alone, three times."""
     generator, sampler = gpt.load(run), gpt.sampler_of(config.load_config(run / "config.json"))
     rates = {}
-    for name, texts in (("sentences", pack.load(root, "demo", "test").texts), ("words", 3 * demo.words())):
+    for name, texts in (("sentences", packed_dataset.load(root, "demo", "test").texts), ("words", 3 * demo.words())):
         rates[name] = gpt.word_error_rate(texts, gpt.generate(generator, list(texts), 0, sampler))
     print(f"\nword error rates after {run}: {rates}")
     return rates

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from signjax import demo
-from signjax.data import pack
+from signjax.data import packed_dataset
 from signjax.pose import kinematics, skeleton
 from signjax.tools import verify
 
@@ -47,7 +47,7 @@ def test_a_clip_that_fails_is_named(tmp_path, capsys):
 
 def test_errors_are_those_of_the_round_trip(root, monkeypatch):
     """A joint moved on the way back by a known distance, and one that is missing, which does not count."""
-    held = pack.load(root, "demo", "dev")
+    held = packed_dataset.load(root, "demo", "dev")
     inverse = kinematics.from_planar
 
     def wrong(form):
@@ -86,7 +86,7 @@ def test_real_clips_come_back(dims, real_data):
     """All of them, one with hands collapsed to a point among them."""
     points = 0
     for split in verify.SPLITS:
-        found = list(verify.trips(pack.load(real_data, "how2sign", split), dims))
+        found = list(verify.trips(packed_dataset.load(real_data, "how2sign", split), dims))
         assert not list(filter(None, map(verify.failure, found)))
         points += sum(trip.error.shape[0] for trip in found)
         if dims == 3:

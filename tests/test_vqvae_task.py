@@ -12,7 +12,7 @@ from engine_helpers import plain, rows, same_bits
 from test_tokenizer import config
 
 from signjax import checkpoint, demo, sharding, step, train
-from signjax.data import pack
+from signjax.data import packed_dataset
 from signjax.errors import ConfigError
 from signjax.pose import normalization, skeleton
 from signjax.task import make_task
@@ -125,7 +125,7 @@ def test_evaluation_is_the_error_in_own_units(root, whole):
     """Reckoned again from the best weights, clip by clip, without padding."""
     line = [json.loads(text) for text in (whole / "metrics.jsonl").read_text().splitlines()][-1]
     model, (variables, _) = vqvae.build(small(root)), checkpoint.load_variables(whole)
-    dev = pack.load(root, "tiny", "dev")
+    dev = packed_dataset.load(root, "tiny", "dev")
     assert sorted(dev.lengths) == [18, 55]
     errors, codes = [], []
     for i, length in enumerate(dev.lengths):

@@ -8,8 +8,8 @@ import pytest
 
 from signjax import config, rendering
 from signjax import task as tasks
-from signjax.data import pack
-from signjax.tasks import requests, splits, vqvae, watching
+from signjax.data import load, packed_dataset
+from signjax.tasks import requests, vqvae, watching
 from signjax.tools import viz
 
 pytestmark = pytest.mark.usefixtures("compile_quickly")
@@ -36,9 +36,9 @@ def test_tokens_are_those_of_the_clip(run):
 
 def test_chosen_clips_are_reconstructed_as_all_are(run):
     task, loaded, c = run
-    held = splits.load(c.data, "train")
+    held = load.load(c.data, "train")
     some = watching.chosen(held, [7, 2])
-    assert isinstance(some, pack.Pack) and some.sids == (held.sids[7], held.sids[2])
+    assert isinstance(some, packed_dataset.Pack) and some.sids == (held.sids[7], held.sids[2])
     every = task.reconstruct(loaded, held)
     for (clip, tokens), i in zip(watching.reconstruct(task, loaded, some), (7, 2), strict=True):
         np.testing.assert_allclose(clip, every[i], atol=1e-5)
@@ -48,7 +48,7 @@ def test_chosen_clips_are_reconstructed_as_all_are(run):
 def test_a_continuous_tokenizer_has_no_tokens(tiny_families, tiny_runs):
     del tiny_families  # which trains it
     loaded = vqvae.load(tiny_runs / "runs/kl")
-    held = watching.chosen(splits.load(loaded.config.data, "dev"), [0])
+    held = watching.chosen(load.load(loaded.config.data, "dev"), [0])
     [(clip, tokens)] = watching.reconstruct(vqvae, loaded, held)
     assert tokens is None and len(clip) == held.lengths[0]
 

@@ -6,8 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from signjax.bench import runs, timing
-from signjax.data import clips, pipeline, sources
-from signjax.data import pack as packs
+from signjax.data import clip_files, loader, packed_dataset, sources
 from signjax.tools import pack
 
 SIZES = (400, 1, 1)  # clips
@@ -19,7 +18,7 @@ def measure() -> list[timing.Row]:
     """A packed epoch against the same files parsed by json alone, and by our reader, which checks them."""
     with runs.home(SIZES) as folder:
         root = f"{folder}/datasets"
-        stored = packs.load(root, "demo", "train", say=lambda line: None)
+        stored = packed_dataset.load(root, "demo", "train", say=lambda line: None)
         source, size = Path(root) / "demo" / "train", stored.pose.nbytes
         rows = timing.compare({
             "json.loads (reference)": timing.Run(lambda: parse(source, stored.sids)),
@@ -35,19 +34,19 @@ def parse(source: Path, sids) -> float:
     """The least that reading clips from JSON takes: parsed, joined to frames, summed."""
     total = 0.0
     for sid in sids:
-        frames = json.loads((source / sid / clips.POSE).read_bytes())["poses"]
-        rows = [[x for key, _ in clips.FIELDS for x in frame[key]] for frame in frames]
+        frames = json.loads((source / sid / clip_files.POSE).read_bytes())["poses"]
+        rows = [[x for key, _ in clip_files.FIELDS for x in frame[key]] for frame in frames]
         total += float(np.array(rows, np.float32).sum())
     return total
 
 
-def _batches(stored: packs.Pack, folder: str) -> timing.Run:
+def _batches(stored: packed_dataset.Pack, folder: str) -> timing.Run:
     """Shuffled batches of windows as configs/vqvae.py draws them, without what it does to them."""
     c = runs.config("vqvae", folder)
     crops = sources.Crops(stored, c.window)
 
     def draw() -> None:
-        stream = pipeline.stream(crops, c.batch_size, c.seed)
+        stream = loader.stream(crops, c.batch_size, c.seed)
         for _ in range(BATCHES):
             next(stream)
         stream.close()

@@ -17,9 +17,10 @@ import numpy as np
 
 from signjax import checkpoint, fingerprint, quantize, rehearse, sampling
 from signjax.bench import flops, machine, runs, sample, timing
+from signjax.data import token_cache
 from signjax.errors import ConfigError, SignjaxError
 from signjax.task import Task, make_task
-from signjax.tasks import gpt, tokens
+from signjax.tasks import gpt
 
 CONFIG = "gpt:large"
 SIZES = (60, 8, 1)  # clips of the demo set
@@ -79,7 +80,7 @@ def training(c, columns: int, goal: timing.Goal | None = None) -> timing.Run:
     lengths = [LENGTH - 1, *drawn_lengths(rng, 3 * c.batch_tokens // LENGTH * 8)]
     codes = [rng.integers(0, CODES, (n, columns)).astype(np.int16) for n in lengths]
     texts = [rng.integers(4, VOCABULARY, max(1, n // 3)).tolist() for n in lengths]
-    source = tokens.Rows([codes], texts, seed=0, packings=1)
+    source = token_cache.Rows([codes], texts, seed=0, packings=1)
     count = c.batch_tokens // LENGTH
     rows = [source.draw(i) for i in range(count)]
     batch = {name: np.stack([row[name] for row in rows]) for name in rows[0]}

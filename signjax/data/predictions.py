@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from signjax.data import clips, variant
+from signjax.data import clip_files, pose_layout
 from signjax.errors import DataError
 from signjax.io import safe_numpy, safe_read
 from signjax.pose import skeleton
@@ -13,7 +13,7 @@ FRAMES = 1 << 15  # of a clip: twenty minutes
 FORMS = ("{sid}/pose.json", "{sid}.json", "{sid}.npz", "{sid}.npy")
 
 
-def read(folder, sids, layout: variant.Variant) -> tuple[list[tuple[np.ndarray, np.ndarray]], dict[str, str]]:
+def read(folder, sids, layout: pose_layout.Variant) -> tuple[list[tuple[np.ndarray, np.ndarray]], dict[str, str]]:
     """Reads a system's clip for each name.
 
     `<sid>/pose.json` and `<sid>.json` have the schema of the data; `<sid>.npz` has an array "pose" and
@@ -47,7 +47,7 @@ def read(folder, sids, layout: variant.Variant) -> tuple[list[tuple[np.ndarray, 
     return found, faults
 
 
-def _clip(folder: Path, sid: str, layout: variant.Variant) -> tuple[np.ndarray, np.ndarray]:
+def _clip(folder: Path, sid: str, layout: pose_layout.Variant) -> tuple[np.ndarray, np.ndarray]:
     paths = [folder / form.format(sid=sid) for form in FORMS]
     path = next((path for path in paths if path.is_file()), None)
     if path is None:
@@ -56,7 +56,7 @@ def _clip(folder: Path, sid: str, layout: variant.Variant) -> tuple[np.ndarray, 
         safe_read.inside(path, folder)
         if path.suffix != ".json":
             return _parse(path)
-        return variant.apply(clips.parse_pose(safe_read.read(path)), layout)
+        return pose_layout.apply(clip_files.parse_pose(safe_read.read(path)), layout)
     except safe_read.Fault as fault:
         raise DataError(f"{path.name}: cannot be read ({fault})") from None
 
@@ -86,6 +86,6 @@ def _parse(path: Path) -> tuple[np.ndarray, np.ndarray]:
     pose = pose.astype(np.float64)
     seen = np.isfinite(pose).all(-1)
     pose = np.where(seen[..., None], pose, 0)
-    if np.abs(pose).max(initial=0) > clips.MAX_COORDINATE:
-        raise safe_read.Fault(f"has coordinates beyond {clips.MAX_COORDINATE:g}")
+    if np.abs(pose).max(initial=0) > clip_files.MAX_COORDINATE:
+        raise safe_read.Fault(f"has coordinates beyond {clip_files.MAX_COORDINATE:g}")
     return pose.astype(np.float32), seen

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from signjax.data.pack import Pack
+from signjax.data.packed_dataset import Pack
 from signjax.errors import DataError
 
 BUCKETS = (64, 128, 256, 512, 1024)

@@ -14,8 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from signjax.data import clips as recorded
-from signjax.data import variant as variants
+from signjax.data import clip_files, pose_layout
 from signjax.displacements import average, moves
 from signjax.displacements.moves import Moves
 from signjax.errors import DataError
@@ -110,7 +109,7 @@ def _source(path: Path) -> Source:
     return Source(path, content["word"], content["split"], content["sid"], normalized, content)
 
 
-def _clip(source: Source, every: list[Source], layout: variants.Variant) -> tuple[Moves, int]:
+def _clip(source: Source, every: list[Source], layout: pose_layout.Variant) -> tuple[Moves, int]:
     """Moves of a file and its dimensions, given all files beside it and the layout of the seed's."""
     deltas, start = _array(source.array, (None, 50, None)), _start(source, every)
     if "seen_path" in source.content:
@@ -119,11 +118,11 @@ def _clip(source: Source, every: list[Source], layout: variants.Variant) -> tupl
             both = f"{deltas.shape[-1]} coordinates, its starting pose {start.shape[-1]}"
             raise DataError(f"{source.array}: has {both}; extract this clip again")
         return Moves(_solid(start), _solid(deltas), seen), deltas.shape[-1]
-    pose, seen = variants.apply(_seed_pose(start, deltas), layout)
+    pose, seen = pose_layout.apply(_seed_pose(start, deltas), layout)
     return moves.take(pose, seen), 2
 
 
-def _layout(every: list[Source], normalized: bool) -> variants.Variant:
+def _layout(every: list[Source], normalized: bool) -> pose_layout.Variant:
     """Arms and anchor of the seed's files of a folder, from all that have a starting pose."""
     raw = []
     for source in every:
@@ -132,7 +131,7 @@ def _layout(every: list[Source], normalized: bool) -> variants.Variant:
                 raw.append(_seed_pose(_start(source, every), _array(source.array, (None, 50, None))))
             except DataError:
                 continue  # reading it will name it, if it is wanted
-    return variants.detect(raw)._replace(third="zero")
+    return pose_layout.detect(raw)._replace(third="zero")
 
 
 def _seed_pose(start: np.ndarray, deltas: np.ndarray) -> np.ndarray:
@@ -227,7 +226,7 @@ def _array(path: Path, shape: tuple, kind=np.floating) -> np.ndarray:
             raise safe_read.Fault(f"is {array.dtype} {list(array.shape)}, not {kind.__name__} {wanted}")
         if kind is np.floating:
             array = array.astype(np.float64)  # first: the largest coordinate is infinite in half precision
-            if not np.abs(array).max(initial=0) <= recorded.MAX_COORDINATE:
+            if not np.abs(array).max(initial=0) <= clip_files.MAX_COORDINATE:
                 raise safe_read.Fault("holds numbers that are not finite, or beyond all places")
     except safe_read.Missing:
         raise DataError(f"{path}: cannot be read (not there); put it beside its JSON") from None

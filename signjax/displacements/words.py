@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from signjax import demo
-from signjax.data.pack import Pack
+from signjax.data.packed_dataset import Pack
 from signjax.displacements import moves as moves_
 from signjax.displacements.files import Cut
 

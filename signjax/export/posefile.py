@@ -4,7 +4,7 @@ import itertools
 
 import numpy as np
 
-from signjax.data import saving
+from signjax.data import clip_writers
 from signjax.formats import dotpose
 from signjax.formats.dotpose import Component, PoseFile
 from signjax.pose import skeleton
@@ -68,7 +68,7 @@ def of_clip(pose: np.ndarray, valid: np.ndarray, fps: float) -> bytes:
     Raises:
       DataError: the clip has no measurable body.
     """
-    points = saving.picture(pose, valid)
+    points = clip_writers.picture(pose, valid)
     there = [(component, part) for component, part in COMPONENTS if part.stop <= points.shape[1]]
     return pack([(component, points[:, part], valid[:, part]) for component, part in there], fps)
 
@@ -83,6 +83,6 @@ def pack(parts: list[tuple[Component, np.ndarray, np.ndarray]], fps: float) -> b
     points = np.concatenate([points for _, points, _ in parts], axis=1)
     seen = np.concatenate([seen for _, _, seen in parts], axis=1)
     points = np.where(seen[..., None], points, 0.0).astype(np.float32)[:, None]  # [T, 1, N, 3]
-    depth = saving.SIZE[1] if points[..., 2].any() else 0
+    depth = clip_writers.SIZE[1] if points[..., 2].any() else 0
     components = tuple(component for component, _, _ in parts)
-    return dotpose.pack(PoseFile((*saving.SIZE, depth), components, fps, points, seen[:, None].astype("f4")))
+    return dotpose.pack(PoseFile((*clip_writers.SIZE, depth), components, fps, points, seen[:, None].astype("f4")))

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from signjax.data.clips import MAX_COORDINATE
+from signjax.data.clip_files import MAX_COORDINATE
 from signjax.io.safe_read import Fault
 from signjax.pose import skeleton
 

@@ -5,8 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from signjax.data import clips as stored
-from signjax.data import variant as variants
+from signjax.data import clip_files, pose_layout
 from signjax.errors import DataError
 from signjax.formats import clip as clips
 from signjax.formats import names
@@ -21,33 +20,33 @@ SAMPLE = 16  # clips that decide what the third value is
 
 def read(path: Path) -> Iterator[Clip | Broken]:
     """The clips of all folders with a pose.json below a folder."""
-    found = [file.parent for file in names.files(path, stored.POSE) if file.name == stored.POSE]
+    found = [file.parent for file in names.files(path, clip_files.POSE) if file.name == clip_files.POSE]
     variant = _variant([found[k] for k in sorted({int(k) for k in np.linspace(0, len(found) - 1, SAMPLE)})])
     return clips.each(((str(folder), (path, folder, variant)) for folder in found), _one)
 
 
-def _variant(folders: list[Path]) -> variants.Variant:
+def _variant(folders: list[Path]) -> pose_layout.Variant:
     raw = []
     for folder in folders:
         try:
-            raw.append(stored.parse_pose(safe_read.read(folder / stored.POSE)))
+            raw.append(clip_files.parse_pose(safe_read.read(folder / clip_files.POSE)))
         except DataError:
             continue  # it will be named when its turn comes
-    return variants.detect(raw)
+    return pose_layout.detect(raw)
 
 
-def _one(item: tuple[Path, Path, variants.Variant]) -> Clip:
+def _one(item: tuple[Path, Path, pose_layout.Variant]) -> Clip:
     root, folder, variant = item
-    data = safe_read.read(folder / stored.POSE)
+    data = safe_read.read(folder / clip_files.POSE)
     try:
-        raw = stored.parse_pose(data)
+        raw = clip_files.parse_pose(data)
     except Fault as fault:
-        raise Fault(f"{stored.POSE}: {fault}") from None
-    pose, valid = variants.apply(raw, variant)
+        raise Fault(f"{clip_files.POSE}: {fault}") from None
+    pose, valid = pose_layout.apply(raw, variant)
     face = pose[:, FACE] if variant.face and valid[:, FACE].any() else None
     content = safe_read.parse_object(data)
     fps, signer = names_of(content)
-    text, split = names.beside(folder / stored.TEXT), names.split(root, folder)
+    text, split = names.beside(folder / clip_files.TEXT), names.split(root, folder)
     source = content.get("source")
     source = source if isinstance(source, str) else None
     pose, valid = pose[:, :NUM_JOINTS], valid[:, :NUM_JOINTS]

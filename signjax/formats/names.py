@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from signjax.data import clips
+from signjax.data import clip_files
 from signjax.io import safe_read
 from signjax.io.safe_read import Fault
 
@@ -53,7 +53,7 @@ def of_split(name: str) -> str | None:
 def beside(path: Path) -> str:
     """The text in a .txt file of the same name beside a file, "" if there is none."""
     try:
-        return clips.parse_text(safe_read.read(path.with_suffix(".txt"), clips.MAX_BYTES[clips.TEXT]))
+        return clip_files.parse_text(safe_read.read(path.with_suffix(".txt"), clip_files.MAX_BYTES[clip_files.TEXT]))
     except safe_read.Missing:
         return ""
     except Fault as fault:

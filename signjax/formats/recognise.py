@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from signjax.data import clips
+from signjax.data import clip_files
 from signjax.errors import DataError
 from signjax.formats import dotposes, dwpose, folders, mediapipe, openpose, skels, slrtp
 from signjax.formats.clip import Broken, Clip
@@ -29,7 +29,7 @@ MEDIAPIPE = Format("MediaPipe landmarks", mediapipe.read)
 # The first whose ending a file has; of other .json the content tells.
 BY_ENDING = {
     ".skels": Format("Progressive Transformers .skels", skels.read),
-    clips.POSE: Format("signjax folders", folders.read),
+    clip_files.POSE: Format("signjax folders", folders.read),
     ".pose": Format(".pose files", dotposes.read),
     openpose.ENDING: OPENPOSE,
     ".npy": Format("SLRTP arrays of 178 points", slrtp.read),
@@ -49,7 +49,7 @@ def recognise(path: Path) -> Format:
     """
     names = list(itertools.islice(_names(path), LOOK))
     found = {end: file for file in names for end in BY_ENDING if _ends(file, end)}
-    if clips.POSE in found or openpose.ENDING in found:
+    if clip_files.POSE in found or openpose.ENDING in found:
         found.pop(".npy", None)  # of another purpose, beside them
     if len(found) > 1:
         listed = " and ".join(f"{BY_ENDING[end].name} ({file})" for end, file in found.items())
@@ -75,7 +75,7 @@ def _names(path: Path) -> Iterator[Path]:
 
 
 def _ends(file: Path, ending: str) -> bool:
-    return file.name == ending if ending == clips.POSE else file.name.lower().endswith(ending)
+    return file.name == ending if ending == clip_files.POSE else file.name.lower().endswith(ending)
 
 
 def _by_content(files: list[Path]) -> Format:

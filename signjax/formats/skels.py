@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from signjax.data.clips import MAX_BYTES, TEXT
+from signjax.data.clip_files import MAX_BYTES, TEXT
 from signjax.formats import clip as clips
 from signjax.formats import names
 from signjax.formats.clip import Broken, Clip, Places

@@ -5,7 +5,7 @@ import io
 from pathlib import Path
 from typing import NamedTuple
 
-from signjax.data.clips import MAX_BYTES, TEXT
+from signjax.data.clip_files import MAX_BYTES, TEXT
 from signjax.errors import DataError
 from signjax.formats import names
 from signjax.io import safe_read

@@ -13,12 +13,12 @@ import numpy as np
 
 from signjax import checkpoint
 from signjax import config as configs
-from signjax.data import pipeline, sources
+from signjax.data import load as splits
+from signjax.data import loader, sources
 from signjax.errors import ConfigError, DataError
 from signjax.models import ae2d
 from signjax.pose import losses, skeleton
 from signjax.task import Task
-from signjax.tasks import splits
 from signjax.tasks.vqvae import augment, dense, filled, full_windows, valid_joints
 
 
@@ -62,7 +62,7 @@ def load(workdir) -> Loaded:
 def encode(loaded: Loaded, pack, batch_size: int = 16) -> list[np.ndarray]:
     """The latents [T, dim] of every clip of a pack, of mean 0 and variance 1 over the training data."""
     found: list = [None] * len(pack)
-    for batch in pipeline.clips(pack, batch_size):
+    for batch in loader.clips(pack, batch_size):
         latents = np.asarray(loaded.encode(loaded.variables, filled(batch), batch["mask"]))
         for row, clip in enumerate(batch["index"]):
             found[clip] = latents[row, : batch["mask"][row].sum()]
@@ -132,10 +132,10 @@ def make(c, workdir) -> Task:
         return losses.errors(pose, batch["pose"], valid, batch["scale"]) | {"mpjpe_xy": planar["mpjpe"]}
 
     def batches(start):
-        return pipeline.stream(crops, c.batch_size, c.seed, start, transforms=transforms, **host)
+        return loader.stream(crops, c.batch_size, c.seed, start, transforms=transforms, **host)
 
     def eval_batches():
-        for batch in pipeline.clips(dev, c.eval_batch_size, **host):
+        for batch in loader.clips(dev, c.eval_batch_size, **host):
             yield batch | {"scale": dev.placements.scale[batch["index"]]}
 
     return Task(init, loss, evaluate, batches, eval_batches)

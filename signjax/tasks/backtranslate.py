@@ -11,14 +11,15 @@ import optax
 
 from signjax import checkpoint, reading
 from signjax import config as configs
-from signjax.data import pipeline, sources
+from signjax.data import joined_clips, loader, sources
+from signjax.data import load as splits
 from signjax.errors import DataError
 from signjax.metrics.score import value
 from signjax.metrics.words import tokens, wer
 from signjax.models.backtranslate import STRIDE, BackTranslator
 from signjax.pose.skeleton import NUM_JOINTS
 from signjax.task import Task
-from signjax.tasks import joined, splits, vqvae
+from signjax.tasks import vqvae
 from signjax.text import encoder, tokenizer
 
 WATCHED = 256  # dev clips translated at each evaluation
@@ -45,7 +46,7 @@ def make(c, workdir) -> Task:
     train, dev = splits.load(c.data, "train"), splits.load(c.data, "dev")
     words = encoder.tokenizer(c, workdir, train.texts)
     model = build(c, words.size)
-    rows = joined.Joined(train, [words.encode(t) for t in train.texts], **c.augment)
+    rows = joined_clips.Joined(train, [words.encode(t) for t in train.texts], **c.augment)
     ids, known = tokenizer.stack([words.encode(t) for t in dev.texts])
     host = {"hosts": jax.process_count(), "host": jax.process_index()}
 
@@ -68,10 +69,10 @@ def make(c, workdir) -> Task:
 
     def batches(start):
         size = max(1, c.batch_frames // rows.frames)
-        return pipeline.stream(rows, size, c.seed, start, **host)
+        return loader.stream(rows, size, c.seed, start, **host)
 
     def eval_batches():
-        for batch in pipeline.clips(dev, c.eval_batch_size, **host):
+        for batch in loader.clips(dev, c.eval_batch_size, **host):
             yield batch | {"text": ids[batch["index"]], "text_mask": known[batch["index"]]}
 
     def finish(variables, evals):

@@ -13,12 +13,13 @@ import numpy as np
 
 from signjax import checkpoint, hints
 from signjax import config as configs
+from signjax.data import token_cache
 from signjax.data.sources import bucket
 from signjax.errors import ConfigError
 from signjax.models import flow
 from signjax.models import text as read
 from signjax.task import Task, find
-from signjax.tasks import gpt, needs, requests, tokens, vqvae
+from signjax.tasks import gpt, needs, requests, vqvae
 from signjax.text import encoder
 
 SOLVERS = ("euler", "midpoint")
@@ -116,10 +117,10 @@ def make(c, workdir) -> Task:
     rows = {}
     for name, pack, versions in (("train", train, c.versions), ("dev", dev, 1)):
         path = f"{workdir}/latents-{name}.npz"
-        found = tokens.encode_split(loaded, pack, versions, path, c.tempo, c.seed, c.fold)
+        found = token_cache.encode_split(loaded, pack, versions, path, c.tempo, c.seed, c.fold)
         found = [[folded(z, c.fold) for z in version] for version in found]
         said = words.encode_all(pack.texts)
-        rows[name] = tokens.Rows(found, said, seed=c.seed, packings=16 if name == "train" else 1)
+        rows[name] = token_cache.Rows(found, said, seed=c.seed, packings=16 if name == "train" else 1)
     space = principal(np.concatenate(rows["train"].codes[0]))
     model = build(c, words.size, len(space["deviation"]))
 
@@ -157,7 +158,7 @@ def _terms(model, variables, batch, rng, dropout) -> dict:
     Args:
       model: the flow.
       variables: params and the statistics of the latents.
-      batch: rows, see signjax.tasks.tokens.Rows.
+      batch: rows, see signjax.data.token_cache.Rows.
       rng: of noise and times; every clip of a row has a time of its own.
       dropout: key for training, None for evaluation.
     """
@@ -167,7 +168,7 @@ def _terms(model, variables, batch, rng, dropout) -> dict:
     own, belongs = batch["segment"], batch["text_segment"]
     mask = (own > 0) & ~batch["ends"]  # [B, W]
     memory = run(batch["text"], belongs > 0, belongs, batch["text_position"], method="encode_text")
-    places, lengths = tokens.places(batch, memory)
+    places, lengths = token_cache.places(batch, memory)
     latents = into(variables["latents"], batch["codes"])
     times, noises = jax.random.split(rng)
     # more noise than latents (Esser et al. 2024): there it is decided what is signed

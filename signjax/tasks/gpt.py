@@ -10,14 +10,15 @@ import optax
 
 from signjax import checkpoint, demo, sampling
 from signjax import config as configs
-from signjax.data import pipeline
+from signjax.data import load as splits
+from signjax.data import loader, token_cache
 from signjax.errors import ConfigError
 from signjax.metrics import distances, score
 from signjax.models.depth import TokenModel
 from signjax.models.gpt import GPT
 from signjax.models.text import no_text
 from signjax.task import Task
-from signjax.tasks import near, needs, requests, splits, tokens, vqvae, windows
+from signjax.tasks import near, needs, requests, vqvae, windows
 from signjax.text import encoder
 
 WATCHED = 64  # dev clips generated at each evaluation
@@ -41,7 +42,7 @@ def make(c, workdir) -> Task:
 
 
 def objective(c, model: GPT, books):
-    """`init`, `loss` and `evaluate` of a Task, for rows of signjax.tasks.tokens.Rows.
+    """`init`, `loss` and `evaluate` of a Task, for rows of signjax.data.token_cache.Rows.
 
     Args:
       c: the config.
@@ -87,9 +88,9 @@ def prepare(c, workdir, build):
     rows = {}
     for name, pack, versions in (("train", train, c.versions), ("dev", dev, 1)):
         path = f"{workdir}/tokens-{name}.npz"
-        codes = tokens.encode_split(tokenizer, pack, versions, path, c.tempo, c.seed)
+        codes = token_cache.encode_split(tokenizer, pack, versions, path, c.tempo, c.seed)
         said = words.encode_all(pack.texts)
-        rows[name] = tokens.Rows(codes, said, seed=c.seed, packings=16 if name == "train" else 1)
+        rows[name] = token_cache.Rows(codes, said, seed=c.seed, packings=16 if name == "train" else 1)
     return Generator(build(c, words.size, tokenizer.config), None, words, tokenizer), rows, dev
 
 
@@ -99,10 +100,10 @@ def feeds(c, rows):
 
     def batches(start):
         size = max(1, c.batch_tokens // rows["train"].tokens)
-        return pipeline.stream(rows["train"], size, c.seed, start, **host)
+        return loader.stream(rows["train"], size, c.seed, start, **host)
 
     def eval_batches():
-        return pipeline.once(rows["dev"], c.eval_batch_size, **host)
+        return loader.once(rows["dev"], c.eval_batch_size, **host)
 
     return batches, eval_batches
 
@@ -285,7 +286,7 @@ def _terms(model, variables, batch, seen, dropout, targets=None) -> dict:
     Args:
       model: the GPT.
       variables: its params.
-      batch: rows, see signjax.tasks.tokens.Rows.
+      batch: rows, see signjax.data.token_cache.Rows.
       seen: [B, W, C] what the transformer sees of the codes.
       dropout: key for training, None for evaluation.
       targets: [C, K, K] what to predict instead of each code, None for the code itself.

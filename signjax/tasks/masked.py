@@ -7,10 +7,11 @@ import jax.numpy as jnp
 
 from signjax import config as configs
 from signjax import filling
+from signjax.data import token_cache
 from signjax.errors import ConfigError
 from signjax.models.masked import MaskedModel
 from signjax.task import Task
-from signjax.tasks import gpt, near, requests, tokens, vqvae
+from signjax.tasks import gpt, near, requests, vqvae
 
 decode, encode, reconstruct, codebook_sample = gpt.decode, gpt.encode, gpt.reconstruct, gpt.codebook_sample
 
@@ -68,7 +69,7 @@ def _terms(model, variables, batch, seen, hidden, dropout, targets=None) -> dict
     Args:
       model: the model.
       variables: its params.
-      batch: rows, see signjax.tasks.tokens.Rows.
+      batch: rows, see signjax.data.token_cache.Rows.
       seen: [B, W, C] what the model sees of the codes that are not hidden.
       hidden: [B, W] see `hide`.
       dropout: key for training, None for evaluation.
@@ -78,7 +79,7 @@ def _terms(model, variables, batch, seen, hidden, dropout, targets=None) -> dict
     run = functools.partial(model.apply, variables, rngs={"dropout": dropout} if train else {})
     own, belongs = batch["segment"], batch["text_segment"]
     memory = run(batch["text"], belongs > 0, belongs, batch["text_position"], train, method="encode_text")
-    places, lengths = tokens.places(batch, memory)
+    places, lengths = token_cache.places(batch, memory)
     there = (own > 0) & ~batch["ends"]
     states = run(seen, hidden, there, memory, places, (own, belongs), train, method="states")  # [B, W, D]
     logits = run(states, batch["codes"], method="code_logits")  # [B, W, C, K]

@@ -19,7 +19,8 @@ import jax.numpy as jnp
 import numpy as np
 from flax import traverse_util
 
-from signjax.data import pipeline, sources
+from signjax.data import load as splits
+from signjax.data import loader, sources
 from signjax.errors import StorageError
 from signjax.io import safe_read
 from signjax.io.safe_numpy import read_arrays
@@ -29,7 +30,6 @@ from signjax.models import motion_encoder as models
 from signjax.models.vqvae import held
 from signjax.pose import losses
 from signjax.task import Task
-from signjax.tasks import splits
 from signjax.tasks.vqvae import augment, filled
 
 SHIPPED = pathlib.Path(__file__).with_name("motion_encoder.npz")
@@ -182,10 +182,10 @@ def make(c, workdir) -> Task:
         return pairs | {"energy": ((wrong * weight).sum(), weight.sum())}
 
     def batches(start):
-        return pipeline.stream(crops, c.batch_size, c.seed, start, transforms=transforms, **host)
+        return loader.stream(crops, c.batch_size, c.seed, start, transforms=transforms, **host)
 
     def eval_batches():
-        return pipeline.once(sources.Crops(dev, WINDOW), c.eval_batch_size, **host)
+        return loader.once(sources.Crops(dev, WINDOW), c.eval_batch_size, **host)
 
     return Task(init, loss, evaluate, batches, eval_batches)
 

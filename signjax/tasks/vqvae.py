@@ -13,12 +13,13 @@ import numpy as np
 
 from signjax import checkpoint, hints, quantize
 from signjax import config as configs
-from signjax.data import pipeline, sources
+from signjax.data import load as splits
+from signjax.data import loader, sources
 from signjax.errors import ConfigError, DataError
 from signjax.models import seed, vqvae
 from signjax.pose import body_parts, kinematics, losses, skeleton
 from signjax.task import Task
-from signjax.tasks import splits, windows
+from signjax.tasks import windows
 
 SAMPLE = 2048  # windows from which the linear start is computed
 SAMPLED = 4096  # tokens over which codebooks are compared
@@ -135,7 +136,7 @@ def _tokenizer(c, variables, model) -> Tokenizer:
 def encode(tokenizer: Tokenizer, pack, batch_size: int = 16) -> list[np.ndarray]:
     """The codes [N, C] of every clip of a pack, N = ceil(T / stride)."""
     found: list = [None] * len(pack)
-    for batch in pipeline.clips(pack, batch_size):
+    for batch in loader.clips(pack, batch_size):
         codes = np.asarray(tokenizer.encode(tokenizer.variables, filled(batch), batch["mask"]))
         for row, clip in enumerate(batch["index"]):
             found[clip] = codes[row, : -(-batch["mask"][row].sum() // tokenizer.stride)]
@@ -219,10 +220,10 @@ def make(c, workdir) -> Task:
         return losses.errors(out.pose, batch["pose"], valid, batch["scale"])
 
     def batches(start):
-        return pipeline.stream(crops, c.batch_size, c.seed, start, transforms=transforms, **host)
+        return loader.stream(crops, c.batch_size, c.seed, start, transforms=transforms, **host)
 
     def eval_batches():
-        for batch in pipeline.clips(dev, c.eval_batch_size, **host):
+        for batch in loader.clips(dev, c.eval_batch_size, **host):
             yield batch | {"scale": dev.placements.scale[batch["index"]]}
 
     tokenizer = _tokenizer(c, None, model)

@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 
 from signjax import rendering
-from signjax.data.pack import Pack
+from signjax.data.packed_dataset import Pack
 from signjax.pose.normalization import Placement
 from signjax.tasks import vqvae
 

@@ -10,7 +10,8 @@ import jax
 import numpy as np
 
 from signjax import checkpoint
-from signjax.tasks import needs, tokens
+from signjax.data import token_cache
+from signjax.tasks import needs
 from signjax.text import pretrained
 from signjax.text import tokenizer as text
 
@@ -67,9 +68,9 @@ def tokenizer(c, workdir, texts) -> text.TextTokenizer:
 def _features(encoder, texts, cache: str) -> dict:
     """Features of texts, from `cache` if they were made by the same encoder from the same texts."""
     key = hashlib.blake2b(str((needs.digest(encoder.variables), texts)).encode(), digest_size=16).hexdigest()
-    if known := tokens.read_cache(cache, key, 1, len(texts)):
+    if known := token_cache.read_cache(cache, key, 1, len(texts)):
         return {said: row.astype(np.float16) for said, row in zip(texts, known[0], strict=True)}
     found = encoder.encode_all(texts)
     if jax.process_index() == 0:
-        tokens.write_cache(cache, key, [[row.astype(np.float32) for row in found]])
+        token_cache.write_cache(cache, key, [[row.astype(np.float32) for row in found]])
     return dict(zip(texts, found, strict=True))

@@ -13,9 +13,9 @@ from pathlib import Path
 import ml_collections
 
 from signjax import demo, doors, runtime
+from signjax.data import load
 from signjax.displacements import average, files, hands, moves, reading, words
 from signjax.errors import ConfigError, DataError
-from signjax.tasks import splits
 
 FOLDER = "outputs/displacements"
 LEADS = 1.5  # times the way of the other wrist: a hand that clearly leads
@@ -65,8 +65,8 @@ def extract(args) -> None:
       StorageError: a file cannot be written.
     """
     data = ml_collections.ConfigDict({"root": args.root, "name": args.name})
-    held = splits.load(data, args.split)
-    how = words.reading(splits.readable(data))
+    held = load.load(data, args.split)
+    how = words.reading(load.readable(data))
     if not how.locate:
         print(f"{held.label}: nothing can find signs inside sentences of these data; whole texts are taken")
     found = {word: words.search(held, args.split, word, how, args.samples) for word in _unique(args.words)}

@@ -21,7 +21,7 @@ import numpy as np
 
 from signjax import config, doors, rendering, runtime
 from signjax import task as tasks
-from signjax.data import clips, saving, variant
+from signjax.data import clip_files, clip_writers, pose_layout
 from signjax.errors import ConfigError, DataError, StorageError
 from signjax.export import hub, posefile, programs
 from signjax.io import atomic, safe_read
@@ -88,25 +88,25 @@ def read(path: Path) -> Clip:
     if not path.is_dir():
         return Clip(viz.saved(path), path.stem)
     try:
-        text, raw = clips.read_raw(path)
+        text, raw = clip_files.read_raw(path)
     except safe_read.Fault as fault:
         raise DataError(f"{path}/{fault}; give an .npz of signjax.sample, or a clip's folder") from None
-    pose, valid = variant.apply(raw, variant.detect([raw]))
+    pose, valid = pose_layout.apply(raw, pose_layout.detect([raw]))
     return Clip(rendering.Panel(pose, text, valid), path.name)
 
 
 def to_json(stem: Path, clip: Clip, fps: float) -> Path:
     """A folder as in a data set."""
-    pose = saving.pose_json(clip.panel.pose, clip.panel.valid, fps=fps)
+    pose = clip_writers.pose_json(clip.panel.pose, clip.panel.valid, fps=fps)
     text = (clip.panel.caption or clip.name) + "\n"
-    return folder(stem, {clips.TEXT: text.encode(), clips.POSE: pose})
+    return folder(stem, {clip_files.TEXT: text.encode(), clip_files.POSE: pose})
 
 
 def to_openpose(stem: Path, clip: Clip, fps: float) -> Path:
     """A folder of OpenPose's files, which say nothing of the rate."""
     del fps
     try:
-        frames = saving.openpose(clip.panel.pose, clip.panel.valid)
+        frames = clip_writers.openpose(clip.panel.pose, clip.panel.valid)
     except DataError as error:
         raise DataError(f"{clip.name}: {error}") from None
     named = {f"{clip.name}_{k:012d}_keypoints.json": frame for k, frame in enumerate(frames)}

@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from signjax import doors, progress
+from signjax.data import dataset_writer, split_assignment
 from signjax.errors import ConfigError, DataError, SignjaxError
-from signjax.formats import recognise, shares, table, write
+from signjax.formats import recognise, table
 from signjax.formats.clip import Broken, Clip
 from signjax.io.safe_read import Fault
 from signjax.pose import skeleton
@@ -68,7 +69,7 @@ def run(path: Path, root: str, name: str, texts: str | None, fps: float | None, 
     found = table.find(path, texts)
     rows = table.read(found) if found else {}
     items = form.read(path, size) if size else form.read(path)
-    with write.building(Path(root, name)) as folder:
+    with dataset_writer.building(Path(root, name)) as folder:
         kept, broken = _gather(items, rows, found, fps, folder)
         if not kept:
             first = "; ".join(f"{where}: {reason}" for where, reason in broken[:3]) or "the files are empty"
@@ -96,11 +97,11 @@ def _gather(items, rows: dict, place: Path | None, fps: float | None, folder: Pa
                 raise Fault(
                     f"has {'no depth' if flat else 'depth'}, unlike the clips before it; import it apart"
                 )
-            write.write(folder / (clip.split or PENDING) / clip.sid, clip)
+            dataset_writer.write(folder / (clip.split or PENDING) / clip.sid, clip)
         except Fault as fault:
             broken.append((item.sid, str(fault)))
             continue
-        group = shares.group(clip.sid, clip.source, clip.signer)
+        group = split_assignment.group(clip.sid, clip.source, clip.signer)
         seen = tuple(int(clip.valid[:, part].sum()) for part in GROUPS.values())
         about = clip.signer, len(clip.pose), clip.fps, clip.face is not None, flat, seen
         kept.append(Kept(clip.sid, clip.split, group, *about))
@@ -136,7 +137,7 @@ def _split(kept: list[Kept], folder: Path) -> tuple[list[str], str]:
     pending = [one for one in kept if one.split is None]
     if not pending:
         return [one.split for one in kept], "as given"
-    chosen, how = shares.assign([shares.Entry(one.sid, one.group) for one in pending])
+    chosen, how = split_assignment.assign([split_assignment.Entry(one.sid, one.group) for one in pending])
     for one, split in zip(pending, chosen, strict=True):
         target = folder / split / one.sid
         target.parent.mkdir(exist_ok=True)

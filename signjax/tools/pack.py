@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from signjax import doors, hints
-from signjax.data import build, clips, pack
+from signjax.data import clip_files, pack_writer, packed_dataset
 from signjax.errors import ConfigError, DataError, SignjaxError
 
 SPLITS = ("train", "dev", "test")
@@ -35,9 +35,9 @@ def measure(root: str, name: str, split: str) -> tuple[float, float]:
     return middle - start, time.perf_counter() - middle
 
 
-def read_packed(root: str, name: str, split: str) -> pack.Pack:
+def read_packed(root: str, name: str, split: str) -> packed_dataset.Pack:
     """Loads a split's pack and reads every frame of it once."""
-    stored = pack.load(root, name, split)
+    stored = packed_dataset.load(root, name, split)
     np.add.reduce(stored.pose, axis=None)
     return stored
 
@@ -45,7 +45,7 @@ def read_packed(root: str, name: str, split: str) -> pack.Pack:
 def read_json(source: Path, sids: Sequence[str]) -> None:
     """Reads every frame of these clips of a split's folder from their JSON files, checked as for packing."""
     for sid in sids:
-        clips.read_raw(source / sid)
+        clip_files.read_raw(source / sid)
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -85,15 +85,15 @@ def _run(root: str, name: str, measured: bool, shard: tuple[int, int] | None) ->
         beside = [path.name for path in Path(root).glob("[!.]*")]
         raise DataError(f"{Path(root, name)}: no train, dev or test folder{hints.meant(name, beside, hint)}")
     for split in found if shard else ():
-        count = pack.load_shard(root, name, split, *shard, say=_progress)
+        count = packed_dataset.load_shard(root, name, split, *shard, say=_progress)
         print(f"{name}/{split}: the {count} part(s) of shard {shard[0]}/{shard[1]} are packed")
     if shard:
         print("When all shards are there, the same command without --shard joins them")
         return
     for split in found:
         try:
-            stored = pack.load(root, name, split, say=_progress)
-        except build.Refused as refused:
+            stored = packed_dataset.load(root, name, split, say=_progress)
+        except pack_writer.Refused as refused:
             _show(refused.broken)
             raise
         print(stored.describe())

@@ -15,10 +15,9 @@ from typing import NamedTuple
 import numpy as np
 
 from signjax import doors, hints
-from signjax.data import pack
+from signjax.data import load, packed_dataset
 from signjax.errors import DataError, SignjaxError
 from signjax.pose import kinematics, normalization, skeleton
-from signjax.tasks import splits
 
 TOLERANCE = 1e-5  # neck-to-shoulder lengths
 SPLITS = ("train", "dev", "test")
@@ -58,7 +57,7 @@ def there_and_back(points, valid, dims: int):
     return errors[0], errors[1] if dims == 3 else None
 
 
-def trips(held: pack.Pack, dims: int) -> Iterator[Trip]:
+def trips(held: packed_dataset.Pack, dims: int) -> Iterator[Trip]:
     """Every clip of a pack there and back."""
     for i, sid in enumerate(held.sids):
         clip, place = held[i], held.placement(i)
@@ -110,7 +109,7 @@ def main(argv: list[str] | None = None) -> int:
 def _run(args) -> int:
     dims, wrong, clips = int(args.form[0]), [], 0
     for split in _splits(args):
-        held = splits.load(args, split)
+        held = load.load(args, split)
         found = list(trips(held, dims))
         print(f"{held.describe()}\n  there and back, own units" + " " * 8 + "max      mean")
         _show(figures(found))

@@ -21,11 +21,12 @@ import numpy as np
 
 from signjax import config, demo, doors, rendering, runtime
 from signjax import task as tasks
+from signjax.data import load
 from signjax.errors import ConfigError, DataError, SignjaxError
 from signjax.io import safe_read
 from signjax.pose import normalization
 from signjax.rendering import html_player
-from signjax.tasks import requests, splits, vqvae, watching
+from signjax.tasks import requests, vqvae, watching
 
 HOST = "127.0.0.1"
 MOST = 1 << 14  # bytes of a request: a text of requests.LONGEST characters, each escaped
@@ -61,7 +62,7 @@ def signer(workdir) -> Callable[[str, int, int], dict]:
     task = tasks.find(c.task)
     if not hasattr(task, "generate"):
         raise ConfigError(f"{workdir} holds a {c.task} run, which signs no text; name a gpt run")
-    loaded, sampler, readable = task.load(workdir), task.sampler_of(c), splits.readable(c.data)
+    loaded, sampler, readable = task.load(workdir), task.sampler_of(c), load.readable(c.data)
 
     def sign(text: str, seed: int, num: int) -> dict:
         begun = time.monotonic()

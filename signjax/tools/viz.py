@@ -16,11 +16,11 @@ import numpy as np
 
 from signjax import config, doors, rendering, results, runtime, scoring
 from signjax import task as tasks
-from signjax.data import clips, predictions
+from signjax.data import clip_files, load, predictions
 from signjax.displacements import files, moves, reading, words
 from signjax.errors import ConfigError, DataError
 from signjax.io import safe_numpy, safe_read
-from signjax.tasks import requests, splits, vqvae, watching
+from signjax.tasks import requests, vqvae, watching
 from signjax.tools.displacements import count
 
 SAMPLES = ".npz of signjax.sample, or the folder of a run"
@@ -69,8 +69,8 @@ def text(args) -> None:
       DataError: the split cannot be used, or no text has these words.
     """
     data = ml_collections.ConfigDict({"root": args.root, "name": args.name})
-    held = splits.load(data, args.split, face=True)
-    how = words.reading(splits.readable(data))
+    held = load.load(data, args.split, face=True)
+    how = words.reading(load.readable(data))
     wanted = how.tokens(args.text)
     every = [how.tokens(line) for line in held.texts]
     found = [i for i, tokens in enumerate(every) if words.places(tokens, wanted)]
@@ -156,12 +156,12 @@ def compare(args, workdir: Path, stem: str) -> None:
     held = vqvae.load_split(watching.coder(loaded).config, c.data, args.split)
     numbers = np.unique(np.linspace(0, len(held) - 1, args.num).astype(int))
     part = watching.chosen(held, numbers)
-    rows = {scoring.TRUTH: [(motion, None) for motion in splits.motions(part)]}
+    rows = {scoring.TRUTH: [(motion, None) for motion in load.motions(part)]}
     rows["reconstruction"] = watching.reconstruct(task, loaded, part)
     if hasattr(task, "generate"):
         signed = watching.sign(task, loaded, part.texts, 0, task.sampler_of(c))
         rows["generated"] = requests.gather(signed, len(part))
-    readable = splits.readable(c.data)
+    readable = load.readable(c.data)
     pages = [
         [results.panel(name, row[k][0], said, readable, row[k][1]) for name, row in rows.items()]
         for k, said in enumerate(part.texts)
@@ -175,7 +175,7 @@ def _more(path: Path, frames: int) -> tuple[str, rendering.Tokens | None]:
     try:
         found = safe_numpy.read_arrays(path)
         said = found.get("text", np.array(""))
-        if said.dtype.kind != "U" or said.ndim or len(str(said)) > clips.MAX_BYTES[clips.TEXT]:
+        if said.dtype.kind != "U" or said.ndim or len(str(said)) > clip_files.MAX_BYTES[clip_files.TEXT]:
             raise safe_read.Fault('has an array "text" that is no sentence')
         return str(said), _tokens(found, frames) if "codes" in found else None
     except safe_read.Fault as fault:

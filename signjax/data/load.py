@@ -5,12 +5,12 @@ import pathlib
 import numpy as np
 
 from signjax import demo
-from signjax.data import pack
+from signjax.data import packed_dataset
 from signjax.metrics.score import Motion
 from signjax.pose import normalization
 
 
-def load(config, split: str, face: bool = False) -> pack.Pack:
+def load(config, split: str, face: bool = False) -> packed_dataset.Pack:
     """Loads a split of `config.root`/`config.name`; makes the demo set first if that is meant and missing.
 
     Args:
@@ -19,11 +19,11 @@ def load(config, split: str, face: bool = False) -> pack.Pack:
       face: keeps the face of data that have one.
 
     Raises:
-      DataError: the split cannot be used, see signjax.data.pack.load.
+      DataError: the split cannot be used, see signjax.data.packed_dataset.load.
     """
     if config.name == "demo" and not pathlib.Path(config.root, "demo").exists():
         demo.write_dataset(config.root, "demo")
-    found = pack.load(config.root, config.name, split)
+    found = packed_dataset.load(config.root, config.name, split)
     return found if face else found.without_face()
 
 
@@ -32,7 +32,7 @@ def readable(config) -> bool:
     return pathlib.Path(config.root, config.name, "demo.json").exists()
 
 
-def motions(held: pack.Pack, chosen=None) -> list[Motion]:
+def motions(held: packed_dataset.Pack, chosen=None) -> list[Motion]:
     """Clips of a pack as metrics take them, all or those of the numbers `chosen`; missing joints lie at 0."""
     found = []
     for i in range(len(held)) if chosen is None else chosen:

@@ -2,7 +2,7 @@
 
 `load` packs on first use into `<root>/<name>/.cache/<split>-<key>/`, where the key is a hash of the
 clips' bytes: changed, added and removed clips give another key and so another pack. Only files whose
-size or times changed are hashed again. The files there (signjax.data.store) carry checksums; a
+size or times changed are hashed again. The files there (signjax.data.pack_files) carry checksums; a
 damaged pack is packed again.
 """
 
@@ -21,9 +21,8 @@ from pathlib import Path
 import numpy as np
 
 from signjax import hints
-from signjax.data import build, clips, store
-from signjax.data import variant as variants
-from signjax.data.variant import Variant
+from signjax.data import clip_files, pack_files, pack_writer, pose_layout
+from signjax.data.pose_layout import Variant
 from signjax.errors import DataError, StorageError
 from signjax.io import safe_read
 from signjax.io.safe_read import Fault
@@ -52,12 +51,12 @@ class Pack:
     def __len__(self) -> int:
         return len(self.sids)
 
-    def __getitem__(self, i: int) -> clips.Clip:
+    def __getitem__(self, i: int) -> clip_files.Clip:
         i = range(len(self))[i]
         frames = slice(self.offsets[i], self.offsets[i + 1])
         pose = self.pose[frames]
         valid = np.ones(pose.shape[:2], bool) if self.valid is None else self.valid[frames]
-        return clips.Clip(self.sids[i], self.texts[i], pose, valid)
+        return clip_files.Clip(self.sids[i], self.texts[i], pose, valid)
 
     def __reduce__(self):
         # Data workers open the files themselves; a mapped array would travel as its content.
@@ -115,7 +114,7 @@ def load(root, name: str, split: str, cache: bool = True, say: Callable[[str], N
     say = _to_stderr if say is None else say
     source, places, signatures, variant = _asked(root, name, split, cache)
     for place in places:
-        for folder in store.folders(place, split):
+        for folder in pack_files.folders(place, split):
             if pack := _stored(folder, source, signatures, variant, say):  # one without clips is no use
                 return pack
     workspace, place = _workspace(places, say)
@@ -123,19 +122,19 @@ def load(root, name: str, split: str, cache: bool = True, say: Callable[[str], N
         parts = _parts(signatures) if place else []
         if len(parts) > 1:
             folders = [_part(place, source, parts, k, variant, say) for k in range(len(parts))]
-            key = build.join(workspace, folders, [len(part) for part in parts], variant)
+            key = pack_writer.join(workspace, folders, [len(part) for part in parts], variant)
         else:
-            key = build.write(workspace, source, list(signatures), variant, say)
-        build.refuse(source, build.read_index(workspace, len(signatures)))
+            key = pack_writer.write(workspace, source, list(signatures), variant, say)
+        pack_writer.refuse(source, pack_writer.read_index(workspace, len(signatures)))
         pack = _open(workspace, len(signatures), in_memory=place is None)
         if place:
             pack = dataclasses.replace(pack, folder=str(_publish(workspace, place, split, key)))
             for k in range(len(parts)):
                 _remove(place, _name(source, k))
     say(pack.describe())
-    for sid, reason in pack.broken[: build.NAMED]:
+    for sid, reason in pack.broken[: pack_writer.NAMED]:
         say(f"  left out {sid}: {reason}")
-    if (more := len(pack.broken) - build.NAMED) > 0:
+    if (more := len(pack.broken) - pack_writer.NAMED) > 0:
         say(f"  and {more:,} more; python -m signjax.tools.pack --root {root} --name {name} lists all")
     return pack
 
@@ -179,7 +178,7 @@ def _asked(root, name: str, split: str, cache: bool):
         raise DataError(f"{source}: {name!r} and {split!r} lead out of {root}; give names of folders in it")
     sids = _clips_of(source)
     places = _cache_folders(Path(root) / name) if cache else []
-    signatures = {sid: clips.signature(f"{source}/{sid}") for sid in sids}
+    signatures = {sid: clip_files.signature(f"{source}/{sid}") for sid in sids}
     return source, places, signatures, _variant(source, sids, places)
 
 
@@ -208,17 +207,17 @@ def _name(source: Path, k: int) -> str:
 
 def _part(place: Path, source: Path, parts: list[dict], k: int, variant: Variant, say: Callable) -> Path:
     """The folder of a part's pack, which is built if it is not there."""
-    for folder in store.folders(place, _name(source, k)):
+    for folder in pack_files.folders(place, _name(source, k)):
         if _stored(folder, source, parts[k], variant, say) is not None:
             return folder
-    workspace = place / (store.BUILDING + secrets.token_hex(8))
+    workspace = place / (pack_files.BUILDING + secrets.token_hex(8))
     with _building(workspace, source):
         workspace.mkdir()
 
         def told(line: str) -> None:
             say(f"part {k + 1} of {len(parts)}: {line}")
 
-        key = build.write(workspace, source, list(parts[k]), variant, told)
+        key = pack_writer.write(workspace, source, list(parts[k]), variant, told)
         folder = _publish(workspace, place, _name(source, k), key)
     told("done")
     return folder
@@ -234,7 +233,7 @@ def _clips_of(source: Path) -> list[str]:
         at = source if source.parent.is_dir() else source.parent  # what is not there: the split or the set
         beside = [path.name for path in at.parent.glob("[!.]*") if path.is_dir()]
         raise DataError(f"{source}: no such split{hints.meant(at.name, beside, hint)}")
-    sids = clips.list_clips(source)
+    sids = clip_files.list_clips(source)
     if not sids:
         raise DataError(f"{source}: the split has no clips; {hint}")
     return sids
@@ -254,8 +253,8 @@ def _workspace(places: list[Path], say: Callable) -> tuple[Path, Path | None]:
     for k, place in enumerate(places):
         try:
             place.mkdir(parents=True, exist_ok=True)
-            store.sweep(place)
-            workspace = place / (store.BUILDING + secrets.token_hex(8))
+            pack_files.sweep(place)
+            workspace = place / (pack_files.BUILDING + secrets.token_hex(8))
             workspace.mkdir()  # and not mkdtemp: others may read a shared cache
         except OSError:
             continue
@@ -270,24 +269,24 @@ def _workspace(places: list[Path], say: Callable) -> tuple[Path, Path | None]:
 def _variant(source: Path, sids: list[str], places: list[Path]) -> Variant:
     """The data set's variant, found from a sample of the training split and remembered."""
     train = source.parent / "train"
-    if source != train and train.is_dir() and (train_sids := clips.list_clips(train)):
+    if source != train and train.is_dir() and (train_sids := clip_files.list_clips(train)):
         source, sids = train, train_sids
     sample = [sids[k] for k in sorted({int(k) for k in np.linspace(0, len(sids) - 1, SAMPLE)})]
-    signatures = [[s, clips.signature(os.path.join(source, s))] for s in sample]
-    asked = [build.VERSION, list(Variant._fields), source.name, signatures]
+    signatures = [[s, clip_files.signature(os.path.join(source, s))] for s in sample]
+    asked = [pack_writer.VERSION, list(Variant._fields), source.name, signatures]
     for place in places:
-        known = store.read_json(place / "variant.json") or {}
-        if known.get("asked") == asked and (variant := variants.parse(known.get("variant"))):
+        known = pack_files.read_json(place / "variant.json") or {}
+        if known.get("asked") == asked and (variant := pose_layout.parse(known.get("variant"))):
             return variant
     raw = []
     for sid in sample:
         try:
-            raw.append(clips.read_raw(source / sid)[1])
+            raw.append(clip_files.read_raw(source / sid)[1])
         except DataError:
             continue  # packing will name it
-    variant = variants.detect(raw)
+    variant = pose_layout.detect(raw)
     for place in places:
-        if store.write_json(place / "variant.json", {"asked": asked, "variant": variant}):
+        if pack_files.write_json(place / "variant.json", {"asked": asked, "variant": variant}):
             break
     return variant
 
@@ -295,17 +294,17 @@ def _variant(source: Path, sids: list[str], places: list[Path]) -> Variant:
 def _stored(folder: Path, source: Path, signatures: dict, variant: Variant, say: Callable) -> Pack | None:
     """The pack in a folder; None if it is not of exactly these clips, or damaged."""
     try:
-        if damage := store.damage(folder):
+        if damage := pack_files.damage(folder):
             raise Fault(damage)
-        index = build.read_index(folder, len(signatures))
+        index = pack_writer.read_index(folder, len(signatures))
         if index["variant"] != variant or index["digests"].keys() != signatures.keys():
             return None
-        known = store.read_json(folder / "signatures.json", len(signatures)) or {}
+        known = pack_files.read_json(folder / "signatures.json", len(signatures)) or {}
         changed = [sid for sid, now in signatures.items() if known.get(sid) != now]
-        if any(clips.digest(source / sid) != index["digests"][sid] for sid in changed):
+        if any(clip_files.digest(source / sid) != index["digests"][sid] for sid in changed):
             return None
         if changed:
-            store.write_json(folder / "signatures.json", signatures)
+            pack_files.write_json(folder / "signatures.json", signatures)
         return _of(folder, index)
     except safe_read.Missing:  # another process has just replaced it
         return None
@@ -317,13 +316,13 @@ def _stored(folder: Path, source: Path, signatures: dict, variant: Variant, say:
 def _publish(workspace: Path, place: Path, name: str, key: str) -> Path:
     """Moves a finished pack to its name and removes others of that name; returns its folder."""
     target = place / f"{name}-{key}"
-    store.replace(workspace, target)
+    pack_files.replace(workspace, target)
     _remove(place, name, target)
     return target
 
 
 def _remove(place: Path, name: str, but: Path | None = None) -> None:
-    for folder in store.folders(place, name):
+    for folder in pack_files.folders(place, name):
         if folder != but:
             shutil.rmtree(folder, ignore_errors=True)
 
@@ -334,7 +333,7 @@ def _open(folder: Path, count: int, in_memory: bool = False, face: bool = True) 
     Raises:
       Fault: it is no pack; Missing if a file is not there.
     """
-    index = build.read_index(folder, count)
+    index = pack_writer.read_index(folder, count)
     if not index["clips"]:
         raise Fault("has no clips")
     found = _of(folder, index, in_memory)
@@ -343,7 +342,7 @@ def _open(folder: Path, count: int, in_memory: bool = False, face: bool = True) 
 
 def _of(folder: Path, index: dict, in_memory: bool = False) -> Pack:
     """The pack with this index in a folder; raises as `build.open_arrays`."""
-    offsets, origin, scale, pose, valid = build.open_arrays(folder, index)
+    offsets, origin, scale, pose, valid = pack_writer.open_arrays(folder, index)
     if in_memory:
         pose, valid = np.array(pose), None if valid is None else np.array(valid)
     return Pack(

@@ -17,8 +17,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from signjax.data import clips
-from signjax.data.variant import Variant, apply
+from signjax.data import clip_files
+from signjax.data.pose_layout import Variant, apply
 from signjax.errors import DataError, StorageError
 from signjax.io.safe_read import Missing
 from signjax.pose import normalization
@@ -74,9 +74,9 @@ def read_chunk(split: Path, sids: list[str], variant: Variant) -> Chunk:
     for sid in sids:
         folder = split / sid
         # Taken before the content is read: a later change cannot hide behind it.
-        entry = {"sid": sid, "signature": clips.signature(str(folder)), "digest": clips.digest(folder)}
+        entry = {"sid": sid, "signature": clip_files.signature(str(folder)), "digest": clip_files.digest(folder)}
         try:
-            text, raw = clips.read_raw(folder)
+            text, raw = clip_files.read_raw(folder)
             clip_pose, clip_valid = apply(raw, variant)
             placements.append(_measure(clip_pose, clip_valid))
         except DataError as error:
@@ -99,7 +99,7 @@ def _measure(pose: np.ndarray, valid: np.ndarray) -> normalization.Placement:
     try:
         return normalization.measure(pose, None if valid.all() else valid)
     except ValueError as error:
-        raise DataError(f"{clips.POSE}: {error}") from None
+        raise DataError(f"{clip_files.POSE}: {error}") from None
 
 
 def _processors() -> int:
@@ -111,7 +111,7 @@ def _ask_worker(split: Path, sids: list[str], variant: Variant) -> Chunk:
     package_root = str(Path(__file__).resolve().parents[2])
     path = os.pathsep.join(filter(None, [package_root, os.environ.get("PYTHONPATH")]))
     run = subprocess.run(
-        [sys.executable, "-m", "signjax.data.chunks"],
+        [sys.executable, "-m", "signjax.data.parallel_read"],
         input=json.dumps([str(split), sids, variant]).encode(),
         capture_output=True,
         env={**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},

@@ -14,7 +14,7 @@ import numpy as np
 from absl import flags
 
 from signjax.data import sources
-from signjax.data.pack import Pack
+from signjax.data.packed_dataset import Pack
 from signjax.errors import ConfigError, DataError
 from signjax.io.processes import die_with_parent
 

@@ -12,10 +12,9 @@ from pathlib import Path
 import numpy as np
 
 from signjax import progress
-from signjax.data import chunks, store
-from signjax.data import variant as variants
-from signjax.data.clips import MAX_COORDINATE
-from signjax.data.variant import Variant
+from signjax.data import pack_files, parallel_read, pose_layout
+from signjax.data.clip_files import MAX_COORDINATE
+from signjax.data.pose_layout import Variant
 from signjax.errors import DataError
 from signjax.io import safe_numpy, safe_read
 from signjax.io.safe_read import Fault
@@ -57,10 +56,10 @@ def write(workspace: Path, source: Path, sids: list[str], variant: Variant, say:
     entries, broken, valid, origin, scale = [], [], [], [], []
     words = functools.partial(_told, label, len(sids))
     with (
-        store.Appender(workspace / "pose.npy", (variant.joints, 3)) as pose,
+        pack_files.Appender(workspace / "pose.npy", (variant.joints, 3)) as pose,
         progress.counted(words, len(sids), say, PROGRESS_EVERY) as tell,
     ):
-        for chunk in chunks.read_chunks(source, sids, variant):
+        for chunk in parallel_read.read_chunks(source, sids, variant):
             pose.append(chunk.pose)
             entries += chunk.clips
             broken += chunk.broken
@@ -99,7 +98,7 @@ def join(workspace: Path, parts: list[Path], counts: list[int], variant: Variant
     """
     whole: dict = {"digests": {}, "clips": [], "broken": [], "missing": []}
     valid, lengths, origin, scale, signatures = [], [], [], [], {}
-    with store.Appender(workspace / "pose.npy", (variant.joints, 3)) as pose:
+    with pack_files.Appender(workspace / "pose.npy", (variant.joints, 3)) as pose:
         for part, count in zip(parts, counts, strict=True):
             index = read_index(part, count)
             added = {name: whole[name] + index[name] for name in ("clips", "broken", "missing")}
@@ -111,7 +110,7 @@ def join(workspace: Path, parts: list[Path], counts: list[int], variant: Variant
             lengths += np.diff(offsets).tolist()
             origin.append(placements[0])
             scale.append(placements[1])
-            signatures |= store.read_json(part / "signatures.json", count) or {}
+            signatures |= pack_files.read_json(part / "signatures.json", count) or {}
     _write_arrays(workspace, np.concatenate(valid), lengths, np.concatenate(origin), np.concatenate(scale))
     return _finish(workspace, whole, signatures)
 
@@ -128,8 +127,8 @@ def _finish(workspace: Path, index: dict, signatures: dict) -> str:
     """Writes the index, the checksums and the clips' signatures; returns the key of the content."""
     index = {"version": VERSION, **index, "digests": dict(sorted(index["digests"].items()))}
     (workspace / "index.json").write_text(json.dumps(index))
-    store.seal(workspace)
-    store.write_json(workspace / "signatures.json", dict(sorted(signatures.items())))
+    pack_files.seal(workspace)
+    pack_files.write_json(workspace / "signatures.json", dict(sorted(signatures.items())))
     content = json.dumps([VERSION, index["variant"], index["digests"]]).encode()
     return hashlib.blake2b(content, digest_size=8).hexdigest()
 
@@ -140,11 +139,11 @@ def read_index(folder: Path, count: int) -> dict:
     Raises:
       Fault: it is damaged or of another version.
     """
-    index = safe_read.read_object(folder / "index.json", store.PER_CLIP * count)
+    index = safe_read.read_object(folder / "index.json", pack_files.PER_CLIP * count)
     if index.get("version") != VERSION:
         raise Fault("is of another version")
     kinds = {"label": str, "digests": dict, "clips": list, "broken": list, "missing": list}
-    index["variant"] = variants.parse(index.get("variant"))
+    index["variant"] = pose_layout.parse(index.get("variant"))
     if not (index["variant"] and all(isinstance(index.get(name), kind) for name, kind in kinds.items())):
         raise Fault("index.json is damaged")
     pairs = index["clips"] + index["broken"]
@@ -183,7 +182,7 @@ def open_arrays(folder: Path, index: dict):
     if offsets[0] or offsets[-1] != len(pose) or (np.diff(offsets) <= 0).any():
         raise Fault("offsets.npy does not cut the poses into clips")
     # Of a large pack only a part is read before it is used, see store.damage.
-    seen = pose if pose.nbytes <= store.CHECK_ALL else pose[:1]
+    seen = pose if pose.nbytes <= pack_files.CHECK_ALL else pose[:1]
     largest = np.max([seen.max(initial=0), -seen.min(initial=0), np.abs(origin).max(initial=0)])
     if not (largest <= MAX_COORDINATE and (scale > SMALLEST).all() and np.isfinite(scale).all()):
         raise Fault("poses or placements have numbers that no clip has")

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from signjax.data import pipeline, rows
+from signjax.data import loader, packing
 from signjax.data.sources import bucket
 from signjax.errors import ConfigError, StorageError
 from signjax.io import safe_numpy
@@ -48,7 +48,7 @@ def encode_split(
         return known
     phases = tokenizer.stride * fold
     result = [[np.empty(0)] * len(pack) for _ in range(versions)]
-    for batch in pipeline.clips(pack, 16):
+    for batch in loader.clips(pack, 16):
         pose = np.asarray(vqvae.filled(batch))
         for version in range(versions):
             factors = np.ones(len(pose))
@@ -106,7 +106,7 @@ class Rows:
             rng = np.random.default_rng((seed, 3, k))
             shift = rng.integers(0, len(codes), len(texts)) if packings > 1 else np.zeros(len(texts), int)
             chosen = sizes[shift, np.arange(len(texts))]
-            packed = rows.first_fit(chosen, self.tokens, seed + k, lengths, self.text)
+            packed = packing.first_fit(chosen, self.tokens, seed + k, lengths, self.text)
             self.rows += [[(i, int(shift[i])) for i in row] for row in packed]
 
     def __len__(self) -> int:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from signjax.data import clips, saving
+from signjax.data import clip_files, clip_writers
 from signjax.errors import StorageError
 from signjax.formats.clip import FACE, Clip
 from signjax.io.safe_read import MEMORY, Fault
@@ -20,7 +20,7 @@ MOST = MEMORY // (60 * 3 * (skeleton.NUM_JOINTS + FACE))  # frames, about twelve
 
 
 def pose_json(clip: Clip) -> bytes:
-    """The pose.json of a clip, see signjax.data.saving: rounded, with fps, signer and source where known.
+    """The pose.json of a clip, see signjax.data.clip_writers: rounded, with fps, signer and source where known.
 
     Raises:
       Fault: no frame shows a body, a joint lies impossibly far away, or there are too many frames.
@@ -38,9 +38,9 @@ def pose_json(clip: Clip) -> bytes:
     if clip.face is not None:
         pose = np.concatenate([pose, clip.face], axis=1)
         valid = np.concatenate([valid, clip.face[..., :2].any(-1)], axis=1)
-    data = saving.pose_json(pose, valid, digits, **said)
-    if len(data) > clips.MAX_BYTES[clips.POSE]:
-        raise Fault(f"makes a {clips.POSE} of {len(data):,} bytes; cut it into sentences")
+    data = clip_writers.pose_json(pose, valid, digits, **said)
+    if len(data) > clip_files.MAX_BYTES[clip_files.POSE]:
+        raise Fault(f"makes a {clip_files.POSE} of {len(data):,} bytes; cut it into sentences")
     return data
 
 
@@ -51,8 +51,8 @@ def write(folder: Path, clip: Clip) -> None:
         folder.mkdir(parents=True)
     except FileExistsError:
         raise Fault("another clip has the same name; the first is kept") from None
-    (folder / clips.TEXT).write_text(clip.text, encoding="utf-8")
-    (folder / clips.POSE).write_bytes(data)
+    (folder / clip_files.TEXT).write_text(clip.text, encoding="utf-8")
+    (folder / clip_files.POSE).write_bytes(data)
 
 
 @contextlib.contextmanager

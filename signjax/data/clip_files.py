@@ -1,7 +1,7 @@
 """One clip on disk: `<sid>/text.txt` and `<sid>/pose.json`, read strictly.
 
 The schema is the one of the data sets' exporters: `poses` is a list of frames, each with 8 body and
-2 x 21 hand joints as flat lists of x, y and a third value (signjax.data.variant says which), and perhaps
+2 x 21 hand joints as flat lists of x, y and a third value (signjax.data.pose_layout says which), and perhaps
 70 points of a face; lists of other faces are not read. Whatever cannot be used is refused with the reason.
 """
 
@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from signjax.data import variant as variants
+from signjax.data import pose_layout
 from signjax.errors import DataError
 from signjax.io import safe_read
 from signjax.io.safe_read import Fault
@@ -34,7 +34,7 @@ class Clip(NamedTuple):
     valid: np.ndarray  # [T, J] bool, False for joints that were not seen
 
 
-def read_clip(folder: str | os.PathLike, variant: variants.Variant | None = None) -> Clip:
+def read_clip(folder: str | os.PathLike, variant: pose_layout.Variant | None = None) -> Clip:
     """Reads one clip's folder.
 
     Args:
@@ -49,7 +49,7 @@ def read_clip(folder: str | os.PathLike, variant: variants.Variant | None = None
         text, raw = read_raw(folder)
     except DataError as error:
         raise DataError(f"{folder}/{error}; repair or remove this clip") from None
-    return Clip(folder.name, text, *variants.apply(raw, variant or variants.Variant()))
+    return Clip(folder.name, text, *pose_layout.apply(raw, variant or pose_layout.Variant()))
 
 
 def read_raw(folder: Path) -> tuple[str, np.ndarray]:

@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 
-from signjax.data import clips
+from signjax.data import clip_files
 from signjax.errors import DataError
 from signjax.pose import normalization, skeleton
 
@@ -15,7 +15,7 @@ EMPTY = ("pose", "face", "hand_left", "hand_right")
 
 
 def pose_json(pose: np.ndarray, valid: np.ndarray, digits: int | None = None, **said) -> bytes:
-    """The pose.json of a clip, see signjax.data.clips and datasets/README.md.
+    """The pose.json of a clip, see signjax.data.clip_files and datasets/README.md.
 
     Without depth the third value is a confidence, 1 or 0 for joints that are missing. Depths that are all
     positive are moved, so that some are not: else they would look like confidences.
@@ -30,7 +30,7 @@ def pose_json(pose: np.ndarray, valid: np.ndarray, digits: int | None = None, **
     flat = not depths.any()
     near = 0.0 if flat or depths.min() < 0 else float(np.median(depths))
     parts = (skeleton.BODY, skeleton.RIGHT, skeleton.LEFT, skeleton.FACE)
-    fields = zip((*clips.FIELDS, clips.FACE), parts, strict=True)
+    fields = zip((*clip_files.FIELDS, clip_files.FACE), parts, strict=True)
     rows = {
         key: _values(pose[:, part], valid[:, part], near, digits, flat).tolist()
         for (key, _), part in fields
@@ -89,7 +89,7 @@ def openpose(pose: np.ndarray, valid: np.ndarray) -> list[bytes]:
 def _frame(points: np.ndarray) -> dict:
     body = np.zeros((BODY, 3))
     body[: skeleton.BODY.stop] = points[skeleton.BODY]
-    face = np.zeros((clips.FACE[1], 3))
+    face = np.zeros((clip_files.FACE[1], 3))
     face[: len(points[skeleton.FACE])] = points[skeleton.FACE]  # none in points [50, 3]
     there = {
         "pose_keypoints_2d": body,
