@@ -4,7 +4,7 @@ import numpy as np
 
 from signjax import demo
 from signjax.data import dataset_writer
-from signjax.formats.clip import Clip
+from signjax.data.formats.base import Clip
 from signjax.pose import skeleton
 
 TEXTS = ("Hello", "How are you?", "I am deaf.", "My name is Anna.")

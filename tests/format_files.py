@@ -6,7 +6,8 @@ import struct
 import numpy as np
 
 from signjax import demo
-from signjax.formats import dotpose, mediapipe
+from signjax.data.formats import mediapipe
+from signjax.data.formats import pose_file as dotpose
 from signjax.pose import skeleton
 
 LEFT_HIDDEN = slice(4, 9)  # frames in which the left hand is not seen

@@ -14,11 +14,11 @@ import numpy as np
 
 from signjax import config, demo, logs
 from signjax.data import clip_files, packed_dataset, pose_layout, predictions
+from signjax.data.formats import base as others
+from signjax.data.formats import detect, pose_file, text_table
 from signjax.demo import dataset
 from signjax.displacements import average, files, moves, reading
 from signjax.errors import DataError
-from signjax.formats import clip as others
-from signjax.formats import dotpose, recognise, table
 from signjax.pose import normalization
 from signjax.text import tokenizer
 
@@ -141,7 +141,7 @@ def build_formats(root: pathlib.Path) -> None:
     for name, version in (("old", 0.0), ("new", 0.2)):
         file = format_files.pose_file(clip, valid, "openpose")
         (root / name).mkdir()
-        (root / name / "one.pose").write_bytes(dotpose.pack(file) if version else format_files.oldest(file))
+        (root / name / "one.pose").write_bytes(pose_file.pack(file) if version else format_files.oldest(file))
     format_files.skels(root / "skels", "train", [(clip, valid)], ["hello"])
     format_files.slrtp(root / "slrtp/one.npy", clip, valid)
     format_files.dwpose(root / "dwpose/one.json", clip, valid)
@@ -151,10 +151,10 @@ def build_formats(root: pathlib.Path) -> None:
 
 
 def load_formats(root: pathlib.Path) -> list[others.Clip]:
-    table.read(root / "index.tsv")
+    text_table.read(root / "index.tsv")
     found = []
     for folder in sorted(path for path in root.iterdir() if path.is_dir()):
-        for item in recognise.recognise(folder).read(folder):
+        for item in detect.recognise(folder).read(folder):
             if isinstance(item, others.Broken):
                 raise DataError(f"{item.name}: {item.reason}")
             found.append(item)

@@ -14,9 +14,10 @@ from test_export import saved as saved
 from test_render import signer
 
 from signjax.data import clip_writers
+from signjax.data.formats import pose_file
+from signjax.data.formats import pose_format as dotposes
+from signjax.data.formats.base import Clip
 from signjax.export import posefile
-from signjax.formats import dotpose, dotposes
-from signjax.formats.clip import Clip
 from signjax.pose import normalization, skeleton
 
 PAGE = """<!doctype html><script type="module" src="viewer/pose-viewer.esm.js"></script>
@@ -47,7 +48,7 @@ def test_a_clip_comes_back_with_its_depth_and_its_gaps(exported):
     assert isinstance(clip, Clip) and clip.fps == pytest.approx(29.97)
     np.testing.assert_array_equal(clip.valid, valid)
     same_place(clip.pose.astype(np.float64), points, valid)
-    file = dotpose.parse(path.read_bytes())
+    file = pose_file.parse(path.read_bytes())
     assert file.version == 0.2 and file.size == (1280, 720, 720)
     for component in file.components:
         count = len(component.points)
@@ -57,7 +58,7 @@ def test_a_clip_comes_back_with_its_depth_and_its_gaps(exported):
 
 def test_a_flat_clip_stays_flat():
     points = signer(7).astype(np.float32) * np.float32([1, 1, 0])
-    file = dotpose.parse(posefile.of_clip(points, np.ones((7, 50), bool), 25))
+    file = pose_file.parse(posefile.of_clip(points, np.ones((7, 50), bool), 25))
     assert file.size[2] == 0 and not file.points[..., 2].any() and file.confidence.all()
 
 
@@ -71,14 +72,14 @@ def test_a_face_comes_along_with_its_gaps(tmp_path):
     [clip] = dotposes.read(path)
     same_place(np.concatenate([clip.pose, clip.face], axis=1).astype(np.float64), points, valid)
     np.testing.assert_array_equal(clip.face[..., :2].any(-1), valid[:, skeleton.FACE])
-    face = dotpose.parse(path.read_bytes()).components[-1]
+    face = pose_file.parse(path.read_bytes()).components[-1]
     assert len(set(face.points)) == 70 and set(sum(face.limbs, ())) == set(range(68)), "all but the pupils"
 
 
 def test_other_components_join_in_one_line():
     points, seen = np.full((2, 3, 3), 7.0), np.array([[True, False, True]] * 2)
-    part = dotpose.Component("more", "XYZC", ("a", "b", "c"), ((0, 2),), ((1, 2, 3),))
-    file = dotpose.parse(posefile.pack([(part, points, seen), (part._replace(name="x"), points, ~seen)], 25))
+    part = pose_file.Component("more", "XYZC", ("a", "b", "c"), ((0, 2),), ((1, 2, 3),))
+    file = pose_file.parse(posefile.pack([(part, points, seen), (part._replace(name="x"), points, ~seen)], 25))
     assert [c.name for c in file.components] == ["more", "x"]
     np.testing.assert_array_equal(file.confidence[0, 0], [1, 0, 1, 0, 1, 0])
 

@@ -16,8 +16,8 @@ import pytest
 from signjax import rendering, train
 from signjax.data import clip_files, clip_writers, packed_dataset, pose_layout, predictions
 from signjax.data import load as splits
+from signjax.data.formats import openpose
 from signjax.errors import ConfigError, DataError
-from signjax.formats import openpose
 from signjax.metrics import reconstruction
 from signjax.metrics.score import Motion, value
 from signjax.pose import losses, normalization, skeleton

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from signjax.data import clip_files, clip_writers
+from signjax.data.formats.base import FACE, Clip
 from signjax.errors import StorageError
-from signjax.formats.clip import FACE, Clip
 from signjax.io.safe_read import MEMORY, Fault
 from signjax.pose import normalization, skeleton
 

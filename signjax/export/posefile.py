@@ -5,8 +5,8 @@ import itertools
 import numpy as np
 
 from signjax.data import clip_writers
-from signjax.formats import dotpose
-from signjax.formats.dotpose import Component, PoseFile
+from signjax.data.formats import pose_file
+from signjax.data.formats.pose_file import Component, PoseFile
 from signjax.pose import skeleton
 from signjax.rendering import style
 
@@ -85,4 +85,4 @@ def pack(parts: list[tuple[Component, np.ndarray, np.ndarray]], fps: float) -> b
     points = np.where(seen[..., None], points, 0.0).astype(np.float32)[:, None]  # [T, 1, N, 3]
     depth = clip_writers.SIZE[1] if points[..., 2].any() else 0
     components = tuple(component for component, _, _ in parts)
-    return dotpose.pack(PoseFile((*clip_writers.SIZE, depth), components, fps, points, seen[:, None].astype("f4")))
+    return pose_file.pack(PoseFile((*clip_writers.SIZE, depth), components, fps, points, seen[:, None].astype("f4")))

@@ -17,9 +17,9 @@ from typing import NamedTuple
 
 from signjax import doors, progress
 from signjax.data import dataset_writer, split_assignment
+from signjax.data.formats import detect, text_table
+from signjax.data.formats.base import Broken, Clip
 from signjax.errors import ConfigError, DataError, SignjaxError
-from signjax.formats import recognise, table
-from signjax.formats.clip import Broken, Clip
 from signjax.io.safe_read import Fault
 from signjax.pose import skeleton
 
@@ -50,7 +50,7 @@ def run(path: Path, root: str, name: str, texts: str | None, fps: float | None, 
     Args:
       path: what people have.
       root, name: the data set to make.
-      texts: a table of texts (signjax.formats.table), None for one beside the clips, if there is any.
+      texts: a table of texts (signjax.data.formats.text_table), None for one beside the clips, if there is any.
       fps: frames a second where files do not say.
       size: width and height of the picture, for MediaPipe's landmarks where files do not say.
 
@@ -63,11 +63,11 @@ def run(path: Path, root: str, name: str, texts: str | None, fps: float | None, 
     """
     if not re.fullmatch(r"[^./][^/]*", name) or not name.isprintable():
         raise ConfigError(f"--name {name!r}: give the name of a folder, as in mine")
-    form = recognise.recognise(path)
-    if size and form is not recognise.MEDIAPIPE:
+    form = detect.recognise(path)
+    if size and form is not detect.MEDIAPIPE:
         raise ConfigError(f"--size: {form.name} have no use for it; leave it out")
-    found = table.find(path, texts)
-    rows = table.read(found) if found else {}
+    found = text_table.find(path, texts)
+    rows = text_table.read(found) if found else {}
     items = form.read(path, size) if size else form.read(path)
     with dataset_writer.building(Path(root, name)) as folder:
         kept, broken = _gather(items, rows, found, fps, folder)
@@ -108,11 +108,11 @@ def _gather(items, rows: dict, place: Path | None, fps: float | None, folder: Pa
     return kept, broken
 
 
-def _completed(clip: Clip, row: table.Row | None, place: Path | None, fps: float | None) -> Clip:
+def _completed(clip: Clip, row: text_table.Row | None, place: Path | None, fps: float | None) -> Clip:
     """The clip with what the table and the flags add to it; Fault if it has no text."""
     if row:
         said = {"text": row.text, "signer": row.signer, "source": row.source}
-        said |= {"split": table.split_of(row), "fps": table.fps_of(row)}
+        said |= {"split": text_table.split_of(row), "fps": text_table.fps_of(row)}
         clip = clip._replace(**{key: value for key, value in said.items() if value})
     if not clip.text:
         advice = f"add a row for {clip.sid} to {place}" if place else "give a table of texts with --texts"

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from signjax.data.clip_files import MAX_BYTES, TEXT
+from signjax.data.formats import file_names
 from signjax.errors import DataError
-from signjax.formats import names
 from signjax.io import safe_read
 from signjax.io.safe_read import Fault
 
@@ -103,9 +103,9 @@ def split_of(row: Row) -> str | None:
     Raises:
       Fault: it is none of train, dev and test.
     """
-    if row.split and not names.of_split(row.split):
+    if row.split and not file_names.of_split(row.split):
         raise Fault(f"its split is {row.split[:40]!r}; give train, dev or test")
-    return names.of_split(row.split)
+    return file_names.of_split(row.split)
 
 
 def fps_of(row: Row) -> float | None:

@@ -6,11 +6,10 @@ from pathlib import Path
 import numpy as np
 
 from signjax.data import clip_files, pose_layout
+from signjax.data.formats import base, file_names
+from signjax.data.formats.base import Broken, Clip
+from signjax.data.formats.mediapipe import names_of
 from signjax.errors import DataError
-from signjax.formats import clip as clips
-from signjax.formats import names
-from signjax.formats.clip import Broken, Clip
-from signjax.formats.mediapipe import names_of
 from signjax.io import safe_read
 from signjax.io.safe_read import Fault
 from signjax.pose.skeleton import FACE, NUM_JOINTS
@@ -20,9 +19,9 @@ SAMPLE = 16  # clips that decide what the third value is
 
 def read(path: Path) -> Iterator[Clip | Broken]:
     """The clips of all folders with a pose.json below a folder."""
-    found = [file.parent for file in names.files(path, clip_files.POSE) if file.name == clip_files.POSE]
+    found = [file.parent for file in file_names.files(path, clip_files.POSE) if file.name == clip_files.POSE]
     variant = _variant([found[k] for k in sorted({int(k) for k in np.linspace(0, len(found) - 1, SAMPLE)})])
-    return clips.each(((str(folder), (path, folder, variant)) for folder in found), _one)
+    return base.each(((str(folder), (path, folder, variant)) for folder in found), _one)
 
 
 def _variant(folders: list[Path]) -> pose_layout.Variant:
@@ -46,8 +45,8 @@ def _one(item: tuple[Path, Path, pose_layout.Variant]) -> Clip:
     face = pose[:, FACE] if variant.face and valid[:, FACE].any() else None
     content = safe_read.parse_object(data)
     fps, signer = names_of(content)
-    text, split = names.beside(folder / clip_files.TEXT), names.split(root, folder)
+    text, split = file_names.beside(folder / clip_files.TEXT), file_names.split(root, folder)
     source = content.get("source")
     source = source if isinstance(source, str) else None
     pose, valid = pose[:, :NUM_JOINTS], valid[:, :NUM_JOINTS]
-    return Clip(names.sid(folder.name), text, pose, valid, face, fps, signer, split, source)
+    return Clip(file_names.sid(folder.name), text, pose, valid, face, fps, signer, split, source)

@@ -7,9 +7,17 @@ from pathlib import Path
 from typing import NamedTuple
 
 from signjax.data import clip_files
+from signjax.data.formats import (
+    dwpose,
+    mediapipe,
+    openpose,
+    pose_format,
+    progressive_transformers,
+    signjax_folders,
+    slrtp,
+)
+from signjax.data.formats.base import Broken, Clip
 from signjax.errors import DataError
-from signjax.formats import dotposes, dwpose, folders, mediapipe, openpose, skels, slrtp
-from signjax.formats.clip import Broken, Clip
 from signjax.io import safe_read
 from signjax.io.safe_read import Fault
 
@@ -28,9 +36,9 @@ DWPOSE = Format("133 points of COCO-WholeBody (DWPose, MMPose)", dwpose.read)
 MEDIAPIPE = Format("MediaPipe landmarks", mediapipe.read)
 # The first whose ending a file has; of other .json the content tells.
 BY_ENDING = {
-    ".skels": Format("Progressive Transformers .skels", skels.read),
-    clip_files.POSE: Format("signjax folders", folders.read),
-    ".pose": Format(".pose files", dotposes.read),
+    ".skels": Format("Progressive Transformers .skels", progressive_transformers.read),
+    clip_files.POSE: Format("signjax folders", signjax_folders.read),
+    ".pose": Format(".pose files", pose_format.read),
     openpose.ENDING: OPENPOSE,
     ".npy": Format("SLRTP arrays of 178 points", slrtp.read),
 }

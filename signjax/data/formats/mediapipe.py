@@ -5,7 +5,7 @@
          "left_hand_landmarks": [...], "right_hand_landmarks": [...], "face_landmarks": [...]}, ...]}
 
 Landmarks are objects or lists, [] or null where nothing was found. x and y are shares of the picture, so its
-size is needed. Depth is left out, see signjax.formats.dotposes.
+size is needed. Depth is left out, see signjax.data.formats.pose_format.
 """
 
 from collections.abc import Iterator
@@ -13,9 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
-from signjax.formats import clip as clips
-from signjax.formats import names
-from signjax.formats.clip import Broken, Clip, Places
+from signjax.data.formats import base, file_names
+from signjax.data.formats.base import Broken, Clip, Places
 from signjax.io import safe_read
 from signjax.io.safe_read import Fault
 
@@ -50,7 +49,7 @@ def read(path: Path, size: tuple[int, int] | None = None) -> Iterator[Clip | Bro
       path: the folder or file.
       size: width and height of the picture, where files do not say.
     """
-    return clips.each(((str(file), (path, file, size)) for file in names.files(path, ".json")), _one)
+    return base.each(((str(file), (path, file, size)) for file in file_names.files(path, ".json")), _one)
 
 
 def _one(item) -> Clip:
@@ -61,10 +60,10 @@ def _one(item) -> Clip:
     rows = [_frame(frame, t) for t, frame in enumerate(content["frames"])]
     points, seen = (np.array(x) for x in zip(*rows, strict=True))
     points = points * _unit(content, points, size)
-    pose, valid, face = clips.joints(points, seen, PLACES)
+    pose, valid, face = base.joints(points, seen, PLACES)
     fps, signer = names_of(content)
     return Clip(
-        names.sid(path), names.beside(path), pose, valid, face, fps, signer, split=names.split(root, path)
+        file_names.sid(path), file_names.beside(path), pose, valid, face, fps, signer, split=file_names.split(root, path)
     )
 
 
@@ -108,7 +107,7 @@ def _frame(frame, t: int) -> tuple[np.ndarray, np.ndarray]:
         for k, landmark in enumerate(found):
             rows[k] = _landmark(landmark, f"frame {t}: {name}_landmarks {k}")
         points.append(rows[:, :3])
-        seen.append(rows[:, 3] > clips.LEAST)
+        seen.append(rows[:, 3] > base.LEAST)
     return np.concatenate(points), np.concatenate(seen)
 
 
@@ -126,4 +125,4 @@ def _landmark(found, where: str) -> list:
     try:
         return [float(v) for v in (values + [0.0, 1.0][len(values) - 2 :])[:4]]
     except OverflowError:
-        raise Fault(f"{where} has coordinates beyond {clips.MAX_COORDINATE:g}") from None
+        raise Fault(f"{where} has coordinates beyond {base.MAX_COORDINATE:g}") from None

@@ -11,9 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
-from signjax.formats import clip as clips
-from signjax.formats import names
-from signjax.formats.clip import Broken, Clip, Places
+from signjax.data.formats import base, file_names
+from signjax.data.formats.base import Broken, Clip, Places
 from signjax.io import safe_numpy
 from signjax.io.safe_read import Fault
 
@@ -25,7 +24,7 @@ PLACES = Places((tuple(range(50, 178)), (0, 3), (0,), (1,), (2,), (3,), (4,), (5
 
 def read(path: Path) -> Iterator[Clip | Broken]:
     """The clips of all .npy files in a folder and those below, or of one file."""
-    return clips.each(((str(file), (path, file)) for file in names.files(path, ".npy")), _one)
+    return base.each(((str(file), (path, file)) for file in file_names.files(path, ".npy")), _one)
 
 
 def _one(item: tuple[Path, Path]) -> Clip:
@@ -35,6 +34,6 @@ def _one(item: tuple[Path, Path]) -> Clip:
         raise Fault(f"is {points.dtype} {list(points.shape)}, not floating [any, {POINTS}, 3]")
     points = points.reshape(len(points), POINTS, 3).astype(np.float64)
     seen = (points != 0).any(-1)
-    pose, valid, _ = clips.joints(points, seen, PLACES)
-    split = names.split(root, path)
-    return Clip(names.sid(path), names.beside(path), clips.upright(pose), valid, fps=FPS, split=split)
+    pose, valid, _ = base.joints(points, seen, PLACES)
+    split = file_names.split(root, path)
+    return Clip(file_names.sid(path), file_names.beside(path), base.upright(pose), valid, fps=FPS, split=split)

@@ -10,9 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
-from signjax.formats import clip as clips
-from signjax.formats import names
-from signjax.formats.clip import Broken, Clip, Places
+from signjax.data.formats import base, file_names
+from signjax.data.formats.base import Broken, Clip, Places
 from signjax.io import safe_read
 from signjax.io.safe_read import Fault
 
@@ -30,12 +29,12 @@ PLACES = Places(tuple((k,) for k in range(8)), 8, 29, tuple(range(50, 120)))
 
 def read(path: Path) -> Iterator[Clip | Broken]:
     """The clips in a folder and all below; frames are in the order of their numbers."""
-    return clips.each(_items(path), _one)
+    return base.each(_items(path), _one)
 
 
 def _items(path: Path) -> Iterator[tuple[str, tuple]]:
     """Each clip's name and (path, its folder, its name, its files)."""
-    for folder, held in itertools.groupby(names.files(path, ENDING), lambda file: file.parent):
+    for folder, held in itertools.groupby(file_names.files(path, ENDING), lambda file: file.parent):
         found: dict[str, list[Path]] = {}
         for file in held:
             found.setdefault(_prefix(file), []).append(file)
@@ -54,14 +53,14 @@ def _number(file: Path) -> int:
 
 def _one(item) -> Clip:
     root, folder, name, files = item
-    if len(files) > clips.FRAMES:
-        raise Fault(f"has {len(files):,} frames; 1 to {clips.FRAMES:,} can be read")
+    if len(files) > base.FRAMES:
+        raise Fault(f"has {len(files):,} frames; 1 to {base.FRAMES:,} can be read")
     points = np.stack([_frame(file) for file in sorted(files, key=_number)])  # [T, 120, 3]
-    seen = points[..., 2] > clips.LEAST
+    seen = points[..., 2] > base.LEAST
     points[..., 2] = 0
-    pose, valid, face = clips.joints(points, seen, PLACES)
-    text = names.beside(folder / "text.txt")
-    return Clip(names.sid(name), text, pose, valid, face, split=names.split(root, folder))
+    pose, valid, face = base.joints(points, seen, PLACES)
+    text = file_names.beside(folder / "text.txt")
+    return Clip(file_names.sid(name), text, pose, valid, face, split=file_names.split(root, folder))
 
 
 def _frame(file: Path) -> np.ndarray:
@@ -91,4 +90,4 @@ def _person(person) -> np.ndarray:
     try:
         return np.array(rows, np.float64).reshape(-1, 3)
     except OverflowError:
-        raise Fault(f"has coordinates beyond {clips.MAX_COORDINATE:g}") from None
+        raise Fault(f"has coordinates beyond {base.MAX_COORDINATE:g}") from None

@@ -10,9 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
-from signjax.formats import clip as clips
-from signjax.formats import mediapipe, names
-from signjax.formats.clip import Broken, Clip, Places
+from signjax.data.formats import base, file_names, mediapipe
+from signjax.data.formats.base import Broken, Clip, Places
 from signjax.io import safe_read
 from signjax.io.safe_read import Fault
 
@@ -36,7 +35,7 @@ def parse(data: bytes, memory: int = safe_read.MEMORY) -> dict:
 
 def read(path: Path) -> Iterator[Clip | Broken]:
     """The clips of all .json files in a folder and those below, or of one file."""
-    return clips.each(((str(file), (path, file)) for file in names.files(path, ".json")), _one)
+    return base.each(((str(file), (path, file)) for file in file_names.files(path, ".json")), _one)
 
 
 def _one(item: tuple[Path, Path]) -> Clip:
@@ -55,12 +54,12 @@ def _one(item: tuple[Path, Path]) -> Clip:
     if not isinstance(frames, list) or not frames:
         raise Fault("has 0 frames")
     points = np.stack([_frame(frame, t) for t, frame in enumerate(frames)])  # [T, 133, 3]
-    seen = points[..., 2] > clips.LEAST
+    seen = points[..., 2] > base.LEAST
     points[..., 2] = 0
-    pose, valid, face = clips.joints(points, seen, PLACES)
+    pose, valid, face = base.joints(points, seen, PLACES)
     fps, signer = mediapipe.names_of(content)
     return Clip(
-        names.sid(path), names.beside(path), pose, valid, face, fps, signer, split=names.split(root, path)
+        file_names.sid(path), file_names.beside(path), pose, valid, face, fps, signer, split=file_names.split(root, path)
     )
 
 

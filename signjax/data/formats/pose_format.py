@@ -10,9 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
-from signjax.formats import clip as clips
-from signjax.formats import dotpose, mediapipe, names
-from signjax.formats.clip import Broken, Clip, Places
+from signjax.data.formats import base, file_names, mediapipe, pose_file
+from signjax.data.formats.base import Broken, Clip, Places
 from signjax.io import safe_read
 from signjax.io.safe_read import Fault
 
@@ -32,24 +31,24 @@ BODY = (
 
 def read(path: Path) -> Iterator[Clip | Broken]:
     """The clips of all .pose files in a folder and those below, or of one file."""
-    return clips.each(((str(file), (path, file)) for file in names.files(path, ".pose")), _one)
+    return base.each(((str(file), (path, file)) for file in file_names.files(path, ".pose")), _one)
 
 
 def _one(item: tuple[Path, Path]) -> Clip:
     root, path = item
-    file = dotpose.parse(safe_read.read(path, MOST))
+    file = pose_file.parse(safe_read.read(path, MOST))
     if not file.points.size:
         raise Fault("has no frames with people")
     person = int(np.nansum(file.confidence, axis=(0, 2), dtype=np.float64).argmax())
-    points, seen = file.points[:, person], file.confidence[:, person] > clips.LEAST
+    points, seen = file.points[:, person], file.confidence[:, person] > base.LEAST
     flat = points.shape[-1] < 3 or any("LANDMARKS" in c.name for c in file.components)
     points = np.pad(points[..., :2], [(0, 0), (0, 0), (0, 1)]) if flat else points[..., :3]
-    pose, valid, face = clips.joints(points, seen, places(file.components))
+    pose, valid, face = base.joints(points, seen, places(file.components))
     fps = file.fps if 0 < file.fps < 1000 else None
-    return Clip(names.sid(path), names.beside(path), pose, valid, face, fps, split=names.split(root, path))
+    return Clip(file_names.sid(path), file_names.beside(path), pose, valid, face, fps, split=file_names.split(root, path))
 
 
-def places(components: tuple[dotpose.Component, ...]) -> Places:
+def places(components: tuple[pose_file.Component, ...]) -> Places:
     """Where the joints are in the points of all components, one after the other.
 
     Raises:
@@ -83,6 +82,6 @@ def places(components: tuple[dotpose.Component, ...]) -> Places:
 def _face(points: tuple[str, ...], first: int) -> tuple[int, ...]:
     """The 70 points in OpenPose's face, COCO's of 68 or MediaPipe's, whose points are named by number."""
     if len(points) in (68, 70):
-        return tuple(first + k if k < len(points) else -1 for k in range(clips.FACE))
+        return tuple(first + k if k < len(points) else -1 for k in range(base.FACE))
     at = {name: first + k for k, name in enumerate(points)}
     return tuple(at.get(str(number), -1) for number in mediapipe.FACE)

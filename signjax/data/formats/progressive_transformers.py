@@ -12,9 +12,8 @@ from pathlib import Path
 import numpy as np
 
 from signjax.data.clip_files import MAX_BYTES, TEXT
-from signjax.formats import clip as clips
-from signjax.formats import names
-from signjax.formats.clip import Broken, Clip, Places
+from signjax.data.formats import base, file_names
+from signjax.data.formats.base import Broken, Clip, Places
 from signjax.io import safe_read
 from signjax.io.safe_read import Fault
 from signjax.pose import skeleton
@@ -28,16 +27,16 @@ ARMS = np.array([*skeleton.MIRROR[skeleton.BODY], *range(8, skeleton.NUM_JOINTS)
 
 def read(path: Path) -> Iterator[Clip | Broken]:
     """The clips of all .skels files in a folder and those below, or of one file."""
-    for file in names.files(path, ".skels"):
+    for file in file_names.files(path, ".skels"):
         try:
-            yield from clips.each(_lines(file), _one)
+            yield from base.each(_lines(file), _one)
         except Fault as fault:
             yield Broken(str(file), str(fault))
 
 
 def _lines(file: Path) -> Iterator[tuple[str, tuple]]:
     """Each line's name and (file's split, its name, text and numbers, its name if it has none)."""
-    split, count = names.of_split(file.stem), _count(file)
+    split, count = file_names.of_split(file.stem), _count(file)
     if count > LINES:
         raise Fault(f"has {count:,} lines, more than {LINES:,}")
     texts, sids = (_beside(file, ending, count) for ending in (".text", ".files"))
@@ -77,7 +76,7 @@ def _beside(file: Path, ending: str, count: int) -> list[bytes]:
 def _one(item: tuple) -> Clip:
     split, name, text, line, numbered = item
     try:
-        sid = names.sid(name.decode("utf-8") or numbered)
+        sid = file_names.sid(name.decode("utf-8") or numbered)
         said = text.decode("utf-8").strip()
     except UnicodeDecodeError:
         raise Fault("its text or name is not UTF-8") from None
@@ -86,10 +85,10 @@ def _one(item: tuple) -> Clip:
     points = _numbers(line)
     seen = (points != 0).any(-1)
     seen[:, skeleton.NECK] |= seen.any(1)
-    pose, valid, _ = clips.joints(UNIT * points, seen, PLACES)
+    pose, valid, _ = base.joints(UNIT * points, seen, PLACES)
     if _exchanged(pose, valid):
         pose, valid = pose[:, ARMS], valid[:, ARMS]
-    return Clip(sid, said, clips.upright(pose), valid, split=split)
+    return Clip(sid, said, base.upright(pose), valid, split=split)
 
 
 def _numbers(line: bytes) -> np.ndarray:
