@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from signjax import sampling
-from signjax.models import text as read
+from signjax.models import text_conditioning
 
 SIZES = (16, 32, 64, 96, 128, 192, 256)  # of a batch, in tokens: few shapes, few compilations
 
@@ -38,7 +38,7 @@ def sample(model, variables, text, mask, keys, sampler: Sampler):
     """Samples a token sequence for each text, of the length that the text is expected to take.
 
     Args:
-      model: a signjax.models.masked.MaskedModel.
+      model: a signjax.models.masked_transformer.MaskedModel.
       variables: its params.
       text: [B, L] ids, or features [B, L, F].
       mask: [B, L] bool.
@@ -60,7 +60,7 @@ def sample(model, variables, text, mask, keys, sampler: Sampler):
 @functools.partial(jax.jit, static_argnums=0)
 def _read(model, variables, text, mask):
     memory = model.apply(variables, text, mask, method="encode_text")
-    return memory, read.length_of(memory)
+    return memory, text_conditioning.length_of(memory)
 
 
 @functools.partial(jax.jit, static_argnums=(0, 5))
@@ -69,7 +69,7 @@ def _fill(model, variables, memory, there, keys, sampler: Sampler):
     guided, size = sampler.guidance != 1, there.sum(1)
     run = functools.partial(model.apply, variables)
     mask = sampling.both(there, guided)
-    places = read.places_of(mask, memory)
+    places = text_conditioning.places_of(mask, memory)
     each = _folded(keys[:, None], jnp.arange(there.shape[1]))  # [B, N]
 
     def one_pass(k, known):

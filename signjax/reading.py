@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 
 from signjax import ctc
-from signjax.models.backtranslate import RECENT, STRIDE, BackTranslator, Cache
+from signjax.models.back_translator import RECENT, STRIDE, BackTranslator, Cache
 from signjax.text import tokenizer
 
 SPARE = 8  # text tokens that a clip may have more than positions

@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 
 from signjax.models.gpt import GPT, RECENT, Cache
-from signjax.models.text import no_text
+from signjax.models.text_conditioning import no_text
 
 
 class Sampler(NamedTuple):
@@ -126,7 +126,7 @@ def token(run, hidden, guidance: float, columns: int, pick):
     """One token [B, C], code after code.
 
     Args:
-      run: calls a method of a signjax.models.depth.TokenModel by name.
+      run: calls a method of a signjax.models.token_head.TokenModel by name.
       hidden: [B, D] states; with guidance 2 B, the unconditional ones last.
       guidance: see Sampler.
       columns: C.

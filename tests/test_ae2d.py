@@ -14,7 +14,7 @@ from engine_helpers import plain, rows, same_bits
 from signjax import checkpoint, demo, sharding, step, train
 from signjax.data import packed_dataset
 from signjax.errors import ConfigError, DataError
-from signjax.models import ae2d as models
+from signjax.models import autoencoder2d
 from signjax.pose import kinematics, losses, normalization
 from signjax.task import make_task
 from signjax.tasks import ae2d
@@ -75,9 +75,9 @@ def dev(root):
 
 def test_features_are_scales_and_angles():
     x = np.random.default_rng(0).normal(size=(3, 7, 50, 2)).astype(np.float32)
-    features = models.features(x)
-    assert features.shape == (3, 7, models.FEATURES)
-    np.testing.assert_allclose(models.points(features), x, atol=1e-5)
+    features = autoencoder2d.features(x)
+    assert features.shape == (3, 7, autoencoder2d.FEATURES)
+    np.testing.assert_allclose(autoencoder2d.points(features), x, atol=1e-5)
     form = kinematics.planar(x)
     pairs = np.asarray(features[..., 2:]).reshape(3, 7, 49, 2)
     np.testing.assert_array_equal(features[..., :2], form.root)

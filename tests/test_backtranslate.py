@@ -17,7 +17,7 @@ from engine_helpers import rows
 from signjax import ctc, demo, train
 from signjax.data import joined_clips, packed_dataset
 from signjax.errors import DataError, StorageError
-from signjax.models.backtranslate import RECENT, BackTranslator, signed
+from signjax.models.back_translator import RECENT, BackTranslator, signed
 from signjax.tasks import backtranslate
 from signjax.text import tokenizer
 

@@ -14,7 +14,8 @@ import numpy as np
 import pytest
 from door_help import FLAGS, PARSERS, ROOT, ask, commands, parse
 
-from signjax import quantize, train
+from signjax import train
+from signjax.models import quantizers
 from signjax.tasks import vqvae
 
 pytestmark = pytest.mark.usefixtures("compile_quickly")
@@ -112,8 +113,8 @@ def test_fields_in_tables_are_fields():
 
 def test_the_quantizer_of_the_page_trains(tiny_runs, tmp_path, monkeypatch):
     [code] = blocks(DOCS / "my_own_quantizer.md", "python")
-    monkeypatch.setattr(quantize, "KINDS", dict(quantize.KINDS))
-    exec(code, vars(quantize) | {"KINDS": quantize.KINDS})
+    monkeypatch.setattr(quantizers, "KINDS", dict(quantizers.KINDS))
+    exec(code, vars(quantizers) | {"KINDS": quantizers.KINDS})
     changes = gpt_run.TOKENIZER | {"data.root": str(tiny_runs / "datasets"), "quantizer.kind": "fixed"}
     changes |= {"num_steps": 40, "log_every": 1, "eval_every": 40, "optim.warmup": 1, "optim.lr": 3e-3}
     assert train.train(gpt_run.get_config("vqvae", **changes), tmp_path / "run") == 0

@@ -15,7 +15,7 @@ from engine_helpers import rows
 from signjax import checkpoint, train
 from signjax.data import packed_dataset, token_cache
 from signjax.errors import ConfigError
-from signjax.models import text as reading
+from signjax.models import text_conditioning
 from signjax.tasks import ae2d, flow, vqvae
 from signjax.text import tokenizer
 
@@ -58,7 +58,7 @@ class Exact:
     def apply(self, _, *args, method, **more):
         if method == "encode_text":
             shape = args[0].shape
-            return reading.Memory(None, None, args[1], jnp.full(shape, 4.0), None)
+            return text_conditioning.Memory(None, None, args[1], jnp.full(shape, 4.0), None)
         z, t = args[0], args[1][..., None]
         gain = t * self.deviation**2 / (t**2 * self.deviation**2 + (1 - t) ** 2)
         return self.mean + gain * (z - t * self.mean)
@@ -120,7 +120,7 @@ def test_clips_depend_on_text_place_and_seed_alone(generator):
 def test_a_clip_is_as_long_as_its_text_says(generator):
     ids, known = tokenizer.stack([generator.words.encode(t) for t in ("hello", "my name is Zoë")])
     memory = generator.model.apply(generator.variables, ids, known, method="encode_text")
-    wanted = np.asarray(reading.length_of(memory))
+    wanted = np.asarray(text_conditioning.length_of(memory))
     clips = flow.generate(generator, ["hello", "my name is Zoë"], 0, sampler(max_tokens=99))
     assert [len(clip) for clip in clips] == [4 * max(1, round(float(n))) for n in wanted]
     assert wanted[0] < wanted[1]

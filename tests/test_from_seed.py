@@ -17,10 +17,10 @@ import pytest
 from safetensors.numpy import load_file, save_file
 from scipy.special import log_softmax
 
-from signjax import config, layers, sampling, train
+from signjax import config, sampling, train
 from signjax.errors import ConfigError, DataError
 from signjax.io.safe_read import Fault
-from signjax.models import seed_files, seed_state
+from signjax.models import layers, seed_files, seed_state
 from signjax.pose import normalization
 from signjax.tasks import seed_gpt, vqvae
 from signjax.tools import from_seed

@@ -10,10 +10,11 @@ import pytest
 from door_help import DOORS, FLAGS, PARSERS, ROOT, ask, parse
 
 from signjax import __main__ as listing
-from signjax import config, fields, hints, optim, quantize
+from signjax import config, fields, hints, optim
 from signjax import task as tasks
 from signjax.data import packed_dataset
 from signjax.errors import ConfigError, DataError, StorageError
+from signjax.models import quantizers
 from signjax.tasks import flow, vqvae
 from signjax.text import pretrained
 from signjax.tools import bench, memory
@@ -188,4 +189,4 @@ def test_what_is_near():
     assert hints.meant("opnpose", ["json", "openpose"], "give one") == "; did you mean 'openpose'? give one"
     assert hints.meant("zzz", ["json", "openpose"], "give one") == "; give one"
     assert hints.meant("zzz", ["json"]) == "" and hints.near("GPT", ["gpt"]) == "gpt"
-    assert set(quantize.KINDS) == {"rvq", "vq", "fsq", "kl"}
+    assert set(quantizers.KINDS) == {"rvq", "vq", "fsq", "kl"}

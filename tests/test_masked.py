@@ -15,8 +15,8 @@ from scipy.special import log_softmax
 from signjax import checkpoint, filling, sampling, train
 from signjax.data import loader, token_cache
 from signjax.errors import ConfigError
-from signjax.models.masked import MaskedModel
-from signjax.models.text import length_of, places_of
+from signjax.models.masked_transformer import MaskedModel
+from signjax.models.text_conditioning import length_of, places_of
 from signjax.tasks import gpt, masked
 from signjax.text import tokenizer
 

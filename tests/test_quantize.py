@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from signjax import quantize
+from signjax.models import quantizers
 
 pytestmark = pytest.mark.usefixtures("compile_quickly")
 Q, K, D = 3, 16, 4
@@ -50,7 +50,7 @@ def _apply(model, codebook, z, mask, train, key):
 
 def run(z, mask, train=True, codebook=None, key=0, **settings):
     """(Quantized, the codebook collection afterwards)."""
-    model = quantize.ResidualVQ(**SETTINGS | settings)
+    model = quantizers.ResidualVQ(**SETTINGS | settings)
     if codebook is None:
         codebook = model.init(jax.random.key(9), z, mask, False)["codebook"]
     return jax.device_get(_apply(model, codebook, z, mask, train, jax.random.key(key)))
@@ -81,7 +81,7 @@ def test_codes_are_the_nearest(train, z, mask):
 
 def test_decode_gives_what_was_quantized(z, mask):
     out, _ = run(z, mask, False, book())
-    model = quantize.ResidualVQ(**SETTINGS)
+    model = quantizers.ResidualVQ(**SETTINGS)
     decoded = model.apply({"codebook": book()}, out.codes, method="decode")
     np.testing.assert_allclose(decoded, out.z, atol=1e-6)
 
@@ -94,7 +94,7 @@ def test_commitment_is_over_real_latents(z, mask):
 
 def test_gradients(z, mask):
     """Straight through the codes; from the commitment towards the code, and only for real latents."""
-    model, one = quantize.ResidualVQ(**SETTINGS | {"levels": 1}), {name: x[:1] for name, x in book().items()}
+    model, one = quantizers.ResidualVQ(**SETTINGS | {"levels": 1}), {name: x[:1] for name, x in book().items()}
     weight, one = np.cos(np.arange(z.size, dtype=np.float32)).reshape(z.shape), jax.tree.map(jnp.asarray, one)
 
     def forward(x):
@@ -136,7 +136,7 @@ def test_moving_averages(z, mask):
 
 
 def test_evaluation_moves_nothing(z, mask):
-    model = quantize.ResidualVQ(**SETTINGS)
+    model = quantizers.ResidualVQ(**SETTINGS)
     _, new = model.apply({"codebook": book()}, z, mask, False, mutable=["codebook"])
     assert all(np.array_equal(new["codebook"][name], x) for name, x in book().items())
 
@@ -207,7 +207,7 @@ STEPS = (5, 8, 3)
 
 
 def test_fsq_has_a_latent_for_every_code():
-    model = quantize.FSQ(1, STEPS)
+    model = quantizers.FSQ(1, STEPS)
     codes = np.arange(np.prod(STEPS))[None, :, None]
     z = model.apply({}, codes, method="decode")  # [1, K, 3]
     assert len(np.unique(z[0], axis=0)) == codes.size and np.abs(z).max() <= 1
@@ -220,17 +220,17 @@ def test_fsq_has_a_latent_for_every_code():
 
 
 def test_fsq_codes_are_in_range_and_decode():
-    model = quantize.FSQ(2, STEPS)
+    model = quantizers.FSQ(2, STEPS)
     z = 10 * np.random.default_rng(0).normal(size=(3, 50, 6)).astype(np.float32)
     out = model.apply({}, z, None, False)
     assert out.codes.shape == (3, 50, 2) and out.codes.min() >= 0 and out.codes.max() < np.prod(STEPS)
     np.testing.assert_allclose(model.apply({}, out.codes, method="decode"), out.z, atol=1e-5)
-    alone = quantize.FSQ(1, STEPS).apply({}, z[..., 3:], None, False)
+    alone = quantizers.FSQ(1, STEPS).apply({}, z[..., 3:], None, False)
     np.testing.assert_array_equal(out.codes[..., 1:], alone.codes)
 
 
 def test_fsq_gradient_is_that_of_the_bound():
     steps = (5, 5)
     z = np.random.default_rng(0).normal(size=(1, 7, 2)).astype(np.float32)
-    grad = jax.grad(lambda x: quantize.FSQ(1, steps).apply({}, x, None, True).z.sum())(z)
+    grad = jax.grad(lambda x: quantizers.FSQ(1, steps).apply({}, x, None, True).z.sum())(z)
     np.testing.assert_allclose(grad, (1 - np.tanh(z) ** 2) * 1.001, rtol=1e-4)

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from signjax import quantize
+from signjax.models import quantizers
 from signjax.models import vqvae as models
 from signjax.pose import body_parts, skeleton
 from signjax.tasks import vqvae
@@ -152,7 +152,7 @@ class Through(nn.Module):
     levels: int = 1
 
     def __call__(self, z, mask, train):
-        return quantize.Quantized(z, jnp.zeros((*z.shape[:2], 1), jnp.int32), 0.0)
+        return quantizers.Quantized(z, jnp.zeros((*z.shape[:2], 1), jnp.int32), 0.0)
 
 
 @pytest.mark.parametrize("variant", ("whole", "fsq"))

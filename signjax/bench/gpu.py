@@ -15,10 +15,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from signjax import checkpoint, fingerprint, quantize, rehearse, sampling
+from signjax import checkpoint, fingerprint, rehearse, sampling
 from signjax.bench import flops, machine, runs, sample, timing
 from signjax.data import token_cache
 from signjax.errors import ConfigError, SignjaxError
+from signjax.models import quantizers
 from signjax.task import Task, make_task
 from signjax.tasks import gpt
 
@@ -112,7 +113,7 @@ def lookups(codes: int, dim: int, count: int = LATENTS) -> timing.Run:
     """The nearest codes of latents, by float32 distances; a unit is a latent."""
     z = jax.random.normal(jax.random.key(0), (count, dim))
     book = jax.random.normal(jax.random.key(1), (codes, dim))
-    found, goal = jax.jit(quantize.nearest), timing.Goal("M/s", 50, 200, _millions)
+    found, goal = jax.jit(quantizers.nearest), timing.Goal("M/s", 50, 200, _millions)
     return timing.Run(lambda: found(z, book), count, 2 * count * codes * dim, z.nbytes, goal=goal)
 
 

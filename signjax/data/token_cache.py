@@ -148,7 +148,7 @@ def places(batch, memory):
 
     Args:
       batch: rows, see `Rows`.
-      memory: of their texts, see signjax.models.text.
+      memory: of their texts, see signjax.models.text_conditioning.
 
     Returns:
       (position within its clip [B, W], the same in its text's own time [B, W]), and the squared error of the

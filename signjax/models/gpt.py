@@ -1,9 +1,9 @@
 """The GPT: motion tokens from text, by a causal transformer that attends to an encoded text.
 
-One position is one token, whose codes signjax.models.depth predicts. A head of its own says whether the clip
+One position is one token, whose codes signjax.models.token_head predicts. A head of its own says whether the clip
 ends; SOS and end are never codes.
 
-Texts are read and followed as in signjax.models.text. The first layer measures time in positions; the later
+Texts are read and followed as in signjax.models.text_conditioning. The first layer measures time in positions; the later
 ones at a pace that it infers from what was signed. The last tokens signed reach a position directly, as in a
 convolution: that saves data, and spelled words need it most.
 """
@@ -14,9 +14,9 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from signjax import layers
-from signjax.models.depth import TokenModel
-from signjax.models.text import DecoderBlock, Memory, offsets_from
+from signjax.models import layers
+from signjax.models.text_conditioning import DecoderBlock, Memory, offsets_from
+from signjax.models.token_head import TokenModel
 
 DRIFT = 0.2  # error of a time that is expected before the tempo is known, relative
 RECENT = 3  # tokens before a position that it reads directly, without attention

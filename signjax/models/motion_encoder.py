@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from signjax import layers
+from signjax.models import layers
 from signjax.pose import body_parts, losses, skeleton
 
 LAYOUT = "whole"

@@ -13,7 +13,7 @@ import flax.linen as nn
 import jax.numpy as jnp
 import numpy as np
 
-from signjax import layers
+from signjax.models import layers
 from signjax.models.vqvae import Reconstruction
 from signjax.pose import skeleton
 
@@ -32,7 +32,7 @@ class SeedTokenizer(nn.Module):
       dim: of the latents.
       dtype: that the blocks compute in, None for float32; latents and poses are float32 always.
       original: with the seed's own weights, to their digits; "standard" has the statistics of its poses.
-      quantizer: part -> a new quantizer (signjax.quantize); the one part is "whole".
+      quantizer: part -> a new quantizer (signjax.models.quantizers); the one part is "whole".
     """
 
     stride: int

@@ -119,7 +119,7 @@ def _beside(weight, bias, heads: int, parts: int) -> dict:
 
 
 def _encoder_layer(layer: dict, heads: int, p) -> dict:
-    """Params of signjax.layers.EncoderBlock."""
+    """Params of signjax.models.layers.EncoderBlock."""
     own = seed_state.checked(layer, ("self_attn",))
     return {
         "LayerNorm_0": _norm(own, p, "norm1."),
@@ -132,7 +132,7 @@ def _encoder_layer(layer: dict, heads: int, p) -> dict:
 
 
 def _decoder_layer(layer: dict, heads: int, p) -> dict:
-    """Params of an exact signjax.models.text.DecoderBlock, and "memory_in" that makes its keys and values."""
+    """Params of an exact signjax.models.text_conditioning.DecoderBlock, and "memory_in" that makes its keys and values."""
     own, cross = seed_state.checked(layer, ("self_attn", "multihead_attn")), "multihead_attn.in_proj_"
     weight, bias, width = own[f"{cross}weight"], own[f"{cross}bias"], len(p)
     return {

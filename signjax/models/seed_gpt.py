@@ -11,9 +11,9 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from signjax import layers
+from signjax.models import layers
 from signjax.models.gpt import Cache
-from signjax.models.text import DecoderBlock, Memory, views
+from signjax.models.text_conditioning import DecoderBlock, Memory, views
 
 
 class SeedGPT(nn.Module):

@@ -10,7 +10,7 @@ import re
 import numpy as np
 
 from signjax.io.safe_read import Fault
-from signjax.layers import sinusoids
+from signjax.models.layers import sinusoids
 from signjax.pose.skeleton import NUM_JOINTS
 
 POSE = 3 * NUM_JOINTS

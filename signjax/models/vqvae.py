@@ -7,7 +7,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from signjax import layers
+from signjax.models import layers
 from signjax.pose import body_parts
 
 
@@ -84,7 +84,7 @@ class Tokenizer(nn.Module):
 
     Attributes:
       layout: of signjax.pose.body_parts.
-      quantizer: part -> a new quantizer (signjax.quantize).
+      quantizer: part -> a new quantizer (signjax.models.quantizers).
       dims: part -> latent dimensions.
       dtype: see Codec.
     """

@@ -16,7 +16,7 @@ from signjax import config as configs
 from signjax.data import load as splits
 from signjax.data import loader, sources
 from signjax.errors import ConfigError, DataError
-from signjax.models import ae2d
+from signjax.models import autoencoder2d
 from signjax.pose import losses, skeleton
 from signjax.task import Task
 from signjax.tasks.vqvae import augment, dense, filled, full_windows, valid_joints
@@ -32,15 +32,15 @@ class Loaded(NamedTuple):
     decode: Callable  # (variables, latents [B, T, dim], mask [B, T]) -> pose [B, T, 50, 3]
 
 
-def build(c) -> ae2d.AutoEncoder:
+def build(c) -> autoencoder2d.AutoEncoder:
     """The auto-encoder of a config: its `model` field.
 
     Raises:
       ConfigError: the latents are wider than what they encode.
     """
-    if not 1 <= c.model.dim <= ae2d.FEATURES:
-        raise ConfigError(f"model.dim is {c.model.dim}; give 1 to {ae2d.FEATURES}, the features of a frame")
-    return ae2d.AutoEncoder(**c.model)
+    if not 1 <= c.model.dim <= autoencoder2d.FEATURES:
+        raise ConfigError(f"model.dim is {c.model.dim}; give 1 to {autoencoder2d.FEATURES}, the features of a frame")
+    return autoencoder2d.AutoEncoder(**c.model)
 
 
 def load(workdir) -> Loaded:
@@ -163,7 +163,7 @@ def linear_start(dim: int, pose) -> dict:
       pose: [n, W, 50, 3] canonical windows.
     """
     # joints are linear in the features: y = features @ carry
-    carry = _joints(ae2d.points(jnp.eye(ae2d.FEATURES)))
+    carry = _joints(autoencoder2d.points(jnp.eye(autoencoder2d.FEATURES)))
     y = _joints(pose[..., :2])
     centre = y.mean(0)
     _, basis = np.linalg.eigh(np.cov(y - centre, rowvar=False))
@@ -171,7 +171,7 @@ def linear_start(dim: int, pose) -> dict:
     basis = basis[:, ::-1][:, :dim] @ turn  # [100, dim]
     back = np.linalg.inv(carry)
     latents = (y - centre) @ basis
-    deep = np.asarray(ae2d.depths(pose[..., 2]), np.float64).reshape(-1, ae2d.DEPTHS)
+    deep = np.asarray(autoencoder2d.depths(pose[..., 2]), np.float64).reshape(-1, autoencoder2d.DEPTHS)
     slope = np.linalg.lstsq(latents, deep - deep.mean(0), rcond=None)[0]  # [dim, 50]
     linear = {
         "codec": {
@@ -192,4 +192,4 @@ def flat(batch):
 def _joints(pose):
     """Joints [..., 50, 2] of body and of hands relative to their wrists as rows [n, 100] float64."""
     parts = [pose[..., skeleton.BODY, :], losses.relative_hands(pose)]
-    return np.asarray(jnp.concatenate(parts, axis=-2), np.float64).reshape(-1, ae2d.FEATURES)
+    return np.asarray(jnp.concatenate(parts, axis=-2), np.float64).reshape(-1, autoencoder2d.FEATURES)

@@ -16,7 +16,7 @@ from signjax.data import load as splits
 from signjax.errors import DataError
 from signjax.metrics.score import value
 from signjax.metrics.words import tokens, wer
-from signjax.models.backtranslate import STRIDE, BackTranslator
+from signjax.models.back_translator import STRIDE, BackTranslator
 from signjax.pose.skeleton import NUM_JOINTS
 from signjax.task import Task
 from signjax.tasks import vqvae

@@ -16,8 +16,7 @@ from signjax import config as configs
 from signjax.data import token_cache
 from signjax.data.sources import bucket
 from signjax.errors import ConfigError
-from signjax.models import flow
-from signjax.models import text as read
+from signjax.models import flow_transformer, text_conditioning
 from signjax.task import Task, find
 from signjax.tasks import gpt, needs, requests, vqvae
 from signjax.text import encoder
@@ -46,7 +45,7 @@ class Sampler(NamedTuple):
 class Generator(NamedTuple):
     """A trained flow with all that it takes to turn texts into poses."""
 
-    model: flow.Flow
+    model: flow_transformer.Flow
     variables: Any
     words: Any  # reads texts, see signjax.text.encoder
     coder: Any  # module of the auto-encoder's task
@@ -54,9 +53,9 @@ class Generator(NamedTuple):
     fold: int  # latents a position
 
 
-def build(c, vocabulary: int, dim: int) -> flow.Flow:
+def build(c, vocabulary: int, dim: int) -> flow_transformer.Flow:
     """The model of a config for positions of `dim` numbers."""
-    return flow.Flow(vocabulary=vocabulary, dim=dim, **c.model)
+    return flow_transformer.Flow(vocabulary=vocabulary, dim=dim, **c.model)
 
 
 def coder_of(workdir):
@@ -261,7 +260,7 @@ def reconstruct(generator: Generator, pack) -> list[np.ndarray]:
 @functools.partial(jax.jit, static_argnums=0)
 def _lengths(model, variables, ids, known):
     params = {"params": variables["params"]}
-    return read.length_of(model.apply(params, ids, known, method="encode_text"))
+    return text_conditioning.length_of(model.apply(params, ids, known, method="encode_text"))
 
 
 @functools.partial(jax.jit, static_argnums=(1, 2))
@@ -287,14 +286,14 @@ def _integrate(model, solver: str, guided: bool, variables, texts, mask, noise, 
     """
     run = functools.partial(model.apply, {"params": variables["params"]})
     ids, known = texts
-    null = read.no_text(ids), jnp.broadcast_to(jnp.arange(ids.shape[1]) == 0, known.shape)
+    null = text_conditioning.no_text(ids), jnp.broadcast_to(jnp.arange(ids.shape[1]) == 0, known.shape)
     memories = [run(*t, method="encode_text") for t in ((ids, known), null)[: 1 + guided]]
-    places = [read.places_of(mask, memory) for memory in memories]
+    places = [text_conditioning.places_of(mask, memory) for memory in memories]
 
     def speed(z, t):
         t = jnp.full(mask.shape, t)
         clean = [run(z, t, mask, *of, method="clean") for of in zip(memories, places, strict=True)]
-        return flow.velocity(z, clean[-1] + guidance * (clean[0] - clean[-1]) if guided else clean[0], t)
+        return flow_transformer.velocity(z, clean[-1] + guidance * (clean[0] - clean[-1]) if guided else clean[0], t)
 
     def step(k, z):
         t, h = k / steps, 1 / steps

@@ -14,9 +14,9 @@ from signjax.data import load as splits
 from signjax.data import loader, token_cache
 from signjax.errors import ConfigError
 from signjax.metrics import distances, score
-from signjax.models.depth import TokenModel
 from signjax.models.gpt import GPT
-from signjax.models.text import no_text
+from signjax.models.text_conditioning import no_text
+from signjax.models.token_head import TokenModel
 from signjax.task import Task
 from signjax.tasks import near, needs, requests, vqvae, windows
 from signjax.text import encoder

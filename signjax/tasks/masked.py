@@ -9,7 +9,7 @@ from signjax import config as configs
 from signjax import filling
 from signjax.data import token_cache
 from signjax.errors import ConfigError
-from signjax.models.masked import MaskedModel
+from signjax.models.masked_transformer import MaskedModel
 from signjax.task import Task
 from signjax.tasks import gpt, near, requests, vqvae
 

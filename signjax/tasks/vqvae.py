@@ -11,12 +11,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from signjax import checkpoint, hints, quantize
+from signjax import checkpoint, hints
 from signjax import config as configs
 from signjax.data import load as splits
 from signjax.data import loader, sources
 from signjax.errors import ConfigError, DataError
-from signjax.models import seed, vqvae
+from signjax.models import quantizers, seed, vqvae
 from signjax.pose import body_parts, kinematics, losses, skeleton
 from signjax.task import Task
 from signjax.tasks import windows
@@ -49,10 +49,10 @@ def quantizer(c, part: str):
     Raises:
       ConfigError: `c.kind` is unknown.
     """
-    if c.kind not in quantize.KINDS:
-        known = f"it can be: {', '.join(quantize.KINDS)}"
-        raise ConfigError(f"quantizer.kind is {c.kind!r}{hints.meant(c.kind, quantize.KINDS, known)}")
-    return quantize.KINDS[c.kind](c, c.levels[part])
+    if c.kind not in quantizers.KINDS:
+        known = f"it can be: {', '.join(quantizers.KINDS)}"
+        raise ConfigError(f"quantizer.kind is {c.kind!r}{hints.meant(c.kind, quantizers.KINDS, known)}")
+    return quantizers.KINDS[c.kind](c, c.levels[part])
 
 
 def latent_dim(c, part: str) -> int:
@@ -180,7 +180,7 @@ def codebooks(tokenizer: Tokenizer) -> np.ndarray:
     for part in body_parts.LAYOUTS[c.layout]:
         if c.quantizer.kind == "fsq":
             codes = np.arange(code_shape(c)[1])[None, :, None]  # one level's digits are all levels' digits
-            levels = [np.asarray(quantize.FSQ(1, tuple(c.quantizer.steps)).decode(codes))[0]]
+            levels = [np.asarray(quantizers.FSQ(1, tuple(c.quantizer.steps)).decode(codes))[0]]
             levels = levels * c.quantizer.levels[part]
         else:
             book = tokenizer.variables["codebook"][f"quantizers_{part}"]

@@ -8,9 +8,9 @@ import jax.numpy as jnp
 import numpy as np
 from flax import linen as nn
 
-from signjax import layers
 from signjax.errors import ConfigError, StorageError
 from signjax.io import safe_read, safetensors
+from signjax.models import layers
 
 SIZES = {  # ours: the names in config.json
     "bert": {

@@ -14,7 +14,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from signjax import layers
+from signjax.models import layers
 from signjax.text.tokenizer import NULL
 
 PHASE = 8.0  # rad by which the fastest phase turns over 2 positions
@@ -35,7 +35,7 @@ class DecoderBlock(nn.Module):
 
     Attributes:
       exact: as PyTorch's layer to the digits: nothing is expected of where a text token is signed, GELU and
-        norms are those of signjax.layers.EncoderBlock.
+        norms are those of signjax.models.layers.EncoderBlock.
     """
 
     heads: int

@@ -2,17 +2,17 @@
 
 Masked generative modelling (MaskGIT, Chang et al. 2022; of motion MoMask, Guo et al. 2024): training hides a
 random share of a clip's tokens, and sampling fills a clip in a few parallel passes (signjax.filling). A token
-is hidden with all its codes, which the depth head predicts one after another (signjax.models.depth). As in
-signjax.models.flow, the text's learned durations say how long a clip is and which part of the text every
+is hidden with all its codes, which the depth head predicts one after another (signjax.models.token_head). As in
+signjax.models.flow_transformer, the text's learned durations say how long a clip is and which part of the text every
 position should look at first.
 """
 
 import flax.linen as nn
 import jax.numpy as jnp
 
-from signjax import layers
-from signjax.models.depth import TokenModel
-from signjax.models.text import FillingBlock, Memory, due, offsets_from, places_of, views
+from signjax.models import layers
+from signjax.models.text_conditioning import FillingBlock, Memory, due, offsets_from, places_of, views
+from signjax.models.token_head import TokenModel
 
 
 class MaskedModel(TokenModel):

@@ -18,8 +18,8 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from signjax import layers
-from signjax.models.text import DecoderBlock
+from signjax.models import layers
+from signjax.models.text_conditioning import DecoderBlock
 from signjax.pose import body_parts
 from signjax.text.tokenizer import NULL, PAD
 

@@ -8,7 +8,7 @@ joint distribution of a token is exact while the transformer runs once for all i
 import flax.linen as nn
 import jax.numpy as jnp
 
-from signjax.models.text import TextConditioned
+from signjax.models.text_conditioning import TextConditioned
 
 
 class TokenModel(TextConditioned):

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from signjax import layers
+from signjax.models import layers
 from signjax.models.vqvae import Codec
 from signjax.pose import kinematics
 
