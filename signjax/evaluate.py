@@ -19,7 +19,7 @@ from signjax import __version__, checkpoint, config, doors, progress, report, re
 from signjax import task as tasks
 from signjax.data import load, predictions
 from signjax.errors import ConfigError
-from signjax.metrics.score import Motion, ratio
+from signjax.metrics.base import Motion, ratio
 from signjax.pose import normalization
 from signjax.tasks import backtranslate, needs, vqvae, watching
 from signjax.tasks.requests import gather

@@ -5,7 +5,7 @@ import pathlib
 import numpy as np
 
 from signjax import demo, rendering, report, scoring
-from signjax.metrics.score import Motion, whole
+from signjax.metrics.base import Motion, whole
 from signjax.pose import normalization
 
 SHOWN = 7  # clips on the page: the worst, those between, the median, the best

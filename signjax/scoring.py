@@ -13,8 +13,9 @@ import numpy as np
 
 from signjax import demo
 from signjax.data import load
-from signjax.metrics import copies, distances, frechet, guards, reconstruction, variety, words
-from signjax.metrics.score import Motion, Score, value, whole, without_face
+from signjax.metrics import diversity, dtw_distances, frechet, memorization, motion_statistics, reconstruction
+from signjax.metrics import text as words
+from signjax.metrics.base import Motion, Score, value, whole, without_face
 from signjax.tasks import backtranslate, motion_encoder, vqvae
 
 TRUTH, CEILING, MEAN = "ground truth", "tokenizer ceiling", "mean pose"
@@ -38,7 +39,7 @@ class Judges(NamedTuple):
     encoder: Any  # of signjax.tasks.motion_encoder
     features: list[np.ndarray]  # of the recorded clips, [w, d] each
     train: list[Motion]
-    near: np.ndarray  # [n] of the recorded clips, see signjax.metrics.copies
+    near: np.ndarray  # [n] of the recorded clips, see signjax.metrics.memorization
 
 
 class Row(NamedTuple):
@@ -59,7 +60,7 @@ def judges(truth: Recorded, train: Recorded, readable: bool, translator) -> Judg
     """Everything that all rows share."""
     encoder = motion_encoder.load()
     features = motion_encoder.features(encoder, truth.motions)
-    near = copies.nearest(truth.motions, train.motions)
+    near = memorization.nearest(truth.motions, train.motions)
     return Judges(readable, translator, encoder, features, train.motions, near)
 
 
@@ -158,21 +159,21 @@ def score_row(name: str, clips, truth: Recorded, by: Judges, stand_in: Motion, s
     """
     motions, counts, silent = usable(clips, stand_in)
     features = motion_encoder.features(by.encoder, motions)
-    near = copies.nearest(motions, by.train)
+    near = memorization.nearest(motions, by.train)
     digest = by.encoder.digest
     floor = {"FGD-half": frechet.split_half(features, digest, seed)} if name == TRUTH else {}
     scores = {
         "text": _texts(motions, silent, truth.texts, by),
-        "distance": distances.compare(truth.motions, motions),
+        "distance": dtw_distances.compare(truth.motions, motions),
         "distribution": {
             "FGD": frechet.fgd(by.features, features, digest),
-            "diversity": variety.diversity(variety.clip_means(features), seed, digest),
+            "diversity": diversity.diversity(diversity.clip_means(features), seed, digest),
             **floor,
         },
-        "guards": guards.compare(truth.motions, motions) | {"copies": copies.copies(near, by.near)},
+        "guards": motion_statistics.compare(truth.motions, motions) | {"copies": memorization.copies(near, by.near)},
     }
     values = {metric: value(s) for metric, s in scores["guards"].items()}
-    warned = guards.warnings(values)
+    warned = motion_statistics.warnings(values)
     if values["copies"] > COPIED:
         warned.append(f"{values['copies']:.0f} % of the clips lie as near to a training clip as a copy does")
     missing = [f"{count} {kind}" for kind, count in counts.items() if count]
@@ -226,8 +227,8 @@ def multimodality(write: Callable, texts, encoder, seed: int) -> Score:
     chosen = [texts[i] for i in np.unique(np.linspace(0, len(texts) - 1, TEXTS).astype(int))]
     clips = write([text for text in chosen for _ in range(REPEATS)], seed + 1)
     motions = [without_face(whole(c)) for c in clips]
-    means = variety.clip_means(motion_encoder.features(encoder, motions))
-    return variety.multimodality(means.reshape(len(chosen), REPEATS, -1), seed, encoder.digest)
+    means = diversity.clip_means(motion_encoder.features(encoder, motions))
+    return diversity.multimodality(means.reshape(len(chosen), REPEATS, -1), seed, encoder.digest)
 
 
 TEXTS, REPEATS = 20, 10

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 from dtaidistance import dtw_ndim
 
-from signjax.metrics import distances, dtw, score
-from signjax.metrics.score import Motion
+from signjax.metrics import base, dtw, dtw_distances
+from signjax.metrics.base import Motion
 from signjax.pose import skeleton
 
 HANDS = np.r_[8:50]
@@ -85,13 +85,13 @@ def test_pt_dtw(clips, gaps):
 
     for sides in (clips, gaps):
         expected = slow_frames(*sides, l1)[:, 0] / [len(m.pose) for m in sides[0]]
-        assert score.value(distances.pt_dtw(*sides)) == pytest.approx(expected.mean(), rel=1e-5)
+        assert base.value(dtw_distances.pt_dtw(*sides)) == pytest.approx(expected.mean(), rel=1e-5)
 
 
 def test_dtw_mje_pools_the_frames_of_the_corpus(clips, gaps):
     for sides in (clips, gaps):
         _, length, errors = slow_frames(*sides, euclidean).T
-        found = score.value(distances.dtw_mje(*sides))
+        found = base.value(dtw_distances.dtw_mje(*sides))
         assert found == pytest.approx(errors.sum() / length.sum(), rel=1e-5)
 
 
@@ -105,7 +105,7 @@ def test_dtw_jpe(clips, gaps, part):
             for side in sides
         ]
         expected = slow_frames(*moved, lambda a, b, seen: (euclidean(a, b, seen)[1],) * 2)[:, 0]
-        assert score.value(distances.dtw_jpe(*sides, part)) == pytest.approx(expected.mean(), rel=1e-5)
+        assert base.value(dtw_distances.dtw_jpe(*sides, part)) == pytest.approx(expected.mean(), rel=1e-5)
 
 
 def in_shoulders(m):
@@ -134,7 +134,7 @@ def test_ndtw_mje(clips, gaps):
                             cost[i, j] = there if v[j, k] else missed
                 points.append(slow_dtw(cost)[0])
             expected.append(np.mean(points))
-        assert score.value(distances.ndtw_mje(*sides)) == pytest.approx(np.mean(expected), rel=1e-5)
+        assert base.value(dtw_distances.ndtw_mje(*sides)) == pytest.approx(np.mean(expected), rel=1e-5)
 
 
 def test_dtwp_equals_dtaidistance(clips, gaps):
@@ -148,18 +148,18 @@ def test_dtwp_equals_dtaidistance(clips, gaps):
         return np.where(m.valid[..., None], in_shoulders(m), 1.0)[:, HANDS]
 
     for sides in (clips, gaps):
-        for metric, prepared in ((distances.dtwp, raised), (distances.ndtwp, shoulders)):
+        for metric, prepared in ((dtw_distances.dtwp, raised), (dtw_distances.ndtwp, shoulders)):
             expected = [
                 np.mean([dtw_ndim.distance(x[:, k].astype(float), y[:, k].astype(float)) for k in range(42)])
                 for x, y in zip(map(prepared, sides[0]), map(prepared, sides[1]), strict=True)
             ]
-            assert score.value(metric(*sides)) == pytest.approx(np.mean(expected), rel=1e-4)
+            assert base.value(metric(*sides)) == pytest.approx(np.mean(expected), rel=1e-4)
 
 
 def test_the_exact_path_is_no_longer_than_fastdtws(clips):
     """fastdtw with a radius as large as the clips is exact; with the field's radius of 1 it is above."""
     reference, prediction = ([m.pose.reshape(len(m.pose), -1) for m in side] for side in clips)
-    cost, *_ = distances._frames(distances._euclidean, *clips)
+    cost, *_ = dtw_distances._frames(dtw_distances._euclidean, *clips)
     for x, y, found in zip(reference, prediction, cost, strict=True):
         def apart(a, b):
             return np.linalg.norm(a - b)
@@ -175,32 +175,32 @@ def test_by_hand():
     longer, shorter = still.copy(), still[:2].copy()
     longer[:, 20, 0], shorter[:, 20, 0] = [0, 1, 2], [0, 2]
     sides = [[Motion(pose, np.ones(pose.shape[:2], bool))] for pose in (longer, shorter)]
-    assert score.value(distances.pt_dtw(*sides)) == pytest.approx(1 / 3)
-    assert score.value(distances.dtw_mje(*sides)) == pytest.approx(1 / 50 / 3)
-    assert score.value(distances.dtw_jpe(*sides, "right")) == pytest.approx(1 / 21)
-    assert score.value(distances.dtw_jpe(*sides, "left")) == 0
-    assert score.value(distances.ndtw_mje(*sides)) == pytest.approx(0.5 / 50)  # shoulders are 2 apart
-    assert score.value(distances.dtwp(*sides)) == pytest.approx(1 / 42)
-    assert score.value(distances.ndtwp(*sides)) == pytest.approx(0.5 / 42)
+    assert base.value(dtw_distances.pt_dtw(*sides)) == pytest.approx(1 / 3)
+    assert base.value(dtw_distances.dtw_mje(*sides)) == pytest.approx(1 / 50 / 3)
+    assert base.value(dtw_distances.dtw_jpe(*sides, "right")) == pytest.approx(1 / 21)
+    assert base.value(dtw_distances.dtw_jpe(*sides, "left")) == 0
+    assert base.value(dtw_distances.ndtw_mje(*sides)) == pytest.approx(0.5 / 50)  # shoulders are 2 apart
+    assert base.value(dtw_distances.dtwp(*sides)) == pytest.approx(1 / 42)
+    assert base.value(dtw_distances.ndtwp(*sides)) == pytest.approx(0.5 / 42)
 
 
 def test_a_pair_does_not_depend_on_the_others(clips):
     """Padding and chunks change nothing."""
-    together = distances.compare(*clips)
+    together = dtw_distances.compare(*clips)
     for k in (1, 2, 5):  # one frame on either side, and the longest
-        for name, alone in distances.compare([clips[0][k]], [clips[1][k]]).items():
+        for name, alone in dtw_distances.compare([clips[0][k]], [clips[1][k]]).items():
             np.testing.assert_allclose(alone.statistics[0], together[name].statistics[k], rtol=1e-5)
 
 
 def test_nothing_is_nearer_than_itself(clips):
-    for name, found in distances.compare(clips[0], clips[0]).items():
-        assert score.value(found) == pytest.approx(0, abs=1e-4), name
-    for name, found in distances.compare(*clips).items():
-        assert score.value(found) > 0.01, name
+    for name, found in dtw_distances.compare(clips[0], clips[0]).items():
+        assert base.value(found) == pytest.approx(0, abs=1e-4), name
+    for name, found in dtw_distances.compare(*clips).items():
+        assert base.value(found) > 0.01, name
 
 
 def test_signatures_tell_the_metrics_apart(clips):
-    found = distances.compare(*clips)
+    found = dtw_distances.compare(*clips)
     assert len({s.signature for s in found.values()}) == len(found)
     for name, s in found.items():
         assert s.signature.startswith(f"{name}|") and s.signature.endswith("|v:1")

@@ -19,7 +19,7 @@ from signjax.data import load as splits
 from signjax.data.formats import openpose
 from signjax.errors import ConfigError, DataError
 from signjax.metrics import reconstruction
-from signjax.metrics.score import Motion, value
+from signjax.metrics.base import Motion, value
 from signjax.pose import losses, normalization, skeleton
 from signjax.tasks import gpt, vqvae
 from signjax.tools import export, import_

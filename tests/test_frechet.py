@@ -8,7 +8,7 @@ import pytest
 from scipy import linalg
 
 from signjax.errors import DataError
-from signjax.metrics import frechet, score, variety
+from signjax.metrics import base, diversity, frechet
 
 DIGEST = "0123456789abcdef" * 4
 
@@ -30,7 +30,7 @@ def slow(reference, predicted):
 
 
 def distance(one, other):
-    return score.value(frechet.fgd(one, other, DIGEST))
+    return base.value(frechet.fgd(one, other, DIGEST))
 
 
 @pytest.mark.parametrize("count, size", [(30, 6), (40, 32), (5, 1)])
@@ -82,7 +82,7 @@ def test_many_sums_are_as_one_by_one():
 def test_the_bootstrap_is_quick():
     result = frechet.fgd(clips(0, 200, 32), clips(1, 200, 32), DIGEST)
     start = time.process_time()
-    low, high = score.interval(result, resamples=250)
+    low, high = base.interval(result, resamples=250)
     assert low < high and time.process_time() - start < 4  # about .25 s on an idle core
 
 
@@ -93,10 +93,10 @@ def test_halves():
     assert len(result.statistics) == 15
     whole, parts = sum(map(len, one)), result.statistics.sum(0)
     assert whole - 9 <= parts[0] + parts[43] < whole  # one clip left out
-    assert score.value(result) == score.value(frechet.split_half(one, DIGEST, 3)) > 0
-    assert score.value(result) != score.value(frechet.split_half(one, DIGEST, 4))
+    assert base.value(result) == base.value(frechet.split_half(one, DIGEST, 3)) > 0
+    assert base.value(result) != base.value(frechet.split_half(one, DIGEST, 4))
     pair = frechet.split_half(one[:2], DIGEST, 0)
-    np.testing.assert_allclose(score.value(pair), distance(one[:1], one[1:2]), rtol=1e-6)
+    np.testing.assert_allclose(base.value(pair), distance(one[:1], one[1:2]), rtol=1e-6)
 
 
 def test_signatures_tell_encoders_apart():
@@ -131,20 +131,20 @@ def test_windows(frames, starts):
 
 
 def test_diversity_is_the_mean_distance_of_pairs():
-    means = variety.clip_means(clips(0, 40))
+    means = diversity.clip_means(clips(0, 40))
     np.testing.assert_allclose(means[7], clips(0, 40)[7].mean(0))
-    result = variety.diversity(means, 0, DIGEST)
+    result = diversity.diversity(means, 0, DIGEST)
     expected = "Diversity|encoder:0123456789ab|window:32|hop:16|features:6|pairs:300|seed:0|v:1"
     assert result.signature == expected and len(result.statistics) == 300
     possible = np.array([np.linalg.norm(a - b) for a, b in itertools.combinations(means, 2)])
     drawn = result.statistics[:, 0]
     assert np.abs(drawn[:, None] - possible).min(1).max() < 1e-12  # pairs of different clips
     assert len(np.unique(drawn.round(9))) > 200
-    np.testing.assert_allclose(score.value(result), possible.mean(), rtol=0.1)
-    np.testing.assert_array_equal(variety.diversity(means, 0, DIGEST).statistics, result.statistics)
-    assert score.value(variety.diversity(means, 1, DIGEST)) != score.value(result)
+    np.testing.assert_allclose(base.value(result), possible.mean(), rtol=0.1)
+    np.testing.assert_array_equal(diversity.diversity(means, 0, DIGEST).statistics, result.statistics)
+    assert base.value(diversity.diversity(means, 1, DIGEST)) != base.value(result)
     with pytest.raises(DataError, match="at least 2 clips"):
-        variety.diversity(means[:1], 0, DIGEST)
+        diversity.diversity(means[:1], 0, DIGEST)
 
 
 def test_multimodality_is_the_mean_distance_within_texts():
@@ -154,13 +154,13 @@ def test_multimodality_is_the_mean_distance_within_texts():
     rng = np.random.default_rng(0)
     few = rng.normal(size=(7, 3, 6))  # three pairs: all are taken
     expected = np.mean([np.mean(pairs_of(text)) for text in few])
-    np.testing.assert_allclose(score.value(variety.multimodality(few, 0, DIGEST)), expected, rtol=1e-12)
+    np.testing.assert_allclose(base.value(diversity.multimodality(few, 0, DIGEST)), expected, rtol=1e-12)
     more = rng.normal(size=(2, 6, 6))  # fifteen pairs, ten of which are taken
-    result = variety.multimodality(more, 0, DIGEST)
+    result = diversity.multimodality(more, 0, DIGEST)
     assert result.signature.endswith("|features:6|repeats:6|pairs:10|seed:0|v:1")
     for text, (total, count) in zip(more, result.statistics, strict=True):
         means = [np.mean(chosen) for chosen in itertools.combinations(pairs_of(text), 10)]
         assert count == 1 and np.abs(np.array(means) - total).min() < 1e-12
-    assert score.value(variety.multimodality(more, 1, DIGEST)) != score.value(result)
+    assert base.value(diversity.multimodality(more, 1, DIGEST)) != base.value(result)
     with pytest.raises(DataError, match="there are 1 of 7"):
-        variety.multimodality(few[:, :1], 0, DIGEST)
+        diversity.multimodality(few[:, :1], 0, DIGEST)

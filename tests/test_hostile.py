@@ -13,7 +13,7 @@ from signjax import config, rendering, results, runtime
 from signjax.data import packed_dataset, pose_layout, predictions
 from signjax.errors import DataError, StorageError
 from signjax.io import safe_read
-from signjax.metrics.score import whole
+from signjax.metrics.base import whole
 
 HOSTILE = [
     "</script><script>alert(1)</script>",

@@ -12,8 +12,8 @@ from flax import traverse_util
 from signjax import checkpoint, demo, train
 from signjax import config as configs
 from signjax.errors import StorageError
-from signjax.metrics import frechet, score
-from signjax.metrics.score import Motion
+from signjax.metrics import base, frechet
+from signjax.metrics.base import Motion
 from signjax.models import motion_encoder as models
 from signjax.pose import normalization, skeleton
 from signjax.tasks import motion_encoder
@@ -49,12 +49,12 @@ def reference():
 def distance(change):
     """FGD of the recorded clips to themselves changed by pose -> pose."""
     changed = motion_encoder.features(shipped(), [motion(change(m.pose)) for m in recorded()])
-    return score.value(frechet.fgd(reference(), changed, shipped().digest))
+    return base.value(frechet.fgd(reference(), changed, shipped().digest))
 
 
 def floor():
     halves = [frechet.split_half(reference(), shipped().digest, seed) for seed in range(3)]
-    return np.mean([score.value(half) for half in halves])
+    return np.mean([base.value(half) for half in halves])
 
 
 def noisy(amount):

@@ -5,8 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from signjax.metrics import guards, reconstruction, score
-from signjax.metrics.score import Motion
+from signjax.metrics import base, motion_statistics, reconstruction
+from signjax.metrics.base import Motion
 from signjax.pose import skeleton
 
 SIZES = (9, 1, 2, 14)
@@ -34,7 +34,7 @@ def each(pair):
 
 
 def values(pair):
-    return {name: score.value(s) for name, s in reconstruction.compare(*pair, SCALES).items()}
+    return {name: base.value(s) for name, s in reconstruction.compare(*pair, SCALES).items()}
 
 
 def test_positions(pair):
@@ -106,7 +106,7 @@ def test_procrustes_takes_out_a_similarity_and_nothing_else():
     moved = 1.7 * reference.pose @ turn + rng.normal(size=(20, 1, 3))
     for pose, low, high in ((moved, 0, 1e-5), (moved * [-1, 1, 1], 0.1, 10)):
         found = reconstruction.compare([reference], [Motion(pose, reference.valid)], [1.0])
-        assert low <= score.value(found["PA-MPJPE"]) <= high
+        assert low <= base.value(found["PA-MPJPE"]) <= high
 
 
 def test_procrustes_is_the_best_similarity():
@@ -137,7 +137,7 @@ def test_by_hand():
     off[1, 0, 1] = 0.3  # the nose, in one of two frames
     seen = np.ones((2, 50), bool)
     found = reconstruction.compare([Motion(pose, seen)], [Motion(off, seen)], [0.5])
-    found = {name: score.value(s) for name, s in found.items()}
+    found = {name: base.value(s) for name, s in found.items()}
     assert found["MPJPE"] == pytest.approx(0.15 / 100) and found["MPJPE-body"] == pytest.approx(0.15 / 16)
     assert found["MPJPE-hands"] == found["MPJPE-hands-relative"] == 0
     assert found["velocity error"] == pytest.approx(0.15 / 50) and math.isnan(found["acceleration error"])
@@ -153,17 +153,17 @@ def test_guards_by_hand():
     def found(change):
         changed = [Motion(change(m.pose).astype(np.float32), np.ones(len(change(m.pose)) * 50, bool)
                           .reshape(-1, 50)) for m in truth]
-        return {name: score.value(s) for name, s in guards.compare(truth, changed).items()}
+        return {name: base.value(s) for name, s in motion_statistics.compare(truth, changed).items()}
 
     same = found(lambda p: p)
-    assert all(v == pytest.approx(1) for v in same.values()) and not guards.warnings(same)
+    assert all(v == pytest.approx(1) for v in same.values()) and not motion_statistics.warnings(same)
     half = found(lambda p: p.mean(0) + 0.5 * (p - p.mean(0)))
     assert all(half[n] == pytest.approx(0.5, rel=1e-4) for n in ("hand travel", "deviation", "speed"))
     assert half["jitter"] == pytest.approx(1, rel=1e-4) and half["length"] == 1
     slow = found(lambda p: np.repeat(p, 2, 0))
     assert slow["hand travel"] == pytest.approx(1) and slow["length"] == 2 and slow["speed"] < 0.51
     still = found(lambda p: np.repeat(p.mean(0, keepdims=True), len(p), 0))
-    assert still["hand travel"] == 0 and guards.warnings(still)
+    assert still["hand travel"] == 0 and motion_statistics.warnings(still)
     trembling = found(lambda p: p + 0.2 * rng.normal(size=p.shape))
     assert trembling["jitter"] > 1.2
     right = np.arange(50) != skeleton.R_WRIST
@@ -175,6 +175,6 @@ def test_guards_do_not_count_missing_joints():
     rng = np.random.default_rng(4)
     truth = [motion(rng, 25, 0.3)]
     spoilt = np.where(truth[0].valid[..., None], truth[0].pose, 1e3).astype(np.float32)
-    clean, other = (guards.compare(truth, [Motion(p, truth[0].valid)]) for p in (truth[0].pose, spoilt))
+    clean, other = (motion_statistics.compare(truth, [Motion(p, truth[0].valid)]) for p in (truth[0].pose, spoilt))
     for name in clean:
         np.testing.assert_array_equal(clean[name].statistics, other[name].statistics)

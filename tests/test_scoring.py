@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from signjax import demo, report, scoring
-from signjax.metrics import copies, guards, score
-from signjax.metrics.score import Motion
+from signjax.metrics import base, memorization, motion_statistics
+from signjax.metrics.base import Motion
 from signjax.pose import normalization
 
 
@@ -44,7 +44,7 @@ def mean(train):
 
 
 def values(row):
-    return {name: score.value(s) for scores in row.scores.values() for name, s in scores.items()}
+    return {name: base.value(s) for scores in row.scores.values() for name, s in scores.items()}
 
 
 def test_clips_without_content_are_counted_and_scored(truth, by, mean):
@@ -107,30 +107,30 @@ def test_mean_pose_is_over_frames_that_show_a_joint():
 def test_copies_are_found_through_noise(truth, train):
     """A copy that trembles is a copy; other recordings of nearly the same words are not."""
     rng = np.random.default_rng(0)
-    near = copies.nearest(truth.motions, train.motions)
+    near = memorization.nearest(truth.motions, train.motions)
     noisy = [Motion(m.pose + 0.05 * rng.normal(size=m.pose.shape).astype(np.float32), m.valid)
              for m in train.motions[:6]]
-    copied = copies.nearest(noisy, train.motions)
+    copied = memorization.nearest(noisy, train.motions)
     assert copied.max() < 0.7 * near.min()
-    assert score.value(copies.copies(copied, near)) == 100
-    assert score.value(copies.copies(near, near)) <= 100 / 6 + 1e-6
+    assert base.value(memorization.copies(copied, near)) == 100
+    assert base.value(memorization.copies(near, near)) <= 100 / 6 + 1e-6
 
 
 def test_token_bleu_has_the_systems_own_lengths():
     rng = np.random.default_rng(1)
     meant = [rng.integers(0, 9, (n, 2)) for n in (12, 20, 5)]
     found = scoring.token_bleu(meant, meant)
-    assert all(score.value(s) == pytest.approx(100) for s in found.values())
+    assert all(base.value(s) == pytest.approx(100) for s in found.values())
     short = scoring.token_bleu([m[: len(m) // 2] for m in meant], meant)
-    assert score.value(short["token BLEU-1"]) == pytest.approx(100 * math.exp(1 - 37 / 18), rel=1e-6)
+    assert base.value(short["token BLEU-1"]) == pytest.approx(100 * math.exp(1 - 37 / 18), rel=1e-6)
     assert len(short["token BLEU-4"].statistics) == 3, "resampled by clip"
     swapped = scoring.token_bleu([m[:, ::-1] for m in meant], meant)
-    assert score.value(swapped["token BLEU-4"]) < 20, "columns are apart"
+    assert base.value(swapped["token BLEU-4"]) < 20, "columns are apart"
 
 
 def test_still_clips_are_warned_of():
-    assert guards.warnings({"hand travel": 0.2, "deviation": 0.9})
-    assert not guards.warnings({"hand travel": 0.8, "deviation": 0.7})
+    assert motion_statistics.warnings({"hand travel": 0.2, "deviation": 0.9})
+    assert not motion_statistics.warnings({"hand travel": 0.8, "deviation": 0.7})
 
 
 def test_tables_show_values_and_intervals():

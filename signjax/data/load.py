@@ -6,7 +6,7 @@ import numpy as np
 
 from signjax import demo
 from signjax.data import packed_dataset
-from signjax.metrics.score import Motion
+from signjax.metrics.base import Motion
 from signjax.pose import normalization
 
 

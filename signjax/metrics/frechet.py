@@ -12,7 +12,7 @@ gets.
 import numpy as np
 
 from signjax.errors import DataError
-from signjax.metrics.score import Score, signature
+from signjax.metrics.base import Score, signature
 
 WINDOW = 32  # frames of which the encoder makes one vector of features
 HOP = 16  # frames from a window to the next

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from signjax.metrics.score import Motion, Score, mean_score, signature, without_face
+from signjax.metrics.base import Motion, Score, mean_score, signature, without_face
 from signjax.pose import skeleton
 
 HANDS = slice(skeleton.RIGHT.start, skeleton.LEFT.stop)

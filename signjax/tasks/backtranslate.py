@@ -14,8 +14,8 @@ from signjax import config as configs
 from signjax.data import joined_clips, loader, sources
 from signjax.data import load as splits
 from signjax.errors import DataError
-from signjax.metrics.score import value
-from signjax.metrics.words import tokens, wer
+from signjax.metrics.base import value
+from signjax.metrics.text import tokens, wer
 from signjax.models.back_translator import STRIDE, BackTranslator
 from signjax.pose.skeleton import NUM_JOINTS
 from signjax.task import Task
@@ -148,7 +148,7 @@ def _batches(clips, batch_size: int):
 
 
 def word_error_rate(texts, said) -> float:
-    """Word errors of translations against texts, as a share of the texts' words (signjax.metrics.words)."""
+    """Word errors of translations against texts, as a share of the texts' words (signjax.metrics.text)."""
     said, texts = ([tokens(line) for line in side] for side in (said, texts))
     return value(wer(said, texts, "none")) / 100
 

@@ -13,7 +13,7 @@ from signjax import config as configs
 from signjax.data import load as splits
 from signjax.data import loader, token_cache
 from signjax.errors import ConfigError
-from signjax.metrics import distances, score
+from signjax.metrics import base, dtw_distances
 from signjax.models.gpt import GPT
 from signjax.models.text_conditioning import no_text
 from signjax.models.token_head import TokenModel
@@ -116,8 +116,8 @@ def watch(c, dev, signed):
     def finish(variables, evals):
         del evals
         clips = signed(variables, watched)
-        made = [score.without_face(score.whole(clip)) for clip in clips]
-        found = {"dtw": score.value(distances.dtw_mje(recorded, made))}
+        made = [base.without_face(base.whole(clip)) for clip in clips]
+        found = {"dtw": base.value(dtw_distances.dtw_mje(recorded, made))}
         if splits.readable(c.data):
             found["wer"] = word_error_rate(watched, clips)
         return found | {"score": found.get("wer", found["dtw"])}

@@ -93,7 +93,7 @@ def features(encoder: Encoder, motions) -> list[np.ndarray]:
 
     Args:
       encoder: see `load`.
-      motions: signjax.metrics.score.Motion of each clip.
+      motions: signjax.metrics.base.Motion of each clip.
 
     Returns:
       [w, d] float64 of each clip, with w as signjax.metrics.frechet.window_frames cuts it.

@@ -7,8 +7,8 @@ Text"), on a clip's mean features. More is not better: recorded clips are the ma
 import numpy as np
 
 from signjax.errors import DataError
+from signjax.metrics.base import Score, mean_score
 from signjax.metrics.frechet import encoder_signature
-from signjax.metrics.score import Score, mean_score
 
 PAIRS = 300  # of clips, for diversity
 PAIRS_OF_TEXT = 10  # of generations of one text, for multimodality

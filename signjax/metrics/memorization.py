@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from signjax.metrics import distances
-from signjax.metrics.score import Motion, Score, mean_score, signature
+from signjax.metrics import dtw_distances
+from signjax.metrics.base import Motion, Score, mean_score, signature
 
 FRAMES = 24  # clips are resampled to as many to find candidates
 CANDIDATES = 5  # of a clip are compared exactly
@@ -17,7 +17,7 @@ def nearest(motions: list[Motion], train: list[Motion]) -> np.ndarray:
     count = min(CANDIDATES, len(train))
     found = np.argsort(squares, axis=1, kind="stable")[:, :count]
     pairs = [(i, j) for i, row in enumerate(found) for j in row]
-    errors = distances.dtw_mje([train[j] for _, j in pairs], [motions[i] for i, _ in pairs]).statistics
+    errors = dtw_distances.dtw_mje([train[j] for _, j in pairs], [motions[i] for i, _ in pairs]).statistics
     return (errors[:, 0] / errors[:, 1]).reshape(len(motions), count).min(1)
 
 

@@ -8,7 +8,7 @@ import collections
 import numpy as np
 
 from signjax import demo
-from signjax.metrics.score import Score, mean_score, signature
+from signjax.metrics.base import Score, mean_score, signature
 from signjax.text import tokenizer
 
 ORDERS = 4  # of BLEU

@@ -2,7 +2,7 @@
 
 They differ in what a frame's distance is, what is normalised and what is divided by, so each has a name of
 its own. All take poses in canonical space; warping is exact where papers use fastdtw. None of them can tell
-a good clip from a still one by itself (`signjax.metrics.guards`).
+a good clip from a still one by itself (`signjax.metrics.motion_statistics`).
 """
 
 import functools
@@ -15,7 +15,7 @@ import numpy as np
 
 from signjax.data.sources import bucket
 from signjax.metrics import dtw
-from signjax.metrics.score import Motion, Score, mean_score, signature, whole
+from signjax.metrics.base import Motion, Score, mean_score, signature, whole
 from signjax.pose import skeleton
 
 CELLS = 1 << 24  # numbers of the largest array in a chunk: 64 MB

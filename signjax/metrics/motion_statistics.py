@@ -6,7 +6,7 @@ to the reference, 1 at best.
 
 import numpy as np
 
-from signjax.metrics.score import Motion, Score, mean_score, ratio, signature
+from signjax.metrics.base import Motion, Score, mean_score, ratio, signature
 from signjax.pose import skeleton
 
 WRISTS = (skeleton.L_WRIST, skeleton.R_WRIST)
