@@ -16,8 +16,9 @@ Own data: --config.data.root=datasets --config.data.name=how2sign
 
 import ml_collections
 
-from signjax import hints, sharding
+from signjax import hints
 from signjax.errors import ConfigError
+from signjax.training import sharding
 
 WORDS = ("rvq", "vq", "fsq", "kl", "parts", "whole", "face", "seed", "quick", "fsdp", "tensor")
 

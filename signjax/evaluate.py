@@ -15,14 +15,15 @@ import ml_collections
 import numpy as np
 from absl import app, flags
 
-from signjax import __version__, checkpoint, config, doors, progress, report, results, runtime, scoring
-from signjax import task as tasks
+from signjax import __version__, doors, progress, report, results, scoring
 from signjax.data import load, predictions
 from signjax.errors import ConfigError
 from signjax.metrics.base import Motion, ratio
 from signjax.pose import normalization
-from signjax.tasks import backtranslate, needs, vqvae, watching
+from signjax.tasks import backtranslate, vqvae, watching
 from signjax.tasks.requests import gather
+from signjax.training import checkpoint, dependencies, process, run_config
+from signjax.training import task as tasks
 
 WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the run to score.")
 PREDICTIONS = flags.DEFINE_string("predictions", None, "Folder of another system's clips, <clip>.json/.npz.")
@@ -54,10 +55,10 @@ class Output(NamedTuple):
     cost: dict[str, float]  # of a generator: parameters, and seconds a clip in batches, compilation left out
 
 
-@runtime.one_line
+@process.one_line
 def main(_) -> int:
     """Prints the tables and writes scores.json, plots, GIFs and a page; returns the exit code."""
-    runtime.enable_compile_cache()
+    process.enable_compile_cache()
     begun = time.monotonic()
 
     def say(line: str) -> None:
@@ -94,7 +95,7 @@ def find_system(workdir, folder, root, name) -> System:
     if not workdir:
         data = {"root": root or "datasets", "name": name}
         return System(ml_collections.ConfigDict(data), None, None, None, folder)
-    c = config.load_config(f"{workdir}/config.json")
+    c = run_config.load_config(f"{workdir}/config.json")
     c.data.root = root or c.data.root
     task = tasks.find(c.task)
     if not hasattr(task, "reconstruct"):
@@ -121,9 +122,9 @@ def find_translator(data, say):
     """
     workdir = TRANSLATOR.value or "runs/backtranslate"
     if not TRANSLATOR.value and checkpoint.last_step(workdir, "latest") is None:
-        say(f"No back-translation: {config.train_command(workdir)} trains a model for it")
+        say(f"No back-translation: {run_config.train_command(workdir)} trains a model for it")
         return None
-    trained = config.load_config(f"{workdir}/config.json")
+    trained = run_config.load_config(f"{workdir}/config.json")
     wanted = f"--backtranslate wants a backtranslate run of {data.name!r}"
     if trained.task != "backtranslate":
         raise ConfigError(f"{workdir} holds a {trained.task} run; {wanted}")
@@ -212,7 +213,7 @@ def summary(system: System, held, output: Output, rows, by) -> dict:
     return {
         "system": WORKDIR.value or PREDICTIONS.value,
         "predictions": system.folder,
-        "weights": needs.digest(system.loaded.variables) if system.task else None,
+        "weights": dependencies.digest(system.loaded.variables) if system.task else None,
         "data": {"name": system.data.name, "split": SPLIT.value, "clips": len(held)},
         "seed": SEED.value,
         "versions": {"signjax": __version__, "jax": jax.__version__, "python": platform.python_version()},

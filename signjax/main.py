@@ -19,8 +19,9 @@ import jax
 from absl import app, flags
 from ml_collections import config_flags
 
-from signjax import config, doors, fields, hints, runtime, train
+from signjax import doors, fields, hints
 from signjax.errors import ConfigError
+from signjax.training import loop, process, run_config
 
 CONFIG = config_flags.DEFINE_config_file("config", help_string="configs/<model>.py[:<variant>]")
 WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the run; default runs/<model>[-<variant>].")
@@ -30,7 +31,7 @@ WANDB = flags.DEFINE_string("wandb", None, "Project of wandb that shows the run,
 HERE = "signjax.main"
 
 
-@runtime.one_line
+@process.one_line
 def main(_) -> int:
     """Trains until the end, or until Ctrl-C or SIGTERM; returns the exit code."""
     if MULTIHOST.value:
@@ -42,11 +43,11 @@ def main(_) -> int:
             )
         except ValueError as e:
             raise ConfigError(f"--multihost: no other hosts found here ({e})") from e
-    runtime.enable_compile_cache()
+    process.enable_compile_cache()
     path = config_flags.get_config_filename(flags.FLAGS["config"])
     command = shlex.join(["python", "-m", HERE, *sys.argv[1:]])
-    workdir = WORKDIR.value or config.default_workdir(path)
-    return train.train(CONFIG.value, workdir, command, WANDB.value)
+    workdir = WORKDIR.value or run_config.default_workdir(path)
+    return loop.train(CONFIG.value, workdir, command, WANDB.value)
 
 
 def _number(variable: str) -> int | None:

@@ -11,11 +11,12 @@ from concurrent.futures import BrokenExecutor, Executor, ProcessPoolExecutor
 
 import jax
 
-from signjax import demo, meter, runtime, sharding, train
+from signjax import demo, meter
 from signjax.errors import SignjaxError
 from signjax.io import processes
-from signjax.step import compile_steps, inference_variables, run_evaluation
-from signjax.task import find, make_task
+from signjax.training import loop, process, sharding
+from signjax.training.task import find, make_task
+from signjax.training.train_step import compile_steps, inference_variables, run_evaluation
 
 ROUNDS = 20
 SIZES = (12, 4, 1)  # clips in train, dev and test
@@ -103,18 +104,18 @@ def _enter() -> None:
 
 def prepare(name: str, home: str) -> None:
     """Trains a tiny run of a family for two steps, and first those that it needs."""
-    runtime.enable_compile_cache(f"{home}/xla")
+    process.enable_compile_cache(f"{home}/xla")
     c, needed = tiny(name, home)
     if _has(c, "data.root"):
         demo.write_dataset(c.data.root, sizes=SIZES)
     for other in needed:
         prepare(other, home)
-    train.train(c, _workdir(name, home))
+    loop.train(c, _workdir(name, home))
 
 
 def watch(name: str, home: str, steps: int) -> Rows:
     """Goes on with a prepared run as the trainer would, and reads after each round what is held."""
-    runtime.enable_compile_cache(f"{home}/xla")
+    process.enable_compile_cache(f"{home}/xla")
     read, (c, _), workdir = meter.start(), tiny(name, home), _workdir(name, home)
     task, mesh = make_task(c, workdir), sharding.make_mesh(c.mesh)
     batches = iter(task.batches(c.num_steps))

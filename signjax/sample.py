@@ -19,13 +19,14 @@ import unicodedata
 import numpy as np
 from absl import app, flags
 
-from signjax import checkpoint, config, demo, doors, logs, progress, rendering, runtime
-from signjax import task as tasks
+from signjax import demo, doors, progress, rendering
 from signjax.data import load
 from signjax.errors import ConfigError, DataError
 from signjax.io import atomic, safe_read
 from signjax.pose import normalization
 from signjax.tasks import requests, watching
+from signjax.training import checkpoint, metric_writer, process, run_config
+from signjax.training import task as tasks
 
 WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the run; default runs/gpt or runs/gpt-quick.")
 TEXT = flags.DEFINE_multi_string("text", [], "What to sign; may be given several times.")
@@ -51,13 +52,13 @@ MOST = 1 << 20  # bytes of a file of texts
 ALL, SHOWN = "clips", 100  # name of the page of all texts, and how many it has at most
 
 
-@runtime.one_line
+@process.one_line
 def main(_) -> int:
     """Writes GIF, MP4 (with the video extra), NPZ and a page of each text's clips; returns the exit code."""
-    runtime.enable_compile_cache()
+    process.enable_compile_cache()
     texts = read_texts(TEXT.value, FILE.value)
     workdir = WORKDIR.value or default_run()
-    c = config.load_config(f"{workdir}/config.json")
+    c = run_config.load_config(f"{workdir}/config.json")
     task = tasks.find(c.task)
     if not hasattr(task, "generate"):
         raise ConfigError(f"{workdir} holds a {c.task} run, which signs no text; name a gpt run")
@@ -79,7 +80,7 @@ def main(_) -> int:
                 shown |= {k: panels} if k < SHOWN else {}
         done += len(clips)
         took = time.monotonic() - begun
-        left = "" if done == len(wanted) else f", {logs.clock(took / done * (len(wanted) - done))} left"
+        left = "" if done == len(wanted) else f", {metric_writer.clock(took / done * (len(wanted) - done))} left"
         said = f"{done}/{len(wanted)} clip(s) in {took:.1f} s, compilation included{left}"
         if left and progress.terminal(sys.stdout):
             progress.draw(sys.stdout, done, len(wanted), said)

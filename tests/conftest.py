@@ -115,14 +115,14 @@ def tiny_runs(tmp_path_factory):
     """A folder with datasets/demo, runs/vqvae and runs/gpt, trained for some steps; copy what you change."""
     import gpt_run
 
-    from signjax import train
+    from signjax.training import loop
 
     base = tmp_path_factory.getbasetemp()
     root = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "home"
     with _made_once(root) as missing, _jax_options({"jax_disable_most_optimizations": True}):
         if missing:
             gpt_run.write(root)
-            assert train.train(gpt_run.gpt_config(root), root / "runs/gpt") == 0
+            assert loop.train(gpt_run.gpt_config(root), root / "runs/gpt") == 0
     return root
 
 
@@ -131,7 +131,7 @@ def tiny_families(tiny_runs):
     """{config: changes that make it tiny}; what they need lies in `tiny_runs`."""
     import gpt_run
 
-    from signjax import train
+    from signjax.training import loop as train
 
     data = {"data.root": str(tiny_runs / "datasets")}
     c = gpt_run.get_config("vqvae", **data, **gpt_run.LATENTS)

@@ -16,8 +16,8 @@ import engine_helpers
 import gpt_run
 import jax
 
-from signjax import checkpoint, train
 from signjax.io import checksums
+from signjax.training import checkpoint, loop
 
 TOY = {"log_every": 1, "eval_every": 7, "save_every": 3, "nap": 0.01, "mesh.shape": (1,)}
 MORE = {"log_every": 1, "eval_every": 9, "save_every": 2}
@@ -39,7 +39,7 @@ def begin(config, workdir) -> int:
     os.dup2(os.open(f"{workdir}.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND), 1)
     code = 99
     try:
-        code = train.train(config, workdir)
+        code = loop.train(config, workdir)
     except Exception:
         traceback.print_exc()
     os._exit(code)

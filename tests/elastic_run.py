@@ -10,7 +10,7 @@ import crash_run
 import numpy as np
 from engine_helpers import plain
 
-from signjax import checkpoint, sharding, step, task, train
+from signjax.training import checkpoint, loop, sharding, task, train_step
 
 HALF, END = 4, 8
 RULE = ((r"(params|mu|nu|ema)/Dense_0/kernel", (None, "model")),)  # of the toy; others lie on all devices
@@ -33,7 +33,7 @@ def digest(c, workdir) -> str:
     """SHA-256 of a run's state as its devices hold it."""
     made, mesh = task.make_task(c, workdir), sharding.make_mesh(c.mesh)
     batch = sharding.to_global(next(iter(made.batches(HALF))), mesh)
-    *_, abstract = step.compile_steps(c, made, mesh, batch)
+    *_, abstract = train_step.compile_steps(c, made, mesh, batch)
     found, state = hashlib.sha256(), checkpoint.restore(workdir, HALF, abstract)
     for name, leaf in plain(state).items():
         found.update(f"{name} {leaf.dtype}{leaf.shape}".encode() + np.ascontiguousarray(leaf).tobytes())
@@ -43,11 +43,11 @@ def digest(c, workdir) -> str:
 def main(spec: dict) -> None:
     """Prints a JSON line for each number of devices."""
     root = pathlib.Path(spec["root"])
-    assert train.train(config_on(8, spec, HALF), root / "half") == 0
+    assert loop.train(config_on(8, spec, HALF), root / "half") == 0
     for count in spec["devices"]:
         c, workdir = config_on(count, spec, END), shutil.copytree(root / "half", root / f"on{count}")
         found = digest(c, workdir)
-        assert train.train(c, workdir) == 0
+        assert loop.train(c, workdir) == 0
         lines = [json.loads(line) for line in (workdir / "metrics.jsonl").read_text().splitlines()]
         losses = [line["train/loss"] for line in lines if line["step"] > HALF and "train/loss" in line]
         print(json.dumps({"devices": count, "digest": found, "losses": losses}))

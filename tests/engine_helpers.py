@@ -10,7 +10,7 @@ import engine_toy
 import jax
 import numpy as np
 
-from signjax import checkpoint, sharding, step
+from signjax.training import checkpoint, sharding, train_step
 
 engine_toy.install()
 TOY = str(pathlib.Path(engine_toy.__file__))
@@ -39,7 +39,7 @@ def compiled(c):
     """The toy's mesh and compiled steps."""
     mesh = sharding.make_mesh(c.mesh)
     batch = sharding.to_global(engine_toy.batch_of(0, c.batch_size), mesh)
-    return mesh, batch, *step.compile_steps(c, engine_toy.make(c, ""), mesh, batch)
+    return mesh, batch, *train_step.compile_steps(c, engine_toy.make(c, ""), mesh, batch)
 
 
 def plain(state):

@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import ml_collections
 import numpy as np
 
-from signjax.task import Task
+from signjax.training.task import Task
 
 HOOKS = {"batch": lambda number: None, "evals": lambda number: None, "finish": lambda evals: {}}
 

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import format_files
 import numpy as np
 
-from signjax import config, demo, logs
+from signjax import demo
 from signjax.data import clip_files, packed_dataset, pose_layout, predictions
 from signjax.data.formats import base as others
 from signjax.data.formats import detect, pose_file, text_table
@@ -21,6 +21,7 @@ from signjax.displacements import average, files, moves, reading
 from signjax.errors import DataError
 from signjax.pose import normalization
 from signjax.text import tokenizer
+from signjax.training import metric_writer, run_config
 
 
 class Case(NamedTuple):
@@ -175,7 +176,7 @@ def build_config(root: pathlib.Path) -> None:
 
 
 def load_config(root: pathlib.Path):
-    return config.load_config(root / "config.json")
+    return run_config.load_config(root / "config.json")
 
 
 def check_config(found) -> None:
@@ -203,8 +204,8 @@ def build_metrics(root: pathlib.Path) -> None:
 
 
 def load_metrics(root: pathlib.Path):
-    logs.Event = None
-    found = logs.Metrics(root, 5, logs.Spent(1.0, 2.0))
+    metric_writer.Event = None
+    found = metric_writer.Metrics(root, 5, metric_writer.Spent(1.0, 2.0))
     found.write(6, "train", {"loss": 0.25})
     return found, (root / "metrics.jsonl").read_text(encoding="utf-8")
 

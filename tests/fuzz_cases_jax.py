@@ -11,14 +11,15 @@ import ml_collections
 import numpy as np
 from fuzz_cases import Case, signed, split_of, write_clip
 
-from signjax import checkpoint, fingerprint, sample
-from signjax.config import save_config
+from signjax import sample
 from signjax.data import predictions, token_cache
 from signjax.io import checksums
 from signjax.metrics.frechet import WINDOW
 from signjax.models import motion_encoder as models
 from signjax.tasks import motion_encoder, requests, vqvae
 from signjax.tools import viz
+from signjax.training import checkpoint, state_hash
+from signjax.training.run_config import save_config
 
 TREE = {"params": {"a": {"kernel": (3, 4), "bias": (4,)}}, "extra": {"codebook": {"sums": (2, 5)}}, "ema": {}}
 MODEL = {"stride": 4, "width": 8, "depth": 1, "features": 4}
@@ -107,7 +108,7 @@ def build_run(root: pathlib.Path) -> None:
     c = ml_collections.ConfigDict({"task": "gpt", "data": {"name": "demo"}})
     state = arrays()
     spent = {"cpu_s": 1.0, "wall_s": 2.0}
-    meta = {"step": 3, "best": 0.5, "spent": spent, "fingerprint": fingerprint.of(state)}
+    meta = {"step": 3, "best": 0.5, "spent": spent, "fingerprint": state_hash.of(state)}
     checkpoint.save(saved.latest, 3, state, c, meta)
     checkpoint.close(saved)
     save_config(root / "config.json", c)

@@ -3,7 +3,8 @@
 import importlib.util
 import pathlib
 
-from signjax import demo, train
+from signjax import demo
+from signjax.training import loop
 
 ROOT = pathlib.Path(__file__).parent.parent
 MESH = {"mesh.shape": (1,)}
@@ -78,7 +79,7 @@ def write(root):
     """Makes root/datasets/demo and trains root/runs/vqvae; two codes a token, to compile little."""
     demo.write_dataset(root / "datasets", sizes=(12, 4, 1))
     data = {"data.root": str(root / "datasets")}
-    assert train.train(get_config("vqvae", **data, **TOKENIZER), root / "runs/vqvae") == 0
+    assert loop.train(get_config("vqvae", **data, **TOKENIZER), root / "runs/vqvae") == 0
 
 
 def gpt_config(root, name="gpt", **changes):

@@ -12,7 +12,7 @@ import time
 import engine_toy
 import numpy as np
 
-from signjax import checkpoint
+from signjax.training import checkpoint
 
 ROOT = pathlib.Path(__file__).parent.parent
 TOY = (engine_toy.__file__, f"--config={engine_toy.__file__}")

@@ -6,9 +6,9 @@ import flax.linen as nn
 import jax
 from gpt_run import get_config
 
-from signjax import sharding
-from signjax.step import compile_steps
-from signjax.task import make_task
+from signjax.training import sharding
+from signjax.training.task import make_task
+from signjax.training.train_step import compile_steps
 
 
 def counted(lowered) -> float:

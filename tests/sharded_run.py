@@ -10,8 +10,8 @@ import jax
 import numpy as np
 from jax.sharding import NamedSharding, PartitionSpec
 
-from signjax import checkpoint, sharding, step, task
 from signjax.tasks import vqvae
+from signjax.training import checkpoint, sharding, task, train_step
 
 END = "what follows is expected"
 
@@ -31,7 +31,7 @@ def program(c, made, batch) -> dict:
     """What a step moves and what a device holds."""
     mesh = sharding.make_mesh(c.mesh)
     batch = repeated(batch, mesh)
-    _, compiled, _, abstract = step.compile_steps(c, made, mesh, batch)
+    _, compiled, _, abstract = train_step.compile_steps(c, made, mesh, batch)
     compiled = compiled.lower(abstract, batch).compile()
     leaves = jax.tree.leaves(abstract)
     return {

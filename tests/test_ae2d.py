@@ -11,13 +11,14 @@ import numpy as np
 import pytest
 from engine_helpers import plain, rows, same_bits
 
-from signjax import checkpoint, demo, sharding, step, train
+from signjax import demo
 from signjax.data import packed_dataset
 from signjax.errors import ConfigError, DataError
 from signjax.models import autoencoder2d
 from signjax.pose import kinematics, losses, normalization
-from signjax.task import make_task
 from signjax.tasks import ae2d
+from signjax.training import checkpoint, loop, sharding, train_step
+from signjax.training.task import make_task
 
 pytestmark = pytest.mark.usefixtures("compile_quickly")
 
@@ -41,7 +42,7 @@ def compiled(c):
     """(task, mesh, first batch, init, step, evaluate, abstract)."""
     task, mesh = make_task(c, ""), sharding.make_mesh(c.mesh)
     batch = sharding.to_global(next(task.batches(0)), mesh)
-    return task, mesh, batch, *step.compile_steps(c, task, mesh, batch)
+    return task, mesh, batch, *train_step.compile_steps(c, task, mesh, batch)
 
 
 @functools.cache
@@ -59,7 +60,7 @@ def fitted(root, devices, count=2):
 def run(root, tmp_path_factory):
     """A run that nothing interrupted."""
     workdir = tmp_path_factory.mktemp("whole")
-    assert train.train(small(root), workdir) == 0
+    assert loop.train(small(root), workdir) == 0
     return workdir
 
 
@@ -99,9 +100,9 @@ def test_resume_is_bit_equal(root, run, tmp_path, monkeypatch):
     c = small(root)
     with monkeypatch.context() as m:
         m.setattr(ae2d.pipeline, "stream", interrupted)
-        assert train.train(c, tmp_path) == 0
+        assert loop.train(c, tmp_path) == 0
     assert checkpoint.last_step(tmp_path, "latest") == 4
-    assert train.train(c, tmp_path) == 0
+    assert loop.train(c, tmp_path) == 0
     abstract = compiled(c)[-1]
     one, other = (plain(checkpoint.restore(workdir, 8, abstract)) for workdir in (run, tmp_path))
     assert same_bits(one, other) and any("statistics" in name for name in one)
@@ -144,7 +145,7 @@ def principal(root, held, dim):
 
 def test_training_begins_at_the_principal_components(root, dev):
     task, _, batch, init, _, evaluate, _ = compiled(small(root))
-    variables, sums = step.inference_variables(init(jax.random.key(0), batch)), []
+    variables, sums = train_step.inference_variables(init(jax.random.key(0), batch)), []
     for held in task.eval_batches():
         sums.append(evaluate(variables, held)["mpjpe_xy"])
     error = float(sum(s for s, _ in sums) / sum(n for _, n in sums))

@@ -6,9 +6,9 @@ import pathlib
 import gpt_run
 import pytest
 
-from signjax import fits, sharding
 from signjax.errors import ConfigError
 from signjax.tools import aot
+from signjax.training import memory_check, sharding
 
 ROOT = pathlib.Path(__file__).parent.parent
 libtpu = pytest.mark.skipif(not importlib.util.find_spec("libtpu"), reason=aot.INSTALL)
@@ -49,7 +49,7 @@ def test_the_step_compiles_and_is_as_large_as_estimated(config, tmp_path, topolo
     devices = aot.chips(topology, slices)
     assert len(devices) == chips and len({getattr(d, "slice_index", 0) for d in devices}) == slices
     step, state, batch = compiled(config, devices, tmp_path, rows=8)
-    found = fits.estimate(step, state, batch)
+    found = memory_check.estimate(step, state, batch)
     made = aot.compile_step(step, state, batch)
     account = made.memory_analysis()
     assert account.alias_size_in_bytes >= 0.99 * account.output_size_in_bytes  # the state is updated in place
@@ -62,9 +62,9 @@ def test_the_step_compiles_and_is_as_large_as_estimated(config, tmp_path, topolo
 def test_xla_refuses_what_is_refused_beforehand(config, tmp_path):
     devices = aot.chips("v5e:2x2")
     step, state, batch = compiled(config, devices, tmp_path, rows=8192)
-    found = fits.estimate(step, state, batch)
+    found = memory_check.estimate(step, state, batch)
     with pytest.raises(ConfigError, match=r"at least .* lower batch_tokens, .* or give mesh"):
-        fits.check(config, found, devices[0], print)
+        memory_check.check(config, found, devices[0], print)
     with pytest.raises(ConfigError, match="XLA finds no room"):
         aot.compile_step(step, state, batch)
 

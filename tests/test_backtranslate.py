@@ -14,12 +14,13 @@ import numpy as np
 import pytest
 from engine_helpers import rows
 
-from signjax import ctc, demo, train
+from signjax import ctc, demo
 from signjax.data import joined_clips, packed_dataset
 from signjax.errors import DataError, StorageError
 from signjax.models.back_translator import RECENT, BackTranslator, signed
 from signjax.tasks import backtranslate
 from signjax.text import tokenizer
+from signjax.training import loop
 
 pytestmark = pytest.mark.usefixtures("compile_quickly")
 SIZE = {"width": 32, "convolutions": 1, "depth": 1, "text_depth": 2, "heads": 2, "mlp": 64, "dropout": 0.1}
@@ -95,7 +96,7 @@ def home(tmp_path_factory, compile_quickly):
     """A folder with datasets/demo, four clips to learn by heart, and runs/backtranslate."""
     root = tmp_path_factory.mktemp("home")
     demo.write_dataset(root / "datasets", sizes=(4, 1, 1))
-    assert train.train(config(root), root / "runs/backtranslate") == 0
+    assert loop.train(config(root), root / "runs/backtranslate") == 0
     return root
 
 
@@ -260,11 +261,11 @@ def test_corruption_replaces_its_share_of_ids():
 def test_a_run_repeats_and_resumes_exactly(home):
     """Once its first steps, once from the last checkpoint but one, as after a crash."""
     first, again, resumed = (home / f"runs/{name}" for name in ("backtranslate", "again", "resumed"))
-    assert train.train(config(home, num_steps=4), again) == 0
+    assert loop.train(config(home, num_steps=4), again) == 0
     assert rows(again)[:4] == rows(first)[:4]
     shutil.copytree(first, resumed)
     shutil.rmtree(resumed / "checkpoints/latest/94")
-    assert train.train(config(home), resumed) == 0
+    assert loop.train(config(home), resumed) == 0
     assert rows(resumed) == rows(first)
     assert backtranslate.load(resumed).digest == backtranslate.load(first).digest
     line = json.loads((first / "metrics.jsonl").read_text().splitlines()[-1])

@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 from engine_helpers import compiled, rows, toy
 
-from signjax import checkpoint, fingerprint, train
 from signjax.errors import StorageError
 from signjax.io import checksums
 from signjax.text import tokenizer
+from signjax.training import checkpoint, loop, state_hash
 
 FAULTS = 500
 
@@ -25,7 +25,7 @@ FAULTS = 500
 def whole(tmp_path_factory):
     """A toy run with the latest steps 10 and 12."""
     workdir = tmp_path_factory.mktemp("rot") / "run"
-    assert train.train(toy(), workdir) == 0
+    assert loop.train(toy(), workdir) == 0
     return workdir
 
 
@@ -76,7 +76,7 @@ def test_every_fault_is_found_and_the_step_before_is_used(run, capsys):
 @pytest.mark.parametrize("family", ["vqvae", "gpt", "flow"])
 def test_every_fault_of_each_model_is_found(family, tiny_families, tmp_path, capsys, promise):
     fields = tiny_families[family] | {"num_steps": 4, "save_every": 2, "eval_every": 4}
-    assert train.train(gpt_run.get_config(family, **fields), tmp_path) == 0
+    assert loop.train(gpt_run.get_config(family, **fields), tmp_path) == 0
     capsys.readouterr()
     found = missed(tmp_path, 2, 4, capsys)
     promise(f"{family}: of {FAULTS} files flipped, cut or deleted, those missed", found, most=0)
@@ -101,7 +101,7 @@ def test_a_step_is_sealed_after_its_last_file(tmp_path, monkeypatch):
         update(*args, **kwargs)
 
     monkeypatch.setattr(store, "update", late)
-    assert train.train(toy(num_steps=3, eval_every=3), tmp_path) == 0
+    assert loop.train(toy(num_steps=3, eval_every=3), tmp_path) == 0
     for which in ("latest", "best"):
         assert checksums.newest(checkpoint.folder(tmp_path, which)) == (3, [])
 
@@ -112,7 +112,7 @@ def test_a_step_is_sealed_after_its_last_file(tmp_path, monkeypatch):
 ])  # fmt: skip
 def test_training_goes_on_from_the_step_before(name, how, whole, run, capsys):
     damage(checkpoint.folder(run, "latest") / "12" / name, how, random.Random(1))
-    assert train.train(toy(), run) == 0
+    assert loop.train(toy(), run) == 0
     told = capsys.readouterr()
     assert f"12 is damaged: {name.split('/')[-1]}" in told.err.replace("meta/", "").replace("state/", "")
     assert "resumed from step 10" in told.out
@@ -127,7 +127,7 @@ def test_with_every_step_damaged_there_is_one_line_and_nothing_is_deleted(run):
     for step in steps:
         (step / checksums.NAME).unlink()
     before = files(run)
-    for use in (lambda: train.train(toy(), run), lambda: checkpoint.load_variables(run)):
+    for use in (lambda: loop.train(toy(), run), lambda: checkpoint.load_variables(run)):
         with pytest.raises(StorageError, match=r"damaged: SHA256SUMS.*no other step is whole.*train again"):
             use()
     assert files(run) == before
@@ -140,7 +140,7 @@ def test_without_a_sound_best_step_the_latest_serves_until_there_is_one(run, cap
     assert step == 12 and "latest step 12 is used instead" in capsys.readouterr().err
     good, _ = checkpoint.load_variables(run, "latest")
     assert jax.tree.all(jax.tree.map(lambda x, y: bool((x == y).all()), found, good))
-    assert train.train(toy(num_steps=16), run) == 0
+    assert loop.train(toy(num_steps=16), run) == 0
     assert checkpoint.load_variables(run)[1] == 16
 
 
@@ -168,7 +168,7 @@ def test_a_damaged_vocabulary_is_refused(tmp_path):
 def test_damaged_lines_of_metrics_do_not_stop_a_run(run):
     path = run / "metrics.jsonl"
     path.write_bytes(b"\xff\x00" + path.read_bytes()[2:])
-    assert train.train(toy(num_steps=14), run) == 0
+    assert loop.train(toy(num_steps=14), run) == 0
     assert [row["step"] for row in rows(run)][-1] == float(14).hex()
 
 
@@ -203,16 +203,16 @@ def test_every_bit_changes_a_fingerprint(dtype):
         if dtype == "bool"
         else rng.normal(size=(3, 5, 4)).astype(dtype)
     )
-    first = fingerprint.of({"x": x})
+    first = state_hash.of({"x": x})
     seen = set()
     for at in range(x.size):
         for bit in range(1 if dtype == "bool" else 8 * x.dtype.itemsize):
             y = x.copy()
             y.view(np.uint8).reshape(x.size, -1)[at, bit // 8] ^= 1 << bit % 8
-            seen.add(fingerprint.of({"x": y})["x"])
+            seen.add(state_hash.of({"x": y})["x"])
     assert first["x"] not in seen
     swapped = x[:, ::-1]
-    assert fingerprint.of({"x": swapped}) != first or (swapped == x).all()
+    assert state_hash.of({"x": swapped}) != first or (swapped == x).all()
 
 
 def test_a_fingerprint_does_not_depend_on_devices():
@@ -220,5 +220,5 @@ def test_a_fingerprint_does_not_depend_on_devices():
     _, batch, init, *_ = compiled(c)
     state = init(jax.random.key(0), batch)
     assert len(state.params["Dense_0"]["kernel"].sharding.device_set) == 8
-    spread, one = fingerprint.of(state), fingerprint.of(jax.device_put(state, jax.devices()[0]))
+    spread, one = state_hash.of(state), state_hash.of(jax.device_put(state, jax.devices()[0]))
     assert spread == one and len(spread) == len(jax.tree.leaves(state))

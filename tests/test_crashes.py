@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from engine_helpers import rows, spawn
 
-from signjax import checkpoint
+from signjax.training import checkpoint
 
 DEVICES = (1, 2, 4, 8, 16, 64)
 

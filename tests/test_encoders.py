@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
-from signjax import sampling, train
+from signjax import sampling
 from signjax.data import token_cache
 from signjax.errors import ConfigError, DataError, SignjaxError, StorageError
 from signjax.io import safetensors as tensors
@@ -22,6 +22,7 @@ from signjax.io.safe_read import Fault
 from signjax.tasks import flow, gpt, masked
 from signjax.text import bert, pretrained
 from signjax.text import encoder as readers
+from signjax.training import loop
 
 pytestmark = pytest.mark.usefixtures("compile_quickly")
 FAMILIES = tuple(make_encoders.SIZES)
@@ -283,7 +284,7 @@ FAMILY_OF = {"gpt": gpt, "masked": masked, "flow": flow}
 def test_generators_train_and_sign_by_an_encoder(name, home, tmp_path, runs_of):
     module, c = home[1][name]
     assert c.sampler.guidance != 1 and c.text_dropout > 0
-    assert train.train(c, tmp_path) == 0
+    assert loop.train(c, tmp_path) == 0
     lines = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
     assert any(key.startswith("eval/") for key in lines[-1])
     del runs_of[:]
@@ -303,17 +304,17 @@ def test_training_goes_on_without_the_encoder_and_only_with_the_same(home, tmp_p
     folder = shutil.copytree(make_encoders.ROOT / "distilbert", tmp_path / "encoder")
     c = c.copy_and_resolve_references()
     c.text.encoder = str(folder)
-    assert train.train(c, tmp_path / "run") == 0 and runs_of
+    assert loop.train(c, tmp_path / "run") == 0 and runs_of
     del runs_of[:]
     with c.unlocked():
         c.num_steps = 3
-    assert train.train(c, tmp_path / "run") == 0 and not runs_of
+    assert loop.train(c, tmp_path / "run") == 0 and not runs_of
     path = folder / "model.safetensors"
     held = load_file(path)
     held["embeddings.word_embeddings.weight"][3, 3] += 1
     save_file(held, path)
     with c.unlocked():
         c.num_steps = 4  # a run that is finished asks nothing
-    for use in (lambda: gpt.load(tmp_path / "run"), lambda: train.train(c, tmp_path / "run")):
+    for use in (lambda: gpt.load(tmp_path / "run"), lambda: loop.train(c, tmp_path / "run")):
         with pytest.raises(ConfigError, match=r"^text\.encoder: .*run was trained with"):
             use()

@@ -14,8 +14,8 @@ import optax
 import pytest
 from engine_helpers import compiled, plain, rows, same_bits, saved_state, start, toy
 
-from signjax import checkpoint, config, sharding, step, task, train
 from signjax.errors import ConfigError, StorageError
+from signjax.training import checkpoint, loop, run_config, sharding, task, train_step
 
 
 @pytest.fixture(autouse=True)
@@ -33,7 +33,7 @@ def signal_at(number, number_of_signal=signal.SIGTERM):
 def whole(tmp_path_factory):
     """A toy run that nothing interrupted."""
     workdir = tmp_path_factory.mktemp("whole")
-    assert train.train(toy(), workdir) == 0
+    assert loop.train(toy(), workdir) == 0
     return workdir
 
 
@@ -49,16 +49,16 @@ def test_resume_is_bit_equal(where, whole, tmp_path, hooks, capsys):
     if where == "crash":
         hooks["batch"] = crash
         with pytest.raises(KeyError):
-            train.train(toy(), tmp_path)
+            loop.train(toy(), tmp_path)
         assert checkpoint.last_step(tmp_path, "latest") == 5
     else:
         hooks[where] = signal_at({"batch": 6, "evals": 1}[where])
-        assert train.train(toy(), tmp_path, "again") == 0
+        assert loop.train(toy(), tmp_path, "again") == 0
         assert checkpoint.last_step(tmp_path, "latest") == {"batch": 7, "evals": 4}[where]
         assert "run the same command again to continue: again" in capsys.readouterr().out
         assert any("eval/error" in row for row in rows(tmp_path)) == (where == "batch")
     hooks.update(keep)
-    assert train.train(toy(), tmp_path) == 0
+    assert loop.train(toy(), tmp_path) == 0
     assert same_bits(saved_state(toy(), whole), saved_state(toy(), tmp_path))
     assert rows(whole) == rows(tmp_path)
     for which in ("best", "latest"):
@@ -69,10 +69,10 @@ def test_resume_is_bit_equal(where, whole, tmp_path, hooks, capsys):
 
 def test_time_spent_adds_up(tmp_path, hooks):
     hooks["batch"] = signal_at(3)
-    train.train(toy(), tmp_path)
+    loop.train(toy(), tmp_path)
     spent = checkpoint.read_meta(tmp_path, "latest", 4)["spent"]
     hooks["batch"] = lambda number: None
-    train.train(toy(), tmp_path)
+    loop.train(toy(), tmp_path)
     lines = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
     for name in ("cpu_s", "wall_s"):
         times = [line[name] for line in lines]
@@ -82,7 +82,7 @@ def test_time_spent_adds_up(tmp_path, hooks):
 
 def test_a_finished_run_says_so(whole, capsys):
     before = rows(whole)
-    assert train.train(toy(), whole) == 0
+    assert loop.train(toy(), whole) == 0
     assert "already finished" in capsys.readouterr().out
     assert rows(whole) == before
 
@@ -115,10 +115,10 @@ def plain_start():
 
 def test_a_run_moves_to_other_devices(whole, tmp_path, hooks):
     hooks["batch"] = signal_at(6)
-    train.train(toy("fsdp"), tmp_path)
+    loop.train(toy("fsdp"), tmp_path)
     hooks["batch"] = lambda number: None
     one = toy(**{"mesh.shape": (1,)})
-    assert train.train(one, tmp_path) == 0
+    assert loop.train(one, tmp_path) == 0
     a, b = saved_state(toy(), whole), saved_state(one, tmp_path)
     for name in a:
         np.testing.assert_allclose(a[name], b[name], rtol=0, atol=1e-6, err_msg=name)
@@ -152,7 +152,7 @@ def test_a_spike_is_left_out_and_what_stays_high_is_not():
     before, usual = plain(state), float(usual["grad"])
     state, metrics = one_step(state, high)
     after = plain(state)
-    assert step.SPIKE * usual < metrics["grad"] < math.inf
+    assert train_step.SPIKE * usual < metrics["grad"] < math.inf
     assert after["usual"] > before["usual"] and after["skipped"].tolist() == [1, 1]
     changed = {name for name in after if after[name].tobytes() != before[name].tobytes()}
     assert changed == {"step", "skipped", "usual"}
@@ -160,7 +160,7 @@ def test_a_spike_is_left_out_and_what_stays_high_is_not():
     while state.skipped[0]:
         state, _ = one_step(state, high)
         count += 1
-    assert 2 < count < train.MAX_SKIPPED / 2
+    assert 2 < count < loop.MAX_SKIPPED / 2
 
 
 def test_ordinary_gradients_are_no_spikes(whole, tiny_runs):
@@ -181,8 +181,8 @@ def test_each_bad_number_is_seen(bad):
         return {"params": {"w": jnp.ones(2)}, "codes": {"c": jnp.zeros(2)}}
 
     parts = {"task": task.Task(init, loss, None, None, None), "tx": optax.sgd(0.1), "decay": 0.0}
-    state = step.init_state(jax.random.key(0), {}, **parts)
-    after, _ = step.train_step(state, {}, **parts)
+    state = train_step.init_state(jax.random.key(0), {}, **parts)
+    after, _ = train_step.train_step(state, {}, **parts)
     assert after.skipped.tolist() == ([0, 0] if bad == "nothing" else [1, 1])
     assert bool((after.params["w"] == state.params["w"]).all()) == (bad != "nothing")
     assert bool((after.extra["codes"]["c"] == 0).all()) == (bad != "nothing")
@@ -195,8 +195,8 @@ def test_every_step_has_its_own_randomness(whole):
 
 def test_bad_batches_end_the_run(tmp_path):
     c = toy(bad=(3, 99), num_steps=60, eval_every=30)
-    with pytest.raises(train.NumericsError, match=r"last good step 3, last saved 20") as e:
-        train.train(c, tmp_path)
+    with pytest.raises(loop.NumericsError, match=r"last good step 3, last saved 20") as e:
+        loop.train(c, tmp_path)
     assert e.value.exit_code == 20
     assert all(np.isfinite(x).all() for x in saved_state(c, tmp_path).values())
     assert json.loads((tmp_path / "metrics.jsonl").read_text().splitlines()[-1])["train/loss"] is None
@@ -208,12 +208,12 @@ def test_the_best_survives_resuming(tmp_path, hooks):
     hooks["finish"] = lambda evals: {"score": next(scores)}
     hooks["batch"] = signal_at(5)
     c = toy(best="score", eval_every=3)
-    train.train(c, tmp_path)
+    loop.train(c, tmp_path)
     hooks["batch"] = lambda number: None
-    train.train(c, tmp_path)
+    loop.train(c, tmp_path)
     assert checkpoint.load_variables(tmp_path)[1] == 6
     assert checkpoint.read_meta(tmp_path, "latest", 12)["best"] == 1.0
-    assert train.train(toy(best="score", eval_every=3, num_steps=15), tmp_path) == 0
+    assert loop.train(toy(best="score", eval_every=3, num_steps=15), tmp_path) == 0
     assert checkpoint.load_variables(tmp_path)[1] == 15
     assert checkpoint.load_variables(tmp_path, "latest")[1] == 15
     assert sorted(p.name for p in (tmp_path / "checkpoints/latest").iterdir()) == ["12", "15"]
@@ -221,7 +221,7 @@ def test_the_best_survives_resuming(tmp_path, hooks):
 
 def test_details_go_to_the_file_only(tmp_path, hooks, capsys):
     hooks["finish"] = lambda evals: {"usage/left_hand": 0.25, "usage_min": 0.5}
-    train.train(toy(num_steps=2), tmp_path)
+    loop.train(toy(num_steps=2), tmp_path)
     out = capsys.readouterr().out
     assert "usage_min 0.5" in out and "usage/" not in out
     assert rows(tmp_path)[-1]["eval/usage/left_hand"] == 0.25.hex()
@@ -229,19 +229,19 @@ def test_details_go_to_the_file_only(tmp_path, hooks, capsys):
 
 def test_another_config_is_refused(whole):
     with pytest.raises(ConfigError, match=r"optim\.lr was 0\.01 .* and is 0\.02 now"):
-        train.train(toy(**{"optim.lr": 0.02}), whole)
+        loop.train(toy(**{"optim.lr": 0.02}), whole)
     more = toy()
     more.extra = 1
     with pytest.raises(ConfigError, match=r"extra was 'nothing' .* is 1 now"):
-        train.train(more, whole)
+        loop.train(more, whole)
     with pytest.raises(ConfigError, match="save_every is 0"):
-        train.train(toy(save_every=0), whole)
+        loop.train(toy(save_every=0), whole)
     with pytest.raises(ConfigError, match="best is 'wer'; evaluation gives: error, root, weight"):
-        train.train(toy(best="wer", eval_every=1), whole.parent / "new")
+        loop.train(toy(best="wer", eval_every=1), whole.parent / "new")
 
 
 def test_the_whole_config_is_saved(whole):
-    assert config.load_config(whole / "config.json").to_dict() == toy().to_dict()
+    assert run_config.load_config(whole / "config.json").to_dict() == toy().to_dict()
 
 
 def test_the_state_is_donated():
@@ -301,7 +301,7 @@ def test_a_state_of_another_model_is_refused(whole):
 def test_foreign_step_folders_do_not_count(whole, tmp_path):
     (tmp_path / "checkpoints/latest/99").mkdir(parents=True)
     assert checkpoint.last_step(tmp_path, "latest") is None
-    assert train.train(toy(num_steps=2), tmp_path) == 0
+    assert loop.train(toy(num_steps=2), tmp_path) == 0
     assert checkpoint.last_step(tmp_path, "latest") == 2
 
 
@@ -324,7 +324,7 @@ def test_ctrl_c_saves_and_the_same_command_goes_on(tmp_path):
     assert second.returncode == 0, err
     assert f"resumed from step {stopped}" in out
     assert not err
-    train.train(toy(**c), other)
+    loop.train(toy(**c), other)
     assert rows(other) == rows(tmp_path / "run")
 
 

@@ -11,15 +11,15 @@ import pytest
 import test_faces
 from engine_helpers import spawn
 
-from signjax import checkpoint, config
-from signjax import task as tasks
 from signjax.data import load
 from signjax.errors import StorageError
 from signjax.export import programs
 from signjax.io import checksums, model_file, safe_numpy, safetensors
 from signjax.pose import normalization
-from signjax.tasks import gpt, needs, vqvae
+from signjax.tasks import gpt, vqvae
 from signjax.tools import export
+from signjax.training import checkpoint, dependencies, run_config
+from signjax.training import task as tasks
 
 pytestmark = pytest.mark.usefixtures("compile_quickly")
 TEXTS = ["hello", "my friend is happy"]
@@ -52,7 +52,7 @@ def written(place, c, variables):
     writers = checkpoint.open_run(place)
     checkpoint.save(writers.latest, 1, state, c, {"step": 1, "best": None, "fingerprint": {}})
     checkpoint.close(writers)
-    config.save_config(place / "config.json", c)
+    run_config.save_config(place / "config.json", c)
 
 
 @pytest.fixture(scope="module")
@@ -87,8 +87,8 @@ def test_weights_are_read_back_bit_by_bit(home, name, tmp_path, capsys):
     same_bits(dict(found), expected)
     assert said["step"] == str(step)
     assert (
-        config.difference(
-            json.loads(said["config"]), config.load_config(home / "runs" / name / "config.json")
+        run_config.difference(
+            json.loads(said["config"]), run_config.load_config(home / "runs" / name / "config.json")
         )
         is None
     )
@@ -107,7 +107,7 @@ def test_the_folder_holds_what_it_takes_and_nothing_of_training(shared):
 def test_the_folder_signs_as_the_run_does(home, shared, name):
     places = [home / "runs" / name, shared / name]
     same_bits(*(checkpoint.load_variables(place)[0] for place in places))
-    task, c = tasks.find(name), config.load_config(shared / name / "config.json")
+    task, c = tasks.find(name), run_config.load_config(shared / name / "config.json")
     ours, theirs = (task.generate(task.load(place), TEXTS, 3, task.sampler_of(c)) for place in places)
     for a, b in zip(ours, theirs, strict=True):
         assert a.dtype == b.dtype and np.array_equal(a, b)
@@ -122,7 +122,7 @@ def test_the_doors_take_the_folder(home, shared, tmp_path):
     )
     _, err = process.communicate(timeout=300)
     assert process.returncode == 0, err[-2000:]
-    c = config.load_config(folder / "config.json")
+    c = run_config.load_config(folder / "config.json")
     [clip] = gpt.generate(gpt.load(home / "runs/gpt"), ["hello"], 3, gpt.sampler_of(c))
     made = safe_numpy.read_arrays(folder / "outputs/hello.npz")["pose"]
     np.testing.assert_array_equal(made, normalization.restore(clip, normalization.DEFAULT).astype(np.float32))
@@ -172,7 +172,7 @@ def test_damage_is_found(shared, tmp_path, name):
 
 def test_the_card_quotes_scores_of_these_weights_only(home, tmp_path, capsys):
     copied = shutil.copytree(home / "runs", tmp_path / "runs") / "gpt"
-    own = needs.digest(gpt.load(copied).variables)
+    own = dependencies.digest(gpt.load(copied).variables)
     rows = {"generated": {"distance": {"DTW-MJE": {"value": 0.125, "low": 0.1, "high": 0.15}}}}
     for split, digest in (("dev", own), ("test", "0" * 12), ("train", own)):
         said = {"weights": digest, "predictions": None, "rows": rows, "seed": 5, "notes": [f"note {split}"]}
@@ -244,7 +244,7 @@ def test_a_gpt_is_a_program_from_text_to_codes(home, tmp_path, capsys):
     said = generator.words.encode(TEXTS[1])
     ids[0, : len(said)], mask[0, : len(said)] = said, True
     codes, length = write.call(ids, mask, np.int32(3))
-    c = config.load_config(home / "runs/gpt/config.json")
+    c = run_config.load_config(home / "runs/gpt/config.json")
     [(_, [expected])] = gpt.write(generator, TEXTS[1:], 3, gpt.sampler_of(c))
     np.testing.assert_array_equal(np.asarray(codes)[: int(length)], expected)
 

@@ -9,17 +9,17 @@ import jax
 import jax.numpy as jnp
 import pytest
 
-from signjax import fits, liveness, sharding, train
 from signjax.errors import ConfigError
-from signjax.step import compile_steps
-from signjax.task import make_task
+from signjax.training import jaxpr_memory, loop, memory_check, sharding
+from signjax.training.task import make_task
+from signjax.training.train_step import compile_steps
 
 KB = 4 * 256  # bytes of 256 numbers
 
 
 def peak(function, *shapes, parts=None):
     arrays = [jax.ShapeDtypeStruct(shape, jnp.float32) for shape in shapes]
-    return liveness.peak(jax.make_jaxpr(function)(*arrays), parts)
+    return jaxpr_memory.peak(jax.make_jaxpr(function)(*arrays), parts)
 
 
 def test_what_is_held_at_once():
@@ -83,7 +83,7 @@ def gpt(tiny_runs, tmp_path_factory):
 
 def test_a_gpt_step_is_within_the_bounds_of_xla_s_own_account(gpt, compile_quickly):
     step, state, batch = gpt(16)
-    found = fits.estimate(step, state, batch)
+    found = memory_check.estimate(step, state, batch)
     account = step.lower(state, batch).compile().memory_analysis()
     assert found.given == pytest.approx(account.argument_size_in_bytes, rel=0.01)
     assert 0.5 <= found.held / account.temp_size_in_bytes <= 1.3
@@ -91,17 +91,17 @@ def test_a_gpt_step_is_within_the_bounds_of_xla_s_own_account(gpt, compile_quick
 
 
 def test_a_device_of_many_holds_its_part_of_the_batch(gpt):
-    alone, shared = (fits.estimate(*gpt(rows, devices)) for rows, devices in ((4, 1), (32, 8)))
+    alone, shared = (memory_check.estimate(*gpt(rows, devices)) for rows, devices in ((4, 1), (32, 8)))
     assert shared == alone
 
 
 def test_a_sharded_state_is_counted_as_xla_counts_it():
     _, batch, _, step, _, state = engine_helpers.compiled(engine_helpers.toy("fsdp"))
-    found = fits.estimate(step, state, batch)
+    found = memory_check.estimate(step, state, batch)
     account = step.lower(state, batch).compile().memory_analysis()
     assert found.given == pytest.approx(account.argument_size_in_bytes, rel=0.02)
     _, batch, _, step, _, state = engine_helpers.compiled(engine_helpers.toy())
-    assert found.given < fits.estimate(step, state, batch).given
+    assert found.given < memory_check.estimate(step, state, batch).given
 
 
 def device(usable: float | None, kind: str = "TPU of tests"):
@@ -109,39 +109,39 @@ def device(usable: float | None, kind: str = "TPU of tests"):
 
 
 def test_the_memory_of_a_device():
-    assert fits.limit(device(7.0, "NVIDIA H200")) == 7.0  # what it reports comes before what is known
-    assert fits.limit(device(None, "TPU v5 lite")) == 15.75 * 2**30
-    assert fits.limit(device(None)) is None and fits.limit(jax.devices()[0]) is None
+    assert memory_check.limit(device(7.0, "NVIDIA H200")) == 7.0  # what it reports comes before what is known
+    assert memory_check.limit(device(None, "TPU v5 lite")) == 15.75 * 2**30
+    assert memory_check.limit(device(None)) is None and memory_check.limit(jax.devices()[0]) is None
 
 
 def test_only_what_surely_cannot_fit_is_refused():
     c, said = engine_helpers.toy(), []
-    found = fits.Estimate(given=4_000_000_000, gradients=10**9, held=8_000_000_000, split=1)
+    found = memory_check.Estimate(given=4_000_000_000, gradients=10**9, held=8_000_000_000, split=1)
     assert found.total == 12e9
-    assert found.least == 6e9 - fits.ON_CHIP / 4
-    fits.check(c, found, device(None), said.append)
-    fits.check(c, found, device(13e9), said.append)
+    assert found.least == 6e9 - memory_check.ON_CHIP / 4
+    memory_check.check(c, found, device(None), said.append)
+    memory_check.check(c, found, device(13e9), said.append)
     assert said == []
-    fits.check(c, found, device(11e9), said.append)
+    memory_check.check(c, found, device(11e9), said.append)
     assert said == [
         "warning: a training step takes about 12 GB a device, 4 of them for state and batch; "
         "a TPU of tests has 11: lower batch_size, or give mesh.shape more devices"
     ]
     with pytest.raises(ConfigError, match=r"takes at least 5.97 GB .* has 5.5: lower batch_size") as e:
-        fits.check(c, found, device(5.5e9), said.append)
+        memory_check.check(c, found, device(5.5e9), said.append)
     assert "\n" not in str(e.value) and len(said) == 1
     with pytest.raises(ConfigError, match=r"has 4.5: make the model smaller, or split its state"):
-        fits.check(c, found, device(4.5e9), said.append)
+        memory_check.check(c, found, device(4.5e9), said.append)
     c.model = {"remat": False}
     with pytest.raises(ConfigError, match=r"lower batch_size, set model.remat=True, or give"):
-        fits.check(c, found, device(5.5e9), said.append)
+        memory_check.check(c, found, device(5.5e9), said.append)
 
 
 def test_training_does_not_begin_where_it_cannot_fit(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(fits, "limit", lambda device: 1000.0)
+    monkeypatch.setattr(memory_check, "limit", lambda device: 1000.0)
     with pytest.raises(ConfigError, match=r"a training step takes at least .* a cpu has 1e-06"):
-        train.train(engine_helpers.toy(), tmp_path / "run")
+        loop.train(engine_helpers.toy(), tmp_path / "run")
     assert not (tmp_path / "run/metrics.jsonl").exists() or not (tmp_path / "run/metrics.jsonl").read_text()
-    monkeypatch.setattr(fits, "limit", lambda device: 1e9)
-    assert train.train(engine_helpers.toy(num_steps=1), tmp_path / "run") == 0
+    monkeypatch.setattr(memory_check, "limit", lambda device: 1e9)
+    assert loop.train(engine_helpers.toy(num_steps=1), tmp_path / "run") == 0
     assert "warning" not in capsys.readouterr().out

@@ -17,13 +17,14 @@ import pytest
 from safetensors.numpy import load_file, save_file
 from scipy.special import log_softmax
 
-from signjax import config, sampling, train
+from signjax import sampling
 from signjax.errors import ConfigError, DataError
 from signjax.io.safe_read import Fault
 from signjax.models import layers, seed_files, seed_state
 from signjax.pose import normalization
 from signjax.tasks import seed_gpt, vqvae
 from signjax.tools import from_seed
+from signjax.training import loop, run_config
 
 pytestmark = pytest.mark.usefixtures("compile_quickly")
 VQVAE, GPT = (str(make_seed_files.ROOT / f"{name}.pth") for name in ("vqvae", "gpt"))
@@ -112,7 +113,7 @@ def test_codes_and_end_share_one_softmax(runs, told):
 
 
 def test_runs_are_found_and_sign(runs):
-    c = config.load_config(runs / "gpt/config.json")
+    c = run_config.load_config(runs / "gpt/config.json")
     sampler = seed_gpt.sampler_of(c, max_tokens=5, min_tokens=2)
     assert (sampler.top_k, sampler.temperature) == (20, 1.0)
     generator, texts = seed_gpt.load(runs / "gpt"), ["hello how are you", "my name is Zoë"]
@@ -259,7 +260,7 @@ def test_the_model_trains_too(runs, tiny_runs, tmp_path):
     changes |= {"model.width": 16, "model.depth": 1, "model.heads": 2, "model.mlp": 32, "model.dropout": 0.0}
     changes |= {"num_steps": 12, "eval_every": 12, "log_every": 1, "batch_tokens": 256, "eval_batch_size": 2}
     changes |= {"optim.lr": 1e-2, "optim.warmup": 1, "sampler.max_tokens": 4}
-    assert train.train(gpt_run.get_config("gpt:seed", **changes), tmp_path) == 0
+    assert loop.train(gpt_run.get_config("gpt:seed", **changes), tmp_path) == 0
     lines = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
     losses = [line["train/loss"] for line in lines if "train/loss" in line]
     assert len(losses) == 12 and np.mean(losses[-3:]) < 0.9 * np.mean(losses[:2])

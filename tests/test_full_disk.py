@@ -16,9 +16,9 @@ import pytest
 from engine_helpers import rows, toy
 from jax.experimental.compilation_cache import compilation_cache
 
-from signjax import checkpoint, runtime, trackers, train
 from signjax.errors import StorageError
 from signjax.io import atomic, checksums
+from signjax.training import checkpoint, loop, process, trackers
 
 NOBODY = 65534
 
@@ -27,7 +27,7 @@ NOBODY = 65534
 def whole(tmp_path_factory):
     """A toy run that nothing disturbed."""
     workdir = tmp_path_factory.mktemp("disk") / "whole"
-    assert train.train(toy(num_steps=20), workdir) == 0
+    assert loop.train(toy(num_steps=20), workdir) == 0
     return workdir
 
 
@@ -67,7 +67,7 @@ def ended_well(workdir, whole, told: str, reason: str) -> None:
     for which in ("latest", "best"):
         root = checkpoint.folder(workdir, which)
         assert not any(checksums.fault(root / str(s)) for s in checksums.steps(root))
-    assert train.train(toy(num_steps=20), workdir) == 0
+    assert loop.train(toy(num_steps=20), workdir) == 0
     assert rows(workdir) == rows(whole)
 
 
@@ -77,7 +77,7 @@ def test_files_that_cannot_grow(size, whole, tmp_path, at_batch, capsys):
     run = tmp_path / "run"
     with largest_file(resource.RLIM_INFINITY):
         at_batch(lambda n: resource.setrlimit(resource.RLIMIT_FSIZE, (size, -1)) if n == 13 else None)
-        assert runtime.one_line(train.train)(toy(num_steps=20), run) == StorageError.exit_code
+        assert process.one_line(loop.train)(toy(num_steps=20), run) == StorageError.exit_code
     at_batch(lambda n: None)
     ended_well(run, whole, capsys.readouterr().err, os.strerror(27))
 
@@ -94,7 +94,7 @@ def test_a_full_disk(room, whole, small_disk, at_batch, capsys):
             os.truncate(fill, fill.stat().st_size - room)
 
     at_batch(fill_up)
-    assert runtime.one_line(train.train)(toy(num_steps=20), run) == StorageError.exit_code
+    assert process.one_line(loop.train)(toy(num_steps=20), run) == StorageError.exit_code
     at_batch(lambda n: None)
     fill.unlink()
     ended_well(run, whole, capsys.readouterr().err, os.strerror(28))
@@ -103,7 +103,7 @@ def test_a_full_disk(room, whole, small_disk, at_batch, capsys):
 
 def test_a_disk_that_is_full_from_the_start(tmp_path, capsys):
     with largest_file(0):
-        assert runtime.one_line(train.train)(toy(), tmp_path / "run") == StorageError.exit_code
+        assert process.one_line(loop.train)(toy(), tmp_path / "run") == StorageError.exit_code
     assert "last saved step None" in capsys.readouterr().err
 
 
@@ -140,8 +140,8 @@ def test_a_read_only_run_can_be_used_but_not_trained(whole, capsys):
             path.chmod(0o555 if path.is_dir() else 0o444)
         with nobody():
             assert checkpoint.load_variables(run)[1] == checkpoint.last_step(run, "best")
-            assert runtime.one_line(train.train)(toy(num_steps=24), run) == StorageError.exit_code
-            assert runtime.one_line(train.train)(toy(), parent / "new") == StorageError.exit_code
+            assert process.one_line(loop.train)(toy(num_steps=24), run) == StorageError.exit_code
+            assert process.one_line(loop.train)(toy(), parent / "new") == StorageError.exit_code
         lines = capsys.readouterr().err.splitlines()
         assert len(lines) == 2
         for line, folder in zip(lines, (run, parent / "new"), strict=True):
@@ -158,7 +158,7 @@ def test_what_a_crash_left_is_cleared_and_what_is_foreign_ignored(tmp_path):
     (latest / "12").write_text("a file")
     (tmp_path / "config.json.tmp").write_text("{")
     assert checkpoint.sound_step(tmp_path, "latest") is None
-    assert train.train(toy(num_steps=2), tmp_path) == 0
+    assert loop.train(toy(num_steps=2), tmp_path) == 0
     assert checkpoint.sound_step(tmp_path, "latest") == ("latest", 2)
     assert not list(latest.glob("*tmp*")) and not (tmp_path / "config.json.tmp").exists()
     assert (latest / "notes").is_dir()
@@ -173,10 +173,10 @@ def test_a_best_step_of_a_start_that_saved_nothing_is_forgotten(tmp_path, at_bat
 
     at_batch(crash)
     with pytest.raises(KeyError):
-        train.train(toy(save_every=10), tmp_path)
+        loop.train(toy(save_every=10), tmp_path)
     assert checkpoint.last_step(tmp_path, "best") == 4 and checkpoint.last_step(tmp_path, "latest") is None
     at_batch(lambda n: None)
-    assert train.train(toy(num_steps=2, eval_every=2, **{"optim.lr": 1e-6}), tmp_path) == 0
+    assert loop.train(toy(num_steps=2, eval_every=2, **{"optim.lr": 1e-6}), tmp_path) == 0
     assert checkpoint.load_variables(tmp_path)[1] == 2
 
 
@@ -190,7 +190,7 @@ def test_a_damaged_compile_cache_is_told_of_once_and_mended(tmp_path, capsys):
         return [float(jax.jit(f)(1.5)) for f in (jnp.sin, jnp.cos)]
 
     try:
-        runtime.enable_compile_cache(tmp_path)
+        process.enable_compile_cache(tmp_path)
         jax.config.update(minimum, 0.0)
         compilation_cache.reset_cache()
         first, entries = results(), sorted(tmp_path.glob("*-cache"))

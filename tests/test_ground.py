@@ -15,27 +15,38 @@ import numpy as np
 import pytest
 from engine_helpers import compiled, spawn, toy
 
-from signjax import checkpoint, config, logs, main, optim, runtime, sharding, step, task, train
+from signjax import main
 from signjax.errors import ConfigError, StorageError
+from signjax.training import (
+    checkpoint,
+    loop,
+    metric_writer,
+    optimizer,
+    process,
+    run_config,
+    sharding,
+    task,
+    train_step,
+)
 
 
 def test_config_comes_back_whole(tmp_path):
     c = toy("fsdp", bad=(1, 2))
     c.none, c.flag, c.empty = None, True, ml_collections.ConfigDict()
-    config.save_config(tmp_path / "config.json", c)
-    loaded = config.load_config(tmp_path / "config.json")
+    run_config.save_config(tmp_path / "config.json", c)
+    loaded = run_config.load_config(tmp_path / "config.json")
     assert loaded.to_dict() == c.to_dict()
     assert type(loaded.optim.lr) is float and type(loaded.seed) is int
     assert loaded.sharding[0][1] == (None, "data")
-    config.check_same(json.loads((tmp_path / "config.json").read_text()), c, tmp_path)
+    run_config.check_same(json.loads((tmp_path / "config.json").read_text()), c, tmp_path)
     with pytest.raises(StorageError, match="train first"):
-        config.load_config(tmp_path / "nothing" / "config.json")
+        run_config.load_config(tmp_path / "nothing" / "config.json")
 
 
 def test_a_missing_run_names_its_command(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for variant in ("", ":rvq"):
-        workdir = config.default_workdir(f"configs/vqvae.py{variant}")
+        workdir = run_config.default_workdir(f"configs/vqvae.py{variant}")
         assert workdir == "runs/vqvae" + variant.replace(":", "-")
         with pytest.raises(StorageError, match=f"signjax.main --config=configs/vqvae.py{variant}$"):
             checkpoint.load_variables(workdir)
@@ -43,7 +54,7 @@ def test_a_missing_run_names_its_command(tmp_path, monkeypatch):
 
 def test_weight_decay_reaches_kernels_only():
     c = toy(**{"optim.warmup": 0, "optim.schedule": "constant", "optim.weight_decay": 0.5}).optim
-    tx = optim.make_optimizer(c, 10)
+    tx = optimizer.make_optimizer(c, 10)
     params = {"kernel": jnp.ones((2, 2)), "bias": jnp.ones(2)}
     updates, _ = tx.update(jax.tree.map(jnp.zeros_like, params), tx.init(params), params)
     np.testing.assert_allclose(updates["kernel"], -0.5 * c.lr, rtol=1e-6)
@@ -52,15 +63,15 @@ def test_weight_decay_reaches_kernels_only():
 
 def test_schedule():
     c = toy(**{"optim.lr": 2.0, "optim.warmup": 4}).optim
-    f = optim.make_schedule(c, 20)
+    f = optimizer.make_schedule(c, 20)
     np.testing.assert_allclose([f(0), f(1), f(3), f(4)], [0.5, 1.0, 2.0, 2.0])
     np.testing.assert_allclose([f(12), f(20), f(99)], [1.0, 0.0, 0.0], atol=1e-6)
     assert f(10) > f(11)
     c.schedule = "constant"
-    assert optim.make_schedule(c, 20)(19) == 2.0
+    assert optimizer.make_schedule(c, 20)(19) == 2.0
     c.schedule = "step"
     with pytest.raises(ConfigError, match="schedule"):
-        optim.make_schedule(c, 20)
+        optimizer.make_schedule(c, 20)
 
 
 def test_wrong_shardings_are_named():
@@ -126,20 +137,20 @@ def test_the_batch_is_divided_over_data_and_fsdp(monkeypatch):
 
 def test_what_ends_an_evaluation_sees_whole_parameters():
     mesh, batch, init, _, evaluate, _ = compiled(toy("fsdp"))
-    variables = step.inference_variables(init(jax.random.key(0), batch))
+    variables = train_step.inference_variables(init(jax.random.key(0), batch))
     assert not variables["params"]["Dense_0"]["kernel"].is_fully_replicated
 
     def finish(variables, evals):
         return {"whole": all(x.is_fully_replicated for x in jax.tree.leaves(variables))}
 
     made = engine_toy.make(toy(), "")._replace(finish=finish)
-    assert step.run_evaluation(made, evaluate, mesh, variables)["whole"]
+    assert train_step.run_evaluation(made, evaluate, mesh, variables)["whole"]
 
 
 def test_one_job_a_workdir(tmp_path):
-    with runtime.lock(tmp_path), pytest.raises(StorageError, match=f"process {os.getpid()} on .+ is already"):
-        train.train(toy(), tmp_path)
-    with pytest.raises(StorageError, match="cannot be written"), runtime.lock("/dev/null/run"):
+    with process.lock(tmp_path), pytest.raises(StorageError, match=f"process {os.getpid()} on .+ is already"):
+        loop.train(toy(), tmp_path)
+    with pytest.raises(StorageError, match="cannot be written"), process.lock("/dev/null/run"):
         pass
 
 
@@ -156,7 +167,7 @@ def test_ctrl_c_is_one_line(capsys):
     def door():
         raise KeyboardInterrupt
 
-    assert runtime.one_line(door)() == 130
+    assert process.one_line(door)() == 130
     assert capsys.readouterr().err.strip() == "Stopped by Ctrl-C; the same command starts again"
 
 
@@ -164,18 +175,18 @@ def test_errors_are_one_line(capsys):
     def door(code):
         raise ConfigError(code)
 
-    assert runtime.one_line(door)("lr is missing") == 23
+    assert process.one_line(door)("lr is missing") == 23
     assert capsys.readouterr().err == "error: lr is missing\n"
 
 
 def test_compile_cache_is_private_and_optional(tmp_path):
     names = "jax_compilation_cache_dir", "jax_persistent_cache_min_compile_time_secs"
     before = {name: getattr(jax.config, name) for name in names}
-    runtime.enable_compile_cache("/dev/null/cache")
-    runtime.enable_compile_cache()  # the tests have chosen one, see conftest.py
+    process.enable_compile_cache("/dev/null/cache")
+    process.enable_compile_cache()  # the tests have chosen one, see conftest.py
     assert before == {name: getattr(jax.config, name) for name in names}
     try:
-        runtime.enable_compile_cache(tmp_path / "xla")
+        process.enable_compile_cache(tmp_path / "xla")
         assert jax.config.jax_compilation_cache_dir == str(tmp_path / "xla")
         assert (tmp_path / "xla").stat().st_mode & 0o777 == 0o700
     finally:
@@ -185,9 +196,9 @@ def test_compile_cache_is_private_and_optional(tmp_path):
 
 def test_progress_line(monkeypatch):
     now = iter([10.0, 14.0, 15.0, 22.0, 24.0])
-    monkeypatch.setattr(logs.time, "monotonic", lambda: next(now))
+    monkeypatch.setattr(metric_writer.time, "monotonic", lambda: next(now))
     out = io.StringIO()
-    progress = logs.Progress(6000, out)
+    progress = metric_writer.Progress(6000, out)
     progress.show(1000, {}, whole=False)
     progress.show(1200, {"loss": 0.031234, "grad": 0.41}, whole=True)
     progress.show(1201, {"loss": 1.0}, whole=False)
@@ -196,14 +207,14 @@ def test_progress_line(monkeypatch):
     progress.show(1300, {}, whole=False)
     progress.show(1400, {}, whole=True)
     assert out.getvalue().splitlines()[1] == "step 1400/6000    50 steps/s  2:41 left"
-    assert logs.clock(3725.4) == "1:02:05"
+    assert metric_writer.clock(3725.4) == "1:02:05"
 
 
 def test_metrics_forget_what_was_not_saved(tmp_path):
     lines = [{"step": 1}, {"step": 2, "eval/a": 1.0, "cpu_s": 5.0}, {"step": 3, "cpu_s": 7.0}]
     whole_lines = "".join(json.dumps(line) + "\n" for line in lines)
     (tmp_path / "metrics.jsonl").write_text(whole_lines + '{"step": 4, "x')
-    metrics = logs.Metrics(tmp_path, 2, logs.Spent(1.0, 2.0))
+    metrics = metric_writer.Metrics(tmp_path, 2, metric_writer.Spent(1.0, 2.0))
     assert metrics.evaluated
     assert metrics.spent().cpu_s >= 7.0
     metrics.write(3, "train", {"loss": math.inf})

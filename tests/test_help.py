@@ -10,8 +10,7 @@ import pytest
 from door_help import DOORS, FLAGS, PARSERS, ROOT, ask, parse
 
 from signjax import __main__ as listing
-from signjax import config, fields, hints, optim
-from signjax import task as tasks
+from signjax import fields, hints
 from signjax.data import packed_dataset
 from signjax.errors import ConfigError, DataError, StorageError
 from signjax.models import quantizers
@@ -19,6 +18,8 @@ from signjax.tasks import flow, vqvae
 from signjax.text import pretrained
 from signjax.tools import bench, memory
 from signjax.tools import pack as tool
+from signjax.training import optimizer, run_config
+from signjax.training import task as tasks
 
 
 def docstring(name):
@@ -149,7 +150,7 @@ def test_wrong_names_are_answered(tmp_path):
     schedule.schedule = "cosin"
     for call, kind, meant in (
         (
-            lambda: config.load_config(tmp_path / "runs/gtp/config.json"),
+            lambda: run_config.load_config(tmp_path / "runs/gtp/config.json"),
             StorageError,
             "mean .*runs/gpt[?] train",
         ),
@@ -159,7 +160,7 @@ def test_wrong_names_are_answered(tmp_path):
         (lambda: packed_dataset.load(tmp_path / "sets", "mine", "trian"), DataError, "did you mean 'train'"),
         (lambda: flow.sampler_of(generator, solver="midpont"), ConfigError, "did you mean midpoint"),
         (lambda: flow.sampler_of(generator, stepps=3), ConfigError, "did you mean '--steps'"),
-        (lambda: optim.make_schedule(schedule, 9), ConfigError, "did you mean 'cosine'"),
+        (lambda: optimizer.make_schedule(schedule, 9), ConfigError, "did you mean 'cosine'"),
     ):
         with pytest.raises(kind, match=meant):
             call()

@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 from fuzz_cases import hush, signed, write_clip
 
-from signjax import config, rendering, results, runtime
+from signjax import rendering, results
 from signjax.data import packed_dataset, pose_layout, predictions
 from signjax.errors import DataError, StorageError
 from signjax.io import safe_read
 from signjax.metrics.base import whole
+from signjax.training import process, run_config
 
 HOSTILE = [
     "</script><script>alert(1)</script>",
@@ -156,11 +157,11 @@ def test_a_run_does_not_write_through_links(tmp_path):
     mine.write_text("precious")
     run = tmp_path / "run"
     linked(run / ".lock", mine)
-    with pytest.raises(StorageError, match="cannot be written"), runtime.lock(run):
+    with pytest.raises(StorageError, match="cannot be written"), process.lock(run):
         pass
     linked(run / "config.json.tmp", mine)
     linked(run / "config.json", mine)
-    config.write_whole(run / "config.json", "{}")
+    run_config.write_whole(run / "config.json", "{}")
     assert mine.read_text() == "precious" and (run / "config.json").read_text() == "{}"
 
 

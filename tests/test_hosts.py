@@ -12,9 +12,9 @@ import pytest
 from engine_helpers import toy
 from host_helpers import TOY, flags, until
 
-from signjax import checkpoint, runtime, train
 from signjax.errors import ConfigError, StorageError
 from signjax.tasks import gpt
+from signjax.training import checkpoint, loop, process
 
 ENDLESS = {
     "num_steps": 100_000,
@@ -50,7 +50,7 @@ def test_nothing_is_lost_with_a_host(tmp_path):
     assert f"Stopped at step {stopped};" in said and said.count("starting again") == 1
     c = toy(**ENDLESS | {"num_steps": stopped + 10, "mesh.shape": (2,)})
     for workdir in (run, tmp_path / "whole"):
-        assert train.train(c, workdir) == 0
+        assert loop.train(c, workdir) == 0
     host_helpers.assert_same_training(run, tmp_path / "whole")
 
 
@@ -67,9 +67,9 @@ def test_hosts_must_see_the_same_checkpoints(tmp_path, monkeypatch):
     def gathered(own):
         return np.stack([own, own + np.array([5, 0], own.dtype)])
 
-    monkeypatch.setattr(runtime.multihost_utils, "process_allgather", gathered)
+    monkeypatch.setattr(process.multihost_utils, "process_allgather", gathered)
     with pytest.raises(ConfigError, match=r"different checkpoints .* of steps \[7, 12\]"):
-        runtime.check_hosts(toy(), tmp_path, 7)
+        process.check_hosts(toy(), tmp_path, 7)
 
 
 def test_a_lost_host_is_no_fault_of_the_disk(tmp_path, monkeypatch):
@@ -86,8 +86,8 @@ def test_a_lost_host_is_no_fault_of_the_disk(tmp_path, monkeypatch):
 def test_hosts_agree_on_a_stop_that_comes_early(monkeypatch):
     """A signal before the first question makes JAX choose number 1, whatever the step; it says so once."""
     monkeypatch.setattr(jax, "process_count", lambda: 2)
-    monkeypatch.setattr(runtime.multihost_utils, "reached_preemption_sync_point", lambda number: number == 1)
-    stop = runtime.Stop()
+    monkeypatch.setattr(process.multihost_utils, "reached_preemption_sync_point", lambda number: number == 1)
+    stop = process.Stop()
     assert stop.agreed() and stop.agreed()
 
 

@@ -12,13 +12,14 @@ from engine_helpers import rows
 from gpt_helpers import CODES, COLUMNS, SIZE, VOCABULARY, clips, large, texts
 from scipy.special import log_softmax
 
-from signjax import checkpoint, filling, sampling, train
+from signjax import filling, sampling
 from signjax.data import loader, token_cache
 from signjax.errors import ConfigError
 from signjax.models.masked_transformer import MaskedModel
 from signjax.models.text_conditioning import length_of, places_of
 from signjax.tasks import gpt, masked
 from signjax.text import tokenizer
+from signjax.training import checkpoint, loop
 
 pytestmark = pytest.mark.usefixtures("compile_quickly")
 MODEL = MaskedModel(vocabulary=VOCABULARY, columns=COLUMNS, codes=CODES, **SIZE)
@@ -260,7 +261,7 @@ def test_lengths_are_what_durations_say():
 @pytest.fixture(scope="module")
 def home(tiny_runs):
     """A folder with datasets, runs/vqvae and runs/masked."""
-    assert train.train(gpt_run.gpt_config(tiny_runs, "masked"), tiny_runs / "runs/masked") == 0
+    assert loop.train(gpt_run.gpt_config(tiny_runs, "masked"), tiny_runs / "runs/masked") == 0
     return tiny_runs
 
 
@@ -279,7 +280,7 @@ def test_resuming_is_exact_and_encodes_nothing(home, monkeypatch):
     shutil.rmtree(other / "checkpoints/latest/10")
     with monkeypatch.context() as patch:
         patch.delattr(loader, "clips")
-        assert train.train(gpt_run.gpt_config(home, "masked"), other) == 0
+        assert loop.train(gpt_run.gpt_config(home, "masked"), other) == 0
     assert rows(other) == rows(home / "runs/masked")
     (a, at), (b, _) = (checkpoint.load_variables(run, "latest") for run in (home / "runs/masked", other))
     assert at == 10 and jax.tree.structure(a) == jax.tree.structure(b)

@@ -9,8 +9,7 @@ import numpy as np
 import pytest
 from flax import traverse_util
 
-from signjax import checkpoint, demo, train
-from signjax import config as configs
+from signjax import demo
 from signjax.errors import StorageError
 from signjax.metrics import base, frechet
 from signjax.metrics.base import Motion
@@ -18,6 +17,7 @@ from signjax.models import motion_encoder as models
 from signjax.pose import normalization, skeleton
 from signjax.tasks import motion_encoder
 from signjax.tools import motion_encoder as door
+from signjax.training import checkpoint, loop, run_config
 
 pytestmark = pytest.mark.usefixtures("compile_quickly")
 SMALL = {"model.width": 8, "model.depth": 1, "model.features": 6, "batch_size": 4, "eval_batch_size": 4}
@@ -223,7 +223,7 @@ def run(tmp_path_factory, compile_quickly):
     root = tmp_path_factory.mktemp("encoder")
     demo.write_dataset(root / "datasets", sizes=(6, 2, 1))
     data = {"data.root": str(root / "datasets")}
-    assert train.train(gpt_run.get_config("motion_encoder", **data, **SMALL), root / "run") == 0
+    assert loop.train(gpt_run.get_config("motion_encoder", **data, **SMALL), root / "run") == 0
     return root / "run"
 
 
@@ -243,7 +243,7 @@ def test_what_is_written_is_what_was_trained(run, tmp_path, capsys):
     assert door.main([str(run), "--out", str(out)]) == 0 and out.read_bytes() == first
     variables, _ = checkpoint.load_variables(run)
     rounded = jax.tree.map(lambda x: np.asarray(x).astype(np.float16).astype(np.float32), variables)
-    model = motion_encoder.build(configs.load_config(run / "config.json"))
+    model = motion_encoder.build(run_config.load_config(run / "config.json"))
     windows = np.zeros((motion_encoder.BATCH, 32, 50, 3), np.float32)
     windows[:] = recorded()[0].pose[frechet.window_frames(len(recorded()[0].pose))[0]]
     expected = jax.jit(lambda v, x: model.apply(v, x, method=lambda m, x: m.encoder(x)))(rounded, windows)

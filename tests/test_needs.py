@@ -8,10 +8,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from signjax import checkpoint, config, train
 from signjax.errors import ConfigError, StorageError
-from signjax.tasks import flow, gpt, needs
+from signjax.tasks import flow, gpt
 from signjax.text import tokenizer
+from signjax.training import checkpoint, dependencies, loop, run_config
 
 FAMILIES = {"gpt": (gpt, "tokenizer", {}), "flow": (flow, "autoencoder", {"quantizer.kind": "kl"})}
 
@@ -23,7 +23,7 @@ def save(workdir, c, step: int, value: float) -> None:
     written = checkpoint.open_run(workdir)
     checkpoint.save(written.latest, step, state, c, meta)
     checkpoint.close(written)
-    config.save_config(workdir / "config.json", c)
+    run_config.save_config(workdir / "config.json", c)
 
 
 @pytest.fixture(params=FAMILIES)
@@ -36,7 +36,7 @@ def built(request, tmp_path, monkeypatch):
     save(home / "runs/other", gpt_run.get_config("vqvae", **gpt_run.TOKENIZER, **changes), 1, 0.5)
     variables, _ = checkpoint.load_variables("runs/other")
     c = gpt_run.get_config(request.param, **{field: "runs/other"})
-    needs.record("runs/mine", field, "runs/other", variables)
+    dependencies.record("runs/mine", field, "runs/other", variables)
     tokenizer.fit(["hello"], 1).save("runs/mine/text.json")
     save(home / "runs/mine", c, 1, 1.0)
     return module, field, home, c
@@ -61,9 +61,9 @@ def test_a_run_is_used_from_any_folder_and_moves_with_its_home(built, tmp_path, 
 def test_another_run_is_refused_with_both_digests(built):
     module, field, home, c = built
     before = json.loads((home / f"runs/mine/{field}.json").read_text())["digest"]
-    save(home / "runs/other", config.load_config("runs/other/config.json"), 2, 0.25)
-    now = needs.digest(checkpoint.load_variables("runs/other")[0])
-    for use in (lambda: module.load("runs/mine"), lambda: train.train(c, "runs/mine")):
+    save(home / "runs/other", run_config.load_config("runs/other/config.json"), 2, 0.25)
+    now = dependencies.digest(checkpoint.load_variables("runs/other")[0])
+    for use in (lambda: module.load("runs/mine"), lambda: loop.train(c, "runs/mine")):
         with pytest.raises(ConfigError, match=rf"^{field}: .*mine was trained with {before}.* is {now}"):
             use()
 
@@ -89,5 +89,5 @@ def test_digests_see_names_types_shapes_and_bits():
         {"a": flipped},
         {"a": {"a": x}},
     ]
-    assert len({needs.digest(tree) for tree in trees}) == len(trees)
-    assert needs.digest({"a": jnp.asarray(x)}) == needs.digest({"a": x.copy()})
+    assert len({dependencies.digest(tree) for tree in trees}) == len(trees)
+    assert dependencies.digest({"a": jnp.asarray(x)}) == dependencies.digest({"a": x.copy()})

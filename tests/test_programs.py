@@ -11,8 +11,8 @@ from program_helpers import counted, lower, size, unroll
 
 from signjax import sampling
 from signjax.bench import flops
-from signjax.task import make_task
 from signjax.tasks import gpt
+from signjax.training.task import make_task
 
 pytestmark = pytest.mark.usefixtures("compile_quickly")
 LARGE = {"width": 768, "depth": 8, "text_depth": 4, "heads": 12, "mlp": 3072}

@@ -12,7 +12,8 @@ import tty
 
 import pytest
 
-from signjax import logs, progress
+from signjax import progress
+from signjax.training import metric_writer
 
 BAR = "━"
 COUNTS = """
@@ -126,5 +127,5 @@ def test_nothing_is_drawn_where_there_is_no_terminal():
     out = io.StringIO()
     progress.draw(out, 1, 2, "half")
     progress.clear(out)
-    logs.Progress(5, out).say("a line")
+    metric_writer.Progress(5, out).say("a line")
     assert out.getvalue() == "a line\n"

@@ -13,11 +13,12 @@ import pytest
 from engine_helpers import rows, spawn
 from PIL import Image
 
-from signjax import checkpoint, rendering, train
+from signjax import rendering
 from signjax.data import loader
 from signjax.errors import ConfigError
 from signjax.tasks import gpt
 from signjax.text import encoder, tokenizer
+from signjax.training import checkpoint, loop
 
 pytestmark = pytest.mark.usefixtures("compile_quickly")
 
@@ -43,7 +44,7 @@ def test_resuming_is_exact_and_encodes_nothing(home, monkeypatch):
     shutil.rmtree(other / "checkpoints/latest/10")
     with monkeypatch.context() as patch:
         patch.delattr(loader, "clips")
-        assert train.train(gpt_run.gpt_config(home), other) == 0
+        assert loop.train(gpt_run.gpt_config(home), other) == 0
     assert rows(other) == rows(home / "runs/gpt")
     (a, at), (b, _) = (checkpoint.load_variables(run, "latest") for run in (home / "runs/gpt", other))
     assert at == 10 and jax.tree.structure(a) == jax.tree.structure(b)

@@ -10,7 +10,7 @@ import pytest
 import sharded_run
 from engine_helpers import spawn
 
-from signjax import checkpoint
+from signjax.training import checkpoint
 
 DATA, FSDP, ALL = "gpt", "gpt:fsdp", "gpt:fsdp,tensor"
 PROGRAMS = [(DATA, (8,)), (FSDP, (1, 8, 1)), (ALL, (2, 2, 2))]

@@ -9,9 +9,10 @@ import sys
 
 import pytest
 
-from signjax import config, demo
+from signjax import demo
 from signjax.data import packed_dataset
 from signjax.tasks import gpt
+from signjax.training import run_config
 
 pytestmark = pytest.mark.slow
 ROOT = pathlib.Path(__file__).parents[1]
@@ -50,7 +51,7 @@ def trained(root):
 
 def word_error_rates(run, root):
     """Of clips generated from the unseen test sentences, and from each word alone, three times."""
-    generator, sampler = gpt.load(run), gpt.sampler_of(config.load_config(run / "config.json"))
+    generator, sampler = gpt.load(run), gpt.sampler_of(run_config.load_config(run / "config.json"))
     rates = {}
     for name, texts in (("sentences", packed_dataset.load(root, "demo", "test").texts), ("words", 3 * demo.words())):
         rates[name] = gpt.word_error_rate(texts, gpt.generate(generator, list(texts), 0, sampler))

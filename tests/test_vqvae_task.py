@@ -11,12 +11,13 @@ import pytest
 from engine_helpers import plain, rows, same_bits
 from test_tokenizer import config
 
-from signjax import checkpoint, demo, sharding, step, train
+from signjax import demo
 from signjax.data import packed_dataset
 from signjax.errors import ConfigError
 from signjax.pose import normalization, skeleton
-from signjax.task import make_task
 from signjax.tasks import vqvae
+from signjax.training import checkpoint, loop, sharding, train_step
+from signjax.training.task import make_task
 
 pytestmark = pytest.mark.usefixtures("compile_quickly")
 
@@ -45,7 +46,7 @@ def compiled(c):
     """(task, mesh, first batch, init, step, evaluate, abstract)."""
     task, mesh = make_task(c, ""), sharding.make_mesh(c.mesh)
     batch = sharding.to_global(next(task.batches(0)), mesh)
-    return task, mesh, batch, *step.compile_steps(c, task, mesh, batch)
+    return task, mesh, batch, *train_step.compile_steps(c, task, mesh, batch)
 
 
 @functools.cache
@@ -64,7 +65,7 @@ def fitted(root, variant, devices, count=2):
 def whole(root, tmp_path_factory):
     """A run that nothing interrupted."""
     workdir = tmp_path_factory.mktemp("whole")
-    assert train.train(small(root), workdir) == 0
+    assert loop.train(small(root), workdir) == 0
     return workdir
 
 
@@ -80,9 +81,9 @@ def test_resume_is_bit_equal(root, whole, tmp_path, monkeypatch):
     c = small(root)
     with monkeypatch.context() as m:
         m.setattr(vqvae.pipeline, "stream", interrupted)
-        assert train.train(c, tmp_path) == 0
+        assert loop.train(c, tmp_path) == 0
     assert checkpoint.last_step(tmp_path, "latest") == 4
-    assert train.train(c, tmp_path) == 0
+    assert loop.train(c, tmp_path) == 0
     abstract = compiled(c)[-1]
     one, other = (plain(checkpoint.restore(workdir, 8, abstract)) for workdir in (whole, tmp_path))
     assert same_bits(one, other)

@@ -6,11 +6,12 @@ import re
 import numpy as np
 import pytest
 
-from signjax import config, rendering
-from signjax import task as tasks
+from signjax import rendering
 from signjax.data import load, packed_dataset
 from signjax.tasks import requests, vqvae, watching
 from signjax.tools import viz
+from signjax.training import run_config
+from signjax.training import task as tasks
 
 pytestmark = pytest.mark.usefixtures("compile_quickly")
 TEXTS = ["hello", "my friend is happy"]
@@ -19,7 +20,7 @@ TEXTS = ["hello", "my friend is happy"]
 @pytest.fixture(scope="module")
 def run(tiny_runs):
     """(task, what it loads, its config) of the tiny GPT."""
-    c = config.load_config(tiny_runs / "runs/gpt/config.json")
+    c = run_config.load_config(tiny_runs / "runs/gpt/config.json")
     task = tasks.find("gpt")
     return task, task.load(tiny_runs / "runs/gpt"), c
 

@@ -15,13 +15,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from signjax import checkpoint, fingerprint, rehearse, sampling
+from signjax import rehearse, sampling
 from signjax.bench import flops, machine, runs, sample, timing
 from signjax.data import token_cache
 from signjax.errors import ConfigError, SignjaxError
 from signjax.models import quantizers
-from signjax.task import Task, make_task
 from signjax.tasks import gpt
+from signjax.training import checkpoint, state_hash
+from signjax.training.task import Task, make_task
 
 CONFIG = "gpt:large"
 SIZES = (60, 8, 1)  # clips of the demo set
@@ -144,7 +145,7 @@ def stall(config: str, changes: dict, folder: str) -> timing.Row:
     for step in range(REPEATS + 1):
         jax.block_until_ready(call())
         since = time.perf_counter()
-        checkpoint.save(checkpoints.latest, step, state[0], c, {"fingerprint": fingerprint.of(state[0])})
+        checkpoint.save(checkpoints.latest, step, state[0], c, {"fingerprint": state_hash.of(state[0])})
         took.append(time.perf_counter() - since)
         checkpoint.wait(checkpoints.latest)
     checkpoint.close(checkpoints)

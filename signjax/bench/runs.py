@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterator
 
 import jax
 
-from signjax import demo, rehearse, sharding, train
-from signjax.step import compile_steps
-from signjax.task import make_task
+from signjax import demo, rehearse
+from signjax.training import loop, sharding
+from signjax.training.task import make_task
+from signjax.training.train_step import compile_steps
 
 
 @contextlib.contextmanager
@@ -30,7 +31,7 @@ def config(name: str, folder: str, changes: dict | None = None):
 def trained(c, folder: str) -> str:
     """Trains without a word; returns the folder."""
     with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere):
-        train.train(c, folder)
+        loop.train(c, folder)
     return folder
 
 

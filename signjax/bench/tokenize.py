@@ -11,10 +11,10 @@ from typing import NamedTuple
 
 import jax
 
-from signjax import sharding
 from signjax.bench import runs, timing
-from signjax.step import compile_steps, inference_variables, run_evaluation
-from signjax.task import make_task
+from signjax.training import sharding
+from signjax.training.task import make_task
+from signjax.training.train_step import compile_steps, inference_variables, run_evaluation
 
 SIZES = (400, 40, 1)  # clips
 ROUNDS = 20  # parts of each training, after which its error is measured

@@ -13,8 +13,9 @@ from signjax.data.sources import bucket
 from signjax.errors import ConfigError, StorageError
 from signjax.io import safe_numpy
 from signjax.io.safe_read import Fault
-from signjax.tasks import needs, vqvae
+from signjax.tasks import vqvae
 from signjax.text.tokenizer import empty
+from signjax.training import dependencies
 
 
 def encode_split(
@@ -169,7 +170,7 @@ def places(batch, memory):
 
 
 def _key(variables, pack, how) -> str:
-    digest = hashlib.blake2b(str((needs.digest(variables), how)).encode(), digest_size=16)
+    digest = hashlib.blake2b(str((dependencies.digest(variables), how)).encode(), digest_size=16)
     for array in (pack.offsets, pack.pose, *pack.placements, pack.valid):
         digest.update(b"" if array is None else np.ascontiguousarray(array).tobytes())
     return digest.hexdigest()

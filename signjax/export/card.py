@@ -6,9 +6,9 @@ from pathlib import Path
 import jax
 
 from signjax import __version__, report
-from signjax import task as tasks
 from signjax.io import safe_read
 from signjax.tasks import vqvae, watching
+from signjax.training import task as tasks
 
 SIGNS = "Signs texts: {body}, 25 frames a second."
 BODY, FACED = "50 joints of upper body and hands", "50 joints of upper body and hands and 70 points of a face"

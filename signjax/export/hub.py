@@ -9,14 +9,13 @@ README.md                                     the model card, which may be edite
 import json
 from pathlib import Path
 
-from signjax import checkpoint, config
-from signjax import task as tasks
 from signjax.errors import StorageError
 from signjax.export import card
 from signjax.io import checksums, model_file, safe_read
-from signjax.tasks import needs
 from signjax.text import encoder as readers
 from signjax.text import pretrained
+from signjax.training import checkpoint, dependencies, run_config
+from signjax.training import task as tasks
 
 FIELDS = ("tokenizer", "autoencoder")  # of configs, that name other runs
 
@@ -33,10 +32,10 @@ def files(workdir, name: str, licence: str) -> dict[str, bytes]:
       StorageError: nothing was trained in workdir, or something there or in a run it needs is damaged.
       ConfigError: what it needs is another run now.
     """
-    c = config.load_config(f"{workdir}/config.json")
+    c = run_config.load_config(f"{workdir}/config.json")
     loaded = tasks.find(c.task).load(workdir)  # which checks all that it needs
     held = _own(workdir, c)
-    digest = needs.digest(loaded.variables)
+    digest = dependencies.digest(loaded.variables)
     held["README.md"] = card.text(workdir, name, licence, c, loaded, digest).encode()
     return held
 
@@ -48,7 +47,7 @@ def safetensors(workdir) -> bytes:
       StorageError: nothing was trained in workdir, or it is damaged.
     """
     variables, step = checkpoint.load_variables(workdir)
-    said = json.dumps(config.load_config(f"{workdir}/config.json").to_dict(), sort_keys=True)
+    said = json.dumps(run_config.load_config(f"{workdir}/config.json").to_dict(), sort_keys=True)
     return model_file.pack(variables, config=said, step=str(step))
 
 
@@ -59,19 +58,19 @@ def _own(workdir, c) -> dict[str, bytes]:
         held["text.json"] = _read(f"{workdir}/text.json")
     for field in FIELDS:
         if Path(workdir, f"{field}.json").is_file():
-            folder = needs.find(workdir, field, c[field])
-            other = _own(folder, config.load_config(f"{folder}/config.json"))
-            held |= _below(field, other, needs.digest(checkpoint.load_variables(folder)[0]))
+            folder = dependencies.find(workdir, field, c[field])
+            other = _own(folder, run_config.load_config(f"{folder}/config.json"))
+            held |= _below(field, other, dependencies.digest(checkpoint.load_variables(folder)[0]))
     if Path(workdir, f"{readers.FIELD}.json").is_file():
-        folder = pretrained.find(needs.find(workdir, readers.FIELD, c.text.encoder))
+        folder = pretrained.find(dependencies.find(workdir, readers.FIELD, c.text.encoder))
         encoder = {name: _read(f"{folder}/{name}", None) for name in pretrained.FILES}
-        held |= _below(readers.FIELD, encoder, needs.digest(pretrained.load(folder).variables))
+        held |= _below(readers.FIELD, encoder, dependencies.digest(pretrained.load(folder).variables))
     return held | {checksums.NAME: checksums.sums(held)}
 
 
 def _below(field: str, held: dict[str, bytes], digest: str) -> dict[str, bytes]:
     """Files in a folder named like the field of the config that they are for, and the note of it."""
-    note = {f"{field}.json": needs.note(field, digest).encode()}
+    note = {f"{field}.json": dependencies.note(field, digest).encode()}
     return note | {f"{field}/{name}": content for name, content in held.items()}
 
 

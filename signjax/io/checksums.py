@@ -7,8 +7,8 @@ import hashlib
 import pathlib
 import re
 
-from signjax.config import write_whole
 from signjax.io import safe_read
+from signjax.training.run_config import write_whole
 
 NAME = "SHA256SUMS"
 

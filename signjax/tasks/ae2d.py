@@ -11,15 +11,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from signjax import checkpoint
-from signjax import config as configs
 from signjax.data import load as splits
 from signjax.data import loader, sources
 from signjax.errors import ConfigError, DataError
 from signjax.models import autoencoder2d
 from signjax.pose import losses, skeleton
-from signjax.task import Task
 from signjax.tasks.vqvae import augment, dense, filled, full_windows, valid_joints
+from signjax.training import checkpoint, run_config
+from signjax.training.task import Task
 
 
 class Loaded(NamedTuple):
@@ -50,7 +49,7 @@ def load(workdir) -> Loaded:
       StorageError: nothing was trained in workdir; the message has the command that does.
     """
     variables, _ = checkpoint.load_variables(workdir)
-    c = configs.load_config(f"{workdir}/config.json")
+    c = run_config.load_config(f"{workdir}/config.json")
     model = build(c)
 
     def encode(variables, pose, mask):

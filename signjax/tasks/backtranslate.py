@@ -9,8 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from signjax import checkpoint, reading
-from signjax import config as configs
+from signjax import reading
 from signjax.data import joined_clips, loader, sources
 from signjax.data import load as splits
 from signjax.errors import DataError
@@ -18,9 +17,10 @@ from signjax.metrics.base import value
 from signjax.metrics.text import tokens, wer
 from signjax.models.back_translator import STRIDE, BackTranslator
 from signjax.pose.skeleton import NUM_JOINTS
-from signjax.task import Task
 from signjax.tasks import vqvae
 from signjax.text import encoder, tokenizer
+from signjax.training import checkpoint, run_config
+from signjax.training.task import Task
 
 WATCHED = 256  # dev clips translated at each evaluation
 IMPOSSIBLE = 1e4  # a CTC loss beyond this is of a text too long for its clip
@@ -92,7 +92,7 @@ def load(workdir) -> Translator:
       StorageError: nothing was trained in workdir; the message has the command that does.
     """
     variables, _ = checkpoint.load_variables(workdir)
-    c = configs.load_config(f"{workdir}/config.json")
+    c = run_config.load_config(f"{workdir}/config.json")
     words = tokenizer.load(f"{workdir}/text.json")
     return Translator(build(c, words.size), variables, words, c.ctc_share, digest(variables, words))
 

@@ -11,15 +11,15 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from signjax import checkpoint, hints
-from signjax import config as configs
+from signjax import hints
 from signjax.data import token_cache
 from signjax.data.sources import bucket
 from signjax.errors import ConfigError
 from signjax.models import flow_transformer, text_conditioning
-from signjax.task import Task, find
-from signjax.tasks import gpt, needs, requests, vqvae
+from signjax.tasks import gpt, requests, vqvae
 from signjax.text import encoder
+from signjax.training import checkpoint, dependencies, run_config
+from signjax.training.task import Task, find
 
 SOLVERS = ("euler", "midpoint")
 KEPT = 0.999  # share of the variance of latents that a flow makes
@@ -64,7 +64,7 @@ def coder_of(workdir):
     Raises:
       ConfigError: the run has none.
     """
-    c = configs.load_config(f"{workdir}/config.json")
+    c = run_config.load_config(f"{workdir}/config.json")
     module = find(c.task)
     loaded = module.load(workdir)
     continuous = c.task == "ae2d" or (c.task == "vqvae" and c.quantizer.kind == "kl")
@@ -110,7 +110,7 @@ def out_of(space, z):
 def make(c, workdir) -> Task:
     """The task of a config; reads `data`, `autoencoder`, `fold`, `text`, `model`, `versions`, the rates."""
     coder, loaded = coder_of(c.autoencoder)
-    needs.record(workdir, "autoencoder", c.autoencoder, loaded.variables)
+    dependencies.record(workdir, "autoencoder", c.autoencoder, loaded.variables)
     train, dev = (vqvae.load_split(loaded.config, c.data, split) for split in ("train", "dev"))
     words = encoder.prepare(c, workdir, train.texts, dev.texts)
     rows = {}
@@ -191,11 +191,11 @@ def load(workdir) -> Generator:
       ConfigError: its auto-encoder was trained again.
     """
     variables, _ = checkpoint.load_variables(workdir)
-    c = configs.load_config(f"{workdir}/config.json")
+    c = run_config.load_config(f"{workdir}/config.json")
     words = encoder.load(workdir, c)
-    folder = needs.find(workdir, "autoencoder", c.autoencoder)
+    folder = dependencies.find(workdir, "autoencoder", c.autoencoder)
     coder, loaded = coder_of(folder)
-    needs.check(workdir, "autoencoder", folder, loaded.variables)
+    dependencies.check(workdir, "autoencoder", folder, loaded.variables)
     model = build(c, words.size, variables["latents"]["deviation"].shape[0])
     return Generator(model, variables, words, coder, loaded, c.fold)
 
@@ -206,7 +206,7 @@ def sampler_of(c, **changes) -> Sampler:
     Raises:
       ConfigError: there is no such solver, no step, or a change is not of a flow.
     """
-    sampler = configs.sampler(Sampler, c, changes)
+    sampler = run_config.sampler(Sampler, c, changes)
     if sampler.solver not in SOLVERS or sampler.steps < 1 or sampler.max_tokens < 1:
         near = hints.near(sampler.solver, SOLVERS)
         near = f"did you mean {near}? " if near not in ("", sampler.solver) else ""

@@ -8,8 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from signjax import checkpoint, demo, sampling
-from signjax import config as configs
+from signjax import demo, sampling
 from signjax.data import load as splits
 from signjax.data import loader, token_cache
 from signjax.errors import ConfigError
@@ -17,9 +16,10 @@ from signjax.metrics import base, dtw_distances
 from signjax.models.gpt import GPT
 from signjax.models.text_conditioning import no_text
 from signjax.models.token_head import TokenModel
-from signjax.task import Task
-from signjax.tasks import near, needs, requests, vqvae, windows
+from signjax.tasks import near, requests, vqvae, windows
 from signjax.text import encoder
+from signjax.training import checkpoint, dependencies, run_config
+from signjax.training.task import Task
 
 WATCHED = 64  # dev clips generated at each evaluation
 
@@ -82,7 +82,7 @@ def prepare(c, workdir, build):
       build: as `build` above.
     """
     tokenizer = vqvae.load(c.tokenizer)
-    needs.record(workdir, "tokenizer", c.tokenizer, tokenizer.variables)
+    dependencies.record(workdir, "tokenizer", c.tokenizer, tokenizer.variables)
     train, dev = (vqvae.load_split(tokenizer.config, c.data, split) for split in ("train", "dev"))
     words = encoder.prepare(c, workdir, train.texts, dev.texts)
     rows = {}
@@ -142,11 +142,11 @@ def load(workdir, build=build) -> Generator:
       ConfigError: its tokenizer was trained again.
     """
     variables, _ = checkpoint.load_variables(workdir)
-    c = configs.load_config(f"{workdir}/config.json")
+    c = run_config.load_config(f"{workdir}/config.json")
     words = encoder.load(workdir, c)
-    folder = needs.find(workdir, "tokenizer", c.tokenizer)
+    folder = dependencies.find(workdir, "tokenizer", c.tokenizer)
     tokenizer = vqvae.load(folder)
-    needs.check(workdir, "tokenizer", folder, tokenizer.variables)
+    dependencies.check(workdir, "tokenizer", folder, tokenizer.variables)
     return Generator(build(c, words.size, tokenizer.config), variables, words, tokenizer)
 
 
@@ -252,7 +252,7 @@ def sampler_of(c, **changes) -> sampling.Sampler:
     Raises:
       ConfigError: its clips can be of no length, or a change is not of a GPT.
     """
-    sampler = configs.sampler(sampling.Sampler, c, changes)
+    sampler = run_config.sampler(sampling.Sampler, c, changes)
     low, high = sampler.min_tokens, sampler.max_tokens
     if not 1 <= low <= high:
         raise ConfigError(f"min_tokens is {low}, max_tokens {high}; give 1 <= min_tokens <= max_tokens")

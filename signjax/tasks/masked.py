@@ -5,13 +5,13 @@ import functools
 import jax
 import jax.numpy as jnp
 
-from signjax import config as configs
 from signjax import filling
 from signjax.data import token_cache
 from signjax.errors import ConfigError
 from signjax.models.masked_transformer import MaskedModel
-from signjax.task import Task
 from signjax.tasks import gpt, near, requests, vqvae
+from signjax.training import run_config
+from signjax.training.task import Task
 
 decode, encode, reconstruct, codebook_sample = gpt.decode, gpt.encode, gpt.reconstruct, gpt.codebook_sample
 
@@ -108,7 +108,7 @@ def sampler_of(c, **changes) -> filling.Sampler:
     Raises:
       ConfigError: there is no pass or no token, or a change is not of a masked model.
     """
-    sampler = configs.sampler(filling.Sampler, c, changes)
+    sampler = run_config.sampler(filling.Sampler, c, changes)
     if sampler.steps < 1 or sampler.max_tokens < 1:
         raise ConfigError(f"steps is {sampler.steps}, max_tokens {sampler.max_tokens}; give 1 or more")
     return sampler

@@ -29,8 +29,8 @@ from signjax.metrics.frechet import HOP, WINDOW, window_frames
 from signjax.models import motion_encoder as models
 from signjax.models.vqvae import held
 from signjax.pose import losses
-from signjax.task import Task
 from signjax.tasks.vqvae import augment, filled
+from signjax.training.task import Task
 
 SHIPPED = pathlib.Path(__file__).with_name("motion_encoder.npz")
 LARGEST = 1024  # size of a model that may be asked for

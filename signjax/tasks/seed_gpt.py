@@ -3,8 +3,8 @@
 from signjax.errors import ConfigError
 from signjax.models.seed_gpt import SeedGPT
 from signjax.sampling import Sampler
-from signjax.task import Task
 from signjax.tasks import gpt, vqvae
+from signjax.training.task import Task
 
 decode, encode, reconstruct, codebook_sample = gpt.decode, gpt.encode, gpt.reconstruct, gpt.codebook_sample
 write, sign, generate = gpt.write, gpt.sign, gpt.generate

@@ -11,15 +11,15 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from signjax import checkpoint, hints
-from signjax import config as configs
+from signjax import hints
 from signjax.data import load as splits
 from signjax.data import loader, sources
 from signjax.errors import ConfigError, DataError
 from signjax.models import quantizers, seed, vqvae
 from signjax.pose import body_parts, kinematics, losses, skeleton
-from signjax.task import Task
 from signjax.tasks import windows
+from signjax.training import checkpoint, run_config
+from signjax.training.task import Task
 
 SAMPLE = 2048  # windows from which the linear start is computed
 SAMPLED = 4096  # tokens over which codebooks are compared
@@ -124,7 +124,7 @@ def load(workdir) -> Tokenizer:
       StorageError: nothing was trained in workdir; the message has the command that does.
     """
     variables, _ = checkpoint.load_variables(workdir)
-    c = configs.load_config(f"{workdir}/config.json")
+    c = run_config.load_config(f"{workdir}/config.json")
     return _tokenizer(c, variables, build(c))
 
 

@@ -9,11 +9,10 @@ import os
 import jax
 import numpy as np
 
-from signjax import checkpoint
 from signjax.data import token_cache
-from signjax.tasks import needs
 from signjax.text import pretrained
 from signjax.text import tokenizer as text
+from signjax.training import checkpoint, dependencies
 
 FIELD = "text.encoder"
 
@@ -34,7 +33,7 @@ def prepare(c, workdir, train, dev):
         return tokenizer(c, workdir, train)
     folder = pretrained.find(c.text.encoder)
     encoder = pretrained.load(folder)
-    needs.record(workdir, FIELD, folder, encoder.variables)
+    dependencies.record(workdir, FIELD, folder, encoder.variables)
     texts = sorted({*train, *dev})
     return encoder._replace(known=_features(encoder, texts, f"{workdir}/features.npz"))
 
@@ -48,9 +47,9 @@ def load(workdir, c):
     """
     if not os.path.exists(f"{workdir}/{FIELD}.json"):
         return text.load(f"{workdir}/text.json")
-    folder = pretrained.find(needs.find(workdir, FIELD, c.text.encoder))
+    folder = pretrained.find(dependencies.find(workdir, FIELD, c.text.encoder))
     encoder = pretrained.load(folder)
-    needs.check(workdir, FIELD, folder, encoder.variables)
+    dependencies.check(workdir, FIELD, folder, encoder.variables)
     return encoder
 
 
@@ -67,7 +66,7 @@ def tokenizer(c, workdir, texts) -> text.TextTokenizer:
 
 def _features(encoder, texts, cache: str) -> dict:
     """Features of texts, from `cache` if they were made by the same encoder from the same texts."""
-    key = hashlib.blake2b(str((needs.digest(encoder.variables), texts)).encode(), digest_size=16).hexdigest()
+    key = hashlib.blake2b(str((dependencies.digest(encoder.variables), texts)).encode(), digest_size=16).hexdigest()
     if known := token_cache.read_cache(cache, key, 1, len(texts)):
         return {said: row.astype(np.float16) for said, row in zip(texts, known[0], strict=True)}
     found = encoder.encode_all(texts)

@@ -14,9 +14,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from signjax.config import write_whole
 from signjax.errors import DataError, StorageError
 from signjax.io import safe_read
+from signjax.training.run_config import write_whole
 
 PAD, NULL, UNKNOWN, SPELL, END = range(5)  # SPELL goes before the letters of a word without an entry
 SPECIAL = ("<pad>", "<null>", "<unknown>", "<spell>", "<end>")  # NULL alone is the text of no text

@@ -20,12 +20,13 @@ import jax
 from absl import app, flags
 from jax.experimental import topologies
 
-from signjax import demo, fits, rehearse, runtime, sharding
+from signjax import demo, rehearse
 from signjax.bench import runs
 from signjax.errors import ConfigError
 from signjax.main import CONFIG, parse_with_config
-from signjax.step import compile_steps
-from signjax.task import make_task
+from signjax.training import memory_check, process, sharding
+from signjax.training.task import make_task
+from signjax.training.train_step import compile_steps
 
 TOPOLOGY = flags.DEFINE_string("topology", None, "Chips as v5e:2x4, v5e:16x16, v6e:4x4, v5p:4x4x4.")
 SLICES = flags.DEFINE_integer("slices", 1, "How many of them, joined by the data centre's network.", 1)
@@ -39,7 +40,7 @@ ALONE = {
 }
 
 
-@runtime.one_line
+@process.one_line
 def main(_) -> int:
     """The door; returns the exit code."""
     jax.config.update("jax_platforms", "cpu")
@@ -48,10 +49,10 @@ def main(_) -> int:
     with tempfile.TemporaryDirectory(prefix="signjax-aot-") as folder:
         stand_in(c, folder)
         step, state, batch = abstract_step(c, mesh, f"{folder}/run")
-    found, kind = fits.estimate(step, state, batch), devices[0].device_kind
-    print(f"{mesh.size} chips {kind}, {_gb(fits.KNOWN.get(kind))} each, mesh {dict(mesh.shape)}")
+    found, kind = memory_check.estimate(step, state, batch), devices[0].device_kind
+    print(f"{mesh.size} chips {kind}, {_gb(memory_check.KNOWN.get(kind))} each, mesh {dict(mesh.shape)}")
     print(f"estimate      {_gb(found.total)} a chip, {_gb(found.given)} of them state and batch", flush=True)
-    fits.check(c, found, devices[0], print)
+    memory_check.check(c, found, devices[0], print)
     begun = time.perf_counter()
     compiled = compile_step(step, state, batch)
     print(f"compiled in   {time.perf_counter() - begun:.1f} s")
@@ -127,7 +128,7 @@ def report(compiled) -> list[str]:
 
 
 def _gb(size: float | None) -> str:
-    return "unknown" if size is None else f"{size / fits.GB:.3f} GB"
+    return "unknown" if size is None else f"{size / memory_check.GB:.3f} GB"
 
 
 if __name__ == "__main__":

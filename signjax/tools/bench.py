@@ -20,9 +20,10 @@ import os
 import statistics
 import sys
 
-from signjax import doors, hints, report, runtime
+from signjax import doors, hints, report
 from signjax.bench import data, dtw, gpu, machine, render, sample, startup, timing, tokenize, train
 from signjax.errors import ConfigError
+from signjax.training import process
 
 SUBJECTS = {
     "data": data.measure,
@@ -36,7 +37,7 @@ SUBJECTS = {
 NAMED = {"gpu": gpu.measure}  # measured only if named
 
 
-@runtime.one_line
+@process.one_line
 def main(argv: list[str] | None = None) -> int:
     """The door; prints a line for everything that was timed; returns the exit code."""
     args = _parser().parse_args(argv)

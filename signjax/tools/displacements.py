@@ -12,16 +12,17 @@ from pathlib import Path
 
 import ml_collections
 
-from signjax import demo, doors, runtime
+from signjax import demo, doors
 from signjax.data import load
 from signjax.displacements import average, files, hands, moves, reading, words
 from signjax.errors import ConfigError, DataError
+from signjax.training import process
 
 FOLDER = "outputs/displacements"
 LEADS = 1.5  # times the way of the other wrist: a hand that clearly leads
 
 
-@runtime.one_line
+@process.one_line
 def main(argv: list[str] | None = None) -> int:
     """The door; returns the exit code."""
     args = _parser().parse_args(argv)

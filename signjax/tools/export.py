@@ -19,16 +19,17 @@ from typing import NamedTuple
 
 import numpy as np
 
-from signjax import config, doors, rendering, runtime
-from signjax import task as tasks
+from signjax import doors, rendering
 from signjax.data import clip_files, clip_writers, pose_layout
 from signjax.errors import ConfigError, DataError, StorageError
 from signjax.export import hub, posefile, programs
 from signjax.io import atomic, safe_read
 from signjax.tools import viz
+from signjax.training import process, run_config
+from signjax.training import task as tasks
 
 
-@runtime.one_line
+@process.one_line
 def main(argv: list[str] | None = None) -> int:
     """The door; returns the exit code."""
     parser = doors.parser("signjax.tools.export", __doc__)
@@ -184,7 +185,7 @@ def to_onnx(stem: Path, run: Path, licence: str) -> Path:
 
 
 def _programs(run: Path, *sizes) -> list[dict[str, programs.Program]]:
-    c = config.load_config(run / "config.json")
+    c = run_config.load_config(run / "config.json")
     loaded = tasks.find(c.task).load(run)
     return [programs.of(c, loaded, size) for size in sizes]
 

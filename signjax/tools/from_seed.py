@@ -15,22 +15,23 @@ import sys
 import jax
 import numpy as np
 
-from signjax import checkpoint, doors, rehearse, runtime
-from signjax.config import save_config
+from signjax import doors, rehearse
 from signjax.errors import ConfigError, DataError, StorageError
 from signjax.io import safe_numpy, safe_read, torch_checkpoint
 from signjax.models import seed_files
 from signjax.models.seed_state import POSE
 from signjax.pose import normalization, skeleton
-from signjax.tasks import needs, vqvae
+from signjax.tasks import vqvae
 from signjax.text import bert, pretrained
 from signjax.text import encoder as readers
+from signjax.training import checkpoint, dependencies, process
+from signjax.training.run_config import save_config
 
 STATISTICS = "train_stats.npz"
 TRUNK = [skeleton.NECK, 0, 2, 5]  # and head and shoulders: nearly rigid, so a mean pose has their size
 
 
-@runtime.one_line
+@process.one_line
 def main(argv: list[str] | None = None) -> int:
     """The door; returns the exit code."""
     parser = doors.parser("signjax.tools.from_seed", __doc__)
@@ -165,13 +166,13 @@ def write_gpt(place, found: seed_files.Found, tokenizer, encoder, data: dict) ->
     c.data.update(data)
     c.tokenizer, c.text.encoder = str(tokenizer), str(encoder[0])
     place.mkdir(parents=True, exist_ok=True)
-    needs.record(place, "tokenizer", tokenizer, vqvae.load(tokenizer).variables)
-    needs.record(place, readers.FIELD, encoder[0], encoder[1].variables)
+    dependencies.record(place, "tokenizer", tokenizer, vqvae.load(tokenizer).variables)
+    dependencies.record(place, readers.FIELD, encoder[0], encoder[1].variables)
     return write_run(place, c, found.variables)
 
 
 def write_run(place: pathlib.Path, c, variables: dict) -> pathlib.Path:
-    """Writes what signjax.checkpoint.load_variables reads."""
+    """Writes what signjax.training.checkpoint.load_variables reads."""
     with checkpoint.storage_errors(place, OSError):
         place.mkdir(parents=True, exist_ok=True)
         save_config(place / "config.json", c)

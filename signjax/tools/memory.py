@@ -16,11 +16,12 @@ import sys
 import tempfile
 from pathlib import Path
 
-from signjax import doors, hints, meter, report, runtime
+from signjax import doors, hints, meter, report
 from signjax.errors import ConfigError
 from signjax.io import atomic
 from signjax.rehearse import ROUNDS, Rows, rehearse
 from signjax.tools.displacements import count
+from signjax.training import process
 
 ALLOWED = 1.0  # percent
 LEAST = 5 * ROUNDS  # steps
@@ -34,7 +35,7 @@ NAMES = {
 MB = ("resident", "heap", "live")
 
 
-@runtime.one_line
+@process.one_line
 def main(argv: list[str] | None = None) -> int:
     """The door; returns the exit code, 1 if a family is not flat."""
     args = _parser().parse_args(argv)

@@ -7,21 +7,21 @@ Every later Fréchet gesture distance is by this encoder, and cannot be compared
 
 import sys
 
-from signjax import checkpoint, doors, runtime
-from signjax import config as configs
+from signjax import doors
 from signjax.errors import ConfigError
 from signjax.io import atomic
 from signjax.tasks import motion_encoder
+from signjax.training import checkpoint, process, run_config
 
 
-@runtime.one_line
+@process.one_line
 def main(argv: list[str] | None = None) -> int:
     """The door; returns the exit code."""
     parser = doors.parser("signjax.tools.motion_encoder", __doc__)
     parser.add_argument("run", help="folder of a run of configs/motion_encoder.py")
     parser.add_argument("--out", default=motion_encoder.SHIPPED, help="file to write (default: %(default)s)")
     args = parser.parse_args(argv)
-    c = configs.load_config(f"{args.run}/config.json")
+    c = run_config.load_config(f"{args.run}/config.json")
     if c.task != "motion_encoder":
         raise ConfigError(f"{args.run}: task is {c.task!r}; give a run of configs/motion_encoder.py")
     variables, step = checkpoint.load_variables(args.run)

@@ -19,28 +19,29 @@ from collections.abc import Callable
 
 import numpy as np
 
-from signjax import config, demo, doors, rendering, runtime
-from signjax import task as tasks
+from signjax import demo, doors, rendering
 from signjax.data import load
 from signjax.errors import ConfigError, DataError, SignjaxError
 from signjax.io import safe_read
 from signjax.pose import normalization
 from signjax.rendering import html_player
 from signjax.tasks import requests, vqvae, watching
+from signjax.training import process, run_config
+from signjax.training import task as tasks
 
 HOST = "127.0.0.1"
 MOST = 1 << 14  # bytes of a request: a text of requests.LONGEST characters, each escaped
 VERSIONS = 4  # of a text at once
 
 
-@runtime.one_line
+@process.one_line
 def main(argv: list[str] | None = None) -> int:
     """The door; serves until Ctrl-C."""
     parser = doors.parser("signjax.tools.viewer", __doc__)
     parser.add_argument("run", metavar="RUN", help="folder of a trained run that signs texts")
     parser.add_argument("--port", type=int, default=8765, help="0 takes any free one (default: 8765)")
     args = parser.parse_args(argv)
-    runtime.enable_compile_cache()
+    process.enable_compile_cache()
     with Server(args.port) as server:
         server.sign = signer(args.run)
         server.page = html_player.document([], vqvae.RATE, f"signjax: {args.run}", live=True).encode()
@@ -58,7 +59,7 @@ def signer(workdir) -> Callable[[str, int, int], dict]:
       ConfigError: the run signs no text.
       StorageError: nothing was trained in workdir.
     """
-    c = config.load_config(pathlib.Path(workdir, "config.json"))
+    c = run_config.load_config(pathlib.Path(workdir, "config.json"))
     task = tasks.find(c.task)
     if not hasattr(task, "generate"):
         raise ConfigError(f"{workdir} holds a {c.task} run, which signs no text; name a gpt run")

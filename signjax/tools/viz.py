@@ -14,19 +14,20 @@ from pathlib import Path
 import ml_collections
 import numpy as np
 
-from signjax import config, doors, rendering, results, runtime, scoring
-from signjax import task as tasks
+from signjax import doors, rendering, results, scoring
 from signjax.data import clip_files, load, predictions
 from signjax.displacements import files, moves, reading, words
 from signjax.errors import ConfigError, DataError
 from signjax.io import safe_numpy, safe_read
 from signjax.tasks import requests, vqvae, watching
 from signjax.tools.displacements import count
+from signjax.training import process, run_config
+from signjax.training import task as tasks
 
 SAMPLES = ".npz of signjax.sample, or the folder of a run"
 
 
-@runtime.one_line
+@process.one_line
 def main(argv: list[str] | None = None) -> int:
     """The door; returns the exit code."""
     args = _parser().parse_args(argv)
@@ -148,7 +149,7 @@ def compare(args, workdir: Path, stem: str) -> None:
     Raises:
       ConfigError: it makes no clips.
     """
-    c = config.load_config(f"{workdir}/config.json")
+    c = run_config.load_config(f"{workdir}/config.json")
     task = tasks.find(c.task)
     if not hasattr(task, "reconstruct"):
         raise ConfigError(f"{workdir} holds a {c.task} run, which makes no clips; name one that does")

@@ -11,10 +11,10 @@ import pathlib
 import jax
 import numpy as np
 
-from signjax import checkpoint
-from signjax.config import write_whole
 from signjax.errors import ConfigError, StorageError
 from signjax.io import safe_read
+from signjax.training import checkpoint
+from signjax.training.run_config import write_whole
 
 
 def record(workdir, field: str, folder, variables) -> None:

@@ -14,8 +14,8 @@ import numpy as np
 import optax
 from flax import struct
 
-from signjax import optim, sharding
-from signjax.task import Task
+from signjax.training import optimizer, sharding
+from signjax.training.task import Task
 
 SPIKE = 10.0  # in ordinary runs no gradient was 3 times as long as usual
 
@@ -67,7 +67,7 @@ def train_step(state: TrainState, batch, *, task: Task, tx, decay: float):
     norm = optax.tree.norm(grads)
     updates, opt_state = tx.update(grads, state.opt_state, state.params)
     params = optax.apply_updates(state.params, updates)
-    ema = optim.average(state.ema, params, state.step, decay) if decay else {}
+    ema = optimizer.average(state.ema, params, state.step, decay) if decay else {}
     moved = state.replace(params=params, extra={**state.extra, **collections}, opt_state=opt_state, ema=ema)
     finite = _finite((loss, norm, collections))
     usual = jnp.where(state.usual > 0, state.usual, norm)
@@ -104,7 +104,7 @@ def compile_steps(config, task: Task, mesh, batch):
       donates its state, and gathers parameters that lie in parts along "fsdp" before the loss; abstract is
       the state's tree of ShapeDtypeStruct with shardings.
     """
-    tx = optim.make_optimizer(config.optim, config.num_steps)
+    tx = optimizer.make_optimizer(config.optim, config.num_steps)
     parts = {"task": task, "tx": tx, "decay": config.optim.ema}
     init = functools.partial(init_state, **parts)
     shapes = jax.eval_shape(init, jax.random.key(config.seed), batch)

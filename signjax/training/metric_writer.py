@@ -7,10 +7,11 @@ import sys
 import time
 from typing import NamedTuple
 
-from signjax import progress, trackers
-from signjax.config import write_whole
+from signjax import progress
 from signjax.errors import StorageError
 from signjax.io import safe_read
+from signjax.training import trackers
+from signjax.training.run_config import write_whole
 
 LINE, LARGEST = 1 << 16, 1 << 27  # bytes of a row, and of all
 HUGE = 1e300  # beyond any number that a run has

@@ -11,11 +11,12 @@ from typing import Any, NamedTuple
 
 import jax
 
-from signjax import checkpoint, fingerprint, fits, hints, logs, runtime, sharding, trackers
-from signjax.config import check_same, save_config
+from signjax import hints
 from signjax.errors import ConfigError, DataError, SignjaxError
-from signjax.step import compile_steps, inference_variables, run_evaluation
-from signjax.task import Task, make_task
+from signjax.training import checkpoint, memory_check, metric_writer, process, sharding, state_hash, trackers
+from signjax.training.run_config import check_same, save_config
+from signjax.training.task import Task, make_task
+from signjax.training.train_step import compile_steps, inference_variables, run_evaluation
 
 MAX_SKIPPED = 20
 
@@ -36,9 +37,9 @@ class Run(NamedTuple):
     step: Callable  # (state, global batch) -> (state, metrics)
     evaluate: Callable  # (variables, global batch) -> {name: (sum, count)}
     checkpoints: checkpoint.Checkpoints
-    metrics: logs.Metrics
-    progress: logs.Progress
-    stop: runtime.Stop
+    metrics: metric_writer.Metrics
+    progress: metric_writer.Progress
+    stop: process.Stop
 
 
 def train(config, workdir, command: str = "", project: str | None = None) -> int:
@@ -58,12 +59,12 @@ def train(config, workdir, command: str = "", project: str | None = None) -> int
     with contextlib.ExitStack() as stack:
         stack.enter_context(checkpoint.storage_errors(workdir, OSError))
         if first:
-            stack.enter_context(runtime.lock(workdir))
-        stop = stack.enter_context(runtime.catch_stop())
+            stack.enter_context(process.lock(workdir))
+        stop = stack.enter_context(process.catch_stop())
         _, start = checkpoint.sound_step(workdir, "latest") or ("", 0)
         spent = _check_run(config, workdir, start)
-        metrics = logs.Metrics(workdir, start, spent, writes=first)
-        progress = logs.Progress(config.num_steps, silent=not first)
+        metrics = metric_writer.Metrics(workdir, start, spent, writes=first)
+        progress = metric_writer.Progress(config.num_steps, silent=not first)
         if start > config.num_steps or (start == config.num_steps and metrics.evaluated):
             progress.say(f"{workdir}: already finished, {start} steps; a larger num_steps trains on")
             return 0
@@ -82,16 +83,16 @@ def train(config, workdir, command: str = "", project: str | None = None) -> int
     return stop.exit_code
 
 
-def _check_run(config, workdir, start: int) -> logs.Spent:
+def _check_run(config, workdir, start: int) -> metric_writer.Spent:
     """Compares the config with the saved run's and between hosts; returns the time spent so far."""
     for name in ("num_steps", "log_every", "eval_every", "save_every"):
         if config[name] < 1:
             raise ConfigError(f"{name} is {config[name]}; it must be 1 or more")
-    runtime.check_hosts(config, workdir, start)
+    process.check_hosts(config, workdir, start)
     if not start:
-        return logs.Spent(0.0, 0.0)
+        return metric_writer.Spent(0.0, 0.0)
     check_same(checkpoint.read_meta(workdir, "latest", start, "config"), config, workdir)
-    return logs.Spent(**checkpoint.read_meta(workdir, "latest", start)["spent"])
+    return metric_writer.Spent(**checkpoint.read_meta(workdir, "latest", start)["spent"])
 
 
 def _prepare(config, workdir, start: int, outputs):
@@ -106,9 +107,9 @@ def _prepare(config, workdir, start: int, outputs):
     example = sharding.to_global(batch, mesh)
     init, step, evaluate, abstract = compile_steps(config, task, mesh, example)
     run = Run(config, workdir, task, mesh, step, evaluate, *outputs)
-    if fits.limit(jax.local_devices()[0]):
-        found = fits.estimate(step, abstract, example)
-        fits.check(config, found, jax.local_devices()[0], run.progress.say)
+    if memory_check.limit(jax.local_devices()[0]):
+        found = memory_check.estimate(step, abstract, example)
+        memory_check.check(config, found, jax.local_devices()[0], run.progress.say)
     if start:
         state = checkpoint.restore(workdir, start, abstract)
     else:
@@ -210,7 +211,7 @@ def _evaluate(run: Run, state, step: int) -> bool:
     run.metrics.write(step, "eval", evals)
     run.progress.pause()
     shown = {name: value for name, value in evals.items() if "/" not in name}  # the others are details
-    run.progress.say(f"eval {step}  {logs.numbers(shown)}" + ("  (best so far)" if better else ""))
+    run.progress.say(f"eval {step}  {metric_writer.numbers(shown)}" + ("  (best so far)" if better else ""))
     return True
 
 
@@ -228,7 +229,7 @@ def _save(run: Run, state, step: int) -> None:
         "step": step,
         "best": best if math.isfinite(best) else None,
         "spent": run.metrics.spent()._asdict(),
-        "fingerprint": fingerprint.of(state),  # `checkpoint.restore` compares it
+        "fingerprint": state_hash.of(state),  # `checkpoint.restore` compares it
     }
     checkpoint.save(run.checkpoints.latest, step, state, run.config, meta)
     run.progress.pause()

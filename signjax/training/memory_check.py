@@ -1,7 +1,7 @@
 """Whether a training step fits into a device's memory, estimated before anything is compiled.
 
 What a step is given and what its gradients take follows from shapes and shardings alone. What it holds
-besides is the sweep of signjax.liveness over the step with one device's part of the batch. Not counted is how
+besides is the sweep of signjax.training.jaxpr_memory over the step with one device's part of the batch. Not counted is how
 TPUs pad small dimensions.
 
 Measured against XLA's own account of GPT steps. What is given is exact, but 10 % too low for one of width 64
@@ -16,8 +16,8 @@ from typing import NamedTuple
 
 import jax
 
-from signjax import liveness, sharding
 from signjax.errors import ConfigError
+from signjax.training import jaxpr_memory, sharding
 
 GB = 1e9
 ON_CHIP = 128 * 2**20  # bytes that a TPU has beside its main memory, where small arrays stay
@@ -57,7 +57,7 @@ def estimate(step, state, batch) -> Estimate:
     """What a compiled-to-be training step takes on each device.
 
     Args:
-      step: the jitted step, see signjax.step.compile_steps; it is traced, and not compiled.
+      step: the jitted step, see signjax.training.train_step.compile_steps; it is traced, and not compiled.
       state: its abstract state, with shardings.
       batch: a global batch, arrays or ShapeDtypeStructs with shardings.
     """
@@ -72,7 +72,7 @@ def estimate(step, state, batch) -> Estimate:
     return Estimate(
         given=sum(_bytes(x) for x in (*leaves, *batch.values())),
         gradients=sum(_bytes(x) for x in jax.tree.leaves(state.params)),
-        held=liveness.peak(step.trace(whole, local).jaxpr, parts),
+        held=jaxpr_memory.peak(step.trace(whole, local).jaxpr, parts),
         split=mesh.size // math.prod(mesh.shape[axis] for axis in sharding.batch_axes(mesh)),
     )
 

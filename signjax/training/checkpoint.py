@@ -21,10 +21,10 @@ import jax.numpy as jnp
 import numpy as np
 import orbax.checkpoint as ocp
 
-from signjax import fingerprint
-from signjax.config import difference, load_config, train_command
 from signjax.errors import StorageError
 from signjax.io import checksums, model_file, safe_read
+from signjax.training import state_hash
+from signjax.training.run_config import difference, load_config, train_command
 
 # Forty lines a save say nothing to our users; failures are raised.
 logging.getLogger("absl").addFilter(lambda r: "orbax" not in r.pathname)
@@ -200,7 +200,7 @@ def restore(workdir, step: int, abstract):
     """
     path = folder(workdir, "latest") / str(step) / "state"
     with _readable(path), ocp.StandardCheckpointer() as reader:
-        saved, wanted = map(fingerprint.kinds, (reader.metadata(path).item_metadata.tree, abstract))
+        saved, wanted = map(state_hash.kinds, (reader.metadata(path).item_metadata.tree, abstract))
         for kinds in (saved, wanted):
             kinds.pop("rng", None)  # random keys have no type of their own on disk
         wrong = [name for name in sorted(saved | wanted) if saved.get(name) != wanted.get(name)]
@@ -211,7 +211,7 @@ def restore(workdir, step: int, abstract):
             f"{saved.get(wrong[0], 'missing')} there and {wanted.get(wrong[0], 'missing')} here; "
             "begin anew with another --workdir"
         )
-    before, after = read_meta(workdir, "latest", step)["fingerprint"], fingerprint.of(state)
+    before, after = read_meta(workdir, "latest", step)["fingerprint"], state_hash.of(state)
     changed = [name for name in after if after[name] != before.get(name)]
     if changed:
         raise StorageError(f"{path}: {changed[0]} was read otherwise than it was saved; delete {path.parent}")

@@ -15,9 +15,9 @@ import time
 from collections.abc import Callable
 from typing import NamedTuple
 
-from signjax.config import write_whole
 from signjax.errors import ConfigError
 from signjax.io import safe_read
+from signjax.training.run_config import write_whole
 
 ID = "wandb.id"  # in the run's folder
 

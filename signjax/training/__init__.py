@@ -1,0 +1,1 @@
+"""The engine: training loop, train step, optimizer, sharding, checkpoints, run config, logs."""
