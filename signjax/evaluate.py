@@ -18,10 +18,11 @@ from absl import app, flags
 from signjax import __version__, doors, progress, report, results, scoring
 from signjax.data import load, predictions
 from signjax.errors import ConfigError
+from signjax.inference import text_to_pose
+from signjax.inference.text_batches import gather
 from signjax.metrics.base import Motion, ratio
 from signjax.pose import normalization
-from signjax.tasks import backtranslate, vqvae, watching
-from signjax.tasks.requests import gather
+from signjax.tasks import backtranslate, vqvae
 from signjax.training import checkpoint, dependencies, process, run_config
 from signjax.training import task as tasks
 
@@ -111,7 +112,7 @@ def load_split(system: System, split: str):
     """
     if not system.task:
         return load.load(system.data, split)
-    return vqvae.load_split(watching.coder(system.loaded).config, system.data, split)
+    return vqvae.load_split(text_to_pose.coder(system.loaded).config, system.data, split)
 
 
 def find_translator(data, say):
@@ -140,7 +141,7 @@ def produce(system: System, held, truth, by, say) -> Output:
     task, loaded, seed = system.task, system.loaded, SEED.value
     if task:
         say("reconstructing")
-        found = watching.reconstruct(task, loaded, held)
+        found = text_to_pose.reconstruct(task, loaded, held)
         rows[scoring.CEILING], tokens[scoring.CEILING] = (list(part) for part in zip(*found, strict=True))
         scores[scoring.CEILING] = {"reconstruction": scoring.reconstructed(truth, rows[scoring.CEILING])}
     if system.folder:
@@ -164,7 +165,7 @@ def produce(system: System, held, truth, by, say) -> Output:
         if hasattr(task, "write"):
             codes = gather(task.write(loaded, truth.texts, seed, sampler), len(truth.texts))
             scores["generated"]["tokens"] = scoring.token_bleu(codes, task.encode(loaded, held))
-            tokens["generated"] = watching.tokens(loaded.tokenizer, codes)
+            tokens["generated"] = text_to_pose.tokens(loaded.tokenizer, codes)
     return Output(rows, scores, faults, tokens, cost)
 
 

@@ -22,9 +22,9 @@ from absl import app, flags
 from signjax import demo, doors, progress, rendering
 from signjax.data import load
 from signjax.errors import ConfigError, DataError
+from signjax.inference import text_batches, text_to_pose
 from signjax.io import atomic, safe_read
 from signjax.pose import normalization
-from signjax.tasks import requests, watching
 from signjax.training import checkpoint, metric_writer, process, run_config
 from signjax.training import task as tasks
 
@@ -68,7 +68,7 @@ def main(_) -> int:
     begun, done, names, waiting = time.monotonic(), 0, unique_names(texts), collections.defaultdict(dict)
     wanted, out, shown = [text for text in texts for _ in range(NUM.value)], pathlib.Path(OUT.value), {}
     sampler = task.sampler_of(c, **changes)
-    signed = watching.sign(task, task.load(workdir), wanted, SEED.value, sampler)
+    signed = text_to_pose.sign(task, task.load(workdir), wanted, SEED.value, sampler)
     for places, clips in signed:  # each text's files are written as soon as it is signed
         progress.clear(sys.stdout)
         for place, clip in zip(places.tolist(), clips, strict=True):
@@ -118,8 +118,8 @@ def read_texts(texts: list[str], file: str | None) -> list[str]:
             raise DataError(f"{file}: cannot be read ({e}); give a UTF-8 file with a text a line") from None
         found += [(file, line) for line in lines]
     for place, text in found:
-        if len(text) > requests.LONGEST:
-            size = f"{len(text):,} characters, more than {requests.LONGEST:,}"
+        if len(text) > text_batches.LONGEST:
+            size = f"{len(text):,} characters, more than {text_batches.LONGEST:,}"
             raise DataError(f"{place}: the text {text[:40]!r}... has {size}; make it several texts")
     texts = [text.strip() for _, text in found if text.strip()]
     if not texts:
@@ -166,7 +166,7 @@ def write(folder: pathlib.Path, name: str, text: str, clips: list, c) -> list[re
       folder: where to.
       name: of the files.
       text: what is signed.
-      clips: see signjax.tasks.watching.sign.
+      clips: see signjax.inference.text_to_pose.sign.
       c: the run's config.
 
     Returns:

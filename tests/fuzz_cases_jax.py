@@ -13,10 +13,11 @@ from fuzz_cases import Case, signed, split_of, write_clip
 
 from signjax import sample
 from signjax.data import predictions, token_cache
+from signjax.inference import text_batches
 from signjax.io import checksums
 from signjax.metrics.frechet import WINDOW
 from signjax.models import motion_encoder as models
-from signjax.tasks import motion_encoder, requests, vqvae
+from signjax.tasks import motion_encoder, vqvae
 from signjax.tools import viz
 from signjax.training import checkpoint, state_hash
 from signjax.training.run_config import save_config
@@ -99,7 +100,7 @@ def load_texts(root: pathlib.Path) -> list[str]:
 
 
 def check_texts(found: list[str]) -> None:
-    assert found and all(0 < len(line) <= requests.LONGEST for line in found)
+    assert found and all(0 < len(line) <= text_batches.LONGEST for line in found)
     assert len(set(sample.unique_names(found))) == len(found)
 
 

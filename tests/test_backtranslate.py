@@ -14,9 +14,10 @@ import numpy as np
 import pytest
 from engine_helpers import rows
 
-from signjax import ctc, demo
+from signjax import demo
 from signjax.data import joined_clips, packed_dataset
 from signjax.errors import DataError, StorageError
+from signjax.inference import ctc_prefix
 from signjax.models.back_translator import RECENT, BackTranslator, signed
 from signjax.tasks import backtranslate
 from signjax.text import tokenizer
@@ -174,18 +175,18 @@ def test_prefix_scores_equal_all_alignments_counted():
     """Of four positions, the last two of a longer row being padding; id 3 stands for the end."""
     blank, end = 0, 3
     logits = np.random.default_rng(0).normal(size=(1, 6, 4))
-    frames = ctc.log_chances(logits, np.arange(6)[None] < 4, blank)
+    frames = ctc_prefix.log_chances(logits, np.arange(6)[None] < 4, blank)
     chances = np.exp(frames[0, :4])
     found = collections.Counter()
     for path in itertools.product(range(4), repeat=4):
         said = tuple(k for k, _ in itertools.groupby(path) if k != blank)
         found[said] += np.prod(chances[np.arange(4), path])
     for said in ((), (1,), (1, 1), (1, 2), (2, 2, 1)):
-        prefix, last = ctc.empty(frames, blank), jnp.array([blank])
+        prefix, last = ctc_prefix.empty(frames, blank), jnp.array([blank])
         for token in said:
-            prefix = ctc.extend(frames, prefix, last, jnp.array([token]), blank)
+            prefix = ctc_prefix.extend(frames, prefix, last, jnp.array([token]), blank)
             last = jnp.array([token])
-        scores = np.exp(ctc.scores(frames, prefix, last, blank, end))[0]
+        scores = np.exp(ctc_prefix.scores(frames, prefix, last, blank, end))[0]
         for token in (1, 2):
             begins = [p for t, p in found.items() if t[: len(said) + 1] == (*said, token)]
             np.testing.assert_allclose(scores[token], sum(begins), atol=1e-6)

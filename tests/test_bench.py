@@ -15,9 +15,10 @@ import pytest
 from gpt_run import GPT, TOKENIZER
 from PIL import Image
 
-from signjax import rehearse, sampling
+from signjax import rehearse
 from signjax.bench import data, flops, machine, reference, render, runs, sample, timing, tokenize, train
 from signjax.data import packed_dataset
+from signjax.inference import autoregressive
 from signjax.models import gpt
 from signjax.tasks import vqvae
 from signjax.tools import bench
@@ -64,7 +65,7 @@ def test_operations_of_gpts(monkeypatch):
     def step(variables, recent, cache, memory):
         run = functools.partial(model.apply, variables)
         hidden, cache = run(recent, 5, cache, memory, model.later_layers(variables), method="step")
-        return sampling.token(
+        return autoregressive.token(
             run, hidden, 1.0, columns, lambda logits, column: logits[:, 0].astype(int)
         ), cache
 
@@ -195,10 +196,10 @@ def test_sampling_writes_every_token(monkeypatch):
     monkeypatch.setattr(sample, "TOKENS", 5)
     small = rehearse.configured("gpt").model
     small.update({name.removeprefix("model."): v for name, v in GPT.items() if name.startswith("model.")})
-    run, variables = sample.sampled(small, 2, 50, sampling.Sampler(guidance=2.0), 3)
+    run, variables = sample.sampled(small, 2, 50, autoregressive.Sampler(guidance=2.0), 3)
     codes, lengths = run.call()
     assert run.units == 3 and codes.shape == (3, 5, 2) and list(lengths) == [5, 5, 5]
-    one, _ = sample.sampled(small, 2, 50, sampling.Sampler(), 3, variables)
+    one, _ = sample.sampled(small, 2, 50, autoregressive.Sampler(), 3, variables)
     assert run.flops == 2 * one.flops, "guidance runs the model twice"
 
 

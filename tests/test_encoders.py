@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
-from signjax import sampling
 from signjax.data import token_cache
 from signjax.errors import ConfigError, DataError, SignjaxError, StorageError
+from signjax.inference import autoregressive
 from signjax.io import safetensors as tensors
 from signjax.io.safe_read import Fault
 from signjax.tasks import flow, gpt, masked
@@ -258,7 +258,7 @@ def test_no_text_is_zero_for_training_and_sampling():
     assert dropped["text_segment"].tolist() == [[1, 0, 0, 2], [1, 0, 0, 0]]
     kept = gpt.drop_texts(batch, jax.random.key(0), 0.0)
     assert kept["text"].all() and kept["text_segment"].tolist() == segments.tolist()
-    both, mask = sampling.with_null(jnp.asarray(features), jnp.asarray(segments > 0))
+    both, mask = autoregressive.with_null(jnp.asarray(features), jnp.asarray(segments > 0))
     assert both[:2].all() and not both[2:].any() and mask[2:].tolist() == [[True, False, False, False]] * 2
 
 

@@ -17,8 +17,8 @@ import pytest
 from safetensors.numpy import load_file, save_file
 from scipy.special import log_softmax
 
-from signjax import sampling
 from signjax.errors import ConfigError, DataError
+from signjax.inference import autoregressive
 from signjax.io.safe_read import Fault
 from signjax.models import layers, seed_files, seed_state
 from signjax.pose import normalization
@@ -78,9 +78,9 @@ def check_gpt(home, told):
     codes = np.append(told["tokens"][:, 1:], [[0]], axis=1)[..., None]
     states = run(codes, memory, method="states")
     np.testing.assert_allclose(run(states, method="logits"), told["logits"], atol=1e-4)
-    sampler = sampling.Sampler(temperature=0.0, min_tokens=12, max_tokens=12)
+    sampler = autoregressive.Sampler(temperature=0.0, min_tokens=12, max_tokens=12)
     keys = jax.random.split(jax.random.key(0), 1)
-    written, _ = sampling.sample(model, variables, text, mask, keys, sampler)
+    written, _ = autoregressive.sample(model, variables, text, mask, keys, sampler)
     assert written[0, :, 0].tolist() == told["likeliest"].tolist()
     return run, states, codes
 
@@ -264,7 +264,7 @@ def test_the_model_trains_too(runs, tiny_runs, tmp_path):
     lines = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
     losses = [line["train/loss"] for line in lines if "train/loss" in line]
     assert len(losses) == 12 and np.mean(losses[-3:]) < 0.9 * np.mean(losses[:2])
-    [clip] = seed_gpt.generate(seed_gpt.load(tmp_path), ["hello"], 0, sampling.Sampler(max_tokens=3))
+    [clip] = seed_gpt.generate(seed_gpt.load(tmp_path), ["hello"], 0, autoregressive.Sampler(max_tokens=3))
     assert np.isfinite(clip).all()
     c, tokenizer = gpt_run.get_config("gpt:seed", **changes), gpt_run.get_config("vqvae", **gpt_run.TOKENIZER)
     with pytest.raises(ConfigError, match="2 codes a token"):

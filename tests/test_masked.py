@@ -12,9 +12,9 @@ from engine_helpers import rows
 from gpt_helpers import CODES, COLUMNS, SIZE, VOCABULARY, clips, large, texts
 from scipy.special import log_softmax
 
-from signjax import filling, sampling
 from signjax.data import loader, token_cache
 from signjax.errors import ConfigError
+from signjax.inference import autoregressive, masked_decoding
 from signjax.models.masked_transformer import MaskedModel
 from signjax.models.text_conditioning import length_of, places_of
 from signjax.tasks import gpt, masked
@@ -173,15 +173,15 @@ def keys(numbers):
 
 
 TEXTS = ended([4, 11, 7, 2, 15])
-GREEDY = filling.Sampler(steps=4, temperature=0.0, guidance=1.0, max_tokens=10)
-WARM = filling.Sampler(steps=5, temperature=0.9, guidance=1.5, max_tokens=12)
+GREEDY = masked_decoding.Sampler(steps=4, temperature=0.0, guidance=1.0, max_tokens=10)
+WARM = masked_decoding.Sampler(steps=5, temperature=0.9, guidance=1.5, max_tokens=12)
 
 
 def draw(chosen, sampler, numbers=None, model=None, multiple=16):
     """Samples the chosen texts with the keys of the same numbers: a list of codes [length, C]."""
     ids, mask = tokenizer.stack([TEXTS[i] for i in chosen], multiple)
     own = keys(chosen if numbers is None else numbers)
-    codes, lengths = filling.sample(MODEL, model or variables(), ids, mask, own, sampler)
+    codes, lengths = masked_decoding.sample(MODEL, model or variables(), ids, mask, own, sampler)
     codes = np.asarray(codes)
     assert all(not c[n:].any() for c, n in zip(codes, lengths, strict=True)), "nothing after the end"
     return [c[:n] for c, n in zip(codes, lengths, strict=True)]
@@ -301,8 +301,8 @@ def test_generated_clips_do_not_depend_on_the_batch(home):
 def test_flags_of_other_models_are_refused(home):
     c = gpt_run.gpt_config(home, "masked")
     assert masked.sampler_of(c, steps=3)._asdict() == {**c.sampler, "steps": 3}
-    for name in sampling.Sampler._fields:
-        if name not in filling.Sampler._fields:
+    for name in autoregressive.Sampler._fields:
+        if name not in masked_decoding.Sampler._fields:
             with pytest.raises(ConfigError, match=rf"--{name} means nothing to a masked run; .*--steps"):
                 masked.sampler_of(c, **{name: 2})
     for changes in ({"steps": 0}, {"max_tokens": 0}):

@@ -9,8 +9,8 @@ import pytest
 from gpt_run import get_config, gpt_config
 from program_helpers import counted, lower, size, unroll
 
-from signjax import sampling
 from signjax.bench import flops
+from signjax.inference import autoregressive
 from signjax.tasks import gpt
 from signjax.training.task import make_task
 
@@ -130,12 +130,12 @@ def test_all_batches_have_one_shape(tiny_families, tmp_path, name):
 
 def test_clips_of_all_lengths_are_made_by_one_program(tiny_runs):
     generator = gpt.load(tiny_runs / "runs/gpt")
-    texts, before = ["hello", "good morning", "thank you friend"], sampling.advance._cache_size()
+    texts, before = ["hello", "good morning", "thank you friend"], autoregressive.advance._cache_size()
     lengths = set()
     for tokens in range(1, 12):
-        sampler = sampling.Sampler(min_tokens=1, max_tokens=12)
+        sampler = autoregressive.Sampler(min_tokens=1, max_tokens=12)
         lengths |= {len(c) for c in gpt.generate(generator, texts, tokens, sampler)}
-    assert len(lengths) > 3 and sampling.advance._cache_size() == before + 1
+    assert len(lengths) > 3 and autoregressive.advance._cache_size() == before + 1
     codes = [np.zeros((n, 2), np.int32) for n in (1, 5, 40, 100)]
     assert [len(x) for x in gpt.decode(generator, codes)] == [4, 20, 160, 400]
     assert generator.tokenizer.decode._cache_size() == 1

@@ -8,7 +8,8 @@ import pytest
 
 from signjax import rendering
 from signjax.data import load, packed_dataset
-from signjax.tasks import requests, vqvae, watching
+from signjax.inference import text_batches, text_to_pose
+from signjax.tasks import vqvae
 from signjax.tools import viz
 from signjax.training import run_config
 from signjax.training import task as tasks
@@ -28,7 +29,7 @@ def run(tiny_runs):
 def test_tokens_are_those_of_the_clip(run):
     task, loaded, c = run
     sampler = task.sampler_of(c)
-    found = requests.gather(watching.sign(task, loaded, TEXTS, 0, sampler), 2)
+    found = text_batches.gather(text_to_pose.sign(task, loaded, TEXTS, 0, sampler), 2)
     for (clip, tokens), meant in zip(found, task.generate(loaded, TEXTS, 0, sampler), strict=True):
         np.testing.assert_array_equal(clip, meant)
         np.testing.assert_array_equal(vqvae.decode(loaded.tokenizer, [tokens.codes])[0], clip)
@@ -38,10 +39,10 @@ def test_tokens_are_those_of_the_clip(run):
 def test_chosen_clips_are_reconstructed_as_all_are(run):
     task, loaded, c = run
     held = load.load(c.data, "train")
-    some = watching.chosen(held, [7, 2])
+    some = text_to_pose.chosen(held, [7, 2])
     assert isinstance(some, packed_dataset.Pack) and some.sids == (held.sids[7], held.sids[2])
     every = task.reconstruct(loaded, held)
-    for (clip, tokens), i in zip(watching.reconstruct(task, loaded, some), (7, 2), strict=True):
+    for (clip, tokens), i in zip(text_to_pose.reconstruct(task, loaded, some), (7, 2), strict=True):
         np.testing.assert_allclose(clip, every[i], atol=1e-5)
         assert len(tokens.codes) == -(-len(clip) // 4)
 
@@ -49,8 +50,8 @@ def test_chosen_clips_are_reconstructed_as_all_are(run):
 def test_a_continuous_tokenizer_has_no_tokens(tiny_families, tiny_runs):
     del tiny_families  # which trains it
     loaded = vqvae.load(tiny_runs / "runs/kl")
-    held = watching.chosen(load.load(loaded.config.data, "dev"), [0])
-    [(clip, tokens)] = watching.reconstruct(vqvae, loaded, held)
+    held = text_to_pose.chosen(load.load(loaded.config.data, "dev"), [0])
+    [(clip, tokens)] = text_to_pose.reconstruct(vqvae, loaded, held)
     assert tokens is None and len(clip) == held.lengths[0]
 
 

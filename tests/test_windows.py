@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from signjax.errors import ConfigError
-from signjax.tasks import gpt, vqvae, windows
+from signjax.inference import windowed_decoding
+from signjax.tasks import gpt, vqvae
 
 LENGTHS = (1, 3, 26, 27, 60)
 
@@ -36,7 +37,7 @@ def test_windows_give_the_frames_of_whole_clips(tokenizer, codes):
     for a, b, n in zip(found, whole, LENGTHS, strict=True):
         assert a.shape == b.shape == (4 * n, 50, 3)
         np.testing.assert_allclose(a, b, atol=1e-5)
-    nearer = windows.decode(lambda c, m: tokenizer.decode(tokenizer.variables, c, m), codes, 5)
+    nearer = windowed_decoding.decode(lambda c, m: tokenizer.decode(tokenizer.variables, c, m), codes, 5)
     assert np.abs(nearer[-1] - whole[-1]).max() > 1e-3, "less than the reach is not enough"
 
 
@@ -59,7 +60,7 @@ def test_frames_that_arrive_early_are_the_final_ones(tokenizer, codes, tokens):
             yield own[:n], n >= len(own)
 
     shown = 0
-    for frames in windows.stream(lambda c, m: tokenizer.decode(tokenizer.variables, c, m), arriving(), 7):
+    for frames in windowed_decoding.stream(lambda c, m: tokenizer.decode(tokenizer.variables, c, m), arriving(), 7):
         assert len(frames) and (frames == whole[shown : shown + len(frames)]).all()
         shown += len(frames)
         assert seen[-1] == len(own) or shown <= 4 * (seen[-1] - 7)

@@ -15,10 +15,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from signjax import rehearse, sampling
+from signjax import rehearse
 from signjax.bench import flops, machine, runs, sample, timing
 from signjax.data import token_cache
 from signjax.errors import ConfigError, SignjaxError
+from signjax.inference import autoregressive
 from signjax.models import quantizers
 from signjax.tasks import gpt
 from signjax.training import checkpoint, state_hash
@@ -104,7 +105,7 @@ def decoding(fields) -> list[timing.Row]:
     many = timing.Goal("M tokens/s", 0.6, 0.85, _millions)
     timed, variables = {}, None
     for batch, goal in ((1, one), (256, many)):
-        run, variables = sample.sampled(fields, 1, VOCABULARY, sampling.Sampler(), batch, variables)
+        run, variables = sample.sampled(fields, 1, VOCABULARY, autoregressive.Sampler(), batch, variables)
         units = batch * sample.TOKENS
         timed[f"decoding, batch {batch}"] = run._replace(units=units, goal=goal)
     return timing.compare(timed)
@@ -130,7 +131,7 @@ def prepared(config: str, folder: str) -> dict:
 def clip(workdir: str) -> timing.Run:
     """A text to its poses on the host: tokenizer of texts, GPT, sampling, decoder."""
     generator, count = gpt.load(workdir), round(SECONDS * RATE)
-    sampler = sampling.Sampler(min_tokens=count, max_tokens=count)
+    sampler = autoregressive.Sampler(min_tokens=count, max_tokens=count)
     goal = timing.Goal("ms", 15, 10, lambda seconds: 1e3 * seconds)
     return timing.Run(lambda: gpt.generate(generator, [TEXT], 0, sampler), goal=goal)
 

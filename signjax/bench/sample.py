@@ -5,8 +5,9 @@ import jax.numpy as jnp
 import ml_collections
 import numpy as np
 
-from signjax import rehearse, sampling
+from signjax import rehearse
 from signjax.bench import flops, reference, timing
+from signjax.inference import autoregressive
 from signjax.models.gpt import GPT
 from signjax.text import tokenizer
 
@@ -31,9 +32,9 @@ def measure() -> list[timing.Row]:
     c, torch, timed = rehearse.configured("gpt"), reference.load(), {}
     if torch:
         timed[REFERENCE] = timing.Run(torch.sampler(LENGTH, TOKENS))
-    sizes = {"gpt": (c.model, COLUMNS, VOCABULARY, sampling.Sampler(**c.sampler))}
+    sizes = {"gpt": (c.model, COLUMNS, VOCABULARY, autoregressive.Sampler(**c.sampler))}
     seeds = ml_collections.ConfigDict({**c.model, **SEED})
-    sizes["seed's size"] = (seeds, 1, 30522, sampling.Sampler(top_k=20))
+    sizes["seed's size"] = (seeds, 1, 30522, autoregressive.Sampler(top_k=20))
     for name, (model, columns, vocabulary, sampler) in sizes.items():
         variables = None
         for batch, target in TARGETS.items():
@@ -42,7 +43,7 @@ def measure() -> list[timing.Row]:
     return timing.compare(timed, REFERENCE)
 
 
-def sampled(fields, columns: int, vocabulary: int, sampler: sampling.Sampler, batch: int, variables=None):
+def sampled(fields, columns: int, vocabulary: int, sampler: autoregressive.Sampler, batch: int, variables=None):
     """(a run that samples TOKENS tokens of `batch` clips, the random variables of its model)."""
     model = GPT(vocabulary=vocabulary, columns=columns, codes=CODES, **fields)
     drawn = np.random.default_rng(0).integers(len(tokenizer.SPECIAL), vocabulary, (batch, LENGTH))
@@ -56,6 +57,6 @@ def sampled(fields, columns: int, vocabulary: int, sampler: sampling.Sampler, ba
     work = flops.sampled(fields, columns, CODES, clips, ids.shape[1], TOKENS)
 
     def call():
-        return sampling.sample(model, variables, ids, mask, keys, whole)
+        return autoregressive.sample(model, variables, ids, mask, keys, whole)
 
     return timing.Run(call, batch, work), variables

@@ -6,8 +6,9 @@ from pathlib import Path
 import jax
 
 from signjax import __version__, report
+from signjax.inference import text_to_pose
 from signjax.io import safe_read
-from signjax.tasks import vqvae, watching
+from signjax.tasks import vqvae
 from signjax.training import task as tasks
 
 SIGNS = "Signs texts: {body}, 25 frames a second."
@@ -33,7 +34,7 @@ def text(workdir, name: str, licence: str, c, loaded, digest: str) -> str:
       loaded: what its task's `load` gives.
       digest: of its variables; only scores that were measured with them are quoted.
     """
-    faces = vqvae.has_face(getattr(watching.coder(loaded), "config", c))
+    faces = vqvae.has_face(getattr(text_to_pose.coder(loaded), "config", c))
     what = WHAT.get(c.task, f"A {c.task} model.").format(body=FACED if faces else BODY)
     lines = [*_front(licence, c), "", f"# {name}", "", what, ""]
     lines += [*_training(c, loaded, licence), "", "## Use", "", *_use(name, c), "", "## Scores", ""]

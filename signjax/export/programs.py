@@ -14,10 +14,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from signjax import sampling
 from signjax.errors import ConfigError
+from signjax.inference import autoregressive, text_to_pose
 from signjax.pose import skeleton
-from signjax.tasks import gpt, vqvae, watching
+from signjax.tasks import gpt, vqvae
 from signjax.text import tokenizer
 
 PLATFORMS = ("cpu", "cuda", "tpu")
@@ -44,7 +44,7 @@ def of(c, loaded, size=None) -> dict[str, Program]:
     Raises:
       ConfigError: it has no tokenizer or auto-encoder.
     """
-    coder = watching.coder(loaded)
+    coder = text_to_pose.coder(loaded)
     if not hasattr(coder, "decode"):
         raise ConfigError(f"a {c.task} run makes no poses; give the run of a tokenizer or of a generator")
     encode = functools.partial(coder.encode, coder.variables)
@@ -68,7 +68,7 @@ def writer(c, loaded) -> Program:
 
     def write(ids, mask, seed):
         keys = jax.random.fold_in(jax.random.key(seed), 0)[None]
-        codes, lengths = sampling.sample(loaded.model, loaded.variables, ids, mask, keys, sampler)
+        codes, lengths = autoregressive.sample(loaded.model, loaded.variables, ids, mask, keys, sampler)
         return codes[0], lengths[0]
 
     said, _ = tokenizer.stack(loaded.words.encode_all(["a"]), TEXT)

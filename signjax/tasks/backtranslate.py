@@ -9,10 +9,10 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from signjax import reading
 from signjax.data import joined_clips, loader, sources
 from signjax.data import load as splits
 from signjax.errors import DataError
+from signjax.inference import ctc_attention_decoding
 from signjax.metrics.base import value
 from signjax.metrics.text import tokens, wer
 from signjax.models.back_translator import STRIDE, BackTranslator
@@ -127,7 +127,7 @@ def translate(translator: Translator, clips, batch_size: int = 32) -> list[str]:
     model, variables, words, share, _ = translator
     said = [""] * len(clips)
     for part, pose, mask in _batches(clips, batch_size):
-        ids = np.asarray(reading.read(model, variables, pose, mask, share))
+        ids = np.asarray(ctc_attention_decoding.read(model, variables, pose, mask, share))
         for i, row in zip(part, ids, strict=False):  # rows after those of `part` fill the batch
             said[i] = words.decode(row.tolist())
     return said

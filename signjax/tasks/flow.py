@@ -15,8 +15,9 @@ from signjax import hints
 from signjax.data import token_cache
 from signjax.data.sources import bucket
 from signjax.errors import ConfigError
+from signjax.inference import text_batches
 from signjax.models import flow_transformer, text_conditioning
-from signjax.tasks import gpt, requests, vqvae
+from signjax.tasks import gpt, vqvae
 from signjax.text import encoder
 from signjax.training import checkpoint, dependencies, run_config
 from signjax.training.task import Task, find
@@ -234,7 +235,7 @@ def sign(generator: Generator, texts, seed: int, sampler: Sampler, batch_size: i
       DataError: a text has nothing to sign in it.
     """
     compiled = generator.model, sampler.solver, sampler.guidance != 1
-    for places, ids, known, keys in requests.batches(generator.words, texts, seed, batch_size):
+    for places, ids, known, keys in text_batches.batches(generator.words, texts, seed, batch_size):
         lengths = np.asarray(_lengths(generator.model, generator.variables, ids, known))
         lengths = np.clip(np.round(lengths).astype(int), 1, sampler.max_tokens)
         mask = np.arange(bucket(int(lengths.max()), (16, 32, 64, 96, 128, 192, 256))) < lengths[:, None]
@@ -249,7 +250,7 @@ def sign(generator: Generator, texts, seed: int, sampler: Sampler, batch_size: i
 
 def generate(generator: Generator, texts, seed: int, sampler: Sampler, batch_size: int = 64) -> list:
     """The clips of `sign`, in the order of their texts."""
-    return requests.gather(sign(generator, texts, seed, sampler, batch_size), len(texts))
+    return text_batches.gather(sign(generator, texts, seed, sampler, batch_size), len(texts))
 
 
 def reconstruct(generator: Generator, pack) -> list[np.ndarray]:

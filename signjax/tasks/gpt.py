@@ -8,15 +8,16 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from signjax import demo, sampling
+from signjax import demo
 from signjax.data import load as splits
 from signjax.data import loader, token_cache
 from signjax.errors import ConfigError
+from signjax.inference import autoregressive, text_batches, windowed_decoding
 from signjax.metrics import base, dtw_distances
 from signjax.models.gpt import GPT
 from signjax.models.text_conditioning import no_text
 from signjax.models.token_head import TokenModel
-from signjax.tasks import near, requests, vqvae, windows
+from signjax.tasks import near, vqvae
 from signjax.text import encoder
 from signjax.training import checkpoint, dependencies, run_config
 from signjax.training.task import Task
@@ -150,7 +151,7 @@ def load(workdir, build=build) -> Generator:
     return Generator(build(c, words.size, tokenizer.config), variables, words, tokenizer)
 
 
-def write(generator: Generator, texts, seed: int, sampler, batch_size: int = 64, sample=sampling.sample):
+def write(generator: Generator, texts, seed: int, sampler, batch_size: int = 64, sample=autoregressive.sample):
     """Yields the motion tokens of texts, batch by batch, those of short texts first.
 
     They depend on their text, its place in `texts`, the seed and the sampler, and on nothing else.
@@ -161,7 +162,7 @@ def write(generator: Generator, texts, seed: int, sampler, batch_size: int = 64,
       seed: decides all random choices.
       sampler: how codes are chosen.
       batch_size: how many are sampled at once.
-      sample: see signjax.sampling.sample.
+      sample: see signjax.inference.autoregressive.sample.
 
     Yields:
       (places in `texts`, a sequence of codes [N, C] for each, N at least 1).
@@ -169,13 +170,13 @@ def write(generator: Generator, texts, seed: int, sampler, batch_size: int = 64,
     Raises:
       DataError: a text has nothing to sign in it.
     """
-    for places, ids, mask, keys in requests.batches(generator.words, texts, seed, batch_size):
+    for places, ids, mask, keys in text_batches.batches(generator.words, texts, seed, batch_size):
         found = sample(generator.model, generator.variables, ids, mask, keys, sampler)
         codes, lengths = map(np.asarray, found)
         yield places, [codes[k, : lengths[k]] for k in range(len(places))]
 
 
-def sign(generator: Generator, texts, seed: int, sampler, batch_size: int = 64, sample=sampling.sample):
+def sign(generator: Generator, texts, seed: int, sampler, batch_size: int = 64, sample=autoregressive.sample):
     """Yields clips as soon as they are there: `write`, then the tokenizer's decoder.
 
     Yields:
@@ -185,7 +186,7 @@ def sign(generator: Generator, texts, seed: int, sampler, batch_size: int = 64, 
         yield places, vqvae.decode(generator.tokenizer, codes, batch_size)
 
 
-def stream(generator: Generator, said: str, seed: int, sampler: sampling.Sampler, tokens: int = 4):
+def stream(generator: Generator, said: str, seed: int, sampler: autoregressive.Sampler, tokens: int = 4):
     """Yields the frames of a text's clip while it is being written.
 
     Args:
@@ -207,23 +208,23 @@ def stream(generator: Generator, said: str, seed: int, sampler: sampling.Sampler
         raise ConfigError("the run's tokenizer decodes whole clips only; train one of configs/vqvae.py")
 
     def arriving():
-        [(_, ids, mask, keys)] = requests.batches(generator.words, [said], seed, 1)
+        [(_, ids, mask, keys)] = text_batches.batches(generator.words, [said], seed, 1)
         model, variables = generator.model, generator.variables
-        memory, state = sampling.begin(model, variables, ids, mask, sampler)
+        memory, state = autoregressive.begin(model, variables, ids, mask, sampler)
         for until in range(tokens, sampler.max_tokens + tokens, tokens):
-            state = sampling.advance(model, variables, memory, state, keys, until, sampler)
+            state = autoregressive.advance(model, variables, memory, state, keys, until, sampler)
             done = bool(state.done[0]) or until >= sampler.max_tokens
             yield np.asarray(state.codes[0, : int(state.length[0])]), done
             if done:
                 return
 
     decode = functools.partial(tokenizer.decode, tokenizer.variables)
-    yield from windows.stream(decode, arriving(), tokenizer.reach)
+    yield from windowed_decoding.stream(decode, arriving(), tokenizer.reach)
 
 
 def generate(generator: Generator, texts, seed: int, sampler, batch_size: int = 64) -> list:
     """The clips of `sign`, in the order of their texts."""
-    return requests.gather(sign(generator, texts, seed, sampler, batch_size), len(texts))
+    return text_batches.gather(sign(generator, texts, seed, sampler, batch_size), len(texts))
 
 
 def decode(generator: Generator, codes) -> list[np.ndarray]:
@@ -246,13 +247,13 @@ def codebook_sample(generator: Generator, pack, seed: int) -> dict:
     return vqvae.codebook_sample(generator.tokenizer, pack, seed)
 
 
-def sampler_of(c, **changes) -> sampling.Sampler:
+def sampler_of(c, **changes) -> autoregressive.Sampler:
     """The sampler of a config, with changes.
 
     Raises:
       ConfigError: its clips can be of no length, or a change is not of a GPT.
     """
-    sampler = run_config.sampler(sampling.Sampler, c, changes)
+    sampler = run_config.sampler(autoregressive.Sampler, c, changes)
     low, high = sampler.min_tokens, sampler.max_tokens
     if not 1 <= low <= high:
         raise ConfigError(f"min_tokens is {low}, max_tokens {high}; give 1 <= min_tokens <= max_tokens")

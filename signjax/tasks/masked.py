@@ -5,11 +5,11 @@ import functools
 import jax
 import jax.numpy as jnp
 
-from signjax import filling
 from signjax.data import token_cache
 from signjax.errors import ConfigError
+from signjax.inference import masked_decoding, text_batches
 from signjax.models.masked_transformer import MaskedModel
-from signjax.tasks import gpt, near, requests, vqvae
+from signjax.tasks import gpt, near, vqvae
 from signjax.training import run_config
 from signjax.training.task import Task
 
@@ -102,30 +102,30 @@ def load(workdir) -> gpt.Generator:
     return gpt.load(workdir, build)
 
 
-def sampler_of(c, **changes) -> filling.Sampler:
+def sampler_of(c, **changes) -> masked_decoding.Sampler:
     """The sampler of a config, with changes.
 
     Raises:
       ConfigError: there is no pass or no token, or a change is not of a masked model.
     """
-    sampler = run_config.sampler(filling.Sampler, c, changes)
+    sampler = run_config.sampler(masked_decoding.Sampler, c, changes)
     if sampler.steps < 1 or sampler.max_tokens < 1:
         raise ConfigError(f"steps is {sampler.steps}, max_tokens {sampler.max_tokens}; give 1 or more")
     return sampler
 
 
-def write(generator: gpt.Generator, texts, seed: int, sampler: filling.Sampler, batch_size: int = 64):
+def write(generator: gpt.Generator, texts, seed: int, sampler: masked_decoding.Sampler, batch_size: int = 64):
     """Yields the motion tokens of texts, see signjax.tasks.gpt.write."""
-    return gpt.write(generator, texts, seed, sampler, batch_size, filling.sample)
+    return gpt.write(generator, texts, seed, sampler, batch_size, masked_decoding.sample)
 
 
-def sign(generator: gpt.Generator, texts, seed: int, sampler: filling.Sampler, batch_size: int = 64):
+def sign(generator: gpt.Generator, texts, seed: int, sampler: masked_decoding.Sampler, batch_size: int = 64):
     """Yields clips as soon as they are there, see signjax.tasks.gpt.sign."""
-    return gpt.sign(generator, texts, seed, sampler, batch_size, filling.sample)
+    return gpt.sign(generator, texts, seed, sampler, batch_size, masked_decoding.sample)
 
 
 def generate(
-    generator: gpt.Generator, texts, seed: int, sampler: filling.Sampler, batch_size: int = 64
+    generator: gpt.Generator, texts, seed: int, sampler: masked_decoding.Sampler, batch_size: int = 64
 ) -> list:
     """The clips of `sign`, in the order of their texts."""
-    return requests.gather(sign(generator, texts, seed, sampler, batch_size), len(texts))
+    return text_batches.gather(sign(generator, texts, seed, sampler, batch_size), len(texts))

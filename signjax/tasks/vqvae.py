@@ -15,9 +15,9 @@ from signjax import hints
 from signjax.data import load as splits
 from signjax.data import loader, sources
 from signjax.errors import ConfigError, DataError
+from signjax.inference import windowed_decoding
 from signjax.models import quantizers, seed, vqvae
 from signjax.pose import body_parts, kinematics, losses, skeleton
-from signjax.tasks import windows
 from signjax.training import checkpoint, run_config
 from signjax.training.task import Task
 
@@ -147,7 +147,7 @@ def decode(tokenizer: Tokenizer, codes, batch_size: int = 64) -> list[np.ndarray
     """Sequences of codes [N, C] to canonical poses [N * stride, J, 3]."""
     if by_window(tokenizer):
         run = functools.partial(tokenizer.decode, tokenizer.variables)
-        return windows.decode(run, codes, tokenizer.reach)
+        return windowed_decoding.decode(run, codes, tokenizer.reach)
     poses = []
     for start in range(0, len(codes), batch_size):
         part = codes[start : start + batch_size]
@@ -164,8 +164,8 @@ def decode(tokenizer: Tokenizer, codes, batch_size: int = 64) -> list[np.ndarray
 
 
 def by_window(tokenizer: Tokenizer) -> bool:
-    """Whether clips are decoded window by window, see signjax.tasks.windows."""
-    return tokenizer.reach is not None and 2 * tokenizer.reach < windows.WINDOW
+    """Whether clips are decoded window by window, see signjax.inference.windowed_decoding."""
+    return tokenizer.reach is not None and 2 * tokenizer.reach < windowed_decoding.WINDOW
 
 
 def reconstruct(tokenizer: Tokenizer, pack) -> list[np.ndarray]:

@@ -22,10 +22,11 @@ import numpy as np
 from signjax import demo, doors, rendering
 from signjax.data import load
 from signjax.errors import ConfigError, DataError, SignjaxError
+from signjax.inference import text_batches, text_to_pose
 from signjax.io import safe_read
 from signjax.pose import normalization
 from signjax.rendering import html_player
-from signjax.tasks import requests, vqvae, watching
+from signjax.tasks import vqvae
 from signjax.training import process, run_config
 from signjax.training import task as tasks
 
@@ -67,8 +68,8 @@ def signer(workdir) -> Callable[[str, int, int], dict]:
 
     def sign(text: str, seed: int, num: int) -> dict:
         begun = time.monotonic()
-        signed = watching.sign(task, loaded, [text] * num, seed, sampler)
-        found = requests.gather(signed, num)
+        signed = text_to_pose.sign(task, loaded, [text] * num, seed, sampler)
+        found = text_batches.gather(signed, num)
         took = time.monotonic() - begun
         panels = []
         for k, (clip, tokens) in enumerate(found, 1):
@@ -189,8 +190,8 @@ def wish(data: bytes) -> tuple[str, int, int]:
     if set(asked) != {"text", "seed", "num"}:
         raise DataError('a request is {"text": "...", "seed": 0, "num": 1}')
     text = asked["text"]
-    if not isinstance(text, str) or len(text) > requests.LONGEST or re.search("[\ud800-\udfff]", text):
-        raise DataError(f"text: not Unicode of at most {requests.LONGEST:,} characters")
+    if not isinstance(text, str) or len(text) > text_batches.LONGEST or re.search("[\ud800-\udfff]", text):
+        raise DataError(f"text: not Unicode of at most {text_batches.LONGEST:,} characters")
     for name, low, high in (("seed", 0, 2**31 - 1), ("num", 1, VERSIONS)):
         if type(asked[name]) is not int or not low <= asked[name] <= high:
             raise DataError(f"{name}: not a whole number from {low} to {high:,}")

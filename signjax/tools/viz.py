@@ -18,8 +18,9 @@ from signjax import doors, rendering, results, scoring
 from signjax.data import clip_files, load, predictions
 from signjax.displacements import files, moves, reading, words
 from signjax.errors import ConfigError, DataError
+from signjax.inference import text_batches, text_to_pose
 from signjax.io import safe_numpy, safe_read
-from signjax.tasks import requests, vqvae, watching
+from signjax.tasks import vqvae
 from signjax.tools.displacements import count
 from signjax.training import process, run_config
 from signjax.training import task as tasks
@@ -154,14 +155,14 @@ def compare(args, workdir: Path, stem: str) -> None:
     if not hasattr(task, "reconstruct"):
         raise ConfigError(f"{workdir} holds a {c.task} run, which makes no clips; name one that does")
     loaded = task.load(workdir)
-    held = vqvae.load_split(watching.coder(loaded).config, c.data, args.split)
+    held = vqvae.load_split(text_to_pose.coder(loaded).config, c.data, args.split)
     numbers = np.unique(np.linspace(0, len(held) - 1, args.num).astype(int))
-    part = watching.chosen(held, numbers)
+    part = text_to_pose.chosen(held, numbers)
     rows = {scoring.TRUTH: [(motion, None) for motion in load.motions(part)]}
-    rows["reconstruction"] = watching.reconstruct(task, loaded, part)
+    rows["reconstruction"] = text_to_pose.reconstruct(task, loaded, part)
     if hasattr(task, "generate"):
-        signed = watching.sign(task, loaded, part.texts, 0, task.sampler_of(c))
-        rows["generated"] = requests.gather(signed, len(part))
+        signed = text_to_pose.sign(task, loaded, part.texts, 0, task.sampler_of(c))
+        rows["generated"] = text_batches.gather(signed, len(part))
     readable = load.readable(c.data)
     pages = [
         [results.panel(name, row[k][0], said, readable, row[k][1]) for name, row in rows.items()]

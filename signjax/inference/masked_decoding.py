@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from signjax import sampling
+from signjax.inference import autoregressive
 from signjax.models import text_conditioning
 
 SIZES = (16, 32, 64, 96, 128, 192, 256)  # of a batch, in tokens: few shapes, few compilations
@@ -49,7 +49,7 @@ def sample(model, variables, text, mask, keys, sampler: Sampler):
       (codes [B, N, C] int32, 0 after a clip's end; lengths [B] in tokens).
     """
     guided = sampler.guidance != 1
-    memory, expected = _read(model, variables, *(sampling.with_null(text, mask) if guided else (text, mask)))
+    memory, expected = _read(model, variables, *(autoregressive.with_null(text, mask) if guided else (text, mask)))
     lengths = np.clip(np.round(expected[: len(text)]).astype(int), 1, sampler.max_tokens)
     longest = int(lengths.max())
     size = next((s for s in SIZES if s >= longest), longest)
@@ -68,13 +68,13 @@ def _fill(model, variables, memory, there, keys, sampler: Sampler):
     """Codes [B, N, C] of the positions there [B, N]; memory of 2 B texts with guidance."""
     guided, size = sampler.guidance != 1, there.sum(1)
     run = functools.partial(model.apply, variables)
-    mask = sampling.both(there, guided)
+    mask = autoregressive.both(there, guided)
     places = text_conditioning.places_of(mask, memory)
     each = _folded(keys[:, None], jnp.arange(there.shape[1]))  # [B, N]
 
     def one_pass(k, known):
         codes, hidden = known
-        seen = sampling.both(codes, guided), sampling.both(hidden, guided)
+        seen = autoregressive.both(codes, guided), autoregressive.both(hidden, guided)
         states = run(*seen, mask, memory, places, method="states")
         drawn, confidence = _draw(run, states, _folded(each, k), sampler, model.columns)
         codes = jnp.where(hidden[..., None], drawn, codes)
@@ -89,15 +89,15 @@ def _fill(model, variables, memory, there, keys, sampler: Sampler):
 def _draw(run, states, keys, sampler: Sampler, columns: int):
     """A token [B, N, C] for each of the states [B, N, D] with keys [B, N], and its log-likelihood [B, N]."""
     shape, keys = keys.shape, keys.reshape(-1)
-    chosen, chances = sampling.Sampler(temperature=sampler.temperature), []
+    chosen, chances = autoregressive.Sampler(temperature=sampler.temperature), []
 
     def pick(logits, column):
-        code = sampling.choose(logits, _folded(keys, column), chosen)
+        code = autoregressive.choose(logits, _folded(keys, column), chosen)
         chances.append(jnp.take_along_axis(jax.nn.log_softmax(logits), code[:, None], axis=1)[:, 0])
         return code
 
     flat = states.reshape(-1, states.shape[-1])
-    codes = sampling.token(run, flat, sampler.guidance, columns, pick)
+    codes = autoregressive.token(run, flat, sampler.guidance, columns, pick)
     return codes.reshape(*shape, columns), sum(chances).reshape(shape)
 
 

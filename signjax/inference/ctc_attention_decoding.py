@@ -12,7 +12,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from signjax import ctc
+from signjax.inference import ctc_prefix
 from signjax.models.back_translator import RECENT, STRIDE, BackTranslator, Cache
 from signjax.text import tokenizer
 
@@ -27,7 +27,7 @@ class _State(NamedTuple):
     done: jax.Array  # [B] bool
     cache: Cache
     last: jax.Array  # [B] the last id for the CTC, blank at first
-    prefix: ctc.Prefix
+    prefix: ctc_prefix.Prefix
     begun: jax.Array  # [B] log chance that a text begins so
 
 
@@ -47,7 +47,7 @@ def read(model: BackTranslator, variables, pose, mask, ctc_share):
     """
     run = functools.partial(model.apply, variables)
     memory, frames = run(pose, mask, method="encode")
-    frames = ctc.log_chances(frames, memory.mask, tokenizer.PAD)
+    frames = ctc_prefix.log_chances(frames, memory.mask, tokenizer.PAD)
     positions = memory.mask.sum(1)
     limit = jnp.where(positions > 0, positions + SPARE, 0)  # [B]
     batch, most = pose.shape[0], pose.shape[1] // STRIDE + SPARE
@@ -55,14 +55,14 @@ def read(model: BackTranslator, variables, pose, mask, ctc_share):
     def body(state: _State) -> _State:
         recent = jax.lax.dynamic_slice_in_dim(state.ids, state.at, RECENT, axis=1)[:, ::-1]
         logits, cache = run(recent, state.at, state.cache, memory, method="step")
-        whole = ctc.scores(frames, state.prefix, state.last, tokenizer.PAD, tokenizer.END)  # [B, V]
+        whole = ctc_prefix.scores(frames, state.prefix, state.last, tokenizer.PAD, tokenizer.END)  # [B, V]
         heard = jnp.maximum(whole - state.begun[:, None], DOUBT)
         one = jnp.argmax((1 - ctc_share) * nn.log_softmax(logits) + ctc_share * heard, axis=-1)
         done = state.done | (one == tokenizer.END)
         ids = jax.lax.dynamic_update_slice_in_dim(
             state.ids, jnp.where(done, tokenizer.NULL, one)[:, None], state.at + RECENT, axis=1
         )
-        prefix = ctc.extend(frames, state.prefix, state.last, one, tokenizer.PAD)
+        prefix = ctc_prefix.extend(frames, state.prefix, state.last, one, tokenizer.PAD)
         begun = jnp.take_along_axis(whole, one[:, None], axis=1)[:, 0]
         return _State(state.at + 1, ids, done | (state.at + 1 >= limit), cache, one, prefix, begun)
 
@@ -72,7 +72,7 @@ def read(model: BackTranslator, variables, pose, mask, ctc_share):
         limit == 0,
         model.empty_cache(batch, most),
         jnp.full(batch, tokenizer.PAD),
-        ctc.empty(frames, tokenizer.PAD),
+        ctc_prefix.empty(frames, tokenizer.PAD),
         jnp.zeros(batch),
     )
     final = jax.lax.while_loop(lambda s: (s.at < most) & ~s.done.all(), body, start)

@@ -1,0 +1,1 @@
+"""Trained runs at work: samplers, streaming, text to pose, pose to text."""
