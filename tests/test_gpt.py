@@ -10,7 +10,7 @@ from gpt_helpers import CODES, COLUMNS, MODEL, VOCABULARY, clips, run, texts, va
 
 from signjax.data import token_cache
 from signjax.models.gpt import RECENT
-from signjax.tasks import gpt, near
+from signjax.tasks import gpt, soft_targets
 from signjax.text import tokenizer
 
 pytestmark = pytest.mark.usefixtures("compile_quickly")
@@ -205,7 +205,7 @@ def test_text_padding_and_batch_mates_change_nothing():
 def test_corruption_replaces_its_share_of_tokens(rate):
     codes = np.random.default_rng(0).integers(0, CODES, (256, 1024, COLUMNS))
     themselves = np.broadcast_to(np.arange(CODES)[:, None], (COLUMNS, CODES, 5))
-    noisy = np.asarray(near.corrupt(codes, jax.random.key(0), rate, themselves))
+    noisy = np.asarray(soft_targets.corrupt(codes, jax.random.key(0), rate, themselves))
     changed = (noisy != codes).mean((1, 2)) * CODES / (CODES - 1)  # a new code may be the old one
     assert abs(changed.mean() - rate) <= 0.2 * rate
     assert changed.max() <= 2.5 * rate and noisy.min() >= 0 and noisy.max() < CODES
@@ -217,9 +217,9 @@ def test_corruption_replaces_its_share_of_tokens(rate):
 
 def test_codes_are_seen_as_similar_ones():
     """Each column by its own table, as often as the table says."""
-    spread = near.similar(np.random.default_rng(2).normal(size=(COLUMNS, CODES, 4)), 3.0)
+    spread = soft_targets.similar(np.random.default_rng(2).normal(size=(COLUMNS, CODES, 4)), 3.0)
     codes = np.random.default_rng(0).integers(0, CODES, (64, 512, COLUMNS))
-    seen = np.asarray(near.corrupt(codes, jax.random.key(0), 0.0, near.draws(spread, 0, count=512)))
+    seen = np.asarray(soft_targets.corrupt(codes, jax.random.key(0), 0.0, soft_targets.draws(spread, 0, count=512)))
     for column in range(COLUMNS):
         counts = np.zeros((CODES, CODES))
         np.add.at(counts, (codes[..., column], seen[..., column]), 1)

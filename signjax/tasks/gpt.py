@@ -17,7 +17,7 @@ from signjax.metrics import base, dtw_distances
 from signjax.models.gpt import GPT
 from signjax.models.text_conditioning import no_text
 from signjax.models.token_head import TokenModel
-from signjax.tasks import near, vqvae
+from signjax.tasks import soft_targets, vqvae
 from signjax.text import encoder
 from signjax.training import checkpoint, dependencies, run_config
 from signjax.training.task import Task
@@ -50,18 +50,18 @@ def objective(c, model: GPT, books):
       model: see `build`.
       books: [C, K, dim] latents of the codes.
     """
-    spread = near.similar(books, c.smooth)
-    targets, mistakes = jnp.asarray(spread), jnp.asarray(near.draws(spread, c.seed))
+    spread = soft_targets.similar(books, c.smooth)
+    targets, mistakes = jnp.asarray(spread), jnp.asarray(soft_targets.draws(spread, c.seed))
 
     def init(rng, batch):
         variables = model.init(rng, batch["codes"], batch["text"], batch["text_segment"] > 0)
-        return {"params": variables["params"] | near.start_codes(books, model.width, c.seed)}
+        return {"params": variables["params"] | soft_targets.start_codes(books, model.width, c.seed)}
 
     def loss(variables, batch, rng, step):
         del step
         keys = dict(zip(("dropout", "corrupt", "text"), jax.random.split(rng, 3), strict=True))
         batch = drop_texts(batch, keys["text"], c.text_dropout)
-        seen = near.corrupt(batch["codes"], keys["corrupt"], c.corrupt, mistakes)
+        seen = soft_targets.corrupt(batch["codes"], keys["corrupt"], c.corrupt, mistakes)
         terms = _terms(model, variables, batch, seen, keys["dropout"], targets)
         means = {name: total / jnp.maximum(count, 1) for name, (total, count) in terms.items()}
         return means["code"] + c.end_weight * means["end"], (means, {})
@@ -302,7 +302,7 @@ def _terms(model, variables, batch, seen, dropout, targets=None) -> dict:
         seen, memory, segments, batch["position"], belongs, train, method="states"
     )  # [B, W, D]
     logits = run(states, batch["codes"], method="code_logits")  # [B, W, C, K]
-    entropy = near.entropy(logits, batch["codes"], targets)  # [B, W, C]
+    entropy = soft_targets.entropy(logits, batch["codes"], targets)  # [B, W, C]
     ends = optax.sigmoid_binary_cross_entropy(run(states, method="end_logits"), batch["ends"])
     real = segments > 0
     token = jnp.broadcast_to((real & ~batch["ends"])[..., None], entropy.shape)

@@ -9,7 +9,7 @@ from signjax.data import token_cache
 from signjax.errors import ConfigError
 from signjax.inference import masked_decoding, text_batches
 from signjax.models.masked_transformer import MaskedModel
-from signjax.tasks import gpt, near, vqvae
+from signjax.tasks import gpt, soft_targets, vqvae
 from signjax.training import run_config
 from signjax.training.task import Task
 
@@ -26,19 +26,19 @@ def make(c, workdir) -> Task:
     """The task of a config; reads `data`, `tokenizer`, `text`, `model`, `versions`, `tempo` and the rates."""
     generator, rows, dev = gpt.prepare(c, workdir, build)
     model, books = generator.model, vqvae.codebooks(generator.tokenizer)
-    spread = near.similar(books, c.smooth)
-    targets, mistakes = jnp.asarray(spread), jnp.asarray(near.draws(spread, c.seed))
+    spread = soft_targets.similar(books, c.smooth)
+    targets, mistakes = jnp.asarray(spread), jnp.asarray(soft_targets.draws(spread, c.seed))
 
     def init(rng, batch):
         mask, texts = batch["segment"] > 0, batch["text_segment"] > 0
         params = model.init(rng, batch["codes"], mask, mask, batch["text"], texts)["params"]
-        return {"params": params | near.start_codes(books, model.width, c.seed)}
+        return {"params": params | soft_targets.start_codes(books, model.width, c.seed)}
 
     def loss(variables, batch, rng, step):
         del step
         keys = dict(zip(("dropout", "corrupt", "text", "hide"), jax.random.split(rng, 4), strict=True))
         batch = gpt.drop_texts(batch, keys["text"], c.text_dropout)
-        seen = near.corrupt(batch["codes"], keys["corrupt"], c.corrupt, mistakes)
+        seen = soft_targets.corrupt(batch["codes"], keys["corrupt"], c.corrupt, mistakes)
         hidden = hide(batch, keys["hide"])
         terms = _terms(model, variables, batch, seen, hidden, keys["dropout"], targets)
         means = {name: total / jnp.maximum(count, 1) for name, (total, count) in terms.items()}
@@ -83,7 +83,7 @@ def _terms(model, variables, batch, seen, hidden, dropout, targets=None) -> dict
     there = (own > 0) & ~batch["ends"]
     states = run(seen, hidden, there, memory, places, (own, belongs), train, method="states")  # [B, W, D]
     logits = run(states, batch["codes"], method="code_logits")  # [B, W, C, K]
-    entropy = near.entropy(logits, batch["codes"], targets)  # [B, W, C]
+    entropy = soft_targets.entropy(logits, batch["codes"], targets)  # [B, W, C]
     counted = jnp.broadcast_to(hidden[..., None], entropy.shape)
     right = jnp.argmax(logits, axis=-1) == batch["codes"]
     return {
