@@ -15,9 +15,10 @@ import ml_collections
 import numpy as np
 from absl import app, flags
 
-from signjax import __version__, doors, progress, report, results, scoring
-from signjax.data import load, predictions
+from signjax import __version__, doors, progress
+from signjax.data import load
 from signjax.errors import ConfigError
+from signjax.evaluation import predictions, report_files, scorecard, tables
 from signjax.inference import text_to_pose
 from signjax.inference.text_batches import gather
 from signjax.metrics.base import Motion, ratio
@@ -69,18 +70,18 @@ def main(_) -> int:
     system = find_system(WORKDIR.value, PREDICTIONS.value, ROOT.value, NAME.value)
     out = pathlib.Path(OUT.value or f"{WORKDIR.value or PREDICTIONS.value}/scores-{SPLIT.value}")
     held, train = load_split(system, SPLIT.value), load.load(system.data, "train")
-    truth, known = (scoring.recorded(pack) for pack in (held, train))
+    truth, known = (scorecard.recorded(pack) for pack in (held, train))
     say(f"{held.label}: {len(held)} clips to match; training clips for comparison: {len(train)}")
-    by = scoring.judges(truth, known, load.readable(system.data), find_translator(system.data, say))
+    by = scorecard.judges(truth, known, load.readable(system.data), find_translator(system.data, say))
     output = produce(system, held, truth, by, say)
     rows = score_rows(output, truth, known, by, say)
     content = summary(system, held, output, rows, by)
-    table = report.tables(content["rows"])
+    table = tables.tables(content["rows"])
     print(f"\n{table}\n")
     for line in content["notes"]:
         print(f"note: {line}")
     errors = ratio(rows[list(output.rows)[-1]].scores["distance"]["DTW-MJE"].statistics)
-    for path in results.write(out, content, table, output.rows, truth, by, errors, output.tokens):
+    for path in report_files.write(out, content, table, output.rows, truth, by, errors, output.tokens):
         print(path)
     return 0
 
@@ -142,8 +143,8 @@ def produce(system: System, held, truth, by, say) -> Output:
     if task:
         say("reconstructing")
         found = text_to_pose.reconstruct(task, loaded, held)
-        rows[scoring.CEILING], tokens[scoring.CEILING] = (list(part) for part in zip(*found, strict=True))
-        scores[scoring.CEILING] = {"reconstruction": scoring.reconstructed(truth, rows[scoring.CEILING])}
+        rows[scorecard.CEILING], tokens[scorecard.CEILING] = (list(part) for part in zip(*found, strict=True))
+        scores[scorecard.CEILING] = {"reconstruction": scorecard.reconstructed(truth, rows[scorecard.CEILING])}
     if system.folder:
         found, faults = predictions.read(system.folder, held.sids, held.variant)
         rows["predictions"] = [placed(*clip) for clip in found]
@@ -160,11 +161,11 @@ def produce(system: System, held, truth, by, say) -> Output:
         signed(truth.texts, seed)  # once more, as everything is compiled now
         cost = {"seconds_per_clip": (time.monotonic() - begun) / len(truth.texts)}
         cost["parameters"] = sum(x.size for x in jax.tree.leaves(loaded.variables["params"]))
-        own = {"multimodality": scoring.multimodality(signed, truth.texts, by.encoder, seed)}
+        own = {"multimodality": scorecard.multimodality(signed, truth.texts, by.encoder, seed)}
         scores["generated"] = {"distribution": own}
         if hasattr(task, "write"):
             codes = gather(task.write(loaded, truth.texts, seed, sampler), len(truth.texts))
-            scores["generated"]["tokens"] = scoring.token_bleu(codes, task.encode(loaded, held))
+            scores["generated"]["tokens"] = scorecard.token_bleu(codes, task.encode(loaded, held))
             tokens["generated"] = text_to_pose.tokens(loaded.tokenizer, codes)
     return Output(rows, scores, faults, tokens, cost)
 
@@ -178,22 +179,22 @@ def placed(points, valid) -> Motion:
     return Motion(normalization.canonical(points, where).astype(np.float32), valid)
 
 
-def score_rows(output: Output, truth, known, by, say) -> dict[str, scoring.Row]:
+def score_rows(output: Output, truth, known, by, say) -> dict[str, scorecard.Row]:
     """Scores recorded clips, the system's own rows and the baselines."""
-    mean = scoring.mean_pose(known)
+    mean = scorecard.mean_pose(known)
     own = list(output.rows.values())[-1]
-    rows = {scoring.TRUTH: truth.motions, **output.rows}
-    rows |= scoring.baselines(truth, known, own, SEED.value)
+    rows = {scorecard.TRUTH: truth.motions, **output.rows}
+    rows |= scorecard.baselines(truth, known, own, SEED.value)
     done = {}
     for number, (name, clips) in enumerate(rows.items()):
         say(f"scoring {name}")
         progress.draw(sys.stdout, number, len(rows), f"{number} of {len(rows)} rows scored")
-        row = scoring.score_row(name, clips, truth, by, mean, SEED.value)
+        row = scorecard.score_row(name, clips, truth, by, mean, SEED.value)
         for family, more in output.scores.get(name, {}).items():
             row.scores[family] = row.scores.get(family, {}) | more
-        if name == scoring.MEAN:
+        if name == scorecard.MEAN:
             held = [np.repeat(mean.pose, len(m.pose), 0) for m in truth.motions]
-            row.scores["reconstruction"] = scoring.reconstructed(truth, held)
+            row.scores["reconstruction"] = scorecard.reconstructed(truth, held)
         done[name] = row
     progress.clear(sys.stdout)
     return done
@@ -203,10 +204,10 @@ def summary(system: System, held, output: Output, rows, by) -> dict:
     """Everything of scores.json."""
     signatures, measured = {}, {}
     for name, row in rows.items():
-        measured[name] = {f: report.measured(scores, SEED.value) for f, scores in row.scores.items()}
+        measured[name] = {f: tables.measured(scores, SEED.value) for f, scores in row.scores.items()}
         for scores in row.scores.values():
             signatures |= {metric: s.signature for metric, s in scores.items() if metric not in signatures}
-    own = [scoring.TRUTH, *output.rows]  # of the baselines one knows
+    own = [scorecard.TRUTH, *output.rows]  # of the baselines one knows
     notes = [f"{name}: {line}" for name in own for line in rows[name].warnings]
     usage = {}
     if system.task and hasattr(system.task, "codebook_sample"):
@@ -225,7 +226,7 @@ def summary(system: System, held, output: Output, rows, by) -> dict:
         "warnings": {name: row.warnings for name, row in rows.items()},
         "counts": {name: row.counts for name, row in rows.items()},
         "unreadable": output.faults,
-        "notes": notes + scoring.limits(len(held), by, measured),
+        "notes": notes + scorecard.limits(len(held), by, measured),
     }
 
 

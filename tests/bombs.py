@@ -12,8 +12,9 @@ import mutated_arrays
 import numpy as np
 from fuzz import measured
 
-from signjax.data import clip_files, predictions
+from signjax.data import clip_files
 from signjax.errors import SignjaxError
+from signjax.evaluation import predictions
 from signjax.io import safe_read
 
 # Each is an element of a list; what takes most is what is small as text.

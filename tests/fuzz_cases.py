@@ -13,12 +13,13 @@ import format_files
 import numpy as np
 
 from signjax import demo
-from signjax.data import clip_files, packed_dataset, pose_layout, predictions
+from signjax.data import clip_files, packed_dataset, pose_layout
 from signjax.data.formats import base as others
 from signjax.data.formats import detect, pose_file, text_table
 from signjax.demo import dataset
 from signjax.displacements import average, files, moves, reading
 from signjax.errors import DataError
+from signjax.evaluation import predictions
 from signjax.pose import normalization
 from signjax.text import tokenizer
 from signjax.training import metric_writer, run_config

@@ -12,7 +12,8 @@ import numpy as np
 from fuzz_cases import Case, signed, split_of, write_clip
 
 from signjax import sample
-from signjax.data import predictions, token_cache
+from signjax.data import token_cache
+from signjax.evaluation import predictions
 from signjax.inference import text_batches
 from signjax.io import checksums
 from signjax.metrics.frechet import WINDOW

@@ -8,8 +8,9 @@ import pytest
 from engine_helpers import spawn
 
 from signjax import demo
-from signjax.data import packed_dataset, predictions
+from signjax.data import packed_dataset
 from signjax.errors import DataError
+from signjax.evaluation import predictions
 
 ROWS = ("ground truth", "mean pose", "random training clip", "nearest training text", "shuffled text")
 

@@ -9,7 +9,8 @@ import pytest
 from test_render import signer
 
 from signjax import rendering
-from signjax.data import clip_files, clip_writers, pose_layout, predictions
+from signjax.data import clip_files, clip_writers, pose_layout
+from signjax.evaluation import predictions
 from signjax.io import safe_numpy
 from signjax.pose import normalization, skeleton
 from signjax.tools import export

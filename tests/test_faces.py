@@ -14,10 +14,11 @@ import numpy as np
 import pytest
 
 from signjax import rendering
-from signjax.data import clip_files, clip_writers, packed_dataset, pose_layout, predictions
+from signjax.data import clip_files, clip_writers, packed_dataset, pose_layout
 from signjax.data import load as splits
 from signjax.data.formats import openpose
 from signjax.errors import ConfigError, DataError
+from signjax.evaluation import predictions
 from signjax.metrics import reconstruction
 from signjax.metrics.base import Motion, value
 from signjax.pose import losses, normalization, skeleton

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 from fuzz_cases import hush, signed, write_clip
 
-from signjax import rendering, results
-from signjax.data import packed_dataset, pose_layout, predictions
+from signjax import rendering
+from signjax.data import packed_dataset, pose_layout
 from signjax.errors import DataError, StorageError
+from signjax.evaluation import predictions, report_files
 from signjax.io import safe_read
 from signjax.metrics.base import whole
 from signjax.training import process, run_config
@@ -75,7 +76,7 @@ def test_text_stays_text_on_the_page_of_an_evaluation(tmp_path):
         content = {"system": said[0], "data": {"name": said[1], "split": said[2]}, "rows": {}}
         rows = {said[3]: clips}
         by = types.SimpleNamespace(readable=False)
-        return results.write(tmp_path / name, content, "", rows, truth, by, np.zeros(6), {})[-1]
+        return report_files.write(tmp_path / name, content, "", rows, truth, by, np.zeros(6), {})[-1]
 
     texts = HOSTILE[:6]
     found = same_page(page("a", texts), page("b", ["plain"] * 6))

@@ -5,7 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from signjax import demo, report, scoring
+from signjax import demo
+from signjax.evaluation import scorecard, tables
 from signjax.metrics import base, memorization, motion_statistics
 from signjax.metrics.base import Motion
 from signjax.pose import normalization
@@ -23,24 +24,24 @@ TEXTS = ["Hello Ada.", "My name is Ben.", "I want water.", "Two red cars.", "Is 
 @pytest.fixture(scope="module")
 def truth():
     motions = [sign(t, k) for k, t in enumerate(TEXTS)]
-    return scoring.Recorded(TEXTS, motions, np.full(len(TEXTS), 0.09), motions)
+    return scorecard.Recorded(TEXTS, motions, np.full(len(TEXTS), 0.09), motions)
 
 
 @pytest.fixture(scope="module")
 def train():
     texts = 4 * ["Hello Ben.", "I want bread.", "My name is Co.", "Is the tea hot?", "Two blue cars.", "Bye."]
     motions = [sign(t, 100 + k) for k, t in enumerate(texts)]
-    return scoring.Recorded(texts, motions, np.full(len(texts), 0.09), motions)
+    return scorecard.Recorded(texts, motions, np.full(len(texts), 0.09), motions)
 
 
 @pytest.fixture(scope="module")
 def by(truth, train):
-    return scoring.judges(truth, train, readable=True, translator=None)
+    return scorecard.judges(truth, train, readable=True, translator=None)
 
 
 @pytest.fixture(scope="module")
 def mean(train):
-    return scoring.mean_pose(train)
+    return scorecard.mean_pose(train)
 
 
 def values(row):
@@ -53,12 +54,12 @@ def test_clips_without_content_are_counted_and_scored(truth, by, mean):
     empty, hidden = np.zeros((0, 50, 3)), Motion(good[1].pose, np.zeros_like(good[1].valid))
     broken = np.full((4, 50, 3), np.nan)
     clips = [empty, hidden, broken, good[3].pose[:1], *good[4:]]
-    motions, counts, silent = scoring.usable(clips, mean)
+    motions, counts, silent = scorecard.usable(clips, mean)
     assert counts == {"empty": 1, "all missing": 2, "one frame": 1}
     assert silent.tolist() == [True] * 3 + [False] * 3
     assert len(motions) == len(clips) and all(len(m.pose) and m.valid.any() for m in motions)
-    bad = scoring.score_row("x", clips, truth, by, mean, 0)
-    whole = scoring.score_row("x", good, truth, by, mean, 0)
+    bad = scorecard.score_row("x", clips, truth, by, mean, 0)
+    whole = scorecard.score_row("x", good, truth, by, mean, 0)
     assert all(len(s.statistics) == len(clips) for s in bad.scores["distance"].values())
     assert values(whole)["WER"] == 0 and values(bad)["WER"] > 50
     for name in bad.scores["distance"]:
@@ -67,31 +68,31 @@ def test_clips_without_content_are_counted_and_scored(truth, by, mean):
 
 
 def test_recorded_clips_score_perfectly_and_the_baselines_do_not(truth, train, by, mean):
-    rows = {scoring.TRUTH: truth.motions, **scoring.baselines(truth, train, truth.motions, 0)}
-    found = {name: scoring.score_row(name, clips, truth, by, mean, 0) for name, clips in rows.items()}
-    best = values(found[scoring.TRUTH])
-    assert best["WER"] == 0 and not found[scoring.TRUTH].warnings
+    rows = {scorecard.TRUTH: truth.motions, **scorecard.baselines(truth, train, truth.motions, 0)}
+    found = {name: scorecard.score_row(name, clips, truth, by, mean, 0) for name, clips in rows.items()}
+    best = values(found[scorecard.TRUTH])
+    assert best["WER"] == 0 and not found[scorecard.TRUTH].warnings
     assert best["FGD"] == pytest.approx(0, abs=1e-6) and best["FGD-half"] > 0
-    assert all(best[n] < 1e-3 for n in found[scoring.TRUTH].scores["distance"])
-    for name in (scoring.MEAN, scoring.RANDOM, scoring.RETRIEVAL, scoring.SHUFFLED):
+    assert all(best[n] < 1e-3 for n in found[scorecard.TRUTH].scores["distance"])
+    for name in (scorecard.MEAN, scorecard.RANDOM, scorecard.RETRIEVAL, scorecard.SHUFFLED):
         worse = values(found[name])
         assert worse["WER"] > 10 and worse["DTW-MJE"] > 0.1, name
-    assert values(found[scoring.RETRIEVAL])["WER"] < values(found[scoring.RANDOM])["WER"]
-    assert values(found[scoring.MEAN])["hand travel"] == 0
-    assert any("moves much less" in line for line in found[scoring.MEAN].warnings)
-    assert any("copy" in line for line in found[scoring.RANDOM].warnings)
-    assert values(found[scoring.SHUFFLED])["copies"] == values(found[scoring.TRUTH])["copies"]
+    assert values(found[scorecard.RETRIEVAL])["WER"] < values(found[scorecard.RANDOM])["WER"]
+    assert values(found[scorecard.MEAN])["hand travel"] == 0
+    assert any("moves much less" in line for line in found[scorecard.MEAN].warnings)
+    assert any("copy" in line for line in found[scorecard.RANDOM].warnings)
+    assert values(found[scorecard.SHUFFLED])["copies"] == values(found[scorecard.TRUTH])["copies"]
 
 
 def test_nearest_texts_prefer_rare_words():
     known = ["the house is red", "the house is blue", "my zebra"]
     wanted = ["a zebra is the house", "Blue!", "nothing known"]
-    assert scoring.nearest_texts(wanted, known).tolist() == [2, 1, 0]
+    assert scorecard.nearest_texts(wanted, known).tolist() == [2, 1, 0]
 
 
 def test_shuffling_moves_every_clip():
     for count in (2, 3, 50):
-        order = scoring.derangement(count, np.random.default_rng(count))
+        order = scorecard.derangement(count, np.random.default_rng(count))
         assert sorted(order) == list(range(count)) and (order != np.arange(count)).all()
 
 
@@ -100,7 +101,7 @@ def test_mean_pose_is_over_frames_that_show_a_joint():
     other = Motion(np.full((6, 50, 3), 5, np.float32), np.ones((6, 50), bool))
     other.valid[:, 7], other.valid[:4, 8] = False, False
     clips = [one, other]
-    mean = scoring.mean_pose(scoring.Recorded(["a", "b"], clips, np.ones(2), clips)).pose[0]
+    mean = scorecard.mean_pose(scorecard.Recorded(["a", "b"], clips, np.ones(2), clips)).pose[0]
     assert mean[0] == pytest.approx(4) and mean[7] == pytest.approx(1) and mean[8] == pytest.approx(3)
 
 
@@ -119,12 +120,12 @@ def test_copies_are_found_through_noise(truth, train):
 def test_token_bleu_has_the_systems_own_lengths():
     rng = np.random.default_rng(1)
     meant = [rng.integers(0, 9, (n, 2)) for n in (12, 20, 5)]
-    found = scoring.token_bleu(meant, meant)
+    found = scorecard.token_bleu(meant, meant)
     assert all(base.value(s) == pytest.approx(100) for s in found.values())
-    short = scoring.token_bleu([m[: len(m) // 2] for m in meant], meant)
+    short = scorecard.token_bleu([m[: len(m) // 2] for m in meant], meant)
     assert base.value(short["token BLEU-1"]) == pytest.approx(100 * math.exp(1 - 37 / 18), rel=1e-6)
     assert len(short["token BLEU-4"].statistics) == 3, "resampled by clip"
-    swapped = scoring.token_bleu([m[:, ::-1] for m in meant], meant)
+    swapped = scorecard.token_bleu([m[:, ::-1] for m in meant], meant)
     assert base.value(swapped["token BLEU-4"]) < 20, "columns are apart"
 
 
@@ -137,7 +138,7 @@ def test_tables_show_values_and_intervals():
     cell = {"value": 12.3456, "low": 10.0, "high": 14.0}
     none = {"value": None, "low": None, "high": None}
     rows = {"mine": {"text": {"WER": cell, "BT-BLEU-4": none}, "guards": {"hand travel": cell}}}
-    text, guards = report.tables(rows).split("\n\n")
+    text, guards = tables.tables(rows).split("\n\n")
     head, line = text.splitlines()[1:]
     assert head.split() == ["WER", "BT-BLEU-4", "hand", "travel", "deviation", "speed", "length"]
     assert line.split() == ["mine", "12.35±2.00", "-", "12.35", "-", "-", "-"]
@@ -147,5 +148,5 @@ def test_tables_show_values_and_intervals():
 def test_plots_are_the_same_every_time(tmp_path):
     cell = {"value": 1.0, "low": 0.5, "high": 1.5}
     rows = {name: {"guards": {"speed": cell, "length": cell}} for name in ("a", "b")}
-    one, two = (report.plot(tmp_path / f"{k}.png", "guards", rows).read_bytes() for k in range(2))
+    one, two = (tables.plot(tmp_path / f"{k}.png", "guards", rows).read_bytes() for k in range(2))
     assert one == two and one.startswith(b"\x89PNG")

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import jax
 
-from signjax import __version__, report
+from signjax import __version__
+from signjax.evaluation import tables
 from signjax.inference import text_to_pose
 from signjax.io import safe_read
 from signjax.tasks import vqvae
@@ -82,7 +83,7 @@ def _scores(workdir, digest: str) -> list[str]:
             found = safe_read.read_object(path)
             if found.get("weights") != digest or found.get("predictions"):
                 continue
-            table = report.tables(found["rows"])
+            table = tables.tables(found["rows"])
             data, seed = found["data"], found["seed"]
             what = f"{data['name']}/{data['split']}, {data['clips']} clips, seed {seed}"
             notes = [f"- {line}" for line in found["notes"]]

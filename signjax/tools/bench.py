@@ -20,9 +20,10 @@ import os
 import statistics
 import sys
 
-from signjax import doors, hints, report
+from signjax import doors, hints
 from signjax.bench import data, dtw, gpu, machine, render, sample, startup, timing, tokenize, train
 from signjax.errors import ConfigError
+from signjax.evaluation import tables
 from signjax.training import process
 
 SUBJECTS = {
@@ -61,7 +62,7 @@ def main(argv: list[str] | None = None) -> int:
     for text in goals([row for rows in found.values() for row in rows if row.goal]):
         print(text)
     if args.json:
-        print(report.write_json(args.json, content(where, peak, found)))
+        print(tables.write_json(args.json, content(where, peak, found)))
     return 0
 
 

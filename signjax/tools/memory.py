@@ -16,8 +16,9 @@ import sys
 import tempfile
 from pathlib import Path
 
-from signjax import doors, hints, meter, report
+from signjax import doors, hints, meter
 from signjax.errors import ConfigError
+from signjax.evaluation import tables
 from signjax.io import atomic
 from signjax.rehearse import ROUNDS, Rows, rehearse
 from signjax.tools.displacements import count
@@ -48,7 +49,7 @@ def main(argv: list[str] | None = None) -> int:
         for name, rows in rehearse(names, home, args.steps):
             found[name] = rows
             print(table(name, rows), flush=True)
-    print(report.write_json(f"{args.out}/memory.json", content(found)))
+    print(tables.write_json(f"{args.out}/memory.json", content(found)))
     print(plot(f"{args.out}/memory.png", found))
     wrong = [line for name, rows in found.items() if (line := fault(name, rows))]
     for line in wrong:

@@ -14,10 +14,11 @@ from pathlib import Path
 import ml_collections
 import numpy as np
 
-from signjax import doors, rendering, results, scoring
-from signjax.data import clip_files, load, predictions
+from signjax import doors, rendering
+from signjax.data import clip_files, load
 from signjax.displacements import files, moves, reading, words
 from signjax.errors import ConfigError, DataError
+from signjax.evaluation import predictions, report_files, scorecard
 from signjax.inference import text_batches, text_to_pose
 from signjax.io import safe_numpy, safe_read
 from signjax.tasks import vqvae
@@ -158,14 +159,14 @@ def compare(args, workdir: Path, stem: str) -> None:
     held = vqvae.load_split(text_to_pose.coder(loaded).config, c.data, args.split)
     numbers = np.unique(np.linspace(0, len(held) - 1, args.num).astype(int))
     part = text_to_pose.chosen(held, numbers)
-    rows = {scoring.TRUTH: [(motion, None) for motion in load.motions(part)]}
+    rows = {scorecard.TRUTH: [(motion, None) for motion in load.motions(part)]}
     rows["reconstruction"] = text_to_pose.reconstruct(task, loaded, part)
     if hasattr(task, "generate"):
         signed = text_to_pose.sign(task, loaded, part.texts, 0, task.sampler_of(c))
         rows["generated"] = text_batches.gather(signed, len(part))
     readable = load.readable(c.data)
     pages = [
-        [results.panel(name, row[k][0], said, readable, row[k][1]) for name, row in rows.items()]
+        [report_files.panel(name, row[k][0], said, readable, row[k][1]) for name, row in rows.items()]
         for k, said in enumerate(part.texts)
     ]
     path = Path(args.out, f"run_{stem}_{args.split}.html")

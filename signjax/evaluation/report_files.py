@@ -4,7 +4,8 @@ import pathlib
 
 import numpy as np
 
-from signjax import demo, rendering, report, scoring
+from signjax import demo, rendering
+from signjax.evaluation import scorecard, tables
 from signjax.metrics.base import Motion, whole
 from signjax.pose import normalization
 
@@ -22,21 +23,21 @@ def write(out: pathlib.Path, content: dict, table: str, clips: dict, truth, by, 
       content: of scores.json.
       table: its tables as text.
       clips: {row: canonical poses or Motions}.
-      truth: see signjax.scoring.recorded.
-      by: see signjax.scoring.judges.
+      truth: see signjax.evaluation.scorecard.recorded.
+      by: see signjax.evaluation.scorecard.judges.
       errors: [n] DTW-MJE of the last row's clips.
       tokens: {row: render.Tokens of each clip}, of the rows that have them.
 
     Returns:
       The paths written.
     """
-    paths = [report.write_json(out / "scores.json", content), report.write_text(out / "scores.txt", table)]
-    for family in report.FAMILIES:
+    paths = [tables.write_json(out / "scores.json", content), tables.write_text(out / "scores.txt", table)]
+    for family in tables.FAMILIES:
         if any(families.get(family) for families in content["rows"].values()):
-            paths.append(report.plot(out / f"{family}.png", family, content["rows"]))
+            paths.append(tables.plot(out / f"{family}.png", family, content["rows"]))
     count = len(truth.texts)
     ranks = np.unique(np.linspace(0, count - 1, SHOWN).astype(int))
-    shown, pages = {scoring.TRUTH: truth.shown, **clips}, []
+    shown, pages = {scorecard.TRUTH: truth.shown, **clips}, []
     for rank, i in zip(ranks, np.argsort(-errors, kind="stable")[ranks], strict=True):
         found = [(tokens.get(name) or [None] * count)[i] for name in shown]
         said = [(name, row[i], truth.texts[i], by.readable) for name, row in shown.items()]
@@ -62,7 +63,7 @@ def panel(name: str, clip, text: str, readable: bool, tokens=None) -> rendering.
     motion = clip if isinstance(clip, Motion) else whole(clip)
     if not motion.valid.any():
         motion, tokens = Motion(np.zeros((1, 50, 3), np.float32), np.zeros((1, 50), bool)), None
-    elif readable and name != scoring.TRUTH:
+    elif readable and name != scorecard.TRUTH:
         text = " ".join(demo.read(motion.pose, motion.valid)) or "(says nothing)"
     own = normalization.restore(motion.pose, normalization.DEFAULT).astype(np.float32)
     return rendering.Panel(own, text, motion.valid, name, tokens)

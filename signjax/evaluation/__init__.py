@@ -1,0 +1,1 @@
+"""Scorecards of whole systems: rows, tables, plots and report files."""
