@@ -17,7 +17,7 @@ from signjax.data import clip_writers
 from signjax.data.formats import pose_file
 from signjax.data.formats import pose_format as dotposes
 from signjax.data.formats.base import Clip
-from signjax.export import posefile
+from signjax.export import pose_file as posefile
 from signjax.pose import normalization, skeleton
 
 PAGE = """<!doctype html><script type="module" src="viewer/pose-viewer.esm.js"></script>

@@ -13,7 +13,7 @@ from engine_helpers import spawn
 
 from signjax.data import load
 from signjax.errors import StorageError
-from signjax.export import programs
+from signjax.export import compiled
 from signjax.io import checksums, model_file, safe_numpy, safetensors
 from signjax.pose import normalization
 from signjax.tasks import gpt, vqvae
@@ -210,7 +210,7 @@ def test_programs_give_the_same_at_any_size(home, name, tmp_path, capsys):
     coder = vqvae.load(home / "runs" / name)
     for program in ("encode", "decode"):
         loaded = jax.export.deserialize(pathlib.Path(made, f"{program}.stablehlo").read_bytes())
-        assert loaded.platforms == programs.PLATFORMS and "stablehlo" in loaded.mlir_module()
+        assert loaded.platforms == compiled.PLATFORMS and "stablehlo" in loaded.mlir_module()
         for rows, tokens in ((1, 3), (4, 5)):
             given = inputs_of(program, coder, rows, tokens)
             expected = getattr(coder, program)(coder.variables, *given)
@@ -225,8 +225,8 @@ def test_a_run_with_faces_says_so(tmp_path, capsys):
     variables = vqvae.build(c).init(drawn, np.zeros((1, 16, 120, 3), np.float32), np.ones((1, 16), bool))
     written(place, c, variables)
     coder = vqvae.load(place)
-    made = programs.of(c, coder)
-    pose, mask = (np.zeros((1, *x.shape[1:]), x.dtype) for x in programs.of(c, coder, (1, 4))["encode"].takes)
+    made = compiled.of(c, coder)
+    pose, mask = (np.zeros((1, *x.shape[1:]), x.dtype) for x in compiled.of(c, coder, (1, 4))["encode"].takes)
     codes = made["encode"].run(pose, mask)
     assert made["decode"].run(codes, mask[:, :: coder.stride]).shape == pose.shape == (1, 16, 120, 3)
     assert run(capsys, place, "--to", "hub_folder", "--out", tmp_path / "out")[0] == 0
@@ -240,7 +240,7 @@ def test_a_gpt_is_a_program_from_text_to_codes(home, tmp_path, capsys):
     names = {"encode.stablehlo", "decode.stablehlo", "write.stablehlo", "text.json"}
     assert {p.name for p in folder.iterdir()} == names
     write = jax.export.deserialize((folder / "write.stablehlo").read_bytes())
-    ids, mask = np.zeros((1, programs.TEXT), np.int32), np.zeros((1, programs.TEXT), bool)
+    ids, mask = np.zeros((1, compiled.TEXT), np.int32), np.zeros((1, compiled.TEXT), bool)
     said = generator.words.encode(TEXTS[1])
     ids[0, : len(said)], mask[0, : len(said)] = said, True
     codes, length = write.call(ids, mask, np.int32(3))
@@ -254,7 +254,7 @@ def test_onnx_gives_the_same(home, tmp_path, capsys):
     runtime = pytest.importorskip("onnxruntime")
     assert run(capsys, home / "runs/vqvae", "--to", "onnx", "--out", tmp_path)[0] == 0
     coder = vqvae.load(home / "runs/vqvae")
-    for program, sizes in (("decode", ((1, 3), (4, 5))), ("encode", (programs.ONE,))):
+    for program, sizes in (("decode", ((1, 3), (4, 5))), ("encode", (compiled.ONE,))):
         session = runtime.InferenceSession(tmp_path / f"vqvae-onnx/{program}.onnx")
         for size in sizes:
             given = inputs_of(program, coder, *size)
@@ -265,7 +265,7 @@ def test_onnx_gives_the_same(home, tmp_path, capsys):
 
 def test_faults_are_one_line(home, tmp_path, capsys, monkeypatch):
     (tmp_path / "there/gpt").mkdir(parents=True)
-    monkeypatch.setattr(programs.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(compiled.importlib.util, "find_spec", lambda name: None)
     gpt_run_ = home / "runs/gpt"
     for arguments, code, said in (
         ((gpt_run_, "--to", "pose"), 21, "is a run, which has the forms safetensors"),

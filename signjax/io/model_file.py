@@ -1,7 +1,7 @@
 """A run's variables as one .safetensors file, each array under the names that lead to it: params.stem.kernel.
 
 A folder that has such a file instead of checkpoints is a run that was made to be shared, see
-signjax.export.hub: its files are compared with its checksums before any is used.
+signjax.export.hub_folder: its files are compared with its checksums before any is used.
 """
 
 import pathlib

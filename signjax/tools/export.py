@@ -22,7 +22,7 @@ import numpy as np
 from signjax import doors, rendering
 from signjax.data import clip_files, clip_writers, pose_layout
 from signjax.errors import ConfigError, DataError, StorageError
-from signjax.export import hub, posefile, programs
+from signjax.export import compiled, hub_folder, pose_file
 from signjax.io import atomic, safe_read
 from signjax.tools import viz
 from signjax.training import process, run_config
@@ -117,7 +117,7 @@ def to_openpose(stem: Path, clip: Clip, fps: float) -> Path:
 def to_pose(stem: Path, clip: Clip, fps: float) -> Path:
     """A file of pose-format."""
     try:
-        data = posefile.of_clip(clip.panel.pose, clip.panel.valid, fps)
+        data = pose_file.of_clip(clip.panel.pose, clip.panel.valid, fps)
     except DataError as error:
         raise DataError(f"{clip.name}: {error}") from None
     return atomic.write(stem.with_name(f"{stem.name}.pose"), data)
@@ -157,18 +157,18 @@ FORMS = {
 def to_safetensors(stem: Path, run: Path, licence: str) -> Path:
     """The weights."""
     del licence
-    return atomic.write(stem.with_name(f"{stem.name}.safetensors"), hub.safetensors(run))
+    return atomic.write(stem.with_name(f"{stem.name}.safetensors"), hub_folder.safetensors(run))
 
 
 def to_hub_folder(stem: Path, run: Path, licence: str) -> Path:
     """All that it takes to use the run, with a model card."""
-    return folder(stem, hub.files(run, stem.name, licence))
+    return folder(stem, hub_folder.files(run, stem.name, licence))
 
 
 def to_stablehlo(stem: Path, run: Path, licence: str) -> Path:
     """A folder of programs for JAX and XLA, and the vocabulary of texts if there is one."""
     del licence
-    held = {f"{name}.stablehlo": programs.stablehlo(one) for name, one in _programs(run, None)[0].items()}
+    held = {f"{name}.stablehlo": compiled.stablehlo(one) for name, one in _programs(run, None)[0].items()}
     vocabulary = run / "text.json"
     if "write.stablehlo" in held and vocabulary.is_file():
         held[vocabulary.name] = safe_read.read(vocabulary)
@@ -178,16 +178,16 @@ def to_stablehlo(stem: Path, run: Path, licence: str) -> Path:
 def to_onnx(stem: Path, run: Path, licence: str) -> Path:
     """A folder of ONNX models: the tokenizer's decoder, and its encoder, for one clip of a size."""
     del licence
-    sized, free = _programs(run, programs.ONE, None)
+    sized, free = _programs(run, compiled.ONE, None)
     chosen = {"encode": sized["encode"], "decode": free["decode"]}
-    held = {f"{name}.onnx": programs.onnx(name, one) for name, one in chosen.items()}
+    held = {f"{name}.onnx": compiled.onnx(name, one) for name, one in chosen.items()}
     return folder(stem.with_name(f"{stem.name}-onnx"), held)
 
 
-def _programs(run: Path, *sizes) -> list[dict[str, programs.Program]]:
+def _programs(run: Path, *sizes) -> list[dict[str, compiled.Program]]:
     c = run_config.load_config(run / "config.json")
     loaded = tasks.find(c.task).load(run)
-    return [programs.of(c, loaded, size) for size in sizes]
+    return [compiled.of(c, loaded, size) for size in sizes]
 
 
 RUNS = {

@@ -10,7 +10,7 @@ import json
 from pathlib import Path
 
 from signjax.errors import StorageError
-from signjax.export import card
+from signjax.export import model_card
 from signjax.io import checksums, model_file, safe_read
 from signjax.text import encoder as readers
 from signjax.text import pretrained
@@ -36,7 +36,7 @@ def files(workdir, name: str, licence: str) -> dict[str, bytes]:
     loaded = tasks.find(c.task).load(workdir)  # which checks all that it needs
     held = _own(workdir, c)
     digest = dependencies.digest(loaded.variables)
-    held["README.md"] = card.text(workdir, name, licence, c, loaded, digest).encode()
+    held["README.md"] = model_card.text(workdir, name, licence, c, loaded, digest).encode()
     return held
 
 
