@@ -17,10 +17,11 @@ import pytest
 from safetensors.numpy import load_file, save_file
 from scipy.special import log_softmax
 
+from signjax.compat.seed import convert, match_tensors
 from signjax.errors import ConfigError, DataError
 from signjax.inference import autoregressive
 from signjax.io.safe_read import Fault
-from signjax.models import layers, seed_files, seed_state
+from signjax.models import layers
 from signjax.pose import normalization
 from signjax.tasks import seed_gpt, vqvae
 from signjax.tools import from_seed
@@ -151,8 +152,8 @@ def test_names_and_wrappers_do_not_matter(wrapper):
     table = np.asarray(layers.sinusoids(np.arange(1500), 16))
     state["module.enc.pos.pe"] = table[None, :, [k // 2 + 8 * (k % 2) for k in range(16)]]
     state |= {"module.vq.used": np.arange(64), "module.fk.parents": np.arange(50), "module.seen": np.array(3)}
-    found = seed_files.vqvae({wrapper: state} if wrapper else state, fields)
-    wanted = seed_files.vqvae(given, fields)
+    found = convert.vqvae({wrapper: state} if wrapper else state, fields)
+    wanted = convert.vqvae(given, fields)
     assert found.sizes == wanted.sizes
     jax.tree.map(np.testing.assert_array_equal, found.variables, wanted.variables)
 
@@ -160,16 +161,16 @@ def test_names_and_wrappers_do_not_matter(wrapper):
 def test_a_table_says_how_sinusoids_are_ordered():
     given, fields = saved(VQVAE)
     state = given["model_state_dict"] | {"pe": np.asarray(layers.sinusoids(np.arange(30), 16))[:, None]}
-    found = seed_files.vqvae(state, fields).variables["params"]
+    found = convert.vqvae(state, fields).variables["params"]
     np.testing.assert_array_equal(found["embed"]["kernel"], state["embed.weight"].T)
 
 
 def test_heads_are_64_wide_unless_the_config_says():
-    assert seed_state.heads_of({"motion_layers": 3}, "motion_", 256) == 4
-    assert seed_state.heads_of({"gpt_heads": 2, "motion_num_heads": 8}, "motion_", 256) == 8
+    assert match_tensors.heads_of({"motion_layers": 3}, "motion_", 256) == 4
+    assert match_tensors.heads_of({"gpt_heads": 2, "motion_num_heads": 8}, "motion_", 256) == 8
     for fields in ({"motion_heads": 3}, {"motion_a_heads": 2, "motion_b_heads": 4}, {"motion_heads": 0}):
         with pytest.raises(Fault, match="heads"):
-            seed_state.heads_of(fields, "motion_", 256)
+            match_tensors.heads_of(fields, "motion_", 256)
 
 
 @pytest.mark.parametrize(
@@ -199,13 +200,13 @@ def test_what_does_not_match_is_named(changes, what):
         else:
             state[name] = np.full(16, np.nan, np.float32) if shape == "nan" else np.ones(shape, np.float32)
     with pytest.raises(Fault, match=what):
-        seed_files.vqvae(state, fields)
+        convert.vqvae(state, fields)
 
 
 @pytest.mark.parametrize("given", [None, {}, {"model": 3}, {"model_state_dict": {"a": [1]}}, {3: np.ones(2)}])
 def test_what_holds_no_weights_is_refused(given):
     with pytest.raises(Fault, match="holds no weights"):
-        seed_files.vqvae(given, {})
+        convert.vqvae(given, {})
 
 
 def test_the_door_refuses_in_one_line(tmp_path, capsys, monkeypatch):

@@ -12,11 +12,12 @@ import jax.numpy as jnp
 import numpy as np
 
 from signjax import hints
+from signjax.compat.seed import vqvae as seed
 from signjax.data import load as splits
 from signjax.data import loader, sources
 from signjax.errors import ConfigError, DataError
 from signjax.inference import windowed_decoding
-from signjax.models import quantizers, seed, vqvae
+from signjax.models import quantizers, vqvae
 from signjax.pose import body_parts, kinematics, losses, skeleton
 from signjax.training import checkpoint, run_config
 from signjax.training.task import Task

@@ -16,10 +16,10 @@ import jax
 import numpy as np
 
 from signjax import doors, rehearse
+from signjax.compat.seed import convert
+from signjax.compat.seed.match_tensors import POSE
 from signjax.errors import ConfigError, DataError, StorageError
 from signjax.io import safe_numpy, safe_read, torch_checkpoint
-from signjax.models import seed_files
-from signjax.models.seed_state import POSE
 from signjax.pose import normalization, skeleton
 from signjax.tasks import vqvae
 from signjax.text import bert, pretrained
@@ -64,7 +64,7 @@ def main(argv: list[str] | None = None) -> int:
     return 0
 
 
-def tokenizer_of(path: str) -> seed_files.Found:
+def tokenizer_of(path: str) -> convert.Found:
     """The VQ-VAE of a checkpoint with its statistics.
 
     Raises:
@@ -72,17 +72,17 @@ def tokenizer_of(path: str) -> seed_files.Found:
     """
     saved, fields = read(path)
     try:
-        found = seed_files.vqvae(saved, fields)
+        found = convert.vqvae(saved, fields)
     except safe_read.Fault as fault:
         raise DataError(f"{path}: cannot be taken over: it {fault}") from None
     found.variables["standard"] = standard(*statistics(path, fields))
     return found
 
 
-def gpt_of(path: str, codes: int) -> seed_files.Found:
+def gpt_of(path: str, codes: int) -> convert.Found:
     """The GPT of a checkpoint; raises DataError as `tokenizer_of`."""
     try:
-        return seed_files.gpt(*read(path), codes)
+        return convert.gpt(*read(path), codes)
     except safe_read.Fault as fault:
         raise DataError(f"{path}: cannot be taken over: it {fault}") from None
 
@@ -119,7 +119,7 @@ def statistics(path: str, fields: dict) -> list[np.ndarray]:
 
 
 def standard(mean, std) -> dict:
-    """The collection "standard" of signjax.models.seed: mean and deviation [150] in canonical space."""
+    """The collection "standard" of signjax.compat.seed.vqvae: mean and deviation [150] in canonical space."""
     try:
         where = placement(mean)
     except ValueError as error:
@@ -150,7 +150,7 @@ def encoder_of(name: str, beside: dict, path: str):
     return folder, encoder
 
 
-def write_tokenizer(place, found: seed_files.Found, data: dict) -> pathlib.Path:
+def write_tokenizer(place, found: convert.Found, data: dict) -> pathlib.Path:
     """Writes a run of configs/vqvae.py:seed; returns its place."""
     c, sizes = rehearse.configured("vqvae:seed"), dict(found.sizes)
     c.quantizer.dim, c.quantizer.codes = sizes.pop("dim"), sizes.pop("codes")
@@ -159,7 +159,7 @@ def write_tokenizer(place, found: seed_files.Found, data: dict) -> pathlib.Path:
     return write_run(place, c, found.variables)
 
 
-def write_gpt(place, found: seed_files.Found, tokenizer, encoder, data: dict) -> pathlib.Path:
+def write_gpt(place, found: convert.Found, tokenizer, encoder, data: dict) -> pathlib.Path:
     """Writes a run of configs/gpt.py:seed; returns its place."""
     c = rehearse.configured("gpt:seed")
     c.model.update(found.sizes)
@@ -184,7 +184,7 @@ def write_run(place: pathlib.Path, c, variables: dict) -> pathlib.Path:
     return place
 
 
-def told(found: seed_files.Found) -> str:
+def told(found: convert.Found) -> str:
     """What was taken over, in words."""
     count = sum(x.size for x in jax.tree.leaves(found.variables["params"]))
     return f"{count:,} weights, " + ", ".join(f"{name} {value}" for name, value in found.sizes.items())

@@ -1,4 +1,4 @@
-"""Weights of the seed's checkpoints as ours (signjax.models.seed, signjax.models.seed_gpt).
+"""Weights of the seed's checkpoints as ours (signjax.compat.seed.vqvae, signjax.compat.seed.gpt).
 
 The seed's sinusoids have sines and cosines in turn, ours the sines first. Norms and products do not mind the
 order of a state's numbers: the weights that write and read states are put in ours.
@@ -8,9 +8,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from signjax.compat.seed import match_tensors
+from signjax.compat.seed.match_tensors import POSE, take
 from signjax.io.safe_read import Fault
-from signjax.models import seed_state
-from signjax.models.seed_state import POSE, take
 
 WORDS = "embeddings.word_embeddings.weight"
 
@@ -33,12 +33,12 @@ def vqvae(saved, fields: dict) -> Found:
     Raises:
       Fault: it is another model, or one with more to it than configs/vqvae.py:seed has.
     """
-    state = seed_state.state_of(saved)
-    order, stacks = seed_state.order_of(state), seed_state.stacks_of(state)
+    state = match_tensors.state_of(saved)
+    order, stacks = match_tensors.order_of(state), match_tensors.stacks_of(state)
     depths = [len(stack) for stack in stacks]
     if len(depths) != 2 or depths[0] != depths[1]:
         raise Fault(f"has transformer layers {depths}; a VQ-VAE has as many in its encoder and decoder")
-    width = seed_state.width_of(stacks)
+    width = match_tensors.width_of(stacks)
     embed = take(state, "layer that poses enter", weight=(width, POSE), bias=(width,))
     fold = take(state, "convolution to tokens", weight=(None, width, None), bias=(None,))
     (dim, _, stride), p = fold["weight"].shape, order(width)
@@ -46,9 +46,9 @@ def vqvae(saved, fields: dict) -> Found:
     norms = [take(state, "final norm", weight=(width,), bias=(width,)) for _ in stacks]
     enter = take(state, "layer that codes enter", weight=(width, dim), bias=(width,))
     head = take(state, "layer to poses (a kinematic one?)", weight=(POSE, width), bias=(POSE,))
-    codes = seed_state.codebook(state, dim)
-    seed_state.finish(state, len(codes))
-    heads = seed_state.heads_of(fields, "motion_", width)
+    codes = match_tensors.codebook(state, dim)
+    match_tensors.finish(state, len(codes))
+    heads = match_tensors.heads_of(fields, "motion_", width)
     params = {
         "embed": _dense(embed["weight"][p], embed["bias"][p]),
         "fold": _dense(fold["weight"][:, p].transpose(0, 2, 1).reshape(dim, -1), fold["bias"]),
@@ -61,24 +61,24 @@ def vqvae(saved, fields: dict) -> Found:
         params |= {f"{name}_{i}": _encoder_layer(layer, heads, p) for i, layer in enumerate(stack)}
     book = {"sums": codes[None], "counts": np.ones((1, len(codes)), np.float32)}
     sizes = {"stride": stride, "width": width, "depth": depths[0], "heads": heads}
-    sizes |= {"mlp": seed_state.mlp_of(stacks), "dim": dim, "codes": len(codes)}
+    sizes |= {"mlp": match_tensors.mlp_of(stacks), "dim": dim, "codes": len(codes)}
     return Found(sizes, {"params": params, "codebook": {"quantizers_whole": book}}, {})
 
 
 def gpt(saved, fields: dict, codes: int) -> Found:
     """The GPT of a checkpoint, for a tokenizer of so many codes; see `vqvae`."""
-    state = seed_state.state_of(saved)
+    state = match_tensors.state_of(saved)
     beside = _bert(state)
-    order, stacks = seed_state.order_of(state), seed_state.stacks_of(state)
+    order, stacks = match_tensors.order_of(state), match_tensors.stacks_of(state)
     if len(stacks) != 1 or "multihead_attn.in_proj_weight" not in stacks[0][0]:
         depths = [len(stack) for stack in stacks]
         raise Fault(f"has transformer layers {depths}; a GPT has one row of layers that attend to a text")
-    width, ids = seed_state.width_of(stacks), codes + 2
-    heads, p = seed_state.heads_of(fields, "gpt_", width), order(width)
+    width, ids = match_tensors.width_of(stacks), codes + 2
+    heads, p = match_tensors.heads_of(fields, "gpt_", width), order(width)
     embed = take(state, f"embedding of {codes} codes, SOS and EOS", weight=(ids, width))
     head = take(state, "layer to logits", weight=(ids, width), bias=(ids,))
     text = take(state, "layer that BERT's states enter", weight=(width, None), bias=(width,))
-    seed_state.finish(state, 0)
+    match_tensors.finish(state, 0)
     layers = [_decoder_layer(layer, heads, p) for layer in stacks[0]]
     read = [layer.pop("memory_in") for layer in layers]
     params = {
@@ -88,7 +88,7 @@ def gpt(saved, fields: dict, codes: int) -> Found:
         "head": _dense(head["weight"][:, p], head["bias"]),
         **{f"blocks_{i}": layer for i, layer in enumerate(layers)},
     }
-    sizes = {"width": width, "depth": len(layers), "heads": heads, "mlp": seed_state.mlp_of(stacks)}
+    sizes = {"width": width, "depth": len(layers), "heads": heads, "mlp": match_tensors.mlp_of(stacks)}
     return Found(sizes, {"params": params}, beside)
 
 
@@ -120,7 +120,7 @@ def _beside(weight, bias, heads: int, parts: int) -> dict:
 
 def _encoder_layer(layer: dict, heads: int, p) -> dict:
     """Params of signjax.models.layers.EncoderBlock."""
-    own = seed_state.checked(layer, ("self_attn",))
+    own = match_tensors.checked(layer, ("self_attn",))
     return {
         "LayerNorm_0": _norm(own, p, "norm1."),
         "qkv": _beside(own["self_attn.in_proj_weight"][:, p], own["self_attn.in_proj_bias"], heads, 3),
@@ -133,7 +133,7 @@ def _encoder_layer(layer: dict, heads: int, p) -> dict:
 
 def _decoder_layer(layer: dict, heads: int, p) -> dict:
     """Params of an exact signjax.models.text_conditioning.DecoderBlock, and "memory_in" that makes its keys and values."""
-    own, cross = seed_state.checked(layer, ("self_attn", "multihead_attn")), "multihead_attn.in_proj_"
+    own, cross = match_tensors.checked(layer, ("self_attn", "multihead_attn")), "multihead_attn.in_proj_"
     weight, bias, width = own[f"{cross}weight"], own[f"{cross}bias"], len(p)
     return {
         "self_norm": _norm(own, p, "norm1."),

@@ -1,0 +1,1 @@
+"""The seed project's PyTorch checkpoints as signjax runs."""
