@@ -17,7 +17,7 @@ from signjax.data import clip_files, packed_dataset, pose_layout
 from signjax.data.formats import base as others
 from signjax.data.formats import detect, pose_file, text_table
 from signjax.demo import dataset
-from signjax.displacements import average, files, moves, reading
+from signjax.displacements import convert, read, templates, write
 from signjax.errors import DataError
 from signjax.evaluation import predictions
 from signjax.pose import normalization
@@ -101,15 +101,15 @@ def check_predictions(result) -> None:
 
 def build_displacements(root: pathlib.Path) -> None:
     """Two clips and their template, ours and as the seed wrote them."""
-    found = [moves.take(signed(seed=k)[:5], np.ones((5, 50), bool)) for k in range(2)]
+    found = [convert.take(signed(seed=k)[:5], np.ones((5, 50), bool)) for k in range(2)]
     place = normalization.Placement(np.zeros(3), np.float32(0.5))
     for k, (one, norm) in enumerate(itertools.product(found, (False, True))):
-        cut = files.Cut("hello", "train", str(k // 2), (0, 5), True, one, 3, place)
-        files.write_cut(root, f"2025010{k}_000000", cut, root / str(k), norm)
+        cut = write.Cut("hello", "train", str(k // 2), (0, 5), True, one, 3, place)
+        write.write_cut(root, f"2025010{k}_000000", cut, root / str(k), norm)
     sources = sorted(root.glob("disp_*[0-9].npy"))
     about = {"align": "phase", "normalized": False, "mirrored": []}
-    template = average.average(found)
-    files.write_template(root, "20250201_000000", "hello", template, 3, sources, about)
+    template = templates.average(found)
+    write.write_template(root, "20250201_000000", "hello", template, 3, sources, about)
     base, place = "disp_seeds_20250301_000000_train_0", {"split": "train", "sid": "0"}  # those have no masks
     for name, array in ((base, found[0].deltas), (f"{base}_p0", found[0].start)):
         np.save(root / f"{name}.npy", array[..., :2].astype(np.float32))
@@ -120,18 +120,18 @@ def build_displacements(root: pathlib.Path) -> None:
     (root / "template_seeds_2_T4.json").write_text(json.dumps(averaged))
 
 
-def load_displacements(root: pathlib.Path) -> list[moves.Moves]:
+def load_displacements(root: pathlib.Path) -> list[convert.Moves]:
     found = []
     for meta in sorted(root.glob("template_*.json")):
-        found.append(reading.one(meta)[0])
+        found.append(read.one(meta)[0])
     for word, norm in (("hello", False), ("hello", True), ("seeds", False)):
-        found += [clip for _, clip, _ in reading.clips(root, word, norm)]
+        found += [clip for _, clip, _ in read.clips(root, word, norm)]
     return found
 
 
-def check_displacements(found: list[moves.Moves]) -> None:
+def check_displacements(found: list[convert.Moves]) -> None:
     for one in found:
-        points, seen = moves.rebuild(one)
+        points, seen = convert.rebuild(one)
         assert points.shape == (len(one.deltas) + 1, 50, 3) and np.isfinite(points).all()
         assert seen.shape == points.shape[:2] and seen.dtype == bool
 

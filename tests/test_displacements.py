@@ -5,7 +5,7 @@ import pytest
 from displacement_helpers import clip, hidden, net, sign
 
 from signjax import demo
-from signjax.displacements import average, hands, moves, warping, words
+from signjax.displacements import convert, dtw_path, handedness, templates, word_search
 from signjax.errors import DataError
 from signjax.metrics import dtw
 from signjax.pose import skeleton
@@ -15,12 +15,12 @@ SIGNERS = (0, 1, 2, 5, 13)  # 5 and 13 are left-handed
 
 @pytest.fixture(scope="module")
 def signs():
-    return hands.agree([sign(k) for k in SIGNERS])[0]
+    return handedness.agree([sign(k) for k in SIGNERS])[0]
 
 
 def test_a_clip_is_rebuilt_from_its_displacements():
     found = clip()
-    pose, seen = moves.rebuild(found)
+    pose, seen = convert.rebuild(found)
     np.testing.assert_allclose(pose, demo.synthesize("Hello", np.random.default_rng(0)), atol=1e-6)
     assert seen.all() and len(found.deltas) == len(pose) - 1
 
@@ -29,26 +29,26 @@ def test_a_clip_is_rebuilt_from_its_displacements():
 def test_a_missing_hand_stays_missing_and_never_leaps(frames):
     whole = clip()
     found = hidden(whole, *frames)
-    pose, seen = moves.rebuild(found)
+    pose, seen = convert.rebuild(found)
     gone = np.zeros(seen.shape, bool)
     gone[slice(*frames), skeleton.LEFT] = True
     np.testing.assert_array_equal(seen, ~gone)
     assert not pose[gone].any()
-    np.testing.assert_allclose(pose[seen], moves.rebuild(whole)[0][seen], atol=1e-6)
+    np.testing.assert_allclose(pose[seen], convert.rebuild(whole)[0][seen], atol=1e-6)
     assert np.abs(found.deltas).max() <= np.abs(whole.deltas).max() + 1e-6
 
 
 def test_the_path_is_the_exact_one_of_the_metrics():
     one, two = sign(0), hidden(sign(1), 3, 7)
-    x, y = moves.track(one), moves.track(two)
-    cost = warping.costs(x, one.seen, y, two.seen)
+    x, y = convert.track(one), convert.track(two)
+    cost = dtw_path.costs(x, one.seen, y, two.seen)
     slow = np.zeros((len(x), len(y)))
     for i in range(len(x)):
         for j in range(len(y)):
             both = one.seen[i] & two.seen[j]
             slow[i, j] = ((x[i, both] - y[j, both]) ** 2).sum(-1).sum() / both.sum()
     np.testing.assert_allclose(cost, slow, atol=1e-9)
-    pairs, total = warping.path(x, one.seen, y, two.seen)
+    pairs, total = dtw_path.path(x, one.seen, y, two.seen)
     exact = dtw.align(1e3 * cost[None].astype(np.float32), np.array([len(x)]), np.array([len(y)]))
     assert 1e3 * total == pytest.approx(float(exact.cost[0]), rel=1e-4) and len(pairs) == int(exact.length[0])
     assert total == pytest.approx(cost[tuple(pairs.T)].sum())
@@ -56,18 +56,18 @@ def test_the_path_is_the_exact_one_of_the_metrics():
     assert set(map(tuple, np.diff(pairs, axis=0))) <= {(1, 1), (1, 0), (0, 1)}
 
 
-@pytest.mark.parametrize("align", average.ALIGNMENTS)
+@pytest.mark.parametrize("align", templates.ALIGNMENTS)
 class TestAverage:
     @pytest.mark.parametrize("steps", [None, 7, 64])
     def test_the_way_is_kept(self, signs, align, steps):
-        template = average.average(signs, steps, align)
+        template = templates.average(signs, steps, align)
         np.testing.assert_allclose(net(template), np.median([net(s) for s in signs], axis=0), atol=1e-5)
         assert len(template.deltas) == (steps or np.median([len(s.deltas) for s in signs]))
-        alone = average.average(signs[:1], steps, align)
+        alone = templates.average(signs[:1], steps, align)
         np.testing.assert_allclose(net(alone), net(signs[0]), atol=1e-5)
 
     def test_the_start_is_a_recorded_pose(self, signs, align):
-        template = average.average(signs, align=align)
+        template = templates.average(signs, align=align)
         assert min(np.abs(template.start - s.start).max() for s in signs) == 0
 
     def test_a_clip_with_itself_is_itself(self, signs, align):
@@ -75,14 +75,14 @@ class TestAverage:
         if align == "phase":  # a clip that goes an equal share of its way in each frame
             length = np.sqrt((one.deltas**2).sum((1, 2), keepdims=True))
             one = one._replace(deltas=0.1 * one.deltas / length)
-        again = average.average([one, one, one], align=align)
-        np.testing.assert_allclose(moves.track(again), moves.track(one), atol=1e-9)
-        alone = average.average([signs[1]], 20, align)
-        both = average.average([signs[1], signs[1]], 20, align)
-        np.testing.assert_allclose(moves.track(both), moves.track(alone), atol=1e-9)
+        again = templates.average([one, one, one], align=align)
+        np.testing.assert_allclose(convert.track(again), convert.track(one), atol=1e-9)
+        alone = templates.average([signs[1]], 20, align)
+        both = templates.average([signs[1], signs[1]], 20, align)
+        np.testing.assert_allclose(convert.track(both), convert.track(alone), atol=1e-9)
 
     def test_order_does_not_matter(self, signs, align):
-        first, turned = (average.average(c, align=align) for c in (signs, signs[::-1]))
+        first, turned = (templates.average(c, align=align) for c in (signs, signs[::-1]))
         for one, two in zip(first, turned, strict=True):
             np.testing.assert_array_equal(one, two)
 
@@ -90,10 +90,10 @@ class TestAverage:
         last = [*skeleton.HANDS[1][:1], skeleton.L_WRIST]
         joints = np.r_[np.arange(50)[last[0]], last[1]]
         gone = [hidden(s, 0, None, joints) for s in signs]
-        nobody = average.average(gone, align=align)
+        nobody = templates.average(gone, align=align)
         assert not nobody.seen[:, joints].any() and nobody.seen[:, : skeleton.L_WRIST].all()
-        assert not moves.rebuild(nobody)[0][:, joints].any()
-        some = average.average([*gone[:2], *signs[2:]], align=align)
+        assert not convert.rebuild(nobody)[0][:, joints].any()
+        some = templates.average([*gone[:2], *signs[2:]], align=align)
         assert some.seen.all()
         expected = np.median([net(s)[joints] for s in signs[2:]], axis=0)
         np.testing.assert_allclose(net(some)[joints], expected, atol=1e-5)
@@ -103,27 +103,27 @@ class TestAverage:
     def test_hello_of_several_signers_is_read(self, align):
         """Raw and with place and size taken out, right- and left-handed signers, cut out of sentences."""
         for seed in range(4):
-            cuts, turned = hands.agree([sign(k, seed=seed) for k in SIGNERS])
+            cuts, turned = handedness.agree([sign(k, seed=seed) for k in SIGNERS])
             assert turned == [False, False, False, True, True]
-            for clips in (cuts, [average.canonical(cut) for cut in cuts]):
-                assert demo.read(*moves.rebuild(average.average(clips, align=align))) == ["hello"]
+            for clips in (cuts, [templates.canonical(cut) for cut in cuts]):
+                assert demo.read(*convert.rebuild(templates.average(clips, align=align))) == ["hello"]
 
 
 def test_a_clip_without_a_neck_cannot_be_averaged(signs):
     with pytest.raises(DataError, match="neck"):
-        average.average([signs[0], hidden(signs[1], 0, None, [skeleton.NECK])])
+        templates.average([signs[0], hidden(signs[1], 0, None, [skeleton.NECK])])
 
 
 def test_mirrored_twice_is_the_clip(signs):
-    again = hands.mirror(hands.mirror(signs[0]))
-    np.testing.assert_allclose(moves.track(again), moves.track(signs[0]), atol=1e-9)
-    assert hands.leading(signs[0]) == 1 and hands.leading(hands.mirror(signs[0])) == -1
+    again = handedness.mirror(handedness.mirror(signs[0]))
+    np.testing.assert_allclose(convert.track(again), convert.track(signs[0]), atol=1e-9)
+    assert handedness.leading(signs[0]) == 1 and handedness.leading(handedness.mirror(signs[0])) == -1
 
 
 def test_words_are_found_where_they_are():
-    assert words.places(["a", "b", "a", "b", "a"], ["a", "b"]) == [0, 2]
-    assert words.places(["a", "a", "a"], ["a", "a"]) == [0] and words.places(["a"], []) == []
-    assert words.plain("Don't — STOP, Zoë 2!") == ["dont", "stop", "zoë", "2"]
+    assert word_search.places(["a", "b", "a", "b", "a"], ["a", "b"]) == [0, 2]
+    assert word_search.places(["a", "a", "a"], ["a", "a"]) == [0] and word_search.places(["a"], []) == []
+    assert word_search.plain("Don't — STOP, Zoë 2!") == ["dont", "stop", "zoë", "2"]
     whole = demo.synthesize("Hello my friend Zoe?", np.random.default_rng(0))
     found = demo.locate(whole)
     assert [word for word, _, _ in found] == ["hello", "my", "friend", "zoe"] == demo.read(whole)[:-1]

@@ -14,7 +14,7 @@ import ml_collections
 
 from signjax import demo, doors
 from signjax.data import load
-from signjax.displacements import average, files, hands, moves, reading, words
+from signjax.displacements import convert, handedness, read, templates, word_search, write
 from signjax.errors import ConfigError, DataError
 from signjax.training import process
 
@@ -45,7 +45,7 @@ def _parser() -> doors.Parser:
     one.add_argument("--split", default="train", help="train, dev or test (default: train)")
     one.add_argument("--out", default=FOLDER, help="folder for the files (default: %(default)s)")
     two.add_argument("--folder", default=FOLDER, help="folder of displacements (default: %(default)s)")
-    two.add_argument("--align", choices=average.ALIGNMENTS, default="phase", help="how clips meet in time")
+    two.add_argument("--align", choices=templates.ALIGNMENTS, default="phase", help="how clips meet in time")
     two.add_argument("--steps", type=count, help="of a template (default: the median of its clips')")
     two.add_argument("--out", help="folder for the files (default: templates in --folder)")
     return parser
@@ -67,22 +67,22 @@ def extract(args) -> None:
     """
     data = ml_collections.ConfigDict({"root": args.root, "name": args.name})
     held = load.load(data, args.split)
-    how = words.reading(load.readable(data))
+    how = word_search.reading(load.readable(data))
     if not how.locate:
         print(f"{held.label}: nothing can find signs inside sentences of these data; whole texts are taken")
-    found = {word: words.search(held, args.split, word, how, args.samples) for word in _unique(args.words)}
+    found = {word: word_search.search(held, args.split, word, how, args.samples) for word in _unique(args.words)}
     _demand(found, held.label, how)
     folder, stamp, items = Path(args.out), time.strftime("%Y%m%d_%H%M%S"), []
     for word, search in found.items():
         for cut in search.cuts:
             sample = Path(args.root, args.name, args.split, cut.sid)
             for normalized in (False, True)[: 1 + args.norm]:
-                items.append(files.write_cut(folder, stamp, cut, sample, normalized))
+                items.append(write.write_cut(folder, stamp, cut, sample, normalized))
         frames = [len(cut.moves.seen) for cut in search.cuts]
         line = f"{word}: {len(frames)} clips of {min(frames)} to {max(frames)} frames"
         left = f", {search.unusable} more that have the word could not be used" if search.unusable else ""
         print(line + left)
-    print(files.write_manifest(folder, stamp, items))
+    print(write.write_manifest(folder, stamp, items))
 
 
 def _unique(texts: list[str]) -> list[str]:
@@ -90,7 +90,7 @@ def _unique(texts: list[str]) -> list[str]:
     return list({text.strip().casefold(): text.strip() for text in texts}.values())
 
 
-def _demand(found: dict, label: str, how: words.Reading) -> None:
+def _demand(found: dict, label: str, how: word_search.Reading) -> None:
     """Raises DataError if a word has no clip; other words are never put in its place."""
     for word, search in found.items():
         if search.cuts:
@@ -112,31 +112,31 @@ def average_words(args) -> None:
     groups = {word: _clips(args, word) for word in _unique(args.words)}
     items = []
     for word, clips in groups.items():
-        same, mirrored = hands.agree([clip for _, clip, _ in clips])
-        template = average.average(same, args.steps, args.align)
+        same, mirrored = handedness.agree([clip for _, clip, _ in clips])
+        template = templates.average(same, args.steps, args.align)
         sources = [source.array for source, _, _ in clips]
         turned = [source.as_posix() for source in itertools.compress(sources, mirrored)]
         about = {"align": args.align, "normalized": args.norm, "mirrored": turned}
-        path = files.write_template(out, stamp, word, template, clips[0][2], sources, about)
+        path = write.write_template(out, stamp, word, template, clips[0][2], sources, about)
         items.append({"word": word, "base": path.stem})
-        said = " ".join(demo.read(*moves.rebuild(template)))
+        said = " ".join(demo.read(*convert.rebuild(template)))
         reads = f"; the reader of the demo language reads: {said}" if said else ""
         other = f" ({len(turned)} mirrored, which the other hand leads)" if turned else ""
         print(f"{word}: {len(clips)} clips{other}, {len(template.deltas)} steps, {path}{reads}")
-    print(files.write_manifest(out, stamp, items))
+    print(write.write_manifest(out, stamp, items))
 
 
 def _clips(args, word: str) -> list:
-    clips = reading.clips(args.folder, word, args.norm)[: args.samples]
+    clips = read.clips(args.folder, word, args.norm)[: args.samples]
     kind = "normalised" if args.norm else "raw"
     if len(clips) < 2:
-        there = ", ".join(sorted({source.word for source in reading.sources(args.folder)}))
+        there = ", ".join(sorted({source.word for source in read.sources(args.folder)}))
         raise DataError(
             f"{args.folder}: {len(clips)} {kind} clip(s) of {word!r}, and an average needs two; there are "
             f"files of {there}; extract more{' with --norm' if args.norm else ''}"
         )
     for source, clip, _ in clips:
-        average.canonical(clip, source.array)
+        templates.canonical(clip, source.array)
     origins = sorted({f"{source.dataset or 'unknown'} ({dims}-D)" for source, _, dims in clips})
     if len(origins) > 1:
         both = f"clips of {word!r} are of {' and '.join(origins)}"

@@ -16,7 +16,7 @@ import numpy as np
 
 from signjax import doors, rendering
 from signjax.data import clip_files, load
-from signjax.displacements import files, moves, reading, words
+from signjax.displacements import convert, read, word_search, write
 from signjax.errors import ConfigError, DataError
 from signjax.evaluation import predictions, report_files, scorecard
 from signjax.inference import text_batches, text_to_pose
@@ -73,14 +73,14 @@ def text(args) -> None:
     """
     data = ml_collections.ConfigDict({"root": args.root, "name": args.name})
     held = load.load(data, args.split, face=True)
-    how = words.reading(load.readable(data))
+    how = word_search.reading(load.readable(data))
     wanted = how.tokens(args.text)
     every = [how.tokens(line) for line in held.texts]
-    found = [i for i, tokens in enumerate(every) if words.places(tokens, wanted)]
+    found = [i for i, tokens in enumerate(every) if word_search.places(tokens, wanted)]
     found = sorted(found, key=lambda i: every[i] != wanted)[: args.num]
     if not found:
         raise DataError(f"{held.label}: no text has {args.text!r}; choose other words or another --split")
-    pages, stem = [], f"real_{files.slug(args.text)}_{args.split}"
+    pages, stem = [], f"real_{write.slug(args.text)}_{args.split}"
     for i in found:
         clip = held[i]
         panel = rendering.Panel(clip.pose, clip.text, valid=clip.valid, title=f"recorded: {clip.sid}")
@@ -207,8 +207,8 @@ def _inputs(names: list[str], prefix: str) -> list[tuple[Path, str]]:
 
 def _rebuilt(path: Path) -> tuple[np.ndarray, np.ndarray, str]:
     """Pose [T, 50, 3], visibility [T, 50] and word of a clip or template."""
-    found, word = reading.one(path)
-    return *moves.rebuild(found), word
+    found, word = read.one(path)
+    return *convert.rebuild(found), word
 
 
 def _draw(stem: Path, panel: rendering.Panel, title: str) -> None:

@@ -9,9 +9,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from signjax.displacements import moves as moves_
-from signjax.displacements import warping
-from signjax.displacements.moves import Moves
+from signjax.displacements import convert, dtw_path
+from signjax.displacements.convert import Moves
 from signjax.errors import DataError
 from signjax.pose import normalization, skeleton
 
@@ -64,7 +63,7 @@ def phase_times(clip: Moves, steps: int) -> np.ndarray:
 
 def _together(clips: Sequence[Moves], times: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
     """Places [n, K, 50, 3] of clips that are at the same point at times[i][k], and what most see [K, 50]."""
-    found = [moves_.at(clip, when) for clip, when in zip(clips, times, strict=True)]
+    found = [convert.at(clip, when) for clip, when in zip(clips, times, strict=True)]
     seen = np.stack([mask for _, mask in found])  # [n, K, 50]
     return np.stack([place for place, _ in found]), 2 * seen.sum(0) >= len(clips)
 
@@ -89,7 +88,7 @@ def starting_pose(clips: Sequence[Moves]) -> np.ndarray:
     first = [canonical(clip) for clip in clips]
     known = np.stack([clip.seen.any(0) for clip in clips])
     poses_ = np.stack([clip.start for clip in first])  # [n, 50, 3]
-    nearest = int(warping.costs(poses_, known, poses_, known).sum(1).argmin())
+    nearest = int(dtw_path.costs(poses_, known, poses_, known).sum(1).argmin())
     voice, start = _voice(clips), clips[nearest].start.copy()
     for joint in skeleton.ORDER[1:]:
         if not voice[nearest, joint]:
@@ -111,15 +110,15 @@ def _warped_times(shapes: Sequence[Moves], steps: int) -> list[np.ndarray]:
     Args:
       shapes: clips in canonical space.
     """
-    nearest = np.argmin([sum(warping.distance(a, b) for b in shapes) for a in shapes])
+    nearest = np.argmin([sum(dtw_path.distance(a, b) for b in shapes) for a in shapes])
     even = np.linspace(0, len(shapes[nearest].deltas), steps + 1)
-    center, best, times = moves_.at(shapes[nearest], even), np.inf, []
+    center, best, times = convert.at(shapes[nearest], even), np.inf, []
     for _ in range(ROUNDS):
-        paths = [warping.path(*center, moves_.track(shape), shape.seen) for shape in shapes]
+        paths = [dtw_path.path(*center, convert.track(shape), shape.seen) for shape in shapes]
         total = sum(cost for _, cost in paths)
         if not total < best:
             break
-        best, times = total, [warping.times(pairs, steps + 1) for pairs, _ in paths]
+        best, times = total, [dtw_path.times(pairs, steps + 1) for pairs, _ in paths]
         places, seen = _together(shapes, times)
         voice = _voice(shapes)[:, None, :, None]
         center = np.nanmean(np.where(voice, places, np.nan), axis=0), seen
@@ -132,9 +131,9 @@ def canonical(clip: Moves, name: object = "a clip") -> Moves:
     Raises:
       DataError: it has no body to measure; the message calls it `name`.
     """
-    places = moves_.track(clip)
+    places = convert.track(clip)
     try:
         placement = normalization.measure(places, clip.seen)
     except ValueError as error:
         raise DataError(f"{name} cannot be averaged: {error}; leave it out") from None
-    return moves_.take(normalization.canonical(places, placement), clip.seen)
+    return convert.take(normalization.canonical(places, placement), clip.seen)

@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 from signjax import demo
 from signjax.data.packed_dataset import Pack
-from signjax.displacements import moves as moves_
-from signjax.displacements.files import Cut
+from signjax.displacements import convert
+from signjax.displacements.write import Cut
 
 
 class Reading(NamedTuple):
@@ -85,7 +85,7 @@ def _cuts(
         spans = [(0, len(clip.pose))] if only else []
     cuts = []
     for start, end in spans:
-        moves = moves_.take(clip.pose[start:end], clip.valid[start:end])
+        moves = convert.take(clip.pose[start:end], clip.valid[start:end])
         whole = end - start == len(clip.pose)
         place = held.placement(i)
         cuts.append(Cut(word, split, clip.sid, (start, end), whole, moves, held.variant.dims, place))

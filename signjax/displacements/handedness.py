@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from signjax.displacements import moves as moves_
-from signjax.displacements.moves import Moves
+from signjax.displacements import convert
+from signjax.displacements.convert import Moves
 from signjax.pose import skeleton
 
 LEADS = 1.5  # times the way of the other wrist: a hand that clearly leads
@@ -13,7 +13,7 @@ LEADS = 1.5  # times the way of the other wrist: a hand that clearly leads
 
 def leading(clip: Moves) -> int:
     """1 if the right wrist goes clearly farther than the left one, -1 if the left one does, else 0."""
-    places = moves_.track(clip)
+    places = convert.track(clip)
     way = np.diff(places - places[:, [skeleton.NECK]], axis=0)[:, [skeleton.R_WRIST, skeleton.L_WRIST]]
     right, left = np.sqrt((way**2).sum(-1)).sum(0)
     return int(right > LEADS * left) - int(left > LEADS * right)
@@ -21,7 +21,7 @@ def leading(clip: Moves) -> int:
 
 def mirror(clip: Moves) -> Moves:
     """The clip as a left-handed twin would sign it at the same place: mirrored about its median neck."""
-    centre = np.array([np.median(moves_.track(clip)[:, skeleton.NECK, 0]), 0, 0])
+    centre = np.array([np.median(convert.track(clip)[:, skeleton.NECK, 0]), 0, 0])
     seen = clip.seen[:, skeleton.MIRROR]
     start = np.where(seen.any(0)[:, None], skeleton.mirror(clip.start - centre) + centre, 0.0)
     return Moves(start, skeleton.mirror(clip.deltas), seen)

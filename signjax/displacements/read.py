@@ -15,8 +15,8 @@ from typing import NamedTuple
 import numpy as np
 
 from signjax.data import clip_files, pose_layout
-from signjax.displacements import average, moves
-from signjax.displacements.moves import Moves
+from signjax.displacements import convert, templates
+from signjax.displacements.convert import Moves
 from signjax.errors import DataError
 from signjax.io import safe_numpy, safe_read
 from signjax.pose import skeleton
@@ -119,7 +119,7 @@ def _clip(source: Source, every: list[Source], layout: pose_layout.Variant) -> t
             raise DataError(f"{source.array}: has {both}; extract this clip again")
         return Moves(_solid(start), _solid(deltas), seen), deltas.shape[-1]
     pose, seen = pose_layout.apply(_seed_pose(start, deltas), layout)
-    return moves.take(pose, seen), 2
+    return convert.take(pose, seen), 2
 
 
 def _layout(every: list[Source], normalized: bool) -> pose_layout.Variant:
@@ -184,8 +184,8 @@ def _template(meta: Path) -> tuple[Moves, str]:
         deltas = deltas[:, _EXCHANGED]
     seen = np.stack([clip.seen.any(0) for clip in whole]).any(0)
     for source, clip in zip(found, whole, strict=True):
-        average.canonical(clip, source.array)
-    start = average.starting_pose(whole)
+        templates.canonical(clip, source.array)
+    start = templates.starting_pose(whole)
     return Moves(start, _solid(deltas[..., :2]), np.tile(seen, (len(deltas) + 1, 1))), word
 
 

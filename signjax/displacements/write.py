@@ -3,7 +3,7 @@
 A clip is `disp_<word>_<time>_<split>_<clip>.npy` (displacements [T - 1, 50, D], D = 2 or 3), `.json` and
 `_p0.npy` (its first frame [50, D]); with place and size taken out the names have `_norm`. New beside the
 seed's is `_seen.npy` ([T, 50] bool), which tells missing joints from such that lie still at 0. In our files
-the right hand hangs on joints 2-3-4; `signjax.displacements.reading` finds out where it does in the seed's.
+the right hand hangs on joints 2-3-4; `signjax.displacements.read` finds out where it does in the seed's.
 """
 
 import io
@@ -14,8 +14,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from signjax.displacements import moves as moves_
-from signjax.displacements.moves import Moves
+from signjax.displacements import convert
+from signjax.displacements.convert import Moves
 from signjax.io import atomic
 from signjax.pose.normalization import Placement
 
@@ -122,7 +122,7 @@ def write_template(
     """
     steps = len(template.deltas)
     base = f"template_{slug(word)}_{stamp}_T{steps}"
-    positions = moves_.track(template)[..., :dims].astype(np.float32)
+    positions = convert.track(template)[..., :dims].astype(np.float32)
     save_array(folder / f"{base}_deltas.npy", template.deltas[..., :dims].astype(np.float32))
     save_array(folder / f"{base}_positions.npy", positions)
     seen = save_array(folder / f"{base}_seen.npy", template.seen)

@@ -2,13 +2,13 @@
 
 import numpy as np
 
-from signjax.displacements import moves as moves_
-from signjax.displacements.moves import Moves
+from signjax.displacements import convert
+from signjax.displacements.convert import Moves
 
 
 def distance(a: Moves, b: Moves) -> float:
     """Cost of the cheapest path between two clips in the same units."""
-    return path(moves_.track(a), a.seen, moves_.track(b), b.seen)[1]
+    return path(convert.track(a), a.seen, convert.track(b), b.seen)[1]
 
 
 def path(x: np.ndarray, seen: np.ndarray, y: np.ndarray, known: np.ndarray) -> tuple[np.ndarray, float]:
