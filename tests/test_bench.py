@@ -15,8 +15,19 @@ import pytest
 from gpt_run import GPT, TOKENIZER
 from PIL import Image
 
-from signjax import rehearse
-from signjax.bench import data, flops, machine, reference, render, runs, sample, timing, tokenize, train
+from signjax.benchmarks import (
+    data,
+    flops,
+    hardware,
+    rendering,
+    sample,
+    setup,
+    smoke_runs,
+    timing,
+    tokenizer,
+    torch_reference,
+    train,
+)
 from signjax.data import packed_dataset
 from signjax.inference import autoregressive
 from signjax.models import gpt
@@ -39,7 +50,7 @@ def here(monkeypatch):
 
 @pytest.mark.parametrize("name", ["vqvae", "vqvae:seed"])
 def test_operations_of_tokenizers(name, tiny_runs):
-    c = runs.config(name, tiny_runs)
+    c = setup.config(name, tiny_runs)
     model, inputs = vqvae.build(c), (SHAPE((4, 64, 50, 3), jnp.float32), SHAPE((4, 64), bool))
     keys = {"params": jax.random.key(0), "quantize": jax.random.key(1)}
     variables = jax.eval_shape(functools.partial(model.init, keys), *inputs)
@@ -48,7 +59,7 @@ def test_operations_of_tokenizers(name, tiny_runs):
 
 def test_operations_of_gpts(monkeypatch):
     program_helpers.unroll(monkeypatch)
-    c, columns, codes, length, rows = rehearse.configured("gpt").model, 6, 512, 64, 2
+    c, columns, codes, length, rows = smoke_runs.configured("gpt").model, 6, 512, 64, 2
     model = gpt.GPT(vocabulary=100, columns=columns, codes=codes, **c)
     inputs = (
         SHAPE((rows, 128, columns), jnp.int32),
@@ -108,7 +119,7 @@ def test_the_file_has_everything(monkeypatch, tmp_path, capsys):
         timing.Row("other", (1.0,), reference="plain (reference)", times=3.0),
     ]
     monkeypatch.setitem(bench.SUBJECTS, "dtw", lambda: rows)
-    monkeypatch.setattr(machine, "peak", lambda: machine.Peak(16e9, 8e9))
+    monkeypatch.setattr(hardware, "peak", lambda: hardware.Peak(16e9, 8e9))
     path = tmp_path / "out" / "bench.json"
     assert bench.main(["dtw", "--json", str(path)]) == 0
     said, found = capsys.readouterr().out, json.loads(path.read_text())
@@ -137,14 +148,14 @@ def test_the_peak_is_of_a_product_and_a_copy(monkeypatch):
     monkeypatch.setattr(
         timing, "compare", lambda runs: [timing.Row("product", (3.0, 2.0)), timing.Row("copy", (1.0, 4.0))]
     )
-    assert machine.peak(10, 100) == (2 * 10**3 / 2.0, 2 * 400 / 1.0)
+    assert hardware.peak(10, 100) == (2 * 10**3 / 2.0, 2 * 400 / 1.0)
 
 
 @pytest.mark.parametrize("torch", [None, types.SimpleNamespace(vqvae_step=lambda pose, dropout: dict)])
 def test_steps_with_and_without_the_reference(monkeypatch, tmp_path, torch):
     batch = {"mask": np.ones((4, 32), bool), "pose": np.zeros((4, 32, 50, 3))}
-    monkeypatch.setattr(runs, "stepper", lambda c, workdir: (dict, batch))
-    monkeypatch.setattr(reference, "load", lambda: torch)
+    monkeypatch.setattr(setup, "stepper", lambda c, workdir: (dict, batch))
+    monkeypatch.setattr(torch_reference, "load", lambda: torch)
     rows = {row.name: row for row in train.tokenizers(tmp_path)}
     assert (train.VQVAE in rows) == bool(torch) and len(rows) == (3 if torch else 2)
     ours = rows["vqvae:seed, 32 x 64 frames"]
@@ -152,19 +163,19 @@ def test_steps_with_and_without_the_reference(monkeypatch, tmp_path, torch):
 
 
 def test_steps_are_of_training(tiny_runs, tmp_path, compile_quickly):
-    step, batch = runs.stepper(tiny(tiny_runs, "vqvae"), tmp_path / "new")
+    step, batch = setup.stepper(tiny(tiny_runs, "vqvae"), tmp_path / "new")
     losses = [float(step()["loss"]) for _ in range(6)]
     assert losses[-1] < losses[0] and batch["mask"].shape == (4, 32)
 
 
 def tiny(root, name):
     """A config, tiny and on the data of root."""
-    return runs.config(name, root, {**TOKENIZER, "num_steps": 4, "batch_size": 4, "optim.warmup": 1})
+    return setup.config(name, root, {**TOKENIZER, "num_steps": 4, "batch_size": 4, "optim.warmup": 1})
 
 
 def test_a_missing_reference_takes_a_line(monkeypatch, capsys):
-    monkeypatch.setattr(reference.importlib.util, "find_spec", lambda name: None)
-    assert reference.load.__wrapped__() is None
+    monkeypatch.setattr(torch_reference.importlib.util, "find_spec", lambda name: None)
+    assert torch_reference.load.__wrapped__() is None
     said = capsys.readouterr().out
     assert said.count("\n") == 1 and "torch" in said and "[bench]" in said
 
@@ -173,16 +184,16 @@ def test_a_tokenizer_raced_against_itself_reaches_the_same_error(
     tiny_runs, tmp_path, compile_quickly
 ):
     c = tiny(tiny_runs, "vqvae")
-    slow, fast = tokenize.race({"one": c, "other": c}, tmp_path, rounds=2)
+    slow, fast = tokenizer.race({"one": c, "other": c}, tmp_path, rounds=2)
     assert slow.note == fast.note and fast.times > 0 and fast.reference == slow.name == "one (reference)"
 
 
 def test_time_to_the_least_error_of_the_reference():
-    slow = [tokenize.Mark(10.0, 0.5), tokenize.Mark(20.0, 0.2), tokenize.Mark(30.0, 0.3)]
-    fast = [tokenize.Mark(1.0, 0.4), tokenize.Mark(2.0, 0.2), tokenize.Mark(3.0, 0.1)]
-    first, second = tokenize.verdict("seed", "ours", slow, fast)
+    slow = [tokenizer.Mark(10.0, 0.5), tokenizer.Mark(20.0, 0.2), tokenizer.Mark(30.0, 0.3)]
+    fast = [tokenizer.Mark(1.0, 0.4), tokenizer.Mark(2.0, 0.2), tokenizer.Mark(3.0, 0.1)]
+    first, second = tokenizer.verdict("seed", "ours", slow, fast)
     assert (first.seconds, second.seconds, second.times) == ((20.0,), (2.0,), 10.0)
-    _, never = tokenize.verdict("seed", "ours", slow, fast[:1])
+    _, never = tokenizer.verdict("seed", "ours", slow, fast[:1])
     assert never.times == 0 and "not reached" in never.note
 
 
@@ -194,7 +205,7 @@ def test_plain_parsing_reads_what_the_pack_holds(tiny_runs):
 
 def test_sampling_writes_every_token(monkeypatch):
     monkeypatch.setattr(sample, "TOKENS", 5)
-    small = rehearse.configured("gpt").model
+    small = smoke_runs.configured("gpt").model
     small.update({name.removeprefix("model."): v for name, v in GPT.items() if name.startswith("model.")})
     run, variables = sample.sampled(small, 2, 50, autoregressive.Sampler(guidance=2.0), 3)
     codes, lengths = run.call()
@@ -205,5 +216,5 @@ def test_sampling_writes_every_token(monkeypatch):
 
 def test_a_redrawn_gif_has_every_frame():
     pose = np.random.default_rng(0).normal(size=(2, 50, 3))
-    with Image.open(io.BytesIO(render.redraw(pose, "two frames"))) as picture:
+    with Image.open(io.BytesIO(rendering.redraw(pose, "two frames"))) as picture:
         assert (picture.n_frames, picture.size) == (2, (800, 800))

@@ -6,8 +6,7 @@ import types
 import pytest
 from gpt_run import GPT, TOKENIZER
 
-from signjax import rehearse
-from signjax.bench import gpu, machine, runs, sample, timing
+from signjax.benchmarks import gpu, hardware, sample, setup, smoke_runs, timing
 from signjax.tools import bench
 
 pytestmark = pytest.mark.usefixtures("compile_quickly")
@@ -15,21 +14,21 @@ pytestmark = pytest.mark.usefixtures("compile_quickly")
 
 def tiny():
     """The config of the benchmark, a small one of the same type."""
-    c = rehearse.configured(gpu.CONFIG)
+    c = smoke_runs.configured(gpu.CONFIG)
     c.mesh.shape = (1,)
     c.update_from_flattened_dict({k: v for k, v in GPT.items() if k != "model.dropout"})
     return c
 
 
 def test_it_needs_a_gpu(capsys, monkeypatch):
-    monkeypatch.setattr(machine, "peak", lambda: machine.Peak(1.0, 1.0))
+    monkeypatch.setattr(hardware, "peak", lambda: hardware.Peak(1.0, 1.0))
     assert bench.main(["gpu"]) == 23
     said = capsys.readouterr().err
     assert said.count("\n") == 1 and "no GPU" in said
 
 
 def test_the_large_model_is_as_large_as_its_targets_suppose():
-    c = rehearse.configured(gpu.CONFIG).model
+    c = smoke_runs.configured(gpu.CONFIG).model
     assert (c.depth, c.width, c.dtype) == (8, 768, "bfloat16")
 
 
@@ -62,9 +61,9 @@ def prepared(tmp_path_factory):
     """(changes, folder) of a tiny run of the benchmark's config."""
     patch = pytest.MonkeyPatch()
     small = {"vqvae": TOKENIZER, gpu.CONFIG: {k: v for k, v in GPT.items() if k != "versions"}}
-    config = runs.config
-    patch.setattr(runs, "config", lambda name, folder, changes: config(name, folder, small[name] | changes))
-    with runs.home((12, 4, 1)) as folder:
+    config = setup.config
+    patch.setattr(setup, "config", lambda name, folder, changes: config(name, folder, small[name] | changes))
+    with setup.home((12, 4, 1)) as folder:
         yield gpu.prepared(gpu.CONFIG, folder), folder
     patch.undo()
 
@@ -99,7 +98,7 @@ def test_one_table(capsys, monkeypatch, tmp_path):
         timing.Row("slow", (1.0,), 500_000, goal=more),
         timing.Row("other", (1.0,)),
     ]
-    monkeypatch.setattr(machine, "peak", lambda: machine.Peak(1.0, 1.0))
+    monkeypatch.setattr(hardware, "peak", lambda: hardware.Peak(1.0, 1.0))
     monkeypatch.setitem(bench.NAMED, "gpu", lambda: rows)
     assert bench.main(["gpu", "--json", str(tmp_path / "gpu.json")]) == 0
     said = capsys.readouterr().out

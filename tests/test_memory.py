@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from signjax import meter, rehearse
+from signjax.benchmarks import process_memory, smoke_runs
 from signjax.tools import memory
 
 ROOT = pathlib.Path(__file__).parent.parent
@@ -43,8 +43,8 @@ def families(tmp_path, monkeypatch):
 @pytest.fixture
 def here(monkeypatch, compile_quickly):
     """Rehearsals in threads of this process, to be quick."""
-    monkeypatch.setattr(rehearse, "_process", lambda: concurrent.futures.ThreadPoolExecutor(1))
-    monkeypatch.setattr(rehearse.runtime, "enable_compile_cache", lambda folder: None)
+    monkeypatch.setattr(smoke_runs, "_process", lambda: concurrent.futures.ThreadPoolExecutor(1))
+    monkeypatch.setattr(smoke_runs.runtime, "enable_compile_cache", lambda folder: None)
     monkeypatch.setitem(engine_toy.HOOKS, "batch", engine_toy.HOOKS["batch"])
 
 
@@ -82,7 +82,7 @@ def readings(**quantities):
     """Twenty rows in which all is level but what is given."""
     level = {"resident": 400.0, "heap": 100.0, "live": 1.0, "arrays": 200, "compiled": 9}
     rows = [level | {name: values[k] for name, values in quantities.items()} for k in range(20)]
-    return [(5 * k + 5, meter.Reading(**row)) for k, row in enumerate(rows)]
+    return [(5 * k + 5, process_memory.Reading(**row)) for k, row in enumerate(rows)]
 
 
 def test_what_is_flat():
@@ -108,7 +108,7 @@ def test_without_glibc_the_heap_is_unknown(tmp_path):
 
 
 def test_a_reading_sees_what_is_held():
-    read = meter.start()
+    read = process_memory.start()
     before = read()
     numbers, array = np.ones(40_000_000, np.uint8), jnp.zeros(1_000_000) + 1
     after = read()
@@ -142,10 +142,10 @@ def test_every_family_can_be_rehearsed(monkeypatch):
     names = {path.stem for path in pathlib.Path("configs").glob("[!_]*.py")}
     needs = {}
     for name in names:
-        c, needs[name] = rehearse.tiny(name, "home")
+        c, needs[name] = smoke_runs.tiny(name, "home")
         assert c.data.root == "home/datasets" and c.num_steps == 2 and tuple(c.mesh.shape) == (1,)
         for needed in needs[name]:
-            assert rehearse.tiny(needed, "home")[0].num_steps == 2
+            assert smoke_runs.tiny(needed, "home")[0].num_steps == 2
     assert needs["vqvae"] == [] and needs["gpt"] == ["vqvae"] and needs["flow"] == ["vqvae:kl"]
-    assert rehearse.tiny("gpt", "home")[0].tokenizer == "home/runs/vqvae"
-    assert rehearse.tiny("flow", "home")[0].autoencoder == "home/runs/vqvae-kl"
+    assert smoke_runs.tiny("gpt", "home")[0].tokenizer == "home/runs/vqvae"
+    assert smoke_runs.tiny("flow", "home")[0].autoencoder == "home/runs/vqvae-kl"

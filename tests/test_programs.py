@@ -9,7 +9,7 @@ import pytest
 from gpt_run import get_config, gpt_config
 from program_helpers import counted, lower, size, unroll
 
-from signjax.bench import flops
+from signjax.benchmarks import flops
 from signjax.inference import autoregressive
 from signjax.tasks import gpt
 from signjax.training.task import make_task

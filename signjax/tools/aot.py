@@ -20,8 +20,8 @@ import jax
 from absl import app, flags
 from jax.experimental import topologies
 
-from signjax import demo, rehearse
-from signjax.bench import runs
+from signjax import demo
+from signjax.benchmarks import setup, smoke_runs
 from signjax.errors import ConfigError
 from signjax.main import CONFIG, parse_with_config
 from signjax.training import memory_check, process, sharding
@@ -80,12 +80,12 @@ def chips(topology: str, slices: int = 1) -> list:
 
 def stand_in(c, folder: str) -> None:
     """Changes a config to demo data in `folder` and, where a run it needs is missing, to one made there."""
-    demo.write_dataset(f"{folder}/datasets", sizes=rehearse.SIZES)
+    demo.write_dataset(f"{folder}/datasets", sizes=smoke_runs.SIZES)
     c.update_from_flattened_dict({"data.root": f"{folder}/datasets", "data.name": "demo"})
     for field, run in c.items():
         if str(run).startswith("runs/") and not pathlib.Path(run).is_dir():
-            needed = runs.config(run.removeprefix("runs/").replace("-", ":", 1), folder, {"num_steps": 1})
-            c[field] = runs.trained(needed, f"{folder}/{run}")
+            needed = setup.config(run.removeprefix("runs/").replace("-", ":", 1), folder, {"num_steps": 1})
+            c[field] = setup.trained(needed, f"{folder}/{run}")
 
 
 def abstract_step(c, mesh, workdir: str):

@@ -21,7 +21,7 @@ import statistics
 import sys
 
 from signjax import doors, hints
-from signjax.bench import data, dtw, gpu, machine, render, sample, startup, timing, tokenize, train
+from signjax.benchmarks import data, dtw, gpu, hardware, rendering, sample, startup, timing, tokenizer, train
 from signjax.errors import ConfigError
 from signjax.evaluation import tables
 from signjax.training import process
@@ -30,8 +30,8 @@ SUBJECTS = {
     "data": data.measure,
     "train": train.measure,
     "sample": sample.measure,
-    "tokenize": tokenize.measure,
-    "render": render.measure,
+    "tokenize": tokenizer.measure,
+    "render": rendering.measure,
     "startup": startup.measure,
     "dtw": dtw.measure,
 }
@@ -48,11 +48,11 @@ def main(argv: list[str] | None = None) -> int:
             raise ConfigError(f"{name!r} cannot be measured{hints.meant(name, SUBJECTS | NAMED, known)}")
     if NAMED.keys() & set(args.subjects):  # some start processes of their own, which need memory of the GPU
         os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
-    where, peak, found = machine.environment(), machine.peak(), {}
+    where, peak, found = hardware.environment(), hardware.peak(), {}
     print(", ".join(f"{name} {value}" for name, value in where.items()))
     print(
-        f"peak, measured here: {_giga(peak.flops)}FLOP/s in a float32 product of side {machine.SIDE}, "
-        f"{_giga(peak.bytes)}B/s in a copy of {4 * machine.COPIED / 1e6:.0f} MB"
+        f"peak, measured here: {_giga(peak.flops)}FLOP/s in a float32 product of side {hardware.SIDE}, "
+        f"{_giga(peak.bytes)}B/s in a copy of {4 * hardware.COPIED / 1e6:.0f} MB"
     )
     for name in args.subjects or SUBJECTS:
         print(name, flush=True)
@@ -73,7 +73,7 @@ def _parser() -> doors.Parser:
     return parser
 
 
-def line(row: timing.Row, peak: machine.Peak) -> str:
+def line(row: timing.Row, peak: hardware.Peak) -> str:
     """Median, spread, rates with their share of the peak, and the ratio to the reference."""
     low, median, high = min(row.seconds), statistics.median(row.seconds), max(row.seconds)
     cells = [f"{row.name:<42} {median:9.4f} s ({low:.4f} to {high:.4f}, {len(row.seconds)} runs)"]
@@ -101,7 +101,7 @@ def goals(rows: list[timing.Row]) -> list[str]:
     return [*head, *table] if table else []
 
 
-def content(where: dict, peak: machine.Peak, found: dict[str, list[timing.Row]]) -> dict:
+def content(where: dict, peak: hardware.Peak, found: dict[str, list[timing.Row]]) -> dict:
     """What the JSON file holds. "flops" and "bytes" are of one run, null where they are not counted."""
     return {
         "environment": where,
@@ -110,7 +110,7 @@ def content(where: dict, peak: machine.Peak, found: dict[str, list[timing.Row]])
     }
 
 
-def _entry(row: timing.Row, peak: machine.Peak) -> dict:
+def _entry(row: timing.Row, peak: hardware.Peak) -> dict:
     median = statistics.median(row.seconds)
     rates = {}
     for name, amount, most in (("flops", row.flops, peak.flops), ("bytes", row.bytes, peak.bytes)):

@@ -15,7 +15,8 @@ import sys
 import jax
 import numpy as np
 
-from signjax import doors, rehearse
+from signjax import doors
+from signjax.benchmarks import smoke_runs
 from signjax.compat.seed import convert
 from signjax.compat.seed.match_tensors import POSE
 from signjax.errors import ConfigError, DataError, StorageError
@@ -152,7 +153,7 @@ def encoder_of(name: str, beside: dict, path: str):
 
 def write_tokenizer(place, found: convert.Found, data: dict) -> pathlib.Path:
     """Writes a run of configs/vqvae.py:seed; returns its place."""
-    c, sizes = rehearse.configured("vqvae:seed"), dict(found.sizes)
+    c, sizes = smoke_runs.configured("vqvae:seed"), dict(found.sizes)
     c.quantizer.dim, c.quantizer.codes = sizes.pop("dim"), sizes.pop("codes")
     c.model.size.update(sizes | {"original": True})
     c.data.update(data)
@@ -161,7 +162,7 @@ def write_tokenizer(place, found: convert.Found, data: dict) -> pathlib.Path:
 
 def write_gpt(place, found: convert.Found, tokenizer, encoder, data: dict) -> pathlib.Path:
     """Writes a run of configs/gpt.py:seed; returns its place."""
-    c = rehearse.configured("gpt:seed")
+    c = smoke_runs.configured("gpt:seed")
     c.model.update(found.sizes)
     c.data.update(data)
     c.tokenizer, c.text.encoder = str(tokenizer), str(encoder[0])

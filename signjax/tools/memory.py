@@ -16,11 +16,12 @@ import sys
 import tempfile
 from pathlib import Path
 
-from signjax import doors, hints, meter
+from signjax import doors, hints
+from signjax.benchmarks import process_memory
+from signjax.benchmarks.smoke_runs import ROUNDS, Rows, rehearse
 from signjax.errors import ConfigError
 from signjax.evaluation import tables
 from signjax.io import atomic
-from signjax.rehearse import ROUNDS, Rows, rehearse
 from signjax.tools.displacements import count
 from signjax.training import process
 
@@ -43,7 +44,7 @@ def main(argv: list[str] | None = None) -> int:
     names, found = _names(args.family), {}
     if args.steps < LEAST:
         raise ConfigError(f"--steps is {args.steps}, too few to judge by; give {LEAST} or more")
-    if not meter.PROC.exists():
+    if not process_memory.PROC.exists():
         print("no /proc here: resident memory is the largest until then, which can only grow")
     with tempfile.TemporaryDirectory(prefix="signjax-memory-") as home:
         for name, rows in rehearse(names, home, args.steps):

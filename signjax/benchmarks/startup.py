@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import sys
 
-from signjax.bench import runs, timing
+from signjax.benchmarks import setup, timing
 from signjax.errors import SignjaxError
 
 SIZES = (12, 4, 1)  # clips
@@ -15,7 +15,7 @@ SIZES = (12, 4, 1)  # clips
 
 def measure() -> list[timing.Row]:
     """The default tokenizer trained for a step, evaluated and saved, in a new process each time."""
-    with runs.home(SIZES) as folder:
+    with setup.home(SIZES) as folder:
         numbers = itertools.count()
         start = [sys.executable, "-m", "signjax.main", "--config=configs/vqvae.py", "--config.num_steps=1"]
         start += [f"--config.data.root={folder}/datasets"]

@@ -3,7 +3,7 @@
 import jax
 import numpy as np
 
-from signjax.bench import timing
+from signjax.benchmarks import timing
 from signjax.metrics import dtw
 
 PAIRS, FRAMES = 64, 150

@@ -5,8 +5,7 @@ import jax.numpy as jnp
 import ml_collections
 import numpy as np
 
-from signjax import rehearse
-from signjax.bench import flops, reference, timing
+from signjax.benchmarks import flops, smoke_runs, timing, torch_reference
 from signjax.inference import autoregressive
 from signjax.models.gpt import GPT
 from signjax.text import tokenizer
@@ -29,7 +28,7 @@ def measure() -> list[timing.Row]:
 
     The reference decodes clips one by one: so many take it so many times as long as one.
     """
-    c, torch, timed = rehearse.configured("gpt"), reference.load(), {}
+    c, torch, timed = smoke_runs.configured("gpt"), torch_reference.load(), {}
     if torch:
         timed[REFERENCE] = timing.Run(torch.sampler(LENGTH, TOKENS))
     sizes = {"gpt": (c.model, COLUMNS, VOCABULARY, autoregressive.Sampler(**c.sampler))}

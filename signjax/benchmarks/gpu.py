@@ -15,8 +15,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from signjax import rehearse
-from signjax.bench import flops, machine, runs, sample, timing
+from signjax.benchmarks import flops, hardware, sample, setup, smoke_runs, timing
 from signjax.data import token_cache
 from signjax.errors import ConfigError, SignjaxError
 from signjax.inference import autoregressive
@@ -43,20 +42,20 @@ def measure() -> list[timing.Row]:
     """
     if jax.default_backend() != "gpu":
         raise ConfigError(f"gpu: jax finds no GPU here, only {jax.devices()[0].device_kind}; run it on one")
-    c = rehearse.configured(CONFIG)
+    c = smoke_runs.configured(CONFIG)
     c.mesh.shape = (1,)
     half = "product in bfloat16"
     rows = timing.compare({
         "training, one code a token": training(c, 1, timing.Goal("M tokens/s", 1.07, 1.29, _millions)),
         "training, six codes a token": training(c, 6),
-        half: machine.product(2 * machine.SIDE, jnp.bfloat16),
+        half: hardware.product(2 * hardware.SIDE, jnp.bfloat16),
     })  # fmt: skip
     rows = in_half(rows, half) + decoding(c.model)
     rows += timing.compare({
         "code look-ups, 512 of 32 numbers": lookups(512, 32),
         "code look-ups, 2048 of 384 numbers": lookups(2048, 384),
     })  # fmt: skip
-    with runs.home(SIZES) as folder:
+    with setup.home(SIZES) as folder:
         changes = prepared(CONFIG, folder)
         rows += timing.compare({"text to a clip of 10 s": clip(f"{folder}/runs/gpt")})
         return [*rows, stall(CONFIG, changes, folder), restart(CONFIG, changes, folder)]
@@ -89,7 +88,7 @@ def training(c, columns: int, goal: timing.Goal | None = None) -> timing.Run:
     batch = {name: np.stack([row[name] for row in rows]) for name in rows[0]}
     model = gpt.GPT(vocabulary=VOCABULARY, columns=columns, codes=CODES, **c.model)
     books = rng.normal(size=(columns, CODES, 32)).astype(np.float32)
-    call, _ = runs.steps(c, Task(*gpt.objective(c, model, books), None, None), batch)
+    call, _ = setup.steps(c, Task(*gpt.objective(c, model, books), None, None), batch)
     work = flops.gpt_step(c.model, columns, CODES, count, LENGTH, batch["text"].shape[1])
     return timing.Run(call, int((batch["segment"] > 0).sum()), work, goal=goal)
 
@@ -121,10 +120,10 @@ def lookups(codes: int, dim: int, count: int = LATENTS) -> timing.Run:
 
 def prepared(config: str, folder: str) -> dict:
     """Trains the default tokenizer and a GPT for a step, in `folder`/runs; returns what it changed."""
-    tokenizer = runs.trained(runs.config("vqvae", folder, {"num_steps": 1}), f"{folder}/runs/vqvae")
+    tokenizer = setup.trained(setup.config("vqvae", folder, {"num_steps": 1}), f"{folder}/runs/vqvae")
     changes = {"tokenizer": tokenizer, "data.root": f"{folder}/datasets", "mesh.shape": (1,)}
     changes |= {"versions": 1, "log_every": 1}
-    runs.trained(runs.config(config, folder, changes | {"num_steps": 1}), f"{folder}/runs/gpt")
+    setup.trained(setup.config(config, folder, changes | {"num_steps": 1}), f"{folder}/runs/gpt")
     return changes
 
 
@@ -138,10 +137,10 @@ def clip(workdir: str) -> timing.Run:
 
 def stall(config: str, changes: dict, folder: str) -> timing.Row:
     """For how long training waits when its state is saved; writing goes on beside it."""
-    c, workdir, took = runs.config(config, folder, changes), f"{folder}/runs/saves", []
+    c, workdir, took = setup.config(config, folder, changes), f"{folder}/runs/saves", []
     os.makedirs(workdir)
     task = make_task(c, workdir)
-    call, state = runs.steps(c, task, next(iter(task.batches(0))))
+    call, state = setup.steps(c, task, next(iter(task.batches(0))))
     checkpoints = checkpoint.open_run(workdir)
     for step in range(REPEATS + 1):
         jax.block_until_ready(call())

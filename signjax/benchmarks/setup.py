@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator
 
 import jax
 
-from signjax import demo, rehearse
+from signjax import demo
+from signjax.benchmarks import smoke_runs
 from signjax.training import loop, sharding
 from signjax.training.task import make_task
 from signjax.training.train_step import compile_steps
@@ -23,7 +24,7 @@ def home(sizes: tuple[int, int, int]) -> Iterator[str]:
 
 def config(name: str, folder: str, changes: dict | None = None):
     """The config `name`, as "vqvae:seed", on the folder's data and one device, with changes by field."""
-    c = rehearse.configured(name)
+    c = smoke_runs.configured(name)
     c.update_from_flattened_dict({"data.root": f"{folder}/datasets", "mesh.shape": (1,)} | (changes or {}))
     return c
 

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from signjax.bench import timing
+from signjax.benchmarks import timing
 
 SIDE = 4096  # of the matrices: a product takes 137 GFLOP
 COPIED = 1 << 26  # float32 numbers: 268 MB

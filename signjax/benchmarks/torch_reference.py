@@ -4,7 +4,7 @@ import functools
 import importlib.util
 import pathlib
 
-from signjax.bench import machine
+from signjax.benchmarks import hardware
 
 FILE = pathlib.Path("tests/reference_torch.py")
 
@@ -21,5 +21,5 @@ def load():
     spec = importlib.util.spec_from_file_location(FILE.stem, FILE)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    module.use(machine.threads())
+    module.use(hardware.threads())
     return module

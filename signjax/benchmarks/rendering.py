@@ -7,7 +7,7 @@ import numpy as np
 from PIL import Image
 
 from signjax import demo, rendering
-from signjax.bench import timing
+from signjax.benchmarks import timing
 from signjax.pose import skeleton
 
 FRAMES, DRAWN = 150, 15  # of our GIF, of the reference's: ratios are of a frame each

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import jax
 
-from signjax.bench import runs, timing
+from signjax.benchmarks import setup, timing
 from signjax.training import sharding
 from signjax.training.task import make_task
 from signjax.training.train_step import compile_steps, inference_variables, run_evaluation
@@ -31,8 +31,8 @@ class Mark(NamedTuple):
 
 def measure() -> list[timing.Row]:
     """When each tokenizer had the least error that the reference had at all."""
-    with runs.home(SIZES) as folder:
-        return race({name: runs.config(name, folder, {"num_steps": n}) for name, n in STEPS.items()}, folder)
+    with setup.home(SIZES) as folder:
+        return race({name: setup.config(name, folder, {"num_steps": n}) for name, n in STEPS.items()}, folder)
 
 
 def race(configs: dict, folder: str, rounds: int = ROUNDS) -> list[timing.Row]:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from signjax.bench import runs, timing
+from signjax.benchmarks import setup, timing
 from signjax.data import clip_files, loader, packed_dataset, sources
 from signjax.tools import pack
 
@@ -16,7 +16,7 @@ TARGET = 100  # times as fast as parsing
 
 def measure() -> list[timing.Row]:
     """A packed epoch against the same files parsed by json alone, and by our reader, which checks them."""
-    with runs.home(SIZES) as folder:
+    with setup.home(SIZES) as folder:
         root = f"{folder}/datasets"
         stored = packed_dataset.load(root, "demo", "train", say=lambda line: None)
         source, size = Path(root) / "demo" / "train", stored.pose.nbytes
@@ -42,7 +42,7 @@ def parse(source: Path, sids) -> float:
 
 def _batches(stored: packed_dataset.Pack, folder: str) -> timing.Run:
     """Shuffled batches of windows as configs/vqvae.py draws them, without what it does to them."""
-    c = runs.config("vqvae", folder)
+    c = setup.config("vqvae", folder)
     crops = sources.Crops(stored, c.window)
 
     def draw() -> None:

@@ -11,7 +11,8 @@ from concurrent.futures import BrokenExecutor, Executor, ProcessPoolExecutor
 
 import jax
 
-from signjax import demo, meter
+from signjax import demo
+from signjax.benchmarks import process_memory
 from signjax.errors import SignjaxError
 from signjax.io import processes
 from signjax.training import loop, process, sharding
@@ -50,7 +51,7 @@ TINY = {  # fields of any config that has them
     "mesh.shape": (1,),
 }
 
-Rows = list[tuple[int, meter.Reading]]  # a round's last step, and what was read after it
+Rows = list[tuple[int, process_memory.Reading]]  # a round's last step, and what was read after it
 
 
 def rehearse(names: list[str], home: str, steps: int) -> Iterator[tuple[str, Rows]]:
@@ -97,7 +98,7 @@ def _process() -> Iterator[Executor]:
 def _enter() -> None:
     os.setpgrp()  # Ctrl-C is for the parent to see
     processes.die_with_parent()
-    meter.steady_heap()
+    process_memory.steady_heap()
     sys.stdout = sys.stderr = open(os.devnull, "w")  # noqa: SIM115
     jax.config.update("jax_disable_most_optimizations", True)  # what is compiled runs for seconds only
 
@@ -116,7 +117,7 @@ def prepare(name: str, home: str) -> None:
 def watch(name: str, home: str, steps: int) -> Rows:
     """Goes on with a prepared run as the trainer would, and reads after each round what is held."""
     process.enable_compile_cache(f"{home}/xla")
-    read, (c, _), workdir = meter.start(), tiny(name, home), _workdir(name, home)
+    read, (c, _), workdir = process_memory.start(), tiny(name, home), _workdir(name, home)
     task, mesh = make_task(c, workdir), sharding.make_mesh(c.mesh)
     batches = iter(task.batches(c.num_steps))
     example = sharding.to_global(next(batches), mesh)
