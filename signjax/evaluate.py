@@ -15,7 +15,8 @@ import ml_collections
 import numpy as np
 from absl import app, flags
 
-from signjax import __version__, doors, progress
+from signjax import __version__
+from signjax.cli import parsing, progress
 from signjax.data import load
 from signjax.errors import ConfigError
 from signjax.evaluation import predictions, report_files, scorecard, tables
@@ -231,4 +232,4 @@ def summary(system: System, held, output: Output, rows, by) -> dict:
 
 
 if __name__ == "__main__":
-    app.run(main, flags_parser=doors.flags_parser("signjax.evaluate", __doc__))
+    app.run(main, flags_parser=parsing.flags_parser("signjax.evaluate", __doc__))

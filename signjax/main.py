@@ -19,7 +19,8 @@ import jax
 from absl import app, flags
 from ml_collections import config_flags
 
-from signjax import doors, fields, hints
+from signjax import hints
+from signjax.cli import config_help, parsing
 from signjax.errors import ConfigError
 from signjax.training import loop, process, run_config
 
@@ -71,18 +72,18 @@ def parse_with_config(name: str, doc: str, argv: list[str]) -> list[str]:
     try:
         written = as_written(path) if path else None
         for field in _set(argv) if path else ():
-            _demand(field, path, fields.flat(written))
+            _demand(field, path, config_help.flat(written))
     except ConfigError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(23)
-    if path and set(doors.HELP) & set(argv):
+    if path and set(parsing.HELP) & set(argv):
         print(f"usage: python -m {name} --config={path} [--config.FIELD=VALUE ...]\n")
-        print(f"{fields.about(path.partition(':')[0])}\n\nfields and their values:")
-        print("\n".join(fields.shown(written)))
+        print(f"{config_help.about(path.partition(':')[0])}\n\nfields and their values:")
+        print("\n".join(config_help.shown(written)))
         sys.exit(0)
-    configs = fields.listed()
+    configs = config_help.listed()
     more = "\n".join([doc, "configs:", *configs]) if configs else doc
-    return doors.flags_parser(name, more, _told, 23)(argv)
+    return parsing.flags_parser(name, more, _told, 23)(argv)
 
 
 def as_written(path: str):
@@ -93,7 +94,7 @@ def as_written(path: str):
     """
     file, values = path.partition(":")[0], flags.FlagValues()
     if not pathlib.Path(file).is_file():
-        known = {pathlib.PurePath(each).stem: each for each in fields.known()}
+        known = {pathlib.PurePath(each).stem: each for each in config_help.known()}
         near = known.get(hints.near(pathlib.PurePath(file).stem, known))
         has = f"configs/ has: {', '.join(known)}" if known else "run this in signjax's own folder"
         raise ConfigError(f"{file}: no such config; {f'did you mean {near}? ' if near else ''}{has}")

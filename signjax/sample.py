@@ -19,7 +19,8 @@ import unicodedata
 import numpy as np
 from absl import app, flags
 
-from signjax import demo, doors, progress, rendering
+from signjax import demo, rendering
+from signjax.cli import parsing, progress
 from signjax.data import load
 from signjax.errors import ConfigError, DataError
 from signjax.inference import text_batches, text_to_pose
@@ -191,4 +192,4 @@ def write(folder: pathlib.Path, name: str, text: str, clips: list, c) -> list[re
 
 
 if __name__ == "__main__":
-    app.run(main, flags_parser=doors.flags_parser("signjax.sample", __doc__))
+    app.run(main, flags_parser=parsing.flags_parser("signjax.sample", __doc__))

@@ -31,21 +31,21 @@ class Parsed(Exception):
 
 def parse(name, line):
     """A tool's parser on a line; SystemExit if it is wrong."""
-    from signjax import doors
+    from signjax.cli import parsing
 
-    whole = doors.Parser.parse_args
+    whole = parsing.Parser.parse_args
 
     def only(self, args):
         whole(self, args)
         raise Parsed
 
-    doors.Parser.parse_args = only
+    parsing.Parser.parse_args = only
     try:
         importlib.import_module(name).main(line)
     except Parsed:
         return
     finally:
-        doors.Parser.parse_args = whole
+        parsing.Parser.parse_args = whole
     raise AssertionError(f"{name} did not parse {line}")
 
 

@@ -12,7 +12,7 @@ import tty
 
 import pytest
 
-from signjax import progress
+from signjax.cli import progress
 from signjax.training import metric_writer
 
 BAR = "━"

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from signjax import progress
+from signjax.cli import progress
 from signjax.data import pack_files, parallel_read, pose_layout
 from signjax.data.clip_files import MAX_COORDINATE
 from signjax.data.pose_layout import Variant

@@ -20,8 +20,9 @@ import os
 import statistics
 import sys
 
-from signjax import doors, hints
+from signjax import hints
 from signjax.benchmarks import data, dtw, gpu, hardware, rendering, sample, startup, timing, tokenizer, train
+from signjax.cli import parsing
 from signjax.errors import ConfigError
 from signjax.evaluation import tables
 from signjax.training import process
@@ -66,8 +67,8 @@ def main(argv: list[str] | None = None) -> int:
     return 0
 
 
-def _parser() -> doors.Parser:
-    parser = doors.parser("signjax.tools.bench", __doc__)
+def _parser() -> parsing.Parser:
+    parser = parsing.parser("signjax.tools.bench", __doc__)
     parser.add_argument("subjects", nargs="*", metavar="SUBJECT", help="what to measure (default: all)")
     parser.add_argument("--json", metavar="PATH", help="also write everything to this file")
     return parser

@@ -13,7 +13,8 @@ from pathlib import Path
 
 from absl import app, flags
 
-from signjax import demo, doors, progress
+from signjax import demo
+from signjax.cli import parsing, progress
 from signjax.demo import dataset
 from signjax.errors import SignjaxError
 
@@ -53,4 +54,4 @@ def main(argv: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    app.run(main, flags_parser=doors.flags_parser("signjax.tools.demo", __doc__))
+    app.run(main, flags_parser=parsing.flags_parser("signjax.tools.demo", __doc__))

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import ml_collections
 
-from signjax import demo, doors
+from signjax import demo
+from signjax.cli import parsing
 from signjax.data import load
 from signjax.displacements import convert, handedness, read, templates, word_search, write
 from signjax.errors import ConfigError, DataError
@@ -30,8 +31,8 @@ def main(argv: list[str] | None = None) -> int:
     return 0
 
 
-def _parser() -> doors.Parser:
-    parser = doors.parser("signjax.tools.displacements", __doc__)
+def _parser() -> parsing.Parser:
+    parser = parsing.parser("signjax.tools.displacements", __doc__)
     commands = parser.add_subparsers(required=True, metavar="extract|average")
     one = commands.add_parser("extract", help="write the displacements of words of a data set")
     two = commands.add_parser("average", help="average the displacements of words to templates")

@@ -19,7 +19,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from signjax import doors, rendering
+from signjax import rendering
+from signjax.cli import parsing
 from signjax.data import clip_files, clip_writers, pose_layout
 from signjax.errors import ConfigError, DataError, StorageError
 from signjax.export import compiled, hub_folder, pose_file
@@ -32,7 +33,7 @@ from signjax.training import task as tasks
 @process.one_line
 def main(argv: list[str] | None = None) -> int:
     """The door; returns the exit code."""
-    parser = doors.parser("signjax.tools.export", __doc__)
+    parser = parsing.parser("signjax.tools.export", __doc__)
     what = ".npz of signjax.sample, a clip's folder, or a run"
     parser.add_argument("paths", nargs="+", metavar="CLIP|RUN", help=what)
     forms = f"of a clip: {', '.join(FORMS)}; of a run: {', '.join(RUNS)}"

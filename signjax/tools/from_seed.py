@@ -15,8 +15,8 @@ import sys
 import jax
 import numpy as np
 
-from signjax import doors
 from signjax.benchmarks import smoke_runs
+from signjax.cli import parsing
 from signjax.compat.seed import convert
 from signjax.compat.seed.match_tensors import POSE
 from signjax.errors import ConfigError, DataError, StorageError
@@ -35,7 +35,7 @@ TRUNK = [skeleton.NECK, 0, 2, 5]  # and head and shoulders: nearly rigid, so a m
 @process.one_line
 def main(argv: list[str] | None = None) -> int:
     """The door; returns the exit code."""
-    parser = doors.parser("signjax.tools.from_seed", __doc__)
+    parser = parsing.parser("signjax.tools.from_seed", __doc__)
     parser.add_argument("vqvae", help="checkpoint of the VQ-VAE, such as checkpoints/vqvae_model.pth")
     parser.add_argument("gpt", nargs="?", help="checkpoint of the GPT, such as checkpoints/t2m_gpt_model.pth")
     parser.add_argument("--out", default="runs/seed", help="folder for the runs (default: %(default)s)")

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from signjax import doors, progress
+from signjax.cli import parsing, progress
 from signjax.data import dataset_writer, split_assignment
 from signjax.data.formats import detect, text_table
 from signjax.data.formats.base import Broken, Clip
@@ -188,7 +188,7 @@ def show(report: dict, place: Path) -> list[str]:
 
 def main(argv: list[str] | None = None) -> int:
     """The door; returns the exit code."""
-    parser = doors.parser("signjax.tools.import_", __doc__)
+    parser = parsing.parser("signjax.tools.import_", __doc__)
     parser.add_argument("path", help="folder or file of poses")
     parser.add_argument("--name", required=True, help="folder of the new data set")
     parser.add_argument("--root", default="datasets", help="folder that holds data sets (default: datasets)")

@@ -16,9 +16,10 @@ import sys
 import tempfile
 from pathlib import Path
 
-from signjax import doors, hints
+from signjax import hints
 from signjax.benchmarks import process_memory
 from signjax.benchmarks.smoke_runs import ROUNDS, Rows, rehearse
+from signjax.cli import parsing
 from signjax.errors import ConfigError
 from signjax.evaluation import tables
 from signjax.io import atomic
@@ -58,8 +59,8 @@ def main(argv: list[str] | None = None) -> int:
     return 1 if wrong else 0
 
 
-def _parser() -> doors.Parser:
-    parser = doors.parser("signjax.tools.memory", __doc__)
+def _parser() -> parsing.Parser:
+    parser = parsing.parser("signjax.tools.memory", __doc__)
     parser.add_argument("--family", metavar="NAME", help="a file of configs/, without .py (default: each)")
     parser.add_argument("--steps", type=count, default=200, help="training steps (default: %(default)s)")
     parser.add_argument("--out", default="outputs", help="folder for the files (default: %(default)s)")

@@ -7,7 +7,7 @@ Every later Fréchet gesture distance is by this encoder, and cannot be compared
 
 import sys
 
-from signjax import doors
+from signjax.cli import parsing
 from signjax.errors import ConfigError
 from signjax.io import atomic
 from signjax.tasks import motion_encoder
@@ -17,7 +17,7 @@ from signjax.training import checkpoint, process, run_config
 @process.one_line
 def main(argv: list[str] | None = None) -> int:
     """The door; returns the exit code."""
-    parser = doors.parser("signjax.tools.motion_encoder", __doc__)
+    parser = parsing.parser("signjax.tools.motion_encoder", __doc__)
     parser.add_argument("run", help="folder of a run of configs/motion_encoder.py")
     parser.add_argument("--out", default=motion_encoder.SHIPPED, help="file to write (default: %(default)s)")
     args = parser.parse_args(argv)

@@ -16,7 +16,8 @@ from pathlib import Path
 
 import numpy as np
 
-from signjax import doors, hints
+from signjax import hints
+from signjax.cli import parsing
 from signjax.data import clip_files, pack_writer, packed_dataset
 from signjax.errors import ConfigError, DataError, SignjaxError
 
@@ -50,7 +51,7 @@ def read_json(source: Path, sids: Sequence[str]) -> None:
 
 def main(argv: list[str] | None = None) -> int:
     """The door; returns the exit code."""
-    parser = doors.parser("signjax.tools.pack", __doc__)
+    parser = parsing.parser("signjax.tools.pack", __doc__)
     parser.add_argument("--root", default="datasets", help="folder that holds data sets (default: datasets)")
     parser.add_argument("--name", default="demo", help="folder of the data set (default: demo)")
     parser.add_argument("--measure", action="store_true", help="time loading the pack against parsing JSON")

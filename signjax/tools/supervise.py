@@ -18,7 +18,7 @@ import subprocess
 import sys
 import time
 
-from signjax import doors
+from signjax.cli import parsing
 
 LASTING = (2, 20, 21, 22, 23, 130)  # exit codes, see the README, of what a new start does not cure
 GRACE = 5.0  # seconds that the others have to end by themselves when one has failed
@@ -31,7 +31,7 @@ _SET_PDEATHSIG = 1  # of prctl(2)
 
 def main(argv: list[str] | None = None) -> int:
     """The door; returns the exit code."""
-    parser = doors.parser("signjax.tools.supervise", __doc__)
+    parser = parsing.parser("signjax.tools.supervise", __doc__)
     parser.add_argument("--processes", type=int, default=1, help="how many on this machine (default: 1)")
     parser.add_argument("--restarts", type=int, default=5, help="most new starts in a row (default: 5)")
     parser.add_argument("command", nargs=argparse.REMAINDER, help="what to run")

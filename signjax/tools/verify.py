@@ -14,7 +14,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from signjax import doors, hints
+from signjax import hints
+from signjax.cli import parsing
 from signjax.data import load, packed_dataset
 from signjax.errors import DataError, SignjaxError
 from signjax.pose import kinematics, normalization, skeleton
@@ -93,7 +94,7 @@ def failure(trip: Trip) -> str | None:
 
 def main(argv: list[str] | None = None) -> int:
     """The door; returns the exit code."""
-    parser = doors.parser("signjax.tools.verify", __doc__)
+    parser = parsing.parser("signjax.tools.verify", __doc__)
     parser.add_argument("form", choices=("2d", "3d"), help="angles in the plane, or directions in space")
     parser.add_argument("--root", default="datasets", help="folder that holds data sets (default: datasets)")
     parser.add_argument("--name", default="demo", help="folder of the data set (default: demo)")

@@ -19,7 +19,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from signjax import demo, doors, rendering
+from signjax import demo, rendering
+from signjax.cli import parsing
 from signjax.data import load
 from signjax.errors import ConfigError, DataError, SignjaxError
 from signjax.inference import text_batches, text_to_pose
@@ -38,7 +39,7 @@ VERSIONS = 4  # of a text at once
 @process.one_line
 def main(argv: list[str] | None = None) -> int:
     """The door; serves until Ctrl-C."""
-    parser = doors.parser("signjax.tools.viewer", __doc__)
+    parser = parsing.parser("signjax.tools.viewer", __doc__)
     parser.add_argument("run", metavar="RUN", help="folder of a trained run that signs texts")
     parser.add_argument("--port", type=int, default=8765, help="0 takes any free one (default: 8765)")
     args = parser.parse_args(argv)

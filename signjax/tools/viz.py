@@ -14,7 +14,8 @@ from pathlib import Path
 import ml_collections
 import numpy as np
 
-from signjax import doors, rendering
+from signjax import rendering
+from signjax.cli import parsing
 from signjax.data import clip_files, load
 from signjax.displacements import convert, read, word_search, write
 from signjax.errors import ConfigError, DataError
@@ -37,8 +38,8 @@ def main(argv: list[str] | None = None) -> int:
     return 0
 
 
-def _parser() -> doors.Parser:
-    parser = doors.parser("signjax.tools.viz", __doc__)
+def _parser() -> parsing.Parser:
+    parser = parsing.parser("signjax.tools.viz", __doc__)
     commands = parser.add_subparsers(required=True, metavar="text|p0|deltas|samples")
 
     def command(name: str, run, what: str):

@@ -7,7 +7,7 @@ import sys
 import time
 from typing import NamedTuple
 
-from signjax import progress
+from signjax.cli import progress
 from signjax.errors import StorageError
 from signjax.io import safe_read
 from signjax.training import trackers

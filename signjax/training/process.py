@@ -19,7 +19,7 @@ import jax
 import numpy as np
 from jax.experimental import multihost_utils
 
-from signjax import progress
+from signjax.cli import progress
 from signjax.errors import ConfigError, SignjaxError, StorageError
 
 # absl shows every library's INFO, and JAX's names each backend that this machine does not have.
