@@ -23,7 +23,7 @@ from signjax.metrics import reconstruction
 from signjax.metrics.base import Motion, value
 from signjax.pose import losses, normalization, skeleton
 from signjax.tasks import gpt, vqvae
-from signjax.tools import export, import_
+from signjax.tools import export, import_poses
 from signjax.training import loop
 
 pytestmark = pytest.mark.usefixtures("compile_quickly")
@@ -254,7 +254,7 @@ def test_real_faces(real_data, tmp_path):
             archive.extractall(tmp_path, filter="data")
         folder = tmp_path / "formats"
     source = _with_gaps(folder / "openpose_frames", tmp_path / "theirs")
-    report = import_.run(source, str(tmp_path / "datasets"), "faces", None, 25.0)
+    report = import_poses.run(source, str(tmp_path / "datasets"), "faces", None, 25.0)
     assert report["faces"] == 3 and not report["left_out"]
     held = load(tmp_path, "faces")
     files = sorted(source.rglob(f"{held.sids[0]}/*_keypoints.json"))

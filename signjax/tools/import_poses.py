@@ -1,7 +1,7 @@
 """Makes a data set of pose files as others have them, and says what was found, left out and why.
 
-    python -m signjax.tools.import_ openpose_output --name mine --fps 25
-    python -m signjax.tools.import_ poses --name mine --texts texts.tsv
+    python -m signjax.tools.import_poses openpose_output --name mine --fps 25
+    python -m signjax.tools.import_poses poses --name mine --texts texts.tsv
 
 Formats: OpenPose frames, .pose, .skels, SLRTP arrays, JSON of DWPose or MediaPipe, signjax's own folders. The
 data set is moved to its place when it is whole; the same command starts an interrupted import again.
@@ -188,7 +188,7 @@ def show(report: dict, place: Path) -> list[str]:
 
 def main(argv: list[str] | None = None) -> int:
     """The door; returns the exit code."""
-    parser = parsing.parser("signjax.tools.import_", __doc__)
+    parser = parsing.parser("signjax.tools.import_poses", __doc__)
     parser.add_argument("path", help="folder or file of poses")
     parser.add_argument("--name", required=True, help="folder of the new data set")
     parser.add_argument("--root", default="datasets", help="folder that holds data sets (default: datasets)")
