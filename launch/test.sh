@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Lint and tests: bash launch/test.sh [arguments of pytest, such as tests/test_pose.py or -m slow]
+# Lint and tests: bash launch/test.sh [arguments of pytest, such as tests/pose/test_normalization.py or -m slow]
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 . launch/_venv.sh

@@ -1,4 +1,4 @@
-"""The PyTorch reference, tests/reference_torch.py: the seed's architecture and loop, if torch is here."""
+"""The PyTorch reference, tests/helpers/reference_torch.py: the seed's architecture and loop, if torch is here."""
 
 import functools
 import importlib.util
@@ -6,7 +6,7 @@ import pathlib
 
 from signjax.benchmarks import hardware
 
-FILE = pathlib.Path("tests/reference_torch.py")
+FILE = pathlib.Path("tests/helpers/reference_torch.py")
 
 
 @functools.cache

@@ -1,7 +1,7 @@
 """The words of the demo language and its letters, as plain data.
 
 This is a constructed language: nobody signs it, and likeness to a sign of a real sign language is chance
-or a hint to memory. Signs were chosen to lie far apart (tests/test_demo_reader.py holds the distance).
+or a hint to memory. Signs were chosen to lie far apart (tests/demo/test_reader.py holds the distance).
 """
 
 from signjax.demo.phonology import Sign

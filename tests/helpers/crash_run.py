@@ -1,4 +1,4 @@
-"""Runs that are killed again and again: python tests/crash_run.py '{"kind": "toy", "kills": 5, ...}'.
+"""Runs that are killed again and again: python tests/helpers/crash_run.py '{"kind": "toy", "kills": 5, ...}'.
 
 Every attempt is a fork of one process that has imported everything: a restart takes no seconds.
 """

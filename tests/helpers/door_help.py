@@ -1,6 +1,6 @@
 """Command lines of doors that are only parsed: those of absl's flags in a process of their own.
 
-python tests/door_help.py signjax.sample '[["--text", "hello"]]'
+python tests/helpers/door_help.py signjax.sample '[["--text", "hello"]]'
 """
 
 import importlib
@@ -51,7 +51,7 @@ def parse(name, line):
 
 def ask(name, lines):
     """(exit codes of lines, None for one that parses; stdout; stderr) of a door of absl's flags."""
-    command = [sys.executable, str(ROOT / "tests/door_help.py"), name, json.dumps(lines)]
+    command = [sys.executable, str(ROOT / "tests/helpers/door_help.py"), name, json.dumps(lines)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     shown, _, codes = done.stdout.partition("codes:")
     return json.loads(codes), shown, done.stderr

@@ -16,7 +16,7 @@ from signjax.training.task import make_task
 
 pytestmark = pytest.mark.usefixtures("compile_quickly")
 LARGE = {"width": 768, "depth": 8, "text_depth": 4, "heads": 12, "mlp": 3072}
-TOKENIZER_CODES = 16  # of tests/gpt_run.py
+TOKENIZER_CODES = 16  # of tests/helpers/gpt_run.py
 
 
 def config(root, name="gpt", **model):

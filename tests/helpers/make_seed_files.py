@@ -1,6 +1,6 @@
 """Makes tests/seed: small checkpoints as the seed wrote them, random weights, and what PyTorch gives.
 
-Run it where torch is installed: python tests/make_seed_files.py
+Run it where torch is installed: python tests/helpers/make_seed_files.py
 """
 
 import pathlib

@@ -1,6 +1,6 @@
 """Makes tests/encoders: a tiny BERT and DistilBERT of random weights, and what PyTorch says of some texts.
 
-Run it where torch is installed: python tests/make_encoders.py
+Run it where torch is installed: python tests/helpers/make_encoders.py
 """
 
 import json

@@ -1,4 +1,4 @@
-"""Makes tests/made.pth: a small checkpoint as torch.save writes it. Run it where torch is installed."""
+"""Makes tests/assets/made.pth: a small checkpoint as torch.save writes it. Run it where torch is installed."""
 
 import collections
 import pathlib
