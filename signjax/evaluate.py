@@ -1,7 +1,7 @@
 """Scores a run, or clips of another system: tables, scores.json, plots, and a page to look at.
 
-    python -m signjax.evaluate --workdir runs/gpt
-    python -m signjax.evaluate --predictions their_clips --name mine --split dev
+python -m signjax.evaluate --workdir runs/gpt
+python -m signjax.evaluate --predictions their_clips --name mine --split dev
 """
 
 import pathlib
@@ -145,7 +145,9 @@ def produce(system: System, held, truth, by, say) -> Output:
         say("reconstructing")
         found = text_to_pose.reconstruct(task, loaded, held)
         rows[scorecard.CEILING], tokens[scorecard.CEILING] = (list(part) for part in zip(*found, strict=True))
-        scores[scorecard.CEILING] = {"reconstruction": scorecard.reconstructed(truth, rows[scorecard.CEILING])}
+        scores[scorecard.CEILING] = {
+            "reconstruction": scorecard.reconstructed(truth, rows[scorecard.CEILING])
+        }
     if system.folder:
         found, faults = predictions.read(system.folder, held.sids, held.variant)
         rows["predictions"] = [placed(*clip) for clip in found]

@@ -81,7 +81,9 @@ def main(_) -> int:
                 shown |= {k: panels} if k < SHOWN else {}
         done += len(clips)
         took = time.monotonic() - begun
-        left = "" if done == len(wanted) else f", {metric_writer.clock(took / done * (len(wanted) - done))} left"
+        left = (
+            "" if done == len(wanted) else f", {metric_writer.clock(took / done * (len(wanted) - done))} left"
+        )
         said = f"{done}/{len(wanted)} clip(s) in {took:.1f} s, compilation included{left}"
         if left and progress.terminal(sys.stdout):
             progress.draw(sys.stdout, done, len(wanted), said)
@@ -155,7 +157,9 @@ def stream(task, workdir: str, texts: list[str], sampler) -> int:
     for text in texts:
         frames = itertools.chain.from_iterable(task.stream(generator, text, SEED.value, sampler))
         for k, frame in enumerate(frames):
-            placed = normalization.restore(frame[None], normalization.DEFAULT)[0].astype(float).round(5).tolist()
+            placed = (
+                normalization.restore(frame[None], normalization.DEFAULT)[0].astype(float).round(5).tolist()
+            )
             print(json.dumps({"text": text, "frame": k, "pose": placed}, ensure_ascii=False), flush=True)
     return 0
 

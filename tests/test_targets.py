@@ -3,11 +3,11 @@
 import functools
 import json
 import os
-import pathlib
 import subprocess
 import sys
 
 import pytest
+from paths import ROOT
 
 from signjax import demo
 from signjax.data import packed_dataset
@@ -15,7 +15,6 @@ from signjax.tasks import gpt
 from signjax.training import run_config
 
 pytestmark = pytest.mark.slow
-ROOT = pathlib.Path(__file__).parents[1]
 
 
 def command(module, *arguments):
@@ -53,7 +52,10 @@ def word_error_rates(run, root):
     """Of clips generated from the unseen test sentences, and from each word alone, three times."""
     generator, sampler = gpt.load(run), gpt.sampler_of(run_config.load_config(run / "config.json"))
     rates = {}
-    for name, texts in (("sentences", packed_dataset.load(root, "demo", "test").texts), ("words", 3 * demo.words())):
+    for name, texts in (
+        ("sentences", packed_dataset.load(root, "demo", "test").texts),
+        ("words", 3 * demo.words()),
+    ):
         rates[name] = gpt.word_error_rate(texts, gpt.generate(generator, list(texts), 0, sampler))
     print(f"\nword error rates after {run}: {rates}")
     return rates

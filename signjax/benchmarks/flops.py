@@ -1,7 +1,8 @@
 """Floating-point operations of the models' matrix products, counted by hand.
 
 A product of [M, K] and [K, N] takes 2 M K N. What is done value by value (norms, activations, softmax) is
-left out: it is under 2 % of a pass, and tests/benchmarks/test_benchmarks.py holds these formulas against XLA's own count.
+left out: it is under 2 % of a pass, and tests/benchmarks/test_benchmarks.py holds these formulas against
+XLA's own count.
 """
 
 import itertools

@@ -42,7 +42,9 @@ def measure() -> list[timing.Row]:
     return timing.compare(timed, REFERENCE)
 
 
-def sampled(fields, columns: int, vocabulary: int, sampler: autoregressive.Sampler, batch: int, variables=None):
+def sampled(
+    fields, columns: int, vocabulary: int, sampler: autoregressive.Sampler, batch: int, variables=None
+):
     """(a run that samples TOKENS tokens of `batch` clips, the random variables of its model)."""
     model = GPT(vocabulary=vocabulary, columns=columns, codes=CODES, **fields)
     drawn = np.random.default_rng(0).integers(len(tokenizer.SPECIAL), vocabulary, (batch, LENGTH))

@@ -1,4 +1,5 @@
-"""The PyTorch reference, tests/helpers/reference_torch.py: the seed's architecture and loop, if torch is here."""
+"""The PyTorch reference, tests/helpers/reference_torch.py: the seed's architecture and loop, if torch is
+here."""
 
 import functools
 import importlib.util

@@ -9,7 +9,9 @@ from signjax.errors import DataError
 from signjax.pose import normalization, skeleton
 
 SIZE = (1280, 720)  # of the picture that OpenPose's pixels lie in
-PLACE = normalization.Placement(np.array([640.0, 320.0, 0.0]), np.float64(90.0))  # as signers stand in How2Sign
+PLACE = normalization.Placement(
+    np.array([640.0, 320.0, 0.0]), np.float64(90.0)
+)  # as signers stand in How2Sign
 BODY = 25  # points that OpenPose 1.7 writes; of the last 17 we have none
 EMPTY = ("pose", "face", "hand_left", "hand_right")
 

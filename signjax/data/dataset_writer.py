@@ -20,7 +20,8 @@ MOST = MEMORY // (60 * 3 * (skeleton.NUM_JOINTS + FACE))  # frames, about twelve
 
 
 def pose_json(clip: Clip) -> bytes:
-    """The pose.json of a clip, see signjax.data.clip_writers: rounded, with fps, signer and source where known.
+    """The pose.json of a clip, see signjax.data.clip_writers: rounded, with fps, signer and source where
+    known.
 
     Raises:
       Fault: no frame shows a body, a joint lies impossibly far away, or there are too many frames.

@@ -97,6 +97,7 @@ class Pack:
             f"{len(self.broken)} clips left out"
         )
 
+
 def load(root, name: str, split: str, cache: bool = True, say: Callable[[str], None] | None = None) -> Pack:
     """Loads a split, packing it when that was not done yet or its clips have changed.
 

@@ -74,7 +74,11 @@ def read_chunk(split: Path, sids: list[str], variant: Variant) -> Chunk:
     for sid in sids:
         folder = split / sid
         # Taken before the content is read: a later change cannot hide behind it.
-        entry = {"sid": sid, "signature": clip_files.signature(str(folder)), "digest": clip_files.digest(folder)}
+        entry = {
+            "sid": sid,
+            "signature": clip_files.signature(str(folder)),
+            "digest": clip_files.digest(folder),
+        }
         try:
             text, raw = clip_files.read_raw(folder)
             clip_pose, clip_valid = apply(raw, variant)

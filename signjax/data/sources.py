@@ -100,7 +100,8 @@ def window(pack: Pack, clip: int, start: int, frames: int) -> dict[str, np.ndarr
     high = min(low + frames, int(pack.offsets[clip + 1]))
     real = high - low
     origin, scale = pack.placement(clip)
-    # signjax.pose.normalization.canonical, written to run over rows of 150 numbers: six times faster than over 3.
+    # signjax.pose.normalization.canonical, written to run over rows of 150 numbers: six times faster than
+    # over 3.
     flat = np.zeros((frames, pack.pose[0].size), np.float32)
     own = pack.pose[low:high].reshape(real, -1)
     np.subtract(own, np.tile(origin, pack.pose.shape[1]), out=flat[:real])

@@ -30,8 +30,10 @@ def animate(glosses: list[str], question: bool, signer: Signer, rng: np.random.G
         repeats = repeats + 1 if k and glosses[k - 1] == gloss and gloss in lexicon.LETTERS else 0
         strokes.append(_stroke(gloss, repeats % 2, signer, rng))
     strokes.append(_rest(int(rng.integers(3, 6))))
-    strokes = [_lean(*three) for three in zip([strokes[0], *strokes[:-1]], strokes,
-                                              [*strokes[1:], strokes[-1]], strict=True)]
+    strokes = [
+        _lean(*three)
+        for three in zip([strokes[0], *strokes[:-1]], strokes, [*strokes[1:], strokes[-1]], strict=True)
+    ]
     gaps = [_gap(a, b, signer.tempo) for a, b in pairwise(strokes)]
     hands, head = _lay_out(strokes, gaps)
     if question:

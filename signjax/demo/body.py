@@ -31,8 +31,9 @@ def pose(hands: np.ndarray, head: np.ndarray, signer: Signer, sway: np.ndarray |
     out = np.zeros((frames, skeleton.NUM_JOINTS, 3))
     out[:, skeleton.NOSE] = lengths[skeleton.NOSE] * _head(head, signer.posture)
     shoulder = np.broadcast_to(_SLOPE * lengths[skeleton.R_SHOULDER], (frames, 3))
-    for side, (first, hand) in enumerate(((skeleton.R_SHOULDER, skeleton.RIGHT),
-                                          (skeleton.L_SHOULDER, skeleton.LEFT))):
+    for side, (first, hand) in enumerate(
+        ((skeleton.R_SHOULDER, skeleton.RIGHT), (skeleton.L_SHOULDER, skeleton.LEFT))
+    ):
         arm = _arm(hands[:, side], shoulder, lengths)
         flip = np.array([1.0 - 2.0 * side, 1.0, 1.0])
         out[:, first : first + 3] = arm[:, :3] * flip

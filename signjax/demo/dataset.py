@@ -58,8 +58,14 @@ def make_split(seed: int, sizes: tuple[int, int, int]) -> dict[str, list[str]]:
     return out
 
 
-def write_dataset(root, name: str = "demo", seed: int = 0, sizes: tuple[int, int, int] = (2000, 200, 200),
-                  workers: int = 1, progress: Callable[[int, int], None] | None = None) -> Path:
+def write_dataset(
+    root,
+    name: str = "demo",
+    seed: int = 0,
+    sizes: tuple[int, int, int] = (2000, 200, 200),
+    workers: int = 1,
+    progress: Callable[[int, int], None] | None = None,
+) -> Path:
     """Writes <root>/<name>; the same arguments give the same bytes whatever the number of workers.
 
     The set is built beside its place and moved there when complete. A set of the same seed, sizes and
@@ -107,8 +113,9 @@ def is_written(place: Path, record: dict) -> bool:
         found = safe_read.read_object(place / RECORD)
         return {"language": found["language"], "seed": found["seed"], "sizes": found["sizes"]} == record
     except (safe_read.Fault, KeyError):
-        raise DataError(f"{place} exists and has no {RECORD}, so it is no demo set: remove it or choose "
-                        "another name") from None
+        raise DataError(
+            f"{place} exists and has no {RECORD}, so it is no demo set: remove it or choose another name"
+        ) from None
 
 
 _CHUNK = 25

@@ -31,10 +31,21 @@ PLACES = {  # where the wrist is
 }
 BASE = (0.00, 0.36, 0.40)  # of the hand that is signed upon
 REST = (-0.30, 0.74, 0.24)
-_AXES = {"up": (0, -1, 0), "down": (0, 1, 0), "in": (1, 0, 0), "out": (-1, 0, 0), "front": (0, 0, 1),
-         "back": (0, 0, -1)}
-HEADS = {"none": (0.0, 0.0), "left": (1.0, 0.0), "right": (-1.0, 0.0), "shake": (1.0, 2.0),
-         "nod": (0.0, 1.0)}  # (roll, swings)
+_AXES = {
+    "up": (0, -1, 0),
+    "down": (0, 1, 0),
+    "in": (1, 0, 0),
+    "out": (-1, 0, 0),
+    "front": (0, 0, 1),
+    "back": (0, 0, -1),
+}
+HEADS = {
+    "none": (0.0, 0.0),
+    "left": (1.0, 0.0),
+    "right": (-1.0, 0.0),
+    "shake": (1.0, 2.0),
+    "nod": (0.0, 1.0),
+}  # (roll, swings)
 TILT, NOD, QUESTION = 0.22, 0.10, 0.40  # radians
 
 # channels of one hand: wrist 3, rotation quaternion 4, handshape 18

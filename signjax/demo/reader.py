@@ -216,7 +216,9 @@ def locate(pose: np.ndarray, valid: np.ndarray | None = None) -> list[tuple[str,
     return words
 
 
-def _found(pose: np.ndarray, valid: np.ndarray | None) -> tuple[reader_features.Features | None, list[Segment]]:
+def _found(
+    pose: np.ndarray, valid: np.ndarray | None
+) -> tuple[reader_features.Features | None, list[Segment]]:
     """Features of a clip and the signs in it."""
     seen = reader_features.measure(pose, valid)
     if seen is None or not _alive(seen):

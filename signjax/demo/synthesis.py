@@ -10,8 +10,9 @@ from signjax.demo.signers import COUNT, Signer
 from signjax.demo.signers import signer as numbered
 
 
-def synthesize(text: str, rng: np.random.Generator, signer: Signer | int | None = None,
-               jitter: float = 1.0) -> np.ndarray:
+def synthesize(
+    text: str, rng: np.random.Generator, signer: Signer | int | None = None, jitter: float = 1.0
+) -> np.ndarray:
     """A clip that signs the text.
 
     Args:

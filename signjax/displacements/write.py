@@ -19,7 +19,8 @@ from signjax.displacements.convert import Moves
 from signjax.io import atomic
 from signjax.pose.normalization import Placement
 
-NORM_MODE = "canonical"  # of signjax.pose.normalization; the seed's were "scale_only", "global" and, unnamed, per frame
+# of signjax.pose.normalization; the seed's were "scale_only", "global" and, unnamed, per frame
+NORM_MODE = "canonical"
 
 
 class Cut(NamedTuple):

@@ -13,7 +13,9 @@ FRAMES = 1 << 15  # of a clip: twenty minutes
 FORMS = ("{sid}/pose.json", "{sid}.json", "{sid}.npz", "{sid}.npy")
 
 
-def read(folder, sids, layout: pose_layout.Variant) -> tuple[list[tuple[np.ndarray, np.ndarray]], dict[str, str]]:
+def read(
+    folder, sids, layout: pose_layout.Variant
+) -> tuple[list[tuple[np.ndarray, np.ndarray]], dict[str, str]]:
     """Reads a system's clip for each name.
 
     `<sid>/pose.json` and `<sid>.json` have the schema of the data; `<sid>.npz` has an array "pose" and

@@ -170,7 +170,8 @@ def score_row(name: str, clips, truth: Recorded, by: Judges, stand_in: Motion, s
             "diversity": diversity.diversity(diversity.clip_means(features), seed, digest),
             **floor,
         },
-        "guards": motion_statistics.compare(truth.motions, motions) | {"copies": memorization.copies(near, by.near)},
+        "guards": motion_statistics.compare(truth.motions, motions)
+        | {"copies": memorization.copies(near, by.near)},
     }
     values = {metric: value(s) for metric, s in scores["guards"].items()}
     warned = motion_statistics.warnings(values)

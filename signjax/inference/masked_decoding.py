@@ -49,7 +49,9 @@ def sample(model, variables, text, mask, keys, sampler: Sampler):
       (codes [B, N, C] int32, 0 after a clip's end; lengths [B] in tokens).
     """
     guided = sampler.guidance != 1
-    memory, expected = _read(model, variables, *(autoregressive.with_null(text, mask) if guided else (text, mask)))
+    memory, expected = _read(
+        model, variables, *(autoregressive.with_null(text, mask) if guided else (text, mask))
+    )
     lengths = np.clip(np.round(expected[: len(text)]).astype(int), 1, sampler.max_tokens)
     longest = int(lengths.max())
     size = next((s for s in SIZES if s >= longest), longest)

@@ -1,8 +1,8 @@
 """Reading files that nobody vouches for: of bounded size, strictly, and nothing in them is ever run.
 
-All that comes from outside a process is read here or, if it is arrays, by signjax.io.safe_numpy: clips, packs,
-configs, vocabularies, the clips of others. What is wrong with a file is a `Fault` that gives the reason
-alone; the caller says which file it is and what to do.
+All that comes from outside a process is read here or, if it is arrays, by signjax.io.safe_numpy: clips,
+packs, configs, vocabularies, the clips of others. What is wrong with a file is a `Fault` that gives the
+reason alone; the caller says which file it is and what to do.
 """
 
 import contextlib

@@ -15,7 +15,8 @@ RESAMPLES = 1000  # of the bootstrap
 
 
 class Motion(NamedTuple):
-    """A clip as metrics take it, in canonical space (signjax.pose.normalization), the unit neck-to-shoulder lengths.
+    """A clip as metrics take it, in canonical space (signjax.pose.normalization), the unit neck-to-shoulder
+    lengths.
 
     Where a metric does not say otherwise it is of body and hands, J = 50: see `without_face`.
     """

@@ -3,8 +3,8 @@
 A network sees latents mixed with noise and says what they would be without it (Lipman et al. 2023; it
 predicts the data rather than the velocity, from which the velocity follows, as it lies on a smaller set).
 Where each text token is to be signed is known at once: the text's learned durations, stretched to the clip's
-length, say which part of the text every position should look at first (signjax.models.text_conditioning). Their sum is
-the length that a text takes.
+length, say which part of the text every position should look at first (signjax.models.text_conditioning).
+Their sum is the length that a text takes.
 """
 
 import flax.linen as nn

@@ -1,11 +1,11 @@
 """The GPT: motion tokens from text, by a causal transformer that attends to an encoded text.
 
-One position is one token, whose codes signjax.models.token_head predicts. A head of its own says whether the clip
-ends; SOS and end are never codes.
+One position is one token, whose codes signjax.models.token_head predicts. A head of its own says whether the
+clip ends; SOS and end are never codes.
 
-Texts are read and followed as in signjax.models.text_conditioning. The first layer measures time in positions; the later
-ones at a pace that it infers from what was signed. The last tokens signed reach a position directly, as in a
-convolution: that saves data, and spelled words need it most.
+Texts are read and followed as in signjax.models.text_conditioning. The first layer measures time in
+positions; the later ones at a pace that it infers from what was signed. The last tokens signed reach a
+position directly, as in a convolution: that saves data, and spelled words need it most.
 """
 
 from typing import NamedTuple

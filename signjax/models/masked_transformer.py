@@ -1,10 +1,10 @@
 """Masked tokens of a whole clip from those known and a text, all positions at once.
 
 Masked generative modelling (MaskGIT, Chang et al. 2022; of motion MoMask, Guo et al. 2024): training hides a
-random share of a clip's tokens, and sampling fills a clip in a few parallel passes (signjax.inference.masked_decoding). A token
-is hidden with all its codes, which the depth head predicts one after another (signjax.models.token_head). As in
-signjax.models.flow_transformer, the text's learned durations say how long a clip is and which part of the text every
-position should look at first.
+random share of a clip's tokens, and sampling fills a clip in a few parallel passes
+(signjax.inference.masked_decoding). A token is hidden with all its codes, which the depth head predicts one
+after another (signjax.models.token_head). As in signjax.models.flow_transformer, the text's learned durations
+say how long a clip is and which part of the text every position should look at first.
 """
 
 import flax.linen as nn

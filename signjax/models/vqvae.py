@@ -79,8 +79,8 @@ class Codec(nn.Module):
 class Tokenizer(nn.Module):
     """Poses to codes [B, N, C] and back, N = ceil(T / stride), C codes a token over all parts and sides.
 
-    Both sides of a part share codec and codebooks (signjax.pose.body_parts). Every codec sees all parts, its own
-    side first, since what one hand does tells much about the other.
+    Both sides of a part share codec and codebooks (signjax.pose.body_parts). Every codec sees all parts, its
+    own side first, since what one hand does tells much about the other.
 
     Attributes:
       layout: of signjax.pose.body_parts.

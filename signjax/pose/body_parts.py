@@ -83,8 +83,7 @@ def join(parts: dict, layout: str):
         trunk = (right[..., :2, :] + left[..., :2, :]) / 2
         body = jnp.concatenate([trunk, right[..., 2:, :], left[..., 2:, :]], axis=-2)
     placed = [
-        hand + body[..., wrist : wrist + 1, :]
-        for hand, (_, wrist) in zip(hands, skeleton.HANDS, strict=True)
+        hand + body[..., wrist : wrist + 1, :] for hand, (_, wrist) in zip(hands, skeleton.HANDS, strict=True)
     ]
     if has_face(layout):
         placed.append(_face(parts["face"]) + body[..., skeleton.NOSE : skeleton.NOSE + 1, :])

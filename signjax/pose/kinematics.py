@@ -3,8 +3,8 @@
 Two forms, both without loss, over any leading axes, for numpy and jax arrays alike:
 
 * `Planar` for x and y: one angle a bone relative to its parent bone, a scale a bone and frame, the neck. The
-  pose format of the seed's second line, but on one rest skeleton for everything (signjax.pose.skeleton.LENGTHS),
-  hands on their own wrists and no scale clipped.
+  pose format of the seed's second line, but on one rest skeleton for everything
+  (signjax.pose.skeleton.LENGTHS), hands on their own wrists and no scale clipped.
 * `Spatial` for x, y and z: a direction a bone, a scale a bone, the neck. Lifted data have bones of constant
   length, so that one scale a bone and clip will do (`rigid`).
 

@@ -1,7 +1,7 @@
 """The one renderer: GIF, MP4, PNG sheets, named points and an HTML player, all drawn from `render.style`.
 
-    render.gif("hello.gif", [render.Panel(pose, "hello")])
-    render.html("compare.html", [[render.Panel(truth, text, title="recorded"), render.Panel(made, text)]])
+render.gif("hello.gif", [render.Panel(pose, "hello")])
+render.html("compare.html", [[render.Panel(truth, text, title="recorded"), render.Panel(made, text)]])
 """
 
 from signjax.rendering.html_player import html

@@ -118,7 +118,9 @@ def frames(scene: Scene, first: int = 0) -> Iterator[np.ndarray]:
 def beside(blocks) -> np.ndarray:
     """Text blocks side by side, the lower ones filled up with paper, a gap between them."""
     tall = max(len(block) for block in blocks)
-    full = [np.pad(b, ((0, tall - len(b)), (0, GAP)), constant_values=rasterize.INDEX["paper"]) for b in blocks]
+    full = [
+        np.pad(b, ((0, tall - len(b)), (0, GAP)), constant_values=rasterize.INDEX["paper"]) for b in blocks
+    ]
     return np.concatenate(full, 1)[:, :-GAP]
 
 

@@ -3,7 +3,8 @@
 A figure is made of parts; a part is made of bones (capsules whose ends are circles) and faces
 (triangles) between points; a point is a joint or a weighted mean of joints plus an offset. So head, torso
 and hands need no special case, and the browser's player draws the same figure from the same table.
-Lengths are in neck-to-shoulder lengths of the clip (`signjax.pose.normalization`), x right, y down, z to the viewer.
+Lengths are in neck-to-shoulder lengths of the clip (`signjax.pose.normalization`), x right, y down, z to the
+viewer.
 """
 
 import itertools

@@ -38,7 +38,9 @@ def build(c) -> autoencoder2d.AutoEncoder:
       ConfigError: the latents are wider than what they encode.
     """
     if not 1 <= c.model.dim <= autoencoder2d.FEATURES:
-        raise ConfigError(f"model.dim is {c.model.dim}; give 1 to {autoencoder2d.FEATURES}, the features of a frame")
+        raise ConfigError(
+            f"model.dim is {c.model.dim}; give 1 to {autoencoder2d.FEATURES}, the features of a frame"
+        )
     return autoencoder2d.AutoEncoder(**c.model)
 
 

@@ -70,8 +70,10 @@ def coder_of(workdir):
     loaded = module.load(workdir)
     continuous = c.task == "ae2d" or (c.task == "vqvae" and c.quantizer.kind == "kl")
     if not continuous:
-        raise ConfigError(f"autoencoder is {workdir}, which has no continuous latents; give a run of "
-                          "configs/ae2d.py or configs/vqvae.py:kl")
+        raise ConfigError(
+            f"autoencoder is {workdir}, which has no continuous latents; give a run of "
+            "configs/ae2d.py or configs/vqvae.py:kl"
+        )
     return module, loaded
 
 
@@ -294,7 +296,9 @@ def _integrate(model, solver: str, guided: bool, variables, texts, mask, noise, 
     def speed(z, t):
         t = jnp.full(mask.shape, t)
         clean = [run(z, t, mask, *of, method="clean") for of in zip(memories, places, strict=True)]
-        return flow_transformer.velocity(z, clean[-1] + guidance * (clean[0] - clean[-1]) if guided else clean[0], t)
+        return flow_transformer.velocity(
+            z, clean[-1] + guidance * (clean[0] - clean[-1]) if guided else clean[0], t
+        )
 
     def step(k, z):
         t, h = k / steps, 1 / steps

@@ -151,7 +151,9 @@ def load(workdir, build=build) -> Generator:
     return Generator(build(c, words.size, tokenizer.config), variables, words, tokenizer)
 
 
-def write(generator: Generator, texts, seed: int, sampler, batch_size: int = 64, sample=autoregressive.sample):
+def write(
+    generator: Generator, texts, seed: int, sampler, batch_size: int = 64, sample=autoregressive.sample
+):
     """Yields the motion tokens of texts, batch by batch, those of short texts first.
 
     They depend on their text, its place in `texts`, the seed and the sampler, and on nothing else.
@@ -295,12 +297,8 @@ def _terms(model, variables, batch, seen, dropout, targets=None) -> dict:
     train = dropout is not None
     run = functools.partial(model.apply, variables, rngs={"dropout": dropout} if train else {})
     segments, belongs = batch["segment"], batch["text_segment"]
-    memory = run(
-        batch["text"], belongs > 0, belongs, batch["text_position"], train, method="encode_text"
-    )
-    states = run(
-        seen, memory, segments, batch["position"], belongs, train, method="states"
-    )  # [B, W, D]
+    memory = run(batch["text"], belongs > 0, belongs, batch["text_position"], train, method="encode_text")
+    states = run(seen, memory, segments, batch["position"], belongs, train, method="states")  # [B, W, D]
     logits = run(states, batch["codes"], method="code_logits")  # [B, W, C, K]
     entropy = soft_targets.entropy(logits, batch["codes"], targets)  # [B, W, C]
     ends = optax.sigmoid_binary_cross_entropy(run(states, method="end_logits"), batch["ends"])

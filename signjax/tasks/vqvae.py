@@ -69,7 +69,9 @@ def code_shape(c) -> tuple[int, int]:
     """
     if c.quantizer.kind == "kl":
         raise ConfigError("quantizer.kind is 'kl', which has no codes; train configs/flow.py on it")
-    columns = len(body_parts.sides(c.layout)) * sum(c.quantizer.levels[p] for p in body_parts.LAYOUTS[c.layout])
+    columns = len(body_parts.sides(c.layout)) * sum(
+        c.quantizer.levels[p] for p in body_parts.LAYOUTS[c.layout]
+    )
     size = int(np.prod(c.quantizer.steps)) if c.quantizer.kind == "fsq" else c.quantizer.codes
     return columns, size
 

@@ -66,7 +66,9 @@ def tokenizer(c, workdir, texts) -> text.TextTokenizer:
 
 def _features(encoder, texts, cache: str) -> dict:
     """Features of texts, from `cache` if they were made by the same encoder from the same texts."""
-    key = hashlib.blake2b(str((dependencies.digest(encoder.variables), texts)).encode(), digest_size=16).hexdigest()
+    key = hashlib.blake2b(
+        str((dependencies.digest(encoder.variables), texts)).encode(), digest_size=16
+    ).hexdigest()
     if known := token_cache.read_cache(cache, key, 1, len(texts)):
         return {said: row.astype(np.float16) for said, row in zip(texts, known[0], strict=True)}
     found = encoder.encode_all(texts)

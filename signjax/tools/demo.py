@@ -21,8 +21,10 @@ from signjax.errors import SignjaxError
 _ROOT = flags.DEFINE_string("root", "datasets", "Folder of data sets.")
 _NAME = flags.DEFINE_string("name", "demo", "Folder of this set, below --root.")
 _SEED = flags.DEFINE_integer("seed", 0, "Seed of texts, signers and motion.", lower_bound=0)
-_SIZES = [flags.DEFINE_integer(split, size, f"Clips in {split}.", lower_bound=1)
-          for split, size in (("train", 2000), ("dev", 200), ("test", 200))]
+_SIZES = [
+    flags.DEFINE_integer(split, size, f"Clips in {split}.", lower_bound=1)
+    for split, size in (("train", 2000), ("dev", 200), ("test", 200))
+]
 
 
 def _show(done: int, total: int) -> None:

@@ -1,7 +1,7 @@
 """Displacements of words from frame to frame, and their averages, in the seed's files.
 
-    python -m signjax.tools.displacements extract --words hello goodbye
-    python -m signjax.tools.displacements average --words hello goodbye --align dtw
+python -m signjax.tools.displacements extract --words hello goodbye
+python -m signjax.tools.displacements average --words hello goodbye --align dtw
 """
 
 import argparse
@@ -71,7 +71,9 @@ def extract(args) -> None:
     how = word_search.reading(load.readable(data))
     if not how.locate:
         print(f"{held.label}: nothing can find signs inside sentences of these data; whole texts are taken")
-    found = {word: word_search.search(held, args.split, word, how, args.samples) for word in _unique(args.words)}
+    found = {
+        word: word_search.search(held, args.split, word, how, args.samples) for word in _unique(args.words)
+    }
     _demand(found, held.label, how)
     folder, stamp, items = Path(args.out), time.strftime("%Y%m%d_%H%M%S"), []
     for word, search in found.items():

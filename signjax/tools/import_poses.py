@@ -50,8 +50,8 @@ def run(path: Path, root: str, name: str, texts: str | None, fps: float | None, 
     Args:
       path: what people have.
       root, name: the data set to make.
-      texts: a table of texts (signjax.data.formats.text_table), None for one beside the clips, if there is any.
-      fps: frames a second where files do not say.
+      texts: a table of texts (signjax.data.formats.text_table), None for one beside the clips, if there is
+      any. fps: frames a second where files do not say.
       size: width and height of the picture, for MediaPipe's landmarks where files do not say.
 
     Returns:

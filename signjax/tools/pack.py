@@ -66,7 +66,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def shard_of(given: str | None) -> tuple[int, int] | None:
-    """"1/4" as (1, 4).
+    """ "1/4" as (1, 4).
 
     Raises:
       ConfigError: it is no shard.

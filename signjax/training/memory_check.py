@@ -1,8 +1,8 @@
 """Whether a training step fits into a device's memory, estimated before anything is compiled.
 
 What a step is given and what its gradients take follows from shapes and shardings alone. What it holds
-besides is the sweep of signjax.training.jaxpr_memory over the step with one device's part of the batch. Not counted is how
-TPUs pad small dimensions.
+besides is the sweep of signjax.training.jaxpr_memory over the step with one device's part of the batch. Not
+counted is how TPUs pad small dimensions.
 
 Measured against XLA's own account of GPT steps. What is given is exact, but 10 % too low for one of width 64
 on a v5e, which pads. What is held besides, over XLA's temporaries: 0.6 on CPU, which fuses less; on a v5e 1.4

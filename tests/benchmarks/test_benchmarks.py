@@ -4,7 +4,6 @@ import functools
 import io
 import itertools
 import json
-import pathlib
 import types
 
 import jax
@@ -13,6 +12,7 @@ import numpy as np
 import program_helpers
 import pytest
 from gpt_run import GPT, TOKENIZER
+from paths import ROOT
 from PIL import Image
 
 from signjax.benchmarks import (
@@ -45,7 +45,7 @@ def counted(function, *arguments) -> float:
 
 @pytest.fixture(autouse=True)
 def here(monkeypatch):
-    monkeypatch.chdir(pathlib.Path(__file__).parent.parent)
+    monkeypatch.chdir(ROOT)
 
 
 @pytest.mark.parametrize("name", ["vqvae", "vqvae:seed"])
@@ -180,9 +180,7 @@ def test_a_missing_reference_takes_a_line(monkeypatch, capsys):
     assert said.count("\n") == 1 and "torch" in said and "[bench]" in said
 
 
-def test_a_tokenizer_raced_against_itself_reaches_the_same_error(
-    tiny_runs, tmp_path, compile_quickly
-):
+def test_a_tokenizer_raced_against_itself_reaches_the_same_error(tiny_runs, tmp_path, compile_quickly):
     c = tiny(tiny_runs, "vqvae")
     slow, fast = tokenizer.race({"one": c, "other": c}, tmp_path, rounds=2)
     assert slow.note == fast.note and fast.times > 0 and fast.reference == slow.name == "one (reference)"

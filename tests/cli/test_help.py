@@ -85,13 +85,17 @@ def test_the_help_of_training_names_configs_and_their_fields():
 @pytest.mark.parametrize("path", sorted(ROOT.glob("configs/*.py")), ids=lambda path: path.stem)
 def test_every_field_has_a_meaning(path):
     names = config_help.flat(gpt_run.get_config(path.stem))
-    assert not [name for name in names if not config_help.meaning(name)], "say it in signjax/cli/config_help.py"
+    assert not [name for name in names if not config_help.meaning(name)], (
+        "say it in signjax/cli/config_help.py"
+    )
 
 
 def test_no_meaning_is_of_a_field_that_is_not_there():
     variants = ["vqvae:seed", *(path.stem for path in ROOT.glob("configs/*.py"))]
     known = set().union(*(config_help.flat(gpt_run.get_config(name)) for name in variants))
-    assert not [name for name in config_help.MEANING if not any(f"{k}.".startswith(f"{name}.") for k in known)]
+    assert not [
+        name for name in config_help.MEANING if not any(f"{k}.".startswith(f"{name}.") for k in known)
+    ]
 
 
 MISTAKES = {

@@ -34,7 +34,7 @@ ENCODER = str(make_encoders.ROOT / "bert")
 
 @pytest.fixture(scope="module")
 def told():
-    """What PyTorch made of the checkpoints in tests/seed."""
+    """What PyTorch made of the checkpoints in tests/assets/seed."""
     with np.load(make_seed_files.ROOT / "expected.npz", allow_pickle=False) as saved:
         return dict(saved)
 

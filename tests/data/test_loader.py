@@ -10,14 +10,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from paths import ROOT
 
 from signjax.data import loader, sources
 from signjax.data.packed_dataset import Pack
 from signjax.data.pose_layout import Variant
 from signjax.errors import ConfigError, DataError
 from signjax.pose import normalization
-
-REPOSITORY = Path(__file__).parents[1]
 
 
 def make_pack(lengths, missing=False):
@@ -238,7 +237,7 @@ if __name__ == "__main__":
 @pytest.mark.parametrize("program", KILLED)
 def test_workers_die_with_a_killed_program(program, tmp_path):
     (tmp_path / "program.py").write_text(KILLED[program])
-    env = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
+    env = {**os.environ, "PYTHONPATH": str(ROOT)}
     command = [sys.executable, str(tmp_path / "program.py")]
     trainer = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=env, start_new_session=True)
     pid = int(trainer.stdout.readline())

@@ -10,13 +10,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from paths import ROOT
 
 from signjax.data import clip_files, pack_files, pack_writer, packed_dataset, pose_layout
 from signjax.errors import DataError
 from signjax.pose import normalization, skeleton
 from signjax.tools import pack as door
-
-REPOSITORY = Path(__file__).parents[1]
 
 
 def recording(seed, frames=12, shift=(0.05, -0.1, 0.3)):
@@ -270,7 +269,9 @@ def test_unseen_joints_are_marked(tmp_path):
     assert packed_dataset.load(root, "set", "train").valid is not None
     low = with_confidence(0, lose=False)
     low[2, 30, 2] = 0
-    assert pose_layout.apply(low.astype(np.float32), pose_layout.Variant("confidence"))[1].sum() == 12 * 50 - 1
+    assert (
+        pose_layout.apply(low.astype(np.float32), pose_layout.Variant("confidence"))[1].sum() == 12 * 50 - 1
+    )
 
 
 def test_anchor_joints_are_not_missing(tmp_path):
@@ -416,7 +417,7 @@ def test_worker_processes_give_the_same_pack_and_know_no_jax(tmp_path, monkeypat
         "import sys, signjax.data.parallel_read, signjax.data.packed_dataset;"
         "sys.exit(any(m in sys.modules for m in ('jax', 'flax', 'grain')))"
     )
-    assert subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY).returncode == 0
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0
 
 
 def test_processes_packing_at_once_all_succeed(tmp_path):
@@ -426,7 +427,7 @@ def test_processes_packing_at_once_all_succeed(tmp_path):
         "print(len(p), float(p.pose.sum()))"
     )
     command = [sys.executable, "-c", code, str(root)]
-    running = [subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.PIPE, text=True) for _ in range(3)]
+    running = [subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) for _ in range(3)]
     answers = {process.communicate()[0] for process in running}
     assert not any(process.returncode for process in running) and len(answers) == 1 and "5 " in answers.pop()
     cache = root / "set" / ".cache"

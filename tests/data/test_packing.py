@@ -155,7 +155,9 @@ def test_encoding_covers_each_clip_at_each_shift(tmp_path):
 def test_versions_have_a_tempo_of_their_own(tmp_path):
     """Version 0 is as recorded; the others tell frames at even steps of exp(-0.3) to exp(0.3) frames."""
     frames = (200, 120, 9)
-    codes = token_cache.encode_split(toy_tokenizer(), split(frames), 6, f"{tmp_path}/t.npz", tempo=0.3, seed=5)
+    codes = token_cache.encode_split(
+        toy_tokenizer(), split(frames), 6, f"{tmp_path}/t.npz", tempo=0.3, seed=5
+    )
     plain = token_cache.encode_split(toy_tokenizer(), split(frames), 1, f"{tmp_path}/p.npz")
     assert same(codes[:1], plain)
     factors = np.zeros((5, 2))
@@ -170,8 +172,12 @@ def test_versions_have_a_tempo_of_their_own(tmp_path):
     assert len(np.unique(factors.round(3))) > 8 and factors.min() < 0.95 < 1.05 < factors.max()
     with pytest.raises(ConfigError, match=r"tempo is 0\.7"):
         token_cache.encode_split(toy_tokenizer(), split(frames), 6, f"{tmp_path}/t.npz", tempo=0.7)
-    again = token_cache.encode_split(toy_tokenizer(), split(frames), 6, f"{tmp_path}/a.npz", tempo=0.3, seed=5)
-    other = token_cache.encode_split(toy_tokenizer(), split(frames), 6, f"{tmp_path}/o.npz", tempo=0.3, seed=6)
+    again = token_cache.encode_split(
+        toy_tokenizer(), split(frames), 6, f"{tmp_path}/a.npz", tempo=0.3, seed=5
+    )
+    other = token_cache.encode_split(
+        toy_tokenizer(), split(frames), 6, f"{tmp_path}/o.npz", tempo=0.3, seed=6
+    )
     assert same(codes, again) and not same(codes, other)
 
 

@@ -15,7 +15,13 @@ from signjax.demo import dataset, lexicon, phonology, signers, text
 from signjax.errors import DataError
 from signjax.pose import skeleton
 
-TEXTS = [*dataset.make_split(0, (60, 10, 50))["test"], "Thank you.", "Hello Ada", "Is it Zoë?", "Anna and Otto"]
+TEXTS = [
+    *dataset.make_split(0, (60, 10, 50))["test"],
+    "Thank you.",
+    "Hello Ada",
+    "Is it Zoë?",
+    "Anna and Otto",
+]
 
 
 def make(content, seed=0, **options):
@@ -169,8 +175,12 @@ def test_files_have_the_schema_of_the_real_data(written):
     clip = json.loads((folders[3] / "pose.json").read_text())
     assert list(clip) == ["poses", "num_frames", "original_index"]
     assert clip["num_frames"] == len(clip["poses"])
-    sizes = {"pose_keypoints_2d": 24, "hand_left_keypoints_2d": 63, "hand_right_keypoints_2d": 63,
-             "face_keypoints_2d": 210}
+    sizes = {
+        "pose_keypoints_2d": 24,
+        "hand_left_keypoints_2d": 63,
+        "hand_right_keypoints_2d": 63,
+        "face_keypoints_2d": 210,
+    }
     for frame in clip["poses"]:
         assert {key: len(value) for key, value in frame.items()} == sizes and list(frame) == list(sizes)
         assert not any(frame["face_keypoints_2d"])

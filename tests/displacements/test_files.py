@@ -7,6 +7,7 @@ import tarfile
 import numpy as np
 import pytest
 from displacement_helpers import clip, flat, hidden, net
+from paths import FORMATS_ARCHIVE
 
 from signjax.data import pose_layout
 from signjax.displacements import convert, handedness, read, templates
@@ -14,8 +15,6 @@ from signjax.displacements import write as files
 from signjax.errors import DataError
 from signjax.pose import skeleton
 from signjax.pose.normalization import Placement
-
-ARCHIVE = pathlib.Path(__file__).parents[2] / "shared/data/formats.tar.xz"
 
 
 def write(folder, found, stamp="20250101_000000", sid="00001", dims=3, norm=False, word="hello"):
@@ -125,9 +124,9 @@ def gloss(real_data, tmp_path):
     """The seed's own displacement files: beside how2sign/ or in the archive beside its archive."""
     folder = real_data / "formats/gloss_displacements"
     if not folder.is_dir():
-        if not ARCHIVE.exists():
-            pytest.skip(f"neither {folder} nor {ARCHIVE} is there")
-        with tarfile.open(ARCHIVE) as archive:
+        if not FORMATS_ARCHIVE.exists():
+            pytest.skip(f"neither {folder} nor {FORMATS_ARCHIVE} is there")
+        with tarfile.open(FORMATS_ARCHIVE) as archive:
             archive.extractall(tmp_path, filter="data")
         folder = tmp_path / "formats/gloss_displacements"
     return folder
@@ -152,8 +151,11 @@ def test_the_seeds_own_files(gloss):
             assert len(clips) == 2 and {dims for _, _, dims in clips} == {2}
             for source, found, _ in clips:
                 side = missing.get(source.sid)
-                gone = [part for part, (hand, _) in zip(("right", "left"), skeleton.HANDS, strict=True)
-                        if found.seen[:, hand].mean() < 0.1]
+                gone = [
+                    part
+                    for part, (hand, _) in zip(("right", "left"), skeleton.HANDS, strict=True)
+                    if found.seen[:, hand].mean() < 0.1
+                ]
                 assert gone == ([side] if side else [])
                 pose, _ = convert.rebuild(found)
                 assert not pose_layout.detect([pose]).swapped and (pose[:, 0, 1] < pose[:, 1, 1]).mean() > 0.9

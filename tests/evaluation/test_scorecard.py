@@ -109,8 +109,10 @@ def test_copies_are_found_through_noise(truth, train):
     """A copy that trembles is a copy; other recordings of nearly the same words are not."""
     rng = np.random.default_rng(0)
     near = memorization.nearest(truth.motions, train.motions)
-    noisy = [Motion(m.pose + 0.05 * rng.normal(size=m.pose.shape).astype(np.float32), m.valid)
-             for m in train.motions[:6]]
+    noisy = [
+        Motion(m.pose + 0.05 * rng.normal(size=m.pose.shape).astype(np.float32), m.valid)
+        for m in train.motions[:6]
+    ]
     copied = memorization.nearest(noisy, train.motions)
     assert copied.max() < 0.7 * near.min()
     assert base.value(memorization.copies(copied, near)) == 100

@@ -1,11 +1,11 @@
 """Exported clips, read back: nothing is lost that the form can hold, and its layout is the original's."""
 
 import json
-import pathlib
 import tarfile
 
 import numpy as np
 import pytest
+from paths import FORMATS_ARCHIVE
 from test_render import signer
 
 from signjax import rendering
@@ -15,7 +15,6 @@ from signjax.io import safe_numpy
 from signjax.pose import normalization, skeleton
 from signjax.tools import export
 
-ARCHIVE = pathlib.Path(__file__).parents[2] / "shared/data/formats.tar.xz"
 OPENPOSE = (("pose_keypoints_2d", 25), ("hand_right_keypoints_2d", 21), ("hand_left_keypoints_2d", 21))
 
 
@@ -110,7 +109,7 @@ def test_openpose_holds_the_picture_plane(saved, tmp_path, capsys):
 def test_openpose_is_laid_out_as_openpose_does(saved, real_data, tmp_path, capsys):
     folder = real_data / "formats"
     if not folder.is_dir():
-        with tarfile.open(ARCHIVE) as archive:
+        with tarfile.open(FORMATS_ARCHIVE) as archive:
             archive.extractall(tmp_path, filter="data")
         folder = tmp_path / "formats"
     theirs = json.loads(min(folder.rglob("*_keypoints.json")).read_text())
@@ -126,7 +125,9 @@ def test_pictures(saved, tmp_path, capsys):
     assert code == 0 and "Gr\\u00fc\\u00dfe" in (tmp_path / "out/one.html").read_text("utf-8")
     assert page == str(tmp_path / "out/one.html")
     code, _, err = run(capsys, saved[0], "--to", "mp4", "--out", tmp_path / "out")
-    assert (code, (tmp_path / "out/one.mp4").exists()) == ((0, True) if rendering.has_video() else (23, False))
+    assert (code, (tmp_path / "out/one.mp4").exists()) == (
+        (0, True) if rendering.has_video() else (23, False)
+    )
     assert code == 0 or "video" in err
 
 

@@ -79,7 +79,9 @@ def test_a_face_comes_along_with_its_gaps(tmp_path):
 def test_other_components_join_in_one_line():
     points, seen = np.full((2, 3, 3), 7.0), np.array([[True, False, True]] * 2)
     part = pose_file.Component("more", "XYZC", ("a", "b", "c"), ((0, 2),), ((1, 2, 3),))
-    file = pose_file.parse(posefile.pack([(part, points, seen), (part._replace(name="x"), points, ~seen)], 25))
+    file = pose_file.parse(
+        posefile.pack([(part, points, seen), (part._replace(name="x"), points, ~seen)], 25)
+    )
     assert [c.name for c in file.components] == ["more", "x"]
     np.testing.assert_array_equal(file.confidence[0, 0], [1, 0, 1, 0, 1, 0])
 

@@ -136,7 +136,7 @@ def test_the_doors_take_the_folder(home, shared, tmp_path):
 
 
 def test_a_pretrained_encoder_comes_along(home, tmp_path, capsys):
-    theirs = shutil.copytree(gpt_run.ROOT / "tests/encoders/bert", tmp_path / "bert")
+    theirs = shutil.copytree(gpt_run.ROOT / "tests/assets/encoders/bert", tmp_path / "bert")
     untrained(tmp_path / "gpt", gpt_run.gpt_config(home, **{"text.encoder": str(theirs)}))
     expected = gpt.load(tmp_path / "gpt").words.encode_all(TEXTS)
     assert run(capsys, tmp_path / "gpt", "--to", "hub_folder", "--out", tmp_path / "out")[0] == 0
@@ -155,7 +155,9 @@ def test_a_folder_of_a_folder_is_the_same(shared, tmp_path, capsys):
         assert card or path.is_dir() or path.read_bytes() == there.read_bytes()
 
 
-@pytest.mark.parametrize("name", ["config.json", model_file.FILE, f"tokenizer/{model_file.FILE}", "text.json"])
+@pytest.mark.parametrize(
+    "name", ["config.json", model_file.FILE, f"tokenizer/{model_file.FILE}", "text.json"]
+)
 def test_damage_is_found(shared, tmp_path, name):
     folder = shutil.copytree(shared / "gpt", tmp_path / "gpt")
     (folder / "README.md").write_text("edited")

@@ -5,7 +5,6 @@ python tests/helpers/door_help.py signjax.sample '[["--text", "hello"]]'
 
 import importlib
 import json
-import pathlib
 import re
 import runpy
 import shlex
@@ -13,9 +12,8 @@ import subprocess
 import sys
 
 from absl import app, flags
+from paths import ROOT
 
-ROOT = pathlib.Path(__file__).parent.parent
-sys.path.insert(0, str(ROOT / "tests"))
 DOORS = {
     ".".join(path.relative_to(ROOT).with_suffix("").parts): path.read_text(encoding="utf-8")
     for path in sorted([*ROOT.glob("signjax/*.py"), *ROOT.glob("signjax/tools/*.py")])

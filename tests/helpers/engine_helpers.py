@@ -9,6 +9,7 @@ import sys
 import engine_toy
 import jax
 import numpy as np
+from paths import ROOT
 
 from signjax.training import checkpoint, sharding, train_step
 
@@ -23,7 +24,7 @@ def toy(variant="", **changes):
 
 
 def spawn(*args, home="/tmp", **environment):
-    env = {**os.environ, "PYTHONPATH": str(pathlib.Path(__file__).parent.parent), "HOME": str(home)}
+    env = {**os.environ, "PYTHONPATH": str(ROOT), "HOME": str(home)}
     env |= environment
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     return subprocess.Popen([sys.executable, *args], env=env, text=True, **pipes)

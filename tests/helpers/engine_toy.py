@@ -1,6 +1,7 @@
 """A task small enough to test the engine with: regression with dropout and an EMA of its activations.
 
-Run as a script it is signjax.main with this task: python tests/helpers/engine_toy.py --config=tests/helpers/engine_toy.py
+Run as a script it is signjax.main with this task: python tests/helpers/engine_toy.py
+--config=tests/helpers/engine_toy.py
 """
 
 import sys

@@ -38,4 +38,6 @@ def write_dataset(root, train=6, dev=2, face=True) -> None:
     """<root>/faces, or <root>/bare with the same clips without faces."""
     for split, seeds in (("train", range(train)), ("dev", range(train, train + dev))):
         for seed in seeds:
-            dataset_writer.write(root / ("faces" if face else "bare") / split / f"clip_{seed}", clip(seed, face=face))
+            dataset_writer.write(
+                root / ("faces" if face else "bare") / split / f"clip_{seed}", clip(seed, face=face)
+            )

@@ -1,12 +1,12 @@
 """Tiny runs with the real engine: a demo set of a few clips, models trained on it for some steps."""
 
 import importlib.util
-import pathlib
+
+from paths import ROOT
 
 from signjax import demo
 from signjax.training import loop
 
-ROOT = pathlib.Path(__file__).parent.parent
 MESH = {"mesh.shape": (1,)}
 TOKENIZER = {
     "num_steps": 5,

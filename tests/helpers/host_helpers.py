@@ -11,10 +11,10 @@ import time
 
 import engine_toy
 import numpy as np
+from paths import ROOT
 
 from signjax.training import checkpoint
 
-ROOT = pathlib.Path(__file__).parent.parent
 TOY = (engine_toy.__file__, f"--config={engine_toy.__file__}")
 MAIN = ("-m", "signjax.main")
 PATIENCE = 300  # seconds, for a machine that has other things to do

@@ -1,12 +1,12 @@
 """A checkout to try the launch scripts in, with stand-ins for the programs that they call."""
 
-import pathlib
 import shlex
 import shutil
 import subprocess
 import time
 
-ROOT = pathlib.Path(__file__).parent.parent
+from paths import ROOT
+
 TOOLS = ("cat", "chmod", "cksum", "cp", "dirname", "env", "mkdir", "mv", "rm", "sh", "sleep")
 
 LINUX = ("bash", "flock", "gzip", "nohup", "setsid", "tail", "tar", "touch", "true")

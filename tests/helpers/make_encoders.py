@@ -4,12 +4,12 @@ Run it where torch is installed: python tests/helpers/make_encoders.py
 """
 
 import json
-import pathlib
 import string
 
 import numpy as np
+from paths import ASSETS
 
-ROOT = pathlib.Path(__file__).parent / "encoders"
+ROOT = ASSETS / "encoders"
 TEXTS = ("Hello, how are you?", "hi", "My name is Zoë!", "so long " * 9)
 SIZES = {
     "bert": {

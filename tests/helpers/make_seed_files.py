@@ -1,17 +1,17 @@
-"""Makes tests/seed: small checkpoints as the seed wrote them, random weights, and what PyTorch gives.
+"""Makes tests/assets/seed: small checkpoints as the seed wrote them, random weights, and what PyTorch gives.
 
 Run it where torch is installed: python tests/helpers/make_seed_files.py
 """
 
-import pathlib
 import sys
 import types
 
 import numpy as np
+from paths import ASSETS
 from safetensors.numpy import load_file
 
-ROOT = pathlib.Path(__file__).parent / "seed"
-ENCODER = pathlib.Path(__file__).parent / "encoders/bert"
+ROOT = ASSETS / "seed"
+ENCODER = ASSETS / "encoders/bert"
 SIZE = {"width": 16, "depth": 2, "heads": 2, "mlp": 24}
 CODES, FRAMES, TOKENS = 64, 24, 12
 

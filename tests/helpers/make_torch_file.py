@@ -1,11 +1,13 @@
-"""Makes tests/assets/made.pth: a small checkpoint as torch.save writes it. Run it where torch is installed."""
+"""Makes tests/assets/made.pth: a small checkpoint as torch.save writes it. Run it where torch is
+installed."""
 
 import collections
-import pathlib
 import sys
 import types
 
-PATH = pathlib.Path(__file__).parent / "made.pth"
+from paths import ASSETS
+
+PATH = ASSETS / "made.pth"
 
 
 def write(path):

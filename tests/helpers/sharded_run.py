@@ -1,4 +1,5 @@
-"""The GPT's step compiled and the tokenizer run on simulated meshes: python tests/helpers/sharded_run.py '{...}'."""
+"""The GPT's step compiled and the tokenizer run on simulated meshes: python tests/helpers/sharded_run.py
+'{...}'."""
 
 import json
 import math

@@ -60,7 +60,9 @@ def test_frames_that_arrive_early_are_the_final_ones(tokenizer, codes, tokens):
             yield own[:n], n >= len(own)
 
     shown = 0
-    for frames in windowed_decoding.stream(lambda c, m: tokenizer.decode(tokenizer.variables, c, m), arriving(), 7):
+    for frames in windowed_decoding.stream(
+        lambda c, m: tokenizer.decode(tokenizer.variables, c, m), arriving(), 7
+    ):
         assert len(frames) and (frames == whole[shown : shown + len(frames)]).all()
         shown += len(frames)
         assert seen[-1] == len(own) or shown <= 4 * (seen[-1] - 7)

@@ -2,13 +2,12 @@
 
 import json
 import os
-import pathlib
 import subprocess
 import sys
 
 import pytest
+from paths import HELPERS, ROOT
 
-TESTS = pathlib.Path(__file__).parent
 MEMORY = 512  # MB that reading may take
 # Mutations of each kind, 2,000 in all; those of the second group cost up to 100 ms each.
 PLAIN = {"clip": 300, "pack": 150, "predictions": 200, "displacements": 250, "config": 200, "text": 100}
@@ -18,10 +17,10 @@ JAX = {"tokens": 60, "encoder": 20, "sample": 60, "texts": 60, "run": 10, "state
 
 def outcome(script, *arguments):
     """What a script of this folder prints, in a process of its own."""
-    path = os.pathsep.join([str(TESTS.parent), str(TESTS)])
+    path = os.pathsep.join([str(ROOT), str(HELPERS)])
     env = {**os.environ, "PYTHONPATH": path, "XLA_FLAGS": "", "OPENBLAS_NUM_THREADS": "1"}
     run = subprocess.run(
-        [sys.executable, TESTS / script, *arguments], env=env, capture_output=True, text=True
+        [sys.executable, HELPERS / script, *arguments], env=env, capture_output=True, text=True
     )
     assert not run.returncode, run.stderr[-2000:]
     return json.loads(run.stdout.splitlines()[-1])

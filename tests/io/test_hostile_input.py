@@ -62,7 +62,9 @@ def same_page(path, plain):
 @pytest.mark.parametrize("text", HOSTILE)
 def test_text_stays_text_on_a_page(tmp_path, text):
     def page(name, said):
-        return rendering.html(tmp_path / name, [[rendering.Panel(signed()[:2], said, title=said)]], title=said)
+        return rendering.html(
+            tmp_path / name, [[rendering.Panel(signed()[:2], said, title=said)]], title=said
+        )
 
     found = same_page(page("a.html", text), page("b.html", "plain"))
     [panel] = found["clips"][0]["panels"]
@@ -114,7 +116,9 @@ def test_links_out_of_the_root_are_not_followed(tmp_path, what):
     linked(bad if what == "clip" else bad / what, root / "other/train/one" / ("" if what == "clip" else what))
     assert len(packed_dataset.load(root, "set", "train", say=hush)) == 2, "links within the root are"
     linked(tmp_path / "home/set", root / "set")
-    assert len(packed_dataset.load(tmp_path / "home", "set", "train", say=hush)) >= 1, "and so is one of a whole set"
+    assert len(packed_dataset.load(tmp_path / "home", "set", "train", say=hush)) >= 1, (
+        "and so is one of a whole set"
+    )
 
 
 def test_a_cache_that_leads_elsewhere_is_not_used(tmp_path, monkeypatch):

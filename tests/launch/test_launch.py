@@ -1,7 +1,6 @@
 """The launch scripts, with stand-ins for Python and its modules; the README's list of files."""
 
 import os
-import pathlib
 import re
 import shutil
 import subprocess
@@ -9,8 +8,7 @@ import sys
 
 import pytest
 from launch_helpers import add_python, bash, make_checkout
-
-ROOT = pathlib.Path(__file__).parent.parent
+from paths import ROOT
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """launch/tpu_vm.sh, with stand-ins that write down how they are called; shellcheck, the README's commands."""
 
 import os
-import pathlib
 import re
 import shlex
 import shutil
@@ -21,8 +20,8 @@ from launch_helpers import (
     one_line,
     wait_for,
 )
+from paths import ROOT
 
-ROOT = pathlib.Path(__file__).parent.parent
 PLACE = ("--name", "mine", "--zone=us-central2-b")
 TPU = (*PLACE, "--accelerator_type=v5litepod-16")
 SHELLCHECK = shutil.which("shellcheck", path=f"{os.path.dirname(sys.executable)}:{os.environ['PATH']}")

@@ -100,8 +100,10 @@ def test_dtw_jpe(clips, gaps, part):
     joints, root = {"body": (slice(0, 8), 1), "right": (slice(8, 29), 8), "left": (slice(29, 50), 29)}[part]
     for sides in (clips, gaps):
         moved = [
-            [Motion((m.pose - m.pose[:, [root]])[:, joints], (m.valid & m.valid[:, [root]])[:, joints])
-             for m in side]
+            [
+                Motion((m.pose - m.pose[:, [root]])[:, joints], (m.valid & m.valid[:, [root]])[:, joints])
+                for m in side
+            ]
             for side in sides
         ]
         expected = slow_frames(*moved, lambda a, b, seen: (euclidean(a, b, seen)[1],) * 2)[:, 0]
@@ -121,9 +123,16 @@ def test_ndtw_mje(clips, gaps):
         for r, p in zip(*sides, strict=True):
             (x, u), (y, v) = ((in_shoulders(m)[..., :2], m.valid) for m in (r, p))
             keep = [np.flatnonzero(m[:, HANDS].any(1)) for m in (u, v)]
-            x, u, y, v = (a[k[0] : k[-1] + 1] for a, k in zip((x, u, y, v), np.repeat(keep, 2, 0)
-                          if len(keep[0]) == len(keep[1]) else (keep[0], keep[0], keep[1], keep[1]),
-                          strict=True))
+            x, u, y, v = (
+                a[k[0] : k[-1] + 1]
+                for a, k in zip(
+                    (x, u, y, v),
+                    np.repeat(keep, 2, 0)
+                    if len(keep[0]) == len(keep[1])
+                    else (keep[0], keep[0], keep[1], keep[1]),
+                    strict=True,
+                )
+            )
             points = []
             for k in range(50):
                 cost = np.zeros((len(x), len(y)))
@@ -161,6 +170,7 @@ def test_the_exact_path_is_no_longer_than_fastdtws(clips):
     reference, prediction = ([m.pose.reshape(len(m.pose), -1) for m in side] for side in clips)
     cost, *_ = dtw_distances._frames(dtw_distances._euclidean, *clips)
     for x, y, found in zip(reference, prediction, cost, strict=True):
+
         def apart(a, b):
             return np.linalg.norm(a - b)
 

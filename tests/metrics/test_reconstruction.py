@@ -61,8 +61,10 @@ def test_motion_and_bones(pair):
             if past[0] and valid[j] and past[0][2][j]:
                 velocity.append(math.dist((x - past[0][0])[j], (y - past[0][1])[j]))
                 if past[1] and past[1][2][j]:
-                    second = [a[j] - 2 * b[j] + c_[j] for a, b, c_ in
-                              ((x, past[0][0], past[1][0]), (y, past[0][1], past[1][1]))]
+                    second = [
+                        a[j] - 2 * b[j] + c_[j]
+                        for a, b, c_ in ((x, past[0][0], past[1][0]), (y, past[0][1], past[1][1]))
+                    ]
                     acceleration.append(math.dist(*second))
         for child, parent in skeleton.BONES:
             if valid[child] and valid[parent]:
@@ -151,8 +153,10 @@ def test_guards_by_hand():
     truth = [motion(rng, n) for n in (30, 40)]
 
     def found(change):
-        changed = [Motion(change(m.pose).astype(np.float32), np.ones(len(change(m.pose)) * 50, bool)
-                          .reshape(-1, 50)) for m in truth]
+        changed = [
+            Motion(change(m.pose).astype(np.float32), np.ones(len(change(m.pose)) * 50, bool).reshape(-1, 50))
+            for m in truth
+        ]
         return {name: base.value(s) for name, s in motion_statistics.compare(truth, changed).items()}
 
     same = found(lambda p: p)
@@ -175,6 +179,8 @@ def test_guards_do_not_count_missing_joints():
     rng = np.random.default_rng(4)
     truth = [motion(rng, 25, 0.3)]
     spoilt = np.where(truth[0].valid[..., None], truth[0].pose, 1e3).astype(np.float32)
-    clean, other = (motion_statistics.compare(truth, [Motion(p, truth[0].valid)]) for p in (truth[0].pose, spoilt))
+    clean, other = (
+        motion_statistics.compare(truth, [Motion(p, truth[0].valid)]) for p in (truth[0].pose, spoilt)
+    )
     for name in clean:
         np.testing.assert_array_equal(clean[name].statistics, other[name].statistics)

@@ -219,7 +219,9 @@ def test_codes_are_seen_as_similar_ones():
     """Each column by its own table, as often as the table says."""
     spread = soft_targets.similar(np.random.default_rng(2).normal(size=(COLUMNS, CODES, 4)), 3.0)
     codes = np.random.default_rng(0).integers(0, CODES, (64, 512, COLUMNS))
-    seen = np.asarray(soft_targets.corrupt(codes, jax.random.key(0), 0.0, soft_targets.draws(spread, 0, count=512)))
+    seen = np.asarray(
+        soft_targets.corrupt(codes, jax.random.key(0), 0.0, soft_targets.draws(spread, 0, count=512))
+    )
     for column in range(COLUMNS):
         counts = np.zeros((CODES, CODES))
         np.add.at(counts, (codes[..., column], seen[..., column]), 1)

@@ -94,7 +94,10 @@ def test_commitment_is_over_real_latents(z, mask):
 
 def test_gradients(z, mask):
     """Straight through the codes; from the commitment towards the code, and only for real latents."""
-    model, one = quantizers.ResidualVQ(**SETTINGS | {"levels": 1}), {name: x[:1] for name, x in book().items()}
+    model, one = (
+        quantizers.ResidualVQ(**SETTINGS | {"levels": 1}),
+        {name: x[:1] for name, x in book().items()},
+    )
     weight, one = np.cos(np.arange(z.size, dtype=np.float32)).reshape(z.shape), jax.tree.map(jnp.asarray, one)
 
     def forward(x):

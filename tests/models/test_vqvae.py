@@ -3,13 +3,13 @@
 import functools
 import importlib.util
 import itertools
-import pathlib
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from paths import ROOT
 
 from signjax.models import quantizers
 from signjax.models import vqvae as models
@@ -23,7 +23,7 @@ LENGTH = 37  # frames of the clip looked at: nine tokens and a quarter
 
 
 def config(variant):
-    path = pathlib.Path(__file__).parent.parent / "configs/vqvae.py"
+    path = ROOT / "configs/vqvae.py"
     spec = importlib.util.spec_from_file_location("vqvae_config", path)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)

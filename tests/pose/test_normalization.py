@@ -28,7 +28,9 @@ def test_measure_finds_the_placement_and_restore_is_lossless(scale, origin):
     canonical = normalization.canonical(own, place)
     assert canonical.dtype == np.float32
     np.testing.assert_allclose(canonical, x, atol=1e-5)
-    np.testing.assert_allclose(normalization.restore(canonical, place), own, rtol=0, atol=1e-5 * max(scale, 1))
+    np.testing.assert_allclose(
+        normalization.restore(canonical, place), own, rtol=0, atol=1e-5 * max(scale, 1)
+    )
 
 
 def test_the_neck_moves_in_canonical_space():
@@ -55,7 +57,11 @@ def test_one_placement_serves_any_number_of_axes():
     for shaped in (x[0], x, x[None], x[None, None]):
         assert normalization.canonical(shaped, normalization.DEFAULT).shape == shaped.shape
         np.testing.assert_allclose(
-            normalization.restore(normalization.canonical(shaped, normalization.DEFAULT), normalization.DEFAULT), shaped, atol=1e-5
+            normalization.restore(
+                normalization.canonical(shaped, normalization.DEFAULT), normalization.DEFAULT
+            ),
+            shaped,
+            atol=1e-5,
         )
 
 

@@ -25,8 +25,12 @@ def path(tmp_path_factory):
     names = ("right arm", "right hand", "right hand")
     panels = [
         rendering.Panel(signer(24), "hello", title="ground truth"),
-        rendering.Panel(signer(24), "hello", title="reconstruction", tokens=rendering.Tokens(codes, STRIDE, names)),
-        rendering.Panel(signer(12), "hello", title="generated", tokens=rendering.Tokens(codes[:3], STRIDE, names)),
+        rendering.Panel(
+            signer(24), "hello", title="reconstruction", tokens=rendering.Tokens(codes, STRIDE, names)
+        ),
+        rendering.Panel(
+            signer(12), "hello", title="generated", tokens=rendering.Tokens(codes[:3], STRIDE, names)
+        ),
     ]
     flat = rendering.Panel(signer(10) * [1, 1, 0], "<b>flat</b>")
     return rendering.html(tmp_path_factory.mktemp("page") / "a.html", [panels, [flat]], title="<i>two</i>")

@@ -60,7 +60,9 @@ def drawn(panels, size=240, frame=0):
 
 @pytest.mark.parametrize(("fps", "moving"), [(25, True), (25, False), (30, True), (12.5, True)])
 def test_gif_has_every_frame_and_the_exact_delay(tmp_path, fps, moving):
-    path = rendering.gif(tmp_path / "a.gif", [rendering.Panel(signer(15, moving=moving), "hello")], fps, size=96)
+    path = rendering.gif(
+        tmp_path / "a.gif", [rendering.Panel(signer(15, moving=moving), "hello")], fps, size=96
+    )
     with Image.open(path) as image:
         assert image.n_frames == 15 and image.info["loop"] == 0
         delays = []
@@ -353,7 +355,9 @@ def test_paths_without_folder_and_new_folders(tmp_path, monkeypatch):
         rendering.gif("a.gif/b.gif", rendering.Panel(signer(2), ""), size=64)
 
 
-@pytest.mark.parametrize("write", [rendering.gif, rendering.sheet, lambda p, panels: rendering.html(p, [panels])])
+@pytest.mark.parametrize(
+    "write", [rendering.gif, rendering.sheet, lambda p, panels: rendering.html(p, [panels])]
+)
 @pytest.mark.parametrize(
     ("panel", "message"),
     [

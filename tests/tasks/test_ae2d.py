@@ -196,7 +196,6 @@ def test_depth_is_learned_where_there_is_one(root):
     assert np.abs(made[..., 2]).max() < 1e-6
 
 
-
 def test_batch_mates_and_padding_change_nothing(loaded, dev):
     together, alone = ae2d.encode(loaded, dev), ae2d.encode(loaded, dev, 1)
     assert [z.shape for z in together] == [(n, 12) for n in dev.lengths]

@@ -198,7 +198,10 @@ def test_texts_are_read_back_from_their_ids():
         known = "".join(c for c in said if c == " " or f"+{c}" in WORDS.entries or c == "?")
         assert WORDS.decode(WORDS.encode(known)) == known
     how, y, o = (WORDS.entries.index(entry) for entry in ("how", "+y", "+o"))
-    assert WORDS.decode([y, o, how, y, tokenizer.NULL, tokenizer.SPELL, o, tokenizer.UNKNOWN, y]) == "yo how y oy"
+    assert (
+        WORDS.decode([y, o, how, y, tokenizer.NULL, tokenizer.SPELL, o, tokenizer.UNKNOWN, y])
+        == "yo how y oy"
+    )
 
 
 def test_rows_hold_whole_clips_and_their_texts(home):
@@ -213,7 +216,9 @@ def test_rows_hold_whole_clips_and_their_texts(home):
     assert row["mask"][:used].all() and used > len(alone) and not row["pose"][used:].any()
     assert row["text"][length - 1] == tokenizer.END and tokenizer.END not in row["text"][: length - 1]
     assert row["text"][: len(ids[3]) - 1].tolist() == ids[3][:-1]
-    single = joined_clips.Joined(clips, ids, joins=0.0, tempo=0.3, signer=still).draw(3, np.random.default_rng(1))
+    single = joined_clips.Joined(clips, ids, joins=0.0, tempo=0.3, signer=still).draw(
+        3, np.random.default_rng(1)
+    )
     assert single["text"][single["text_mask"]].tolist() == ids[3]
     frames = single["mask"].sum()
     assert frames != len(alone) and abs(np.log(frames / len(alone))) < 0.4
@@ -226,7 +231,9 @@ def test_joints_that_are_missing_stay_marked_in_rows(home):
     valid[:, 29:50] = False
     clips = packed_dataset.Pack(**{**clips.__dict__, "valid": valid})
     signer = {"mirror": 1.0, "turn": 0.1, "size": 0.1}
-    source = joined_clips.Joined(clips, [[5, tokenizer.END]] * len(clips), joins=1.0, tempo=0.2, signer=signer)
+    source = joined_clips.Joined(
+        clips, [[5, tokenizer.END]] * len(clips), joins=1.0, tempo=0.2, signer=signer
+    )
     row = source.draw(0, np.random.default_rng(0))
     hands = [row["valid"][row["mask"]][:, side] for side in (slice(8, 29), slice(29, 50))]
     assert not hands[0].any() and hands[1].all() and not row["valid"][~row["mask"]].any()

@@ -2,7 +2,6 @@
 
 import dataclasses
 import json
-import pathlib
 import pickle
 import tarfile
 
@@ -12,6 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from paths import FORMATS_ARCHIVE
 
 from signjax import rendering
 from signjax.data import clip_files, clip_writers, packed_dataset, pose_layout
@@ -27,7 +27,6 @@ from signjax.tools import export, import_poses
 from signjax.training import loop
 
 pytestmark = pytest.mark.usefixtures("compile_quickly")
-ARCHIVE = pathlib.Path(__file__).parents[2] / "shared/data/formats.tar.xz"
 FACE, BODY = skeleton.FACE, slice(0, skeleton.NUM_JOINTS)
 TINY = {name: x for name, x in gpt_run.TOKENIZER.items() if name not in ("layout", "quantizer.levels.whole")}
 TINY |= {"quantizer.codes": 8, "optim.warmup": 1, "optim.schedule": "constant", "optim.lr": 3e-3}
@@ -213,7 +212,9 @@ def test_a_face_is_drawn_and_what_is_missing_is_not():
     figure = rendering.figure.prepare(rendering.Panel(pose, "", lost))[0]
     [skin, features] = rendering.figure.shapes(figure, 100.0, [0, 0])[0][-rendering.style.FACE_PARTS :]
     strokes = rendering.style.PARTS[-1].bones
-    kept = [not {rendering.style.FACE[k] for k in face_files.LOST} & {bone.start, bone.end} for bone in strokes]
+    kept = [
+        not {rendering.style.FACE[k] for k in face_files.LOST} & {bone.start, bone.end} for bone in strokes
+    ]
     assert [shape.seen.all() for shape in features] == kept and not all(kept)
     assert all(shape.seen.all() for shape in skin), "no point of the outline is missing"
 
@@ -250,7 +251,7 @@ def test_real_faces(real_data, tmp_path):
     """OpenPose's files of real signers: read with their gaps, learned, drawn."""
     folder = real_data / "formats"
     if not folder.is_dir():
-        with tarfile.open(ARCHIVE) as archive:
+        with tarfile.open(FORMATS_ARCHIVE) as archive:
             archive.extractall(tmp_path, filter="data")
         folder = tmp_path / "formats"
     source = _with_gaps(folder / "openpose_frames", tmp_path / "theirs")

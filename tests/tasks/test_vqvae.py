@@ -135,7 +135,9 @@ def test_evaluation_is_the_error_in_own_units(root, whole):
         clip = np.zeros((1, -(-length // 4) * 4, 50, 3), np.float32)
         clip[0, :length] = normalization.canonical(own, place)
         out = jax.jit(model.apply)(variables, clip, np.arange(clip.shape[1])[None] < length)
-        errors.append(np.linalg.norm(normalization.restore(np.asarray(out.pose[0, :length]), place) - own, axis=-1))
+        errors.append(
+            np.linalg.norm(normalization.restore(np.asarray(out.pose[0, :length]), place) - own, axis=-1)
+        )
         codes.append(out.codes[0])
     np.testing.assert_allclose(line["eval/mpjpe"], np.concatenate(errors).mean(), rtol=1e-4)
     use = vqvae.codebook_use(np.concatenate(codes), small(root))

@@ -1,16 +1,15 @@
 """The training step compiled for TPUs that are not there; most tests need libtpu, see README.md."""
 
 import importlib.util
-import pathlib
 
 import gpt_run
 import pytest
+from paths import ROOT
 
 from signjax.errors import ConfigError
 from signjax.tools import aot
 from signjax.training import memory_check, sharding
 
-ROOT = pathlib.Path(__file__).parent.parent
 libtpu = pytest.mark.skipif(not importlib.util.find_spec("libtpu"), reason=aot.INSTALL)
 SIZE = {"model.width": 128, "model.mlp": 512, "model.depth": 2, "model.text_depth": 1, "versions": 1}
 

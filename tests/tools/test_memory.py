@@ -8,11 +8,11 @@ import engine_toy
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from paths import ROOT
 
 from signjax.benchmarks import process_memory, smoke_runs
 from signjax.tools import memory
 
-ROOT = pathlib.Path(__file__).parent.parent
 FAMILY = """
 import engine_toy, jax, jax.numpy as jnp, numpy as np, sys
 engine_toy.install()

@@ -166,7 +166,7 @@ def test_a_spike_is_left_out_and_what_stays_high_is_not():
 def test_ordinary_gradients_are_no_spikes(whole, tiny_runs):
     for run in (whole, tiny_runs / "runs/gpt"):
         skipped = [row["train/skipped"] for row in rows(run) if "train/skipped" in row]
-        assert skipped and set(skipped) == {0.0.hex()}
+        assert skipped and set(skipped) == {(0.0).hex()}
 
 
 @pytest.mark.parametrize("bad", ["nothing", "loss", "gradient", "collection"])
@@ -224,7 +224,7 @@ def test_details_go_to_the_file_only(tmp_path, hooks, capsys):
     loop.train(toy(num_steps=2), tmp_path)
     out = capsys.readouterr().out
     assert "usage_min 0.5" in out and "usage/" not in out
-    assert rows(tmp_path)[-1]["eval/usage/left_hand"] == 0.25.hex()
+    assert rows(tmp_path)[-1]["eval/usage/left_hand"] == (0.25).hex()
 
 
 def test_another_config_is_refused(whole):

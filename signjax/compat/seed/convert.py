@@ -132,7 +132,8 @@ def _encoder_layer(layer: dict, heads: int, p) -> dict:
 
 
 def _decoder_layer(layer: dict, heads: int, p) -> dict:
-    """Params of an exact signjax.models.text_conditioning.DecoderBlock, and "memory_in" that makes its keys and values."""
+    """Params of an exact signjax.models.text_conditioning.DecoderBlock, and "memory_in" that makes its keys
+    and values."""
     own, cross = match_tensors.checked(layer, ("self_attn", "multihead_attn")), "multihead_attn.in_proj_"
     weight, bias, width = own[f"{cross}weight"], own[f"{cross}bias"], len(p)
     return {

@@ -59,7 +59,14 @@ def _one(item: tuple[Path, Path]) -> Clip:
     pose, valid, face = base.joints(points, seen, PLACES)
     fps, signer = mediapipe.names_of(content)
     return Clip(
-        file_names.sid(path), file_names.beside(path), pose, valid, face, fps, signer, split=file_names.split(root, path)
+        file_names.sid(path),
+        file_names.beside(path),
+        pose,
+        valid,
+        face,
+        fps,
+        signer,
+        split=file_names.split(root, path),
     )
 
 

@@ -53,7 +53,9 @@ def of_split(name: str) -> str | None:
 def beside(path: Path) -> str:
     """The text in a .txt file of the same name beside a file, "" if there is none."""
     try:
-        return clip_files.parse_text(safe_read.read(path.with_suffix(".txt"), clip_files.MAX_BYTES[clip_files.TEXT]))
+        return clip_files.parse_text(
+            safe_read.read(path.with_suffix(".txt"), clip_files.MAX_BYTES[clip_files.TEXT])
+        )
     except safe_read.Missing:
         return ""
     except Fault as fault:

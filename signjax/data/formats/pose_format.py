@@ -45,7 +45,15 @@ def _one(item: tuple[Path, Path]) -> Clip:
     points = np.pad(points[..., :2], [(0, 0), (0, 0), (0, 1)]) if flat else points[..., :3]
     pose, valid, face = base.joints(points, seen, places(file.components))
     fps = file.fps if 0 < file.fps < 1000 else None
-    return Clip(file_names.sid(path), file_names.beside(path), pose, valid, face, fps, split=file_names.split(root, path))
+    return Clip(
+        file_names.sid(path),
+        file_names.beside(path),
+        pose,
+        valid,
+        face,
+        fps,
+        split=file_names.split(root, path),
+    )
 
 
 def places(components: tuple[pose_file.Component, ...]) -> Places:

@@ -36,4 +36,6 @@ def _one(item: tuple[Path, Path]) -> Clip:
     seen = (points != 0).any(-1)
     pose, valid, _ = base.joints(points, seen, PLACES)
     split = file_names.split(root, path)
-    return Clip(file_names.sid(path), file_names.beside(path), base.upright(pose), valid, fps=FPS, split=split)
+    return Clip(
+        file_names.sid(path), file_names.beside(path), base.upright(pose), valid, fps=FPS, split=split
+    )

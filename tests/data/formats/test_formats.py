@@ -1,12 +1,12 @@
 """Poses as others have them: a known motion written in each format comes back; damaged files are named."""
 
 import json
-import pathlib
 import tarfile
 
 import format_files
 import numpy as np
 import pytest
+from paths import FORMATS_ARCHIVE
 
 from signjax.data import clip_files, dataset_writer, packed_dataset, split_assignment
 from signjax.data.formats import detect, pose_file, text_table
@@ -15,7 +15,6 @@ from signjax.errors import ConfigError, DataError, StorageError
 from signjax.pose import normalization, skeleton
 from signjax.tools import import_poses
 
-ARCHIVE = pathlib.Path(__file__).parents[2] / "shared/data/formats.tar.xz"
 POSE, VALID = format_files.motion(), format_files.validity()
 
 
@@ -186,7 +185,9 @@ def test_pose_files_are_those_of_pose_format():
         theirs.write(again)
         assert again.getvalue() == data
         for version in (0.0, 0.1):
-            old = format_files.oldest(file) if version == 0 else pose_file.pack(file._replace(version=version))
+            old = (
+                format_files.oldest(file) if version == 0 else pose_file.pack(file._replace(version=version))
+            )
             found, theirs = pose_file.parse(old), library.Pose.read(old)
             np.testing.assert_array_equal(found.points, theirs.body.data.data)
             assert found.fps == theirs.body.fps and found.version == version
@@ -340,7 +341,10 @@ def test_recordings_are_not_cut_by_splits():
         assert tuple(few.count(split) for split in ("train", "dev", "test")) == least
         assert "clip by clip" in how
     assert split_assignment.group("dev_22yOjQqOb-k_9-5-rgb_front", None, "anna") == "22yOjQqOb-k"
-    assert split_assignment.group("a", None, "anna") == "anna" and split_assignment.group("a", "v", "anna") == "v"
+    assert (
+        split_assignment.group("a", None, "anna") == "anna"
+        and split_assignment.group("a", "v", "anna") == "v"
+    )
 
 
 def test_tables_of_known_data_sets(tmp_path):
@@ -360,10 +364,10 @@ def test_tables_of_known_data_sets(tmp_path):
 @pytest.fixture(scope="module")
 def unpacked(tmp_path_factory):
     """The archive of real clips in the formats of others, unpacked; None if it is not there."""
-    if not ARCHIVE.exists():
+    if not FORMATS_ARCHIVE.exists():
         return None
     folder = tmp_path_factory.mktemp("real")
-    with tarfile.open(ARCHIVE) as archive:
+    with tarfile.open(FORMATS_ARCHIVE) as archive:
         archive.extractall(folder, filter="data")
     return folder / "formats"
 
@@ -375,7 +379,7 @@ def others(real_data, request):
     if not folder.is_dir():
         folder = request.getfixturevalue("unpacked")
     if folder is None:
-        pytest.skip(f"neither formats in {real_data} nor {ARCHIVE} is there")
+        pytest.skip(f"neither formats in {real_data} nor {FORMATS_ARCHIVE} is there")
     return folder
 
 
