@@ -11,7 +11,10 @@ import tempfile
 
 # Many tests and the processes that they start compile the same programs.
 if "PYTEST_XDIST_WORKER" not in os.environ:  # workers share the folder of the process that starts them
-    os.environ["JAX_COMPILATION_CACHE_DIR"] = tempfile.mkdtemp(prefix="signjax-xla-")
+    kept = os.environ.get(
+        "SIGNJAX_TEST_CACHE"
+    )  # a folder to keep between runs; without it a new one, removed
+    os.environ["JAX_COMPILATION_CACHE_DIR"] = kept or tempfile.mkdtemp(prefix="signjax-xla-")
     os.environ["JAX_COMPILATION_CACHE_MAX_SIZE"] = str(4 << 30)  # bytes; JAX locks a folder with a limit only
     os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.05"
     os.environ["JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES"] = "-1"
@@ -23,7 +26,7 @@ import pytest
 
 def pytest_unconfigure(config):
     """Removes what was compiled."""
-    if not hasattr(config, "workerinput"):
+    if not hasattr(config, "workerinput") and not os.environ.get("SIGNJAX_TEST_CACHE"):
         shutil.rmtree(os.environ["JAX_COMPILATION_CACHE_DIR"], ignore_errors=True)
 
 
