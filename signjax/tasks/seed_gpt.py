@@ -1,8 +1,8 @@
 """The seed's GPT as a task: one code a token, from texts that a pretrained encoder reads."""
 
-from signjax.compat.seed.gpt import SeedGPT
 from signjax.errors import ConfigError
 from signjax.inference.autoregressive import Sampler
+from signjax.models.seed_gpt import SeedGPT
 from signjax.tasks import gpt, vqvae
 from signjax.training.task import Task
 

@@ -12,12 +12,11 @@ import jax.numpy as jnp
 import numpy as np
 
 from signjax import hints
-from signjax.compat.seed import vqvae as seed
 from signjax.data import load as splits
 from signjax.data import loader, sources
 from signjax.errors import ConfigError, DataError
 from signjax.inference import windowed_decoding
-from signjax.models import quantizers, vqvae
+from signjax.models import quantizers, seed_vqvae, vqvae
 from signjax.pose import body_parts, kinematics, losses, skeleton
 from signjax.training import checkpoint, run_config
 from signjax.training.task import Task
@@ -40,7 +39,7 @@ def build(c):
     parts = {"quantizer": functools.partial(quantizer, c.quantizer), **c.model.size}
     dims = {part: latent_dim(c.quantizer, part) for part in body_parts.LAYOUTS[c.layout]}
     if c.model.kind == "seed":
-        return seed.SeedTokenizer(dim=dims["whole"], **parts)
+        return seed_vqvae.SeedTokenizer(dim=dims["whole"], **parts)
     return vqvae.Tokenizer(layout=c.layout, dims=dims, **parts)
 
 

@@ -120,7 +120,7 @@ def statistics(path: str, fields: dict) -> list[np.ndarray]:
 
 
 def standard(mean, std) -> dict:
-    """The collection "standard" of signjax.compat.seed.vqvae: mean and deviation [150] in canonical space."""
+    """The collection "standard" of signjax.models.seed_vqvae: mean and deviation [150] in canonical space."""
     try:
         where = placement(mean)
     except ValueError as error:

@@ -1,4 +1,4 @@
-"""Weights of the seed's checkpoints as ours (signjax.compat.seed.vqvae, signjax.compat.seed.gpt).
+"""Weights of the seed's checkpoints as ours (signjax.models.seed_vqvae, signjax.models.seed_gpt).
 
 The seed's sinusoids have sines and cosines in turn, ours the sines first. Norms and products do not mind the
 order of a state's numbers: the weights that write and read states are put in ours.
