@@ -7,7 +7,31 @@ import pytest
 from paths import ROOT
 
 PACKAGE = ROOT / "signjax"
-ROOMS = ["errors", "io", "pose", "rendering", "demo", "models", "text", "data", "metrics", "training", "inference", "tasks", "evaluation", "export", "compat", "displacements", "benchmarks", "cli", "main", "sample", "evaluate", "tools", "__main__"]
+ROOMS = [
+    "errors",
+    "io",
+    "pose",
+    "rendering",
+    "demo",
+    "models",
+    "text",
+    "data",
+    "metrics",
+    "training",
+    "inference",
+    "tasks",
+    "evaluation",
+    "export",
+    "compat",
+    "displacements",
+    "benchmarks",
+    "cli",
+    "main",
+    "sample",
+    "evaluate",
+    "tools",
+    "__main__",
+]
 LEVEL = {room: level for level, room in enumerate(ROOMS)}
 COMMANDS = ROOMS[ROOMS.index("cli") :]
 
