@@ -12,8 +12,7 @@ Own data: --config.data.root=datasets --config.data.name=how2sign
 
 import ml_collections
 
-from signjax import hints
-from signjax.errors import ConfigError
+from signjax.errors import ConfigError, did_you_mean
 from signjax.training import sharding
 
 WORDS = ("seed", "large", "quick", "fsdp", "tensor")
@@ -24,7 +23,7 @@ def get_config(variant: str = "") -> ml_collections.ConfigDict:
     for word in words:
         if word not in WORDS:
             known = f"it has: {', '.join(WORDS)}"
-            raise ConfigError(f"configs/gpt.py has no variant {word!r}{hints.meant(word, WORDS, known)}")
+            raise ConfigError(f"configs/gpt.py has no variant {word!r}{did_you_mean(word, WORDS, known)}")
     c = ml_collections.ConfigDict()
     c.task = "gpt"
     c.seed = 0

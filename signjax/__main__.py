@@ -4,7 +4,7 @@ import ast
 import pathlib
 import sys
 
-from signjax import hints
+from signjax.errors import closest_match
 
 HERE = pathlib.Path(__file__).parent
 USUAL = ("main", "sample", "evaluate")
@@ -24,7 +24,7 @@ def main(argv: list[str]) -> int:
     wrong = [word for word in argv if not word.startswith("-")]
     if wrong:
         short = {name.rpartition(".")[2].strip("_"): name for name in known}
-        near = short.get(hints.near(wrong[0].rpartition(".")[2], short))
+        near = short.get(closest_match(wrong[0].rpartition(".")[2], short))
         said = f"; did you mean python -m {near}?" if near else ""
         print(f"error: {wrong[0]}: a command is a module{said} python -m signjax lists them", file=sys.stderr)
         return 2

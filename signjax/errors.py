@@ -1,6 +1,9 @@
-"""Errors a user can do something about: the doors print them as one line and exit with their code."""
+"""Errors that a user can do something about: commands print them as one line and exit with their code."""
 
-MOST = 4000  # characters of a message
+import difflib
+from collections.abc import Iterable
+
+MAX_LENGTH = 4000  # characters of a message
 
 
 class SignjaxError(ValueError):
@@ -11,7 +14,7 @@ class SignjaxError(ValueError):
     def __init__(self, message: str):
         # What a message quotes from a file may hold line breaks, or commands for the terminal.
         shown = message if message.isprintable() else "".join(map(_printable, message))
-        super().__init__(shown if len(shown) <= MOST else shown[:MOST] + "...")
+        super().__init__(shown if len(shown) <= MAX_LENGTH else shown[:MAX_LENGTH] + "...")
 
 
 class DataError(SignjaxError):
@@ -30,6 +33,27 @@ class ConfigError(SignjaxError):
     """A config that contradicts itself, the data or a saved run."""
 
     exit_code = 23
+
+
+def closest_match(word: str, known: Iterable[str]) -> str:
+    """The known word that is most like a wrong one, "" if none is similar; upper and lower case are alike."""
+    spelled = {name.casefold(): name for name in known}
+    matches = difflib.get_close_matches(word.casefold(), spelled, n=1)
+    return spelled[matches[0]] if matches else ""
+
+
+def did_you_mean(word: object, known: Iterable[str], advice: str = "") -> str:
+    """What to put after a wrong word in a message: "; did you mean 'openpose'?", "" if no word is similar.
+
+    Args:
+      word: the wrong word.
+      known: the right ones.
+      advice: what to say besides; it follows in either case.
+    """
+    match = closest_match(str(word), known)
+    suggestion = f"did you mean {match!r}?" if match else ""
+    parts = [part for part in (suggestion, advice) if part]
+    return "; " + " ".join(parts) if parts else ""
 
 
 def _printable(letter: str) -> str:

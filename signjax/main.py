@@ -19,9 +19,8 @@ import jax
 from absl import app, flags
 from ml_collections import config_flags
 
-from signjax import hints
 from signjax.cli import config_help, parsing
-from signjax.errors import ConfigError
+from signjax.errors import ConfigError, closest_match, did_you_mean
 from signjax.training import loop, process, run_config
 
 CONFIG = config_flags.DEFINE_config_file("config", help_string="configs/<model>.py[:<variant>]")
@@ -95,7 +94,7 @@ def as_written(path: str):
     file, values = path.partition(":")[0], flags.FlagValues()
     if not pathlib.Path(file).is_file():
         known = {pathlib.PurePath(each).stem: each for each in config_help.known()}
-        near = known.get(hints.near(pathlib.PurePath(file).stem, known))
+        near = known.get(closest_match(pathlib.PurePath(file).stem, known))
         has = f"configs/ has: {', '.join(known)}" if known else "run this in signjax's own folder"
         raise ConfigError(f"{file}: no such config; {f'did you mean {near}? ' if near else ''}{has}")
     found = config_flags.DEFINE_config_file("written", flag_values=values)  # no field of it is in sys.argv
@@ -124,7 +123,7 @@ def _set(argv: list[str]) -> list[str]:
 def _demand(field: str, path: str, known) -> None:
     if not any(f"{name}.".startswith(f"{field}.") for name in known):
         lists = f"python -m {HERE} --config={path} --help lists all"
-        raise ConfigError(f"{path} has no field {field!r}{hints.meant(field, known, lists)}")
+        raise ConfigError(f"{path} has no field {field!r}{did_you_mean(field, known, lists)}")
 
 
 def _told(error: Exception) -> str:

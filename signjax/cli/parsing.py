@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from absl import flags
 
-from signjax import hints
+from signjax.errors import did_you_mean
 
 HELP = ("-h", "--help", "-help", "--helpshort", "--helpfull")
 CHOICE = re.compile(r"invalid choice: '?(.*?)'? \(choose from (.*)\)")
@@ -30,9 +30,9 @@ class Parser(argparse.ArgumentParser):
 
     def _hint(self, message: str) -> str:
         if found := CHOICE.search(message):
-            return hints.meant(found[1], re.findall(r"[^\s,']+", found[2]))
+            return did_you_mean(found[1], re.findall(r"[^\s,']+", found[2]))
         found = UNKNOWN.search(message)
-        return hints.meant(found[1].partition("=")[0], _options(self)) if found else ""
+        return did_you_mean(found[1].partition("=")[0], _options(self)) if found else ""
 
 
 def _options(parser: argparse.ArgumentParser) -> list[str]:
@@ -73,7 +73,7 @@ def flags_parser(name: str, doc: str, fault: Callable[[Exception], str] = str, c
         except flags.UnrecognizedFlagError as error:
             known = [f"--{known}" for known in own_flags()]
             wrong = f"--{error.flagname}"
-            wrong += f": no such option{hints.meant(wrong, known, lists)}"
+            wrong += f": no such option{did_you_mean(wrong, known, lists)}"
         except (flags.Error, OSError) as error:
             wrong = fault(error)
         else:

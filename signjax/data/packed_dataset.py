@@ -20,10 +20,9 @@ from pathlib import Path
 
 import numpy as np
 
-from signjax import hints
 from signjax.data import clip_files, pack_files, pack_writer, pose_layout
 from signjax.data.pose_layout import Variant
-from signjax.errors import DataError, StorageError
+from signjax.errors import DataError, StorageError, did_you_mean
 from signjax.io import safe_read
 from signjax.io.safe_read import Fault
 from signjax.pose.normalization import Placement
@@ -233,7 +232,7 @@ def _clips_of(source: Path) -> list[str]:
     if not source.is_dir():
         at = source if source.parent.is_dir() else source.parent  # what is not there: the split or the set
         beside = [path.name for path in at.parent.glob("[!.]*") if path.is_dir()]
-        raise DataError(f"{source}: no such split{hints.meant(at.name, beside, hint)}")
+        raise DataError(f"{source}: no such split{did_you_mean(at.name, beside, hint)}")
     sids = clip_files.list_clips(source)
     if not sids:
         raise DataError(f"{source}: the split has no clips; {hint}")

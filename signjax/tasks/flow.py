@@ -11,10 +11,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from signjax import hints
 from signjax.data import token_cache
 from signjax.data.sources import bucket
-from signjax.errors import ConfigError
+from signjax.errors import ConfigError, closest_match
 from signjax.inference import text_batches
 from signjax.models import flow_transformer, text_conditioning
 from signjax.tasks import gpt, vqvae
@@ -211,7 +210,7 @@ def sampler_of(c, **changes) -> Sampler:
     """
     sampler = run_config.sampler(Sampler, c, changes)
     if sampler.solver not in SOLVERS or sampler.steps < 1 or sampler.max_tokens < 1:
-        near = hints.near(sampler.solver, SOLVERS)
+        near = closest_match(sampler.solver, SOLVERS)
         near = f"did you mean {near}? " if near not in ("", sampler.solver) else ""
         take = f"give a solver of {', '.join(SOLVERS)}, and 1 or more steps and tokens"
         raise ConfigError(f"{sampler}: {near}{take}")

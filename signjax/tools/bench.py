@@ -20,10 +20,9 @@ import os
 import statistics
 import sys
 
-from signjax import hints
 from signjax.benchmarks import data, dtw, gpu, hardware, rendering, sample, startup, timing, tokenizer, train
 from signjax.cli import parsing
-from signjax.errors import ConfigError
+from signjax.errors import ConfigError, did_you_mean
 from signjax.evaluation import tables
 from signjax.training import process
 
@@ -46,7 +45,7 @@ def main(argv: list[str] | None = None) -> int:
     for name in args.subjects:
         if name not in SUBJECTS | NAMED:
             known = f"choose from: {', '.join(SUBJECTS | NAMED)}"
-            raise ConfigError(f"{name!r} cannot be measured{hints.meant(name, SUBJECTS | NAMED, known)}")
+            raise ConfigError(f"{name!r} cannot be measured{did_you_mean(name, SUBJECTS | NAMED, known)}")
     if NAMED.keys() & set(args.subjects):  # some start processes of their own, which need memory of the GPU
         os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
     where, peak, found = hardware.environment(), hardware.peak(), {}

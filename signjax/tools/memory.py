@@ -16,11 +16,10 @@ import sys
 import tempfile
 from pathlib import Path
 
-from signjax import hints
 from signjax.benchmarks import process_memory
 from signjax.benchmarks.smoke_runs import ROUNDS, Rows, rehearse
 from signjax.cli import parsing
-from signjax.errors import ConfigError
+from signjax.errors import ConfigError, did_you_mean
 from signjax.evaluation import tables
 from signjax.io import atomic
 from signjax.tools.displacements import count
@@ -73,7 +72,7 @@ def _names(family: str | None) -> list[str]:
     if not known:
         raise ConfigError("configs: no model family here; run this in signjax's own folder")
     if family and family not in known:
-        has = hints.meant(family, known, f"it has: {', '.join(known)}")
+        has = did_you_mean(family, known, f"it has: {', '.join(known)}")
         raise ConfigError(f"--family is {family!r}, which configs/ does not have{has}")
     return [family] if family else known
 

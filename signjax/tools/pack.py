@@ -16,10 +16,9 @@ from pathlib import Path
 
 import numpy as np
 
-from signjax import hints
 from signjax.cli import parsing
 from signjax.data import clip_files, pack_writer, packed_dataset
-from signjax.errors import ConfigError, DataError, SignjaxError
+from signjax.errors import ConfigError, DataError, SignjaxError, did_you_mean
 
 SPLITS = ("train", "dev", "test")
 
@@ -84,7 +83,7 @@ def _run(root: str, name: str, measured: bool, shard: tuple[int, int] | None) ->
     if not found:
         hint = "give --root and --name, or build the demo set: python -m signjax.tools.demo"
         beside = [path.name for path in Path(root).glob("[!.]*")]
-        raise DataError(f"{Path(root, name)}: no train, dev or test folder{hints.meant(name, beside, hint)}")
+        raise DataError(f"{Path(root, name)}: no train, dev or test folder{did_you_mean(name, beside, hint)}")
     for split in found if shard else ():
         count = packed_dataset.load_shard(root, name, split, *shard, say=_progress)
         print(f"{name}/{split}: the {count} part(s) of shard {shard[0]}/{shard[1]} are packed")

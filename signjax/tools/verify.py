@@ -14,10 +14,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from signjax import hints
 from signjax.cli import parsing
 from signjax.data import load, packed_dataset
-from signjax.errors import DataError, SignjaxError
+from signjax.errors import DataError, SignjaxError, did_you_mean
 from signjax.pose import kinematics, normalization, skeleton
 
 TOLERANCE = 1e-5  # neck-to-shoulder lengths
@@ -133,7 +132,7 @@ def _splits(args) -> list[str]:
     found = [split for split in SPLITS if (Path(args.root) / args.name / split).is_dir()]
     if not found:
         hint = "give --root and --name, or build the demo set: python -m signjax.tools.demo"
-        near = hints.meant(args.name, [path.name for path in Path(args.root).glob("[!.]*")], hint)
+        near = did_you_mean(args.name, [path.name for path in Path(args.root).glob("[!.]*")], hint)
         raise DataError(f"{Path(args.root, args.name)}: no train, dev or test folder{near}")
     return found
 

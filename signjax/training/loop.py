@@ -11,8 +11,7 @@ from typing import Any, NamedTuple
 
 import jax
 
-from signjax import hints
-from signjax.errors import ConfigError, DataError, SignjaxError
+from signjax.errors import ConfigError, DataError, SignjaxError, did_you_mean
 from signjax.training import checkpoint, memory_check, metric_writer, process, sharding, state_hash, trackers
 from signjax.training.run_config import check_same, save_config
 from signjax.training.task import Task, make_task
@@ -201,7 +200,7 @@ def _evaluate(run: Run, state, step: int) -> bool:
         return False
     if run.config.best not in evals:
         gives = f"evaluation gives: {', '.join(sorted(evals))}"
-        raise ConfigError(f"best is {run.config.best!r}{hints.meant(run.config.best, evals, gives)}")
+        raise ConfigError(f"best is {run.config.best!r}{did_you_mean(run.config.best, evals, gives)}")
     best = _best_score(run)
     better = evals[run.config.best] < best
     if better:

@@ -4,8 +4,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from signjax import hints
-from signjax.errors import ConfigError
+from signjax.errors import ConfigError, did_you_mean
 
 
 def make_schedule(config, num_steps: int):
@@ -20,7 +19,7 @@ def make_schedule(config, num_steps: int):
     """
     lr, warmup = config.lr, config.warmup
     if config.schedule not in ("cosine", "constant"):
-        known = hints.meant(config.schedule, ("cosine", "constant"), 'it can be "cosine" or "constant"')
+        known = did_you_mean(config.schedule, ("cosine", "constant"), 'it can be "cosine" or "constant"')
         raise ConfigError(f"optim.schedule is {config.schedule!r}{known}")
 
     def schedule(step):

@@ -7,8 +7,7 @@ import re
 
 import ml_collections
 
-from signjax import hints
-from signjax.errors import ConfigError, StorageError
+from signjax.errors import ConfigError, StorageError, closest_match, did_you_mean
 from signjax.io import safe_read
 
 # These may change when a run is resumed: how long and how often, and on which devices.
@@ -51,7 +50,7 @@ def load_config(path) -> ml_collections.ConfigDict:
     except safe_read.Missing:
         workdir = pathlib.Path(path).parent
         runs = {found.parent.name: str(found.parent) for found in workdir.parent.glob("*/config.json")}
-        meant = runs.get(hints.near(workdir.name, runs))
+        meant = runs.get(closest_match(workdir.name, runs))
         near = f"did you mean {meant}? " if meant else ""
         raise StorageError(f"{path}: no such file; {near}train first: {train_command(workdir)}") from None
     except (safe_read.Fault, ValueError, AttributeError) as e:  # the last two: names that no field can have
@@ -68,7 +67,7 @@ def sampler(kind, c, changes: dict):
     unknown = [name for name in changes if name not in kind._fields]
     if unknown:
         known = [f"--{name}" for name in kind._fields]
-        takes = hints.meant(f"--{unknown[0]}", known, f"it takes {', '.join(known)}")
+        takes = did_you_mean(f"--{unknown[0]}", known, f"it takes {', '.join(known)}")
         raise ConfigError(f"--{unknown[0]} means nothing to a {c.task} run{takes}")
     return kind(**{**c.sampler, **changes})
 

@@ -10,8 +10,7 @@ import re
 from collections.abc import Callable
 from typing import NamedTuple
 
-from signjax import hints
-from signjax.errors import ConfigError
+from signjax.errors import ConfigError, did_you_mean
 
 
 class Task(NamedTuple):
@@ -42,7 +41,7 @@ def find(name: str):
     folder = importlib.import_module("signjax.tasks").__path__
     known = sorted(m.name for m in pkgutil.iter_modules(folder))
     has = f"signjax/tasks has only: {', '.join(known)}"
-    raise ConfigError(f"task is {name!r}{hints.meant(name, known, has)}")
+    raise ConfigError(f"task is {name!r}{did_you_mean(name, known, has)}")
 
 
 def make_task(config, workdir) -> Task:

@@ -10,10 +10,9 @@ import pytest
 from door_help import DOORS, FLAGS, PARSERS, ROOT, ask, parse
 
 from signjax import __main__ as listing
-from signjax import hints
 from signjax.cli import config_help
 from signjax.data import packed_dataset
-from signjax.errors import ConfigError, DataError, StorageError
+from signjax.errors import ConfigError, DataError, StorageError, closest_match, did_you_mean
 from signjax.models import quantizers
 from signjax.tasks import flow, vqvae
 from signjax.text import pretrained
@@ -191,8 +190,8 @@ def test_wrong_names_of_doors(capsys):
 
 
 def test_what_is_near():
-    assert hints.meant("opnpose", ["json", "openpose"]) == "; did you mean 'openpose'?"
-    assert hints.meant("opnpose", ["json", "openpose"], "give one") == "; did you mean 'openpose'? give one"
-    assert hints.meant("zzz", ["json", "openpose"], "give one") == "; give one"
-    assert hints.meant("zzz", ["json"]) == "" and hints.near("GPT", ["gpt"]) == "gpt"
+    assert did_you_mean("opnpose", ["json", "openpose"]) == "; did you mean 'openpose'?"
+    assert did_you_mean("opnpose", ["json", "openpose"], "give one") == "; did you mean 'openpose'? give one"
+    assert did_you_mean("zzz", ["json", "openpose"], "give one") == "; give one"
+    assert did_you_mean("zzz", ["json"]) == "" and closest_match("GPT", ["gpt"]) == "gpt"
     assert set(quantizers.KINDS) == {"rvq", "vq", "fsq", "kl"}
