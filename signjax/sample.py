@@ -117,7 +117,7 @@ def read_texts(texts: list[str], file: str | None) -> list[str]:
     if file:
         try:
             lines = safe_read.read(file, MOST).decode("utf-8-sig").splitlines()
-        except (safe_read.Fault, UnicodeDecodeError) as e:
+        except (safe_read.InvalidFileError, UnicodeDecodeError) as e:
             raise DataError(f"{file}: cannot be read ({e}); give a UTF-8 file with a text a line") from None
         found += [(file, line) for line in lines]
     for place, text in found:

@@ -15,7 +15,7 @@ import numpy as np
 from signjax.data import pose_layout
 from signjax.errors import DataError
 from signjax.io import safe_read
-from signjax.io.safe_read import Fault
+from signjax.io.safe_read import InvalidFileError
 
 TEXT, POSE = "text.txt", "pose.json"
 # In the order of signjax.pose.skeleton: body, right hand, left hand.
@@ -56,7 +56,8 @@ def read_raw(folder: Path) -> tuple[str, np.ndarray]:
     """Text and pose as `parse_pose` has it, exactly as in the files.
 
     Raises:
-      Fault: names the file, not its folder, and the reason; Missing if a file is not there.
+      InvalidFileError: names the file, not its folder, and the reason.
+      MissingFileError: a file is not there.
     """
     return _parsed(folder, TEXT, parse_text), _parsed(folder, POSE, parse_pose)
 
@@ -64,8 +65,8 @@ def read_raw(folder: Path) -> tuple[str, np.ndarray]:
 def _parsed(folder: Path, name: str, parse):
     try:
         return parse(_read(folder, name))
-    except Fault as fault:
-        raise type(fault)(f"{name}: {fault}") from None
+    except InvalidFileError as error:
+        raise type(error)(f"{name}: {error}") from None
 
 
 def list_clips(split: str | os.PathLike) -> list[str]:
@@ -104,24 +105,24 @@ def digest(folder: str | os.PathLike) -> str:
         try:
             data = _read(Path(folder), name)
             total.update(b"%d:" % len(data) + data)
-        except Fault as fault:
-            total.update(f"{name}: {fault}".encode(errors="replace"))
+        except InvalidFileError as error:
+            total.update(f"{name}: {error}".encode(errors="replace"))
     return total.hexdigest()
 
 
 def parse_text(data: bytes) -> str:
-    """The sentence in the bytes of a text.txt; Fault gives the reason it is none."""
+    """The sentence in the bytes of a text.txt; InvalidFileError gives the reason it is none."""
     try:
         text = data.decode("utf-8-sig").strip()
     except UnicodeDecodeError:
-        raise Fault("is not UTF-8") from None
+        raise InvalidFileError("is not UTF-8") from None
     if not text:
-        raise Fault("is empty")
+        raise InvalidFileError("is empty")
     return text
 
 
 def parse_pose(data: bytes) -> np.ndarray:
-    """The pose in the bytes of a pose.json; Fault gives the reason there is none.
+    """The pose in the bytes of a pose.json; InvalidFileError gives the reason there is none.
 
     Returns:
       [T, 50, 3] float32, or [T, 120, 3] if a frame has a face that is not all zeros; frames without have
@@ -130,13 +131,13 @@ def parse_pose(data: bytes) -> np.ndarray:
     content = safe_read.parse_object(data)
     poses = content.get("poses")
     if not isinstance(poses, list):
-        raise Fault('has no list "poses"')
+        raise InvalidFileError('has no list "poses"')
     if not poses:
-        raise Fault("has 0 frames")
+        raise InvalidFileError("has 0 frames")
     count = content.get("num_frames", len(poses))
     if type(count) is not int or count != len(poses):
         shown = str(count)[:20] if isinstance(count, int | float) else "no number"
-        raise Fault(f"num_frames is {shown}, but there are {len(poses)} poses")
+        raise InvalidFileError(f"num_frames is {shown}, but there are {len(poses)} poses")
     rows = [_frame(frame, t) for t, frame in enumerate(poses)]
     faces = [_face(frame, t) for t, frame in enumerate(poses)]
     if any(faces):
@@ -146,10 +147,10 @@ def parse_pose(data: bytes) -> np.ndarray:
         with np.errstate(over="ignore"):
             pose = np.array(rows, np.float64).astype(np.float32).reshape(len(rows), -1, 3)
     except OverflowError:  # integers of hundreds of digits
-        raise Fault(f"has coordinates beyond {MAX_COORDINATE:g}") from None
+        raise InvalidFileError(f"has coordinates beyond {MAX_COORDINATE:g}") from None
     if not np.abs(pose).max() <= MAX_COORDINATE:
         t = int(np.argwhere(~(np.abs(pose) <= MAX_COORDINATE))[0, 0])
-        raise Fault(f"frame {t} has coordinates that are infinite or beyond {MAX_COORDINATE:g}")
+        raise InvalidFileError(f"frame {t} has coordinates that are infinite or beyond {MAX_COORDINATE:g}")
     return pose
 
 
@@ -159,9 +160,9 @@ def _frame(frame, t: int) -> list:
     for key, joints in FIELDS:
         values = frame.get(key) if isinstance(frame, dict) else None
         if not isinstance(values, list):
-            raise Fault(f"frame {t} has no list {key}")
+            raise InvalidFileError(f"frame {t} has no list {key}")
         if len(values) != 3 * joints:
-            raise Fault(f"frame {t}: {key} has {len(values)} numbers, not {3 * joints}")
+            raise InvalidFileError(f"frame {t}: {key} has {len(values)} numbers, not {3 * joints}")
         row += _numbers(values, key, t)
     return row
 
@@ -177,7 +178,7 @@ def _face(frame, t: int) -> list | None:
 
 def _numbers(values: list, key: str, t: int) -> list:
     if not set(map(type, values)) <= {int, float}:
-        raise Fault(f"frame {t}: {key} holds something that is not a number")
+        raise InvalidFileError(f"frame {t}: {key} holds something that is not a number")
     return values
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from signjax.data import clip_files, clip_writers
 from signjax.data.formats.base import FACE, Clip
 from signjax.errors import StorageError
-from signjax.io.safe_read import MEMORY, Fault
+from signjax.io.safe_read import MEMORY, InvalidFileError
 from signjax.pose import normalization, skeleton
 
 DIGITS = 5  # of the distance from neck to shoulder
@@ -24,14 +24,14 @@ def pose_json(clip: Clip) -> bytes:
     known.
 
     Raises:
-      Fault: no frame shows a body, a joint lies impossibly far away, or there are too many frames.
+      InvalidFileError: no frame shows a body, a joint lies impossibly far away, or there are too many frames.
     """
     if len(clip.pose) > MOST:
-        raise Fault(f"has {len(clip.pose):,} frames, more than {MOST:,}; cut it into sentences")
+        raise InvalidFileError(f"has {len(clip.pose):,} frames, more than {MOST:,}; cut it into sentences")
     try:
         scale = float(normalization.measure(clip.pose, clip.valid).scale)
     except ValueError as error:
-        raise Fault(str(error)) from None
+        raise InvalidFileError(str(error)) from None
     digits = int(np.clip(DIGITS - np.floor(np.log10(scale)), 0, 12))
     said = {"fps": clip.fps, "signer": clip.signer, "source": clip.source}
     said = {key: value for key, value in said.items() if value is not None}
@@ -41,17 +41,21 @@ def pose_json(clip: Clip) -> bytes:
         valid = np.concatenate([valid, clip.face[..., :2].any(-1)], axis=1)
     data = clip_writers.pose_json(pose, valid, digits, **said)
     if len(data) > clip_files.MAX_BYTES[clip_files.POSE]:
-        raise Fault(f"makes a {clip_files.POSE} of {len(data):,} bytes; cut it into sentences")
+        raise InvalidFileError(f"makes a {clip_files.POSE} of {len(data):,} bytes; cut it into sentences")
     return data
 
 
 def write(folder: Path, clip: Clip) -> None:
-    """Writes text.txt and pose.json into a new folder; Fault as for `pose_json`, or if it is there."""
+    """Writes text.txt and pose.json into a new folder.
+
+    Raises:
+      InvalidFileError: as for `pose_json`, or the folder is there already.
+    """
     data = pose_json(clip)
     try:
         folder.mkdir(parents=True)
     except FileExistsError:
-        raise Fault("another clip has the same name; the first is kept") from None
+        raise InvalidFileError("another clip has the same name; the first is kept") from None
     (folder / clip_files.TEXT).write_text(clip.text, encoding="utf-8")
     (folder / clip_files.POSE).write_bytes(data)
 

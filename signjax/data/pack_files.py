@@ -123,7 +123,7 @@ def read_json(path: Path, clips: int = 0) -> dict | None:
     try:
         safe_read.inside(path, path.parent)
         return safe_read.read_object(path, PER_CLIP * clips)
-    except safe_read.Fault:
+    except safe_read.InvalidFileError:
         return None
 
 

@@ -17,7 +17,7 @@ from signjax.data.clip_files import MAX_COORDINATE
 from signjax.data.pose_layout import Variant
 from signjax.errors import DataError
 from signjax.io import safe_numpy, safe_read
-from signjax.io.safe_read import Fault
+from signjax.io.safe_read import InvalidFileError
 
 VERSION = 2  # of the packed form: another one packs again
 FRAMES = 1 << 16  # copied at once where parts are joined
@@ -93,7 +93,7 @@ def join(workspace: Path, parts: list[Path], counts: list[int], variant: Variant
       The key of the content.
 
     Raises:
-      Fault: a part is damaged.
+      InvalidFileError: a part is damaged.
       OSError: a part cannot be read, or the workspace not be written.
     """
     whole: dict = {"digests": {}, "clips": [], "broken": [], "missing": []}
@@ -137,23 +137,23 @@ def read_index(folder: Path, count: int) -> dict:
     """What `write` says of a pack of `count` clips, its variant parsed.
 
     Raises:
-      Fault: it is damaged or of another version.
+      InvalidFileError: it is damaged or of another version.
     """
     index = safe_read.read_object(folder / "index.json", pack_files.PER_CLIP * count)
     if index.get("version") != VERSION:
-        raise Fault("is of another version")
+        raise InvalidFileError("is of another version")
     kinds = {"label": str, "digests": dict, "clips": list, "broken": list, "missing": list}
     index["variant"] = pose_layout.parse(index.get("variant"))
     if not (index["variant"] and all(isinstance(index.get(name), kind) for name, kind in kinds.items())):
-        raise Fault("index.json is damaged")
+        raise InvalidFileError("index.json is damaged")
     pairs = index["clips"] + index["broken"]
     if not all(isinstance(pair, list) and list(map(type, pair)) == [str, str] for pair in pairs):
-        raise Fault("index.json is damaged")
+        raise InvalidFileError("index.json is damaged")
     # Names lead to files later: only such as were found in the split's folder.
     if sorted(sid for sid, _ in pairs) != sorted(index["digests"]):
-        raise Fault("index.json is damaged: its clips have no digests")
+        raise InvalidFileError("index.json is damaged: its clips have no digests")
     if not {sid for sid, _ in index["broken"]}.issuperset(map(str, index["missing"])):
-        raise Fault("index.json is damaged: clips are missing that are not left out")
+        raise InvalidFileError("index.json is damaged: clips are missing that are not left out")
     return index
 
 
@@ -161,7 +161,8 @@ def open_arrays(folder: Path, index: dict):
     """(offsets, origin, scale, pose, valid or None) of a pack with this index; the last two are mapped.
 
     Raises:
-      Fault: they are no arrays of its clips, or do not fit together; Missing if a file is not there.
+      InvalidFileError: they are no arrays of its clips, or do not fit together.
+      MissingFileError: a file is not there.
     """
     count = len(index["clips"])
     small = (safe_numpy.map_array(folder / f"{name}.npy") for name in ("offsets", "origin", "scale"))
@@ -178,14 +179,16 @@ def open_arrays(folder: Path, index: dict):
     }
     for name, (array, kind, shape) in expected.items():
         if array is not None and (array.dtype != kind or array.shape != shape):
-            raise Fault(f"{name}.npy is {array.dtype} {list(array.shape)}, not what the index says")
+            raise InvalidFileError(
+                f"{name}.npy is {array.dtype} {list(array.shape)}, not what the index says"
+            )
     if offsets[0] or offsets[-1] != len(pose) or (np.diff(offsets) <= 0).any():
-        raise Fault("offsets.npy does not cut the poses into clips")
+        raise InvalidFileError("offsets.npy does not cut the poses into clips")
     # Of a large pack only a part is read before it is used, see store.damage.
     seen = pose if pose.nbytes <= pack_files.CHECK_ALL else pose[:1]
     largest = np.max([seen.max(initial=0), -seen.min(initial=0), np.abs(origin).max(initial=0)])
     if not (largest <= MAX_COORDINATE and (scale > SMALLEST).all() and np.isfinite(scale).all()):
-        raise Fault("poses or placements have numbers that no clip has")
+        raise InvalidFileError("poses or placements have numbers that no clip has")
     return offsets, origin, scale, pose, valid
 
 

@@ -24,7 +24,7 @@ from signjax.data import clip_files, pack_files, pack_writer, pose_layout
 from signjax.data.pose_layout import Variant
 from signjax.errors import DataError, StorageError, did_you_mean
 from signjax.io import safe_read
-from signjax.io.safe_read import Fault
+from signjax.io.safe_read import InvalidFileError
 from signjax.pose.normalization import Placement
 from signjax.pose.skeleton import FACE, NUM_JOINTS
 
@@ -295,7 +295,7 @@ def _stored(folder: Path, source: Path, signatures: dict, variant: Variant, say:
     """The pack in a folder; None if it is not of exactly these clips, or damaged."""
     try:
         if damage := pack_files.damage(folder):
-            raise Fault(damage)
+            raise InvalidFileError(damage)
         index = pack_writer.read_index(folder, len(signatures))
         if index["variant"] != variant or index["digests"].keys() != signatures.keys():
             return None
@@ -306,10 +306,10 @@ def _stored(folder: Path, source: Path, signatures: dict, variant: Variant, say:
         if changed:
             pack_files.write_json(folder / "signatures.json", signatures)
         return _of(folder, index)
-    except safe_read.Missing:  # another process has just replaced it
+    except safe_read.MissingFileError:  # another process has just replaced it
         return None
-    except Fault as fault:
-        say(f"{folder}: {fault}; packing again")
+    except InvalidFileError as error:
+        say(f"{folder}: {error}; packing again")
         return None
 
 
@@ -331,11 +331,11 @@ def _open(folder: Path, count: int, in_memory: bool = False, face: bool = True) 
     """The pack stored in a folder, made of `count` clip folders, without faces if that is said.
 
     Raises:
-      Fault: it is no pack; Missing if a file is not there.
+      InvalidFileError: it is no pack; MissingFileError if a file is not there.
     """
     index = pack_writer.read_index(folder, count)
     if not index["clips"]:
-        raise Fault("has no clips")
+        raise InvalidFileError("has no clips")
     found = _of(folder, index, in_memory)
     return found if face else found.without_face()
 

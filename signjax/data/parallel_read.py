@@ -20,7 +20,7 @@ import numpy as np
 from signjax.data import clip_files
 from signjax.data.pose_layout import Variant, apply
 from signjax.errors import DataError, StorageError
-from signjax.io.safe_read import Missing
+from signjax.io.safe_read import MissingFileError
 from signjax.pose import normalization
 
 CHUNK = 128  # clips a worker reads before it ends: some seconds of work
@@ -84,7 +84,7 @@ def read_chunk(split: Path, sids: list[str], variant: Variant) -> Chunk:
             clip_pose, clip_valid = apply(raw, variant)
             placements.append(_measure(clip_pose, clip_valid))
         except DataError as error:
-            broken.append(entry | {"reason": str(error), "missing": isinstance(error, Missing)})
+            broken.append(entry | {"reason": str(error), "missing": isinstance(error, MissingFileError)})
             continue
         good.append(entry | {"text": text, "frames": len(clip_pose)})
         pose.append(clip_pose)

@@ -12,7 +12,7 @@ from signjax.data import loader, packing
 from signjax.data.sources import bucket
 from signjax.errors import ConfigError, StorageError
 from signjax.io import safe_numpy
-from signjax.io.safe_read import Fault
+from signjax.io.safe_read import InvalidFileError
 from signjax.tasks import vqvae
 from signjax.text.tokenizer import empty
 from signjax.training import dependencies
@@ -183,7 +183,7 @@ def read_cache(path: str, key: str, shifts: int, clips: int):
             return None
         names = [f"{name}{k}" for k in range(shifts) for name in ("codes", "offsets")]
         saved = safe_numpy.read_arrays(path, names, most=None)
-    except Fault:
+    except InvalidFileError:
         return None
     found = [_cut(saved[f"codes{k}"], saved[f"offsets{k}"], clips) for k in range(shifts)]
     return None if None in found else found

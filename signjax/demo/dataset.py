@@ -112,7 +112,7 @@ def is_written(place: Path, record: dict) -> bool:
     try:
         found = safe_read.read_object(place / RECORD)
         return {"language": found["language"], "seed": found["seed"], "sizes": found["sizes"]} == record
-    except (safe_read.Fault, KeyError):
+    except (safe_read.InvalidFileError, KeyError):
         raise DataError(
             f"{place} exists and has no {RECORD}, so it is no demo set: remove it or choose another name"
         ) from None

@@ -207,10 +207,10 @@ def _json(path: Path) -> dict:
     try:
         safe_read.inside(path, path.parent)
         return safe_read.read_object(path)
-    except safe_read.Missing:
+    except safe_read.MissingFileError:
         raise DataError(f"{path}: cannot be read (not there); a JSON belongs to each array") from None
-    except safe_read.Fault as fault:
-        raise DataError(f"{path}: {fault}; write it again") from None
+    except safe_read.InvalidFileError as error:
+        raise DataError(f"{path}: {error}; write it again") from None
 
 
 def _array(path: Path, shape: tuple, kind=np.floating) -> np.ndarray:
@@ -223,13 +223,15 @@ def _array(path: Path, shape: tuple, kind=np.floating) -> np.ndarray:
         fits = fits and all(n in (None, m) for n, m in zip(shape, array.shape, strict=True))
         fits = fits and (shape[-1] is not None or array.shape[-1] in (2, 3))
         if not fits or not np.issubdtype(array.dtype, kind):
-            raise safe_read.Fault(f"is {array.dtype} {list(array.shape)}, not {kind.__name__} {wanted}")
+            raise safe_read.InvalidFileError(
+                f"is {array.dtype} {list(array.shape)}, not {kind.__name__} {wanted}"
+            )
         if kind is np.floating:
             array = array.astype(np.float64)  # first: the largest coordinate is infinite in half precision
             if not np.abs(array).max(initial=0) <= clip_files.MAX_COORDINATE:
-                raise safe_read.Fault("holds numbers that are not finite, or beyond all places")
-    except safe_read.Missing:
+                raise safe_read.InvalidFileError("holds numbers that are not finite, or beyond all places")
+    except safe_read.MissingFileError:
         raise DataError(f"{path}: cannot be read (not there); put it beside its JSON") from None
-    except safe_read.Fault as fault:
-        raise DataError(f"{path}: {fault}; write it again") from None
+    except safe_read.InvalidFileError as error:
+        raise DataError(f"{path}: {error}; write it again") from None
     return array

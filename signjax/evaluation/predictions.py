@@ -59,8 +59,8 @@ def _clip(folder: Path, sid: str, layout: pose_layout.Variant) -> tuple[np.ndarr
         if path.suffix != ".json":
             return _parse(path)
         return pose_layout.apply(clip_files.parse_pose(safe_read.read(path)), layout)
-    except safe_read.Fault as fault:
-        raise DataError(f"{path.name}: cannot be read ({fault})") from None
+    except safe_read.InvalidFileError as error:
+        raise DataError(f"{path.name}: cannot be read ({error})") from None
 
 
 def read_arrays(path: Path) -> tuple[np.ndarray, np.ndarray]:
@@ -73,8 +73,8 @@ def read_arrays(path: Path) -> tuple[np.ndarray, np.ndarray]:
     """
     try:
         return _parse(path)
-    except safe_read.Fault as fault:
-        raise DataError(f"{path}: cannot be read ({fault})") from None
+    except safe_read.InvalidFileError as error:
+        raise DataError(f"{path}: cannot be read ({error})") from None
 
 
 def _parse(path: Path) -> tuple[np.ndarray, np.ndarray]:
@@ -82,12 +82,14 @@ def _parse(path: Path) -> tuple[np.ndarray, np.ndarray]:
     pose = safe_numpy.read_arrays(path, ["pose"])["pose"] if packed else safe_numpy.read_array(path)
     shapes = [(joints, 3) for joints in (skeleton.NUM_JOINTS, skeleton.WITH_FACE)]
     if pose.ndim != 3 or pose.shape[1:] not in shapes or pose.dtype.kind not in "fiu":
-        raise safe_read.Fault(f"is {pose.dtype} {list(pose.shape)}, not [T, 50, 3] or [T, 120, 3] of numbers")
+        raise safe_read.InvalidFileError(
+            f"is {pose.dtype} {list(pose.shape)}, not [T, 50, 3] or [T, 120, 3] of numbers"
+        )
     if len(pose) > FRAMES:
-        raise safe_read.Fault(f"has {len(pose):,} frames, more than {FRAMES:,}")
+        raise safe_read.InvalidFileError(f"has {len(pose):,} frames, more than {FRAMES:,}")
     pose = pose.astype(np.float64)
     seen = np.isfinite(pose).all(-1)
     pose = np.where(seen[..., None], pose, 0)
     if np.abs(pose).max(initial=0) > clip_files.MAX_COORDINATE:
-        raise safe_read.Fault(f"has coordinates beyond {clip_files.MAX_COORDINATE:g}")
+        raise safe_read.InvalidFileError(f"has coordinates beyond {clip_files.MAX_COORDINATE:g}")
     return pose.astype(np.float32), seen

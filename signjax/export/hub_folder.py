@@ -78,5 +78,5 @@ def _read(path, most: int | None = safe_read.SIZE) -> bytes:
     try:
         with safe_read.opened(path, most) as (file, size):
             return file.read(size)
-    except safe_read.Fault as fault:
-        raise StorageError(f"{path}: cannot be read ({fault})") from None
+    except safe_read.InvalidFileError as error:
+        raise StorageError(f"{path}: cannot be read ({error})") from None

@@ -87,7 +87,7 @@ def _scores(workdir, digest: str) -> list[str]:
             data, seed = found["data"], found["seed"]
             what = f"{data['name']}/{data['split']}, {data['clips']} clips, seed {seed}"
             notes = [f"- {line}" for line in found["notes"]]
-        except (safe_read.Fault, KeyError, TypeError, AttributeError, ValueError):
+        except (safe_read.InvalidFileError, KeyError, TypeError, AttributeError, ValueError):
             continue  # not of this version; it is the run that is shared, not its evaluations
         signatures = json.dumps(found.get("signatures", {}), sort_keys=True, ensure_ascii=False)
         lines += [f"{what}; ± is half of a 95 % bootstrap interval.", "", "```", table, "```", "", *notes, ""]

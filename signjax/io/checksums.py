@@ -32,7 +32,7 @@ def fault(folder, others: bool = False) -> str | None:
         sealed = safe_read.read(folder / NAME)
         said = sealed.decode(errors="replace").splitlines(keepends=True)
         lines = _lines(folder, {line[66:].rstrip("\n") for line in said} if others else None)
-    except safe_read.Fault as e:
+    except safe_read.InvalidFileError as e:
         return f"{NAME} cannot be read ({e})"
     except OSError as e:
         return f"{pathlib.Path(e.filename).name} cannot be read ({e.strerror})"

@@ -43,10 +43,10 @@ def load(folder) -> tuple[dict, int]:
         arrays, said = safetensors.read(path)
         step = said.get("step", "")
         if type(step) is not str or not step.isdecimal():
-            raise safe_read.Fault("its metadata say no step")
+            raise safe_read.InvalidFileError("its metadata say no step")
         return _nested(arrays), int(step)
-    except safe_read.Fault as fault:
-        raise StorageError(f"{path}: cannot be read ({fault}); {advice}") from None
+    except safe_read.InvalidFileError as error:
+        raise StorageError(f"{path}: cannot be read ({error}); {advice}") from None
 
 
 def _flat(tree: dict, prefix: str = ""):
@@ -67,10 +67,10 @@ def _nested(arrays: dict[str, np.ndarray]) -> dict:
         for parent in parents:
             place = place.setdefault(parent, {})
             if not isinstance(place, dict):
-                raise safe_read.Fault(f"{parent[:40]!r} is an array and a module")
+                raise safe_read.InvalidFileError(f"{parent[:40]!r} is an array and a module")
         if name in place:
-            raise safe_read.Fault(f"{name[:40]!r} is an array and a module")
+            raise safe_read.InvalidFileError(f"{name[:40]!r} is an array and a module")
         place[name] = jnp.asarray(array)
     if not isinstance(tree.get("params"), dict):
-        raise safe_read.Fault("has no params")
+        raise safe_read.InvalidFileError("has no params")
     return tree

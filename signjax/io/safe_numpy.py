@@ -13,7 +13,7 @@ import zipfile
 
 import numpy as np
 
-from signjax.io.safe_read import SIZE, Fault, opened, read, reason
+from signjax.io.safe_read import SIZE, InvalidFileError, opened, read, reason
 
 MEMBERS = 4096  # of an .npz
 
@@ -22,13 +22,14 @@ def read_array(path, most: int = SIZE) -> np.ndarray:
     """The array of an .npy file of at most `most` bytes.
 
     Raises:
-      Fault: it cannot be read, is no array of numbers, booleans or text, or has another size than it says.
+      InvalidFileError: it cannot be read, is no array of numbers, booleans or text, or has another size
+        than it says.
     """
     return _array(read(path, most))
 
 
 def map_array(path) -> np.ndarray:
-    """The array of an .npy file of any size, read-only over the file's pages; Fault as for `read_array`."""
+    """The array of an .npy file of any size, read-only over the file's pages; raises as `read_array`."""
     with opened(path, None) as (file, size):
         start = file.read(4096)
         shape, order, dtype, at = _header(start, size)
@@ -46,7 +47,7 @@ def read_arrays(path, names=None, most: int | None = SIZE) -> dict[str, np.ndarr
       most: bytes that they may unpack to, and of the file; None for those of the file, as np.savez writes it.
 
     Raises:
-      Fault: as for `read_array`; one of the names is missing; it unpacks to more than that.
+      InvalidFileError: as for `read_array`; one of the names is missing; it unpacks to more than that.
     """
     with opened(path, most) as (file, size):
         try:
@@ -56,14 +57,14 @@ def read_arrays(path, names=None, most: int | None = SIZE) -> dict[str, np.ndarr
                 wanted = {name: held[name] for name in (held if names is None else names)}
                 unpacked = sum(info.file_size for info in wanted.values())
                 if unpacked > (most or size):
-                    raise Fault(f"unpacks to {unpacked:,} bytes, more than {most or size:,}")
+                    raise InvalidFileError(f"unpacks to {unpacked:,} bytes, more than {most or size:,}")
                 return {name: _unpacked(archive, name, info) for name, info in wanted.items()}
-        except Fault:
+        except InvalidFileError:
             raise
         except KeyError as error:
-            raise Fault(f"has no array {error}") from None
+            raise InvalidFileError(f"has no array {error}") from None
         except Exception as error:  # a damaged file makes zipfile raise nearly anything
-            raise Fault(f"is no .npz file ({reason(error)})") from None
+            raise InvalidFileError(f"is no .npz file ({reason(error)})") from None
 
 
 def _header(start: bytes, size: int) -> tuple[tuple[int, ...], str, np.dtype, int]:
@@ -74,12 +75,12 @@ def _header(start: bytes, size: int) -> tuple[tuple[int, ...], str, np.dtype, in
         reader = {1: np.lib.format.read_array_header_1_0, 2: np.lib.format.read_array_header_2_0}[version[0]]
         shape, fortran, dtype = reader(file)
     except Exception as error:  # numpy parses Python here: a damaged header raises nearly anything
-        raise Fault(f"is no array ({reason(error)})") from None
+        raise InvalidFileError(f"is no array ({reason(error)})") from None
     largest = math.prod(n or 1 for n in shape) * dtype.itemsize  # numpy refuses even empty ones beyond
     if dtype.kind not in "biufU" or not 0 < largest < 1 << 62 or min(shape, default=0) < 0 or len(shape) > 8:
-        raise Fault(f"is no array of numbers ({str(dtype)[:40]} {str(shape)[:40]})")
+        raise InvalidFileError(f"is no array of numbers ({str(dtype)[:40]} {str(shape)[:40]})")
     if (said := math.prod(shape) * dtype.itemsize) != (there := size - file.tell()):
-        raise Fault(f"is no array ({said:,} bytes are said to follow its header, {there:,} do)")
+        raise InvalidFileError(f"is no array ({said:,} bytes are said to follow its header, {there:,} do)")
     return shape, "F" if fortran else "C", dtype, file.tell()
 
 
@@ -91,7 +92,7 @@ def _array(data: bytes) -> np.ndarray:
     if dtype.kind == "U":
         letters = np.frombuffer(data, np.dtype("u4").newbyteorder(dtype.byteorder), offset=at)
         if ((letters > 0x10FFFF) | ((letters >= 0xD800) & (letters < 0xE000))).any():
-            raise Fault("holds text that is not Unicode")
+            raise InvalidFileError("holds text that is not Unicode")
     array = np.frombuffer(data, dtype, offset=at).reshape(shape, order=order)
     if dtype.kind == "b":
         return array.view(np.uint8) != 0  # a byte that is neither 0 nor 1 would be True and not
@@ -99,11 +100,15 @@ def _array(data: bytes) -> np.ndarray:
 
 
 def count_members(file) -> None:
-    """Raises Fault if an archive has many members: zipfile makes an object of each before it counts them."""
+    """Refuses an archive of many members: zipfile makes an object of each before it counts them.
+
+    Raises:
+      InvalidFileError: it has more than MEMBERS.
+    """
     with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as pages:
         found = itertools.islice(re.finditer(b"PK\x01\x02", pages), MEMBERS + 1)
         if sum(1 for _ in found) > MEMBERS:
-            raise Fault(f"has more than {MEMBERS:,} members")
+            raise InvalidFileError(f"has more than {MEMBERS:,} members")
 
 
 def _members(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
@@ -111,7 +116,7 @@ def _members(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
     members = archive.infolist()
     held = {info.filename.removesuffix(".npy"): info for info in members}
     if len(held) != len(members):
-        raise Fault("has two arrays of one name")
+        raise InvalidFileError("has two arrays of one name")
     return held
 
 
@@ -119,8 +124,8 @@ def _unpacked(archive: zipfile.ZipFile, name: str, info: zipfile.ZipInfo) -> np.
     """A member's array; no more of it is unpacked than it declares, whatever it holds."""
     try:
         if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-            raise Fault("is packed in a way that .npz files are not")
+            raise InvalidFileError("is packed in a way that .npz files are not")
         with archive.open(info) as member:
             return _array(member.read(info.file_size + 1))
-    except Fault as fault:
-        raise Fault(f"its array {name[:40]!r} {fault}") from None
+    except InvalidFileError as error:
+        raise InvalidFileError(f"its array {name[:40]!r} {error}") from None

@@ -1,8 +1,8 @@
 """Reading files that nobody vouches for: of bounded size, strictly, and nothing in them is ever run.
 
 All that comes from outside a process is read here or, if it is arrays, by signjax.io.safe_numpy: clips,
-packs, configs, vocabularies, the clips of others. What is wrong with a file is a `Fault` that gives the
-reason alone; the caller says which file it is and what to do.
+packs, configs, vocabularies, the clips of others. What is wrong with a file is an `InvalidFileError` that
+gives the reason alone; the caller says which file it is and what to do.
 """
 
 import contextlib
@@ -20,43 +20,43 @@ DEPTH = 32  # of JSON: deeper than anything that is written here
 _HALF = re.compile("[\ud800-\udfff]")  # of a character
 
 
-class Fault(DataError):
+class InvalidFileError(DataError):
     """Why a file cannot be used."""
 
 
-class Missing(Fault):
+class MissingFileError(InvalidFileError):
     """There is no such file."""
 
 
 def inside(path, *roots) -> None:
-    """Raises Fault if a path, links followed, lies outside of all these folders."""
+    """Raises InvalidFileError if a path, links followed, lies outside of all these folders."""
     try:
         real, homes = os.path.realpath(path), [os.path.realpath(root) for root in roots]
     except (OSError, ValueError) as error:
-        raise Fault(reason(error)) from None
+        raise InvalidFileError(reason(error)) from None
     if not any(os.path.commonpath((real, home)) == home for home in homes):
-        raise Fault(f"lies outside of {homes[0]}")
+        raise InvalidFileError(f"lies outside of {homes[0]}")
 
 
 @contextlib.contextmanager
 def opened(path, most: int | None = SIZE):
-    """(open file, its size in bytes) of a regular file of at most `most` bytes; a Fault otherwise."""
+    """(open file, its size in bytes) of a regular file of at most `most` bytes, else InvalidFileError."""
     try:
         file = open(path, "rb", opener=_at_once)  # noqa: SIM115  closed below
     except FileNotFoundError as error:
-        raise Missing(reason(error)) from None
+        raise MissingFileError(reason(error)) from None
     except (OSError, ValueError) as error:
-        raise Fault(reason(error)) from None
+        raise InvalidFileError(reason(error)) from None
     with file:
         status = os.fstat(file.fileno())
         if not stat.S_ISREG(status.st_mode):
-            raise Fault("is not a file")
+            raise InvalidFileError("is not a file")
         if most is not None and status.st_size > most:
-            raise Fault(f"has {status.st_size:,} bytes, more than {most:,}")
+            raise InvalidFileError(f"has {status.st_size:,} bytes, more than {most:,}")
         try:
             yield file, status.st_size
         except OSError as error:
-            raise Fault(reason(error)) from None
+            raise InvalidFileError(reason(error)) from None
 
 
 def read(path, most: int = SIZE) -> bytes:
@@ -76,22 +76,22 @@ def parse_object(data: bytes, memory: int = MEMORY) -> dict:
     """The object of a JSON text; numbers may be as large as can be written, so 1e999 is infinite.
 
     Raises:
-      Fault: it is no JSON, no object, has a key twice, holds NaN or Infinity, or would take more than
-        `memory` bytes.
+      InvalidFileError: it is no JSON, no object, has a key twice, holds NaN or Infinity, or would take more
+        than `memory` bytes.
     """
     if (needed := _needed(data)) > memory:
-        raise Fault(f"needs up to {needed >> 20:,} MB of memory, more than {memory >> 20:,}")
+        raise InvalidFileError(f"needs up to {needed >> 20:,} MB of memory, more than {memory >> 20:,}")
     try:
         text = data.decode("utf-8-sig")
         content = json.loads(text, object_pairs_hook=_once, parse_constant=_no_constant)
     except RecursionError:
-        raise Fault("is nested too deeply") from None
-    except Fault:
+        raise InvalidFileError("is nested too deeply") from None
+    except InvalidFileError:
         raise
     except ValueError as error:  # bad JSON, bad UTF-8, integers of thousands of digits
-        raise Fault(f"is not valid JSON ({reason(error)})") from None
+        raise InvalidFileError(f"is not valid JSON ({reason(error)})") from None
     if not isinstance(content, dict):
-        raise Fault("is no JSON object")
+        raise InvalidFileError("is no JSON object")
     return content
 
 
@@ -118,7 +118,7 @@ def _needed(data: bytes) -> int:
 
 
 def _check(content: dict) -> None:
-    """Raises Fault for what JSON can say and nobody means: endless numbers and nesting, half characters.
+    """Refuses what JSON can say and nobody means: endless numbers and nesting, half characters.
 
     It goes level by level: a call for each of the values would take longer than parsing them.
     """
@@ -127,11 +127,11 @@ def _check(content: dict) -> None:
         objects = [x for x in level if type(x) is dict]
         lists = [x for x in level if type(x) is list]
         if any(not x.isascii() and _HALF.search(x) for x in level if type(x) is str):
-            raise Fault("holds text that is not Unicode")
+            raise InvalidFileError("holds text that is not Unicode")
         if not all(abs(x) < 1 << 63 for x in level if type(x) is int or type(x) is float):
-            raise Fault("holds a number beyond 9e18")
+            raise InvalidFileError("holds a number beyond 9e18")
         if (objects or lists) and not left:
-            raise Fault("is nested too deeply")
+            raise InvalidFileError("is nested too deeply")
         level = list(itertools.chain(*lists, *objects, *(x.values() for x in objects)))
 
 
@@ -140,9 +140,9 @@ def _once(pairs: list) -> dict:
     if len(content) != len(pairs):
         seen: set = set()
         twice = next(key for key, _ in pairs if key in seen or seen.add(key))
-        raise Fault(f"has the key {twice[:40]!r} twice")
+        raise InvalidFileError(f"has the key {twice[:40]!r} twice")
     return content
 
 
 def _no_constant(name: str):
-    raise Fault(f"holds {name}, which is not a number")
+    raise InvalidFileError(f"holds {name}, which is not a number")

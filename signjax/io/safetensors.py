@@ -6,7 +6,7 @@ import math
 import numpy as np
 
 from signjax.errors import DataError
-from signjax.io.safe_read import SIZE, Fault, opened, parse_object, reason
+from signjax.io.safe_read import SIZE, InvalidFileError, opened, parse_object, reason
 
 KINDS = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": "<u2", "I64": "<i8", "I32": "<i4", "U8": "<u1"}
 
@@ -20,18 +20,18 @@ def read(path) -> tuple[dict[str, np.ndarray], dict]:
     """The arrays of a .safetensors file, read-only, those of bfloat16 as float32; and its metadata.
 
     Raises:
-      Fault: it cannot be read, or a tensor's size is not that of its bytes.
+      InvalidFileError: it cannot be read, or a tensor's size is not that of its bytes.
     """
     with opened(path, None) as (file, size):
         length = int.from_bytes(file.read(8), "little")
         if not 0 < length <= min(size - 8, SIZE):
-            raise Fault("is no .safetensors file")
+            raise InvalidFileError("is no .safetensors file")
         header = parse_object(file.read(length))
         said = header.pop("__metadata__", {})
         try:
             pages = np.memmap(file, np.uint8, "r").view(np.ndarray)[8 + length :]
         except (OSError, ValueError) as error:
-            raise Fault(reason(error)) from None
+            raise InvalidFileError(reason(error)) from None
         arrays = {name: _tensor(name, entry, pages) for name, entry in header.items()}
         return arrays, said if isinstance(said, dict) else {}
 
@@ -61,14 +61,14 @@ def pack(arrays: dict[str, np.ndarray], metadata: dict[str, str]) -> bytes:
 def _tensor(name: str, entry, pages: np.ndarray) -> np.ndarray:
     """The array that a header's entry tells of."""
     if not isinstance(entry, dict) or str(entry.get("dtype")) not in KINDS:
-        raise Fault(f"its tensor {name[:60]!r} is of no type that is known: {', '.join(KINDS)}")
+        raise InvalidFileError(f"its tensor {name[:60]!r} is of no type that is known: {', '.join(KINDS)}")
     kind, shape, place = np.dtype(KINDS[entry["dtype"]]), entry.get("shape"), entry.get("data_offsets")
     if not _counts(shape, 8) or not _counts(place, 2) or len(place) != 2:
-        raise Fault(f"its tensor {name[:60]!r} has no shape and place")
+        raise InvalidFileError(f"its tensor {name[:60]!r} has no shape and place")
     start, end = place
     fits = math.prod(n or 1 for n in shape) < 1 << 60 and math.prod(shape) * kind.itemsize == end - start
     if not start <= end <= len(pages) or not fits:
-        raise Fault(f"its tensor {name[:60]!r} is not of the size that it says")
+        raise InvalidFileError(f"its tensor {name[:60]!r} is not of the size that it says")
     array = pages[start:end].view(kind).reshape(shape)
     return (array.astype("<u4") << 16).view("<f4") if entry["dtype"] == "BF16" else array
 

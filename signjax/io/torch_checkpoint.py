@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from signjax.io.safe_numpy import count_members
-from signjax.io.safe_read import Fault, opened, reason
+from signjax.io.safe_read import InvalidFileError, opened, reason
 
 STORAGES = {
     "DoubleStorage": "<f8",
@@ -53,17 +53,17 @@ def read_torch(path) -> Any:
     """What torch.save wrote (torch 1.6 or later): arrays are views of the file's, those of bfloat16 float32.
 
     Raises:
-      Fault: it is no such file, is damaged, or holds what no checkpoint does.
+      InvalidFileError: it is no such file, is damaged, or holds what no checkpoint does.
     """
     with opened(path, None) as (file, size):
         try:
             count_members(file)
             with zipfile.ZipFile(file) as archive:
                 return _Reader(archive, size).run()
-        except Fault:
+        except InvalidFileError:
             raise
         except Exception as error:  # a damaged file makes zipfile and pickletools raise nearly anything
-            raise Fault(f"is no file of torch.save that can be read ({reason(error)})") from None
+            raise InvalidFileError(f"is no file of torch.save that can be read ({reason(error)})") from None
 
 
 class _Reader:
@@ -74,13 +74,13 @@ class _Reader:
         members = {info.filename: info for info in archive.infolist()}
         found = [name for name in members if name.endswith("/data.pkl") and name.count("/") == 1]
         if len(found) != 1 or any(info.compress_type != zipfile.ZIP_STORED for info in members.values()):
-            raise Fault("is no file of torch.save (torch 1.6 or later)")
+            raise InvalidFileError("is no file of torch.save (torch 1.6 or later)")
         self.root = found[0].removesuffix("data.pkl")
         unpacked = sum(info.file_size for info in members.values())
         if unpacked > size:
-            raise Fault(f"unpacks to {unpacked:,} bytes, more than it has")
+            raise InvalidFileError(f"unpacks to {unpacked:,} bytes, more than it has")
         if (pickled := members[found[0]].file_size) > PICKLE:
-            raise Fault(f"its pickle has {pickled:,} bytes, more than {PICKLE:,}")
+            raise InvalidFileError(f"its pickle has {pickled:,} bytes, more than {PICKLE:,}")
 
     def run(self) -> Any:
         """The object that the pickle builds."""
@@ -89,10 +89,10 @@ class _Reader:
             if name == "STOP":
                 made = self.stack.pop()
                 if self.stack or made is MARK:
-                    raise Fault("its pickle leaves something over")
+                    raise InvalidFileError("its pickle leaves something over")
                 return made
             self._step(name, argument)
-        raise Fault("its pickle has no end")
+        raise InvalidFileError("its pickle has no end")
 
     def _step(self, name: str, argument) -> None:
         stack = self.stack
@@ -125,7 +125,7 @@ class _Reader:
         elif name == "BUILD":
             self._build(stack.pop())
         elif name != "PROTO":
-            raise Fault(f"its pickle has an instruction {name}, which no checkpoint needs")
+            raise InvalidFileError(f"its pickle has an instruction {name}, which no checkpoint needs")
 
     def _marked(self) -> list:
         """What lies on the stack above the last mark."""
@@ -141,7 +141,7 @@ class _Reader:
         target = target.fields if isinstance(target, Instance) else _kind(target, dict)
         for key, value in zip(items[::2], items[1::2], strict=True):
             if type(key) not in (str, int):
-                raise Fault("its pickle has a key that is neither text nor number")
+                raise InvalidFileError("its pickle has a key that is neither text nor number")
             target[key] = value
 
     def _build(self, state) -> None:
@@ -152,14 +152,14 @@ class _Reader:
     def _storage(self, kind, of, key, _, count) -> np.ndarray:
         """The numbers [count] of a member of the archive."""
         if kind != "storage" or not isinstance(of, Name) or of.name not in STORAGES or type(key) is not str:
-            raise Fault(f"its pickle has data of an unknown kind, {str(of)[:60]}")
+            raise InvalidFileError(f"its pickle has data of an unknown kind, {str(of)[:60]}")
         if key not in self.storages:
             array = np.frombuffer(self.archive.read(f"{self.root}data/{key}"), STORAGES[of.name])
             if of.name == "BFloat16Storage":
                 array = (array.astype("<u4") << 16).view("<f4")
             self.storages[key] = array != 0 if of.name == "BoolStorage" else array
         if len(self.storages[key]) != count:
-            raise Fault(f"its data {key[:20]} is not of the size that it says")
+            raise InvalidFileError(f"its data {key[:20]} is not of the size that it says")
         return self.storages[key]
 
 
@@ -179,13 +179,13 @@ def _tensor(storage, offset, shape, strides) -> np.ndarray:
     """A view of a storage, read-only, and never larger than it."""
     numbers = [offset, *_kind(shape, tuple), *_kind(strides, tuple)]
     if len(shape) != len(strides) or len(shape) > 8 or any(type(n) is not int or n < 0 for n in numbers):
-        raise Fault("a tensor has no shape")
+        raise InvalidFileError("a tensor has no shape")
     last = offset + sum((n - 1) * step for n, step in zip(shape, strides, strict=True))
     size, there = math.prod(shape), len(_kind(storage, np.ndarray))
     if size > there or (size and last >= there):
-        raise Fault("a tensor is larger than its data")
+        raise InvalidFileError("a tensor is larger than its data")
     if math.prod(n or 1 for n in shape) >= 1 << 60:
-        raise Fault("a tensor has no shape")
+        raise InvalidFileError("a tensor has no shape")
     steps = [step * storage.itemsize for step in strides]
     return np.lib.stride_tricks.as_strided(storage[offset:], shape, steps, writeable=False)
 
@@ -193,5 +193,5 @@ def _tensor(storage, offset, shape, strides) -> np.ndarray:
 def _kind(value, kind):
     """The value, which must be of a kind."""
     if not isinstance(value, kind):
-        raise Fault(f"its pickle has a {type(value).__name__} where none can be")
+        raise InvalidFileError(f"its pickle has a {type(value).__name__} where none can be")
     return value

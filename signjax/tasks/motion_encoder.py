@@ -24,7 +24,7 @@ from signjax.data import loader, sources
 from signjax.errors import StorageError
 from signjax.io import safe_read
 from signjax.io.safe_numpy import read_arrays
-from signjax.io.safe_read import Fault
+from signjax.io.safe_read import InvalidFileError
 from signjax.metrics.frechet import HOP, WINDOW, window_frames
 from signjax.models import motion_encoder as models
 from signjax.models.vqvae import held
@@ -55,32 +55,32 @@ def load(path=SHIPPED) -> Encoder:
         held = read_arrays(path)
         stored = str(held.pop("digest", ""))
         if stored != digest(held):
-            raise Fault(f"its content does not have the digest {stored[:12]!r}")
+            raise InvalidFileError(f"its content does not have the digest {stored[:12]!r}")
         model, variables = _model(held)
-    except Fault as e:
+    except InvalidFileError as e:
         raise StorageError(f"{path}: cannot be read as a motion encoder ({e}); {_ADVICE}") from None
     return Encoder(stored, model.features, jax.jit(functools.partial(model.apply, variables)))
 
 
 def _model(held: dict):
-    """The model and the weights of what `to_bytes` wrote; Fault if they do not fit together."""
+    """The model and the weights of what `to_bytes` wrote; InvalidFileError if they do not fit together."""
     about = safe_read.parse_object(str(held.pop("about", "")).encode())
     if (about.get("window"), about.get("hop")) != (WINDOW, HOP):
-        raise Fault(f"window and hop are not {WINDOW} and {HOP}")
+        raise InvalidFileError(f"window and hop are not {WINDOW} and {HOP}")
     sizes = about.get("model")
     if not isinstance(sizes, dict) or not all(type(n) is int and 0 < n <= LARGEST for n in sizes.values()):
-        raise Fault("its model has no sizes")
+        raise InvalidFileError("its model has no sizes")
     if not all(x.dtype.kind == "f" and np.isfinite(x).all() for x in held.values()):
-        raise Fault("its weights are not finite numbers")
+        raise InvalidFileError("its weights are not finite numbers")
     variables = {name: jnp.asarray(x, jnp.float32) for name, x in held.items()}
     try:
         model = models.Encoder(**sizes)
         wanted = jax.eval_shape(model.init, jax.random.key(0), jnp.zeros((1, WINDOW, 50, 3)))
     except Exception as e:  # flax and jax raise nearly anything at sizes that cannot be
-        raise Fault(f"its model cannot be built: {safe_read.reason(e)}") from None
+        raise InvalidFileError(f"its model cannot be built: {safe_read.reason(e)}") from None
     shapes = {name: x.shape for name, x in traverse_util.flatten_dict(wanted, sep="/").items()}
     if shapes != {name: x.shape for name, x in variables.items()}:
-        raise Fault("its weights are not those of its model")
+        raise InvalidFileError("its weights are not those of its model")
     return model, traverse_util.unflatten_dict(variables, sep="/")
 
 

@@ -128,8 +128,8 @@ def read(folder) -> tuple[Bert, dict]:
     path = f"{folder}/model.safetensors"
     try:
         params = params_of(family, model, safetensors.read_tensors(path))
-    except safe_read.Fault as fault:
-        raise StorageError(f"{path}: cannot be read ({fault}); fetch the folder again") from None
+    except safe_read.InvalidFileError as error:
+        raise StorageError(f"{path}: cannot be read ({error}); fetch the folder again") from None
     return model, params
 
 
@@ -141,8 +141,8 @@ def _model(path) -> tuple[str, Bert]:
     """The family and the module of a config.json."""
     try:
         saved = safe_read.read_object(path)
-    except safe_read.Fault as fault:
-        raise StorageError(f"{path}: cannot be read ({fault}); name a folder of a text encoder") from None
+    except safe_read.InvalidFileError as error:
+        raise StorageError(f"{path}: cannot be read ({error}); name a folder of a text encoder") from None
     family = saved.get("model_type")
     if type(family) is not str or family not in SIZES:
         raise ConfigError(f"{path}: model_type is {family!r}; text encoders are {', '.join(SIZES)}")
@@ -159,13 +159,13 @@ def _model(path) -> tuple[str, Bert]:
 
 
 def params_of(family: str, model: Bert, arrays: dict) -> dict:
-    """Our params of the arrays of a file; raises Fault if one is missing or has another shape."""
+    """Our params of the arrays of a file; raises InvalidFileError if one is missing or has another shape."""
     prefix = "" if EMBEDDINGS["words"] in arrays else f"{family}."
 
     def get(name: str, *shape: int) -> np.ndarray:
         array = arrays.get(f"{prefix}{name}")
         if array is None or array.shape != shape or array.dtype.kind != "f":
-            raise safe_read.Fault(f"has no tensor {prefix}{name} of the shape {shape}")
+            raise safe_read.InvalidFileError(f"has no tensor {prefix}{name} of the shape {shape}")
         return array.astype(np.float32, copy=False)
 
     def dense(name: str, size: int, to: int) -> dict:

@@ -90,8 +90,8 @@ def find(name: str) -> str:
     try:
         with safe_read.opened(path, None) as (file, _):
             found = hashlib.file_digest(file, "sha256").hexdigest()
-    except safe_read.Fault as fault:
-        raise StorageError(f"{path}: cannot be read ({fault}); {INSTALL} --force-reinstall") from None
+    except safe_read.InvalidFileError as error:
+        raise StorageError(f"{path}: cannot be read ({error}); {INSTALL} --force-reinstall") from None
     if found != SHA256:
         raise StorageError(f"{path}: its sha256 is {found[:12]}..., not {SHA256[:12]}...: {INSTALL}")
     return folder
@@ -109,8 +109,8 @@ def load(folder) -> Encoder:
     try:
         said = safe_read.read(path) if os.path.exists(path) else _from_vocabulary(folder)
         tokenizer = _tokenizer(said, model.positions)
-    except safe_read.Fault as fault:
-        raise StorageError(f"{path}: cannot be read ({fault}); fetch the folder again") from None
+    except safe_read.InvalidFileError as error:
+        raise StorageError(f"{path}: cannot be read ({error}); fetch the folder again") from None
     if tokenizer.get_vocab_size() > model.vocabulary:
         raise StorageError(f"{path}: has more entries than {folder}/config.json says; fetch the folder again")
     about = f"{model.heads} {model.epsilon} ".encode() + said  # the other sizes are those of the params
@@ -121,14 +121,14 @@ def load(folder) -> Encoder:
 def _from_vocabulary(folder) -> bytes:
     """The tokenizer.json that a vocab.txt stands for; a tokenizer_config.json may say that case is kept.
 
-    Raises Fault if there is none, or it is no vocabulary of BERT's.
+    Raises InvalidFileError if there is none, or it is no vocabulary of BERT's.
     """
     from tokenizers import BertWordPieceTokenizer  # slow, and rarely needed
 
     try:
         held = safe_read.read(f"{folder}/vocab.txt")
-    except safe_read.Missing:
-        raise safe_read.Fault("it is not there, nor is vocab.txt") from None
+    except safe_read.MissingFileError:
+        raise safe_read.InvalidFileError("it is not there, nor is vocab.txt") from None
     about = f"{folder}/tokenizer_config.json"
     lower = safe_read.read_object(about).get("do_lower_case", True) if os.path.exists(about) else True
     try:
@@ -136,7 +136,7 @@ def _from_vocabulary(folder) -> bytes:
         vocabulary = {piece: number for number, piece in enumerate(pieces)}
         return BertWordPieceTokenizer(vocabulary, lowercase=bool(lower)).to_str().encode()
     except Exception as error:  # the library raises plain ones
-        raise safe_read.Fault(f"vocab.txt: {safe_read.reason(error)}") from None
+        raise safe_read.InvalidFileError(f"vocab.txt: {safe_read.reason(error)}") from None
 
 
 def _tokenizer(said: bytes, most: int):
@@ -146,7 +146,7 @@ def _tokenizer(said: bytes, most: int):
     try:
         tokenizer = Tokenizer.from_str(said.decode())
     except Exception as error:  # the library raises plain ones
-        raise safe_read.Fault(safe_read.reason(error)) from None
+        raise safe_read.InvalidFileError(safe_read.reason(error)) from None
     tokenizer.no_padding()
     tokenizer.enable_truncation(most)
     return tokenizer

@@ -103,14 +103,16 @@ def load(path) -> TextTokenizer:
         saved = safe_read.read_object(path)
         entries = saved.get("entries")
         if not (isinstance(entries, list) and all(type(entry) is str for entry in entries)):
-            raise safe_read.Fault('has no list "entries" of text')
+            raise safe_read.InvalidFileError('has no list "entries" of text')
         if tuple(entries[: len(SPECIAL)]) != SPECIAL or len(set(entries)) != len(entries) or "" in entries:
-            raise safe_read.Fault(f"its entries do not begin with {', '.join(SPECIAL)}, or have one twice")
+            raise safe_read.InvalidFileError(
+                f"its entries do not begin with {', '.join(SPECIAL)}, or have one twice"
+            )
         if saved.get("sha256") != _sha256(entries):
-            raise safe_read.Fault("its entries are not those of its checksum")
-    except safe_read.Fault as fault:
+            raise safe_read.InvalidFileError("its entries are not those of its checksum")
+    except safe_read.InvalidFileError as error:
         advice = "train the run again"
-        raise StorageError(f"{path}: cannot be read as a text tokenizer ({fault}); {advice}") from None
+        raise StorageError(f"{path}: cannot be read as a text tokenizer ({error}); {advice}") from None
     return TextTokenizer(tuple(entries))
 
 

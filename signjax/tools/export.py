@@ -91,8 +91,8 @@ def read(path: Path) -> Clip:
         return Clip(viz.saved(path), path.stem)
     try:
         text, raw = clip_files.read_raw(path)
-    except safe_read.Fault as fault:
-        raise DataError(f"{path}/{fault}; give an .npz of signjax.sample, or a clip's folder") from None
+    except safe_read.InvalidFileError as error:
+        raise DataError(f"{path}/{error}; give an .npz of signjax.sample, or a clip's folder") from None
     pose, valid = pose_layout.apply(raw, pose_layout.detect([raw]))
     return Clip(rendering.Panel(pose, text, valid), path.name)
 

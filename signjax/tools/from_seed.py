@@ -74,8 +74,8 @@ def tokenizer_of(path: str) -> convert.Found:
     saved, fields = read(path)
     try:
         found = convert.vqvae(saved, fields)
-    except safe_read.Fault as fault:
-        raise DataError(f"{path}: cannot be taken over: it {fault}") from None
+    except safe_read.InvalidFileError as error:
+        raise DataError(f"{path}: cannot be taken over: it {error}") from None
     found.variables["standard"] = standard(*statistics(path, fields))
     return found
 
@@ -84,16 +84,16 @@ def gpt_of(path: str, codes: int) -> convert.Found:
     """The GPT of a checkpoint; raises DataError as `tokenizer_of`."""
     try:
         return convert.gpt(*read(path), codes)
-    except safe_read.Fault as fault:
-        raise DataError(f"{path}: cannot be taken over: it {fault}") from None
+    except safe_read.InvalidFileError as error:
+        raise DataError(f"{path}: cannot be taken over: it {error}") from None
 
 
 def read(path: str) -> tuple:
     """(what was saved, {name: value} of the config in it); raises DataError if it cannot be read."""
     try:
         saved = torch_checkpoint.read_torch(path)
-    except safe_read.Fault as fault:
-        raise DataError(f"{path}: cannot be read ({fault}); give a checkpoint of the seed") from None
+    except safe_read.InvalidFileError as error:
+        raise DataError(f"{path}: cannot be read ({error}); give a checkpoint of the seed") from None
     config = saved.get("cfg") if isinstance(saved, dict) else None
     fields = config.fields if isinstance(config, torch_checkpoint.Instance) else config
     return saved, {k: v for k, v in fields.items() if type(k) is str} if isinstance(fields, dict) else {}
@@ -110,10 +110,10 @@ def statistics(path: str, fields: dict) -> list[np.ndarray]:
         held = fields if {"mean", "std"} <= fields.keys() else safe_numpy.read_arrays(beside, ["mean", "std"])
         both = [np.asarray(held[name]).reshape(-1) for name in ("mean", "std")]
         if not all(x.dtype.kind == "f" and x.shape == (POSE,) and np.isfinite(x).all() for x in both):
-            raise safe_read.Fault(f"mean and std are not {POSE} finite numbers each")
-    except (safe_read.Fault, ValueError) as fault:
+            raise safe_read.InvalidFileError(f"mean and std are not {POSE} finite numbers each")
+    except (safe_read.InvalidFileError, ValueError) as error:
         raise DataError(
-            f"{path}: says no mean and std of the poses, nor does {beside} ({safe_read.reason(fault)}); copy "
+            f"{path}: says no mean and std of the poses, nor does {beside} ({safe_read.reason(error)}); copy "
             f"{STATISTICS} there from the .cache of the data set it was trained on"
         ) from None
     return [x.astype(np.float64) for x in both]
@@ -143,8 +143,8 @@ def encoder_of(name: str, beside: dict, path: str):
     encoder = pretrained.load(folder)
     try:
         own = bert.params_of("bert", encoder.model, beside)
-    except safe_read.Fault as fault:
-        raise ConfigError(f"--encoder {name}: is another than that of {path}, which {fault}") from None
+    except safe_read.InvalidFileError as error:
+        raise ConfigError(f"--encoder {name}: is another than that of {path}, which {error}") from None
     pairs = zip(*map(jax.tree.leaves, (own, encoder.variables["params"])), strict=True)
     if not all(np.allclose(a, b, atol=1e-6) for a, b in pairs):
         raise ConfigError(f"--encoder {name}: its weights are not those of the BERT in {path}; name that one")

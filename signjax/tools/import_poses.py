@@ -20,7 +20,7 @@ from signjax.data import dataset_writer, split_assignment
 from signjax.data.formats import detect, text_table
 from signjax.data.formats.base import Broken, Clip
 from signjax.errors import ConfigError, DataError, SignjaxError
-from signjax.io.safe_read import Fault
+from signjax.io.safe_read import InvalidFileError
 from signjax.pose import skeleton
 
 REPORT = "import.json"
@@ -94,12 +94,12 @@ def _gather(items, rows: dict, place: Path | None, fps: float | None, folder: Pa
             clip = _completed(item, rows.get(item.sid), place, fps)
             flat = not clip.pose[..., 2].any()
             if kept and flat != kept[0].flat:
-                raise Fault(
+                raise InvalidFileError(
                     f"has {'no depth' if flat else 'depth'}, unlike the clips before it; import it apart"
                 )
             dataset_writer.write(folder / (clip.split or PENDING) / clip.sid, clip)
-        except Fault as fault:
-            broken.append((item.sid, str(fault)))
+        except InvalidFileError as error:
+            broken.append((item.sid, str(error)))
             continue
         group = split_assignment.group(clip.sid, clip.source, clip.signer)
         seen = tuple(int(clip.valid[:, part].sum()) for part in GROUPS.values())
@@ -109,14 +109,14 @@ def _gather(items, rows: dict, place: Path | None, fps: float | None, folder: Pa
 
 
 def _completed(clip: Clip, row: text_table.Row | None, place: Path | None, fps: float | None) -> Clip:
-    """The clip with what the table and the flags add to it; Fault if it has no text."""
+    """The clip with what the table and the flags add to it; InvalidFileError if it has no text."""
     if row:
         said = {"text": row.text, "signer": row.signer, "source": row.source}
         said |= {"split": text_table.split_of(row), "fps": text_table.fps_of(row)}
         clip = clip._replace(**{key: value for key, value in said.items() if value})
     if not clip.text:
         advice = f"add a row for {clip.sid} to {place}" if place else "give a table of texts with --texts"
-        raise Fault(f"has no text; {advice}")
+        raise InvalidFileError(f"has no text; {advice}")
     return clip._replace(fps=clip.fps or fps)
 
 

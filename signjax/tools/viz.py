@@ -180,19 +180,21 @@ def _more(path: Path, frames: int) -> tuple[str, rendering.Tokens | None]:
         found = safe_numpy.read_arrays(path)
         said = found.get("text", np.array(""))
         if said.dtype.kind != "U" or said.ndim or len(str(said)) > clip_files.MAX_BYTES[clip_files.TEXT]:
-            raise safe_read.Fault('has an array "text" that is no sentence')
+            raise safe_read.InvalidFileError('has an array "text" that is no sentence')
         return str(said), _tokens(found, frames) if "codes" in found else None
-    except safe_read.Fault as fault:
-        raise DataError(f"{path}: {fault}; sample it again") from None
+    except safe_read.InvalidFileError as error:
+        raise DataError(f"{path}: {error}; sample it again") from None
 
 
 def _tokens(found: dict, frames: int) -> rendering.Tokens:
     codes, stride, names = (found.get(name, np.array(0)) for name in rendering.Tokens._fields)
     whole = codes.dtype.kind in "iu" and codes.ndim == 2 and stride.dtype.kind in "iu" and not stride.ndim
     if not whole or stride < 1 or len(codes) != -(-frames // int(stride)):
-        raise safe_read.Fault(f"has codes {list(codes.shape)} that do not make {frames} frames")
+        raise safe_read.InvalidFileError(f"has codes {list(codes.shape)} that do not make {frames} frames")
     if names.dtype.kind != "U" or names.shape != codes.shape[1:] or not len(names):
-        raise safe_read.Fault(f"has codes {list(codes.shape)} and names {list(names.shape)} of them")
+        raise safe_read.InvalidFileError(
+            f"has codes {list(codes.shape)} and names {list(names.shape)} of them"
+        )
     return rendering.Tokens(codes, int(stride), tuple(names.tolist()))
 
 

@@ -184,7 +184,7 @@ def read_meta(workdir, which: str, step: int, item: str = "meta") -> dict:
     path = folder(workdir, which) / str(step) / item / "metadata"
     try:
         return safe_read.read_object(path)
-    except safe_read.Fault as e:
+    except safe_read.InvalidFileError as e:
         raise StorageError(f"{path}: cannot be read ({e}); delete the folder {path.parents[1]}") from e
 
 
@@ -219,11 +219,11 @@ def restore(workdir, step: int, abstract):
 
 
 def _check_size(path: pathlib.Path, wanted) -> None:
-    """Raises Fault for arrays so much larger than their files that these cannot be weights."""
+    """Raises InvalidFileError for arrays so much larger than their files that these cannot be weights."""
     declared = sum(math.prod(x.shape) * x.dtype.itemsize for x in jax.tree.leaves(wanted))
     there = sum(p.stat().st_size for p in path.rglob("*") if p.is_file())
     if declared > 16 * there + safe_read.SIZE:
-        raise safe_read.Fault(f"{there:,} bytes say that they are arrays of {declared:,}")
+        raise safe_read.InvalidFileError(f"{there:,} bytes say that they are arrays of {declared:,}")
 
 
 @contextlib.contextmanager

@@ -79,7 +79,7 @@ def _read(workdir, field: str) -> dict:
         saved = safe_read.read_object(path)
         for name in ("folder", "digest"):
             if type(saved.get(name)) is not str or "\0" in saved[name]:
-                raise safe_read.Fault(f"field {name!r} is no text")
+                raise safe_read.InvalidFileError(f"field {name!r} is no text")
         return saved
-    except safe_read.Fault as fault:
-        raise StorageError(f"{path}: cannot be read ({fault}); train {workdir} again") from None
+    except safe_read.InvalidFileError as error:
+        raise StorageError(f"{path}: cannot be read ({error}); train {workdir} again") from None

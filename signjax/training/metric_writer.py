@@ -73,17 +73,17 @@ def _rows(path: pathlib.Path):
             while line := file.readline(LINE):
                 if row := _row(line):
                     yield row
-    except safe_read.Missing:
+    except safe_read.MissingFileError:
         return
-    except safe_read.Fault as fault:
-        raise StorageError(f"{path}: {fault}; move it away") from None
+    except safe_read.InvalidFileError as error:
+        raise StorageError(f"{path}: {error}; move it away") from None
 
 
 def _row(line: bytes) -> dict | None:
     """The numbers of a line by their names, of them a whole "step"; None if it has others or none."""
     try:
         row = safe_read.parse_object(line)
-    except safe_read.Fault:
+    except safe_read.InvalidFileError:
         return None
     numbers = all(value is None or type(value) in (int, float) for value in row.values())
     if not numbers or type(row.get("step")) is not int:

@@ -45,15 +45,19 @@ def load_config(path) -> ml_collections.ConfigDict:
     try:
         saved = safe_read.read_object(path)
         if type(saved.get("task")) is not str:
-            raise safe_read.Fault("field 'task' is no text")
+            raise safe_read.InvalidFileError("field 'task' is no text")
         return ml_collections.ConfigDict(_tuples(saved)).lock()
-    except safe_read.Missing:
+    except safe_read.MissingFileError:
         workdir = pathlib.Path(path).parent
         runs = {found.parent.name: str(found.parent) for found in workdir.parent.glob("*/config.json")}
         meant = runs.get(closest_match(workdir.name, runs))
         near = f"did you mean {meant}? " if meant else ""
         raise StorageError(f"{path}: no such file; {near}train first: {train_command(workdir)}") from None
-    except (safe_read.Fault, ValueError, AttributeError) as e:  # the last two: names that no field can have
+    except (
+        safe_read.InvalidFileError,
+        ValueError,
+        AttributeError,
+    ) as e:  # the last two: names that no field can have
         advice = "put the file back as it was, or train again"
         raise StorageError(f"{path}: cannot be read as a config ({e}); {advice}") from None
 

@@ -135,7 +135,7 @@ def _id(path: pathlib.Path) -> str:
         found = safe_read.read(path, 64).decode("ascii", "replace").strip()
         if re.fullmatch("[0-9a-f]{16}", found):
             return found
-    except safe_read.Fault:
+    except safe_read.InvalidFileError:
         pass
     write_whole(path, secrets.token_hex(8))
     return _id(path)

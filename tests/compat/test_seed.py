@@ -20,7 +20,7 @@ from scipy.special import log_softmax
 from signjax.compat.seed import convert, match_tensors
 from signjax.errors import ConfigError, DataError
 from signjax.inference import autoregressive
-from signjax.io.safe_read import Fault
+from signjax.io.safe_read import InvalidFileError
 from signjax.models import layers
 from signjax.pose import normalization
 from signjax.tasks import seed_gpt, vqvae
@@ -169,7 +169,7 @@ def test_heads_are_64_wide_unless_the_config_says():
     assert match_tensors.heads_of({"motion_layers": 3}, "motion_", 256) == 4
     assert match_tensors.heads_of({"gpt_heads": 2, "motion_num_heads": 8}, "motion_", 256) == 8
     for fields in ({"motion_heads": 3}, {"motion_a_heads": 2, "motion_b_heads": 4}, {"motion_heads": 0}):
-        with pytest.raises(Fault, match="heads"):
+        with pytest.raises(InvalidFileError, match="heads"):
             match_tensors.heads_of(fields, "motion_", 256)
 
 
@@ -199,13 +199,13 @@ def test_what_does_not_match_is_named(changes, what):
             del state[name]
         else:
             state[name] = np.full(16, np.nan, np.float32) if shape == "nan" else np.ones(shape, np.float32)
-    with pytest.raises(Fault, match=what):
+    with pytest.raises(InvalidFileError, match=what):
         convert.vqvae(state, fields)
 
 
 @pytest.mark.parametrize("given", [None, {}, {"model": 3}, {"model_state_dict": {"a": [1]}}, {3: np.ones(2)}])
 def test_what_holds_no_weights_is_refused(given):
-    with pytest.raises(Fault, match="holds no weights"):
+    with pytest.raises(InvalidFileError, match="holds no weights"):
         convert.vqvae(given, {})
 
 

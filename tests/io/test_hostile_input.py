@@ -173,7 +173,7 @@ def test_a_run_does_not_write_through_links(tmp_path):
 def test_pipes_and_devices_are_no_files(tmp_path):
     os.mkfifo(tmp_path / "pipe")
     for path in (tmp_path / "pipe", "/dev/zero", tmp_path):
-        with pytest.raises(safe_read.Fault):
+        with pytest.raises(safe_read.InvalidFileError):
             safe_read.read(path)
-    with pytest.raises(safe_read.Missing):
+    with pytest.raises(safe_read.MissingFileError):
         safe_read.read(tmp_path / "nothing")

@@ -10,7 +10,7 @@ import mutations
 import numpy as np
 import pytest
 
-from signjax.io.safe_read import Fault
+from signjax.io.safe_read import InvalidFileError
 from signjax.io.torch_checkpoint import Instance, read_torch
 
 EXPECTED = {
@@ -86,7 +86,7 @@ def test_tensors_beyond_their_data_are_refused(offset, shape, strides, tmp_path)
     storage = b"(" + _parts("storage") + b"ctorch\nFloatStorage\n" + _parts("0", "cpu", 4) + b"tQ"
     rebuilt = b"ctorch._utils\n_rebuild_tensor_v2\n(" + storage + _parts(offset, shape, strides) + b"tR"
     data = b"\x80\x02" + rebuilt + b"."
-    with pytest.raises(Fault, match="tensor"):
+    with pytest.raises(InvalidFileError, match="tensor"):
         read_torch(archived(tmp_path / "x.pth", data, **{"0": bytes(16)}))
 
 
@@ -102,13 +102,13 @@ def test_damaged_files_are_faults(tmp_path):
         path.write_bytes(mutations.mutate(rng, "x.bin", data, data))
         try:
             read_torch(path)
-        except Fault as fault:
-            assert len(str(fault)) < 200
+        except InvalidFileError as error:
+            assert len(str(error)) < 200
             refused += 1
     assert refused > 100
 
 
 @pytest.mark.parametrize("data", [b"", b"\x80\x02.", b"\x80\x02}", b"\x80\x02(K\x01.", b"\x80\x02}(]K\x01u."])
 def test_pickles_that_make_nothing_are_faults(data, tmp_path):
-    with pytest.raises(Fault):
+    with pytest.raises(InvalidFileError):
         read_torch(archived(tmp_path / "x.pth", data))

@@ -18,7 +18,7 @@ from signjax.data import token_cache
 from signjax.errors import ConfigError, DataError, SignjaxError, StorageError
 from signjax.inference import autoregressive
 from signjax.io import safetensors as tensors
-from signjax.io.safe_read import Fault
+from signjax.io.safe_read import InvalidFileError
 from signjax.tasks import flow, gpt, masked
 from signjax.text import bert, pretrained
 from signjax.text import encoder as readers
@@ -143,7 +143,7 @@ def test_tensors_that_lie_are_refused(entry, tmp_path):
     for content in (good | entry, []):
         header = json.dumps({"a": content}).encode()
         (tmp_path / "x").write_bytes(len(header).to_bytes(8, "little") + header + bytes(4))
-        with pytest.raises(Fault, match="'a'"):
+        with pytest.raises(InvalidFileError, match="'a'"):
             tensors.read_tensors(tmp_path / "x")
 
 

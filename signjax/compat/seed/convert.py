@@ -10,7 +10,7 @@ import numpy as np
 
 from signjax.compat.seed import match_tensors
 from signjax.compat.seed.match_tensors import POSE, take
-from signjax.io.safe_read import Fault
+from signjax.io.safe_read import InvalidFileError
 
 WORDS = "embeddings.word_embeddings.weight"
 
@@ -31,13 +31,15 @@ def vqvae(saved, fields: dict) -> Found:
       fields: of the config in it.
 
     Raises:
-      Fault: it is another model, or one with more to it than configs/vqvae.py:seed has.
+      InvalidFileError: it is another model, or one with more to it than configs/vqvae.py:seed has.
     """
     state = match_tensors.state_of(saved)
     order, stacks = match_tensors.order_of(state), match_tensors.stacks_of(state)
     depths = [len(stack) for stack in stacks]
     if len(depths) != 2 or depths[0] != depths[1]:
-        raise Fault(f"has transformer layers {depths}; a VQ-VAE has as many in its encoder and decoder")
+        raise InvalidFileError(
+            f"has transformer layers {depths}; a VQ-VAE has as many in its encoder and decoder"
+        )
     width = match_tensors.width_of(stacks)
     embed = take(state, "layer that poses enter", weight=(width, POSE), bias=(width,))
     fold = take(state, "convolution to tokens", weight=(None, width, None), bias=(None,))
@@ -72,7 +74,9 @@ def gpt(saved, fields: dict, codes: int) -> Found:
     order, stacks = match_tensors.order_of(state), match_tensors.stacks_of(state)
     if len(stacks) != 1 or "multihead_attn.in_proj_weight" not in stacks[0][0]:
         depths = [len(stack) for stack in stacks]
-        raise Fault(f"has transformer layers {depths}; a GPT has one row of layers that attend to a text")
+        raise InvalidFileError(
+            f"has transformer layers {depths}; a GPT has one row of layers that attend to a text"
+        )
     width, ids = match_tensors.width_of(stacks), codes + 2
     heads, p = match_tensors.heads_of(fields, "gpt_", width), order(width)
     embed = take(state, f"embedding of {codes} codes, SOS and EOS", weight=(ids, width))

@@ -9,7 +9,7 @@ import re
 
 import numpy as np
 
-from signjax.io.safe_read import Fault
+from signjax.io.safe_read import InvalidFileError
 from signjax.models.layers import sinusoids
 from signjax.pose.skeleton import NUM_JOINTS
 
@@ -19,14 +19,14 @@ ATTENTION = "self_attn.in_proj_weight"
 
 
 def state_of(saved) -> dict[str, np.ndarray]:
-    """The tensors of what was saved, a decoder's last; raises Fault if it holds none."""
+    """The tensors of what was saved, a decoder's last; raises InvalidFileError if it holds none."""
     if not isinstance(saved, dict):
-        raise Fault("holds no weights")
+        raise InvalidFileError("holds no weights")
     inner = next((saved[key] for key in WRAPPERS if isinstance(saved.get(key), dict)), saved)
     wrong = [name for name in inner if type(name) is not str or not isinstance(inner[name], np.ndarray)]
     if wrong or not inner:
         what = f": {str(wrong[0])[:40]!r} is no tensor" if wrong else ""
-        raise Fault(f"holds no weights{what}; give a checkpoint with {', '.join(WRAPPERS)}")
+        raise InvalidFileError(f"holds no weights{what}; give a checkpoint with {', '.join(WRAPPERS)}")
     for prefix in ("_orig_mod.", "module."):
         if all(name.startswith(prefix) for name in inner):
             inner = {name.removeprefix(prefix): array for name, array in inner.items()}
@@ -84,7 +84,9 @@ def heads_of(fields: dict, prefix: str, width: int) -> int:
     named = [value for name, value in fields.items() if name.startswith(prefix) and "head" in name]
     said = {value for value in named if type(value) is int} or {max(1, width // 64)}
     if len(said) > 1 or min(said) < 1 or width % min(said):
-        raise Fault(f"its config has {sorted(said)} heads for a width of {width}; one number must fit")
+        raise InvalidFileError(
+            f"its config has {sorted(said)} heads for a width of {width}; one number must fit"
+        )
     return said.pop()
 
 
@@ -98,7 +100,7 @@ def take(state: dict, what: str, **shapes) -> dict[str, np.ndarray]:
         if own.keys() == shapes.keys() and all(_fits(state[own[leaf]], shapes[leaf]) for leaf in own):
             return {leaf: _float(name, state.pop(name)) for leaf, name in own.items()}
     size = " x ".join("any" if n is None else str(n) for n in shapes["weight"])
-    raise Fault(f"has no {what}: a module with {' and '.join(shapes)}, the weight {size}")
+    raise InvalidFileError(f"has no {what}: a module with {' and '.join(shapes)}, the weight {size}")
 
 
 def _fits(array: np.ndarray, shape: tuple) -> bool:
@@ -109,7 +111,7 @@ def _fits(array: np.ndarray, shape: tuple) -> bool:
 
 def _float(name: str, array: np.ndarray) -> np.ndarray:
     if array.dtype.kind != "f" or not np.isfinite(array).all():
-        raise Fault(f"its tensor {name} holds what is no finite number")
+        raise InvalidFileError(f"its tensor {name} holds what is no finite number")
     return array.astype(np.float32)
 
 
@@ -121,7 +123,9 @@ def codebook(state: dict, dim: int) -> np.ndarray:
     tables = [name for name, array in state.items() if array.ndim == 2 and array.shape[1] == dim]
     shapes = {state[name].shape for name in tables}
     if len(shapes) != 1 or len(tables) > 2:
-        raise Fault(f"has {len(tables)} tables of {dim} columns; there must be one codebook, and its sums")
+        raise InvalidFileError(
+            f"has {len(tables)} tables of {dim} columns; there must be one codebook, and its sums"
+        )
     counts = [array for array in state.values() if {(*array.shape, dim)} == shapes]
     found = {name: _float(name, state.pop(name)) for name in tables}
     if len(tables) == 1 or np.array_equal(*found.values()):
@@ -131,7 +135,9 @@ def codebook(state: dict, dim: int) -> np.ndarray:
         errors[name] = min((_miss(found[name], found[other], n) for n in counts), default=np.inf)
     best = min(errors, key=errors.get)
     if not errors[best] < 1e-2:
-        raise Fault(f"its tables {' and '.join(tables)} are not codes and the sums that these are made of")
+        raise InvalidFileError(
+            f"its tables {' and '.join(tables)} are not codes and the sums that these are made of"
+        )
     return found[best]
 
 
@@ -144,15 +150,15 @@ def _miss(codes, sums, counts) -> float:
 
 
 def finish(state: dict, codes: int) -> None:
-    """Raises Fault if a tensor found no place, but for counters and the skeleton's constants."""
+    """Raises InvalidFileError if a tensor found no place, but for counters and the skeleton's constants."""
     for name, array in state.items():
         known = array.size == 1 or array.shape == (codes,) or {NUM_JOINTS, POSE} & set(array.shape)
         if name.rpartition(".")[2] in ("weight", "bias") or not known:
-            raise Fault(f"its tensor {name} {list(array.shape)} has no place in the seed's model")
+            raise InvalidFileError(f"its tensor {name} {list(array.shape)} has no place in the seed's model")
 
 
 def checked(layer: dict, attentions: tuple) -> dict:
-    """The tensors of a layer of PyTorch's with these attentions; raises Fault unless it has just them."""
+    """The tensors of a layer of PyTorch's with these attentions; InvalidFileError unless it has just them."""
     at, mlp = layer["name"], mlp_of([[layer]])
     width = width_of([[layer]])
     shapes = {"linear1": (mlp, width), "linear2": (width, mlp)}
@@ -166,7 +172,7 @@ def checked(layer: dict, attentions: tuple) -> dict:
     for name in sorted(wanted.keys() | own.keys()):
         shape = own[name].shape if name in own else None
         if shape != wanted.get(name):
-            raise Fault(
+            raise InvalidFileError(
                 f"its tensor {at}.{name} is {shape or 'missing'}; {wanted.get(name, 'none')} must be there"
             )
     return {name: _float(f"{at}.{name}", value) for name, value in own.items()}

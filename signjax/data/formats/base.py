@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from signjax.data.clip_files import MAX_COORDINATE
-from signjax.io.safe_read import Fault
+from signjax.io.safe_read import InvalidFileError
 from signjax.pose import skeleton
 
 FACE = 70  # points, in OpenPose's order: outline 17, brows 10, nose 9, eyes 12, lips 20, pupils 2
@@ -49,8 +49,8 @@ def each(items: Iterable[tuple[str, Any]], one: Callable[[Any], Clip]) -> Iterat
     for name, item in items:
         try:
             yield one(item)
-        except Fault as fault:
-            yield Broken(name, str(fault))
+        except InvalidFileError as error:
+            yield Broken(name, str(error))
 
 
 def joints(points: np.ndarray, seen: np.ndarray, places: Places):
@@ -65,14 +65,14 @@ def joints(points: np.ndarray, seen: np.ndarray, places: Places):
       (pose [T, 50, 3] float32, valid [T, 50] bool, face [T, 70, 3] float32 or None), see Clip.
 
     Raises:
-      Fault: no frames, too many, or coordinates that are infinite or too large.
+      InvalidFileError: no frames, too many, or coordinates that are infinite or too large.
     """
     if not 0 < len(points) <= FRAMES:
-        raise Fault(f"has {len(points):,} frames; 1 to {FRAMES:,} can be read")
+        raise InvalidFileError(f"has {len(points):,} frames; 1 to {FRAMES:,} can be read")
     seen = seen & np.isfinite(points).all(-1)
     points = np.where(seen[..., None], points, 0.0)
     if not np.abs(points).max(initial=0) <= MAX_COORDINATE:
-        raise Fault(f"has coordinates beyond {MAX_COORDINATE:g}")
+        raise InvalidFileError(f"has coordinates beyond {MAX_COORDINATE:g}")
     pose = np.zeros((len(points), skeleton.NUM_JOINTS, 3), np.float32)
     valid = np.zeros(pose.shape[:2], bool)
     for joint, chosen in enumerate(places.body):

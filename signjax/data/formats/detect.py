@@ -19,7 +19,7 @@ from signjax.data.formats import (
 from signjax.data.formats.base import Broken, Clip
 from signjax.errors import DataError
 from signjax.io import safe_read
-from signjax.io.safe_read import Fault
+from signjax.io.safe_read import InvalidFileError
 
 LOOK = 20_000  # names of files that are looked at
 
@@ -96,6 +96,6 @@ def _by_content(files: list[Path]) -> Format:
                 if module.fits(content):
                     return form
             faults.append(f"{file}: is JSON, but")
-        except Fault as fault:
-            faults.append(f"{file}: {fault};")
+        except InvalidFileError as error:
+            faults.append(f"{file}: {error};")
     raise DataError(f"{faults[0]} not of a format that is known: {WANTED}")

@@ -13,7 +13,7 @@ import numpy as np
 from signjax.data.formats import base, file_names, mediapipe
 from signjax.data.formats.base import Broken, Clip, Places
 from signjax.io import safe_read
-from signjax.io.safe_read import Fault
+from signjax.io.safe_read import InvalidFileError
 
 POINTS = 133  # body 17, feet 6, face 68, left hand 21, right hand 21
 PLACES = Places(
@@ -46,13 +46,13 @@ def _one(item: tuple[Path, Path]) -> Clip:
     else:
         points, scores = content.get("keypoints"), content.get("keypoint_scores", content.get("scores"))
         if not isinstance(points, list) or not (scores is None or _alike(scores, points)):
-            raise Fault('has no "instance_info" and no "keypoints" with as many "keypoint_scores"')
+            raise InvalidFileError('has no "instance_info" and no "keypoints" with as many "keypoint_scores"')
         frames = [
             {"keypoints": p, "keypoint_scores": s}
             for p, s in zip(points, scores or [None] * len(points), strict=True)
         ]
     if not isinstance(frames, list) or not frames:
-        raise Fault("has 0 frames")
+        raise InvalidFileError("has 0 frames")
     points = np.stack([_frame(frame, t) for t, frame in enumerate(frames)])  # [T, 133, 3]
     seen = points[..., 2] > base.LEAST
     points[..., 2] = 0
@@ -78,7 +78,7 @@ def _frame(frame, t: int) -> np.ndarray:
     """x, y and confidence [133, 3] of the surest person in a frame, zeros if there is nobody."""
     people = frame.get("instances", [frame]) if isinstance(frame, dict) else None
     if not isinstance(people, list):
-        raise Fault(f'frame {t} has no list "instances"')
+        raise InvalidFileError(f'frame {t} has no list "instances"')
     found = [_person(person, t) for person in people]
     return max(found, key=lambda points: points[:, 2].sum(), default=np.zeros((POINTS, 3)))
 
@@ -87,21 +87,21 @@ def _person(person, t: int) -> np.ndarray:
     points = person.get("keypoints") if isinstance(person, dict) else None
     rows = _numbers(points, t, "keypoints")
     if rows.ndim != 2 or len(rows) != POINTS or rows.shape[1] not in (2, 3):
-        raise Fault(f"frame {t}: keypoints are {list(rows.shape)} numbers, not [{POINTS}, 2 or 3]")
+        raise InvalidFileError(f"frame {t}: keypoints are {list(rows.shape)} numbers, not [{POINTS}, 2 or 3]")
     if rows.shape[1] == 3:
         return rows
     scores = _numbers(person.get("keypoint_scores"), t, "keypoint_scores")
     if scores.shape != (POINTS,):
-        raise Fault(f"frame {t}: keypoint_scores are {list(scores.shape)} numbers, not [{POINTS}]")
+        raise InvalidFileError(f"frame {t}: keypoint_scores are {list(scores.shape)} numbers, not [{POINTS}]")
     return np.concatenate([rows, scores[:, None]], 1)
 
 
 def _numbers(values, t: int, name: str) -> np.ndarray:
-    """Lists of numbers as an array; Fault if they are anything else."""
+    """Lists of numbers as an array; InvalidFileError if they are anything else."""
     try:
         found = np.array(values)
     except (ValueError, OverflowError):
         found = np.array(None)
     if found.dtype.kind not in "if":
-        raise Fault(f"frame {t}: {name} are no lists of numbers of one length")
+        raise InvalidFileError(f"frame {t}: {name} are no lists of numbers of one length")
     return found.astype(np.float64)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from signjax.data import clip_files
 from signjax.io import safe_read
-from signjax.io.safe_read import Fault
+from signjax.io.safe_read import InvalidFileError
 
 SPLITS = {"train": "train", "training": "train", "dev": "dev", "val": "dev", "valid": "dev"}
 SPLITS |= {"validation": "dev", "test": "test", "testing": "test"}
@@ -28,13 +28,15 @@ def sid(name: str | Path) -> str:
     """The name of a clip: the last part of a path without its ending.
 
     Raises:
-      Fault: it cannot be the name of a folder of clips.
+      InvalidFileError: it cannot be the name of a folder of clips.
     """
     found = name.stem if isinstance(name, Path) else name.strip().rpartition("/")[2]
     if not found or found.startswith(".") or not found.isprintable() or "\\" in found:
-        raise Fault(f"its name {found[:40]!r} cannot name a folder; give it another")
+        raise InvalidFileError(f"its name {found[:40]!r} cannot name a folder; give it another")
     if len(os.fsencode(found)) > LONGEST:
-        raise Fault(f"its name {found[:40]!r}... has more than {LONGEST} bytes; give it a shorter one")
+        raise InvalidFileError(
+            f"its name {found[:40]!r}... has more than {LONGEST} bytes; give it a shorter one"
+        )
     return found
 
 
@@ -56,7 +58,7 @@ def beside(path: Path) -> str:
         return clip_files.parse_text(
             safe_read.read(path.with_suffix(".txt"), clip_files.MAX_BYTES[clip_files.TEXT])
         )
-    except safe_read.Missing:
+    except safe_read.MissingFileError:
         return ""
-    except Fault as fault:
-        raise Fault(f"{path.stem}.txt {fault}") from None
+    except InvalidFileError as error:
+        raise InvalidFileError(f"{path.stem}.txt {error}") from None

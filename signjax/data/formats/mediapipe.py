@@ -16,7 +16,7 @@ import numpy as np
 from signjax.data.formats import base, file_names
 from signjax.data.formats.base import Broken, Clip, Places
 from signjax.io import safe_read
-from signjax.io.safe_read import Fault
+from signjax.io.safe_read import InvalidFileError
 
 # The landmark of the face mesh for each of the 70 points: outline from ear to ear, brows, nose, eyes, lips.
 FACE = (
@@ -56,7 +56,7 @@ def _one(item) -> Clip:
     root, path, size = item
     content = safe_read.parse_object(safe_read.read(path), MEMORY)
     if not fits(content):
-        raise Fault('has no "frames" with "pose_landmarks"')
+        raise InvalidFileError('has no "frames" with "pose_landmarks"')
     rows = [_frame(frame, t) for t, frame in enumerate(content["frames"])]
     points, seen = (np.array(x) for x in zip(*rows, strict=True))
     points = points * _unit(content, points, size)
@@ -89,7 +89,9 @@ def _unit(content: dict, points: np.ndarray, size) -> np.ndarray:
     if all(isinstance(n, int | float) and 0 < n < 1 << 16 for n in said):
         size = said
     if size is None:
-        raise Fault("has no width and height of its picture; add them, or give --size as in 1280x720")
+        raise InvalidFileError(
+            "has no width and height of its picture; add them, or give --size as in 1280x720"
+        )
     return np.array([*size, 0.0])
 
 
@@ -109,7 +111,7 @@ def _frame(frame, t: int) -> tuple[np.ndarray, np.ndarray]:
         found = _part(frame, name) or []
         if not isinstance(found, list) or len(found) not in (0, count, *([468] if name == "face" else [])):
             given = f"{len(found)} landmarks" if isinstance(found, list) else "no list"
-            raise Fault(f"frame {t}: {name}_landmarks is {given}, not {count} landmarks")
+            raise InvalidFileError(f"frame {t}: {name}_landmarks is {given}, not {count} landmarks")
         rows = np.full((count, 4), np.nan)
         for k, landmark in enumerate(found):
             rows[k] = _landmark(landmark, f"frame {t}: {name}_landmarks {k}")
@@ -128,8 +130,8 @@ def _landmark(found, where: str) -> list:
         or not 2 <= len(values) <= 4
         or not set(map(type, values)) <= {int, float}
     ):
-        raise Fault(f"{where} is no landmark with x and y")
+        raise InvalidFileError(f"{where} is no landmark with x and y")
     try:
         return [float(v) for v in (values + [0.0, 1.0][len(values) - 2 :])[:4]]
     except OverflowError:
-        raise Fault(f"{where} has coordinates beyond {base.MAX_COORDINATE:g}") from None
+        raise InvalidFileError(f"{where} has coordinates beyond {base.MAX_COORDINATE:g}") from None

@@ -13,7 +13,7 @@ import numpy as np
 from signjax.data.formats import base, file_names
 from signjax.data.formats.base import Broken, Clip, Places
 from signjax.io import safe_read
-from signjax.io.safe_read import Fault
+from signjax.io.safe_read import InvalidFileError
 
 ENDING = "_keypoints.json"
 MOST = 1 << 22  # bytes of a frame
@@ -54,7 +54,7 @@ def _number(file: Path) -> int:
 def _one(item) -> Clip:
     root, folder, name, files = item
     if len(files) > base.FRAMES:
-        raise Fault(f"has {len(files):,} frames; 1 to {base.FRAMES:,} can be read")
+        raise InvalidFileError(f"has {len(files):,} frames; 1 to {base.FRAMES:,} can be read")
     points = np.stack([_frame(file) for file in sorted(files, key=_number)])  # [T, 120, 3]
     seen = points[..., 2] > base.LEAST
     points[..., 2] = 0
@@ -68,10 +68,10 @@ def _frame(file: Path) -> np.ndarray:
     try:
         people = safe_read.parse_object(safe_read.read(file, MOST)).get("people")
         if not isinstance(people, list):
-            raise Fault('has no list "people"')
+            raise InvalidFileError('has no list "people"')
         found = [_person(person) for person in people]
-    except Fault as fault:
-        raise Fault(f"{file.name}: {fault}") from None
+    except InvalidFileError as error:
+        raise InvalidFileError(f"{file.name}: {error}") from None
     return max(found, key=lambda points: points[:8, 2].sum(), default=np.zeros((120, 3)))
 
 
@@ -83,11 +83,11 @@ def _person(person) -> np.ndarray:
             values = [0] * (3 * count)
         if not isinstance(values, list) or len(values) < 3 * count or len(values) % 3:
             given = f"{len(values)} numbers" if isinstance(values, list) else "no list"
-            raise Fault(f"{key} is {given}, not {3 * count}")
+            raise InvalidFileError(f"{key} is {given}, not {3 * count}")
         if not set(map(type, values)) <= {int, float}:
-            raise Fault(f"{key} holds something that is not a number")
+            raise InvalidFileError(f"{key} holds something that is not a number")
         rows += values[: 3 * count]
     try:
         return np.array(rows, np.float64).reshape(-1, 3)
     except OverflowError:
-        raise Fault(f"has coordinates beyond {base.MAX_COORDINATE:g}") from None
+        raise InvalidFileError(f"has coordinates beyond {base.MAX_COORDINATE:g}") from None

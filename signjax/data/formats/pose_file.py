@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from signjax.errors import DataError
-from signjax.io.safe_read import Fault
+from signjax.io.safe_read import InvalidFileError
 
 VERSIONS = (0.0, 0.1, 0.2)
 MOST = 1 << 26  # points of all frames in version 0.0, where frames without people take no bytes
@@ -48,7 +48,7 @@ class _Bytes:
         try:
             found = struct.unpack_from(f"<{layout}", self.data, self.at)
         except struct.error:
-            raise Fault(f"ends within its header, after {len(self.data):,} bytes") from None
+            raise InvalidFileError(f"ends within its header, after {len(self.data):,} bytes") from None
         self.at += struct.calcsize(f"<{layout}")
         return found
 
@@ -58,12 +58,14 @@ class _Bytes:
         try:
             return data.decode("utf-8")
         except UnicodeDecodeError:
-            raise Fault("has a name that is not UTF-8") from None
+            raise InvalidFileError("has a name that is not UTF-8") from None
 
     def floats(self, *shape: int) -> np.ndarray:
         count = int(np.prod(shape, dtype=object))
         if self.at + 4 * count > len(self.data):
-            raise Fault(f"ends too early: {4 * count:,} bytes of numbers are said to follow at {self.at:,}")
+            raise InvalidFileError(
+                f"ends too early: {4 * count:,} bytes of numbers are said to follow at {self.at:,}"
+            )
         found = np.frombuffer(self.data, "<f4", count, self.at).reshape(shape)
         self.at += 4 * count
         return found
@@ -73,16 +75,16 @@ def parse(data: bytes) -> PoseFile:
     """The content of a .pose file.
 
     Raises:
-      Fault: it is none, of an unknown version, or shorter than it says.
+      InvalidFileError: it is none, of an unknown version, or shorter than it says.
     """
     rest = _Bytes(data)
     version = round(rest.take("f")[0], 3)
     if version not in VERSIONS:
-        raise Fault(f"is no .pose file of version 0.0, 0.1 or 0.2 (its version is {version:g})")
+        raise InvalidFileError(f"is no .pose file of version 0.0, 0.1 or 0.2 (its version is {version:g})")
     width, height, depth, count = rest.take("4H")
     components = tuple(_component(rest) for _ in range(count))
     if not sum(len(c.points) for c in components):
-        raise Fault("has no points")
+        raise InvalidFileError("has no points")
     body = _oldest(rest, components) if version == 0 else _body(rest, components, version)
     return PoseFile((width, height, depth), components, *body, version)
 
@@ -91,7 +93,9 @@ def _component(rest: _Bytes) -> Component:
     name, layout = rest.text(), rest.text()
     points, limbs, colors = rest.take("3H")
     if not 2 <= len(layout) <= 8:
-        raise Fault(f"its component {name[:40]!r} has the format {layout[:40]!r}, which is not like XYC")
+        raise InvalidFileError(
+            f"its component {name[:40]!r} has the format {layout[:40]!r}, which is not like XYC"
+        )
     return Component(
         name,
         layout,
@@ -117,7 +121,7 @@ def _oldest(rest: _Bytes, components):
     dims = max(len(c.format) for c in components) - 1
     fps, frames = rest.take("HH")
     if frames * number > MOST:
-        raise Fault(f"says {frames:,} frames of {number:,} points, more than {MOST:,}")
+        raise InvalidFileError(f"says {frames:,} frames of {number:,} points, more than {MOST:,}")
     points, confidence = np.zeros((frames, 1, number, dims), "f4"), np.zeros((frames, 1, number), "f4")
     for t in range(frames):
         for person in range(rest.take("H")[0]):

@@ -13,7 +13,7 @@ import numpy as np
 from signjax.data.formats import base, file_names, mediapipe, pose_file
 from signjax.data.formats.base import Broken, Clip, Places
 from signjax.io import safe_read
-from signjax.io.safe_read import Fault
+from signjax.io.safe_read import InvalidFileError
 
 MOST = 1 << 28  # bytes of a file: twenty minutes of MediaPipe Holistic with all of the face
 # Body joints in the order of the skeleton, by their names in lower-case letters.
@@ -38,7 +38,7 @@ def _one(item: tuple[Path, Path]) -> Clip:
     root, path = item
     file = pose_file.parse(safe_read.read(path, MOST))
     if not file.points.size:
-        raise Fault("has no frames with people")
+        raise InvalidFileError("has no frames with people")
     person = int(np.nansum(file.confidence, axis=(0, 2), dtype=np.float64).argmax())
     points, seen = file.points[:, person], file.confidence[:, person] > base.LEAST
     flat = points.shape[-1] < 3 or any("LANDMARKS" in c.name for c in file.components)
@@ -60,7 +60,7 @@ def places(components: tuple[pose_file.Component, ...]) -> Places:
     """Where the joints are in the points of all components, one after the other.
 
     Raises:
-      Fault: there are no shoulders.
+      InvalidFileError: there are no shoulders.
     """
     body, hands, face, first = {}, {}, (), 0
     for component in components:
@@ -82,7 +82,9 @@ def places(components: tuple[pose_file.Component, ...]) -> Places:
     found = [next((body[name] for name in joint if name in body), ()) for joint in BODY]
     if not (found[2] and found[5]):
         named = ", ".join(component.name for component in components)
-        raise Fault(f"has no shoulders, only {named[:80]}; signjax needs the upper body and the hands")
+        raise InvalidFileError(
+            f"has no shoulders, only {named[:80]}; signjax needs the upper body and the hands"
+        )
     found[1] = found[1] or found[2] + found[5]
     return Places(tuple(found), hands.get(True), hands.get(False), face)
 

@@ -15,7 +15,7 @@ from signjax.data.clip_files import MAX_BYTES, TEXT
 from signjax.data.formats import base, file_names
 from signjax.data.formats.base import Broken, Clip, Places
 from signjax.io import safe_read
-from signjax.io.safe_read import Fault
+from signjax.io.safe_read import InvalidFileError
 from signjax.pose import skeleton
 
 LINE = 1 << 23  # bytes: a clip of four minutes
@@ -30,21 +30,23 @@ def read(path: Path) -> Iterator[Clip | Broken]:
     for file in file_names.files(path, ".skels"):
         try:
             yield from base.each(_lines(file), _one)
-        except Fault as fault:
-            yield Broken(str(file), str(fault))
+        except InvalidFileError as error:
+            yield Broken(str(file), str(error))
 
 
 def _lines(file: Path) -> Iterator[tuple[str, tuple]]:
     """Each line's name and (file's split, its name, text and numbers, its name if it has none)."""
     split, count = file_names.of_split(file.stem), _count(file)
     if count > LINES:
-        raise Fault(f"has {count:,} lines, more than {LINES:,}")
+        raise InvalidFileError(f"has {count:,} lines, more than {LINES:,}")
     texts, sids = (_beside(file, ending, count) for ending in (".text", ".files"))
     with safe_read.opened(file, None) as (held, _):
         for number, (text, sid) in enumerate(zip(texts, sids, strict=True), 1):
             line = held.readline(LINE)
             if len(line) == LINE:
-                raise Fault(f"its line {number} has {LINE:,} bytes or more; cut that clip into sentences")
+                raise InvalidFileError(
+                    f"its line {number} has {LINE:,} bytes or more; cut that clip into sentences"
+                )
             yield f"{file}:{number}", (split, sid, text, line, f"{file.stem}_{number:05}")
 
 
@@ -62,14 +64,16 @@ def _beside(file: Path, ending: str, count: int) -> list[bytes]:
     other = file.with_suffix(ending)
     try:
         found = safe_read.read(other).split(b"\n", count)
-    except safe_read.Missing:
+    except safe_read.MissingFileError:
         return [b""] * count
-    except Fault as fault:
-        raise Fault(f"{other.name}: {fault}") from None
+    except InvalidFileError as error:
+        raise InvalidFileError(f"{other.name}: {error}") from None
     if not found[-1].strip():
         found.pop()  # what follows the last line's end
     if len(found) != count:
-        raise Fault(f"has {count:,} lines and {other.name} {_count(other):,}; they must be of the same clips")
+        raise InvalidFileError(
+            f"has {count:,} lines and {other.name} {_count(other):,}; they must be of the same clips"
+        )
     return found
 
 
@@ -79,9 +83,9 @@ def _one(item: tuple) -> Clip:
         sid = file_names.sid(name.decode("utf-8") or numbered)
         said = text.decode("utf-8").strip()
     except UnicodeDecodeError:
-        raise Fault("its text or name is not UTF-8") from None
+        raise InvalidFileError("its text or name is not UTF-8") from None
     if len(said.encode()) > MAX_BYTES[TEXT]:
-        raise Fault(f"its text has more than {MAX_BYTES[TEXT]:,} bytes")
+        raise InvalidFileError(f"its text has more than {MAX_BYTES[TEXT]:,} bytes")
     points = _numbers(line)
     seen = (points != 0).any(-1)
     seen[:, skeleton.NECK] |= seen.any(1)
@@ -98,15 +102,15 @@ def _numbers(line: bytes) -> np.ndarray:
         if words and len(words) % width == 0:
             break
     else:
-        raise Fault(
+        raise InvalidFileError(
             f"has {len(words):,} numbers, which is no multiple of 151; a frame is 50 joints and a counter"
         )
     try:
         values = np.array([float(word) for word in words]).reshape(-1, width)
     except ValueError as error:
-        raise Fault(f"holds something that is not a number ({safe_read.reason(error)})") from None
+        raise InvalidFileError(f"holds something that is not a number ({safe_read.reason(error)})") from None
     if not np.isfinite(values).all():
-        raise Fault("holds numbers that are not finite")
+        raise InvalidFileError("holds numbers that are not finite")
     return values[:, :150].reshape(-1, 50, 3)
 
 

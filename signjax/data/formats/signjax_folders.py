@@ -11,7 +11,7 @@ from signjax.data.formats.base import Broken, Clip
 from signjax.data.formats.mediapipe import names_of
 from signjax.errors import DataError
 from signjax.io import safe_read
-from signjax.io.safe_read import Fault
+from signjax.io.safe_read import InvalidFileError
 from signjax.pose.skeleton import FACE, NUM_JOINTS
 
 SAMPLE = 16  # clips that decide what the third value is
@@ -39,8 +39,8 @@ def _one(item: tuple[Path, Path, pose_layout.Variant]) -> Clip:
     data = safe_read.read(folder / clip_files.POSE)
     try:
         raw = clip_files.parse_pose(data)
-    except Fault as fault:
-        raise Fault(f"{clip_files.POSE}: {fault}") from None
+    except InvalidFileError as error:
+        raise InvalidFileError(f"{clip_files.POSE}: {error}") from None
     pose, valid = pose_layout.apply(raw, variant)
     face = pose[:, FACE] if variant.face and valid[:, FACE].any() else None
     content = safe_read.parse_object(data)

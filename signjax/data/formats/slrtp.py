@@ -14,7 +14,7 @@ import numpy as np
 from signjax.data.formats import base, file_names
 from signjax.data.formats.base import Broken, Clip, Places
 from signjax.io import safe_numpy
-from signjax.io.safe_read import Fault
+from signjax.io.safe_read import InvalidFileError
 
 POINTS = 178
 MOST = 1 << 28  # bytes: ten minutes and more, in double precision
@@ -31,7 +31,7 @@ def _one(item: tuple[Path, Path]) -> Clip:
     root, path = item
     points = safe_numpy.read_array(path, MOST)
     if points.dtype.kind != "f" or points.shape[1:] not in ((POINTS, 3), (3 * POINTS,)):
-        raise Fault(f"is {points.dtype} {list(points.shape)}, not floating [any, {POINTS}, 3]")
+        raise InvalidFileError(f"is {points.dtype} {list(points.shape)}, not floating [any, {POINTS}, 3]")
     points = points.reshape(len(points), POINTS, 3).astype(np.float64)
     seen = (points != 0).any(-1)
     pose, valid, _ = base.joints(points, seen, PLACES)

@@ -9,7 +9,7 @@ from signjax.data.clip_files import MAX_BYTES, TEXT
 from signjax.data.formats import file_names
 from signjax.errors import DataError
 from signjax.io import safe_read
-from signjax.io.safe_read import Fault
+from signjax.io.safe_read import InvalidFileError
 
 NAMES = ("index.tsv", "index.csv")  # looked for beside the clips
 # Names of columns, lower-case; the first that is there counts. Those of How2Sign and PHOENIX are among them.
@@ -49,15 +49,15 @@ def read(path: Path) -> dict[str, Row]:
     """
     try:
         return _rows(safe_read.read(path))
-    except Fault as fault:
-        raise DataError(f"{path}: {fault}") from None
+    except InvalidFileError as error:
+        raise DataError(f"{path}: {error}") from None
 
 
 def _rows(data: bytes) -> dict[str, Row]:
     try:
         lines = data.decode("utf-8-sig").splitlines()
     except UnicodeDecodeError:
-        raise Fault("is not UTF-8") from None
+        raise InvalidFileError("is not UTF-8") from None
     header = lines[0] if lines else ""
     mark = next((mark for mark in "\t|" if mark in header), ",")
     quoting = csv.QUOTE_MINIMAL if mark == "," else csv.QUOTE_NONE
@@ -69,12 +69,14 @@ def _rows(data: bytes) -> dict[str, Row]:
             clip, *rest = (cells[k].strip() if k is not None and k < len(cells) else "" for k in columns)
             sid = _sid(clip)
             if sid in found:
-                raise Fault(f"line {table.line_num + 1}: clip {sid[:80]!r} is in it twice")
+                raise InvalidFileError(f"line {table.line_num + 1}: clip {sid[:80]!r} is in it twice")
             if len(rest[0].encode()) > MAX_BYTES[TEXT]:
-                raise Fault(f"line {table.line_num + 1}: its text has more than {MAX_BYTES[TEXT]:,} bytes")
+                raise InvalidFileError(
+                    f"line {table.line_num + 1}: its text has more than {MAX_BYTES[TEXT]:,} bytes"
+                )
             found[sid] = Row(*rest)
     except csv.Error as error:
-        raise Fault(f"line {table.line_num + 1}: {safe_read.reason(error)}") from None
+        raise InvalidFileError(f"line {table.line_num + 1}: {safe_read.reason(error)}") from None
     return found
 
 
@@ -86,7 +88,7 @@ def _columns(header: list[str]) -> list[int | None]:
     for name, column in zip(list(COLUMNS)[:2], found, strict=False):
         if column is None:
             there = ", ".join(header)[:80]
-            raise Fault(f"has no column {' or '.join(COLUMNS[name])} (its first line: {there})")
+            raise InvalidFileError(f"has no column {' or '.join(COLUMNS[name])} (its first line: {there})")
     return found
 
 
@@ -101,19 +103,19 @@ def split_of(row: Row) -> str | None:
     """The split a row says.
 
     Raises:
-      Fault: it is none of train, dev and test.
+      InvalidFileError: it is none of train, dev and test.
     """
     if row.split and not file_names.of_split(row.split):
-        raise Fault(f"its split is {row.split[:40]!r}; give train, dev or test")
+        raise InvalidFileError(f"its split is {row.split[:40]!r}; give train, dev or test")
     return file_names.of_split(row.split)
 
 
 def fps_of(row: Row) -> float | None:
-    """The frame rate a row says; Fault if it is none."""
+    """The frame rate a row says; InvalidFileError if it is none."""
     try:
         fps = float(row.fps) if row.fps else None
     except ValueError:
         fps = 0.0
     if fps is not None and not 0 < fps < 1000:
-        raise Fault(f"its fps is {row.fps[:40]!r}; give frames per second")
+        raise InvalidFileError(f"its fps is {row.fps[:40]!r}; give frames per second")
     return fps
