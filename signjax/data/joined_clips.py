@@ -2,8 +2,7 @@
 
 import numpy as np
 
-from signjax.data import sources
-from signjax.tasks import vqvae
+from signjax.data import augmentation, sources
 
 
 class Joined:
@@ -17,7 +16,7 @@ class Joined:
       ids: text ids of each clip, END last.
       joins: chance that another clip follows.
       tempo: the factor of a clip's tempo has a logarithm between -tempo and tempo.
-      signer: arguments of signjax.tasks.vqvae.augment.
+      signer: arguments of signjax.data.augmentation.augment_signer.
     """
 
     def __init__(self, pack, ids, joins: float, tempo: float, signer):
@@ -52,7 +51,7 @@ class Joined:
     def _play(self, i: int, rng) -> dict[str, np.ndarray]:
         """Clip i by another signer, at another tempo, from somewhere in its first frames."""
         length = int(self.pack.lengths[i])
-        clip = vqvae.augment(sources.window(self.pack, i, 0, length), rng, **self.signer)
+        clip = augmentation.augment_signer(sources.window(self.pack, i, 0, length), rng, **self.signer)
         pace = max(np.exp(self.tempo * rng.uniform(-1, 1)), (length - 1) / (self.frames - 1))
         time = np.arange(min(rng.uniform(0, pace), length - 1), length - 1 + 1e-6, pace)
         before = time.astype(int)

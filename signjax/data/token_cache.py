@@ -13,7 +13,7 @@ from signjax.data.sources import bucket
 from signjax.errors import ConfigError, StorageError
 from signjax.io import safe_numpy
 from signjax.io.safe_read import InvalidFileError
-from signjax.tasks import vqvae
+from signjax.pose.missing_joints import fill_missing_joints
 from signjax.text.tokenizer import empty
 from signjax.training import dependencies
 
@@ -50,7 +50,7 @@ def encode_split(
     phases = tokenizer.stride * fold
     result = [[np.empty(0)] * len(pack) for _ in range(versions)]
     for batch in loader.clips(pack, 16):
-        pose = np.asarray(vqvae.filled(batch))
+        pose = np.asarray(fill_missing_joints(batch))
         for version in range(versions):
             factors = np.ones(len(pose))
             if version:

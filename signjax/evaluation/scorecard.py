@@ -16,7 +16,8 @@ from signjax.data import load
 from signjax.metrics import diversity, dtw_distances, frechet, memorization, motion_statistics, reconstruction
 from signjax.metrics import text as words
 from signjax.metrics.base import Motion, Score, value, whole, without_face
-from signjax.tasks import backtranslate, motion_encoder, vqvae
+from signjax.pose.missing_joints import fill_missing_joints
+from signjax.tasks import backtranslate, motion_encoder
 
 TRUTH, CEILING, MEAN = "ground truth", "tokenizer ceiling", "mean pose"
 RANDOM, RETRIEVAL, SHUFFLED = "random training clip", "nearest training text", "shuffled text"
@@ -207,7 +208,7 @@ def _whole(motion: Motion) -> np.ndarray:
     """A clip's pose with missing joints where the translator was trained to find them."""
     if motion.valid.all():
         return motion.pose
-    return np.asarray(vqvae.filled({"pose": motion.pose[None], "valid": motion.valid[None]}))[0]
+    return np.asarray(fill_missing_joints({"pose": motion.pose[None], "valid": motion.valid[None]}))[0]
 
 
 def reconstructed(truth: Recorded, clips) -> dict[str, Score]:

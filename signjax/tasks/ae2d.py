@@ -11,12 +11,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from signjax.data import augmentation, loader, sources
 from signjax.data import load as splits
-from signjax.data import loader, sources
 from signjax.errors import ConfigError, DataError
 from signjax.models import autoencoder2d
 from signjax.pose import losses, skeleton
-from signjax.tasks.vqvae import augment, dense, filled, full_windows, valid_joints
+from signjax.pose.missing_joints import fill_missing_joints, joint_weights
+from signjax.tasks.vqvae import dense, full_windows
 from signjax.training import checkpoint, run_config
 from signjax.training.task import Task
 
@@ -64,7 +65,7 @@ def encode(loaded: Loaded, pack, batch_size: int = 16) -> list[np.ndarray]:
     """The latents [T, dim] of every clip of a pack, of mean 0 and variance 1 over the training data."""
     found: list = [None] * len(pack)
     for batch in loader.clips(pack, batch_size):
-        latents = np.asarray(loaded.encode(loaded.variables, filled(batch), batch["mask"]))
+        latents = np.asarray(loaded.encode(loaded.variables, fill_missing_joints(batch), batch["mask"]))
         for row, clip in enumerate(batch["index"]):
             found[clip] = latents[row, : batch["mask"][row].sum()]
     return found
@@ -123,12 +124,12 @@ def make(c, workdir) -> Task:
         pose, changed = model.apply(
             variables, flat(batch), batch["mask"], counted, mutable=["statistics"], rngs={"noise": rng}
         )
-        terms = losses.reconstruction(pose, batch["pose"], valid_joints(batch), c.loss)
+        terms = losses.reconstruction(pose, batch["pose"], joint_weights(batch), c.loss)
         return terms.pop("loss"), (terms, changed)
 
     def evaluate(variables, batch):
         pose = model.apply(variables, flat(batch), batch["mask"])
-        valid = valid_joints(batch) * batch["weight"][:, None, None]
+        valid = joint_weights(batch) * batch["weight"][:, None, None]
         planar = losses.errors(pose[..., :2], batch["pose"][..., :2], valid, batch["scale"])
         return losses.errors(pose, batch["pose"], valid, batch["scale"]) | {"mpjpe_xy": planar["mpjpe"]}
 
@@ -143,12 +144,12 @@ def make(c, workdir) -> Task:
 
 
 def half(example, rng, **how):
-    """Half of the windows as they are, "own" True, half as other signers would move (`augment`, see there).
+    """Half of the windows as they are, "own" True, half as other signers would move (`augment_signer`).
 
     The latents' statistics are those of the data, so they count the first half only.
     """
     own = rng.random() < 0.5
-    return (example if own else augment(example, rng, **how)) | {"own": np.bool_(own)}
+    return (example if own else augmentation.augment_signer(example, rng, **how)) | {"own": np.bool_(own)}
 
 
 def linear_start(dim: int, pose) -> dict:
@@ -187,7 +188,7 @@ def linear_start(dim: int, pose) -> dict:
 
 def flat(batch):
     """Poses [B, T, 50, 2] of a batch without depth, missing joints on their parents."""
-    return filled(batch)[..., :2]
+    return fill_missing_joints(batch)[..., :2]
 
 
 def _joints(pose):

@@ -16,8 +16,8 @@ from signjax.inference import ctc_attention_decoding
 from signjax.metrics.base import value
 from signjax.metrics.text import tokens, wer
 from signjax.models.back_translator import STRIDE, BackTranslator
+from signjax.pose.missing_joints import fill_missing_joints
 from signjax.pose.skeleton import NUM_JOINTS
-from signjax.tasks import vqvae
 from signjax.text import encoder, tokenizer
 from signjax.training import checkpoint, run_config
 from signjax.training.task import Task
@@ -56,7 +56,7 @@ def make(c, workdir) -> Task:
     def loss(variables, batch, rng, step):
         del step
         keys = dict(zip(("dropout", "soften", "corrupt"), jax.random.split(rng, 3), strict=True))
-        pose = soften(vqvae.filled(batch), batch["mask"], keys["soften"], **c.soften)
+        pose = soften(fill_missing_joints(batch), batch["mask"], keys["soften"], **c.soften)
         seen = corrupt(batch["text"], keys["corrupt"], c.corrupt, words.size)
         terms = _terms(model, variables, batch | {"pose": pose}, seen, keys["dropout"], c.smooth)
         means = {name: total / jnp.maximum(count, 1) for name, (total, count) in terms.items()}
@@ -64,7 +64,7 @@ def make(c, workdir) -> Task:
 
     def evaluate(variables, batch):
         real = batch["text_mask"] & (batch["weight"] > 0)[:, None]
-        shown = batch | {"pose": vqvae.filled(batch), "text_mask": real}
+        shown = batch | {"pose": fill_missing_joints(batch), "text_mask": real}
         return _terms(model, variables, shown, batch["text"])
 
     def batches(start):
@@ -111,7 +111,7 @@ def translate(translator: Translator, clips, batch_size: int = 32) -> list[str]:
 
     Args:
       translator: see `load`.
-      clips: n canonical poses [T, 50, 3] of any length, missing joints as `vqvae.filled` leaves them.
+      clips: n canonical poses [T, 50, 3] of any length, missing joints on their parents.
       batch_size: how many are translated at once.
 
     Returns:
@@ -223,4 +223,4 @@ def _terms(model, variables, batch, seen, dropout=None, smooth: float = 0.0) -> 
 
 def _whole(pack, i: int) -> np.ndarray:
     """Clip i of a pack, canonical and filled, [T, 50, 3]."""
-    return np.asarray(vqvae.filled(sources.window(pack, i, 0, int(pack.lengths[i]))))
+    return np.asarray(fill_missing_joints(sources.window(pack, i, 0, int(pack.lengths[i]))))

@@ -19,8 +19,8 @@ import jax.numpy as jnp
 import numpy as np
 from flax import traverse_util
 
+from signjax.data import augmentation, loader, sources
 from signjax.data import load as splits
-from signjax.data import loader, sources
 from signjax.errors import StorageError
 from signjax.io import safe_read
 from signjax.io.safe_numpy import read_arrays
@@ -29,7 +29,7 @@ from signjax.metrics.frechet import HOP, WINDOW, window_frames
 from signjax.models import motion_encoder as models
 from signjax.models.vqvae import held
 from signjax.pose import losses
-from signjax.tasks.vqvae import augment, filled
+from signjax.pose.missing_joints import fill_missing_joints
 from signjax.training.task import Task
 
 SHIPPED = pathlib.Path(__file__).with_name("motion_encoder.npz")
@@ -84,7 +84,7 @@ def _model(held: dict):
     return model, traverse_util.unflatten_dict(variables, sep="/")
 
 
-_fill = jax.jit(filled)
+_fill = jax.jit(fill_missing_joints)
 _ADVICE = "install signjax anew, or write it: python -m signjax.tools.motion_encoder RUN"
 
 
@@ -160,21 +160,24 @@ def make(c, workdir) -> Task:
     model = build(c)
     host = {"hosts": jax.process_count(), "host": jax.process_index()}
     crops = sources.Crops(train, math.ceil(WINDOW * c.disturb.tempo))
-    transforms = [functools.partial(augment, **c.augment), functools.partial(disturb, **c.disturb)]
+    transforms = [
+        functools.partial(augmentation.augment_signer, **c.augment),
+        functools.partial(disturb, **c.disturb),
+    ]
 
     def init(rng, batch):
         return model.init(rng, batch["pose"][:, :WINDOW])
 
     def loss(variables, batch, rng, step):
         del step
-        pose = filled(batch)
+        pose = fill_missing_joints(batch)
         out, changed = model.apply(variables, pose, True, mutable=["batch_stats"], rngs={"noise": rng})
         terms = losses.reconstruction(out.pose, pose, _all(batch), c.loss)
         wrong = jnp.abs(out.energy - models.energy(pose)).mean()
         return terms.pop("loss") + c.loss.energy * wrong, (terms | {"energy": wrong}, changed)
 
     def evaluate(variables, batch):
-        pose, weight = held(filled(batch), batch["mask"]), batch["weight"]
+        pose, weight = held(fill_missing_joints(batch), batch["mask"]), batch["weight"]
         out = model.apply(variables, pose)
         valid = _all(batch) * weight[:, None, None]
         wrong = jnp.abs(out.energy - models.energy(pose)).mean(-1)

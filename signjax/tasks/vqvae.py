@@ -11,12 +11,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from signjax.data import augmentation, loader, sources
 from signjax.data import load as splits
-from signjax.data import loader, sources
 from signjax.errors import ConfigError, DataError, did_you_mean
 from signjax.inference import windowed_decoding
 from signjax.models import quantizers, seed_vqvae, vqvae
-from signjax.pose import body_parts, kinematics, losses, skeleton
+from signjax.pose import body_parts, losses
+from signjax.pose.missing_joints import fill_missing_joints, joint_weights
 from signjax.training import checkpoint, run_config
 from signjax.training.task import Task
 
@@ -138,7 +139,7 @@ def encode(tokenizer: Tokenizer, pack, batch_size: int = 16) -> list[np.ndarray]
     """The codes [N, C] of every clip of a pack, N = ceil(T / stride)."""
     found: list = [None] * len(pack)
     for batch in loader.clips(pack, batch_size):
-        codes = np.asarray(tokenizer.encode(tokenizer.variables, filled(batch), batch["mask"]))
+        codes = np.asarray(tokenizer.encode(tokenizer.variables, fill_missing_joints(batch), batch["mask"]))
         for row, clip in enumerate(batch["index"]):
             found[clip] = codes[row, : -(-batch["mask"][row].sum() // tokenizer.stride)]
     return found
@@ -197,7 +198,7 @@ def make(c, workdir) -> Task:
     train, dev = load_split(c, c.data, "train"), load_split(c, c.data, "dev")
     host = {"hosts": jax.process_count(), "host": jax.process_index()}
     crops = sources.Crops(train, c.window)
-    transforms = [functools.partial(augment, **c.augment)]
+    transforms = [functools.partial(augmentation.augment_signer, **c.augment)]
     start = linear_start(c, full_windows(crops)) if c.model.kind == "conv" else {}
 
     def init(rng, batch):
@@ -209,15 +210,20 @@ def make(c, workdir) -> Task:
     def loss(variables, batch, rng, step):
         del step
         out, changed = model.apply(
-            variables, filled(batch), batch["mask"], train=True, mutable=["codebook"], rngs={"quantize": rng}
+            variables,
+            fill_missing_joints(batch),
+            batch["mask"],
+            train=True,
+            mutable=["codebook"],
+            rngs={"quantize": rng},
         )
-        terms = losses.reconstruction(out.pose, batch["pose"], valid_joints(batch), c.loss)
+        terms = losses.reconstruction(out.pose, batch["pose"], joint_weights(batch), c.loss)
         total = terms.pop("loss") + out.loss
         return total, (terms | {"commitment": out.loss}, changed)
 
     def evaluate(variables, batch):
-        out = model.apply(variables, filled(batch), batch["mask"])
-        valid = valid_joints(batch) * batch["weight"][:, None, None]
+        out = model.apply(variables, fill_missing_joints(batch), batch["mask"])
+        valid = joint_weights(batch) * batch["weight"][:, None, None]
         return losses.errors(out.pose, batch["pose"], valid, batch["scale"])
 
     def batches(start):
@@ -237,20 +243,6 @@ def make(c, workdir) -> Task:
         return codebook_use(np.concatenate(codes), c)
 
     return Task(init, loss, evaluate, batches, eval_batches, finish)
-
-
-def augment(example, rng, *, mirror, turn, size):
-    """Other signers of the same motion: left-handed with chance `mirror`, turned about the vertical by an
-    angle of standard deviation `turn` rad, larger or smaller by a factor of log standard deviation `size`."""
-    pose = example["pose"]
-    angle, grow = turn * rng.normal(), np.exp(size * rng.normal())
-    matrix = np.array([[np.cos(angle), 0, np.sin(angle)], [0, 1, 0], [-np.sin(angle), 0, np.cos(angle)]])
-    result = example | {"pose": pose @ (grow * matrix).astype(np.float32)}
-    if rng.random() < mirror:
-        result["pose"] = skeleton.mirror(result["pose"])
-        if "valid" in example:
-            result["valid"] = example["valid"][:, skeleton.COUNTERPARTS[: example["valid"].shape[1]]]
-    return result
 
 
 def linear_start(c, pose) -> dict:
@@ -320,24 +312,9 @@ def full_windows(crops):
     numbers = np.unique(np.linspace(0, len(crops) - 1, SAMPLE).astype(int))
     drawn = [crops.draw(int(i)) for i in numbers]
     full = [d for d in drawn if d["mask"].all()] or drawn
-    return np.asarray(filled({name: np.stack([d[name] for d in full]) for name in full[0]}))
+    return np.asarray(fill_missing_joints({name: np.stack([d[name] for d in full]) for name in full[0]}))
 
 
 def dense(kernel, bias) -> dict:
     """Params of a Dense layer."""
     return {"kernel": jnp.asarray(kernel, jnp.float32), "bias": jnp.asarray(bias, jnp.float32)}
-
-
-def valid_joints(batch):
-    """Joints that count, [B, T, J] float."""
-    mask = jnp.broadcast_to(batch["mask"][..., None], batch["pose"].shape[:-1])
-    return (mask & batch["valid"] if "valid" in batch else mask).astype(jnp.float32)
-
-
-def filled(batch):
-    """Canonical poses [B, T, J, 3] with missing joints on their parents: a hand not seen is a point on its
-    wrist. A missing neck is at the origin, where necks are."""
-    if "valid" not in batch:
-        return batch["pose"]
-    valid = jnp.asarray(batch["valid"])
-    return kinematics.filled(jnp.where(valid[..., None], batch["pose"], 0), valid)

@@ -22,6 +22,7 @@ from signjax.evaluation import predictions
 from signjax.metrics import reconstruction
 from signjax.metrics.base import Motion, value
 from signjax.pose import losses, normalization, skeleton
+from signjax.pose.missing_joints import fill_missing_joints, joint_weights
 from signjax.tasks import gpt, vqvae
 from signjax.tools import export, import_poses
 from signjax.training import loop
@@ -114,7 +115,10 @@ def test_what_is_missing_changes_nothing(tmp_path, words):
     @jax.jit
     def run(pose):
         batch = {"pose": pose, "valid": valid, "mask": mask}
-        seen, out = vqvae.valid_joints(batch), model.apply(variables, vqvae.filled(batch), mask)
+        seen, out = (
+            joint_weights(batch),
+            model.apply(variables, fill_missing_joints(batch), mask),
+        )
         terms = losses.reconstruction(out.pose, pose, seen, c.loss)
         return out.codes, out.pose, terms, losses.errors(out.pose, pose, seen, jnp.ones(2))
 

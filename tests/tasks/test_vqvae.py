@@ -12,9 +12,10 @@ from engine_helpers import plain, rows, same_bits
 from test_tokenizer import config
 
 from signjax import demo
-from signjax.data import packed_dataset
+from signjax.data import augmentation, packed_dataset
 from signjax.errors import ConfigError
 from signjax.pose import normalization, skeleton
+from signjax.pose.missing_joints import fill_missing_joints
 from signjax.tasks import vqvae
 from signjax.training import checkpoint, loop, sharding, train_step
 from signjax.training.task import make_task
@@ -161,12 +162,12 @@ def test_augmentation_makes_other_signers():
     rng = np.random.default_rng(0)
     example = {"pose": rng.normal(size=(5, 50, 3)).astype(np.float32), "mask": np.ones(5, bool)}
     example["valid"] = rng.random((5, 50)) < 0.5
-    same = vqvae.augment(example, rng, mirror=0.0, turn=0.0, size=0.0)
+    same = augmentation.augment_signer(example, rng, mirror=0.0, turn=0.0, size=0.0)
     np.testing.assert_allclose(same["pose"], example["pose"], atol=1e-6)
-    twin = vqvae.augment(example, rng, mirror=1.0, turn=0.0, size=0.0)
+    twin = augmentation.augment_signer(example, rng, mirror=1.0, turn=0.0, size=0.0)
     np.testing.assert_allclose(twin["pose"], skeleton.mirror(example["pose"]), atol=1e-6)
     np.testing.assert_array_equal(twin["valid"], example["valid"][:, skeleton.MIRROR])
-    other = vqvae.augment(example, rng, mirror=0.0, turn=0.5, size=0.2)
+    other = augmentation.augment_signer(example, rng, mirror=0.0, turn=0.5, size=0.2)
     assert other["pose"].dtype == np.float32
     growth = skeleton.bone_lengths(other["pose"]) / skeleton.bone_lengths(example["pose"])
     np.testing.assert_allclose(growth, growth[0, 0], rtol=1e-3)
@@ -179,7 +180,7 @@ def test_missing_joints_lie_on_their_parents():
     rng = np.random.default_rng(0)
     example = {"pose": rng.normal(size=(2, 3, 50, 3)), "valid": np.ones((2, 3, 50), bool)}
     example["valid"][0, 1, [skeleton.L_WRIST, *range(29, 50)]] = False
-    filled = np.asarray(vqvae.filled(example))
+    filled = np.asarray(fill_missing_joints(example))
     expected = example["pose"].astype(np.float32)
     expected[0, 1, [skeleton.L_WRIST, *range(29, 50)]] = expected[0, 1, skeleton.L_ELBOW]
     np.testing.assert_allclose(filled, expected, atol=1e-6)

@@ -1,0 +1,27 @@
+"""Windows as other signers would have signed them, for training: arrays in, arrays out."""
+
+import numpy as np
+
+from signjax.pose import skeleton
+
+
+def augment_signer(example, rng, *, mirror, turn, size):
+    """The same motion by another signer: left-handed, turned, taller or smaller.
+
+    Args:
+      example: {"pose" [T, J, 3] canonical, and "valid" [T, J] if joints are missing}, and other arrays that
+        stay as they are.
+      rng: a numpy generator.
+      mirror: chance that left and right are exchanged.
+      turn: standard deviation of the angle about the vertical axis, in rad.
+      size: standard deviation of the logarithm of the size.
+    """
+    pose = example["pose"]
+    angle, factor = turn * rng.normal(), np.exp(size * rng.normal())
+    rotation = np.array([[np.cos(angle), 0, np.sin(angle)], [0, 1, 0], [-np.sin(angle), 0, np.cos(angle)]])
+    result = example | {"pose": pose @ (factor * rotation).astype(np.float32)}
+    if rng.random() < mirror:
+        result["pose"] = skeleton.mirror(result["pose"])
+        if "valid" in example:
+            result["valid"] = example["valid"][:, skeleton.COUNTERPARTS[: example["valid"].shape[1]]]
+    return result
