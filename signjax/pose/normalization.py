@@ -22,6 +22,8 @@ class Placement(NamedTuple):
     scale: np.ndarray  # [], own units per neck-to-shoulder length
 
 
+# Of clips that lie in canonical space.
+CANONICAL = Placement(np.zeros(3, np.float32), np.float32(1))
 # A newborn placement for poses that never had one (generated clips): the size and place at which
 # signers of lifted data stand, so that files of generated clips look like files of recorded ones.
 DEFAULT = Placement(np.array([0.0, -0.05, 0.0], np.float32), np.float32(0.09))
@@ -67,19 +69,41 @@ def _median(x: np.ndarray) -> np.ndarray:
     return (low + high) / 2
 
 
+def is_canonical(placement: Placement) -> bool:
+    """Whether a placement is that of clips in canonical space, `CANONICAL`."""
+    return bool(placement.scale == 1) and not placement.origin.any()
+
+
 def canonical(pose, placement: Placement):
-    """Own units to canonical space; pose [..., 50, 3], placement with matching leading axes or none."""
-    return (pose - _wide(placement.origin, 2)) / _wide(placement.scale, 3)
+    """Moves poses from their own space to canonical space.
+
+    Args:
+      pose: [..., J, 3] numpy or jax array in its own unit.
+      placement: of all of them, or of a batch: origin [B, 3] and scale [B] for poses [B, ..., J, 3].
+
+    Returns:
+      [..., J, 3] in neck-to-shoulder lengths.
+    """
+    origin, scale = _per_row(pose, placement)
+    return ((_to_rows(pose) - origin) / scale).reshape(pose.shape)
 
 
 def restore(pose, placement: Placement):
-    """Canonical space to own units, the inverse of `canonical`."""
-    return pose * _wide(placement.scale, 3) + _wide(placement.origin, 2)
+    """Moves poses [..., J, 3] from canonical space to their own, the inverse of `canonical`."""
+    origin, scale = _per_row(pose, placement)
+    return (_to_rows(pose) * scale + origin).reshape(pose.shape)
 
 
-def _wide(x, after: int):
-    """Appends or inserts axes so that a batch of placements [B] meets poses [B, T, J, 3]."""
-    x = x if hasattr(x, "ndim") else np.asarray(x)
-    if after == 3:
-        return x.reshape((*x.shape, 1, 1, 1)) if x.ndim else x
-    return x.reshape((*x.shape[:-1], 1, 1, 3)) if x.ndim > 1 else x
+def _to_rows(pose):
+    """Poses [..., J, 3] as rows [..., 3 J]: numpy runs six times faster over rows of 150 than of 3."""
+    return pose.reshape(*pose.shape[:-2], -1)
+
+
+def _per_row(pose, placement: Placement):
+    """Origin and scale of a placement in shapes that meet `_to_rows(pose)`."""
+    xp = pose.__array_namespace__()
+    origin, scale = xp.tile(xp.asarray(placement.origin), pose.shape[-2]), xp.asarray(placement.scale)
+    if not scale.ndim:
+        return origin, scale
+    between = (1,) * (pose.ndim - 3)  # axes of a pose between its batch and its joints
+    return origin.reshape(len(scale), *between, -1), scale.reshape(len(scale), *between, 1)

@@ -1,0 +1,138 @@
+"""The one clip type: the joints of a signer over time, the sentence, and what is known about them."""
+
+import dataclasses
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from signjax.errors import DataError
+from signjax.pose import normalization, skeleton
+from signjax.pose.normalization import CANONICAL, Placement
+
+_JOINTS = (skeleton.NUM_JOINTS, skeleton.WITH_FACE)
+
+
+class Tokens(NamedTuple):
+    """The motion tokens that a clip was decoded from."""
+
+    codes: np.ndarray  # [N, C] int
+    stride: int  # frames that a token stands for; the last token may stand for fewer
+    names: tuple[str, ...] = ()  # of the C columns, or empty
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Clip:
+    """A recorded or generated clip of T frames and J joints.
+
+    J is 50 (body and hands, the order of `signjax.pose.skeleton`), or 120 with the 70 points of a face. T may
+    be 0: that is what a system answers that has nothing to sign.
+
+    Attributes:
+      points: [T, J, 3] float32, x to the image's right, y down, in any unit; z is 0 where there is no depth.
+        What stands at missing joints has no meaning.
+      valid: [T, J] bool, False where a joint is missing; all True if it is not passed.
+      fps: frames per second, None if unknown.
+      text: the sentence that is signed.
+      tokens: what the clip was decoded from, None if it was recorded.
+      placement: where canonical space lies in the space of `points` (signjax.pose.normalization); None means
+        that it is measured when it is needed.
+      sid: the clip's name in its data set.
+      signer: who signs, None if unknown.
+      source: the recording that the clip was cut from, None if unknown.
+      split: "train", "dev" or "test", None if unknown.
+
+    Raises:
+      DataError: `points` or `valid` has the wrong shape.
+    """
+
+    points: np.ndarray
+    valid: np.ndarray = None  # type: ignore[assignment]  # __post_init__ puts an array here
+    fps: float | None = None
+    text: str = ""
+    tokens: Tokens | None = None
+    placement: Placement | None = None
+    sid: str = ""
+    signer: str | None = None
+    source: str | None = None
+    split: str | None = None
+
+    def __post_init__(self):
+        points = np.asarray(self.points, np.float32)
+        if points.ndim != 3 or points.shape[1] not in _JOINTS or points.shape[2] != 3:
+            raise DataError(
+                f"{self._label}points have shape {points.shape}; give [frames, 50, 3], or [frames, 120, 3] "
+                "with a face"
+            )
+        valid = np.ones(points.shape[:2], bool) if self.valid is None else np.asarray(self.valid, bool)
+        if valid.shape != points.shape[:2]:
+            raise DataError(
+                f"{self._label}valid has shape {valid.shape}; give {points.shape[:2]} like points"
+            )
+        # A frozen dataclass has no other way to set what it computes.
+        object.__setattr__(self, "points", points)
+        object.__setattr__(self, "valid", valid)
+
+    def __len__(self) -> int:
+        """T, the number of frames."""
+        return len(self.points)
+
+    def __repr__(self) -> str:
+        rate = f" at {self.fps:g} fps" if self.fps else ""
+        about = [f"{len(self)} frames{rate}", f"{self.points.shape[1]} joints"]
+        about += [f"{name}={value!r}" for name in ("sid", "text") if (value := getattr(self, name))]
+        return f"Clip({', '.join(about)})"
+
+    @property
+    def _label(self) -> str:
+        return f"clip {self.sid}: " if self.sid else ""
+
+    @property
+    def has_face(self) -> bool:
+        """Whether there are 120 joints."""
+        return self.points.shape[1] == skeleton.WITH_FACE
+
+    def without_face(self) -> "Clip":
+        """The clip of body and hands alone; itself if it has no face. Its arrays are views."""
+        if not self.has_face:
+            return self
+        joints = slice(0, skeleton.NUM_JOINTS)
+        return dataclasses.replace(self, points=self.points[:, joints], valid=self.valid[:, joints])
+
+    def find_placement(self) -> Placement:
+        """The clip's placement, measured if it has none.
+
+        Raises:
+          DataError: the clip shows no body that could be measured.
+        """
+        if self.placement is not None:
+            return self.placement
+        try:
+            return normalization.measure(self.points, self.valid)
+        except ValueError as error:
+            raise DataError(f"{self._label}{error}; it has no place in canonical space") from None
+
+    def canonical(self) -> np.ndarray:
+        """The points [T, J, 3] float32 in canonical space, in neck-to-shoulder lengths; missing joints at 0.
+
+        The points of a clip that lies in canonical space already come back as they are, bit for bit.
+
+        Raises:
+          DataError: as `find_placement`.
+        """
+        placement = self.find_placement()
+        if normalization.is_canonical(placement):
+            return self.points
+        moved = normalization.canonical(self.points, placement).astype(np.float32)
+        return np.where(self.valid[..., None], moved, np.float32(0))
+
+    def move_to(self, placement: Placement = CANONICAL) -> "Clip":
+        """The clip at another place and in another size; without an argument in canonical space.
+
+        Raises:
+          DataError: as `find_placement`.
+        """
+        points = self.canonical()
+        if not normalization.is_canonical(placement):
+            points = normalization.restore(points, placement)
+        return dataclasses.replace(self, points=points, placement=placement)
