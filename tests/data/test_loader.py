@@ -214,10 +214,10 @@ KILLED = {
     "training": """
 import os, time
 import numpy as np
-from signjax.data import pipeline, sources
+from signjax.data import loader, sources
 
 if __name__ == "__main__":
-    stream = pipeline.stream(sources.Rows({"n": np.arange(9)}), 3, seed=0, workers=1)
+    stream = loader.stream(sources.Rows({"n": np.arange(9)}), 3, seed=0, workers=1)
     next(stream)
     print(os.getpid(), flush=True)
     time.sleep(60)

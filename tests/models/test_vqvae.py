@@ -1,7 +1,6 @@
 """The tokenizer's promises: padding and batch mates change nothing, codes say all, sides are mirrored."""
 
 import functools
-import importlib.util
 import itertools
 
 import flax.linen as nn
@@ -9,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from paths import ROOT
+from tokenizer_helpers import tiny_config
 
 from signjax.models import quantizers
 from signjax.models import vqvae as models
@@ -18,19 +17,7 @@ from signjax.tasks import vqvae
 
 pytestmark = pytest.mark.usefixtures("compile_quickly")
 VARIANTS = ("rvq", "fsq", "whole", "seed")
-SEED = {"stride": 4, "width": 16, "depth": 1, "heads": 2, "mlp": 32}
 LENGTH = 37  # frames of the clip looked at: nine tokens and a quarter
-
-
-def config(variant):
-    path = ROOT / "configs/vqvae.py"
-    spec = importlib.util.spec_from_file_location("vqvae_config", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    c = module.get_config(variant)
-    c.model.size = SEED if "seed" in variant else {"stride": 4, "width": 16, "depth": 1}
-    c.quantizer.dim, c.quantizer.codes = 8, 32
-    return c
 
 
 def motion(rng, frames):
@@ -57,7 +44,7 @@ def batch(length, mates=0, padding=0.0):
 @functools.cache
 def tokenizer(variant):
     """A model and variables with nothing left at zero, its entries near the clip's latents."""
-    model = vqvae.build(config(variant))
+    model = vqvae.build(tiny_config(variant))
     variables = jax.jit(model.init)(jax.random.key(0), *batch(40))
     rng = np.random.default_rng(3)
     variables["params"] = jax.tree.map(lambda x: x + 0.1 * rng.normal(size=x.shape), variables["params"])
@@ -99,7 +86,7 @@ def test_codes_say_all(variant):
     out = reconstruct(variant, pose, mask)
     codes = compiled(variant, "encode")(pose, mask)
     np.testing.assert_array_equal(codes, out.codes)
-    columns, size = vqvae.code_shape(config(variant))
+    columns, size = vqvae.code_shape(tiny_config(variant))
     assert codes.shape == (3, 64, columns) and 0 <= codes.min() <= codes.max() < size
     decode = compiled(variant, "decode")
     tokens = mask[:, ::4]
@@ -138,7 +125,7 @@ def test_a_mirrored_clip_has_the_codes_of_the_other_side(variant):
     pose, mask = batch(40)
     out = reconstruct(variant, pose, mask)
     mirrored = reconstruct(variant, skeleton.mirror(pose), mask)
-    levels = config(variant).quantizer.levels
+    levels = tiny_config(variant).quantizer.levels
     ends = np.cumsum([0, levels.arm, levels.arm, levels.hand, levels.hand])
     arm_r, arm_l, hand_r, hand_l = (list(range(a, b)) for a, b in itertools.pairwise(ends))
     np.testing.assert_array_equal(mirrored.codes, out.codes[..., arm_l + arm_r + hand_l + hand_r])
@@ -158,7 +145,7 @@ class Through(nn.Module):
 @pytest.mark.parametrize("variant", ("whole", "fsq"))
 def test_training_starts_at_principal_components(variant):
     """Without quantization the new model is the projection on the data's principal components."""
-    c = config(variant)
+    c = tiny_config(variant)
     rng = np.random.default_rng(2)
     pose = np.stack([motion(rng, 8) for _ in range(60)])
     dims = {part: vqvae.latent_dim(c.quantizer, part) for part in body_parts.LAYOUTS[c.layout]}

@@ -89,7 +89,7 @@ def test_features_are_scales_and_angles():
 
 
 def test_resume_is_bit_equal(root, run, tmp_path, monkeypatch):
-    stream = ae2d.pipeline.stream
+    stream = ae2d.loader.stream
 
     def interrupted(*args, **more):
         for number, batch in enumerate(stream(*args, **more)):
@@ -99,7 +99,7 @@ def test_resume_is_bit_equal(root, run, tmp_path, monkeypatch):
 
     c = small(root)
     with monkeypatch.context() as m:
-        m.setattr(ae2d.pipeline, "stream", interrupted)
+        m.setattr(ae2d.loader, "stream", interrupted)
         assert loop.train(c, tmp_path) == 0
     assert checkpoint.last_step(tmp_path, "latest") == 4
     assert loop.train(c, tmp_path) == 0

@@ -9,7 +9,7 @@ import jax
 import numpy as np
 import pytest
 from engine_helpers import plain, rows, same_bits
-from test_tokenizer import config
+from tokenizer_helpers import tiny_config
 
 from signjax import demo
 from signjax.data import augmentation, packed_dataset
@@ -35,7 +35,7 @@ def root(tmp_path_factory):
 
 
 def small(root, variant="rvq", **changes):
-    c = config(variant)
+    c = tiny_config(variant)
     flat = {"data.root": str(root), "data.name": "tiny", "window": 16, "batch_size": 8, "eval_batch_size": 8}
     flat |= {"num_steps": 8, "log_every": 1, "eval_every": 8, "save_every": 8, "mesh.shape": (1,)}
     flat |= {"optim.warmup": 1, "optim.schedule": "constant", "optim.lr": 3e-3, "quantizer.codes": 8}
@@ -71,7 +71,7 @@ def whole(root, tmp_path_factory):
 
 
 def test_resume_is_bit_equal(root, whole, tmp_path, monkeypatch):
-    stream = vqvae.pipeline.stream
+    stream = vqvae.loader.stream
 
     def interrupted(*args, **more):
         for number, batch in enumerate(stream(*args, **more)):
@@ -81,7 +81,7 @@ def test_resume_is_bit_equal(root, whole, tmp_path, monkeypatch):
 
     c = small(root)
     with monkeypatch.context() as m:
-        m.setattr(vqvae.pipeline, "stream", interrupted)
+        m.setattr(vqvae.loader, "stream", interrupted)
         assert loop.train(c, tmp_path) == 0
     assert checkpoint.last_step(tmp_path, "latest") == 4
     assert loop.train(c, tmp_path) == 0
