@@ -1,4 +1,4 @@
-"""Displacements: clips as a starting pose and the way from each frame to the next, and averages of them.
+"""Displacements: clips as a starting pose and the motion from each frame to the next, and averages of them.
 
-They come from the seed project, whose files are read and written here (`files`, `reading`).
+They come from the seed project, whose files are read and written here (`read`, `write`).
 """

@@ -1,41 +1,55 @@
-"""One leading hand for all clips of a word: left-handed signers make a sign as its mirror image."""
+"""One dominant hand for all clips of a word: left-handed signers make a sign as its mirror image."""
 
 from collections.abc import Sequence
 
 import numpy as np
 
 from signjax.displacements import convert
-from signjax.displacements.convert import Moves
+from signjax.displacements.convert import DisplacementSequence
 from signjax.pose import skeleton
 
-LEADS = 1.5  # times the way of the other wrist: a hand that clearly leads
+# A hand is dominant if its wrist moves this many times as far as the other. In two-handed signs both move
+# about equally far, and which of them is a little ahead says nothing about the signer.
+LEAD_RATIO = 1.5
 
 
-def leading(clip: Moves) -> int:
-    """1 if the right wrist goes clearly farther than the left one, -1 if the left one does, else 0."""
-    places = convert.track(clip)
-    way = np.diff(places - places[:, [skeleton.NECK]], axis=0)[:, [skeleton.R_WRIST, skeleton.L_WRIST]]
-    right, left = np.sqrt((way**2).sum(-1)).sum(0)
-    return int(right > LEADS * left) - int(left > LEADS * right)
+def find_leading_hand(sequence: DisplacementSequence) -> int:
+    """1 if the right wrist moves clearly farther than the left one, -1 if the left one does, else 0."""
+    positions = convert.compute_positions(sequence)
+    # Relative to the neck: a body that sways moves both hands and would hide the difference.
+    relative = positions - positions[:, [skeleton.NECK]]
+    steps = np.diff(relative, axis=0)[:, [skeleton.R_WRIST, skeleton.L_WRIST]]
+    right, left = np.sqrt((steps**2).sum(-1)).sum(0)
+    return int(right > LEAD_RATIO * left) - int(left > LEAD_RATIO * right)
 
 
-def mirror(clip: Moves) -> Moves:
+def mirror_sequence(sequence: DisplacementSequence) -> DisplacementSequence:
     """The clip as a left-handed twin would sign it at the same place: mirrored about its median neck."""
-    centre = np.array([np.median(convert.track(clip)[:, skeleton.NECK, 0]), 0, 0])
-    seen = clip.seen[:, skeleton.MIRROR]
-    start = np.where(seen.any(0)[:, None], skeleton.mirror(clip.start - centre) + centre, 0.0)
-    return Moves(start, skeleton.mirror(clip.deltas), seen)
+    # skeleton.mirror negates x, which would also carry the signer to the other side of the picture.
+    neck_x = np.median(convert.compute_positions(sequence)[:, skeleton.NECK, 0])
+    center = np.array([neck_x, 0, 0])
+    valid = sequence.valid[:, skeleton.MIRROR]
+    # Joints that are never visible lie at 0 by convention, on both sides of the mirror.
+    ever_valid = valid.any(0)[:, None]
+    start = np.where(ever_valid, skeleton.mirror(sequence.start - center) + center, 0.0)
+    return DisplacementSequence(start, skeleton.mirror(sequence.deltas), valid)
 
 
-def agree(clips: Sequence[Moves]) -> tuple[list[Moves], list[bool]]:
-    """Mirrors the clips that the other hand leads than most; the right hand, where it is a draw.
+def unify_handedness(
+    sequences: Sequence[DisplacementSequence],
+) -> tuple[list[DisplacementSequence], list[bool]]:
+    """Mirrors the clips whose dominant hand is not that of the majority; the right one if there is none.
 
-    Clips that no hand clearly leads stay as they are.
+    Clips in which no hand is clearly dominant stay as they are.
 
     Returns:
-      the clips, and for each whether it was mirrored.
+      the clips, and for each of them whether it was mirrored.
     """
-    sides = [leading(clip) for clip in clips]
-    usual = 1 if sum(sides) >= 0 else -1
-    turned = [side == -usual for side in sides]
-    return [mirror(clip) if turn else clip for clip, turn in zip(clips, turned, strict=True)], turned
+    sides = [find_leading_hand(sequence) for sequence in sequences]
+    majority = 1 if sum(sides) >= 0 else -1
+    mirrored = [side == -majority for side in sides]
+    unified = [
+        mirror_sequence(sequence) if turn else sequence
+        for sequence, turn in zip(sequences, mirrored, strict=True)
+    ]
+    return unified, mirrored

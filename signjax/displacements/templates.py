@@ -1,7 +1,7 @@
-"""Templates of a word: the average of its clips, brought to one time by phase or by dynamic time warping.
+"""Templates of a word: the average of its clips, aligned in time by phase or by dynamic time warping.
 
-Places are brought to one time and not displacements, whose sum would change with the pace. So each clip's
-way from its first to its last frame is kept whole, and the template's is the median of the clips'.
+What is aligned are positions and not displacements, whose sum would change with the tempo. So the motion of
+each clip from its first to its last frame is kept whole, and that of the template is the clips' median.
 """
 
 import itertools
@@ -10,130 +10,145 @@ from collections.abc import Sequence
 import numpy as np
 
 from signjax.displacements import convert, dtw_path
-from signjax.displacements.convert import Moves
+from signjax.displacements.convert import DisplacementSequence
 from signjax.errors import DataError
 from signjax.pose import normalization, skeleton
 
 ALIGNMENTS = ("phase", "dtw")
-ROUNDS = 10  # of warping against the average so far; it settles after three or four
+MAX_ROUNDS = 10  # of warping to the average so far; it settles after three or four
 
 
-def average(clips: Sequence[Moves], steps: int | None = None, align: str = "phase") -> Moves:
+def average_sequences(
+    sequences: Sequence[DisplacementSequence], steps: int | None = None, align: str = "phase"
+) -> DisplacementSequence:
     """The template of clips of one word; their order does not matter.
 
-    It starts with the starting pose of the clip whose start is nearest to the others': a real pose, with
-    bones of one body and hands of one shape. From there each joint moves by the median of the clips' ways
-    since their first frames. A joint is seen where at least half of the clips see it; clips that never see
-    a joint have no voice in it.
+    It begins with the starting pose of the clip whose start is nearest to all others: a real pose, with the
+    bones of one body and the hands of one shape. From there each joint moves by the median of its motion in
+    the clips. A joint is visible where at least half of the clips show it; clips that never show a joint
+    do not count for it.
 
     Args:
-      clips: n >= 1 clips of T >= 2 frames each, in units that can be averaged.
-      steps: of the template; None for the median of the clips'.
-      align: "phase", equal shares of the way that all joints go (the seed's), or "dtw".
+      sequences: n >= 1 clips of T >= 2 frames each, in units that can be averaged.
+      steps: displacements of the template; None for the median of the clips'.
+      align: "phase", equal shares of the distance that all joints travel (as in the seed), or "dtw".
 
     Returns:
-      the template, steps + 1 frames. Its way from first to last frame is the median of the clips'.
+      the template, steps + 1 frames. Its motion from first to last frame is the median of the clips'.
 
     Raises:
-      DataError: a clip without a body to measure, which cannot be compared with others.
+      DataError: a clip without a measurable body, which cannot be compared with others.
     """
-    clips = sorted(clips, key=lambda clip: (len(clip.seen), clip.start.tobytes(), clip.deltas.tobytes()))
-    steps = steps or int(np.median([len(clip.deltas) for clip in clips]))
-    shapes = [canonical(clip) for clip in clips]
-    warp = align == "dtw"
-    times = _warped_times(shapes, steps) if warp else [phase_times(clip, steps) for clip in clips]
-    places, seen = _together(clips, times)
-    way = _median_way(clips, places)
-    return Moves(starting_pose(clips), np.diff(way, axis=0), seen)
+    # Sums of floating-point numbers depend on the order of their terms; a fixed one makes the result exact.
+    sequences = sorted(sequences, key=lambda one: (len(one.valid), one.start.tobytes(), one.deltas.tobytes()))
+    steps = steps or int(np.median([len(one.deltas) for one in sequences]))
+    canonical = [to_canonical(one) for one in sequences]
+    if align == "dtw":
+        times = _compute_dtw_times(canonical, steps)
+    else:
+        times = [compute_phase_times(one, steps) for one in sequences]
+    # Aligned in canonical space, averaged in the clips' own units, which the caller asked for.
+    positions, valid = _sample_together(sequences, times)
+    motion = _median_motion(sequences, positions)
+    return DisplacementSequence(choose_starting_pose(sequences), np.diff(motion, axis=0), valid)
 
 
-def phase_times(clip: Moves, steps: int) -> np.ndarray:
-    """Times [steps + 1] in frames at which a clip has gone equal shares of its way, ends included.
+def compute_phase_times(sequence: DisplacementSequence, steps: int) -> np.ndarray:
+    """Times [steps + 1] in frames at which a clip has travelled equal shares of its distance, ends included.
 
-    The way is the sum of the displacements' lengths over all joints. A clip that never moves passes evenly.
+    The distance is the sum of the displacements' lengths over all joints. A clip that never moves is divided
+    into equal times.
     """
-    way = np.sqrt((clip.deltas**2).sum((1, 2)))  # [T - 1]
-    phase = np.concatenate([[0.0], np.cumsum(way)])
-    if not phase[-1] > 0:
-        return np.linspace(0, len(way), steps + 1)
-    times = np.interp(np.linspace(0, phase[-1], steps + 1), phase, np.arange(len(phase)))
-    times[0], times[-1] = 0, len(way)  # also where a clip stands still at its ends
+    lengths = np.sqrt((sequence.deltas**2).sum((1, 2)))  # [T - 1]
+    distance = np.concatenate([[0.0], np.cumsum(lengths)])
+    if not distance[-1] > 0:
+        return np.linspace(0, len(lengths), steps + 1)
+    times = np.interp(np.linspace(0, distance[-1], steps + 1), distance, np.arange(len(distance)))
+    # Where a clip stands still at an end, several frames have the same distance; the ends themselves stay.
+    times[0], times[-1] = 0, len(lengths)
     return times
 
 
-def _together(clips: Sequence[Moves], times: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-    """Places [n, K, 50, 3] of clips that are at the same point at times[i][k], and what most see [K, 50]."""
-    found = [convert.at(clip, when) for clip, when in zip(clips, times, strict=True)]
-    seen = np.stack([mask for _, mask in found])  # [n, K, 50]
-    return np.stack([place for place, _ in found]), 2 * seen.sum(0) >= len(clips)
+def _sample_together(
+    sequences: Sequence[DisplacementSequence], times: Sequence[np.ndarray]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Positions [n, K, 50, 3] of each clip i at times[i] [K], and what most clips show [K, 50] bool."""
+    samples = [convert.sample_positions(one, when) for one, when in zip(sequences, times, strict=True)]
+    valid = np.stack([mask for _, mask in samples])  # [n, K, 50]
+    return np.stack([positions for positions, _ in samples]), 2 * valid.sum(0) >= len(sequences)
 
 
-def _voice(clips: Sequence[Moves]) -> np.ndarray:
-    """[n, 50] bool: the clip knows something of the joint; all do where none does, and it lies at 0."""
-    voice = np.stack([clip.seen.any(0) for clip in clips])
-    return voice | ~voice.any(0)
+def _known_joints(sequences: Sequence[DisplacementSequence]) -> np.ndarray:
+    """[n, 50] bool: whether a clip ever shows a joint; all True for a joint that no clip shows."""
+    known = np.stack([one.valid.any(0) for one in sequences])
+    # A joint that nobody shows lies at 0 in all clips; leaving out all of them would make a mean of nothing.
+    return known | ~known.any(0)
 
 
-def _median_way(clips: Sequence[Moves], places: np.ndarray) -> np.ndarray:
-    """The way [K, 50, 3] since the first frame, median over the clips' places [n, K, 50, 3]."""
-    heard = np.where(_voice(clips)[:, None, :, None], places - places[:, :1], np.nan)
-    return np.nanmedian(heard, axis=0)
+def _median_motion(sequences: Sequence[DisplacementSequence], positions: np.ndarray) -> np.ndarray:
+    """Motion [K, 50, 3] since the first frame: the median over the clips' positions [n, K, 50, 3]."""
+    motion = positions - positions[:, :1]
+    return np.nanmedian(np.where(_known_joints(sequences)[:, None, :, None], motion, np.nan), axis=0)
 
 
-def starting_pose(clips: Sequence[Moves]) -> np.ndarray:
+def choose_starting_pose(sequences: Sequence[DisplacementSequence]) -> np.ndarray:
     """The starting pose [50, 3] of the clip whose start is nearest to all others', place and size apart.
 
-    Joints that this clip never sees hang on their parents as they do in the others, on average.
+    Joints that this clip never shows are placed relative to their parents as in the other clips, on average.
     """
-    first = [canonical(clip) for clip in clips]
-    known = np.stack([clip.seen.any(0) for clip in clips])
-    poses_ = np.stack([clip.start for clip in first])  # [n, 50, 3]
-    nearest = int(dtw_path.costs(poses_, known, poses_, known).sum(1).argmin())
-    voice, start = _voice(clips), clips[nearest].start.copy()
+    starts = np.stack([to_canonical(one).start for one in sequences])  # [n, 50, 3]
+    visible = np.stack([one.valid.any(0) for one in sequences])
+    nearest = int(dtw_path.compute_costs(starts, visible, starts, visible).sum(1).argmin())
+    known, start = _known_joints(sequences), sequences[nearest].start.copy()
+    # In the order from the neck outwards, so that the parent of a joint is in place before the joint.
     for joint in skeleton.ORDER[1:]:
-        if not voice[nearest, joint]:
+        if not known[nearest, joint]:
             parent = skeleton.PARENTS[joint]
-            both = voice[:, joint] & voice[:, parent]
-            bones = [clip.start[joint] - clip.start[parent] for clip in itertools.compress(clips, both)]
-            places = [clip.start[joint] for clip in itertools.compress(clips, voice[:, joint])]
+            both = known[:, joint] & known[:, parent]
+            bones = [one.start[joint] - one.start[parent] for one in itertools.compress(sequences, both)]
+            places = [one.start[joint] for one in itertools.compress(sequences, known[:, joint])]
             start[joint] = start[parent] + np.mean(bones, axis=0) if bones else np.mean(places, axis=0)
     return start
 
 
-def _warped_times(shapes: Sequence[Moves], steps: int) -> list[np.ndarray]:
-    """Times of each clip along exact warping paths to an average that follows from them.
+def _compute_dtw_times(sequences: Sequence[DisplacementSequence], steps: int) -> list[np.ndarray]:
+    """Times [steps + 1] of each clip along exact warping paths to an average that follows from them.
 
     DTW barycenter averaging (Petitjean, Ketterlin, Gançarski 2011): start at the clip nearest to all others,
-    warp all clips to it, average, and again until the clips come no nearer. A clip's time at a point of
-    the average is the mean of the frames that its path pairs with it; both ends stay with each other.
+    warp all clips to it, average, and repeat until the clips come no nearer. A clip's time at a point of the
+    average is the mean of the frames that its path pairs with it; first and last frames stay together.
 
     Args:
-      shapes: clips in canonical space.
+      sequences: clips in canonical space.
+      steps: displacements of the average.
     """
-    nearest = np.argmin([sum(dtw_path.distance(a, b) for b in shapes) for a in shapes])
-    even = np.linspace(0, len(shapes[nearest].deltas), steps + 1)
-    center, best, times = convert.at(shapes[nearest], even), np.inf, []
-    for _ in range(ROUNDS):
-        paths = [dtw_path.path(*center, convert.track(shape), shape.seen) for shape in shapes]
+    distances = [sum(dtw_path.compute_distance(a, b) for b in sequences) for a in sequences]
+    medoid = sequences[np.argmin(distances)]
+    even = np.linspace(0, len(medoid.deltas), steps + 1)
+    average, best, times = convert.sample_positions(medoid, even), np.inf, []
+    for _ in range(MAX_ROUNDS):
+        paths = [dtw_path.find_path(*average, convert.compute_positions(one), one.valid) for one in sequences]
         total = sum(cost for _, cost in paths)
+        # A round need not improve on the one before, as times are means along the paths; the best is kept.
         if not total < best:
             break
-        best, times = total, [dtw_path.times(pairs, steps + 1) for pairs, _ in paths]
-        places, seen = _together(shapes, times)
-        voice = _voice(shapes)[:, None, :, None]
-        center = np.nanmean(np.where(voice, places, np.nan), axis=0), seen
+        best, times = total, [dtw_path.map_times(pairs, steps + 1) for pairs, _ in paths]
+        positions, valid = _sample_together(sequences, times)
+        known = _known_joints(sequences)[:, None, :, None]
+        # The mean minimizes the squared costs of DTW; the template itself is a median, see `_median_motion`.
+        average = np.nanmean(np.where(known, positions, np.nan), axis=0), valid
     return times
 
 
-def canonical(clip: Moves, name: object = "a clip") -> Moves:
-    """A clip with its place and size taken out, so that clips of different signers can be compared.
+def to_canonical(sequence: DisplacementSequence, name: object = "a clip") -> DisplacementSequence:
+    """A clip with place and size taken out, so that clips of different signers can be compared.
 
     Raises:
-      DataError: it has no body to measure; the message calls it `name`.
+      DataError: it has no measurable body; the message calls it `name`.
     """
-    places = convert.track(clip)
+    positions = convert.compute_positions(sequence)
     try:
-        placement = normalization.measure(places, clip.seen)
+        placement = normalization.measure(positions, sequence.valid)
     except ValueError as error:
         raise DataError(f"{name} cannot be averaged: {error}; leave it out") from None
-    return convert.take(normalization.canonical(places, placement), clip.seen)
+    return convert.compute_displacements(normalization.canonical(positions, placement), sequence.valid)

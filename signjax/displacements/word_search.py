@@ -1,92 +1,64 @@
-"""Finding words in a data set: clips whose whole text is the word, or the place of its sign in a sentence."""
+"""Finding words in a data set: clips whose whole text is the word, or its sign cut out of a sentence."""
 
-import re
-from collections.abc import Callable
 from typing import NamedTuple
 
-from signjax import demo
 from signjax.data.packed_dataset import Pack
+from signjax.data.phrase_search import Language, find_phrase
 from signjax.displacements import convert
-from signjax.displacements.write import Cut
+from signjax.displacements.write import WordSegment
 
 
-class Reading(NamedTuple):
-    """What is known of a data set's language."""
-
-    tokens: Callable[[str], list[str]]  # the words of a text, in one form
-    locate: Callable | None  # (pose, valid) -> [(word, first frame, last + 1)], None if nobody can tell
-
-
-class Search(NamedTuple):
+class SearchResult(NamedTuple):
     """What was found of one word."""
 
-    cuts: list[Cut]
-    mentions: int  # clips whose text has the word, as far as was looked
-    unusable: int  # of them: in a sentence that cannot be cut, or of less than two frames
+    segments: list[WordSegment]
+    mentions: int  # clips whose text has the word, among those searched
+    unusable: int  # of them: in a sentence that cannot be cut, or shorter than two frames
 
 
-def plain(text: str) -> list[str]:
-    """The words of any text: letters and digits in small letters, apostrophes left out."""
-    return re.findall(r"\w+", re.sub("['’ʼ`]", "", text.casefold()))
+def search_word(dataset: Pack, split: str, word: str, language: Language, limit: int) -> SearchResult:
+    """The first `limit` clips of a word or phrase in a split.
 
-
-def _demo_tokens(text: str) -> list[str]:
-    return [token for token in demo.normalize(text) if token != "?"]
-
-
-def reading(readable: bool) -> Reading:
-    """Of the demo language, whose reader finds signs in sentences, or of any other."""
-    return Reading(_demo_tokens, demo.locate) if readable else Reading(plain, None)
-
-
-def places(tokens: list[str], phrase: list[str]) -> list[int]:
-    """Where a phrase begins among tokens; its occurrences do not overlap."""
-    found, k = [], 0
-    while phrase and k + len(phrase) <= len(tokens):
-        hit = tokens[k : k + len(phrase)] == phrase
-        found += [k] * hit
-        k += len(phrase) if hit else 1
-    return found
-
-
-def search(held: Pack, split: str, word: str, how: Reading, most: int) -> Search:
-    """The first `most` clips of a word or phrase in a split.
-
-    Where signs can be located, a clip is cut to the frames of the sign itself, also one that says nothing
-    else: what is averaged must begin and end alike. Elsewhere a clip is taken whole, and only if its whole
-    text is the word.
+    Where signs can be located, a clip is cut to the frames of the sign itself, even if its text is nothing
+    else: clips that are averaged must begin and end alike. In other languages a clip is taken whole, and only
+    if its whole text is the word.
 
     Raises:
       DataError: the word has no letter that can be signed.
     """
-    phrase, cuts, mentions, unusable = how.tokens(word), [], 0, 0
-    for i, text in enumerate(held.texts):
-        tokens = how.tokens(text)
-        if not places(tokens, phrase):
+    phrase, segments, mentions, unusable = language.tokenize(word), [], 0, 0
+    for i, text in enumerate(dataset.texts):
+        tokens = language.tokenize(text)
+        if not find_phrase(tokens, phrase):
             continue
-        found = _cuts(held, i, split, word, phrase, tokens == phrase, how)
+        found = _cut_clip(dataset, i, split, word, language, whole_text=tokens == phrase)
         mentions, unusable = mentions + 1, unusable + (not found)
-        cuts += found
-        if len(cuts) >= most:
+        segments += found
+        if len(segments) >= limit:
             break
-    return Search(cuts[:most], mentions, unusable)
+    return SearchResult(segments[:limit], mentions, unusable)
 
 
-def _cuts(
-    held: Pack, i: int, split: str, word: str, phrase: list[str], only: bool, how: Reading
-) -> list[Cut]:
-    """The word's cuts of one clip; only: its text is nothing but the word."""
-    clip = held[i]
-    if how.locate:
-        signed = how.locate(clip.pose, clip.valid)
-        starts = places([token for token, _, _ in signed], phrase)
-        spans = [(signed[k][1], signed[k + len(phrase) - 1][2]) for k in starts]
+def _cut_clip(
+    dataset: Pack, i: int, split: str, word: str, language: Language, whole_text: bool
+) -> list[WordSegment]:
+    """The word's segments in clip i; `whole_text`: its text is the word and nothing else."""
+    clip = dataset[i]
+    if language.locate_signs:
+        signs = language.locate_signs(clip.pose, clip.valid)
+        phrase = language.tokenize(word)
+        # Searched again among the signs: what a text says and what is signed may differ in order and number.
+        starts = find_phrase([token for token, _, _ in signs], phrase)
+        spans = [(signs[k][1], signs[k + len(phrase) - 1][2]) for k in starts]
     else:
-        spans = [(0, len(clip.pose))] if only else []
-    cuts = []
+        spans = [(0, len(clip.pose))] if whole_text else []
+    segments = []
     for start, end in spans:
-        moves = convert.take(clip.pose[start:end], clip.valid[start:end])
+        sequence = convert.compute_displacements(clip.pose[start:end], clip.valid[start:end])
         whole = end - start == len(clip.pose)
-        place = held.placement(i)
-        cuts.append(Cut(word, split, clip.sid, (start, end), whole, moves, held.variant.dims, place))
-    return [cut for cut in cuts if len(cut.moves.deltas)]
+        # The placement of the recorded clip, not of the segment: a short sign may not show the whole body.
+        placement = dataset.placement(i)
+        dims = dataset.variant.dims
+        segments.append(WordSegment(word, split, clip.sid, (start, end), whole, sequence, dims, placement))
+    # A single frame has no displacement.
+    return [segment for segment in segments if len(segment.sequence.deltas)]

@@ -16,8 +16,8 @@ import numpy as np
 
 from signjax import rendering
 from signjax.cli import parsing
-from signjax.data import clip_files, load
-from signjax.displacements import convert, read, word_search, write
+from signjax.data import clip_files, load, phrase_search
+from signjax.displacements import convert, read, write
 from signjax.errors import ConfigError, DataError
 from signjax.evaluation import predictions, report_files, scorecard
 from signjax.inference import text_batches, text_to_pose
@@ -74,14 +74,14 @@ def text(args) -> None:
     """
     data = ml_collections.ConfigDict({"root": args.root, "name": args.name})
     held = load.load(data, args.split, face=True)
-    how = word_search.reading(load.readable(data))
-    wanted = how.tokens(args.text)
-    every = [how.tokens(line) for line in held.texts]
-    found = [i for i, tokens in enumerate(every) if word_search.places(tokens, wanted)]
+    how = phrase_search.choose_language(load.readable(data))
+    wanted = how.tokenize(args.text)
+    every = [how.tokenize(line) for line in held.texts]
+    found = [i for i, tokens in enumerate(every) if phrase_search.find_phrase(tokens, wanted)]
     found = sorted(found, key=lambda i: every[i] != wanted)[: args.num]
     if not found:
         raise DataError(f"{held.label}: no text has {args.text!r}; choose other words or another --split")
-    pages, stem = [], f"real_{write.slug(args.text)}_{args.split}"
+    pages, stem = [], f"real_{write.slugify_word(args.text)}_{args.split}"
     for i in found:
         clip = held[i]
         panel = rendering.Panel(clip.pose, clip.text, valid=clip.valid, title=f"recorded: {clip.sid}")
@@ -210,8 +210,8 @@ def _inputs(names: list[str], prefix: str) -> list[tuple[Path, str]]:
 
 def _rebuilt(path: Path) -> tuple[np.ndarray, np.ndarray, str]:
     """Pose [T, 50, 3], visibility [T, 50] and word of a clip or template."""
-    found, word = read.one(path)
-    return *convert.rebuild(found), word
+    found, word = read.read_file(path)
+    return *convert.rebuild_poses(found), word
 
 
 def _draw(stem: Path, panel: rendering.Panel, title: str) -> None:

@@ -6,7 +6,7 @@ import tarfile
 
 import numpy as np
 import pytest
-from displacement_helpers import clip, flat, hidden, net
+from displacement_helpers import drop_depth, hide_joints, make_sequence, total_motion
 from paths import FORMATS_ARCHIVE
 
 from signjax.data import pose_layout
@@ -19,20 +19,20 @@ from signjax.pose.normalization import Placement
 
 def write(folder, found, stamp="20250101_000000", sid="00001", dims=3, norm=False, word="hello"):
     place = Placement(np.zeros(3), np.float32(0.5))
-    cut = files.Cut(word, "train", sid, (0, len(found.seen)), True, found, dims, place)
-    files.write_cut(folder, stamp, cut, folder / sid, norm)
-    return folder / f"disp_{files.slug(word)}_{stamp}_train_{sid}{'_norm' if norm else ''}"
+    cut = files.WordSegment(word, "train", sid, (0, len(found.valid)), True, found, dims, place)
+    files.write_segment(folder, stamp, cut, folder / sid, norm)
+    return folder / f"disp_{files.slugify_word(word)}_{stamp}_train_{sid}{'_norm' if norm else ''}"
 
 
 @pytest.mark.parametrize("dims", [2, 3])
 @pytest.mark.parametrize("norm", [False, True])
 def test_files_give_the_clip_back(tmp_path, dims, norm):
-    found = hidden(clip(), 4, 9)
-    found = flat(found) if dims == 2 else found
+    found = hide_joints(make_sequence(), 4, 9)
+    found = drop_depth(found) if dims == 2 else found
     stem = write(tmp_path, found, dims=dims, norm=norm)
-    back, word = read.one(f"{stem}.npy")
+    back, word = read.read_file(f"{stem}.npy")
     scale = 0.5 if norm else 1.0
-    (pose, seen), (expected, known) = convert.rebuild(back), convert.rebuild(found)
+    (pose, seen), (expected, known) = convert.rebuild_poses(back), convert.rebuild_poses(found)
     np.testing.assert_allclose(pose * scale, expected, atol=1e-5)
     np.testing.assert_array_equal(seen, known)
     content = json.loads(pathlib.Path(f"{stem}.json").read_text())
@@ -59,36 +59,36 @@ def seed_file(folder, pose, stamp="20250906_181808", sid="00001", p0=True, word=
 
 def test_the_seeds_files_are_read(tmp_path):
     """Arms, missing hands, Windows paths; each clip once, the start from another file of it."""
-    found = flat(hidden(clip(), 4, 9))
-    pose, seen = convert.rebuild(found)
+    found = drop_depth(hide_joints(make_sequence(), 4, 9))
+    pose, seen = convert.rebuild_poses(found)
     old = seed_file(tmp_path, pose[..., :2], "20250906_162340", p0=False)
     seed_file(tmp_path, pose[..., :2])
-    seed_file(tmp_path, convert.rebuild(flat(clip(1)))[0][..., :2], sid="00002")
-    back, _ = read.one(old)
-    np.testing.assert_array_equal(back.seen, seen)
-    np.testing.assert_allclose(convert.rebuild(back)[0], pose, atol=1e-5)
-    clips = read.clips(tmp_path, "Hello", False)
+    seed_file(tmp_path, convert.rebuild_poses(drop_depth(make_sequence(1)))[0][..., :2], sid="00002")
+    back, _ = read.read_file(old)
+    np.testing.assert_array_equal(back.valid, seen)
+    np.testing.assert_allclose(convert.rebuild_poses(back)[0], pose, atol=1e-5)
+    clips = read.read_word(tmp_path, "Hello", False)
     assert [source.sid for source, _, _ in clips] == ["00001", "00002"]
     assert all("181808" in source.path.name for source, _, _ in clips)
-    assert read.clips(tmp_path, "hello", True) == []
+    assert read.read_word(tmp_path, "hello", True) == []
 
 
 def test_the_seeds_normalised_frames_stand_up_again(tmp_path):
     """They were turned upside down, their noses put to the origin, and missing hands moved along."""
-    found = flat(hidden(clip(), 4, 9, [*range(29, 50), skeleton.L_WRIST]))
-    pose, seen = convert.rebuild(found)
+    found = drop_depth(hide_joints(make_sequence(), 4, 9, [*range(29, 50), skeleton.L_WRIST]))
+    pose, seen = convert.rebuild_poses(found)
     turned = -(pose - pose[:, [skeleton.NOSE]])
     seed_file(tmp_path, turned[..., :2])
-    back, _ = read.one(next(tmp_path.glob("disp_*_p0.npy")))
-    again, known = convert.rebuild(back)
+    back, _ = read.read_file(next(tmp_path.glob("disp_*_p0.npy")))
+    again, known = convert.rebuild_poses(back)
     np.testing.assert_array_equal(known, seen)
     np.testing.assert_allclose(np.where(seen[..., None], -turned, 0), again, atol=1e-5)
 
 
 def test_a_clip_without_a_start_is_named(tmp_path):
-    path = seed_file(tmp_path, convert.rebuild(clip())[0][..., :2], p0=False)
+    path = seed_file(tmp_path, convert.rebuild_poses(make_sequence())[0][..., :2], p0=False)
     with pytest.raises(DataError, match="no starting pose"):
-        read.one(path)
+        read.read_file(path)
 
 
 @pytest.mark.parametrize("field, damage, message", [
@@ -104,7 +104,7 @@ def test_a_clip_without_a_start_is_named(tmp_path):
     ("p0", "shape", "not floating"),
 ])  # fmt: skip
 def test_a_damaged_file_is_one_line_that_names_it(tmp_path, field, damage, message):
-    stem = write(tmp_path, clip())
+    stem = write(tmp_path, make_sequence())
     path = pathlib.Path(f"{stem}_p0.npy" if field == "p0" else f"{stem}.{field}")
     arrays = {"shape": np.zeros((3, 49, 3)), "nan": np.full((3, 50, 3), np.nan), "pickle": np.array([{}])}
     arrays["half"] = np.full((3, 50, 3), np.inf, np.float16)  # in which a million is infinite too
@@ -115,7 +115,7 @@ def test_a_damaged_file_is_one_line_that_names_it(tmp_path, field, damage, messa
     else:
         np.save(path, arrays[damage], allow_pickle=True)
     with pytest.raises(DataError) as fault:
-        read.one(f"{stem}.json")
+        read.read_file(f"{stem}.json")
     assert path.name in str(fault.value) and message in str(fault.value) and "\n" not in str(fault.value)
 
 
@@ -135,36 +135,38 @@ def gloss(real_data, tmp_path):
 @pytest.mark.real
 def test_the_seeds_own_files(gloss):
     """Its templates follow from its files by its formula; ours of the same files keep the way."""
-    every = read.sources(gloss)
+    every = read.list_files(gloss)
     assert len({source.word for source in every}) == 10
     for word, missing in (("apple", {"03000": "left"}), ("hello", {"27173": "left", "27180": "right"})):
         meta = next(gloss.glob(f"templates/template_{word}_*.json"))
         names = json.loads(meta.read_text())["sources"]
         assert all("\\" in name for name in names)
         raw = [np.load(gloss / name.split("\\")[-1]) for name in names]
-        template, _ = read.one(meta)
+        template, _ = read.read_file(meta)
         expected = np.median([seeds_resampling(deltas, 64) for deltas in raw], axis=0)
-        np.testing.assert_allclose(template.deltas[..., :2], expected[:, read._EXCHANGED], atol=5e-6)
-        assert template.seen.any() and np.ptp(template.start[:8, :2], axis=0).min() > 0.3
+        np.testing.assert_allclose(template.deltas[..., :2], expected[:, read.EXCHANGED_ARMS], atol=5e-6)
+        assert template.valid.any() and np.ptp(template.start[:8, :2], axis=0).min() > 0.3
         for norm in (False, True):
-            clips = read.clips(gloss, word, norm)
+            clips = read.read_word(gloss, word, norm)
             assert len(clips) == 2 and {dims for _, _, dims in clips} == {2}
             for source, found, _ in clips:
                 side = missing.get(source.sid)
                 gone = [
                     part
                     for part, (hand, _) in zip(("right", "left"), skeleton.HANDS, strict=True)
-                    if found.seen[:, hand].mean() < 0.1
+                    if found.valid[:, hand].mean() < 0.1
                 ]
                 assert gone == ([side] if side else [])
-                pose, _ = convert.rebuild(found)
+                pose, _ = convert.rebuild_poses(found)
                 assert not pose_layout.detect([pose]).swapped and (pose[:, 0, 1] < pose[:, 1, 1]).mean() > 0.9
-            same, _ = handedness.agree([found for _, found, _ in clips])
+            same, _ = handedness.unify_handedness([found for _, found, _ in clips])
             for align in templates.ALIGNMENTS:
-                ours = templates.average(same, 64, align)
-                voices = np.stack([found.seen.any(0) for found in same])
-                ways = np.where(voices[..., None], [net(found) for found in same], np.nan)[:, voices.any(0)]
-                kept = net(ours)[voices.any(0)]
+                ours = templates.average_sequences(same, 64, align)
+                voices = np.stack([found.valid.any(0) for found in same])
+                ways = np.where(voices[..., None], [total_motion(found) for found in same], np.nan)[
+                    :, voices.any(0)
+                ]
+                kept = total_motion(ours)[voices.any(0)]
                 np.testing.assert_allclose(kept, np.nanmedian(ways, axis=0), atol=1e-5)
 
 

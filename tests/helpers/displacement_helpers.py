@@ -7,33 +7,34 @@ from signjax.displacements import convert
 from signjax.pose import skeleton
 
 
-def clip(seed=0, text="Hello", **options):
-    """The moves of a synthetic clip [T, 50, 3], every joint seen."""
+def make_sequence(seed=0, text="Hello", **options):
+    """The displacements of a synthetic clip of 50 joints, all of them visible."""
     pose = demo.synthesize(text, np.random.default_rng(seed), **options)
-    return convert.take(pose, np.ones(pose.shape[:2], bool))
+    return convert.compute_displacements(pose, np.ones(pose.shape[:2], bool))
 
 
-def sign(signer, word="hello", seed=0):
-    """The moves of a word's sign, cut out of a sentence."""
-    whole = demo.synthesize(f"yes {word} friend", np.random.default_rng([seed, signer]), signer=signer)
-    spans = [(start, end) for said, start, end in demo.locate(whole) if said == word]
+def make_sign(signer, word="hello", seed=0):
+    """The displacements of a word's sign, cut out of a sentence."""
+    pose = demo.synthesize(f"yes {word} friend", np.random.default_rng([seed, signer]), signer=signer)
+    spans = [(start, end) for sign, start, end in demo.locate(pose) if sign == word]
     start, end = spans[0]
-    return convert.take(whole[start:end], np.ones((end - start, 50), bool))
+    return convert.compute_displacements(pose[start:end], np.ones((end - start, 50), bool))
 
 
-def hidden(found, start, end, joints=skeleton.LEFT):
+def hide_joints(sequence, start, end, joints=skeleton.LEFT):
     """The clip with some joints missing in frames start to end."""
-    pose, seen = convert.rebuild(found)
-    seen = seen.copy()
-    seen[start:end, joints] = False
-    return convert.take(np.where(seen[..., None], pose, 0), seen)
+    pose, valid = convert.rebuild_poses(sequence)
+    valid = valid.copy()
+    valid[start:end, joints] = False
+    return convert.compute_displacements(np.where(valid[..., None], pose, 0), valid)
 
 
-def net(found):
-    return found.deltas.sum(0)
+def total_motion(sequence):
+    """From the first to the last frame, [50, 3]."""
+    return sequence.deltas.sum(0)
 
 
-def flat(found):
+def drop_depth(sequence):
     """A 2-D clip."""
-    pose, seen = convert.rebuild(found)
-    return convert.take(pose * [1, 1, 0], seen)
+    pose, valid = convert.rebuild_poses(sequence)
+    return convert.compute_displacements(pose * [1, 1, 0], valid)

@@ -101,14 +101,14 @@ def check_predictions(result) -> None:
 
 def build_displacements(root: pathlib.Path) -> None:
     """Two clips and their template, ours and as the seed wrote them."""
-    found = [convert.take(signed(seed=k)[:5], np.ones((5, 50), bool)) for k in range(2)]
+    found = [convert.compute_displacements(signed(seed=k)[:5], np.ones((5, 50), bool)) for k in range(2)]
     place = normalization.Placement(np.zeros(3), np.float32(0.5))
     for k, (one, norm) in enumerate(itertools.product(found, (False, True))):
-        cut = write.Cut("hello", "train", str(k // 2), (0, 5), True, one, 3, place)
-        write.write_cut(root, f"2025010{k}_000000", cut, root / str(k), norm)
+        cut = write.WordSegment("hello", "train", str(k // 2), (0, 5), True, one, 3, place)
+        write.write_segment(root, f"2025010{k}_000000", cut, root / str(k), norm)
     sources = sorted(root.glob("disp_*[0-9].npy"))
     about = {"align": "phase", "normalized": False, "mirrored": []}
-    template = templates.average(found)
+    template = templates.average_sequences(found)
     write.write_template(root, "20250201_000000", "hello", template, 3, sources, about)
     base, place = "disp_seeds_20250301_000000_train_0", {"split": "train", "sid": "0"}  # those have no masks
     for name, array in ((base, found[0].deltas), (f"{base}_p0", found[0].start)):
@@ -120,18 +120,18 @@ def build_displacements(root: pathlib.Path) -> None:
     (root / "template_seeds_2_T4.json").write_text(json.dumps(averaged))
 
 
-def load_displacements(root: pathlib.Path) -> list[convert.Moves]:
+def load_displacements(root: pathlib.Path) -> list[convert.DisplacementSequence]:
     found = []
     for meta in sorted(root.glob("template_*.json")):
-        found.append(read.one(meta)[0])
+        found.append(read.read_file(meta)[0])
     for word, norm in (("hello", False), ("hello", True), ("seeds", False)):
-        found += [clip for _, clip, _ in read.clips(root, word, norm)]
+        found += [clip for _, clip, _ in read.read_word(root, word, norm)]
     return found
 
 
-def check_displacements(found: list[convert.Moves]) -> None:
+def check_displacements(found: list[convert.DisplacementSequence]) -> None:
     for one in found:
-        points, seen = convert.rebuild(one)
+        points, seen = convert.rebuild_poses(one)
         assert points.shape == (len(one.deltas) + 1, 50, 3) and np.isfinite(points).all()
         assert seen.shape == points.shape[:2] and seen.dtype == bool
 

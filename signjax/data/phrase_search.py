@@ -1,0 +1,40 @@
+"""Words and phrases in the texts of a data set, whatever its language."""
+
+import re
+from collections.abc import Callable
+from typing import NamedTuple
+
+from signjax import demo
+
+
+class Language(NamedTuple):
+    """What is known of a data set's language."""
+
+    tokenize: Callable[[str], list[str]]  # the words of a text, in one spelling
+    # (pose, valid) -> [(word, first frame, last + 1)]; None if nothing can tell signs of a sentence apart
+    locate_signs: Callable | None
+
+
+def tokenize_plain(text: str) -> list[str]:
+    """The words of a text in any language: letters and digits in lower case, apostrophes left out."""
+    # An apostrophe would cut "don't" into two words, and a search for "dont" is meant for it, too.
+    return re.findall(r"\w+", re.sub("['’ʼ`]", "", text.casefold()))
+
+
+def _tokenize_demo(text: str) -> list[str]:
+    return [token for token in demo.normalize(text) if token != "?"]
+
+
+def choose_language(is_demo: bool) -> Language:
+    """The demo language, whose reader finds signs in sentences, or any other."""
+    return Language(_tokenize_demo, demo.locate) if is_demo else Language(tokenize_plain, None)
+
+
+def find_phrase(tokens: list[str], phrase: list[str]) -> list[int]:
+    """The positions at which a phrase begins among tokens; occurrences do not overlap."""
+    positions, k = [], 0
+    while phrase and k + len(phrase) <= len(tokens):
+        matches = tokens[k : k + len(phrase)] == phrase
+        positions += [k] * matches
+        k += len(phrase) if matches else 1
+    return positions
