@@ -16,7 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from signjax.benchmarks import flops, hardware, sample, setup, smoke_runs, timing
-from signjax.data import token_cache
+from signjax.data import token_rows
 from signjax.errors import ConfigError, SignjaxError
 from signjax.inference import autoregressive
 from signjax.models import quantizers
@@ -82,7 +82,7 @@ def training(c, columns: int, goal: timing.Goal | None = None) -> timing.Run:
     lengths = [LENGTH - 1, *drawn_lengths(rng, 3 * c.batch_tokens // LENGTH * 8)]
     codes = [rng.integers(0, CODES, (n, columns)).astype(np.int16) for n in lengths]
     texts = [rng.integers(4, VOCABULARY, max(1, n // 3)).tolist() for n in lengths]
-    source = token_cache.Rows([codes], texts, seed=0, packings=1)
+    source = token_rows.TokenRows([codes], texts, seed=0, packings=1)
     count = c.batch_tokens // LENGTH
     rows = [source.draw(i) for i in range(count)]
     batch = {name: np.stack([row[name] for row in rows]) for name in rows[0]}

@@ -11,12 +11,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from signjax.data import token_cache
+from signjax.data import token_rows
 from signjax.data.sources import bucket
 from signjax.errors import ConfigError, closest_match
-from signjax.inference import text_batches
+from signjax.inference import dataset_codes, text_batches
 from signjax.models import flow_transformer, text_conditioning
-from signjax.tasks import gpt, vqvae
+from signjax.tasks import gpt, row_times, vqvae
 from signjax.text import encoder
 from signjax.training import checkpoint, dependencies, run_config
 from signjax.training.task import Task, find
@@ -118,10 +118,10 @@ def make(c, workdir) -> Task:
     rows = {}
     for name, pack, versions in (("train", train, c.versions), ("dev", dev, 1)):
         path = f"{workdir}/latents-{name}.npz"
-        found = token_cache.encode_split(loaded, pack, versions, path, c.tempo, c.seed, c.fold)
+        found = dataset_codes.encode_dataset(loaded, pack, versions, path, c.tempo, c.seed, c.fold)
         found = [[folded(z, c.fold) for z in version] for version in found]
         said = words.encode_all(pack.texts)
-        rows[name] = token_cache.Rows(found, said, seed=c.seed, packings=16 if name == "train" else 1)
+        rows[name] = token_rows.TokenRows(found, said, seed=c.seed, packings=16 if name == "train" else 1)
     space = principal(np.concatenate(rows["train"].codes[0]))
     model = build(c, words.size, len(space["deviation"]))
 
@@ -159,7 +159,7 @@ def _terms(model, variables, batch, rng, dropout) -> dict:
     Args:
       model: the flow.
       variables: params and the statistics of the latents.
-      batch: rows, see signjax.data.token_cache.Rows.
+      batch: rows, see signjax.data.token_rows.TokenRows.
       rng: of noise and times; every clip of a row has a time of its own.
       dropout: key for training, None for evaluation.
     """
@@ -169,7 +169,7 @@ def _terms(model, variables, batch, rng, dropout) -> dict:
     own, belongs = batch["segment"], batch["text_segment"]
     mask = (own > 0) & ~batch["ends"]  # [B, W]
     memory = run(batch["text"], belongs > 0, belongs, batch["text_position"], method="encode_text")
-    places, lengths = token_cache.places(batch, memory)
+    places, lengths = row_times.measure_row_times(batch, memory)
     latents = into(variables["latents"], batch["codes"])
     times, noises = jax.random.split(rng)
     # more noise than latents (Esser et al. 2024): there it is decided what is signed

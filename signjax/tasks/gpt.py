@@ -10,9 +10,9 @@ import optax
 
 from signjax import demo
 from signjax.data import load as splits
-from signjax.data import loader, token_cache
+from signjax.data import loader, token_rows
 from signjax.errors import ConfigError
-from signjax.inference import autoregressive, text_batches, windowed_decoding
+from signjax.inference import autoregressive, dataset_codes, text_batches, windowed_decoding
 from signjax.metrics import base, dtw_distances
 from signjax.models.gpt import GPT
 from signjax.models.text_conditioning import no_text
@@ -43,7 +43,7 @@ def make(c, workdir) -> Task:
 
 
 def objective(c, model: GPT, books):
-    """`init`, `loss` and `evaluate` of a Task, for rows of signjax.data.token_cache.Rows.
+    """`init`, `loss` and `evaluate` of a Task, for rows of signjax.data.token_rows.TokenRows.
 
     Args:
       c: the config.
@@ -89,9 +89,9 @@ def prepare(c, workdir, build):
     rows = {}
     for name, pack, versions in (("train", train, c.versions), ("dev", dev, 1)):
         path = f"{workdir}/tokens-{name}.npz"
-        codes = token_cache.encode_split(tokenizer, pack, versions, path, c.tempo, c.seed)
+        codes = dataset_codes.encode_dataset(tokenizer, pack, versions, path, c.tempo, c.seed)
         said = words.encode_all(pack.texts)
-        rows[name] = token_cache.Rows(codes, said, seed=c.seed, packings=16 if name == "train" else 1)
+        rows[name] = token_rows.TokenRows(codes, said, seed=c.seed, packings=16 if name == "train" else 1)
     return Generator(build(c, words.size, tokenizer.config), None, words, tokenizer), rows, dev
 
 
@@ -289,7 +289,7 @@ def _terms(model, variables, batch, seen, dropout, targets=None) -> dict:
     Args:
       model: the GPT.
       variables: its params.
-      batch: rows, see signjax.data.token_cache.Rows.
+      batch: rows, see signjax.data.token_rows.TokenRows.
       seen: [B, W, C] what the transformer sees of the codes.
       dropout: key for training, None for evaluation.
       targets: [C, K, K] what to predict instead of each code, None for the code itself.

@@ -5,11 +5,10 @@ import functools
 import jax
 import jax.numpy as jnp
 
-from signjax.data import token_cache
 from signjax.errors import ConfigError
 from signjax.inference import masked_decoding, text_batches
 from signjax.models.masked_transformer import MaskedModel
-from signjax.tasks import gpt, soft_targets, vqvae
+from signjax.tasks import gpt, row_times, soft_targets, vqvae
 from signjax.training import run_config
 from signjax.training.task import Task
 
@@ -69,7 +68,7 @@ def _terms(model, variables, batch, seen, hidden, dropout, targets=None) -> dict
     Args:
       model: the model.
       variables: its params.
-      batch: rows, see signjax.data.token_cache.Rows.
+      batch: rows, see signjax.data.token_rows.TokenRows.
       seen: [B, W, C] what the model sees of the codes that are not hidden.
       hidden: [B, W] see `hide`.
       dropout: key for training, None for evaluation.
@@ -79,7 +78,7 @@ def _terms(model, variables, batch, seen, hidden, dropout, targets=None) -> dict
     run = functools.partial(model.apply, variables, rngs={"dropout": dropout} if train else {})
     own, belongs = batch["segment"], batch["text_segment"]
     memory = run(batch["text"], belongs > 0, belongs, batch["text_position"], train, method="encode_text")
-    places, lengths = token_cache.places(batch, memory)
+    places, lengths = row_times.measure_row_times(batch, memory)
     there = (own > 0) & ~batch["ends"]
     states = run(seen, hidden, there, memory, places, (own, belongs), train, method="states")  # [B, W, D]
     logits = run(states, batch["codes"], method="code_logits")  # [B, W, C, K]

@@ -9,7 +9,7 @@ import os
 import jax
 import numpy as np
 
-from signjax.data import token_cache
+from signjax.data import sequence_cache
 from signjax.text import pretrained
 from signjax.text import tokenizer as text
 from signjax.training import checkpoint, dependencies
@@ -69,9 +69,9 @@ def _features(encoder, texts, cache: str) -> dict:
     key = hashlib.blake2b(
         str((dependencies.digest(encoder.variables), texts)).encode(), digest_size=16
     ).hexdigest()
-    if known := token_cache.read_cache(cache, key, 1, len(texts)):
+    if known := sequence_cache.read_sequences(cache, key, 1, len(texts)):
         return {said: row.astype(np.float16) for said, row in zip(texts, known[0], strict=True)}
     found = encoder.encode_all(texts)
     if jax.process_index() == 0:
-        token_cache.write_cache(cache, key, [[row.astype(np.float32) for row in found]])
+        sequence_cache.write_sequences(cache, key, [[row.astype(np.float32) for row in found]])
     return dict(zip(texts, found, strict=True))

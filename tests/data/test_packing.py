@@ -5,8 +5,9 @@ import types
 import numpy as np
 import pytest
 
-from signjax.data import packed_dataset, packing, token_cache
+from signjax.data import packed_dataset, packing, token_rows
 from signjax.errors import ConfigError
+from signjax.inference import dataset_codes
 from signjax.pose import skeleton
 from signjax.pose.normalization import Placement
 
@@ -56,7 +57,7 @@ def source(packings=3, shifts=2):
         for k in range(shifts)
     ]
     texts = [[10 + i] * (1 + i) for i in range(len(LENGTHS))]
-    return token_cache.Rows(codes, texts, seed=0, packings=packings)
+    return token_rows.TokenRows(codes, texts, seed=0, packings=packings)
 
 
 def pieces(row):
@@ -101,7 +102,7 @@ def test_evaluation_rows_have_each_clip_unshifted():
 
 def test_long_texts_and_clips_get_longer_rows():
     codes = [[np.zeros((n, 2), np.int16) for n in (200, 10)]]
-    data = token_cache.Rows(codes, [[5] * 3, [6] * 150], seed=0, packings=1)
+    data = token_rows.TokenRows(codes, [[5] * 3, [6] * 150], seed=0, packings=1)
     assert data.tokens == 256 and data.text == 192
 
 
@@ -142,7 +143,7 @@ def same(a, b):
 
 
 def test_encoding_covers_each_clip_at_each_shift(tmp_path):
-    codes = token_cache.encode_split(toy_tokenizer(), split(), 4, f"{tmp_path}/t.npz")
+    codes = dataset_codes.encode_dataset(toy_tokenizer(), split(), 4, f"{tmp_path}/t.npz")
     for shift, of_shift in enumerate(codes):
         for clip, (found, frames) in enumerate(zip(of_shift, (9, 3, 40, 70), strict=True)):
             first = min(shift, frames - 1)  # a short clip keeps its last frame
@@ -155,10 +156,10 @@ def test_encoding_covers_each_clip_at_each_shift(tmp_path):
 def test_versions_have_a_tempo_of_their_own(tmp_path):
     """Version 0 is as recorded; the others tell frames at even steps of exp(-0.3) to exp(0.3) frames."""
     frames = (200, 120, 9)
-    codes = token_cache.encode_split(
+    codes = dataset_codes.encode_dataset(
         toy_tokenizer(), split(frames), 6, f"{tmp_path}/t.npz", tempo=0.3, seed=5
     )
-    plain = token_cache.encode_split(toy_tokenizer(), split(frames), 1, f"{tmp_path}/p.npz")
+    plain = dataset_codes.encode_dataset(toy_tokenizer(), split(frames), 1, f"{tmp_path}/p.npz")
     assert same(codes[:1], plain)
     factors = np.zeros((5, 2))
     for version, clip in np.ndindex(factors.shape):
@@ -171,11 +172,11 @@ def test_versions_have_a_tempo_of_their_own(tmp_path):
         assert abs(end - (frames[clip] - 1)) < 3
     assert len(np.unique(factors.round(3))) > 8 and factors.min() < 0.95 < 1.05 < factors.max()
     with pytest.raises(ConfigError, match=r"tempo is 0\.7"):
-        token_cache.encode_split(toy_tokenizer(), split(frames), 6, f"{tmp_path}/t.npz", tempo=0.7)
-    again = token_cache.encode_split(
+        dataset_codes.encode_dataset(toy_tokenizer(), split(frames), 6, f"{tmp_path}/t.npz", tempo=0.7)
+    again = dataset_codes.encode_dataset(
         toy_tokenizer(), split(frames), 6, f"{tmp_path}/a.npz", tempo=0.3, seed=5
     )
-    other = token_cache.encode_split(
+    other = dataset_codes.encode_dataset(
         toy_tokenizer(), split(frames), 6, f"{tmp_path}/o.npz", tempo=0.3, seed=6
     )
     assert same(codes, again) and not same(codes, other)
@@ -183,9 +184,11 @@ def test_versions_have_a_tempo_of_their_own(tmp_path):
 
 def test_tokens_are_encoded_once(tmp_path):
     first, again = toy_tokenizer(), toy_tokenizer()
-    codes = token_cache.encode_split(first, split(), 2, f"{tmp_path}/t.npz")
+    codes = dataset_codes.encode_dataset(first, split(), 2, f"{tmp_path}/t.npz")
     assert first.calls
-    assert same(codes, token_cache.encode_split(again, split(), 2, f"{tmp_path}/t.npz")) and not again.calls
+    assert (
+        same(codes, dataset_codes.encode_dataset(again, split(), 2, f"{tmp_path}/t.npz")) and not again.calls
+    )
     assert [p.name for p in tmp_path.iterdir()] == ["t.npz"]
 
 
@@ -211,19 +214,19 @@ def missing_joint():
 )
 def test_another_tokenizer_or_other_clips_are_encoded_anew(tmp_path, tokenizer, clips, shifts):
     path = f"{tmp_path}/t.npz"
-    token_cache.encode_split(toy_tokenizer(), split(), 2, path)
-    codes = token_cache.encode_split(tokenizer, clips, shifts, path)
+    dataset_codes.encode_dataset(toy_tokenizer(), split(), 2, path)
+    codes = dataset_codes.encode_dataset(tokenizer, clips, shifts, path)
     assert tokenizer.calls
-    assert same(codes, token_cache.encode_split(tokenizer, clips, shifts, f"{tmp_path}/new.npz"))
+    assert same(codes, dataset_codes.encode_dataset(tokenizer, clips, shifts, f"{tmp_path}/new.npz"))
 
 
 @pytest.mark.parametrize("keep", [0, 1, 200, -1])
 def test_a_damaged_cache_is_made_anew(tmp_path, keep):
     path = tmp_path / "t.npz"
-    codes = token_cache.encode_split(toy_tokenizer(), split(), 2, str(path))
+    codes = dataset_codes.encode_dataset(toy_tokenizer(), split(), 2, str(path))
     path.write_bytes(path.read_bytes()[:keep] if keep >= 0 else b"\xff" * 3000)
     again = toy_tokenizer()
-    assert same(codes, token_cache.encode_split(again, split(), 2, str(path))) and again.calls
+    assert same(codes, dataset_codes.encode_dataset(again, split(), 2, str(path))) and again.calls
 
 
 def test_missing_joints_lie_on_their_parents(tmp_path):
@@ -231,5 +234,7 @@ def test_missing_joints_lie_on_their_parents(tmp_path):
     valid = np.ones((122, 50), bool)
     valid[:, skeleton.LEFT] = False
     finger = skeleton.L_HAND + 4
-    codes = token_cache.encode_split(toy_tokenizer(joint=finger), split(valid=valid), 1, f"{tmp_path}/a.npz")
-    assert same(codes, token_cache.encode_split(toy_tokenizer(), split(), 1, f"{tmp_path}/b.npz"))
+    codes = dataset_codes.encode_dataset(
+        toy_tokenizer(joint=finger), split(valid=valid), 1, f"{tmp_path}/a.npz"
+    )
+    assert same(codes, dataset_codes.encode_dataset(toy_tokenizer(), split(), 1, f"{tmp_path}/b.npz"))

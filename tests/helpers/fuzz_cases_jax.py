@@ -12,9 +12,8 @@ import numpy as np
 from fuzz_cases import Case, signed, split_of, write_clip
 
 from signjax import sample
-from signjax.data import token_cache
 from signjax.evaluation import predictions
-from signjax.inference import text_batches
+from signjax.inference import dataset_codes, text_batches
 from signjax.io import checksums
 from signjax.metrics.frechet import WINDOW
 from signjax.models import motion_encoder as models
@@ -43,7 +42,7 @@ def load_tokens(root: pathlib.Path):
         return np.arange(played.shape[0] * -(-played.shape[1] // 4) * 2).reshape(len(played), -1, 2)
 
     tokenizer = vqvae.Tokenizer(None, {}, 4, encode, None)
-    return token_cache.encode_split(tokenizer, split_of(root), 2, f"{root}/tokens.npz")
+    return dataset_codes.encode_dataset(tokenizer, split_of(root), 2, f"{root}/tokens.npz")
 
 
 def check_tokens(found) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from gpt_helpers import CODES, COLUMNS, MODEL, VOCABULARY, clips, run, texts, variables
 
-from signjax.data import token_cache
+from signjax.data import token_rows
 from signjax.models.gpt import RECENT
 from signjax.tasks import gpt, soft_targets
 from signjax.text import tokenizer
@@ -21,7 +21,7 @@ WORDS = [4, 11, 7]  # ids of their texts
 @functools.cache
 def rows():
     """The three clips in one row."""
-    return token_cache.Rows([clips(LENGTHS)], texts(WORDS), seed=0, packings=1)
+    return token_rows.TokenRows([clips(LENGTHS)], texts(WORDS), seed=0, packings=1)
 
 
 def packed():
@@ -165,7 +165,7 @@ def test_losses_of_a_packed_row_are_the_sums_of_its_clips():
     together = terms(packed())
     apart = []
     for clip, ids in zip(clips(LENGTHS), texts(WORDS), strict=True):
-        row = token_cache.Rows([[clip]], [ids], seed=0, packings=1).draw(0)
+        row = token_rows.TokenRows([[clip]], [ids], seed=0, packings=1).draw(0)
         apart.append(terms({name: x[None] for name, x in row.items()}))
     for name, (total, count) in together.items():
         np.testing.assert_allclose(total, sum(t[name][0] for t in apart), rtol=1e-5)

@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 from engine_helpers import rows
 
-from signjax.data import packed_dataset, token_cache
+from signjax.data import packed_dataset, token_rows
 from signjax.errors import ConfigError
+from signjax.inference import dataset_codes
 from signjax.models import text_conditioning
 from signjax.tasks import ae2d, flow, vqvae
 from signjax.text import tokenizer
@@ -97,7 +98,7 @@ def test_a_run_resumes_exactly_and_encodes_nothing(home, monkeypatch):
     shutil.copytree(home / "runs/flow2d", other)
     shutil.rmtree(other / "checkpoints/latest/10")
     with monkeypatch.context() as patch:
-        patch.delattr(token_cache.loader, "clips")
+        patch.delattr(dataset_codes.loader, "clips")
         assert loop.train(small(home), other) == 0
     assert rows(other) == rows(home / "runs/flow2d")
     (a, at), (b, _) = (checkpoint.load_variables(run, "latest") for run in (home / "runs/flow2d", other))
@@ -133,10 +134,10 @@ def packed(home, generator):
     held = packed_dataset.load(home / "datasets", "demo", "dev")
     codes = [flow.folded(z, generator.fold) for z in ae2d.encode(generator.loaded, held)]
     ids = [generator.words.encode(t) for t in held.texts]
-    together = token_cache.Rows([codes], ids, seed=0, packings=1)
+    together = token_rows.TokenRows([codes], ids, seed=0, packings=1)
     order = [clip for clip, _ in together.rows[0]]
     assert len(order) > 1
-    alone = [token_cache.Rows([[codes[i]]], [ids[i]], seed=0, packings=1).draw(0) for i in order]
+    alone = [token_rows.TokenRows([[codes[i]]], [ids[i]], seed=0, packings=1).draw(0) for i in order]
     return together.draw(0), alone
 
 
@@ -229,12 +230,12 @@ def test_any_auto_encoder_with_continuous_latents_will_do(generator, home):
         np.testing.assert_array_equal(a, b)
     coder, loaded = flow.coder_of(home / "runs/kl")
     assert coder is vqvae
-    found = token_cache.encode_split(loaded, held, 3, str(home / "latents.npz"), 0.1, 0, 2)
+    found = dataset_codes.encode_dataset(loaded, held, 3, str(home / "latents.npz"), 0.1, 0, 2)
     assert all(z.dtype == np.float32 and z.shape[1] == 2 * (2 + 3) for version in found for z in version)
     back = coder.decode(loaded, [flow.folded(z, 2).reshape(-1, z.shape[1])[: len(z)] for z in found[0]])
     for a, b, n in zip(back, coder.reconstruct(loaded, held), held.lengths, strict=True):
         np.testing.assert_allclose(a[:n], b, atol=1e-5)
-    again = token_cache.encode_split(loaded, held, 3, str(home / "latents.npz"), 0.1, 0, 2)
+    again = dataset_codes.encode_dataset(loaded, held, 3, str(home / "latents.npz"), 0.1, 0, 2)
     for one, other in zip(found, again, strict=True):
         assert all(np.array_equal(x, y) for x, y in zip(one, other, strict=True))
 

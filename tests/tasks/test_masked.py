@@ -12,12 +12,12 @@ from engine_helpers import rows
 from gpt_helpers import CODES, COLUMNS, SIZE, VOCABULARY, clips, large, texts
 from scipy.special import log_softmax
 
-from signjax.data import loader, token_cache
+from signjax.data import loader, token_rows
 from signjax.errors import ConfigError
 from signjax.inference import autoregressive, masked_decoding
 from signjax.models.masked_transformer import MaskedModel
 from signjax.models.text_conditioning import length_of, places_of
-from signjax.tasks import gpt, masked
+from signjax.tasks import gpt, masked, row_times
 from signjax.text import tokenizer
 from signjax.training import checkpoint, loop
 
@@ -76,7 +76,7 @@ def same(a, b):
 
 def packed():
     """The three clips in one row, and which of its positions are hidden."""
-    source = token_cache.Rows([clips(LENGTHS)], ended(WORDS), seed=0, packings=1)
+    source = token_rows.TokenRows([clips(LENGTHS)], ended(WORDS), seed=0, packings=1)
     assert len(source) == 1
     batch = {name: x[None] for name, x in source.draw(0).items()}
     hidden = np.zeros(batch["segment"].shape, bool)
@@ -122,7 +122,7 @@ def test_a_packed_row_equals_its_clips_alone():
     def row(batch):
         own, belongs = batch["segment"], batch["text_segment"]
         memory = run("encode_text", batch["text"], belongs > 0, belongs, batch["text_position"])
-        places, _ = token_cache.places(batch, memory)
+        places, _ = row_times.measure_row_times(batch, memory)
         there = (own > 0) & ~batch["ends"]
         states = run("states", batch["codes"], hidden, there, memory, places, (own, belongs))
         return states, masked._terms(MODEL, variables(), batch, batch["codes"], hidden, None)
@@ -149,7 +149,7 @@ def test_a_dropped_text_and_a_row_of_padding_have_no_length():
     @jax.jit
     def places_in(batch):
         memory = run("encode_text", batch["text"], batch["text_segment"] > 0)
-        return token_cache.places(batch, memory)
+        return row_times.measure_row_times(batch, memory)
 
     for changed in (unknown, batch | {"segment": 0 * batch["segment"]}):
         places, (miss, count) = places_in(changed)

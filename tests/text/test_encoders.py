@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
-from signjax.data import token_cache
+from signjax.data import token_rows
 from signjax.errors import ConfigError, DataError, SignjaxError, StorageError
 from signjax.inference import autoregressive
 from signjax.io import safetensors as tensors
@@ -237,7 +237,7 @@ def test_rows_are_packed_with_features():
     rng = np.random.default_rng(0)
     features = [rng.normal(size=(n, 6)).astype(np.float16) for n in (3, 5, 4)]
     codes = [[rng.integers(0, 9, (n, 2)).astype(np.int16) for n in (4, 6, 5)]]
-    rows = token_cache.Rows(codes, features, seed=0, packings=1)
+    rows = token_rows.TokenRows(codes, features, seed=0, packings=1)
     drawn, clips = rows.draw(0), rows.rows[0]
     assert len(rows) == 1 and drawn["text"].shape == (rows.text, 6) and drawn["text"].dtype == np.float16
     for segment, (clip, _) in enumerate(clips, 1):

@@ -1,0 +1,56 @@
+"""Sequences that took long to compute, kept in one file under a key of all that they were made of."""
+
+import os
+import pathlib
+
+import numpy as np
+
+from signjax.errors import StorageError
+from signjax.io import safe_numpy
+from signjax.io.safe_read import InvalidFileError
+
+
+def read_sequences(path: str, key: str, versions: int, count: int) -> list[list[np.ndarray]] | None:
+    """What `write_sequences` wrote; None if it is missing, corrupt, or of another key or number."""
+    try:
+        # The key alone first: of a large file with another key nothing else is read.
+        if str(safe_numpy.read_arrays(path, ["key"], most=None)["key"]) != key:
+            return None
+        names = [f"{name}{k}" for k in range(versions) for name in ("codes", "offsets")]
+        arrays = safe_numpy.read_arrays(path, names, most=None)
+    except InvalidFileError:
+        return None
+    sequences = [_split_rows(arrays[f"codes{k}"], arrays[f"offsets{k}"], count) for k in range(versions)]
+    return None if None in sequences else sequences
+
+
+def _split_rows(codes: np.ndarray, offsets: np.ndarray, count: int) -> list[np.ndarray] | None:
+    """The rows of each sequence, at least one; None if these are no `count` sequences."""
+    if offsets.dtype != np.int64 or offsets.shape != (count - 1,) or codes.ndim != 2:
+        return None
+    within = ((offsets > 0) & (offsets < len(codes))).all()
+    fits = codes.dtype in (np.int16, np.float32) and within and (np.diff(offsets) > 0).all()
+    if not fits or not np.isfinite(codes).all() or (codes.dtype == np.int16 and codes.min() < 0):
+        return None
+    return np.split(codes, offsets)
+
+
+def write_sequences(path: str, key: str, sequences) -> None:
+    """Keeps sequences[version][number], [N, C] int16 or float32 each.
+
+    Raises:
+      StorageError: the file cannot be written.
+    """
+    content = {"key": np.array(key)}
+    for k, version in enumerate(sequences):
+        content[f"codes{k}"] = np.concatenate(version)
+        content[f"offsets{k}"] = np.cumsum([len(rows) for rows in version])[:-1]
+    temporary = f"{path}.tmp"
+    try:
+        # One may be left of a crash; or there is a link, which would be written through.
+        pathlib.Path(temporary).unlink(missing_ok=True)
+        with open(temporary, "xb") as file:
+            np.savez(file, **content)
+        os.replace(temporary, path)
+    except OSError as e:
+        raise StorageError(f"{path}: cannot be written ({e.strerror}); make room there") from None

@@ -1,0 +1,82 @@
+"""Motion tokens of a whole data set: encoded once by a frozen codec, kept in the run that trains on them."""
+
+import hashlib
+
+import jax
+import numpy as np
+
+from signjax.data import loader, sequence_cache
+from signjax.errors import ConfigError
+from signjax.pose.missing_joints import fill_missing_joints
+from signjax.training import dependencies
+
+
+def encode_dataset(
+    codec, dataset, versions: int, cache: str, tempo: float = 0.0, seed: int = 0, fold: int = 1
+) -> list[list[np.ndarray]]:
+    """Encodes every clip of a data set in several versions, which multiplies the data of a model of tokens.
+
+    A clip has no preferred phase of a position's frames and no preferred tempo: version k leaves out the
+    first k % (stride * fold) frames (a short clip keeps its last), and plays at another tempo unless k is 0.
+
+    Args:
+      codec: a trained tokenizer, or an auto-encoder with continuous latents.
+      dataset: the clips.
+      versions: encodings of each clip.
+      cache: file for the result; read instead if it was made by the same codec from the same clips.
+      tempo: the factor of a clip's tempo has a logarithm between -tempo and tempo.
+      seed: decides the tempos.
+      fold: tokens that will share a position.
+
+    Returns:
+      codes[version][clip], [N, C] int16, or float32 of a continuous bottleneck.
+
+    Raises:
+      ConfigError: a clip could be more than twice as long.
+      StorageError: `cache` cannot be written.
+    """
+    if not 0 <= tempo <= np.log(2):
+        raise ConfigError(f"tempo is {tempo}; give a logarithm of 0 to 0.69")
+    key = _cache_key(codec.variables, dataset, (versions, tempo, seed, fold))
+    if known := sequence_cache.read_sequences(cache, key, versions, len(dataset)):
+        return known
+    phases = codec.stride * fold
+    result = [[np.empty(0)] * len(dataset) for _ in range(versions)]
+    for batch in loader.clips(dataset, 16):
+        pose = np.asarray(fill_missing_joints(batch))
+        for version in range(versions):
+            factors = np.ones(len(pose))
+            if version:
+                draws = [np.random.default_rng((seed, version, i)).uniform(-1, 1) for i in batch["index"]]
+                factors = np.exp(tempo * np.array(draws))
+            played, lengths = _play_clips(pose, batch["mask"].sum(1), version % phases, factors)
+            mask = np.arange(played.shape[1]) < lengths[:, None]
+            codes = np.asarray(codec.encode(codec.variables, played, mask))
+            kind = np.int16 if np.issubdtype(codes.dtype, np.integer) else np.float32
+            for row, clip in enumerate(batch["index"]):
+                if batch["weight"][row]:
+                    tokens = -(-lengths[row] // codec.stride)
+                    result[version][clip] = codes[row, :tokens].astype(kind)
+    if jax.process_index() == 0:
+        sequence_cache.write_sequences(cache, key, result)
+    return result
+
+
+def _play_clips(pose, lengths, start: int, factors):
+    """Clips [B, T, J, 3] from frame `start`, `factors` [B] times as fast: (clips, lengths)."""
+    start = np.minimum(start, lengths - 1)
+    played = np.maximum(1, np.floor((lengths - 1 - start) / factors).astype(int) + 1)
+    size = pose.shape[1] if played.max() <= pose.shape[1] else 2 * pose.shape[1]
+    time = np.minimum(start[:, None] + np.arange(size) * factors[:, None], lengths[:, None] - 1)  # [B, T']
+    before = np.floor(time).astype(int)
+    after = np.minimum(before + 1, lengths[:, None] - 1)
+    part = (time - before)[..., None, None].astype(pose.dtype)
+    low, high = (np.take_along_axis(pose, i[..., None, None], 1) for i in (before, after))
+    return low + part * (high - low), played
+
+
+def _cache_key(variables, dataset, settings) -> str:
+    digest = hashlib.blake2b(str((dependencies.digest(variables), settings)).encode(), digest_size=16)
+    for array in (dataset.offsets, dataset.pose, *dataset.placements, dataset.valid):
+        digest.update(b"" if array is None else np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()
