@@ -16,12 +16,13 @@ import numpy as np
 from absl import app, flags
 
 from signjax import __version__
-from signjax.cli import parsing, progress
+from signjax.cli import parsing
 from signjax.data import load
 from signjax.errors import ConfigError
 from signjax.evaluation import predictions, report_files, scorecard, tables
 from signjax.inference import text_to_pose
 from signjax.inference.text_batches import gather
+from signjax.io import progress
 from signjax.metrics.base import Motion, ratio
 from signjax.pose import normalization
 from signjax.tasks import backtranslate, vqvae

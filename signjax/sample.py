@@ -20,11 +20,11 @@ import numpy as np
 from absl import app, flags
 
 from signjax import demo, rendering
-from signjax.cli import parsing, progress
+from signjax.cli import parsing
 from signjax.data import load
 from signjax.errors import ConfigError, DataError
 from signjax.inference import text_batches, text_to_pose
-from signjax.io import atomic, safe_read
+from signjax.io import atomic, progress, safe_read
 from signjax.pose import normalization
 from signjax.training import checkpoint, metric_writer, process, run_config
 from signjax.training import task as tasks

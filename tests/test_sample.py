@@ -17,8 +17,8 @@ from signjax import rendering
 from signjax.data import loader
 from signjax.errors import ConfigError
 from signjax.tasks import gpt
-from signjax.text import encoder, tokenizer
-from signjax.training import checkpoint, loop
+from signjax.text import tokenizer
+from signjax.training import checkpoint, loop, text_encoder
 
 pytestmark = pytest.mark.usefixtures("compile_quickly")
 
@@ -55,9 +55,9 @@ def test_resuming_is_exact_and_encodes_nothing(home, monkeypatch):
 def test_a_new_run_fits_its_vocabulary_and_an_old_one_keeps_it(home, tmp_path):
     c = SimpleNamespace(text=SimpleNamespace(min_count=1))
     tokenizer.TextTokenizer(("left", "behind")).save(tmp_path / "text.json")
-    fitted = encoder.tokenizer(c, tmp_path, ["a b"])
+    fitted = text_encoder.tokenizer(c, tmp_path, ["a b"])
     assert fitted == tokenizer.fit(["a b"], 1) == tokenizer.load(tmp_path / "text.json")
-    kept = encoder.tokenizer(c, home / "runs/gpt", ["a b"])
+    kept = text_encoder.tokenizer(c, home / "runs/gpt", ["a b"])
     assert kept == tokenizer.load(home / "runs/gpt/text.json") != fitted
 
 

@@ -11,12 +11,11 @@ from pathlib import Path
 
 import numpy as np
 
-from signjax.cli import progress
 from signjax.data import pack_files, parallel_read, pose_layout
 from signjax.data.clip_files import MAX_COORDINATE
 from signjax.data.pose_layout import Variant
 from signjax.errors import DataError
-from signjax.io import safe_numpy, safe_read
+from signjax.io import progress, safe_numpy, safe_read
 from signjax.io.safe_read import InvalidFileError
 
 VERSION = 2  # of the packed form: another one packs again

@@ -12,9 +12,8 @@ from pathlib import Path
 from signjax.errors import StorageError
 from signjax.export import model_card
 from signjax.io import checksums, model_file, safe_read
-from signjax.text import encoder as readers
 from signjax.text import pretrained
-from signjax.training import checkpoint, dependencies, run_config
+from signjax.training import checkpoint, dependencies, run_config, text_encoder
 from signjax.training import task as tasks
 
 FIELDS = ("tokenizer", "autoencoder")  # of configs, that name other runs
@@ -61,10 +60,10 @@ def _own(workdir, c) -> dict[str, bytes]:
             folder = dependencies.find(workdir, field, c[field])
             other = _own(folder, run_config.load_config(f"{folder}/config.json"))
             held |= _below(field, other, dependencies.digest(checkpoint.load_variables(folder)[0]))
-    if Path(workdir, f"{readers.FIELD}.json").is_file():
-        folder = pretrained.find(dependencies.find(workdir, readers.FIELD, c.text.encoder))
+    if Path(workdir, f"{text_encoder.FIELD}.json").is_file():
+        folder = pretrained.find(dependencies.find(workdir, text_encoder.FIELD, c.text.encoder))
         encoder = {name: _read(f"{folder}/{name}", None) for name in pretrained.FILES}
-        held |= _below(readers.FIELD, encoder, dependencies.digest(pretrained.load(folder).variables))
+        held |= _below(text_encoder.FIELD, encoder, dependencies.digest(pretrained.load(folder).variables))
     return held | {checksums.NAME: checksums.sums(held)}
 
 

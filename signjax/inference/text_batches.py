@@ -24,7 +24,7 @@ def batches(words, texts, seed: int, size: int) -> Iterator[Batch]:
     """Yields the texts in batches, the short ones first.
 
     Args:
-      words: reads them, see signjax.text.encoder.
+      words: reads them, see signjax.training.text_encoder.
       texts: n texts.
       seed: of the keys.
       size: of the largest batch.

@@ -18,8 +18,8 @@ from signjax.metrics.text import tokens, wer
 from signjax.models.back_translator import STRIDE, BackTranslator
 from signjax.pose.missing_joints import fill_missing_joints
 from signjax.pose.skeleton import NUM_JOINTS
-from signjax.text import encoder, tokenizer
-from signjax.training import checkpoint, run_config
+from signjax.text import tokenizer
+from signjax.training import checkpoint, run_config, text_encoder
 from signjax.training.task import Task
 
 WATCHED = 256  # dev clips translated at each evaluation
@@ -44,7 +44,7 @@ def build(c, vocabulary: int) -> BackTranslator:
 def make(c, workdir) -> Task:
     """The task of a config; reads `data`, `text`, `model`, `augment`, `soften`, `corrupt` and the weights."""
     train, dev = splits.load(c.data, "train"), splits.load(c.data, "dev")
-    words = encoder.tokenizer(c, workdir, train.texts)
+    words = text_encoder.tokenizer(c, workdir, train.texts)
     model = build(c, words.size)
     rows = joined_clips.Joined(train, [words.encode(t) for t in train.texts], **c.augment)
     ids, known = tokenizer.stack([words.encode(t) for t in dev.texts])

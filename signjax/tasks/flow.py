@@ -17,8 +17,7 @@ from signjax.errors import ConfigError, closest_match
 from signjax.inference import dataset_codes, text_batches
 from signjax.models import flow_transformer, text_conditioning
 from signjax.tasks import gpt, row_times, vqvae
-from signjax.text import encoder
-from signjax.training import checkpoint, dependencies, run_config
+from signjax.training import checkpoint, dependencies, run_config, text_encoder
 from signjax.training.task import Task, find
 
 SOLVERS = ("euler", "midpoint")
@@ -47,7 +46,7 @@ class Generator(NamedTuple):
 
     model: flow_transformer.Flow
     variables: Any
-    words: Any  # reads texts, see signjax.text.encoder
+    words: Any  # reads texts, see signjax.training.text_encoder
     coder: Any  # module of the auto-encoder's task
     loaded: Any  # the auto-encoder
     fold: int  # latents a position
@@ -114,7 +113,7 @@ def make(c, workdir) -> Task:
     coder, loaded = coder_of(c.autoencoder)
     dependencies.record(workdir, "autoencoder", c.autoencoder, loaded.variables)
     train, dev = (vqvae.load_split(loaded.config, c.data, split) for split in ("train", "dev"))
-    words = encoder.prepare(c, workdir, train.texts, dev.texts)
+    words = text_encoder.prepare(c, workdir, train.texts, dev.texts)
     rows = {}
     for name, pack, versions in (("train", train, c.versions), ("dev", dev, 1)):
         path = f"{workdir}/latents-{name}.npz"
@@ -194,7 +193,7 @@ def load(workdir) -> Generator:
     """
     variables, _ = checkpoint.load_variables(workdir)
     c = run_config.load_config(f"{workdir}/config.json")
-    words = encoder.load(workdir, c)
+    words = text_encoder.load(workdir, c)
     folder = dependencies.find(workdir, "autoencoder", c.autoencoder)
     coder, loaded = coder_of(folder)
     dependencies.check(workdir, "autoencoder", folder, loaded.variables)

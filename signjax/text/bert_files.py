@@ -1,16 +1,10 @@
-"""BERT (Devlin et al. 2019) and DistilBERT (Sanh et al. 2019), read from folders as Hugging Face has them.
+"""The weights of BERT and DistilBERT (signjax.models.bert), from folders as Hugging Face has them."""
 
-Encoders only, in evaluation: there is no dropout. The same numbers as PyTorch's to 1e-5.
-"""
-
-import jax
-import jax.numpy as jnp
 import numpy as np
-from flax import linen as nn
 
 from signjax.errors import ConfigError, StorageError
 from signjax.io import safe_read, safetensors
-from signjax.models import layers
+from signjax.models.bert import Bert
 
 SIZES = {  # ours: the names in config.json
     "bert": {
@@ -62,69 +56,14 @@ LAYERS = {  # where layers are, and the names of their parts
 }
 
 
-class Layer(nn.Module):
-    """Post-norm transformer block. [B, L, D] -> [B, L, D]."""
-
-    heads: int
-    mlp: int
-    epsilon: float
-
-    @nn.compact
-    def __call__(self, x, mask):
-        """x [B, L, D], mask [B, L] bool."""
-        width = x.shape[-1]
-        parts = [layers.Dense(width, name=name)(x) for name in ("query", "key", "value")]
-        q, k, v = (part.reshape(*x.shape[:2], self.heads, -1) for part in parts)  # [B, L, H, D / H]
-        h = jax.nn.dot_product_attention(q, k, v, mask=mask[:, None, None])
-        x = _norm(self.epsilon, "out_norm")(x + layers.Dense(width, name="out")(h.reshape(x.shape)))
-        h = nn.gelu(layers.Dense(self.mlp, name="up")(x), approximate=False)
-        return _norm(self.epsilon, "down_norm")(x + layers.Dense(width, name="down")(h))
-
-
-class Bert(nn.Module):
-    """Word pieces to features.
-
-    Attributes:
-      vocabulary: ids.
-      positions: most word pieces of a text.
-      width: D.
-      depth: layers.
-      heads: H.
-      mlp: hidden width of the MLPs.
-      epsilon: of the norms.
-      types: embeddings of kinds of text, of which the first is used; 0 for none.
-    """
-
-    vocabulary: int
-    positions: int
-    width: int
-    depth: int
-    heads: int
-    mlp: int
-    epsilon: float
-    types: int = 0
-
-    @nn.compact
-    def __call__(self, ids, mask):
-        """ids [B, L], mask [B, L] bool -> features of the last layer [B, L, D]."""
-        x = nn.Embed(self.vocabulary, self.width, name="words")(ids)
-        x += nn.Embed(self.positions, self.width, name="positions")(jnp.arange(ids.shape[1]))
-        if self.types:
-            x += nn.Embed(self.types, self.width, name="types")(jnp.zeros_like(ids))
-        x = _norm(self.epsilon, "norm")(x)
-        for i in range(self.depth):
-            x = Layer(self.heads, self.mlp, self.epsilon, name=f"layer_{i}")(x, mask)
-        return x
-
-
-def read(folder) -> tuple[Bert, dict]:
+def read_encoder(folder) -> tuple[Bert, dict]:
     """The encoder of a folder with config.json and model.safetensors: (module, params), arrays of numpy.
 
     Raises:
       StorageError: a file is missing or damaged.
       ConfigError: the folder holds another kind of model.
     """
-    family, model = _model(f"{folder}/config.json")
+    family, model = _read_config(f"{folder}/config.json")
     path = f"{folder}/model.safetensors"
     try:
         params = params_of(family, model, safetensors.read_tensors(path))
@@ -133,11 +72,7 @@ def read(folder) -> tuple[Bert, dict]:
     return model, params
 
 
-def _norm(epsilon: float, name: str) -> nn.LayerNorm:
-    return nn.LayerNorm(epsilon, use_fast_variance=False, name=name)
-
-
-def _model(path) -> tuple[str, Bert]:
+def _read_config(path) -> tuple[str, Bert]:
     """The family and the module of a config.json."""
     try:
         saved = safe_read.read_object(path)

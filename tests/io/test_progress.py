@@ -12,13 +12,13 @@ import tty
 
 import pytest
 
-from signjax.cli import progress
+from signjax.io import progress
 from signjax.training import metric_writer
 
 BAR = "━"
 COUNTS = """
 import sys, time
-from signjax import progress
+from signjax.io import progress
 progress.OFTEN = 0.0
 words = lambda done, seconds: f"{done:,} of 4 clips read"
 with progress.counted(words, 4, lambda line: print(line, file=sys.stderr), float(sys.argv[1])) as tell:
@@ -31,8 +31,8 @@ print("the end")
 """
 TRAINS = """
 import sys
-from signjax import logs
-shown = logs.Progress(200)
+from signjax.training import metric_writer
+shown = metric_writer.Progress(200)
 shown.say("from the start")
 for step in range(1, 201):
     shown._shown = -1.0

@@ -1,0 +1,70 @@
+"""BERT (Devlin et al. 2019, arXiv 1810.04805) and DistilBERT (Sanh et al. 2019, arXiv 1910.01108).
+
+Encoders only, in evaluation: there is no dropout. The same numbers as PyTorch's to 1e-5. Their weights are
+read by signjax.text.bert_files.
+"""
+
+import jax
+import jax.numpy as jnp
+from flax import linen as nn
+
+from signjax.models import layers
+
+
+class Layer(nn.Module):
+    """Post-norm transformer block. [B, L, D] -> [B, L, D]."""
+
+    heads: int
+    mlp: int
+    epsilon: float
+
+    @nn.compact
+    def __call__(self, x, mask):
+        """x [B, L, D], mask [B, L] bool."""
+        width = x.shape[-1]
+        parts = [layers.Dense(width, name=name)(x) for name in ("query", "key", "value")]
+        q, k, v = (part.reshape(*x.shape[:2], self.heads, -1) for part in parts)  # [B, L, H, D / H]
+        h = jax.nn.dot_product_attention(q, k, v, mask=mask[:, None, None])
+        x = _norm(self.epsilon, "out_norm")(x + layers.Dense(width, name="out")(h.reshape(x.shape)))
+        h = nn.gelu(layers.Dense(self.mlp, name="up")(x), approximate=False)
+        return _norm(self.epsilon, "down_norm")(x + layers.Dense(width, name="down")(h))
+
+
+class Bert(nn.Module):
+    """Word pieces to features.
+
+    Attributes:
+      vocabulary: ids.
+      positions: most word pieces of a text.
+      width: D.
+      depth: layers.
+      heads: H.
+      mlp: hidden width of the MLPs.
+      epsilon: of the norms.
+      types: embeddings of kinds of text, of which the first is used; 0 for none.
+    """
+
+    vocabulary: int
+    positions: int
+    width: int
+    depth: int
+    heads: int
+    mlp: int
+    epsilon: float
+    types: int = 0
+
+    @nn.compact
+    def __call__(self, ids, mask):
+        """ids [B, L], mask [B, L] bool -> features of the last layer [B, L, D]."""
+        x = nn.Embed(self.vocabulary, self.width, name="words")(ids)
+        x += nn.Embed(self.positions, self.width, name="positions")(jnp.arange(ids.shape[1]))
+        if self.types:
+            x += nn.Embed(self.types, self.width, name="types")(jnp.zeros_like(ids))
+        x = _norm(self.epsilon, "norm")(x)
+        for i in range(self.depth):
+            x = Layer(self.heads, self.mlp, self.epsilon, name=f"layer_{i}")(x, mask)
+        return x
+
+
+def _norm(epsilon: float, name: str) -> nn.LayerNorm:
+    return nn.LayerNorm(epsilon, use_fast_variance=False, name=name)
