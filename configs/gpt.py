@@ -5,8 +5,8 @@ Variants:
   seed   the seed's GPT, as a point of reference: it reads by BERT, needs runs/vqvae-seed
   large  60 million parameters in bfloat16 and 64 k tokens a step, for large data on a GPU or TPU
   quick  a short run for the quickstart
-  fsdp   the state in parts on all devices, see README, Sharding
-  tensor each block's work divided between 2 devices, see README, Sharding
+  fsdp   the state in parts on all devices, see docs/distributed.md
+  tensor each block's work divided between 2 devices, see docs/distributed.md
 Own data: --config.data.root=datasets --config.data.name=how2sign
 """
 

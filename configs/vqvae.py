@@ -9,8 +9,8 @@ Variants, joined by commas as in configs/vqvae.py:fsq,whole:
   face   the face, too, with codes of its own; for data that have one
   seed   the seed's transformer with one code of 512, as a point of reference
   quick  a short run for the quickstart
-  fsdp   the state in parts on all devices, see README, Sharding
-  tensor each block's work divided between 2 devices, see README, Sharding
+  fsdp   the state in parts on all devices, see docs/distributed.md
+  tensor each block's work divided between 2 devices, see docs/distributed.md
 Own data: --config.data.root=datasets --config.data.name=how2sign
 """
 

@@ -70,7 +70,7 @@ check_command() {
     [ -n "$1" ] || fail "run: give the command after --, such as -- python -m signjax.main --config=configs/gpt.py"
     for word in "$@"; do
         case $word in
-            gs://* | --*=gs://*) fail "$word: not a folder; runs and data are on disks, see README.md, Pods" ;;
+            gs://* | --*=gs://*) fail "$word: not a folder; runs and data are on disks, see docs/distributed.md" ;;
         esac
     done
 }

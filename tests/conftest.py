@@ -1,5 +1,7 @@
-"""For all tests, set before jax is imported: eight simulated CPU devices, compiled programs kept while the
-tests run; where the real data is."""
+"""Fixtures of all tests: eight simulated CPU devices, programs compiled once, tiny runs, the real data.
+
+The environment is set here before jax is imported.
+"""
 
 import contextlib
 import fcntl

@@ -1,4 +1,4 @@
-"""The project's figures, measured again by the commands of the README; minutes to an hour each."""
+"""The project's figures, measured again by the commands of docs/results.md; minutes to an hour each."""
 
 import functools
 import json
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.slow
 
 
 def command(module, *arguments):
-    """Runs a command of the README as a user would: on one device, not the eight of the tests."""
+    """Runs a command as a user would: on one device, not the eight of the tests."""
     simulated = ("XLA_FLAGS", "JAX_PLATFORMS")
     env = {name: value for name, value in os.environ.items() if name not in simulated}
     subprocess.run([sys.executable, "-m", module, *map(str, arguments)], cwd=ROOT, env=env, check=True)

@@ -1,1 +1,4 @@
-"""Subjects of python -m signjax.tools.bench: each has `measure() -> [timing.Row]`."""
+"""Benchmarks: what `python -m signjax.tools.bench` times, against named references.
+
+A module that is a subject of the command has `measure() -> [timing.Row]`.
+"""

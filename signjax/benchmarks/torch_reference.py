@@ -1,5 +1,7 @@
-"""The PyTorch reference, tests/helpers/reference_torch.py: the seed's architecture and loop, if torch is
-here."""
+"""The reference in PyTorch, if torch is installed: the seed's architecture and decoding loop.
+
+It is tests/helpers/reference_torch.py.
+"""
 
 import functools
 import importlib.util

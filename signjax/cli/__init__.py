@@ -1,1 +1,1 @@
-"""What the commands share: parsing, help, progress on a terminal."""
+"""Command lines: parsing, help, progress on a terminal."""

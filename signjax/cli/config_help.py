@@ -105,7 +105,7 @@ MEANING = {
     "optim.ema": "decay of averaged parameters; 0 for none",
     "mesh.shape": "devices along each axis; -1 for all that are left",
     "mesh.axes": "names of the axes: data, fsdp, tensor",
-    "sharding": "rules that divide parameters, see README, Sharding",
+    "sharding": "rules that divide parameters, see docs/distributed.md",
 }
 
 

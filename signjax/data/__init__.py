@@ -1,1 +1,1 @@
-"""Clips on disk, the packed cache and the batches made of them; numpy and grain only, no flax."""
+"""Data: files of other programs to clips, packed data sets and batches; no jax."""

@@ -17,7 +17,7 @@ EMPTY = ("pose", "face", "hand_left", "hand_right")
 
 
 def pose_json(pose: np.ndarray, valid: np.ndarray, digits: int | None = None, **said) -> bytes:
-    """The pose.json of a clip, see signjax.data.clip_files and datasets/README.md.
+    """The pose.json of a clip, see signjax.data.clip_files and docs/data.md.
 
     Without depth the third value is a confidence, 1 or 0 for joints that are missing. Depths that are all
     positive are moved, so that some are not: else they would look like confidences.

@@ -1,4 +1,4 @@
-"""Displacements: clips as a starting pose and the motion from each frame to the next, and averages of them.
+"""Displacements: a clip as a starting pose and steps between frames; templates of words.
 
 They come from the seed project, whose files are read and written here (`read`, `write`).
 """

@@ -1,1 +1,1 @@
-"""Scorecards of whole systems: rows, tables, plots and report files."""
+"""Scorecards of whole systems: baselines, tables, plots and report files."""

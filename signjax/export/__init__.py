@@ -1,1 +1,1 @@
-"""A run taken elsewhere: weights, compiled programs, a folder to share."""
+"""Trained runs in other forms: hub folders, safetensors, StableHLO and ONNX."""

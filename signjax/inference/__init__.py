@@ -1,1 +1,1 @@
-"""Trained runs at work: samplers, streaming, text to pose, pose to text."""
+"""Trained runs at work: text to pose, pose tokenizers, pose to text; samplers, streaming."""

@@ -1,1 +1,1 @@
-"""Bytes in and out: bounded reading, array and checkpoint files, atomic writing, checksums, processes."""
+"""Bytes in and out: bounded reading, atomic writing, checksums, arrays and checkpoint files."""

@@ -1,1 +1,1 @@
-"""flax.linen modules only: no loss, no config, no files."""
+"""Flax modules: networks and layers only; no loss, no config, no file."""

@@ -171,7 +171,7 @@ def _codebooks(c, levels: int) -> ResidualVQ:
     return ResidualVQ(levels, c.codes, c.decay, c.commitment, c.dropout, c.revive)
 
 
-# quantizer.kind -> what makes one of the config's quantizer fields and Q; docs/my_own_quantizer.md adds one
+# quantizer.kind -> what makes one of the config's quantizer fields and Q; docs/quantizers.md adds one
 KINDS = {
     "rvq": _codebooks,
     "vq": _codebooks,

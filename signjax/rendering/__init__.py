@@ -1,4 +1,4 @@
-"""The one renderer: GIF, MP4, PNG sheets, named points and an HTML player, all drawn from `render.style`.
+"""The renderer: a clip as GIF, MP4, PNG sheet or HTML page with a player.
 
 render.gif("hello.gif", [render.Panel(pose, "hello")])
 render.html("compare.html", [[render.Panel(truth, text, title="recorded"), render.Panel(made, text)]])

@@ -1,1 +1,1 @@
-"""Where a config meets a model: one file a model family, each with `make(config)`."""
+"""Training of each model family: its losses and its batches."""

@@ -1,1 +1,1 @@
-"""Text: words of any script, vocabulary, pretrained text encoders."""
+"""Texts: words of any script, the vocabulary, pretrained text encoders."""

@@ -1,1 +1,1 @@
-"""Command-line tools, run as `python -m signjax.tools.<name>`."""
+"""Tools: one command a module, run as `python -m signjax.tools.<name>`."""

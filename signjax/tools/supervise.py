@@ -20,7 +20,7 @@ import time
 
 from signjax.cli import parsing
 
-LASTING = (2, 20, 21, 22, 23, 130)  # exit codes, see the README, of what a new start does not cure
+LASTING = (2, 20, 21, 22, 23, 130)  # exit codes, see docs/reliability.md, of what a new start does not cure
 GRACE = 5.0  # seconds that the others have to end by themselves when one has failed
 LONG = 600.0  # seconds after which a failure does not count as one in a row with those before
 PAUSE, LONGEST = 1.0, 60.0  # seconds before a new start, doubled each time in a row

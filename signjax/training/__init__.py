@@ -1,1 +1,1 @@
-"""The engine: training loop, train step, optimizer, sharding, checkpoints, run config, logs."""
+"""The training engine: loop, step, optimizer, sharding, checkpoints, run config, logs."""

@@ -1,5 +1,6 @@
 """The pages of docs: their commands are understood, their files are there, their code runs; the notebook."""
 
+import ast
 import json
 import os
 import pathlib
@@ -20,9 +21,11 @@ from signjax.training import loop
 
 pytestmark = pytest.mark.usefixtures("compile_quickly")
 DOCS = ROOT / "docs"
-PAGES = sorted(DOCS.glob("*.md"))
+SITE = sorted(DOCS.glob("*.md"))
+PAGES = [*SITE, ROOT / "README.md", ROOT / "datasets/README.md", ROOT / "CONTRIBUTING.md"]
 NOTEBOOK = DOCS / "quickstart.ipynb"
-OTHERS = {"mkdir", "echo", "git", "gcloud", "ssh-add", "source", "pip", ".venv-video/bin/video_to_pose"}
+OTHERS = {"mkdir", "echo", "git", "gcloud", "hf", "ssh-add", "source", "pip", ".venv-video/bin/video_to_pose"}
+FILE = re.compile(r"(?<![\w/])(?:signjax|tests|configs|launch|docs)/[\w/]+\.(?:py|sh|md|ipynb|js|html)")
 DISPLAY = """
 class HTML:
     def __init__(self, data=None, filename=None):
@@ -44,9 +47,18 @@ def shell(line):
 
 
 def blocks(path, kind):
+    """The fenced blocks of a language on a page."""
     text = path.read_text(encoding="utf-8")
-    found = re.findall(r"^```(\w*)\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
-    return [block for name, block in found if name == kind]
+    fenced = re.findall(r"^```(\w*)\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    assert all(name for name, _ in fenced), f"{path.name}: a block without a language"
+    return [block for name, block in fenced if name == kind]
+
+
+def inline_commands(path):
+    """Commands of signjax inside the sentences and tables of a page, a line each."""
+    text = re.sub(r"^```.*?^```$", "", path.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
+    spans = re.findall(r"`(python -m signjax[^`]*)`", text)
+    return "\n".join(" ".join(span.split()) for span in spans if "<" not in span)
 
 
 def cells(kind="code"):
@@ -59,11 +71,9 @@ def modules(text):
     found = []
     text = re.sub(r"<<'END'\n.*?^END$", "", text, flags=re.DOTALL | re.MULTILINE)
     for words in commands(text):
-        if words[0].startswith("datasets/"):  # a listing of files
-            continue
         if script := words[0] == "bash":
             assert (ROOT / words[1]).is_file(), words
-        starts = [k for k, word in enumerate(words) if word == "-m" and words[k + 1].startswith("signjax")]
+        starts = [k for k, word in enumerate(words) if word == "-m" and words[k + 1].startswith("signjax.")]
         found += [(words[k + 1], words[k + 2 :]) for k in starts[:1]]
         assert starts or script or words[0] in OTHERS | {"python"}, words
     return found
@@ -74,7 +84,7 @@ def understood(found):
         lines = [words for module, words in found if module == name]
         if name in FLAGS:
             codes, _, faults = ask(name, lines)
-            assert codes == [None] * len(lines), faults
+            assert codes == [0 if "--help" in line else None for line in lines], faults
         else:
             assert name in PARSERS, name
             for line in lines:
@@ -82,26 +92,50 @@ def understood(found):
 
 
 def test_the_commands_of_pages_and_notebook_are_understood():
-    lines = ["".join(blocks(page, "")) for page in PAGES]
+    lines = ["".join(blocks(page, "bash")) for page in PAGES]
+    lines += [inline_commands(page) for page in PAGES]
     shell = [line.replace("{STEPS}", "5").replace("{CLIPS}", "5") for line in shell_lines()]
     found = [one for text in (*lines, "\n".join(shell)) for one in modules(text)]
-    assert len(found) > 20
+    assert len(found) > 90
     understood(found)
 
 
 def test_pages_lead_somewhere():
-    for page in [*PAGES, ROOT / "README.md"]:
+    for page in PAGES:
         text = page.read_text(encoding="utf-8")
-        for target in re.findall(r"\]\(([^)#]+)\)", text):
+        for target in re.findall(r"\]\(([^)#]+)[^)]*\)", text):
             assert "://" in target or (page.parent / target).exists(), f"{page.name}: {target}"
-        for target in re.findall(r"`((?:signjax|tests|configs|launch)/[\w/]+\.(?:py|sh))", text):
-            assert (ROOT / target).exists(), f"{page.name}: {target}"
-    named = (ROOT / "README.md").read_text(encoding="utf-8")
-    assert all(f"docs/{page.name}" in named for page in [*PAGES, NOTEBOOK])
+        for target in FILE.findall(text):
+            example = target.endswith("mine.py")  # a file that the reader of the page writes
+            assert example or (ROOT / target).exists(), f"{page.name}: {target}"
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert all(f"(docs/{page.name})" in readme for page in [*SITE, NOTEBOOK] if page.stem != "index")
+
+
+def test_pages_named_in_the_source_are_there():
+    """Messages, docstrings and scripts send their readers to pages that exist."""
+    names = re.compile(r"(?<![\w/])(?:docs|datasets)/\w+\.(?:md|ipynb)|\b[A-Z]{5,}\.md")
+    for folder in ("signjax", "configs", "launch"):
+        for path in sorted((ROOT / folder).rglob("*.*")):
+            if path.suffix in (".py", ".sh", ".js", ".html"):
+                named = set(names.findall(path.read_text(encoding="utf-8")))
+                assert not [name for name in named if not (ROOT / name).is_file()], path
+
+
+def test_the_readme_is_short_and_has_every_package():
+    """A row for each package, as the package itself says it."""
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert len(readme.splitlines()) <= 200
+    rows = dict(re.findall(r"^\| `(signjax/\w+)` \| (.+) \|$", readme, re.MULTILINE))
+    texts = {
+        path.parent.name: path.read_text(encoding="utf-8") for path in ROOT.glob("signjax/*/__init__.py")
+    }
+    first = {f"signjax/{name}": ast.get_docstring(ast.parse(text)) for name, text in texts.items()}
+    assert rows == {name: text.partition("\n")[0].removesuffix(".") for name, text in first.items()}
 
 
 def test_fields_in_tables_are_fields():
-    text = (DOCS / "better_hands.md").read_text(encoding="utf-8")
+    text = (DOCS / "hands.md").read_text(encoding="utf-8")
     named = re.findall(r"^\| `--(config\.\S+?)=(\S+)` \((\S+)\)", text, re.MULTILINE)
     assert len(named) > 4
     for name, value, default in named:
@@ -112,7 +146,7 @@ def test_fields_in_tables_are_fields():
 
 
 def test_the_quantizer_of_the_page_trains(tiny_runs, tmp_path, monkeypatch):
-    [code] = blocks(DOCS / "my_own_quantizer.md", "python")
+    [code] = blocks(DOCS / "quantizers.md", "python")
     monkeypatch.setattr(quantizers, "KINDS", dict(quantizers.KINDS))
     exec(code, vars(quantizers) | {"KINDS": quantizers.KINDS})
     changes = gpt_run.TOKENIZER | {"data.root": str(tiny_runs / "datasets"), "quantizer.kind": "fixed"}

@@ -1,5 +1,6 @@
-"""Files that ask for more memory than they have bytes, read in a process of their own: python
-tests/helpers/bombs.py.
+"""Files that ask for more memory than they have bytes, read in a process of their own.
+
+python tests/helpers/bombs.py
 
 Each is as large as it can be without being refused for its size alone. Prints {name: [MB, what came of it]}.
 """

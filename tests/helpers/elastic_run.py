@@ -1,5 +1,7 @@
-"""A run saved on 8 devices and resumed on others: python tests/helpers/elastic_run.py '{"kind": "toy",
-...}'."""
+"""A run saved on 8 devices and resumed on others.
+
+python tests/helpers/elastic_run.py '{"kind": "toy", ...}'
+"""
 
 import hashlib
 import json

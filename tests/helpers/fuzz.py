@@ -1,5 +1,6 @@
-"""Damages samples of one kind after another and reads them: python tests/helpers/fuzz.py '{"clip": 100}'
-SEED.
+"""Damages samples of one kind after another and reads them.
+
+python tests/helpers/fuzz.py '{"clip": 100}' SEED
 
 It runs in a process of its own, whose memory is measured and whose opened files are watched. It prints for
 each case how often files were read and refused, what went wrong, the most MB that reading one took, and the

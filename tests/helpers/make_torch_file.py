@@ -1,5 +1,4 @@
-"""Makes tests/assets/made.pth: a small checkpoint as torch.save writes it. Run it where torch is
-installed."""
+"""Makes tests/assets/made.pth, a small checkpoint as torch.save writes it; needs torch."""
 
 import collections
 import sys

@@ -1,5 +1,7 @@
-"""The GPT's step compiled and the tokenizer run on simulated meshes: python tests/helpers/sharded_run.py
-'{...}'."""
+"""The GPT's step compiled and the tokenizer run on simulated meshes.
+
+python tests/helpers/sharded_run.py '{...}'
+"""
 
 import json
 import math

@@ -1,7 +1,6 @@
-"""The launch scripts, with stand-ins for Python and its modules; the README's list of files."""
+"""The launch scripts, with stand-ins for Python and its modules."""
 
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -139,6 +138,20 @@ def test_the_soak_script_ends_as_its_tests_do(checkout, code):
     assert asked(checkout) == ["venv", "pip", "pytest"]
 
 
+@pytest.mark.parametrize("arguments, code", [((), 0), ((), 1), (("serve",), 0)])
+def test_the_docs_script_ends_as_the_build_does(checkout, arguments, code):
+    add_python(checkout, "python3")
+    (checkout / "fail-mkdocs").write_text(str(code))
+    assert bash(checkout, "launch/docs.sh", *arguments).returncode == code
+    assert asked(checkout) == ["venv", "pip", "mkdocs"]
+
+
+def test_the_docs_script_refuses_other_words(checkout):
+    add_python(checkout, "python3")
+    done = bash(checkout, "launch/docs.sh", "sevre")
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1) and "sevre" in done.stderr
+
+
 def test_skipped_tests_of_real_data_fail_where_they_are_required(tmp_path):
     shutil.copy(ROOT / "tests" / "conftest.py", tmp_path)
     (tmp_path / "test_it.py").write_text(
@@ -157,12 +170,3 @@ def test_skipped_tests_of_real_data_fail_where_they_are_required(tmp_path):
         )  # fmt: skip
         assert line in done.stdout, done.stdout
         assert done.returncode == (1 if required else 0)
-
-
-def test_the_readme_lists_the_files_there_are():
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    folders = ("signjax", "configs", "launch", "tests")
-    listed = set(re.findall(rf"^((?:{'|'.join(folders)})/\S+)  ", readme, re.MULTILINE))
-    files = {path.relative_to(ROOT).as_posix() for folder in folders for path in (ROOT / folder).rglob("*.*")}
-    there = {name for name in files if name.endswith((".py", ".sh", ".html", ".js"))}
-    assert listed == there, "README.md, Files: a line is missing, or its file"

@@ -1,4 +1,4 @@
-"""launch/tpu_vm.sh, with stand-ins that write down how they are called; shellcheck, the README's commands."""
+"""launch/tpu_vm.sh with stand-ins that record how they are called; shellcheck; the commands of its page."""
 
 import os
 import re
@@ -235,9 +235,9 @@ def test_shellcheck_finds_nothing():
     assert done.returncode == 0, done.stdout
 
 
-def test_the_commands_of_the_readme_are_right(checkout):
-    readme = (ROOT / "README.md").read_text(encoding="utf-8").replace("\\\n", " ")
-    commands = re.findall(r"^bash (launch/(?:tpu_vm|slurm|gpu)\.sh.*)$", readme, re.MULTILINE)
+def test_the_commands_of_the_page_are_right(checkout):
+    page = (ROOT / "docs/distributed.md").read_text(encoding="utf-8").replace("\\\n", " ")
+    commands = re.findall(r"^bash (launch/(?:tpu_vm|slurm|gpu)\.sh.*)$", page, re.MULTILINE)
     assert {command.split()[0] for command in commands} == {
         f"launch/{n}.sh" for n in ("tpu_vm", "slurm", "gpu")
     }

@@ -1,4 +1,4 @@
-"""The training step compiled for TPUs that are not there; most tests need libtpu, see README.md."""
+"""The training step compiled for TPUs that are not there; most tests need libtpu, see docs/memory.md."""
 
 import importlib.util
 

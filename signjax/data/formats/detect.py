@@ -69,7 +69,7 @@ def recognise(path: Path) -> Format:
         return _by_content(tried[:8])
     if any(file.suffix.lower() in TORCH for file in names):
         raise DataError(f"{path}: .pt and .pkl files are programs, which signjax does not run; write their "
-                        "arrays as .npy, see docs/my_own_data.md")  # fmt: skip
+                        "arrays as .npy, see docs/data.md")  # fmt: skip
     what = f"none of {len(names):,} files is" if names else "no such file, or an empty folder; give"
     raise DataError(f"{path}: {what} {WANTED}")
 

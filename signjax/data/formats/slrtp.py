@@ -2,7 +2,7 @@
 
 Points are 8 of the body (arms and hips), 21 of the right hand, 21 of the left and 128 of the face
 (github.com/walsharry/SLRTP_Skeleton_Keypoint_information). The challenge's .pt files are Python objects,
-which signjax does not read: docs/my_own_data.md has the lines that turn them into arrays. The order of the
+which signjax does not read: docs/data.md has the lines that turn them into arrays. The order of the
 face's 128 points is not published, so only their middle is used, as the nose.
 """
 

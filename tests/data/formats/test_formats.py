@@ -265,7 +265,7 @@ def test_a_damaged_file_is_one_line(tmp_path, capsys, name, damage, message):
 @pytest.mark.parametrize("build, message", [
     (lambda root: None, "no such file, or an empty folder; give OpenPose"),
     (lambda root: save(root / "a.txt", b""), "none of 1 files is OpenPose"),
-    (lambda root: save(root / "dev.pt", b""), "see docs/my_own_data.md"),
+    (lambda root: save(root / "dev.pt", b""), "see docs/data.md"),
     (lambda root: save(root / "a.json", b"{}"), "a.json: is JSON, but not of a format that is known"),
     (lambda root: save(root / "a.json", b"{"), "a.json: is not valid JSON"),
     (lambda root: save(root / "train.skels", b""), "the files are empty"),
