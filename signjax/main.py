@@ -47,7 +47,8 @@ def main(_) -> int:
     path = config_flags.get_config_filename(flags.FLAGS["config"])
     command = shlex.join(["python", "-m", HERE, *sys.argv[1:]])
     workdir = WORKDIR.value or run_config.default_workdir(path)
-    return loop.train(CONFIG.value, workdir, command, WANDB.value)
+    result = loop.train(CONFIG.value, workdir, out=sys.stdout, command=command, wandb_project=WANDB.value)
+    return result.exit_code
 
 
 def _number(variable: str) -> int | None:

@@ -127,7 +127,7 @@ def tiny_runs(tmp_path_factory):
     with _made_once(root) as missing, _jax_options({"jax_disable_most_optimizations": True}):
         if missing:
             gpt_run.write(root)
-            assert loop.train(gpt_run.gpt_config(root), root / "runs/gpt") == 0
+            assert loop.train(gpt_run.gpt_config(root), root / "runs/gpt").finished
     return root
 
 
@@ -141,7 +141,7 @@ def tiny_families(tiny_runs):
     data = {"data.root": str(tiny_runs / "datasets")}
     c = gpt_run.get_config("vqvae", **data, **gpt_run.LATENTS)
     with _made_once(tiny_runs / "runs/kl") as missing:
-        assert not missing or train.train(c, tiny_runs / "runs/kl") == 0
+        assert not missing or train.train(c, tiny_runs / "runs/kl").finished
     return {
         "vqvae": data | gpt_run.TOKENIZER,
         "gpt": data | gpt_run.GPT | {"tokenizer": str(tiny_runs / "runs/vqvae")},

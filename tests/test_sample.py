@@ -44,7 +44,7 @@ def test_resuming_is_exact_and_encodes_nothing(home, monkeypatch):
     shutil.rmtree(other / "checkpoints/latest/10")
     with monkeypatch.context() as patch:
         patch.delattr(loader, "clips")
-        assert loop.train(gpt_run.gpt_config(home), other) == 0
+        assert loop.train(gpt_run.gpt_config(home), other).finished
     assert rows(other) == rows(home / "runs/gpt")
     (a, at), (b, _) = (checkpoint.load_variables(run, "latest") for run in (home / "runs/gpt", other))
     assert at == 10 and jax.tree.structure(a) == jax.tree.structure(b)

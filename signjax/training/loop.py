@@ -7,7 +7,7 @@ import contextlib
 import itertools
 import math
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TextIO
 
 import jax
 
@@ -26,6 +26,16 @@ class NumericsError(SignjaxError):
     exit_code = 20
 
 
+class TrainResult(NamedTuple):
+    """How a call of `train` ended."""
+
+    workdir: str  # the run
+    step: int  # steps trained in all
+    finished: bool  # False: stopped on the way, and saved; the same call goes on
+    best: float | None  # the score of the best checkpoint, by the config's `best`; None before one
+    exit_code: int = 0  # for a command: 130 after Ctrl-C, as shells expect
+
+
 class Run(NamedTuple):
     """What the loop needs and no step changes."""
 
@@ -41,12 +51,24 @@ class Run(NamedTuple):
     stop: process.Stop
 
 
-def train(config, workdir, command: str = "", project: str | None = None) -> int:
-    """Trains `config` in `workdir`, going on where an earlier run stopped; returns the exit code.
+def train(
+    config,
+    workdir,
+    *,
+    out: TextIO | None = None,
+    command: str = "",
+    wandb_project: str | None = None,
+) -> TrainResult:
+    """Trains `config` in `workdir`, going on where an earlier run stopped.
+
+    Ctrl-C and SIGTERM end the training after the step under way, and save.
 
     Args:
+      config: a ConfigDict, see `signjax.get_config`.
+      workdir: folder of the run, made if missing.
+      out: where progress is shown, such as sys.stdout; None shows nothing.
       command: how the user started this, to say how to go on.
-      project: of wandb, to send or keep the numbers there, too.
+      wandb_project: of wandb, to send or keep the numbers there, too.
 
     Raises:
       ConfigError: the config contradicts itself or the run in `workdir`.
@@ -63,12 +85,12 @@ def train(config, workdir, command: str = "", project: str | None = None) -> int
         _, start = checkpoint.sound_step(workdir, "latest") or ("", 0)
         spent = _check_run(config, workdir, start)
         metrics = metric_writer.Metrics(workdir, start, spent, writes=first)
-        progress = metric_writer.Progress(config.num_steps, silent=not first)
+        progress = metric_writer.Progress(config.num_steps, out if first else None)
         if start > config.num_steps or (start == config.num_steps and metrics.evaluated):
             progress.say(f"{workdir}: already finished, {start} steps; a larger num_steps trains on")
-            return 0
+            return TrainResult(workdir, start, True, checkpoint.best_score(workdir))
         if first:
-            metrics.trackers = trackers.start(metrics.path.parent, start, project, config.to_dict())
+            metrics.trackers = trackers.start(metrics.path.parent, start, wandb_project, config.to_dict())
             stack.callback(trackers.close, metrics.trackers)
             save_config(f"{workdir}/config.json", config)
         checkpoints = checkpoint.open_run(workdir, new=not start)
@@ -77,9 +99,11 @@ def train(config, workdir, command: str = "", project: str | None = None) -> int
         step, finished = _fit(run, state, batches, start)
     if finished:
         progress.say(f"Finished {step} steps; the model is in {workdir}")
-        return 0
-    progress.say(f"Stopped at step {step}; run the same command again to continue: {command}")
-    return stop.exit_code
+    else:
+        progress.say(f"Stopped at step {step}; run the same command again to continue: {command}")
+    return TrainResult(
+        workdir, step, finished, checkpoint.best_score(workdir), 0 if finished else stop.exit_code
+    )
 
 
 def _check_run(config, workdir, start: int) -> metric_writer.Spent:

@@ -3,9 +3,8 @@
 import json
 import math
 import pathlib
-import sys
 import time
-from typing import NamedTuple
+from typing import NamedTuple, TextIO
 
 from signjax.errors import StorageError
 from signjax.io import progress, safe_read
@@ -93,9 +92,9 @@ def _row(line: bytes) -> dict | None:
 class Progress:
     """Says how far training is: a bar that is renewed in place on a terminal, else a line a logged step."""
 
-    def __init__(self, num_steps: int, out=None, silent: bool = False):
-        self.num_steps, self.out, self.silent = num_steps, out or sys.stdout, silent
-        self.tty = progress.terminal(self.out)
+    def __init__(self, num_steps: int, out: TextIO | None):
+        self.num_steps, self.out = num_steps, out
+        self.tty = out is not None and progress.terminal(out)
         self._begin = self._since = None  # (step, seconds) of the first step seen, and since the last pause
         self._rate = 0.0  # steps a second
         self._shown = -1.0  # seconds
@@ -112,7 +111,7 @@ class Progress:
         now = time.monotonic()
         self._begin = self._begin or (step, now)
         self._since = self._since or (step, now)
-        if self.silent or (not whole and (not self.tty or now - self._shown < 0.5)):
+        if self.out is None or (not whole and (not self.tty or now - self._shown < 0.5)):
             return
         self._shown = now
         line = f"step {step}/{self.num_steps}  " + numbers(scalars)
@@ -129,7 +128,7 @@ class Progress:
 
     def say(self, line: str) -> None:
         """Prints a line of its own."""
-        if self.silent:
+        if self.out is None:
             return
         progress.clear(self.out)
         self.out.write(f"{line}\n")

@@ -261,7 +261,7 @@ def test_the_model_trains_too(runs, tiny_runs, tmp_path):
     changes |= {"model.width": 16, "model.depth": 1, "model.heads": 2, "model.mlp": 32, "model.dropout": 0.0}
     changes |= {"num_steps": 12, "eval_every": 12, "log_every": 1, "batch_tokens": 256, "eval_batch_size": 2}
     changes |= {"optim.lr": 1e-2, "optim.warmup": 1, "sampler.max_tokens": 4}
-    assert loop.train(gpt_run.get_config("gpt:seed", **changes), tmp_path) == 0
+    assert loop.train(gpt_run.get_config("gpt:seed", **changes), tmp_path).finished
     lines = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
     losses = [line["train/loss"] for line in lines if "train/loss" in line]
     assert len(losses) == 12 and np.mean(losses[-3:]) < 0.9 * np.mean(losses[:2])

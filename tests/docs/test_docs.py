@@ -151,7 +151,7 @@ def test_the_quantizer_of_the_page_trains(tiny_runs, tmp_path, monkeypatch):
     exec(code, vars(quantizers) | {"KINDS": quantizers.KINDS})
     changes = gpt_run.TOKENIZER | {"data.root": str(tiny_runs / "datasets"), "quantizer.kind": "fixed"}
     changes |= {"num_steps": 40, "log_every": 1, "eval_every": 40, "optim.warmup": 1, "optim.lr": 3e-3}
-    assert loop.train(gpt_run.get_config("vqvae", **changes), tmp_path / "run") == 0
+    assert loop.train(gpt_run.get_config("vqvae", **changes), tmp_path / "run").finished
     losses = [
         float.fromhex(row["train/loss"])
         for row in engine_helpers.rows(tmp_path / "run")

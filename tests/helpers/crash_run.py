@@ -39,7 +39,7 @@ def begin(config, workdir) -> int:
     os.dup2(os.open(f"{workdir}.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND), 1)
     code = 99
     try:
-        code = loop.train(config, workdir)
+        code = loop.train(config, workdir, out=sys.stdout).exit_code
     except Exception:
         traceback.print_exc()
     os._exit(code)

@@ -46,11 +46,11 @@ def digest(c, workdir) -> str:
 def main(spec: dict) -> None:
     """Prints a JSON line for each number of devices."""
     root = pathlib.Path(spec["root"])
-    assert loop.train(config_on(8, spec, HALF), root / "half") == 0
+    assert loop.train(config_on(8, spec, HALF), root / "half").finished
     for count in spec["devices"]:
         c, workdir = config_on(count, spec, END), shutil.copytree(root / "half", root / f"on{count}")
         found = digest(c, workdir)
-        assert loop.train(c, workdir) == 0
+        assert loop.train(c, workdir).finished
         lines = [json.loads(line) for line in (workdir / "metrics.jsonl").read_text().splitlines()]
         losses = [line["train/loss"] for line in lines if line["step"] > HALF and "train/loss" in line]
         print(json.dumps({"devices": count, "digest": found, "losses": losses}))

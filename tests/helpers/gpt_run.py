@@ -79,7 +79,7 @@ def write(root):
     """Makes root/datasets/demo and trains root/runs/vqvae; two codes a token, to compile little."""
     demo.write_dataset(root / "datasets", sizes=(12, 4, 1))
     data = {"data.root": str(root / "datasets")}
-    assert loop.train(get_config("vqvae", **data, **TOKENIZER), root / "runs/vqvae") == 0
+    assert loop.train(get_config("vqvae", **data, **TOKENIZER), root / "runs/vqvae").finished
 
 
 def gpt_config(root, name="gpt", **changes):

@@ -27,7 +27,7 @@ NOBODY = 65534
 def whole(tmp_path_factory):
     """A toy run that nothing disturbed."""
     workdir = tmp_path_factory.mktemp("disk") / "whole"
-    assert loop.train(toy(num_steps=20), workdir) == 0
+    assert loop.train(toy(num_steps=20), workdir).finished
     return workdir
 
 
@@ -67,7 +67,7 @@ def ended_well(workdir, whole, told: str, reason: str) -> None:
     for which in ("latest", "best"):
         root = checkpoint.folder(workdir, which)
         assert not any(checksums.fault(root / str(s)) for s in checksums.steps(root))
-    assert loop.train(toy(num_steps=20), workdir) == 0
+    assert loop.train(toy(num_steps=20), workdir).finished
     assert rows(workdir) == rows(whole)
 
 
@@ -158,7 +158,7 @@ def test_what_a_crash_left_is_cleared_and_what_is_foreign_ignored(tmp_path):
     (latest / "12").write_text("a file")
     (tmp_path / "config.json.tmp").write_text("{")
     assert checkpoint.sound_step(tmp_path, "latest") is None
-    assert loop.train(toy(num_steps=2), tmp_path) == 0
+    assert loop.train(toy(num_steps=2), tmp_path).finished
     assert checkpoint.sound_step(tmp_path, "latest") == ("latest", 2)
     assert not list(latest.glob("*tmp*")) and not (tmp_path / "config.json.tmp").exists()
     assert (latest / "notes").is_dir()
@@ -176,7 +176,7 @@ def test_a_best_step_of_a_start_that_saved_nothing_is_forgotten(tmp_path, at_bat
         loop.train(toy(save_every=10), tmp_path)
     assert checkpoint.last_step(tmp_path, "best") == 4 and checkpoint.last_step(tmp_path, "latest") is None
     at_batch(lambda n: None)
-    assert loop.train(toy(num_steps=2, eval_every=2, **{"optim.lr": 1e-6}), tmp_path) == 0
+    assert loop.train(toy(num_steps=2, eval_every=2, **{"optim.lr": 1e-6}), tmp_path).finished
     assert checkpoint.load_variables(tmp_path)[1] == 2
 
 

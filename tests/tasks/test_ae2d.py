@@ -60,7 +60,7 @@ def fitted(root, devices, count=2):
 def run(root, tmp_path_factory):
     """A run that nothing interrupted."""
     workdir = tmp_path_factory.mktemp("whole")
-    assert loop.train(small(root), workdir) == 0
+    assert loop.train(small(root), workdir).finished
     return workdir
 
 
@@ -100,9 +100,9 @@ def test_resume_is_bit_equal(root, run, tmp_path, monkeypatch):
     c = small(root)
     with monkeypatch.context() as m:
         m.setattr(ae2d.loader, "stream", interrupted)
-        assert loop.train(c, tmp_path) == 0
+        assert loop.train(c, tmp_path).finished
     assert checkpoint.last_step(tmp_path, "latest") == 4
-    assert loop.train(c, tmp_path) == 0
+    assert loop.train(c, tmp_path).finished
     abstract = compiled(c)[-1]
     one, other = (plain(checkpoint.restore(workdir, 8, abstract)) for workdir in (run, tmp_path))
     assert same_bits(one, other) and any("statistics" in name for name in one)

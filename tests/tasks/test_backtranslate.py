@@ -97,7 +97,7 @@ def home(tmp_path_factory, compile_quickly):
     """A folder with datasets/demo, four clips to learn by heart, and runs/backtranslate."""
     root = tmp_path_factory.mktemp("home")
     demo.write_dataset(root / "datasets", sizes=(4, 1, 1))
-    assert loop.train(config(root), root / "runs/backtranslate") == 0
+    assert loop.train(config(root), root / "runs/backtranslate").finished
     return root
 
 
@@ -269,11 +269,11 @@ def test_corruption_replaces_its_share_of_ids():
 def test_a_run_repeats_and_resumes_exactly(home):
     """Once its first steps, once from the last checkpoint but one, as after a crash."""
     first, again, resumed = (home / f"runs/{name}" for name in ("backtranslate", "again", "resumed"))
-    assert loop.train(config(home, num_steps=4), again) == 0
+    assert loop.train(config(home, num_steps=4), again).finished
     assert rows(again)[:4] == rows(first)[:4]
     shutil.copytree(first, resumed)
     shutil.rmtree(resumed / "checkpoints/latest/94")
-    assert loop.train(config(home), resumed) == 0
+    assert loop.train(config(home), resumed).finished
     assert rows(resumed) == rows(first)
     assert backtranslate.load(resumed).digest == backtranslate.load(first).digest
     line = json.loads((first / "metrics.jsonl").read_text().splitlines()[-1])

@@ -40,7 +40,7 @@ def root(tmp_path_factory):
     for face in (True, False):
         face_files.write_dataset(folder / "datasets", face=face)
     c = config(folder, num_steps=30, eval_every=10)
-    assert loop.train(c, folder / "runs/vqvae") == 0
+    assert loop.train(c, folder / "runs/vqvae").finished
     return folder
 
 
@@ -180,7 +180,7 @@ def test_texts_become_clips_with_faces(root):
     """A GPT on a tokenizer with a face, unchanged; a flow takes the same path."""
     data = {"data.root": str(root / "datasets"), "data.name": "faces", "tokenizer": str(root / "runs/vqvae")}
     c = gpt_run.get_config("gpt", **data, **gpt_run.GPT | {"num_steps": 2, "eval_every": 2, "save_every": 2})
-    assert loop.train(c, root / "runs/gpt") == 0
+    assert loop.train(c, root / "runs/gpt").finished
     generator = gpt.load(root / "runs/gpt")
     [clip] = gpt.generate(generator, ["hello"], 0, gpt.sampler_of(c))
     assert clip.shape[1:] == (120, 3) and np.isfinite(clip).all()
@@ -270,7 +270,7 @@ def test_real_faces(real_data, tmp_path):
     np.testing.assert_allclose(held[0].pose[:, FACE, :2][seen], theirs[..., :2][seen], atol=0.01)
     assert 0.85 < seen.mean() < 0.95 and "with faces" in held.describe()
     c = config(tmp_path, num_steps=60, eval_every=60, log_every=10)
-    assert loop.train(c, tmp_path / "run") == 0
+    assert loop.train(c, tmp_path / "run").finished
     learned = told(tmp_path / "run", "train/face")
     assert learned[-1] < 0.9 * learned[0] and told(tmp_path / "run", "eval/mpjpe_face")[0] < 15, "pixels"
     tokenizer = vqvae.load(tmp_path / "run")

@@ -31,9 +31,9 @@ def home(tiny_runs, tmp_path_factory):
     data = {"data.root": str(root / "datasets")}
     gaussian = gpt_run.TOKENIZER | {"quantizer.kind": "kl", "layout": "parts"}
     gaussian |= {"quantizer.levels.arm": 2, "quantizer.levels.hand": 3}
-    assert loop.train(gpt_run.get_config("vqvae", **data, **gaussian), root / "runs/kl") == 0
-    assert loop.train(gpt_run.get_config("ae2d", **data, **gpt_run.PLANAR), root / "runs/ae2d") == 0
-    assert loop.train(small(root), root / "runs/flow2d") == 0
+    assert loop.train(gpt_run.get_config("vqvae", **data, **gaussian), root / "runs/kl").finished
+    assert loop.train(gpt_run.get_config("ae2d", **data, **gpt_run.PLANAR), root / "runs/ae2d").finished
+    assert loop.train(small(root), root / "runs/flow2d").finished
     return root
 
 
@@ -99,7 +99,7 @@ def test_a_run_resumes_exactly_and_encodes_nothing(home, monkeypatch):
     shutil.rmtree(other / "checkpoints/latest/10")
     with monkeypatch.context() as patch:
         patch.delattr(dataset_codes.loader, "clips")
-        assert loop.train(small(home), other) == 0
+        assert loop.train(small(home), other).finished
     assert rows(other) == rows(home / "runs/flow2d")
     (a, at), (b, _) = (checkpoint.load_variables(run, "latest") for run in (home / "runs/flow2d", other))
     for x, y in zip(*map(jax.tree.leaves, jax.device_get((a, b))), strict=True):

@@ -261,7 +261,7 @@ def test_lengths_are_what_durations_say():
 @pytest.fixture(scope="module")
 def home(tiny_runs):
     """A folder with datasets, runs/vqvae and runs/masked."""
-    assert loop.train(gpt_run.gpt_config(tiny_runs, "masked"), tiny_runs / "runs/masked") == 0
+    assert loop.train(gpt_run.gpt_config(tiny_runs, "masked"), tiny_runs / "runs/masked").finished
     return tiny_runs
 
 
@@ -280,7 +280,7 @@ def test_resuming_is_exact_and_encodes_nothing(home, monkeypatch):
     shutil.rmtree(other / "checkpoints/latest/10")
     with monkeypatch.context() as patch:
         patch.delattr(loader, "clips")
-        assert loop.train(gpt_run.gpt_config(home, "masked"), other) == 0
+        assert loop.train(gpt_run.gpt_config(home, "masked"), other).finished
     assert rows(other) == rows(home / "runs/masked")
     (a, at), (b, _) = (checkpoint.load_variables(run, "latest") for run in (home / "runs/masked", other))
     assert at == 10 and jax.tree.structure(a) == jax.tree.structure(b)

@@ -223,7 +223,7 @@ def run(tmp_path_factory, compile_quickly):
     root = tmp_path_factory.mktemp("encoder")
     demo.write_dataset(root / "datasets", sizes=(6, 2, 1))
     data = {"data.root": str(root / "datasets")}
-    assert loop.train(gpt_run.get_config("motion_encoder", **data, **SMALL), root / "run") == 0
+    assert loop.train(gpt_run.get_config("motion_encoder", **data, **SMALL), root / "run").finished
     return root / "run"
 
 

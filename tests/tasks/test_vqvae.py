@@ -66,7 +66,7 @@ def fitted(root, variant, devices, count=2):
 def whole(root, tmp_path_factory):
     """A run that nothing interrupted."""
     workdir = tmp_path_factory.mktemp("whole")
-    assert loop.train(small(root), workdir) == 0
+    assert loop.train(small(root), workdir).finished
     return workdir
 
 
@@ -82,9 +82,9 @@ def test_resume_is_bit_equal(root, whole, tmp_path, monkeypatch):
     c = small(root)
     with monkeypatch.context() as m:
         m.setattr(vqvae.loader, "stream", interrupted)
-        assert loop.train(c, tmp_path) == 0
+        assert loop.train(c, tmp_path).finished
     assert checkpoint.last_step(tmp_path, "latest") == 4
-    assert loop.train(c, tmp_path) == 0
+    assert loop.train(c, tmp_path).finished
     abstract = compiled(c)[-1]
     one, other = (plain(checkpoint.restore(workdir, 8, abstract)) for workdir in (whole, tmp_path))
     assert same_bits(one, other)

@@ -283,7 +283,7 @@ FAMILY_OF = {"gpt": gpt, "masked": masked, "flow": flow}
 def test_generators_train_and_sign_by_an_encoder(name, home, tmp_path, runs_of):
     module, c = home[1][name]
     assert c.sampler.guidance != 1 and c.text_dropout > 0
-    assert loop.train(c, tmp_path) == 0
+    assert loop.train(c, tmp_path).finished
     lines = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
     assert any(key.startswith("eval/") for key in lines[-1])
     del runs_of[:]
@@ -303,11 +303,11 @@ def test_training_goes_on_without_the_encoder_and_only_with_the_same(home, tmp_p
     folder = shutil.copytree(make_encoders.ROOT / "distilbert", tmp_path / "encoder")
     c = c.copy_and_resolve_references()
     c.text.encoder = str(folder)
-    assert loop.train(c, tmp_path / "run") == 0 and runs_of
+    assert loop.train(c, tmp_path / "run").finished and runs_of
     del runs_of[:]
     with c.unlocked():
         c.num_steps = 3
-    assert loop.train(c, tmp_path / "run") == 0 and not runs_of
+    assert loop.train(c, tmp_path / "run").finished and not runs_of
     path = folder / "model.safetensors"
     held = load_file(path)
     held["embeddings.word_embeddings.weight"][3, 3] += 1

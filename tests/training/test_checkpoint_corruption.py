@@ -4,6 +4,7 @@ import importlib
 import json
 import random
 import shutil
+import sys
 import time
 
 import gpt_run
@@ -25,7 +26,7 @@ FAULTS = 500
 def whole(tmp_path_factory):
     """A toy run with the latest steps 10 and 12."""
     workdir = tmp_path_factory.mktemp("rot") / "run"
-    assert loop.train(toy(), workdir) == 0
+    assert loop.train(toy(), workdir).finished
     return workdir
 
 
@@ -76,7 +77,7 @@ def test_every_fault_is_found_and_the_step_before_is_used(run, capsys):
 @pytest.mark.parametrize("family", ["vqvae", "gpt", "flow"])
 def test_every_fault_of_each_model_is_found(family, tiny_families, tmp_path, capsys, promise):
     fields = tiny_families[family] | {"num_steps": 4, "save_every": 2, "eval_every": 4}
-    assert loop.train(gpt_run.get_config(family, **fields), tmp_path) == 0
+    assert loop.train(gpt_run.get_config(family, **fields), tmp_path).finished
     capsys.readouterr()
     found = missed(tmp_path, 2, 4, capsys)
     promise(f"{family}: of {FAULTS} files flipped, cut or deleted, those missed", found, most=0)
@@ -101,7 +102,7 @@ def test_a_step_is_sealed_after_its_last_file(tmp_path, monkeypatch):
         update(*args, **kwargs)
 
     monkeypatch.setattr(store, "update", late)
-    assert loop.train(toy(num_steps=3, eval_every=3), tmp_path) == 0
+    assert loop.train(toy(num_steps=3, eval_every=3), tmp_path).finished
     for which in ("latest", "best"):
         assert checksums.newest(checkpoint.folder(tmp_path, which)) == (3, [])
 
@@ -112,7 +113,7 @@ def test_a_step_is_sealed_after_its_last_file(tmp_path, monkeypatch):
 ])  # fmt: skip
 def test_training_goes_on_from_the_step_before(name, how, whole, run, capsys):
     damage(checkpoint.folder(run, "latest") / "12" / name, how, random.Random(1))
-    assert loop.train(toy(), run) == 0
+    assert loop.train(toy(), run, out=sys.stdout).finished
     told = capsys.readouterr()
     assert f"12 is damaged: {name.split('/')[-1]}" in told.err.replace("meta/", "").replace("state/", "")
     assert "resumed from step 10" in told.out
@@ -140,7 +141,7 @@ def test_without_a_sound_best_step_the_latest_serves_until_there_is_one(run, cap
     assert step == 12 and "latest step 12 is used instead" in capsys.readouterr().err
     good, _ = checkpoint.load_variables(run, "latest")
     assert jax.tree.all(jax.tree.map(lambda x, y: bool((x == y).all()), found, good))
-    assert loop.train(toy(num_steps=16), run) == 0
+    assert loop.train(toy(num_steps=16), run).finished
     assert checkpoint.load_variables(run)[1] == 16
 
 
@@ -168,7 +169,7 @@ def test_a_damaged_vocabulary_is_refused(tmp_path):
 def test_damaged_lines_of_metrics_do_not_stop_a_run(run):
     path = run / "metrics.jsonl"
     path.write_bytes(b"\xff\x00" + path.read_bytes()[2:])
-    assert loop.train(toy(num_steps=14), run) == 0
+    assert loop.train(toy(num_steps=14), run).finished
     assert [row["step"] for row in rows(run)][-1] == float(14).hex()
 
 

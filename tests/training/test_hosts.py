@@ -50,7 +50,7 @@ def test_nothing_is_lost_with_a_host(tmp_path):
     assert f"Stopped at step {stopped};" in said and said.count("starting again") == 1
     c = toy(**ENDLESS | {"num_steps": stopped + 10, "mesh.shape": (2,)})
     for workdir in (run, tmp_path / "whole"):
-        assert loop.train(c, workdir) == 0
+        assert loop.train(c, workdir).finished
     host_helpers.assert_same_training(run, tmp_path / "whole")
 
 

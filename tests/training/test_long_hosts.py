@@ -106,7 +106,7 @@ def test_a_signal_before_the_first_step_of_a_resumed_run_counts(tmp_path, promis
     """Hosts agree when they ask whether to stop; they have not asked yet, and are at a step that is not 0."""
     run = tmp_path / "run"
     fields = ENDLESS | {"nap": 4, "save_every": 1, "mesh.shape": (2,)}
-    assert loop.train(toy(**fields | {"num_steps": 2}), run) == 0
+    assert loop.train(toy(**fields | {"num_steps": 2}), run).finished
     program = [*TOY, f"--workdir={run}", *flags(**fields)]
     jobs = host_helpers.alone(tmp_path, [program] * 2)
     for rank in range(2):

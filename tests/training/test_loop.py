@@ -4,6 +4,7 @@ import json
 import math
 import os
 import signal
+import sys
 import time
 
 import engine_toy
@@ -33,7 +34,7 @@ def signal_at(number, number_of_signal=signal.SIGTERM):
 def whole(tmp_path_factory):
     """A toy run that nothing interrupted."""
     workdir = tmp_path_factory.mktemp("whole")
-    assert loop.train(toy(), workdir) == 0
+    assert loop.train(toy(), workdir).finished
     return workdir
 
 
@@ -53,12 +54,12 @@ def test_resume_is_bit_equal(where, whole, tmp_path, hooks, capsys):
         assert checkpoint.last_step(tmp_path, "latest") == 5
     else:
         hooks[where] = signal_at({"batch": 6, "evals": 1}[where])
-        assert loop.train(toy(), tmp_path, "again") == 0
+        assert not loop.train(toy(), tmp_path, out=sys.stdout, command="again").finished
         assert checkpoint.last_step(tmp_path, "latest") == {"batch": 7, "evals": 4}[where]
         assert "run the same command again to continue: again" in capsys.readouterr().out
         assert any("eval/error" in row for row in rows(tmp_path)) == (where == "batch")
     hooks.update(keep)
-    assert loop.train(toy(), tmp_path) == 0
+    assert loop.train(toy(), tmp_path).finished
     assert same_bits(saved_state(toy(), whole), saved_state(toy(), tmp_path))
     assert rows(whole) == rows(tmp_path)
     for which in ("best", "latest"):
@@ -82,7 +83,7 @@ def test_time_spent_adds_up(tmp_path, hooks):
 
 def test_a_finished_run_says_so(whole, capsys):
     before = rows(whole)
-    assert loop.train(toy(), whole) == 0
+    assert loop.train(toy(), whole, out=sys.stdout).finished
     assert "already finished" in capsys.readouterr().out
     assert rows(whole) == before
 
@@ -118,7 +119,7 @@ def test_a_run_moves_to_other_devices(whole, tmp_path, hooks):
     loop.train(toy("fsdp"), tmp_path)
     hooks["batch"] = lambda number: None
     one = toy(**{"mesh.shape": (1,)})
-    assert loop.train(one, tmp_path) == 0
+    assert loop.train(one, tmp_path).finished
     a, b = saved_state(toy(), whole), saved_state(one, tmp_path)
     for name in a:
         np.testing.assert_allclose(a[name], b[name], rtol=0, atol=1e-6, err_msg=name)
@@ -213,7 +214,7 @@ def test_the_best_survives_resuming(tmp_path, hooks):
     loop.train(c, tmp_path)
     assert checkpoint.load_variables(tmp_path)[1] == 6
     assert checkpoint.read_meta(tmp_path, "latest", 12)["best"] == 1.0
-    assert loop.train(toy(best="score", eval_every=3, num_steps=15), tmp_path) == 0
+    assert loop.train(toy(best="score", eval_every=3, num_steps=15), tmp_path).finished
     assert checkpoint.load_variables(tmp_path)[1] == 15
     assert checkpoint.load_variables(tmp_path, "latest")[1] == 15
     assert sorted(p.name for p in (tmp_path / "checkpoints/latest").iterdir()) == ["12", "15"]
@@ -221,7 +222,7 @@ def test_the_best_survives_resuming(tmp_path, hooks):
 
 def test_details_go_to_the_file_only(tmp_path, hooks, capsys):
     hooks["finish"] = lambda evals: {"usage/left_hand": 0.25, "usage_min": 0.5}
-    loop.train(toy(num_steps=2), tmp_path)
+    loop.train(toy(num_steps=2), tmp_path, out=sys.stdout)
     out = capsys.readouterr().out
     assert "usage_min 0.5" in out and "usage/" not in out
     assert rows(tmp_path)[-1]["eval/usage/left_hand"] == (0.25).hex()
@@ -301,7 +302,7 @@ def test_a_state_of_another_model_is_refused(whole):
 def test_foreign_step_folders_do_not_count(whole, tmp_path):
     (tmp_path / "checkpoints/latest/99").mkdir(parents=True)
     assert checkpoint.last_step(tmp_path, "latest") is None
-    assert loop.train(toy(num_steps=2), tmp_path) == 0
+    assert loop.train(toy(num_steps=2), tmp_path).finished
     assert checkpoint.last_step(tmp_path, "latest") == 2
 
 

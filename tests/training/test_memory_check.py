@@ -143,5 +143,5 @@ def test_training_does_not_begin_where_it_cannot_fit(tmp_path, monkeypatch, caps
         loop.train(engine_helpers.toy(), tmp_path / "run")
     assert not (tmp_path / "run/metrics.jsonl").exists() or not (tmp_path / "run/metrics.jsonl").read_text()
     monkeypatch.setattr(memory_check, "limit", lambda device: 1e9)
-    assert loop.train(engine_helpers.toy(num_steps=1), tmp_path / "run") == 0
+    assert loop.train(engine_helpers.toy(num_steps=1), tmp_path / "run").finished
     assert "warning" not in capsys.readouterr().out
