@@ -32,7 +32,7 @@ print("the end")
 TRAINS = """
 import sys
 from signjax.training import metric_writer
-shown = metric_writer.Progress(200)
+shown = metric_writer.Progress(200, sys.stdout)
 shown.say("from the start")
 for step in range(1, 201):
     shown._shown = -1.0
