@@ -5,36 +5,18 @@ import tarfile
 
 import numpy as np
 import pytest
+from export_helpers import run
+from export_helpers import saved as saved
 from paths import FORMATS_ARCHIVE
-from test_render import signer
+from signer import signer
 
 from signjax import rendering
 from signjax.data import clip_files, clip_writers, pose_layout
 from signjax.evaluation import predictions
 from signjax.io import safe_numpy
-from signjax.pose import normalization, skeleton
-from signjax.tools import export
+from signjax.pose import normalization
 
 OPENPOSE = (("pose_keypoints_2d", 25), ("hand_right_keypoints_2d", 21), ("hand_left_keypoints_2d", 21))
-
-
-@pytest.fixture
-def saved(tmp_path):
-    """An .npz with a joint that is missing at times: (its path, pose, valid)."""
-    points = (signer(7) - [0, 0, 0.03]).astype(np.float32)
-    valid = np.random.default_rng(0).random((7, 50)) > 0.1
-    valid[:, skeleton.BODY] = True
-    codes = {"codes": np.arange(4).reshape(2, 2), "stride": 4, "names": ["arm", "hand"]}
-    held = np.where(valid[..., None], points, np.float32(np.nan))
-    np.savez(tmp_path / "one.npz", pose=held, text="Grüße <b>", **codes)
-    return tmp_path / "one.npz", points, valid
-
-
-def run(capsys, *arguments):
-    """(exit code, lines printed, stderr) of the door."""
-    code = export.main([str(a) for a in arguments])
-    out, err = capsys.readouterr()
-    return code, out.splitlines(), err
 
 
 def test_json_comes_back_exactly(saved, tmp_path, capsys):

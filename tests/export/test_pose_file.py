@@ -9,9 +9,9 @@ import threading
 import browser
 import numpy as np
 import pytest
-from test_export import run
-from test_export import saved as saved
-from test_render import signer
+from export_helpers import run
+from export_helpers import saved as saved
+from signer import signer
 
 from signjax.data import clip_writers
 from signjax.data.formats import pose_file

@@ -4,11 +4,11 @@ import json
 import pathlib
 import shutil
 
+import face_files
 import gpt_run
 import jax
 import numpy as np
 import pytest
-import test_faces
 from engine_helpers import spawn
 
 from signjax.data import load
@@ -222,7 +222,7 @@ def test_programs_give_the_same_at_any_size(home, name, tmp_path, capsys):
 
 
 def test_a_run_with_faces_says_so(tmp_path, capsys):
-    c, place = test_faces.config(tmp_path, "rvq,face"), tmp_path / "run"
+    c, place = face_files.config(tmp_path, "rvq,face"), tmp_path / "run"
     drawn = {"params": jax.random.key(0), "quantize": jax.random.key(1)}
     variables = vqvae.build(c).init(drawn, np.zeros((1, 16, 120, 3), np.float32), np.ones((1, 16), bool))
     written(place, c, variables)

@@ -1,5 +1,6 @@
 """A small data set of the demo language with faces: some points missing, in some frames the whole face."""
 
+import gpt_run
 import numpy as np
 
 from signjax import demo
@@ -10,6 +11,9 @@ from signjax.pose import skeleton
 TEXTS = ("Hello", "How are you?", "I am deaf.", "My name is Anna.")
 HIDDEN = slice(4, 8)  # frames of the first clip without a face
 LOST = (36, 37)  # points that no clip has after frame 10
+
+TINY = {name: x for name, x in gpt_run.TOKENIZER.items() if name not in ("layout", "quantizer.levels.whole")}
+TINY |= {"quantizer.codes": 8, "optim.warmup": 1, "optim.schedule": "constant", "optim.lr": 3e-3}
 
 
 def face_of(pose, seed):
@@ -41,3 +45,8 @@ def write_dataset(root, train=6, dev=2, face=True) -> None:
             dataset_writer.write(
                 root / ("faces" if face else "bare") / split / f"clip_{seed}", clip(seed, face=face)
             )
+
+
+def config(folder, variant="rvq,face", name="faces", **changes):
+    data = {"data.root": str(folder / "datasets"), "data.name": name}
+    return gpt_run.get_config(f"vqvae:{variant}", **data, **TINY | changes)

@@ -4,10 +4,11 @@ import browser
 import numpy as np
 import pytest
 from PIL import Image
-from test_render import signer
+from signer import signer
 
 from signjax import rendering
 from signjax.pose import skeleton
+from signjax.rendering import shapes
 
 STRIDE = 4
 
@@ -132,7 +133,7 @@ def test_it_shows_what_python_draws(shown):
     """Joints lie where the browser's colours are: the middle of each finger's last bone has its shade."""
     canvas = "document.querySelector('canvas')"
     box, width, height = shown.run(f"[page.clips[0].box, {canvas}.width, {canvas}.height]")
-    figure = rendering.figure.prepare(rendering.Panel(signer(24), ""))[0]
+    figure = shapes.prepare(rendering.Panel(signer(24), ""))[0]
     box = np.reshape(box, (2, 2))
     zoom = min([width, height] / np.ptp(box, axis=0))
     centre = np.array([width, height]) / 2 - zoom * box.mean(0)

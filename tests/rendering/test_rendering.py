@@ -13,6 +13,7 @@ import zlib
 import numpy as np
 import pytest
 from PIL import Image
+from signer import signer
 
 from signjax import demo, rendering
 from signjax.errors import ConfigError, DataError, SignjaxError, StorageError
@@ -21,25 +22,6 @@ from signjax.rendering import html_player, layout, rasterize, style
 from signjax.rendering import shapes as figure
 
 FINGER_INKS = [rasterize.INDEX[f"{name}{k}"] for name in skeleton.FINGERS for k in (1, 2, 3)]
-
-
-def signer(frames=8, size=0.09, moving=True):
-    """[T, 50, 3]: both hands open at the sides of the chest, the right one waving."""
-    pose = np.zeros((frames, 50, 3))
-    pose[:, skeleton.NOSE] = [0.1, -1.2, 0.1]
-    for side, shoulder, hand in ((-1, skeleton.R_SHOULDER, skeleton.R_HAND), (1, 5, skeleton.L_HAND)):
-        pose[:, shoulder] = [side, 0, 0]
-        pose[:, shoulder + 1] = [1.5 * side, 1.5, 0.3]
-        pose[:, shoulder + 2] = [1.2 * side, 0.5, 0.8]
-        wave = 0.3 * np.sin(np.arange(frames) / 3) * moving * (side < 0)
-        pose[:, shoulder + 2, 1] += wave
-        pose[:, hand] = pose[:, shoulder + 2] + [0, -0.12, 0.02]
-        for finger in range(5):
-            for joint in range(4):
-                spread, length = (finger - 2) * 0.2 * side, 0.45 + 0.2 * joint
-                offset = [spread * (1 + 0.3 * joint), -length, 0.1 + 0.02 * finger]
-                pose[:, hand + 1 + 4 * finger + joint] = pose[:, hand] + offset
-    return pose * size + [0.2, -0.1, 0.0]
 
 
 def places(panels, size=240):

@@ -23,14 +23,13 @@ from signjax.metrics import reconstruction
 from signjax.metrics.base import Motion, value
 from signjax.pose import losses, normalization, skeleton
 from signjax.pose.missing_joints import fill_missing_joints, joint_weights
+from signjax.rendering import layout, shapes, style
 from signjax.tasks import gpt, vqvae
 from signjax.tools import export, import_poses
 from signjax.training import loop
 
 pytestmark = pytest.mark.usefixtures("compile_quickly")
 FACE, BODY = skeleton.FACE, slice(0, skeleton.NUM_JOINTS)
-TINY = {name: x for name, x in gpt_run.TOKENIZER.items() if name not in ("layout", "quantizer.levels.whole")}
-TINY |= {"quantizer.codes": 8, "optim.warmup": 1, "optim.schedule": "constant", "optim.lr": 3e-3}
 
 
 @pytest.fixture(scope="module")
@@ -39,14 +38,9 @@ def root(tmp_path_factory):
     folder = tmp_path_factory.mktemp("home")
     for face in (True, False):
         face_files.write_dataset(folder / "datasets", face=face)
-    c = config(folder, num_steps=30, eval_every=10)
+    c = face_files.config(folder, num_steps=30, eval_every=10)
     assert loop.train(c, folder / "runs/vqvae").finished
     return folder
-
-
-def config(folder, variant="rvq,face", name="faces", **changes):
-    data = {"data.root": str(folder / "datasets"), "data.name": name}
-    return gpt_run.get_config(f"vqvae:{variant}", **data, **TINY | changes)
 
 
 def load(root, name, split="train"):
@@ -104,7 +98,7 @@ def test_only_faces_of_70_numbers_are_read():
 @pytest.mark.parametrize("words", ["rvq,face", "whole,kl,face"])
 def test_what_is_missing_changes_nothing(tmp_path, words):
     """Neither tokens nor losses nor errors, whatever numbers stand there."""
-    c, rng = config(tmp_path, words), np.random.default_rng(0)
+    c, rng = face_files.config(tmp_path, words), np.random.default_rng(0)
     model, mask = vqvae.build(c), np.ones((2, 16), bool)
     pose = rng.normal(size=(2, 16, 120, 3)).astype(np.float32)
     valid = rng.random((2, 16, 120)) > 0.3
@@ -189,17 +183,17 @@ def test_texts_become_clips_with_faces(root):
 
 def test_faces_that_are_not_there_are_named(root):
     with pytest.raises(DataError, match="bare/train: has no faces") as caught:
-        vqvae.make(config(root, name="bare"), "")
+        vqvae.make(face_files.config(root, name="bare"), "")
     assert caught.value.exit_code == 21
     with pytest.raises(ConfigError, match="layout is 'half'"):
-        vqvae.build(config(root, layout="half"))
+        vqvae.build(face_files.config(root, layout="half"))
     with pytest.raises(ConfigError, match="'whole' alone"):
-        vqvae.build(config(root, "seed,face"))
+        vqvae.build(face_files.config(root, "seed,face"))
 
 
 def drawn(pose, valid, frame=0):
-    scene = rendering.compose.scene(rendering.Panel(pose, "", valid), 224)
-    return rendering.compose.paint(scene, frame)
+    scene = layout.scene(rendering.Panel(pose, "", valid), 224)
+    return layout.paint(scene, frame)
 
 
 def test_a_face_is_drawn_and_what_is_missing_is_not():
@@ -213,12 +207,10 @@ def test_a_face_is_drawn_and_what_is_missing_is_not():
     assert not np.array_equal(faced, bare) and not np.array_equal(parted, faced)
     wild = np.where(lost[..., None], pose, np.nan)
     assert np.array_equal(drawn(wild, lost), parted)
-    figure = rendering.figure.prepare(rendering.Panel(pose, "", lost))[0]
-    [skin, features] = rendering.figure.shapes(figure, 100.0, [0, 0])[0][-rendering.style.FACE_PARTS :]
-    strokes = rendering.style.PARTS[-1].bones
-    kept = [
-        not {rendering.style.FACE[k] for k in face_files.LOST} & {bone.start, bone.end} for bone in strokes
-    ]
+    figure = shapes.prepare(rendering.Panel(pose, "", lost))[0]
+    [skin, features] = shapes.shapes(figure, 100.0, [0, 0])[0][-style.FACE_PARTS :]
+    strokes = style.PARTS[-1].bones
+    kept = [not {style.FACE[k] for k in face_files.LOST} & {bone.start, bone.end} for bone in strokes]
     assert [shape.seen.all() for shape in features] == kept and not all(kept)
     assert all(shape.seen.all() for shape in skin), "no point of the outline is missing"
 
@@ -269,7 +261,7 @@ def test_real_faces(real_data, tmp_path):
     np.testing.assert_array_equal(held[0].valid[:, FACE], seen)
     np.testing.assert_allclose(held[0].pose[:, FACE, :2][seen], theirs[..., :2][seen], atol=0.01)
     assert 0.85 < seen.mean() < 0.95 and "with faces" in held.describe()
-    c = config(tmp_path, num_steps=60, eval_every=60, log_every=10)
+    c = face_files.config(tmp_path, num_steps=60, eval_every=60, log_every=10)
     assert loop.train(c, tmp_path / "run").finished
     learned = told(tmp_path / "run", "train/face")
     assert learned[-1] < 0.9 * learned[0] and told(tmp_path / "run", "eval/mpjpe_face")[0] < 15, "pixels"
