@@ -1,4 +1,4 @@
-"""Benchmarks: what `python -m signjax.tools.bench` times, against named references.
+"""Measurements of speed and memory: the subjects of `python -m signjax.tools.bench`, smoke runs, TPU programs.
 
-A module that is a subject of the command has `measure() -> [timing.Row]`.
+A subject is a function without arguments that returns [timing.Measurement].
 """

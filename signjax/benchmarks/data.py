@@ -5,50 +5,55 @@ from pathlib import Path
 
 import numpy as np
 
-from signjax.benchmarks import setup, timing
+from signjax.benchmarks import reading, setup, timing
 from signjax.data import clip_files, loader, packed_dataset, sources
-from signjax.tools import pack
 
-SIZES = (400, 1, 1)  # clips
+SIZES = (400, 1, 1)  # clips in train, dev and test
 BATCHES = 50
 TARGET = 100  # times as fast as parsing
 
 
-def measure() -> list[timing.Row]:
+def measure_data() -> list[timing.Measurement]:
     """A packed epoch against the same files parsed by json alone, and by our reader, which checks them."""
-    with setup.home(SIZES) as folder:
-        root = f"{folder}/datasets"
-        stored = packed_dataset.load(root, "demo", "train", say=lambda line: None)
-        source, size = Path(root) / "demo" / "train", stored.pose.nbytes
-        rows = timing.compare({
-            "json.loads (reference)": timing.Run(lambda: parse(source, stored.sids)),
-            "JSON, read and checked": timing.Run(lambda: pack.read_json(source, stored.sids)),
-            "pack": timing.Run(
-                lambda: pack.read_packed(root, "demo", "train"), bytes=size, target=TARGET
-            ),
-        }, "json.loads (reference)", repeats=3)  # fmt: skip
-        return rows + timing.compare({f"{BATCHES} batches of the tokenizer": _batches(stored, folder)})
+    with setup.make_home(SIZES) as folder:
+        root, reference = f"{folder}/datasets", "json.loads (reference)"
+        # Packed before the clock starts: training packs a data set once and reads it in every run.
+        dataset = packed_dataset.load(root, "demo", "train", say=lambda line: None)
+        split, sids = Path(root) / "demo" / "train", dataset.sids
+        pack = timing.Workload(
+            lambda: reading.read_packed_split(root, "demo", "train"), bytes=dataset.pose.nbytes, target=TARGET
+        )
+        measured = timing.compare_workloads({
+            reference: timing.Workload(lambda: parse_clips(split, sids)),
+            "JSON, read and checked": timing.Workload(lambda: reading.read_json_clips(split, sids)),
+            "pack": pack,
+        }, reference, repeats=3)  # fmt: skip
+        batches = {f"{BATCHES} batches of the tokenizer": _make_batch_workload(dataset, folder)}
+        return measured + timing.compare_workloads(batches)
 
 
-def parse(source: Path, sids) -> float:
-    """The least that reading clips from JSON takes: parsed, joined to frames, summed."""
+def parse_clips(split_folder: Path, sids) -> float:
+    """The least that reading clips from JSON takes: parsed, joined to frames, summed. Returns the sum."""
     total = 0.0
     for sid in sids:
-        frames = json.loads((source / sid / clip_files.POSE).read_bytes())["poses"]
+        frames = json.loads((split_folder / sid / clip_files.POSE).read_bytes())["poses"]
         rows = [[x for key, _ in clip_files.FIELDS for x in frame[key]] for frame in frames]
+        # Summed as the pack is: what is compared ends with numbers in an array, not with Python objects.
         total += float(np.array(rows, np.float32).sum())
     return total
 
 
-def _batches(stored: packed_dataset.Pack, folder: str) -> timing.Run:
-    """Shuffled batches of windows as configs/vqvae.py draws them, without what it does to them."""
-    c = setup.config("vqvae", folder)
-    crops = sources.Crops(stored, c.window)
+def _make_batch_workload(dataset: packed_dataset.Pack, folder: str) -> timing.Workload:
+    """Shuffled batches of windows as configs/vqvae.py draws them, without what training does to them."""
+    c = setup.make_config("vqvae", folder)
+    crops = sources.Crops(dataset, c.window)
 
-    def draw() -> None:
+    def draw_batches() -> None:
         stream = loader.stream(crops, c.batch_size, c.seed)
         for _ in range(BATCHES):
             next(stream)
+        # A thread of the stream reads ahead; left alone it would disturb what is timed next.
         stream.close()
 
-    return timing.Run(draw, bytes=BATCHES * c.batch_size * c.window * stored.pose[0].nbytes)
+    read = BATCHES * c.batch_size * c.window * dataset.pose[0].nbytes
+    return timing.Workload(draw_batches, bytes=read)

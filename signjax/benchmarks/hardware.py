@@ -1,4 +1,4 @@
-"""The machine: what it is, and the best it does of the two things that models are made of."""
+"""The machine: what it is, and the most it does of the two things that models are made of."""
 
 import os
 import pathlib
@@ -12,7 +12,7 @@ import numpy as np
 from signjax.benchmarks import timing
 
 SIDE = 4096  # of the matrices: a product takes 137 GFLOP
-COPIED = 1 << 26  # float32 numbers: 268 MB
+COPIED = 1 << 26  # float32 numbers: 268 MB, more than any cache holds
 
 
 class Peak(NamedTuple):
@@ -22,32 +22,37 @@ class Peak(NamedTuple):
     bytes: float  # a second, read and written
 
 
-def peak(side: int = SIDE, copied: int = COPIED) -> Peak:
+def measure_peak(side: int = SIDE, copied: int = COPIED) -> Peak:
     """Measures the device: a matrix product [side, side] and a copy of `copied` numbers that adds 1."""
+    # Measured and not looked up: data sheets give peaks that no product of a library reaches.
     line, copy = jnp.zeros(copied), jax.jit(lambda x: x + 1)
-    runs = {"product": product(side, jnp.float32), "copy": timing.Run(lambda: copy(line))}
-    best = {row.name: min(row.seconds) for row in timing.compare(runs)}
+    workloads = {
+        "product": make_product_workload(side, jnp.float32),
+        "copy": timing.Workload(lambda: copy(line)),
+    }
+    best = {measured.name: min(measured.seconds) for measured in timing.compare_workloads(workloads)}
     return Peak(2 * side**3 / best["product"], 2 * line.nbytes / best["copy"])
 
 
-def product(side: int, dtype) -> timing.Run:
+def make_product_workload(side: int, dtype) -> timing.Workload:
     """A matrix product [side, side] of a type."""
     square, multiply = jnp.ones((side, side), dtype), jax.jit(jnp.matmul)
-    return timing.Run(lambda: multiply(square, square), flops=2 * side**3)
+    return timing.Workload(lambda: multiply(square, square), flops=2 * side**3)
 
 
-def threads() -> int:
+def count_threads() -> int:
     """Processor threads that this process may use; XLA takes all of them, and the reference gets as many."""
+    # os.cpu_count would count those of other containers on the machine, too.
     return len(os.sched_getaffinity(0))
 
 
-def environment() -> dict[str, object]:
+def describe_environment() -> dict[str, object]:
     """Device, processor, threads, load and versions."""
     device = jax.devices()[0]
     return {
         "device": f"{device.device_kind} x {jax.device_count()}",
-        "processor": _processor(),
-        "threads": threads(),
+        "processor": _read_processor_name(),
+        "threads": count_threads(),
         "load": round(os.getloadavg()[0], 2),  # of the last minute, other programs' work included
         "python": platform.python_version(),
         "jax": jax.__version__,
@@ -55,7 +60,8 @@ def environment() -> dict[str, object]:
     }
 
 
-def _processor() -> str:
+def _read_processor_name() -> str:
+    # platform.processor() is empty or "x86_64" on Linux.
     info = pathlib.Path("/proc/cpuinfo")
     lines = info.read_text().splitlines() if info.exists() else []
     names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]

@@ -1,4 +1,4 @@
-"""What this process holds, and how many programs it has compiled."""
+"""How much memory this process holds, and how many programs it has compiled."""
 
 import collections
 import ctypes
@@ -18,8 +18,8 @@ ARENA_MAX, MMAP_THRESHOLD = -8, -3  # of malloc.h
 PROC = pathlib.Path("/proc/self/statm")
 
 
-class Reading(NamedTuple):
-    """What `start` gives each time it is asked. MB are 1e6 bytes.
+class MemoryReading(NamedTuple):
+    """Memory at one moment. MB are 1e6 bytes.
 
     Resident memory alone hides leaks: compiling leaves the heap full of free blocks, which a leak fills
     before the process grows. What is in use of the heap shows it at once.
@@ -29,24 +29,26 @@ class Reading(NamedTuple):
     heap: float  # MB in use of what malloc manages; NaN without glibc 2.33
     live: float  # MB of live jax arrays
     arrays: int  # live jax arrays
-    compiled: int  # programs since `start`
+    compiled: int  # programs since `start_readings`
 
 
-def start() -> Callable[[], Reading]:
-    """Begins to count compilations; returns what takes a reading, after a garbage collection."""
+def start_readings() -> Callable[[], MemoryReading]:
+    """Begins to count compilations; returns a function that takes a reading."""
     events = collections.Counter()
     jax.monitoring.register_event_duration_secs_listener(lambda event, *_, **__: events.update([event]))
-    heap = _heap()
+    read_heap = _make_heap_reader()
 
-    def read() -> Reading:
+    def read_memory() -> MemoryReading:
+        # Objects in reference cycles are freed whenever Python's collector runs; without it readings would
+        # differ by chance.
         gc.collect()
         sizes = [array.nbytes for array in jax.live_arrays()]  # the arrays themselves must not be kept
-        return Reading(_resident(), heap(), sum(sizes) / 1e6, len(sizes), events[COMPILED])
+        return MemoryReading(_read_resident(), read_heap(), sum(sizes) / 1e6, len(sizes), events[COMPILED])
 
-    return read
+    return read_memory
 
 
-def steady_heap() -> None:
+def steady_heap_size() -> None:
     """Makes resident memory follow what is in use: one heap for all threads, large blocks given back at once.
 
     By default each thread has a heap of its own, and freed blocks of any size stay in it, so that resident
@@ -54,18 +56,19 @@ def steady_heap() -> None:
     """
     if set_option := getattr(ctypes.CDLL(None), "mallopt", None):
         set_option(ARENA_MAX, 1)
-        set_option(MMAP_THRESHOLD, 128 * 1024)  # the default, but no longer raised by each block freed
+        # The default value; setting it stops glibc from raising it whenever a large block is freed.
+        set_option(MMAP_THRESHOLD, 128 * 1024)
 
 
-def _resident() -> float:
+def _read_resident() -> float:
     if PROC.exists():
         return int(PROC.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6
     largest = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return largest * (1 if sys.platform == "darwin" else 1024) / 1e6
+    return largest * (1 if sys.platform == "darwin" else 1024) / 1e6  # macOS gives bytes, others KB
 
 
-def _heap() -> Callable[[], float]:
-    """Asks malloc for its bytes in use, in MB: small blocks of all arenas, and mapped ones."""
+def _make_heap_reader() -> Callable[[], float]:
+    """A function that asks malloc how many MB are in use: small blocks of all arenas, and mapped ones."""
 
     class Info(ctypes.Structure):
         _fields_ = tuple(
@@ -76,8 +79,9 @@ def _heap() -> Callable[[], float]:
             )
         )  # fmt: skip
 
-    ask = getattr(ctypes.CDLL(None), "mallinfo2", None)
-    if ask is None:
+    # mallinfo without the 2 counts in 32 bits and overflows at 2 GB.
+    mallinfo2 = getattr(ctypes.CDLL(None), "mallinfo2", None)
+    if mallinfo2 is None:
         return lambda: math.nan
-    ask.restype = Info
-    return lambda: ((info := ask()).uordblks + info.hblkhd) / 1e6
+    mallinfo2.restype = Info
+    return lambda: ((info := mallinfo2()).uordblks + info.hblkhd) / 1e6

@@ -10,31 +10,33 @@ from signjax import demo, rendering
 from signjax.benchmarks import timing
 from signjax.pose import skeleton
 
-FRAMES, DRAWN = 150, 15  # of our GIF, of the reference's: ratios are of a frame each
+# Of our GIF, and of the reference's, which is slow: they are compared by seconds a frame.
+FRAMES, REFERENCE_FRAMES = 150, 15
 SIZE = 800  # pixels, as in the seed
 TEXT = "hello, where do you live? i live in a small house and work with my friend at school"
 TARGET = 30
 
 
-def measure() -> list[timing.Row]:
+def measure_rendering() -> list[timing.Measurement]:
     """GIFs of the same clip at the seed's size and at our own."""
     pose = np.resize(demo.synthesize(TEXT, np.random.default_rng(0)), (FRAMES, skeleton.NUM_JOINTS, 3))
     panel, reference = rendering.Panel(pose, TEXT), "matplotlib, bone by bone (reference)"
     with tempfile.TemporaryDirectory(prefix="signjax-bench-") as folder:
         path = f"{folder}/clip.gif"
-        return timing.compare({
-            reference: timing.Run(lambda: redraw(pose[:DRAWN], TEXT), DRAWN),
-            f"render.gif, {SIZE} pixels": timing.Run(
+        return timing.compare_workloads({
+            reference: timing.Workload(lambda: redraw_gif(pose[:REFERENCE_FRAMES], TEXT), REFERENCE_FRAMES),
+            f"render.gif, {SIZE} pixels": timing.Workload(
                 lambda: rendering.gif(path, panel, size=SIZE), FRAMES, target=TARGET
             ),
-            "render.gif, its default size": timing.Run(
+            "render.gif, its default size": timing.Workload(
                 lambda: rendering.gif(path, panel), FRAMES, target=TARGET
             ),
         }, reference)  # fmt: skip
 
 
-def redraw(pose, text: str) -> bytes:
+def redraw_gif(pose, text: str) -> bytes:
     """A GIF of pose [T, 50, 3] the plain way: an axis cleared for every frame, and a line for every bone."""
+    # As scripts of the field do it, but without a window: Agg draws into memory.
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -51,6 +53,6 @@ def redraw(pose, text: str) -> bytes:
         axis.set_title(f"{text}\nFrame {number}/{len(pose)}")
         canvas.draw()
         pictures.append(Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("P"))
-    made = io.BytesIO()
-    pictures[0].save(made, "GIF", save_all=True, append_images=pictures[1:], duration=60, loop=0)
-    return made.getvalue()
+    data = io.BytesIO()
+    pictures[0].save(data, "GIF", save_all=True, append_images=pictures[1:], duration=60, loop=0)
+    return data.getvalue()

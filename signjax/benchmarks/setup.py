@@ -1,4 +1,4 @@
-"""What subjects need to run models: demo data in a folder of their own, and a task's compiled step."""
+"""What benchmarks need to run models: demo data in a folder of their own, and a task's compiled step."""
 
 import contextlib
 import os
@@ -8,51 +8,54 @@ from collections.abc import Callable, Iterator
 import jax
 
 from signjax import demo
-from signjax.benchmarks import smoke_runs
 from signjax.training import loop, sharding
+from signjax.training.named_config import load_named_config
 from signjax.training.task import make_task
 from signjax.training.train_step import compile_steps
 
 
 @contextlib.contextmanager
-def home(sizes: tuple[int, int, int]) -> Iterator[str]:
+def make_home(sizes: tuple[int, int, int]) -> Iterator[str]:
     """A folder for data and runs with the demo set of this many clips in train, dev and test."""
+    # Never the user's own datasets/ and runs/: a benchmark trains, and must overwrite nothing there.
     with tempfile.TemporaryDirectory(prefix="signjax-bench-") as folder:
         demo.write_dataset(f"{folder}/datasets", sizes=sizes)
         yield folder
 
 
-def config(name: str, folder: str, changes: dict | None = None):
-    """The config `name`, as "vqvae:seed", on the folder's data and one device, with changes by field."""
-    c = smoke_runs.configured(name)
+def make_config(name: str, folder: str, changes: dict | None = None):
+    """The config `name`, such as "vqvae:seed", on the folder's data and one device, with changes by field."""
+    c = load_named_config(name)
     c.update_from_flattened_dict({"data.root": f"{folder}/datasets", "mesh.shape": (1,)} | (changes or {}))
     return c
 
 
-def trained(c, folder: str) -> str:
-    """Trains without a word; returns the folder."""
+def train_quietly(c, folder: str) -> str:
+    """Trains without printing; returns the folder."""
     with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere):
         loop.train(c, folder)
     return folder
 
 
-def stepper(c, workdir: str) -> tuple[Callable[[], dict], dict]:
+def make_stepper(c, workdir: str) -> tuple[Callable[[], dict], dict]:
     """(a function that makes a training step of a task, always on the same batch; that batch)."""
     os.makedirs(workdir, exist_ok=True)
     task = make_task(c, workdir)
+    # One batch again and again: what is timed is the step, and reading data has a benchmark of its own.
     batch = next(iter(task.batches(0)))
-    return steps(c, task, batch)[0], batch
+    return make_step_call(c, task, batch)[0], batch
 
 
-def steps(c, task, batch: dict) -> tuple[Callable[[], dict], list]:
-    """(a function that makes a training step on a batch; a list of the state, which it changes)."""
+def make_step_call(c, task, batch: dict) -> tuple[Callable[[], dict], list]:
+    """(a function that makes a training step on a batch; a list of the state, which it replaces)."""
     mesh = sharding.make_mesh(c.mesh)
     example = sharding.to_global(batch, mesh)
     init, step, _, _ = compile_steps(c, task, mesh, example)
+    # The step donates the buffers of its state, so each call must go on from the state of the last one.
     state = [init(jax.random.key(c.seed), example)]
 
-    def call() -> dict:
+    def make_step() -> dict:
         state[0], metrics = step(state[0], example)
         return metrics
 
-    return call, state
+    return make_step, state

@@ -1,4 +1,4 @@
-"""startup: a training run of one step from the command line, its programs compiled or kept from before."""
+"""startup: a training run of one step from the command line, its programs compiled or from the cache."""
 
 import itertools
 import os
@@ -10,36 +10,42 @@ import sys
 from signjax.benchmarks import setup, timing
 from signjax.errors import SignjaxError
 
-SIZES = (12, 4, 1)  # clips
+SIZES = (12, 4, 1)  # clips in train, dev and test
 
 
-def measure() -> list[timing.Row]:
+def measure_startup() -> list[timing.Measurement]:
     """The default tokenizer trained for a step, evaluated and saved, in a new process each time."""
-    with setup.home(SIZES) as folder:
+    with setup.make_home(SIZES) as folder:
+        # A run that was trained already would only say so; each call gets a workdir of its own.
         numbers = itertools.count()
-        start = [sys.executable, "-m", "signjax.main", "--config=configs/vqvae.py", "--config.num_steps=1"]
-        start += [f"--config.data.root={folder}/datasets"]
+        command = [sys.executable, "-m", "signjax.main", "--config=configs/vqvae.py", "--config.num_steps=1"]
+        command += [f"--config.data.root={folder}/datasets"]
 
-        def kept() -> None:
-            _run([*start, f"--workdir={folder}/run{next(numbers)}"], folder)
+        def run_with_cache() -> None:
+            _run_command([*command, f"--workdir={folder}/run{next(numbers)}"], folder)
 
-        def empty() -> None:
+        def run_without_cache() -> None:
             shutil.rmtree(pathlib.Path(folder, ".cache"), ignore_errors=True)
-            kept()
+            run_with_cache()
 
-        def imports() -> None:
-            _run([sys.executable, "-c", "import signjax.training.loop"], folder)
+        def import_trainer() -> None:
+            _run_command([sys.executable, "-c", "import signjax.training.loop"], folder)
 
         reference = "one step, empty compile cache (reference)"
-        timed = {reference: timing.Run(empty), "one step, kept compile cache": timing.Run(kept)}
-        rows = timing.compare(timed, reference, repeats=3)
-        return rows + timing.compare({"imports alone": timing.Run(imports)}, repeats=3)
+        workloads = {
+            reference: timing.Workload(run_without_cache),
+            "one step, kept compile cache": timing.Workload(run_with_cache),
+        }
+        rows = timing.compare_workloads(workloads, reference, repeats=3)
+        imports = {"imports alone": timing.Workload(import_trainer)}
+        return rows + timing.compare_workloads(imports, repeats=3)
 
 
-def _run(command: list[str], home: str) -> None:
+def _run_command(command: list[str], home: str) -> None:
     """Runs a command whose compile cache is in `home`; what it prints is shown only if it fails."""
+    # The cache lies in the user's home folder, so another home is another cache, and the user's stays.
     env = os.environ | {"HOME": home}
-    done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
-    if done.returncode:
-        said = done.stderr.strip().splitlines() or ["no message"]
-        raise SignjaxError(f"{' '.join(command)} ended with {done.returncode}: {said[-1]}")
+    finished = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
+    if finished.returncode:
+        lines = finished.stderr.strip().splitlines() or ["no message"]
+        raise SignjaxError(f"{' '.join(command)} ended with {finished.returncode}: {lines[-1]}")

@@ -1,4 +1,4 @@
-"""Runs timed side by side: drift of a shared machine hits all of them alike."""
+"""Workloads timed side by side: slow phases of a shared machine hit all of them alike."""
 
 import statistics
 import time
@@ -11,28 +11,29 @@ REPEATS = 5
 
 
 class Goal(NamedTuple):
-    """A figure that seconds a unit make, and what it is to be."""
+    """A figure computed from the seconds of a unit, and what it should reach."""
 
     unit: str
     target: float
-    stretch: float
-    of: Callable[[float], float]  # from seconds a unit
+    stretch: float  # a target for later, beyond `target`
+    from_seconds: Callable[[float], float]  # seconds a unit -> the figure
 
-    def met(self, value: float, limit: float) -> bool:
-        """Whether a value is as good as a limit."""
+    def is_met(self, value: float, limit: float) -> bool:
+        """Whether a value is at least as good as a limit."""
+        # The stretch is always the better of the two, so it tells whether larger or smaller is better.
         return value >= limit if self.stretch > self.target else value <= limit
 
 
-class Run(NamedTuple):
+class Workload(NamedTuple):
     """Something to time.
 
     Attributes:
       call: does it; jax arrays that it returns are waited for.
-      units: how much of the common work a call does; ratios are of seconds a unit.
+      units: how many units of work one call does; workloads are compared by seconds a unit.
       flops: floating-point operations of a call, 0 where they are not counted.
-      bytes: read and written by a call at least, 0 where they are not counted.
-      target: times as fast as the reference that it is to be.
-      goal: what it is to be by itself.
+      bytes: that a call reads and writes at least, 0 where they are not counted.
+      target: how many times as fast as the reference it should be.
+      goal: what it should reach by itself.
     """
 
     call: Callable[[], object]
@@ -43,56 +44,70 @@ class Run(NamedTuple):
     goal: Goal | None = None
 
 
-class Row(NamedTuple):
-    """What was measured of a run."""
+class Measurement(NamedTuple):
+    """What was measured of a workload."""
 
     name: str
     seconds: tuple[float, ...]  # of each repeat
     units: int = 1
     flops: float = 0
     bytes: float = 0
-    reference: str | None = None  # what it is compared with
-    times: float | None = None  # as fast as the reference: the median over repeats, a unit each
-    target: float | None = None
+    reference: str | None = None  # the workload it is compared with
+    speedup: float | None = None  # times as fast as the reference, a unit each: the median over repeats
+    target: float | None = None  # for the speedup
     note: str = ""
     goal: Goal | None = None
 
     @property
-    def value(self) -> float:
-        """The figure of its goal, by the median."""
-        return self.goal.of(statistics.median(self.seconds) / self.units)
+    def goal_value(self) -> float:
+        """The figure of its goal, from the median."""
+        return self.goal.from_seconds(statistics.median(self.seconds) / self.units)
 
 
-def compare(runs: dict[str, Run], reference: str | None = None, repeats: int = REPEATS) -> list[Row]:
-    """Times runs in turn, after a call of each that compiles; every other round goes backwards.
+def compare_workloads(
+    workloads: dict[str, Workload], reference: str | None = None, repeats: int = REPEATS
+) -> list[Measurement]:
+    """Times workloads in turn, after one call of each that compiles.
 
     Args:
-      runs: by name.
-      reference: the run that the others are compared with; one that is not there means no ratios.
+      workloads: by name.
+      reference: the workload that the others are compared with; if it is not there, nothing is compared.
       repeats: of each.
     """
-    took: dict[str, list[float]] = {name: [] for name in runs}
-    for run in runs.values():
-        _seconds(run)
+    seconds: dict[str, list[float]] = {name: [] for name in workloads}
+    for workload in workloads.values():
+        _time_call(workload)
     for k in range(repeats):
-        for name in list(runs)[:: -1 if k % 2 else 1]:
-            took[name].append(_seconds(runs[name]))
-    return [_row(name, runs, took, reference) for name in runs]
+        # Every other round runs backwards: a machine that gets slower would otherwise favour the first.
+        for name in list(workloads)[:: -1 if k % 2 else 1]:
+            seconds[name].append(_time_call(workloads[name]))
+    return [_summarize_workload(name, workloads, seconds, reference) for name in workloads]
 
 
-def _seconds(run: Run) -> float:
-    begun = time.perf_counter()
-    jax.block_until_ready(run.call())
-    return time.perf_counter() - begun
+def _time_call(workload: Workload) -> float:
+    start = time.perf_counter()
+    # jax returns before the device has finished; without waiting only the dispatch would be timed.
+    jax.block_until_ready(workload.call())
+    return time.perf_counter() - start
 
 
-def _row(name: str, runs: dict[str, Run], took: dict[str, list[float]], reference: str | None) -> Row:
-    run, times = runs[name], None
-    if reference in runs and name != reference:
-        share = run.units / runs[reference].units
-        pairs = zip(took[reference], took[name], strict=True)
-        times = statistics.median(slow / fast for slow, fast in pairs) * share
-    against = reference if times else None
-    target = run.target if times else None
-    counts = run.units, run.flops, run.bytes
-    return Row(name, tuple(took[name]), *counts, against, times, target, goal=run.goal)
+def _summarize_workload(
+    name: str, workloads: dict[str, Workload], seconds: dict[str, list[float]], reference: str | None
+) -> Measurement:
+    workload, speedup = workloads[name], None
+    if reference in workloads and name != reference:
+        units = workload.units / workloads[reference].units
+        # Ratios within a round, then their median: what slows the machine for a while cancels in a ratio.
+        pairs = zip(seconds[reference], seconds[name], strict=True)
+        speedup = statistics.median(slow / fast for slow, fast in pairs) * units
+    return Measurement(
+        name,
+        tuple(seconds[name]),
+        workload.units,
+        workload.flops,
+        workload.bytes,
+        reference if speedup else None,
+        speedup,
+        workload.target if speedup else None,
+        goal=workload.goal,
+    )

@@ -16,63 +16,72 @@ from signjax.training import sharding
 from signjax.training.task import make_task
 from signjax.training.train_step import compile_steps, inference_variables, run_evaluation
 
-SIZES = (400, 40, 1)  # clips
+SIZES = (400, 40, 1)  # clips in train, dev and test
 ROUNDS = 20  # parts of each training, after which its error is measured
 STEPS = {"vqvae:seed": 400, "vqvae": 800}
 TARGET = 4
 
 
-class Mark(NamedTuple):
-    """How far a training was."""
+class ProgressMark(NamedTuple):
+    """How far a training had come."""
 
     seconds: float
-    error: float  # MPJPE of the dev split, own units
+    error: float  # MPJPE of the dev split, in the data's units
 
 
-def measure() -> list[timing.Row]:
-    """When each tokenizer had the least error that the reference had at all."""
-    with setup.home(SIZES) as folder:
-        return race({name: setup.config(name, folder, {"num_steps": n}) for name, n in STEPS.items()}, folder)
+def measure_tokenizers() -> list[timing.Measurement]:
+    """How long each tokenizer took to the least error that the reference reached at all."""
+    with setup.make_home(SIZES) as folder:
+        configs = {name: setup.make_config(name, folder, {"num_steps": n}) for name, n in STEPS.items()}
+        return race_configs(configs, folder)
 
 
-def race(configs: dict, folder: str, rounds: int = ROUNDS) -> list[timing.Row]:
+def race_configs(configs: dict, folder: str, rounds: int = ROUNDS) -> list[timing.Measurement]:
     """Trains two configs part by part in turn; the first is the reference."""
-    trainings = {name: course(c, folder, rounds) for name, c in configs.items()}
-    marks: dict[str, list[Mark]] = {name: [] for name in configs}
+    trainings = {name: train_in_parts(c, folder, rounds) for name, c in configs.items()}
+    marks: dict[str, list[ProgressMark]] = {name: [] for name in configs}
+    # In turn and not one after the other, so that both see the same slow phases of a shared machine.
     for _ in range(rounds):
         for name, training in trainings.items():
             marks[name].append(next(training))
-    return verdict(*marks, *marks.values())
+    return compare_marks(*marks, *marks.values())
 
 
-def course(c, folder: str, rounds: int) -> Iterator[Mark]:
-    """Trains a config in `rounds` equal parts, and marks each one's end."""
-    spent = -time.perf_counter()
+def train_in_parts(c, folder: str, rounds: int) -> Iterator[ProgressMark]:
+    """Trains a config in `rounds` equal parts; yields a mark at the end of each."""
+    elapsed = -time.perf_counter()
     task, mesh = make_task(c, folder)._replace(finish=None), sharding.make_mesh(c.mesh)
     batches = iter(task.batches(0))
     batch = sharding.to_global(next(batches), mesh)
-    spent += time.perf_counter()
+    elapsed += time.perf_counter()
     init, step, evaluate, abstract = compile_steps(c, task, mesh, batch)
+    # Compiled ahead of the first step, outside of the time that counts.
     state, step = init(jax.random.key(c.seed), batch), step.lower(abstract, batch).compile()
     for _ in range(rounds):
+        # Wait before the clock starts and before it stops: jax returns before the device has finished.
         jax.block_until_ready(state)
-        spent -= time.perf_counter()
+        elapsed -= time.perf_counter()
         for _ in range(c.num_steps // rounds):
             state, _ = step(state, batch)
+            # The next batch is read while the device computes, as in the trainer.
             batch = sharding.to_global(next(batches), mesh)
         jax.block_until_ready(state)
-        spent += time.perf_counter()
-        yield Mark(spent, run_evaluation(task, evaluate, mesh, inference_variables(state))["mpjpe"])
+        elapsed += time.perf_counter()
+        error = run_evaluation(task, evaluate, mesh, inference_variables(state))["mpjpe"]
+        yield ProgressMark(elapsed, error)
 
 
-def verdict(reference: str, name: str, slow: list[Mark], fast: list[Mark]) -> list[timing.Row]:
-    """Rows of the reference at its least error and of the other when it first had none larger."""
-    label, least = f"{reference} (reference)", min(slow, key=lambda mark: mark.error)
-    reached = next((mark for mark in fast if mark.error <= least.error), None)
-    end = reached or Mark(fast[-1].seconds, min(mark.error for mark in fast))
-    times = least.seconds / end.seconds if reached else 0.0
+def compare_marks(
+    reference: str, name: str, reference_marks: list[ProgressMark], marks: list[ProgressMark]
+) -> list[timing.Measurement]:
+    """The reference at its least error, and the other when its error was first no larger."""
+    label, least = f"{reference} (reference)", min(reference_marks, key=lambda mark: mark.error)
+    reached = next((mark for mark in marks if mark.error <= least.error), None)
+    # Without success: the whole time, the best error, and no speedup.
+    end = reached or ProgressMark(marks[-1].seconds, min(mark.error for mark in marks))
+    speedup = least.seconds / end.seconds if reached else 0.0
     note = f"MPJPE {end.error:.4f}" + ("" if reached else ", the reference's not reached")
     return [
-        timing.Row(label, (least.seconds,), note=f"MPJPE {least.error:.4f}"),
-        timing.Row(name, (end.seconds,), reference=label, times=times, target=TARGET, note=note),
+        timing.Measurement(label, (least.seconds,), note=f"MPJPE {least.error:.4f}"),
+        timing.Measurement(name, (end.seconds,), reference=label, speedup=speedup, target=TARGET, note=note),
     ]

@@ -1,7 +1,4 @@
-"""The reference in PyTorch, if torch is installed: the seed's architecture and decoding loop.
-
-It is tests/helpers/reference_torch.py.
-"""
+"""The PyTorch reference: the seed's architecture and decoding loop, if torch is installed."""
 
 import functools
 import importlib.util
@@ -9,12 +6,13 @@ import pathlib
 
 from signjax.benchmarks import hardware
 
+# Among the tests: it is there to compare with, and no part of what users install.
 FILE = pathlib.Path("tests/helpers/reference_torch.py")
 
 
 @functools.cache
-def load():
-    """The reference's module with this process's threads; None, and a line that says why, if it cannot be."""
+def load_reference():
+    """The reference's module with this process's threads; None, after a line with the reason, without it."""
     if not FILE.exists():
         print(f"{FILE}: not here, so ratios to it are left out; run this in signjax's own folder")
         return None
@@ -24,5 +22,6 @@ def load():
     spec = importlib.util.spec_from_file_location(FILE.stem, FILE)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    module.use(hardware.threads())
+    # PyTorch has a default of its own, which may differ from what XLA takes; ratios should not depend on it.
+    module.use(hardware.count_threads())
     return module

@@ -53,6 +53,14 @@ def parser(name: str, doc: str) -> Parser:
     return Parser(prog=f"python -m {name}", description=first, epilog="\n\n".join(rest) or None)
 
 
+def parse_count(text: str) -> int:
+    """A whole number above 0, for argparse, which makes a message of argparse.ArgumentTypeError."""
+    # int() alone would also accept "1_000", " 7" and digits of other scripts.
+    if not text.isascii() or not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number above 0")
+    return int(text)
+
+
 def flags_parser(name: str, doc: str, fault: Callable[[Exception], str] = str, code: int = 1):
     """A parser of absl's flags for `absl.app.run`, with help and answers to mistakes as in other doors.
 

@@ -40,7 +40,7 @@ def find_path(
 
 
 def _accumulate_costs(cost: np.ndarray) -> np.ndarray:
-    """Costs [N + 1, M + 1] of the cheapest paths to the cells of `cost` [N, M]; row and column 0 are a border."""
+    """Costs [N + 1, M + 1] of the cheapest paths to the cells of cost [N, M]; row and column 0: a border."""
     rows, columns = cost.shape
     # A border of infinity keeps paths inside, without a special case for the first row and column.
     total = np.full((rows + 1, columns + 1), np.inf)

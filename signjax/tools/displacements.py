@@ -4,7 +4,6 @@ python -m signjax.tools.displacements extract --words hello goodbye
 python -m signjax.tools.displacements average --words hello goodbye --align dtw
 """
 
-import argparse
 import sys
 from pathlib import Path
 
@@ -38,7 +37,9 @@ def _make_parser() -> parsing.Parser:
         command.set_defaults(run=run)
         command.add_argument("--words", nargs="+", required=True, metavar="WORD", help="words or phrases")
         command.add_argument("--norm", action="store_true", help=f"{verb} clips without place and size")
-        command.add_argument("--samples", type=count, default=8, help="clips a word at most (default: 8)")
+        command.add_argument(
+            "--samples", type=parsing.parse_count, default=8, help="clips a word at most (default: 8)"
+        )
     extract.add_argument("--root", default="datasets", help="folder that holds data sets (default: datasets)")
     extract.add_argument("--name", default="demo", help="folder of the data set (default: demo)")
     extract.add_argument("--split", default="train", help="train, dev or test (default: train)")
@@ -46,16 +47,11 @@ def _make_parser() -> parsing.Parser:
     average.add_argument("--folder", default=FOLDER, help="folder of displacements (default: %(default)s)")
     align = "how clips are aligned in time (default: phase)"
     average.add_argument("--align", choices=templates.ALIGNMENTS, default="phase", help=align)
-    average.add_argument("--steps", type=count, help="of a template (default: the median of its clips')")
+    average.add_argument(
+        "--steps", type=parsing.parse_count, help="of a template (default: the median of its clips')"
+    )
     average.add_argument("--out", help="folder for the files (default: templates in --folder)")
     return parser
-
-
-def count(text: str) -> int:
-    """The whole number above 0 that a flag says; argparse.ArgumentTypeError if it says none."""
-    if not text.isascii() or not text.isdigit() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is no whole number above 0")
-    return int(text)
 
 
 def _extract(args) -> None:

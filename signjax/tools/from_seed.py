@@ -15,7 +15,6 @@ import sys
 import jax
 import numpy as np
 
-from signjax.benchmarks import smoke_runs
 from signjax.cli import parsing
 from signjax.compat.seed import convert
 from signjax.compat.seed.match_tensors import POSE
@@ -25,6 +24,7 @@ from signjax.pose import normalization, skeleton
 from signjax.tasks import vqvae
 from signjax.text import bert_files, pretrained
 from signjax.training import checkpoint, dependencies, process, text_encoder
+from signjax.training.named_config import load_named_config
 from signjax.training.run_config import save_config
 
 STATISTICS = "train_stats.npz"
@@ -152,7 +152,7 @@ def encoder_of(name: str, beside: dict, path: str):
 
 def write_tokenizer(place, found: convert.Found, data: dict) -> pathlib.Path:
     """Writes a run of configs/vqvae.py:seed; returns its place."""
-    c, sizes = smoke_runs.configured("vqvae:seed"), dict(found.sizes)
+    c, sizes = load_named_config("vqvae:seed"), dict(found.sizes)
     c.quantizer.dim, c.quantizer.codes = sizes.pop("dim"), sizes.pop("codes")
     c.model.size.update(sizes | {"original": True})
     c.data.update(data)
@@ -161,7 +161,7 @@ def write_tokenizer(place, found: convert.Found, data: dict) -> pathlib.Path:
 
 def write_gpt(place, found: convert.Found, tokenizer, encoder, data: dict) -> pathlib.Path:
     """Writes a run of configs/gpt.py:seed; returns its place."""
-    c = smoke_runs.configured("gpt:seed")
+    c = load_named_config("gpt:seed")
     c.model.update(found.sizes)
     c.data.update(data)
     c.tokenizer, c.text.encoder = str(tokenizer), str(encoder[0])

@@ -23,7 +23,6 @@ from signjax.evaluation import predictions, report_files, scorecard
 from signjax.inference import text_batches, text_to_pose
 from signjax.io import safe_numpy, safe_read
 from signjax.tasks import vqvae
-from signjax.tools.displacements import count
 from signjax.training import process, run_config
 from signjax.training import task as tasks
 
@@ -53,7 +52,7 @@ def _parser() -> parsing.Parser:
     one.add_argument("--root", default="datasets", help="folder that holds data sets (default: datasets)")
     one.add_argument("--name", default="demo", help="folder of the data set (default: demo)")
     one.add_argument("--split", default="train", help="train, dev or test (default: train)")
-    one.add_argument("--num", type=count, default=1, help="clips at most (default: 1)")
+    one.add_argument("--num", type=parsing.parse_count, default=1, help="clips at most (default: 1)")
     for name, run, what, kind in (
         ("p0", p0, "starting poses as named points", "_p0.npy, or any file of a clip or template"),
         ("deltas", deltas, "clips and templates rebuilt from displacements", ".npy or .json of one"),
@@ -62,7 +61,9 @@ def _parser() -> parsing.Parser:
         found = command(name, run, what)
         found.add_argument("inputs", nargs="+", metavar="FILE", help=kind)
     found.add_argument("--split", default="test", help="of a run's data: train, dev or test (default: test)")
-    found.add_argument("--num", type=count, default=6, help="clips of a run at most (default: 6)")
+    found.add_argument(
+        "--num", type=parsing.parse_count, default=6, help="clips of a run at most (default: 6)"
+    )
     return parser
 
 

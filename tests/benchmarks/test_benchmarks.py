@@ -1,4 +1,4 @@
-"""The bench door: what it counts, compares, writes and refuses."""
+"""The bench command: what it counts, compares, writes and refuses."""
 
 import functools
 import io
@@ -22,7 +22,7 @@ from signjax.benchmarks import (
     rendering,
     sample,
     setup,
-    smoke_runs,
+    subjects,
     timing,
     tokenizer,
     torch_reference,
@@ -33,6 +33,7 @@ from signjax.inference import autoregressive
 from signjax.models import gpt
 from signjax.tasks import vqvae
 from signjax.tools import bench
+from signjax.training.named_config import load_named_config
 
 CLOSE = {"rel": 0.02}  # of XLA's count
 SHAPE = jax.ShapeDtypeStruct
@@ -50,16 +51,16 @@ def here(monkeypatch):
 
 @pytest.mark.parametrize("name", ["vqvae", "vqvae:seed"])
 def test_operations_of_tokenizers(name, tiny_runs):
-    c = setup.config(name, tiny_runs)
+    c = setup.make_config(name, tiny_runs)
     model, inputs = vqvae.build(c), (SHAPE((4, 64, 50, 3), jnp.float32), SHAPE((4, 64), bool))
     keys = {"params": jax.random.key(0), "quantize": jax.random.key(1)}
     variables = jax.eval_shape(functools.partial(model.init, keys), *inputs)
-    assert flops.tokenizer(c, 4, 64) == pytest.approx(counted(model.apply, variables, *inputs), **CLOSE)
+    assert flops.count_tokenizer(c, 4, 64) == pytest.approx(counted(model.apply, variables, *inputs), **CLOSE)
 
 
 def test_operations_of_gpts(monkeypatch):
     program_helpers.unroll(monkeypatch)
-    c, columns, codes, length, rows = smoke_runs.configured("gpt").model, 6, 512, 64, 2
+    c, columns, codes, length, rows = load_named_config("gpt").model, 6, 512, 64, 2
     model = gpt.GPT(vocabulary=100, columns=columns, codes=codes, **c)
     inputs = (
         SHAPE((rows, 128, columns), jnp.int32),
@@ -68,9 +69,9 @@ def test_operations_of_gpts(monkeypatch):
     )
     variables = jax.eval_shape(functools.partial(model.init, jax.random.key(0)), *inputs)
     encode = functools.partial(model.apply, method="encode_text")
-    text = flops.text(c, rows, length)
+    text = flops.count_text_encoder(c, rows, length)
     assert text == pytest.approx(counted(encode, variables, *inputs[1:]), **CLOSE)
-    whole = text + flops.positions(c, columns, codes, rows * 128, 128, length)
+    whole = text + flops.count_decoder(c, columns, codes, rows * 128, 128, length)
     assert whole == pytest.approx(counted(model.apply, variables, *inputs), **CLOSE)
 
     def step(variables, recent, cache, memory):
@@ -83,7 +84,7 @@ def test_operations_of_gpts(monkeypatch):
     memory = jax.eval_shape(encode, variables, *inputs[1:])
     cache = jax.eval_shape(lambda: model.empty_cache(rows, 100))
     found = counted(step, variables, SHAPE((rows, gpt.RECENT, columns), jnp.int32), cache, memory)
-    assert flops.positions(c, columns, codes, rows, 100, length) == pytest.approx(found, **CLOSE)
+    assert flops.count_decoder(c, columns, codes, rows, 100, length) == pytest.approx(found, **CLOSE)
 
 
 def test_runs_take_turns(monkeypatch):
@@ -96,15 +97,15 @@ def test_runs_take_turns(monkeypatch):
             called.append(name)
             now[0] += lasts[name] + next(clock) * 1e-9
 
-        return timing.Run(call, units=3 if name == "faster" else 1, target=5)
+        return timing.Workload(call, units=3 if name == "faster" else 1, target=5)
 
     monkeypatch.setattr(timing.time, "perf_counter", lambda: now[0])
-    rows = timing.compare({name: run(name) for name in lasts}, "slow", repeats=2)
+    rows = timing.compare_workloads({name: run(name) for name in lasts}, "slow", repeats=2)
     assert called == [*lasts, *lasts, *reversed(lasts)]
-    assert [row.times for row in rows] == [None, pytest.approx(6), pytest.approx(36)]
+    assert [row.speedup for row in rows] == [None, pytest.approx(6), pytest.approx(36)]
     assert [(row.reference, row.target) for row in rows] == [(None, None), ("slow", 5), ("slow", 5)]
-    alone = timing.compare({"fast": run("fast")}, "slow")
-    assert (alone[0].times, alone[0].reference, alone[0].target, len(alone[0].seconds)) == (
+    alone = timing.compare_workloads({"fast": run("fast")}, "slow")
+    assert (alone[0].speedup, alone[0].reference, alone[0].target, len(alone[0].seconds)) == (
         None,
         None,
         None,
@@ -114,12 +115,12 @@ def test_runs_take_turns(monkeypatch):
 
 def test_the_file_has_everything(monkeypatch, tmp_path, capsys):
     rows = [
-        timing.Row("plain (reference)", (4.0, 2.0, 3.0)),
-        timing.Row("ours", (1.0, 0.5, 0.75), 2, 6e9, 3e9, "plain (reference)", 4.0, 5.0),
-        timing.Row("other", (1.0,), reference="plain (reference)", times=3.0),
+        timing.Measurement("plain (reference)", (4.0, 2.0, 3.0)),
+        timing.Measurement("ours", (1.0, 0.5, 0.75), 2, 6e9, 3e9, "plain (reference)", 4.0, 5.0),
+        timing.Measurement("other", (1.0,), reference="plain (reference)", speedup=3.0),
     ]
-    monkeypatch.setitem(bench.SUBJECTS, "dtw", lambda: rows)
-    monkeypatch.setattr(hardware, "peak", lambda: hardware.Peak(16e9, 8e9))
+    monkeypatch.setitem(subjects.SUBJECTS, "dtw", lambda: rows)
+    monkeypatch.setattr(hardware, "measure_peak", lambda: hardware.Peak(16e9, 8e9))
     path = tmp_path / "out" / "bench.json"
     assert bench.main(["dtw", "--json", str(path)]) == 0
     said, found = capsys.readouterr().out, json.loads(path.read_text())
@@ -146,73 +147,83 @@ def test_what_cannot_be_measured_is_refused(capsys, tmp_path):
 
 def test_the_peak_is_of_a_product_and_a_copy(monkeypatch):
     monkeypatch.setattr(
-        timing, "compare", lambda runs: [timing.Row("product", (3.0, 2.0)), timing.Row("copy", (1.0, 4.0))]
+        timing,
+        "compare_workloads",
+        lambda runs: [timing.Measurement("product", (3.0, 2.0)), timing.Measurement("copy", (1.0, 4.0))],
     )
-    assert hardware.peak(10, 100) == (2 * 10**3 / 2.0, 2 * 400 / 1.0)
+    assert hardware.measure_peak(10, 100) == (2 * 10**3 / 2.0, 2 * 400 / 1.0)
 
 
 @pytest.mark.parametrize("torch", [None, types.SimpleNamespace(vqvae_step=lambda pose, dropout: dict)])
 def test_steps_with_and_without_the_reference(monkeypatch, tmp_path, torch):
     batch = {"mask": np.ones((4, 32), bool), "pose": np.zeros((4, 32, 50, 3))}
-    monkeypatch.setattr(setup, "stepper", lambda c, workdir: (dict, batch))
-    monkeypatch.setattr(torch_reference, "load", lambda: torch)
-    rows = {row.name: row for row in train.tokenizers(tmp_path)}
+    monkeypatch.setattr(setup, "make_stepper", lambda c, workdir: (dict, batch))
+    monkeypatch.setattr(torch_reference, "load_reference", lambda: torch)
+    rows = {row.name: row for row in train.measure_tokenizer_steps(tmp_path)}
     assert (train.VQVAE in rows) == bool(torch) and len(rows) == (3 if torch else 2)
     ours = rows["vqvae:seed, 32 x 64 frames"]
-    assert ours.flops > 0 and (ours.times is not None) == (ours.target is not None) == bool(torch)
+    assert ours.flops > 0 and (ours.speedup is not None) == (ours.target is not None) == bool(torch)
 
 
 def test_steps_are_of_training(tiny_runs, tmp_path, compile_quickly):
-    step, batch = setup.stepper(tiny(tiny_runs, "vqvae"), tmp_path / "new")
+    step, batch = setup.make_stepper(tiny(tiny_runs, "vqvae"), tmp_path / "new")
     losses = [float(step()["loss"]) for _ in range(6)]
     assert losses[-1] < losses[0] and batch["mask"].shape == (4, 32)
 
 
 def tiny(root, name):
     """A config, tiny and on the data of root."""
-    return setup.config(name, root, {**TOKENIZER, "num_steps": 4, "batch_size": 4, "optim.warmup": 1})
+    return setup.make_config(name, root, {**TOKENIZER, "num_steps": 4, "batch_size": 4, "optim.warmup": 1})
 
 
 def test_a_missing_reference_takes_a_line(monkeypatch, capsys):
     monkeypatch.setattr(torch_reference.importlib.util, "find_spec", lambda name: None)
-    assert torch_reference.load.__wrapped__() is None
+    assert torch_reference.load_reference.__wrapped__() is None
     said = capsys.readouterr().out
     assert said.count("\n") == 1 and "torch" in said and "[bench]" in said
 
 
 def test_a_tokenizer_raced_against_itself_reaches_the_same_error(tiny_runs, tmp_path, compile_quickly):
     c = tiny(tiny_runs, "vqvae")
-    slow, fast = tokenizer.race({"one": c, "other": c}, tmp_path, rounds=2)
-    assert slow.note == fast.note and fast.times > 0 and fast.reference == slow.name == "one (reference)"
+    slow, fast = tokenizer.race_configs({"one": c, "other": c}, tmp_path, rounds=2)
+    assert slow.note == fast.note and fast.speedup > 0 and fast.reference == slow.name == "one (reference)"
 
 
 def test_time_to_the_least_error_of_the_reference():
-    slow = [tokenizer.Mark(10.0, 0.5), tokenizer.Mark(20.0, 0.2), tokenizer.Mark(30.0, 0.3)]
-    fast = [tokenizer.Mark(1.0, 0.4), tokenizer.Mark(2.0, 0.2), tokenizer.Mark(3.0, 0.1)]
-    first, second = tokenizer.verdict("seed", "ours", slow, fast)
-    assert (first.seconds, second.seconds, second.times) == ((20.0,), (2.0,), 10.0)
-    _, never = tokenizer.verdict("seed", "ours", slow, fast[:1])
-    assert never.times == 0 and "not reached" in never.note
+    slow = [
+        tokenizer.ProgressMark(10.0, 0.5),
+        tokenizer.ProgressMark(20.0, 0.2),
+        tokenizer.ProgressMark(30.0, 0.3),
+    ]
+    fast = [
+        tokenizer.ProgressMark(1.0, 0.4),
+        tokenizer.ProgressMark(2.0, 0.2),
+        tokenizer.ProgressMark(3.0, 0.1),
+    ]
+    first, second = tokenizer.compare_marks("seed", "ours", slow, fast)
+    assert (first.seconds, second.seconds, second.speedup) == ((20.0,), (2.0,), 10.0)
+    _, never = tokenizer.compare_marks("seed", "ours", slow, fast[:1])
+    assert never.speedup == 0 and "not reached" in never.note
 
 
 def test_plain_parsing_reads_what_the_pack_holds(tiny_runs):
     stored = packed_dataset.load(tiny_runs / "datasets", "demo", "train")
-    total = data.parse(tiny_runs / "datasets/demo/train", stored.sids)
+    total = data.parse_clips(tiny_runs / "datasets/demo/train", stored.sids)
     assert total == pytest.approx(float(np.add.reduce(stored.pose, axis=None)), rel=1e-3)
 
 
 def test_sampling_writes_every_token(monkeypatch):
     monkeypatch.setattr(sample, "TOKENS", 5)
-    small = smoke_runs.configured("gpt").model
+    small = load_named_config("gpt").model
     small.update({name.removeprefix("model."): v for name, v in GPT.items() if name.startswith("model.")})
-    run, variables = sample.sampled(small, 2, 50, autoregressive.Sampler(guidance=2.0), 3)
+    run, variables = sample.make_sampling_workload(small, 2, 50, autoregressive.Sampler(guidance=2.0), 3)
     codes, lengths = run.call()
     assert run.units == 3 and codes.shape == (3, 5, 2) and list(lengths) == [5, 5, 5]
-    one, _ = sample.sampled(small, 2, 50, autoregressive.Sampler(), 3, variables)
+    one, _ = sample.make_sampling_workload(small, 2, 50, autoregressive.Sampler(), 3, variables)
     assert run.flops == 2 * one.flops, "guidance runs the model twice"
 
 
 def test_a_redrawn_gif_has_every_frame():
     pose = np.random.default_rng(0).normal(size=(2, 50, 3))
-    with Image.open(io.BytesIO(rendering.redraw(pose, "two frames"))) as picture:
+    with Image.open(io.BytesIO(rendering.redraw_gif(pose, "two frames"))) as picture:
         assert (picture.n_frames, picture.size) == (2, (800, 800))

@@ -6,18 +6,18 @@ import gpt_run
 import pytest
 from paths import ROOT
 
+from signjax.benchmarks import tpu_programs
 from signjax.errors import ConfigError
-from signjax.tools import aot
 from signjax.training import memory_check, sharding
 
-libtpu = pytest.mark.skipif(not importlib.util.find_spec("libtpu"), reason=aot.INSTALL)
+libtpu = pytest.mark.skipif(not importlib.util.find_spec("libtpu"), reason=tpu_programs.INSTALL)
 SIZE = {"model.width": 128, "model.mlp": 512, "model.depth": 2, "model.text_depth": 1, "versions": 1}
 
 
 def test_without_libtpu_a_line_says_how_to_install_it(monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(ConfigError, match="pip install --no-deps libtpu==") as e:
-        aot.chips("v5e:2x4")
+        tpu_programs.describe_chips("v5e:2x4")
     assert e.value.exit_code == 23
 
 
@@ -27,14 +27,14 @@ def config(tmp_path_factory):
     c = gpt_run.get_config("gpt", **SIZE, **{"mesh.shape": (-1,)})
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(ROOT)
-        aot.stand_in(c, str(tmp_path_factory.mktemp("home")))
+        tpu_programs.use_demo_data(c, str(tmp_path_factory.mktemp("home")))
     return c
 
 
 def compiled(c, devices, tmp_path, rows: int):
     c = c.copy_and_resolve_references()
     c.batch_tokens = 128 * rows * len(devices)
-    return aot.abstract_step(c, sharding.make_mesh(c.mesh, devices), str(tmp_path / "run"))
+    return tpu_programs.trace_step(c, sharding.make_mesh(c.mesh, devices), str(tmp_path / "run"))
 
 
 @libtpu
@@ -45,34 +45,34 @@ def compiled(c, devices, tmp_path, rows: int):
     ("v5e:2x4", 2, 16),
 ])  # fmt: skip
 def test_the_step_compiles_and_is_as_large_as_estimated(config, tmp_path, topology, slices, chips):
-    devices = aot.chips(topology, slices)
+    devices = tpu_programs.describe_chips(topology, slices)
     assert len(devices) == chips and len({getattr(d, "slice_index", 0) for d in devices}) == slices
     step, state, batch = compiled(config, devices, tmp_path, rows=8)
     found = memory_check.estimate(step, state, batch)
-    made = aot.compile_step(step, state, batch)
+    made = tpu_programs.compile_step(step, state, batch)
     account = made.memory_analysis()
     assert account.alias_size_in_bytes >= 0.99 * account.output_size_in_bytes  # the state is updated in place
     assert 0.5 * account.temp_size_in_bytes <= found.held
     assert found.least < account.argument_size_in_bytes + account.temp_size_in_bytes
-    assert "all-reduce" in aot.report(made)[-1]
+    assert "all-reduce" in tpu_programs.describe_program(made)[-1]
 
 
 @libtpu
 def test_xla_refuses_what_is_refused_beforehand(config, tmp_path):
-    devices = aot.chips("v5e:2x2")
+    devices = tpu_programs.describe_chips("v5e:2x2")
     step, state, batch = compiled(config, devices, tmp_path, rows=8192)
     found = memory_check.estimate(step, state, batch)
     with pytest.raises(ConfigError, match=r"at least .* lower batch_tokens, .* or give mesh"):
         memory_check.check(config, found, devices[0], print)
     with pytest.raises(ConfigError, match="XLA finds no room"):
-        aot.compile_step(step, state, batch)
+        tpu_programs.compile_step(step, state, batch)
 
 
 @libtpu
 def test_what_a_topology_cannot_be_is_one_line(config):
     with pytest.raises(ConfigError, match="--topology 'v5e:3x5': give chips as v5e:2x4"):
-        aot.chips("v5e:3x5")
+        tpu_programs.describe_chips("v5e:3x5")
     config = config.copy_and_resolve_references()
     config.mesh.shape, config.mesh.axes = (8, 8), ("data", "fsdp")
     with pytest.raises(ConfigError, match=r"mesh.shape=.*wired"):
-        sharding.make_mesh(config.mesh, aot.chips("v5p:4x4x4"))
+        sharding.make_mesh(config.mesh, tpu_programs.describe_chips("v5p:4x4x4"))

@@ -1,4 +1,4 @@
-"""The memory door: planted leaks are found, a family without is flat; what a reading says."""
+"""The memory command: planted leaks are found, a family without is flat; what a reading says."""
 
 import concurrent.futures
 import json
@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from paths import ROOT
 
-from signjax.benchmarks import process_memory, smoke_runs
+from signjax.benchmarks import memory_growth, memory_plot, process_memory, smoke_runs, tiny_configs
 from signjax.tools import memory
 
 FAMILY = """
@@ -43,8 +43,8 @@ def families(tmp_path, monkeypatch):
 @pytest.fixture
 def here(monkeypatch, compile_quickly):
     """Rehearsals in threads of this process, to be quick."""
-    monkeypatch.setattr(smoke_runs, "_process", lambda: concurrent.futures.ThreadPoolExecutor(1))
-    monkeypatch.setattr(smoke_runs.runtime, "enable_compile_cache", lambda folder: None)
+    monkeypatch.setattr(smoke_runs, "_start_process", lambda: concurrent.futures.ThreadPoolExecutor(1))
+    monkeypatch.setattr(smoke_runs.process, "enable_compile_cache", lambda folder: None)
     monkeypatch.setitem(engine_toy.HOOKS, "batch", engine_toy.HOOKS["batch"])
 
 
@@ -82,17 +82,28 @@ def readings(**quantities):
     """Twenty rows in which all is level but what is given."""
     level = {"resident": 400.0, "heap": 100.0, "live": 1.0, "arrays": 200, "compiled": 9}
     rows = [level | {name: values[k] for name, values in quantities.items()} for k in range(20)]
-    return [(5 * k + 5, process_memory.Reading(**row)) for k, row in enumerate(rows)]
+    return [(5 * k + 5, process_memory.MemoryReading(**row)) for k, row in enumerate(rows)]
 
 
 def test_what_is_flat():
     ramp = np.arange(20)
-    assert memory.fault("x", readings()) is None
-    assert memory.fault("x", readings(resident=400 + 0.39 * ramp)) is None  # 0.98 % from row 7 to row 17
-    assert memory.fault("x", readings(resident=500 - ramp, heap=np.full(20, np.nan))) is None
-    assert memory.fault("x", readings(compiled=np.minimum(ramp, 4), live=np.where(ramp < 5, 0.5, 1))) is None
-    assert memory.fault("x", readings(resident=np.where(ramp == 18, 900.0, 400.0))) is None  # once, by chance
-    said = memory.fault("x", readings(resident=400 + 0.42 * ramp, compiled=np.minimum(ramp, 5)))
+    assert memory_growth.describe_leak("x", readings()) is None
+    assert (
+        memory_growth.describe_leak("x", readings(resident=400 + 0.39 * ramp)) is None
+    )  # 0.98 % from row 7 to row 17
+    assert memory_growth.describe_leak("x", readings(resident=500 - ramp, heap=np.full(20, np.nan))) is None
+    assert (
+        memory_growth.describe_leak(
+            "x", readings(compiled=np.minimum(ramp, 4), live=np.where(ramp < 5, 0.5, 1))
+        )
+        is None
+    )
+    assert (
+        memory_growth.describe_leak("x", readings(resident=np.where(ramp == 18, 900.0, 400.0))) is None
+    )  # once, by chance
+    said = memory_growth.describe_leak(
+        "x", readings(resident=400 + 0.42 * ramp, compiled=np.minimum(ramp, 5))
+    )
     assert said == (
         "x leaks: resident memory +1.04 %, 1 programs compiled after the warm-up, step 25; "
         "1 % and none are allowed"
@@ -101,14 +112,14 @@ def test_what_is_flat():
 
 def test_without_glibc_the_heap_is_unknown(tmp_path):
     found = {"x": readings(heap=np.full(20, np.nan))}
-    kept = json.loads(json.dumps(memory.content(found), allow_nan=False))["x"]
+    kept = json.loads(json.dumps(memory_growth.make_report(found), allow_nan=False))["x"]
     assert kept["flat"] and kept["growth"]["heap"] is None and kept["rows"][3]["heap"] is None
     assert kept["rows"][3]["resident"] == 400
-    assert memory.plot(tmp_path / "a.png", found).is_file()
+    assert memory_plot.plot_memory(tmp_path / "a.png", found).is_file()
 
 
 def test_a_reading_sees_what_is_held():
-    read = process_memory.start()
+    read = process_memory.start_readings()
     before = read()
     numbers, array = np.ones(40_000_000, np.uint8), jnp.zeros(1_000_000) + 1
     after = read()
@@ -142,10 +153,10 @@ def test_every_family_can_be_rehearsed(monkeypatch):
     names = {path.stem for path in pathlib.Path("configs").glob("[!_]*.py")}
     needs = {}
     for name in names:
-        c, needs[name] = smoke_runs.tiny(name, "home")
+        c, needs[name] = tiny_configs.make_tiny_config(name, "home")
         assert c.data.root == "home/datasets" and c.num_steps == 2 and tuple(c.mesh.shape) == (1,)
         for needed in needs[name]:
-            assert smoke_runs.tiny(needed, "home")[0].num_steps == 2
+            assert tiny_configs.make_tiny_config(needed, "home")[0].num_steps == 2
     assert needs["vqvae"] == [] and needs["gpt"] == ["vqvae"] and needs["flow"] == ["vqvae:kl"]
-    assert smoke_runs.tiny("gpt", "home")[0].tokenizer == "home/runs/vqvae"
-    assert smoke_runs.tiny("flow", "home")[0].autoencoder == "home/runs/vqvae-kl"
+    assert tiny_configs.make_tiny_config("gpt", "home")[0].tokenizer == "home/runs/vqvae"
+    assert tiny_configs.make_tiny_config("flow", "home")[0].autoencoder == "home/runs/vqvae-kl"

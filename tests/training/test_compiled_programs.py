@@ -29,12 +29,12 @@ def config(root, name="gpt", **model):
 def expected(c, batch, abstract) -> int:
     """Operations of a step by formula."""
     if c.task == "vqvae":
-        return flops.tokenizer_step(c, *batch["mask"].shape)
+        return flops.count_tokenizer_step(c, *batch["mask"].shape)
     rows, length, columns = batch["codes"].shape
     if c.task == "flow":
         dim = len(abstract.extra["latents"]["deviation"])
-        return flops.flow_step(c.model, dim, rows, length, batch["text"].shape[1])
-    count = {"gpt": flops.gpt_step, "masked": flops.masked_step}[c.task]
+        return flops.count_flow_step(c.model, dim, rows, length, batch["text"].shape[1])
+    count = {"gpt": flops.count_gpt_step, "masked": flops.count_masked_step}[c.task]
     return count(c.model, columns, TOKENIZER_CODES, rows, length, batch["text"].shape[1])
 
 

@@ -1,0 +1,34 @@
+"""What can be measured, by the names that signjax.tools.bench knows."""
+
+from collections.abc import Callable
+
+from signjax.benchmarks import data, dtw, gpu, rendering, sample, startup, timing, tokenizer, train
+from signjax.errors import ConfigError, did_you_mean
+
+Measure = Callable[[], list[timing.Measurement]]
+
+SUBJECTS: dict[str, Measure] = {
+    "data": data.measure_data,
+    "train": train.measure_training,
+    "sample": sample.measure_sampling,
+    "tokenize": tokenizer.measure_tokenizers,
+    "render": rendering.measure_rendering,
+    "startup": startup.measure_startup,
+    "dtw": dtw.measure_dtw,
+}
+# Only on demand: it needs a GPU, and its targets are for one kind of them.
+ON_DEMAND: dict[str, Measure] = {"gpu": gpu.measure_gpu}
+
+
+def select_subjects(names: list[str]) -> dict[str, Measure]:
+    """The subjects of these names; without names all but those on demand.
+
+    Raises:
+      ConfigError: there is no such subject.
+    """
+    known = SUBJECTS | ON_DEMAND
+    for name in names:
+        if name not in known:
+            suggestion = did_you_mean(name, known, f"choose from: {', '.join(known)}")
+            raise ConfigError(f"{name!r} cannot be measured{suggestion}")
+    return {name: known[name] for name in names or SUBJECTS}
