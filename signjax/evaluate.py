@@ -1,7 +1,9 @@
 """Scores a run, or clips of another system: tables, scores.json, plots, and a page to look at.
 
-python -m signjax.evaluate --workdir runs/gpt
-python -m signjax.evaluate --predictions their_clips --name mine --split dev
+    python -m signjax.evaluate --workdir runs/gpt
+    python -m signjax.evaluate --predictions their_clips --name mine --split dev
+
+The files go to a folder in the run, or beside the clips.
 """
 
 import pathlib

@@ -1,4 +1,4 @@
-"""Measurements of speed and memory: the subjects of `python -m signjax.tools.bench`, smoke runs, TPU programs.
+"""Measurements of speed and memory: the subjects of signjax.tools.bench, smoke runs, programs for TPUs.
 
 A subject is a function without arguments that returns [timing.Measurement].
 """

@@ -131,12 +131,10 @@ def make_lookup_workload(codes: int, dim: int, count: int = LATENTS) -> timing.W
 
 def prepare_runs(config: str, folder: str) -> dict:
     """Trains the default tokenizer and a GPT for a step in folder/runs; returns its config changes."""
-    tokenizer = setup.train_quietly(
-        setup.make_config("vqvae", folder, {"num_steps": 1}), f"{folder}/runs/vqvae"
-    )
+    tokenizer = setup.train_run(setup.make_config("vqvae", folder, {"num_steps": 1}), f"{folder}/runs/vqvae")
     changes = {"tokenizer": tokenizer, "data.root": f"{folder}/datasets", "mesh.shape": (1,)}
     changes |= {"versions": 1, "log_every": 1}
-    setup.train_quietly(setup.make_config(config, folder, changes | {"num_steps": 1}), f"{folder}/runs/gpt")
+    setup.train_run(setup.make_config(config, folder, changes | {"num_steps": 1}), f"{folder}/runs/gpt")
     return changes
 
 

@@ -30,10 +30,9 @@ def make_config(name: str, folder: str, changes: dict | None = None):
     return c
 
 
-def train_quietly(c, folder: str) -> str:
-    """Trains without printing; returns the folder."""
-    with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere):
-        loop.train(c, folder)
+def train_run(c, folder: str) -> str:
+    """Trains a config in a folder; returns the folder."""
+    loop.train(c, folder)
     return folder
 
 

@@ -57,9 +57,7 @@ def use_demo_data(c, folder: str) -> None:
     for field, run in c.items():
         if str(run).startswith("runs/") and not pathlib.Path(run).is_dir():
             name = run.removeprefix("runs/").replace("-", ":", 1)
-            c[field] = setup.train_quietly(
-                setup.make_config(name, folder, {"num_steps": 1}), f"{folder}/{run}"
-            )
+            c[field] = setup.train_run(setup.make_config(name, folder, {"num_steps": 1}), f"{folder}/{run}")
 
 
 def trace_step(c, mesh, workdir: str):

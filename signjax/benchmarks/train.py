@@ -47,9 +47,9 @@ def measure_tokenizer_steps(folder: str, changes: dict | None = None) -> list[ti
 
 def measure_gpt_steps(folder: str, changes: dict | None = None) -> list[timing.Measurement]:
     """The default GPT, and one of the seed's size against PyTorch on as many positions and text ids."""
-    six_codes = setup.train_quietly(setup.make_config("vqvae", folder, SMALL), f"{folder}/runs/vqvae")
+    six_codes = setup.train_run(setup.make_config("vqvae", folder, SMALL), f"{folder}/runs/vqvae")
     one_code_config = setup.make_config("vqvae:vq,whole", folder, SMALL)
-    one_code = setup.train_quietly(one_code_config, f"{folder}/runs/vqvae-one")
+    one_code = setup.train_run(one_code_config, f"{folder}/runs/vqvae-one")
     default, _ = _make_gpt_workload(folder, six_codes, changes, "gpt")
     measured = timing.compare_workloads({"gpt, packed rows": default})
     seed, positions = _make_gpt_workload(folder, one_code, SEED_GPT | (changes or {}), "gpt-seed")

@@ -1,7 +1,9 @@
 """Displacements of words from frame to frame, and their averages, in the seed's files.
 
-python -m signjax.tools.displacements extract --words hello goodbye
-python -m signjax.tools.displacements average --words hello goodbye --align dtw
+    python -m signjax.tools.displacements extract --words hello goodbye
+    python -m signjax.tools.displacements average --words hello goodbye --align dtw
+
+Words are taken from the texts of a data set; nothing is written unless there is a clip of each.
 """
 
 import sys

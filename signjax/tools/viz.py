@@ -1,10 +1,12 @@
 """Pictures of recorded clips, starting poses, displacements and samples: a GIF and a page of each.
 
-python -m signjax.tools.viz text --text hello
-python -m signjax.tools.viz p0 outputs/displacements/disp_hello_*_p0.npy
-python -m signjax.tools.viz deltas outputs/displacements/templates/template_hello_*_deltas.npy
-python -m signjax.tools.viz samples outputs/hello.npz
-python -m signjax.tools.viz samples runs/gpt
+    python -m signjax.tools.viz text --text hello
+    python -m signjax.tools.viz p0 outputs/displacements/disp_hello_*_p0.npy
+    python -m signjax.tools.viz deltas outputs/displacements/templates/template_hello_*_deltas.npy
+    python -m signjax.tools.viz samples outputs/hello.npz
+    python -m signjax.tools.viz samples runs/gpt
+
+An .npz with a clip is what signjax.sample writes.
 """
 
 import itertools
