@@ -188,7 +188,7 @@ def write(folder: pathlib.Path, name: str, text: str, clips: list, c) -> list[re
             written.append(rendering.mp4(f"{stem}.mp4", panels[k]))
         data = io.BytesIO()
         np.savez(data, pose=placed, text=text, **(tokens._asdict() if tokens else {}))
-        written.append(atomic.write(f"{stem}.npz", data.getvalue()))
+        written.append(atomic.write_file(f"{stem}.npz", data.getvalue()))
         said = f"  reads: {' '.join(demo.read(placed)) or '(nothing)'}" if load.readable(c.data) else ""
         print(f"{', '.join(map(str, written))}{said}")
     print(rendering.html(folder / f"{name}.html", [[panel] for panel in panels], title=text))

@@ -36,7 +36,7 @@ def plot_memory(path, readings: dict[str, Rows]) -> pathlib.Path:
     image = io.BytesIO()
     # Without the name of matplotlib's version in it, equal pictures are equal files.
     figure.savefig(image, format="png", metadata={"Software": None})
-    return atomic.write(path, image.getvalue())
+    return atomic.write_file(path, image.getvalue())
 
 
 def _draw_panel(axis, rows: Rows, quantity: str, color: str) -> None:

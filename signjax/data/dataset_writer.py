@@ -1,16 +1,11 @@
-"""A clip written as signjax reads it, and the folder a data set is built in until it is whole."""
+"""A clip written as signjax reads it: text.txt and pose.json in a folder of its own."""
 
-import contextlib
-import fcntl
-import os
-import shutil
 from pathlib import Path
 
 import numpy as np
 
 from signjax.data import clip_files, clip_writers
 from signjax.data.formats.base import FACE, Clip
-from signjax.errors import StorageError
 from signjax.io.safe_read import MEMORY, InvalidFileError
 from signjax.pose import normalization, skeleton
 
@@ -58,42 +53,3 @@ def write(folder: Path, clip: Clip) -> None:
         raise InvalidFileError("another clip has the same name; the first is kept") from None
     (folder / clip_files.TEXT).write_text(clip.text, encoding="utf-8")
     (folder / clip_files.POSE).write_bytes(data)
-
-
-@contextlib.contextmanager
-def building(place: Path):
-    """A folder beside `place` to build a data set in, which becomes `place` if nothing is raised.
-
-    What an import that was killed left there is removed first.
-
-    Raises:
-      StorageError: `place` is there, another process builds it, or the disk refuses.
-    """
-    if place.exists() and not (place.is_dir() and not any(place.iterdir())):
-        raise StorageError(f"{place}: is there already; choose another --name, or remove it")
-    folder = place.parent / f".{place.name}.importing"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with _held(folder, place):
-            for left in folder.iterdir():
-                shutil.rmtree(left) if left.is_dir() else left.unlink()
-            try:
-                yield folder
-                os.replace(folder, place)
-            finally:
-                shutil.rmtree(folder, ignore_errors=True)
-    except OSError as error:
-        raise StorageError(f"{place}: cannot be written ({error.strerror}); nothing is left of it") from None
-
-
-@contextlib.contextmanager
-def _held(folder: Path, place: Path):
-    """Locks a folder for as long as this process lives."""
-    handle = os.open(folder, os.O_RDONLY | os.O_NOFOLLOW)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        yield
-    except BlockingIOError:
-        raise StorageError(f"{place}: another import is writing it; wait, or choose another --name") from None
-    finally:
-        os.close(handle)

@@ -5,26 +5,21 @@ checksum of every file. A folder may have come with a data set, so nothing in it
 """
 
 import json
-import os
 import re
-import shutil
-import tempfile
-import time
 import zlib
 from pathlib import Path
 
 import numpy as np
 
-from signjax.io import safe_read
+from signjax.errors import StorageError
+from signjax.io import atomic, safe_read
 
-BUILDING = ".building-"
 SEAL, UNSEALED = "seal.json", {"seal.json", "signatures.json"}
 # Checksums cover files up to this size in full and larger ones in evenly spaced blocks: loading must
 # not read gigabytes that training may map and never touch.
 CHECK_ALL, BLOCK, BLOCKS = 1 << 26, 1 << 16, 256
 BUFFER = 1 << 17  # bytes read at a time where all are: they stay in the processor's cache
 PER_CLIP = 1 << 12  # bytes of JSON and of its objects that a clip may add
-STALE = 3600.0  # seconds without progress after which an unfinished build counts as abandoned
 
 
 class Appender:
@@ -79,25 +74,6 @@ def damage(folder: Path) -> str | None:
     return None
 
 
-def replace(finished: Path, target: Path) -> None:
-    """Renames a folder to target; one that is there already moves out of the way and is removed."""
-    for _ in range(100):
-        try:
-            os.rename(finished, target)
-            return
-        except OSError:
-            if not target.exists():
-                raise
-        old = Path(tempfile.mkdtemp(prefix=BUILDING, dir=target.parent))
-        try:
-            os.rename(target, old / "old")
-        except OSError:
-            pass  # another process was faster
-        finally:
-            shutil.rmtree(old, ignore_errors=True)
-    raise OSError(0, f"cannot replace {target}")
-
-
 def folders(place: Path, split: str) -> list[Path]:
     """The stored packs of a split."""
     pattern = re.compile(re.escape(split) + "-[0-9a-f]{16}")
@@ -105,17 +81,6 @@ def folders(place: Path, split: str) -> list[Path]:
         return sorted(p for p in place.iterdir() if pattern.fullmatch(p.name) and not p.is_symlink())
     except OSError:
         return []
-
-
-def sweep(place: Path) -> None:
-    """Removes what killed processes left unfinished."""
-    for folder in place.glob(BUILDING + "*"):
-        try:
-            newest = max(p.stat().st_mtime for p in [folder, *folder.iterdir()])
-        except OSError:
-            continue
-        if time.time() - newest > STALE:
-            shutil.rmtree(folder, ignore_errors=True)
 
 
 def read_json(path: Path, clips: int = 0) -> dict | None:
@@ -128,13 +93,10 @@ def read_json(path: Path, clips: int = 0) -> dict | None:
 
 
 def write_json(path: Path, content) -> bool:
-    """Writes a JSON file in one step; False if it cannot be written."""
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    """Writes a JSON file that only saves time later; False if it cannot be written."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_text(json.dumps(content))
-        os.replace(temporary, path)
-    except OSError:
+        atomic.write_file(path, json.dumps(content).encode())
+    except StorageError:
         return False
     return True
 

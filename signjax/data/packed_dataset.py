@@ -10,7 +10,6 @@ import contextlib
 import dataclasses
 import hashlib
 import os
-import secrets
 import shutil
 import sys
 import tempfile
@@ -23,7 +22,7 @@ import numpy as np
 from signjax.data import clip_files, pack_files, pack_writer, pose_layout
 from signjax.data.pose_layout import Variant
 from signjax.errors import DataError, StorageError, did_you_mean
-from signjax.io import safe_read
+from signjax.io import atomic, safe_read
 from signjax.io.safe_read import InvalidFileError
 from signjax.pose.normalization import Placement
 from signjax.pose.skeleton import FACE, NUM_JOINTS
@@ -117,8 +116,9 @@ def load(root, name: str, split: str, cache: bool = True, say: Callable[[str], N
         for folder in pack_files.folders(place, split):
             if pack := _stored(folder, source, signatures, variant, say):  # one without clips is no use
                 return pack
-    workspace, place = _workspace(places, say)
-    with _building(workspace, source):
+    with contextlib.ExitStack() as stack:
+        workspace, place = _enter_workspace(stack, places, say)
+        stack.enter_context(_storage_errors(workspace, source))
         parts = _parts(signatures) if place else []
         if len(parts) > 1:
             folders = [_part(place, source, parts, k, variant, say) for k in range(len(parts))]
@@ -183,16 +183,14 @@ def _asked(root, name: str, split: str, cache: bool):
 
 
 @contextlib.contextmanager
-def _building(workspace: Path, source: Path):
-    """Makes a StorageError of what the disk refuses; leaves nothing unfinished behind."""
+def _storage_errors(workspace: Path, source: Path):
+    """Makes a StorageError of what the disk refuses."""
     try:
         yield
     except OSError as error:
         advice = "make room there, or load with cache=False"
         split = f"{source.parent.name}/{source.name}"
         raise StorageError(f"{workspace}: cannot pack {split}: {error.strerror}; {advice}") from None
-    finally:
-        shutil.rmtree(workspace, ignore_errors=True)
 
 
 def _parts(signatures: dict) -> list[dict]:
@@ -210,9 +208,7 @@ def _part(place: Path, source: Path, parts: list[dict], k: int, variant: Variant
     for folder in pack_files.folders(place, _name(source, k)):
         if _stored(folder, source, parts[k], variant, say) is not None:
             return folder
-    workspace = place / (pack_files.BUILDING + secrets.token_hex(8))
-    with _building(workspace, source):
-        workspace.mkdir()
+    with _storage_errors(place, source), atomic.temporary_folder(place) as workspace:
 
         def told(line: str) -> None:
             say(f"part {k + 1} of {len(parts)}: {line}")
@@ -248,14 +244,11 @@ def _cache_folders(dataset: Path) -> list[Path]:
     return [place for place in places if not place.is_symlink()]  # one that came with the data leads anywhere
 
 
-def _workspace(places: list[Path], say: Callable) -> tuple[Path, Path | None]:
-    """A folder to build in and the cache it belongs to; None when no cache can be written."""
+def _enter_workspace(stack, places: list[Path], say: Callable) -> tuple[Path, Path | None]:
+    """A folder to build in, which `stack` removes, and the cache it is in; None if none can be written."""
     for k, place in enumerate(places):
         try:
-            place.mkdir(parents=True, exist_ok=True)
-            pack_files.sweep(place)
-            workspace = place / (pack_files.BUILDING + secrets.token_hex(8))
-            workspace.mkdir()  # and not mkdtemp: others may read a shared cache
+            workspace = stack.enter_context(atomic.temporary_folder(place))
         except OSError:
             continue
         if k:
@@ -263,7 +256,7 @@ def _workspace(places: list[Path], say: Callable) -> tuple[Path, Path | None]:
         return workspace, place
     if places:
         say(f"{places[0]} cannot be written; clips are read into memory, without a cache")
-    return Path(tempfile.mkdtemp(prefix="signjax-")), None
+    return Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="signjax-"))), None
 
 
 def _variant(source: Path, sids: list[str], places: list[Path]) -> Variant:
@@ -316,7 +309,7 @@ def _stored(folder: Path, source: Path, signatures: dict, variant: Variant, say:
 def _publish(workspace: Path, place: Path, name: str, key: str) -> Path:
     """Moves a finished pack to its name and removes others of that name; returns its folder."""
     target = place / f"{name}-{key}"
-    pack_files.replace(workspace, target)
+    atomic.move_folder(workspace, target)
     _remove(place, name, target)
     return target
 

@@ -1,12 +1,8 @@
 """Sequences that took long to compute, kept in one file under a key of all that they were made of."""
 
-import os
-import pathlib
-
 import numpy as np
 
-from signjax.errors import StorageError
-from signjax.io import safe_numpy
+from signjax.io import atomic, safe_numpy
 from signjax.io.safe_read import InvalidFileError
 
 
@@ -45,12 +41,4 @@ def write_sequences(path: str, key: str, sequences) -> None:
     for k, version in enumerate(sequences):
         content[f"codes{k}"] = np.concatenate(version)
         content[f"offsets{k}"] = np.cumsum([len(rows) for rows in version])[:-1]
-    temporary = f"{path}.tmp"
-    try:
-        # One may be left of a crash; or there is a link, which would be written through.
-        pathlib.Path(temporary).unlink(missing_ok=True)
-        with open(temporary, "xb") as file:
-            np.savez(file, **content)
-        os.replace(temporary, path)
-    except OSError as e:
-        raise StorageError(f"{path}: cannot be written ({e.strerror}); make room there") from None
+    atomic.write_file(path, lambda file: np.savez(file, **content))

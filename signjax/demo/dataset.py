@@ -3,8 +3,6 @@
 import json
 import multiprocessing
 import os
-import shutil
-import tempfile
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from functools import cache
@@ -16,7 +14,7 @@ from signjax.demo import sentences
 from signjax.demo.synthesis import synthesize
 from signjax.demo.text import normalize
 from signjax.errors import DataError
-from signjax.io import safe_read
+from signjax.io import atomic, safe_read
 from signjax.io.processes import die_with_parent
 from signjax.pose import skeleton
 
@@ -86,22 +84,14 @@ def write_dataset(
     record = {"language": VERSION, "seed": seed, "sizes": list(sizes)}
     if is_written(place, record):
         return place
-    place.parent.mkdir(parents=True, exist_ok=True)
-    building = Path(tempfile.mkdtemp(prefix=f".{name}-", dir=place.parent))
-    try:
-        building.chmod(0o755)
+    with atomic.temporary_folder(place.parent) as building:
         jobs = _jobs(building, seed, make_split(seed, sizes))
         for done, _ in enumerate(_run(jobs, workers), 1):
             if progress:
                 progress(min(done * _CHUNK, len(jobs)), len(jobs))
         (building / RECORD).write_text(json.dumps(record) + "\n", encoding="utf-8")
-        if is_written(place, record):  # by another process meanwhile
-            return place
-        if place.exists():
-            shutil.rmtree(place)
-        os.replace(building, place)
-    finally:
-        shutil.rmtree(building, ignore_errors=True)
+        if not is_written(place, record):  # else another process was faster
+            atomic.move_folder(building, place)
     return place
 
 

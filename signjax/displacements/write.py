@@ -47,12 +47,12 @@ def save_array(path, array: np.ndarray) -> Path:
     """Writes an array as .npy, whole or not at all."""
     data = io.BytesIO()
     np.save(data, array, allow_pickle=False)
-    return atomic.write(path, data.getvalue())
+    return atomic.write_file(path, data.getvalue())
 
 
 def save_json(path, content: dict) -> Path:
     """Writes JSON, whole or not at all."""
-    return atomic.write(path, (json.dumps(content, indent=2, ensure_ascii=False) + "\n").encode())
+    return atomic.write_file(path, (json.dumps(content, indent=2, ensure_ascii=False) + "\n").encode())
 
 
 def write_segment(folder: Path, stamp: str, segment: WordSegment, sample: Path, normalized: bool) -> dict:

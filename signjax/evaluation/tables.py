@@ -105,14 +105,14 @@ def plot(path, family: str, rows: dict[str, dict[str, dict]]):
     figure.tight_layout()
     image = io.BytesIO()
     figure.savefig(image, format="png", metadata={"Software": None})
-    return atomic.write(path, image.getvalue())
+    return atomic.write_file(path, image.getvalue())
 
 
 def write_json(path, content: dict):
     """Writes the scores for programs."""
-    return atomic.write(path, (json.dumps(content, indent=1, ensure_ascii=False) + "\n").encode())
+    return atomic.write_file(path, (json.dumps(content, indent=1, ensure_ascii=False) + "\n").encode())
 
 
 def write_text(path, text: str):
     """Writes the tables."""
-    return atomic.write(path, f"{text}\n".encode())
+    return atomic.write_file(path, f"{text}\n".encode())

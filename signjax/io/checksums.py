@@ -8,14 +8,15 @@ import pathlib
 import re
 
 from signjax.io import safe_read
-from signjax.training.run_config import write_whole
 
 NAME = "SHA256SUMS"
 
 
 def seal(folder) -> None:
     """Writes the checksums of all files of a folder."""
-    write_whole(pathlib.Path(folder, NAME), "".join(_lines(pathlib.Path(folder))))
+    folder = pathlib.Path(folder)
+    # Not by signjax.io.atomic: the folder gets its name only when this is written.
+    (folder / NAME).write_text("".join(_lines(folder)))
 
 
 def fault(folder, others: bool = False) -> str | None:

@@ -37,7 +37,7 @@ def html(path, clips, fps: float = 25, title: str = "signjax", named: bool = Fal
     if isinstance(clips, shapes.Panel) or not len(clips):
         raise DataError("a page needs a list of at least one clip, each a list of panels")
     packed = [pack_clip(panels, where=f"clip {k}, ") for k, panels in enumerate(clips)]
-    return atomic.write(path, document(packed, fps, title, named).encode("utf-8", "replace"))
+    return atomic.write_file(path, document(packed, fps, title, named).encode("utf-8", "replace"))
 
 
 def document(packed: list, fps: float, title: str, named: bool = False, live: bool = False) -> str:

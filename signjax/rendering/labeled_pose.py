@@ -57,7 +57,7 @@ def still(path, panel: figures_.Panel, size: int = 520) -> pathlib.Path:
     image.putpalette(rasterize.palette().tobytes())
     data = io.BytesIO()
     image.save(data, "GIF", optimize=False)
-    return atomic.write(path, data.getvalue())
+    return atomic.write_file(path, data.getvalue())
 
 
 def _view(figure: figures_.Figure, view: View, letter, size: int) -> np.ndarray:

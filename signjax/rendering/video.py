@@ -40,7 +40,7 @@ def gif(path, panels, fps: float = 25, size: int = layout.BASE) -> pathlib.Path:
         with tempfile.TemporaryFile() as file:
             _gif_frames(file, scene, ticks.tolist())
             file.seek(0)
-            return atomic.write(path, file.read())
+            return atomic.write_file(path, file.read())
     except OSError as error:
         raise StorageError(f"{path}: cannot be made in {tempfile.gettempdir()} ({error})") from None
 
@@ -108,7 +108,7 @@ def mp4(path, panels, fps: float = 25, size: int = 720) -> pathlib.Path:
     with tempfile.TemporaryDirectory() as folder:  # "faststart" reads the file again: no buffer in memory
         made = pathlib.Path(folder) / "clip.mp4"
         _encode(made, scene, Fraction(fps).limit_denominator(1001))
-        return atomic.write(path, made.read_bytes())
+        return atomic.write_file(path, made.read_bytes())
 
 
 def _encode(path, scene, rate: Fraction) -> None:
@@ -153,4 +153,4 @@ def sheet(path, panels, count: int = 6, size: int = 320) -> pathlib.Path:
             rows.append(layout.caption(figure.caption, total, size))
     buffer = io.BytesIO()
     Image.fromarray(rasterize.palette()[np.concatenate(rows)]).save(buffer, "PNG", optimize=True)
-    return atomic.write(path, buffer.getvalue())
+    return atomic.write_file(path, buffer.getvalue())

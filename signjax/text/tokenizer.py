@@ -15,8 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from signjax.errors import DataError, StorageError
-from signjax.io import safe_read
-from signjax.training.run_config import write_whole
+from signjax.io import atomic, safe_read
 
 PAD, NULL, UNKNOWN, SPELL, END = range(5)  # SPELL goes before the letters of a word without an entry
 SPECIAL = ("<pad>", "<null>", "<unknown>", "<spell>", "<end>")  # NULL alone is the text of no text
@@ -73,7 +72,7 @@ class TextTokenizer(NamedTuple):
     def save(self, path) -> None:
         """Writes the vocabulary as JSON, with its checksum."""
         content = {"sha256": _sha256(self.entries), "entries": self.entries}
-        write_whole(path, json.dumps(content, ensure_ascii=False) + "\n")
+        atomic.write_file(path, (json.dumps(content, ensure_ascii=False) + "\n").encode())
 
 
 @functools.cache

@@ -12,7 +12,6 @@ import collections
 import io
 import os
 import re
-import shutil
 import sys
 from pathlib import Path
 from typing import NamedTuple
@@ -22,7 +21,7 @@ import numpy as np
 from signjax import rendering
 from signjax.cli import parsing
 from signjax.data import clip_files, clip_writers, pose_layout
-from signjax.errors import ConfigError, DataError, StorageError
+from signjax.errors import ConfigError, DataError
 from signjax.export import compiled, hub_folder, pose_file
 from signjax.io import atomic, safe_read
 from signjax.tools import viz
@@ -101,7 +100,7 @@ def to_json(stem: Path, clip: Clip, fps: float) -> Path:
     """A folder as in a data set."""
     pose = clip_writers.pose_json(clip.panel.pose, clip.panel.valid, fps=fps)
     text = (clip.panel.caption or clip.name) + "\n"
-    return folder(stem, {clip_files.TEXT: text.encode(), clip_files.POSE: pose})
+    return atomic.write_folder(stem, {clip_files.TEXT: text.encode(), clip_files.POSE: pose})
 
 
 def to_openpose(stem: Path, clip: Clip, fps: float) -> Path:
@@ -112,7 +111,7 @@ def to_openpose(stem: Path, clip: Clip, fps: float) -> Path:
     except DataError as error:
         raise DataError(f"{clip.name}: {error}") from None
     named = {f"{clip.name}_{k:012d}_keypoints.json": frame for k, frame in enumerate(frames)}
-    return folder(stem, named)
+    return atomic.write_folder(stem, named)
 
 
 def to_pose(stem: Path, clip: Clip, fps: float) -> Path:
@@ -121,7 +120,7 @@ def to_pose(stem: Path, clip: Clip, fps: float) -> Path:
         data = pose_file.of_clip(clip.panel.pose, clip.panel.valid, fps)
     except DataError as error:
         raise DataError(f"{clip.name}: {error}") from None
-    return atomic.write(stem.with_name(f"{stem.name}.pose"), data)
+    return atomic.write_file(stem.with_name(f"{stem.name}.pose"), data)
 
 
 def to_npz(stem: Path, clip: Clip, fps: float) -> Path:
@@ -131,7 +130,7 @@ def to_npz(stem: Path, clip: Clip, fps: float) -> Path:
     data = io.BytesIO()
     tokens = panel.tokens._asdict() if panel.tokens else {}
     np.savez(data, pose=pose, text=panel.caption, fps=fps, **tokens)
-    return atomic.write(stem.with_name(f"{stem.name}.npz"), data.getvalue())
+    return atomic.write_file(stem.with_name(f"{stem.name}.npz"), data.getvalue())
 
 
 def to_mp4(stem: Path, clip: Clip, fps: float) -> Path:
@@ -158,12 +157,12 @@ FORMS = {
 def to_safetensors(stem: Path, run: Path, licence: str) -> Path:
     """The weights."""
     del licence
-    return atomic.write(stem.with_name(f"{stem.name}.safetensors"), hub_folder.safetensors(run))
+    return atomic.write_file(stem.with_name(f"{stem.name}.safetensors"), hub_folder.safetensors(run))
 
 
 def to_hub_folder(stem: Path, run: Path, licence: str) -> Path:
     """All that it takes to use the run, with a model card."""
-    return folder(stem, hub_folder.files(run, stem.name, licence))
+    return atomic.write_folder(stem, hub_folder.files(run, stem.name, licence))
 
 
 def to_stablehlo(stem: Path, run: Path, licence: str) -> Path:
@@ -173,7 +172,7 @@ def to_stablehlo(stem: Path, run: Path, licence: str) -> Path:
     vocabulary = run / "text.json"
     if "write.stablehlo" in held and vocabulary.is_file():
         held[vocabulary.name] = safe_read.read(vocabulary)
-    return folder(stem.with_name(f"{stem.name}-stablehlo"), held)
+    return atomic.write_folder(stem.with_name(f"{stem.name}-stablehlo"), held)
 
 
 def to_onnx(stem: Path, run: Path, licence: str) -> Path:
@@ -182,7 +181,7 @@ def to_onnx(stem: Path, run: Path, licence: str) -> Path:
     sized, free = _programs(run, compiled.ONE, None)
     chosen = {"encode": sized["encode"], "decode": free["decode"]}
     held = {f"{name}.onnx": compiled.onnx(name, one) for name, one in chosen.items()}
-    return folder(stem.with_name(f"{stem.name}-onnx"), held)
+    return atomic.write_folder(stem.with_name(f"{stem.name}-onnx"), held)
 
 
 def _programs(run: Path, *sizes) -> list[dict[str, compiled.Program]]:
@@ -197,27 +196,6 @@ RUNS = {
     "stablehlo": to_stablehlo,
     "hub_folder": to_hub_folder,
 }
-
-
-def folder(place: Path, held: dict[str, bytes]) -> Path:
-    """Writes a folder of files, whole or not at all.
-
-    Raises:
-      StorageError: it is there already, and files of an older clip would mix with these; or the disk refuses.
-    """
-    if place.exists():
-        raise StorageError(f"{place}: is there already; remove it, or choose another --out")
-    building = place.with_name(f".{place.name}.part")
-    try:
-        shutil.rmtree(building, ignore_errors=True)
-        for name, data in held.items():
-            atomic.write(building / name, data)
-        os.replace(building, place)
-    except OSError as error:
-        raise StorageError(f"{place}: cannot be written ({error.strerror})") from None
-    finally:
-        shutil.rmtree(building, ignore_errors=True)
-    return place
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ from signjax.data import dataset_writer, split_assignment
 from signjax.data.formats import detect, text_table
 from signjax.data.formats.base import Broken, Clip
 from signjax.errors import ConfigError, DataError, SignjaxError
-from signjax.io import progress
+from signjax.io import atomic, progress
 from signjax.io.safe_read import InvalidFileError
 from signjax.pose import skeleton
 
@@ -70,7 +70,7 @@ def run(path: Path, root: str, name: str, texts: str | None, fps: float | None, 
     found = text_table.find(path, texts)
     rows = text_table.read(found) if found else {}
     items = form.read(path, size) if size else form.read(path)
-    with dataset_writer.building(Path(root, name)) as folder:
+    with atomic.build_folder(Path(root, name)) as folder:
         kept, broken = _gather(items, rows, found, fps, folder)
         if not kept:
             first = "; ".join(f"{where}: {reason}" for where, reason in broken[:3]) or "the files are empty"

@@ -26,7 +26,7 @@ def main(argv: list[str] | None = None) -> int:
         raise ConfigError(f"{args.run}: task is {c.task!r}; give a run of configs/motion_encoder.py")
     variables, step = checkpoint.load_variables(args.run)
     data = motion_encoder.to_bytes(c, variables)
-    path = atomic.write(args.out, data)
+    path = atomic.write_file(args.out, data)
     digest = motion_encoder.load(path).digest
     print(f"{path}: {len(data):,} bytes, step {step}, encoder {digest[:12]}")
     return 0

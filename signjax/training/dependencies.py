@@ -12,9 +12,8 @@ import jax
 import numpy as np
 
 from signjax.errors import ConfigError, StorageError
-from signjax.io import safe_read
+from signjax.io import atomic, safe_read
 from signjax.training import checkpoint
-from signjax.training.run_config import write_whole
 
 
 def record(workdir, field: str, folder, variables) -> None:
@@ -30,7 +29,7 @@ def record(workdir, field: str, folder, variables) -> None:
         check(workdir, field, folder, variables)
     elif jax.process_index() == 0:  # a file that is there is of a start that came to nothing
         place = os.path.relpath(os.path.realpath(folder), os.path.realpath(workdir))
-        write_whole(_path(workdir, field), note(place, digest(variables)))
+        atomic.write_file(_path(workdir, field), note(place, digest(variables)).encode())
 
 
 def note(place: str, digest: str) -> str:

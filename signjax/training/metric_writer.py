@@ -7,9 +7,8 @@ import time
 from typing import NamedTuple, TextIO
 
 from signjax.errors import StorageError
-from signjax.io import progress, safe_read
+from signjax.io import atomic, progress, safe_read
 from signjax.training import trackers
-from signjax.training.run_config import write_whole
 
 LINE, LARGEST = 1 << 16, 1 << 27  # bytes of a row, and of all
 HUGE = 1e300  # beyond any number that a run has
@@ -43,7 +42,7 @@ class Metrics:
         self._origin = Spent(time.process_time() - spent.cpu_s, time.monotonic() - spent.wall_s)
         self._writes, self.trackers = writes, []
         if writes:
-            write_whole(self.path, kept.decode())
+            atomic.write_file(self.path, bytes(kept))
 
     def spent(self) -> Spent:
         """Time spent until now."""

@@ -1,14 +1,13 @@
 """A run's config on disk: saved whole, read back as it was, compared when the run is resumed."""
 
 import json
-import os
 import pathlib
 import re
 
 import ml_collections
 
 from signjax.errors import ConfigError, StorageError, closest_match, did_you_mean
-from signjax.io import safe_read
+from signjax.io import atomic, safe_read
 
 # These may change when a run is resumed: how long and how often, and on which devices.
 FREE = ("num_steps", "log_every", "eval_every", "save_every", "mesh", "sharding")
@@ -33,7 +32,7 @@ def train_command(workdir) -> str:
 
 def save_config(path, config) -> None:
     """Writes a whole ConfigDict as plain JSON, atomically."""
-    write_whole(path, json.dumps(_plain(config), indent=2, sort_keys=True) + "\n")
+    atomic.write_file(path, (json.dumps(_plain(config), indent=2, sort_keys=True) + "\n").encode())
 
 
 def load_config(path) -> ml_collections.ConfigDict:
@@ -117,12 +116,3 @@ def _flatten(tree: dict, prefix="") -> dict:
         nested = isinstance(value, dict) and value
         flat.update(_flatten(value, f"{prefix}{key}.") if nested else {f"{prefix}{key}": value})
     return flat
-
-
-def write_whole(path, text: str) -> None:
-    """Writes a file so that a crash leaves the old or the new one, never a part."""
-    partial = pathlib.Path(f"{path}.tmp")
-    partial.unlink(missing_ok=True)  # of a crash; or a link that would be written through
-    with partial.open("x", encoding="utf-8") as file:
-        file.write(text)
-    os.replace(partial, path)

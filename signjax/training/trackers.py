@@ -16,8 +16,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from signjax.errors import ConfigError
-from signjax.io import safe_read
-from signjax.training.run_config import write_whole
+from signjax.io import atomic, safe_read
 
 ID = "wandb.id"  # in the run's folder
 
@@ -137,5 +136,5 @@ def _id(path: pathlib.Path) -> str:
             return found
     except safe_read.InvalidFileError:
         pass
-    write_whole(path, secrets.token_hex(8))
+    atomic.write_file(path, secrets.token_hex(8).encode())
     return _id(path)

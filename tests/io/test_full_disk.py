@@ -108,12 +108,12 @@ def test_a_disk_that_is_full_from_the_start(tmp_path, capsys):
 
 
 def test_output_files_are_whole_or_as_they_were(tmp_path):
-    atomic.write(tmp_path / "clip.gif", b"old")
+    atomic.write_file(tmp_path / "clip.gif", b"old")
     with (
         largest_file(1000),
         pytest.raises(StorageError, match=r"clip\.gif: cannot be written \(File too"),
     ):
-        atomic.write(tmp_path / "clip.gif", bytes(2000))
+        atomic.write_file(tmp_path / "clip.gif", bytes(2000))
     assert [p.name for p in tmp_path.iterdir()] == ["clip.gif"]
     assert (tmp_path / "clip.gif").read_bytes() == b"old"
 

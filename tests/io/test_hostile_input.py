@@ -13,9 +13,9 @@ from signjax import rendering
 from signjax.data import packed_dataset, pose_layout
 from signjax.errors import DataError, StorageError
 from signjax.evaluation import predictions, report_files
-from signjax.io import safe_read
+from signjax.io import atomic, safe_read
 from signjax.metrics.base import whole
-from signjax.training import process, run_config
+from signjax.training import process
 
 HOSTILE = [
     "</script><script>alert(1)</script>",
@@ -166,7 +166,7 @@ def test_a_run_does_not_write_through_links(tmp_path):
         pass
     linked(run / "config.json.tmp", mine)
     linked(run / "config.json", mine)
-    run_config.write_whole(run / "config.json", "{}")
+    atomic.write_file(run / "config.json", b"{}")
     assert mine.read_text() == "precious" and (run / "config.json").read_text() == "{}"
 
 

@@ -310,20 +310,12 @@ def test_an_interrupted_import_leaves_nothing_and_starts_again(tmp_path, monkeyp
     assert import_poses.main(asked) == 130 and len(written) == 2
     assert list((tmp_path / "sets").iterdir()) == []
     monkeypatch.undo()
-    left = tmp_path / "sets/.mine.importing/train/a"  # as after kill -9
+    left = tmp_path / "sets/.mine.part/train/a"  # as after kill -9
     left.mkdir(parents=True)
     (left / "pose.json").write_text("{")
     assert import_poses.main(asked) == 0
     assert [path.name for path in (tmp_path / "sets").iterdir()] == ["mine"]
     assert clip_files.list_clips(tmp_path / "sets/mine/train") == ["a", "b", "c"]
-
-
-def test_two_imports_of_a_name_do_not_meet(tmp_path):
-    with dataset_writer.building(tmp_path / "mine") as folder:
-        (folder / "a").mkdir()
-        with pytest.raises(StorageError, match="another import"), dataset_writer.building(tmp_path / "mine"):
-            pass
-    assert (tmp_path / "mine/a").is_dir()
 
 
 def test_recordings_are_not_cut_by_splits():
