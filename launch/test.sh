@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Lint and tests: bash launch/test.sh [arguments of pytest, such as tests/pose/test_normalization.py or -m slow]
+# Lint, types, documentation and tests: bash launch/test.sh [arguments of pytest, such as tests/pose/test_normalization.py or -m slow]
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 . launch/_venv.sh
@@ -30,12 +30,21 @@ find_real_data() {
     say "Real data: $SIGNJAX_REAL_DATA"
 }
 
-ready_python
+# Runs a module of Python and says so; the script's exit code is that of the last part that failed.
+run() {
+    say "$*"
+    "$PYTHON" -m "$@" || code=$?
+}
+
+ready_python test,docs
 find_real_data
 code=0
-say "ruff check ."
-"$PYTHON" -m ruff check . || code=$?
-say "pytest -n 2 --dist loadfile --no-loadscope-reorder -m 'not slow and not soak' $*" # two processes; a file's tests stay together
-"$PYTHON" -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not slow and not soak" "$@" || code=$?
+export NO_MKDOCS_2_WARNING=1 # a notice about a later version, not about these pages
+run ruff check .
+run ruff format --check --quiet .
+run pyright
+run mkdocs build --strict --quiet
+# two processes; a file's tests stay together
+run pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not slow and not soak" "$@"
 say "Done in $SECONDS s, exit code $code"
 exit $code

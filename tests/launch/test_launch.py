@@ -121,13 +121,19 @@ def test_quickstart_stops_at_a_failure_and_goes_on(checkout):
     assert f"{checkout}/outputs/hello.gif" in done.stdout
 
 
-@pytest.mark.parametrize("fails, code", [((), 0), (("ruff",), 1), (("pytest",), 5), (("ruff", "pytest"), 5)])
+@pytest.mark.parametrize(
+    "fails, code",
+    [
+        *(((), 0), (("ruff",), 1), (("pytest",), 5), (("ruff", "pytest"), 5)),
+        *((("pyright",), 1), (("mkdocs",), 1)),
+    ],
+)
 def test_the_test_script_fails_if_one_of_its_parts_does(checkout, fails, code):
     add_python(checkout, "python3")
     for name in fails:
         (checkout / f"fail-{name}").write_text("5" if name == "pytest" else "1")
     assert bash(checkout, "launch/test.sh").returncode == code
-    assert asked(checkout) == ["venv", "pip", "ruff", "pytest"]
+    assert asked(checkout) == ["venv", "pip", "ruff", "ruff", "pyright", "mkdocs", "pytest"]
 
 
 @pytest.mark.parametrize("code", [0, 5])
