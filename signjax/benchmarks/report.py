@@ -22,7 +22,7 @@ def format_measurement(measured: Measurement, peak: Peak) -> str:
     repeats = len(measured.seconds)
     cells = [f"{measured.name:<42} {median:9.4f} s ({low:.4f} to {high:.4f}, {repeats} runs)"]
     if measured.units > 1:
-        cells.append(f"{measured.units} units, {median / measured.units:.4f} s each")
+        cells.append(f"{measured.units} units, {median / measured.units:.3g} s each")
     for amount, unit, most in (
         (measured.flops, "FLOP/s", peak.flops),
         (measured.bytes, "B/s", peak.bytes),

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from signjax.benchmarks import data, dtw, gpu, rendering, sample, startup, timing, tokenizer, train
+from signjax.benchmarks import data, dtw, gpu, rendering, sample, startup, storage, timing, tokenizer, train
 from signjax.errors import ConfigError, did_you_mean
 
 Measure = Callable[[], list[timing.Measurement]]
@@ -16,8 +16,8 @@ SUBJECTS: dict[str, Measure] = {
     "startup": startup.measure_startup,
     "dtw": dtw.measure_dtw,
 }
-# Only on demand: it needs a GPU, and its targets are for one kind of them.
-ON_DEMAND: dict[str, Measure] = {"gpu": gpu.measure_gpu}
+# Only on demand: one needs a GPU, and its targets are for one kind of them; the other needs much disk.
+ON_DEMAND: dict[str, Measure] = {"storage": storage.measure_storage, "gpu": gpu.measure_gpu}
 
 
 def select_subjects(names: list[str]) -> dict[str, Measure]:

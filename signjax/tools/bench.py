@@ -10,6 +10,7 @@ tokenize  time to the error of the seed's tokenizer: trains both, 10 minutes on 
 render    a GIF, against a matplotlib redraw of every bone
 startup   a run of one step, with kept compiled programs and without
 dtw       warping, against the loop over cells
+storage   packed clips, against zarr3 and ArrayRecord; only if named, 25 GB of disk
 gpu       the figures that a model of 60 million parameters should reach on a GPU, in one table; only if named
 
 PyTorch is optional, `pip install -e '.[bench]'`. Shares of the peak are of what the device does in the same
