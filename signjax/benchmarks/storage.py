@@ -108,7 +108,7 @@ def compare(
     note: Callable[[str], str] = lambda name: "",
     units: int = 1,
 ) -> list[timing.Measurement]:
-    """Times turns as `timing.compare` times runs, without a first call that is not counted."""
+    """Times turns as `timing.compare_workloads` times workloads, without a first call that is not counted."""
     clock: dict[str, list[float]] = {name: [] for name in turns}
     processor: dict[str, list[float]] = {name: [] for name in turns}
     for k in range(repeats):
@@ -121,12 +121,14 @@ def compare(
     rows = []
     for name in turns:
         pairs = zip(clock[OURS], clock[name], strict=True)
-        times = None if name == OURS else statistics.median(ours / other for ours, other in pairs)
+        speedup = None if name == OURS else statistics.median(ours / other for ours, other in pairs)
         work = f"{statistics.median(processor[name]):.4f} s of the processor"
         text = ", ".join(filter(None, [work, note(name)]))
         against = None if name == OURS else f"{title}: {OURS}"
         rows.append(
-            timing.Measurement(f"{title}: {name}", tuple(clock[name]), units, 0, 0, against, times, note=text)
+            timing.Measurement(
+                f"{title}: {name}", tuple(clock[name]), units, 0, 0, against, speedup, note=text
+            )
         )
     return rows
 

@@ -55,8 +55,8 @@ def test_formats_take_turns(monkeypatch, tmp_path):
     first, second = storage.compare("title", turns, 2, lambda name: f"note on {name}", 7)
     order = [storage.OURS, "other", "other", storage.OURS]
     assert calls == [word for name in order for word in (f"prepare {name}", name)]
-    assert (first.name, first.times, first.units, len(first.seconds)) == ("title: signjax pack", None, 7, 2)
-    assert second.reference == first.name and second.times > 0 and second.note.endswith("note on other")
+    assert (first.name, first.speedup, first.units, len(first.seconds)) == ("title: signjax pack", None, 7, 2)
+    assert second.reference == first.name and second.speedup > 0 and second.note.endswith("note on other")
 
 
 def test_every_row_is_there(monkeypatch, clips, tmp_path):
@@ -70,4 +70,4 @@ def test_a_full_disk_is_refused(monkeypatch):
     monkeypatch.setattr(storage, "draw_clips", list)
     monkeypatch.setattr(storage, "ROOM", 1 << 60)
     with pytest.raises(StorageError, match="are needed"):
-        storage.measure()
+        storage.measure_storage()
