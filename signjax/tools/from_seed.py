@@ -56,7 +56,7 @@ def main(argv: list[str] | None = None) -> int:
     tokenizer = tokenizer_of(args.vqvae)
     if args.gpt:
         found = gpt_of(args.gpt, tokenizer.sizes["codes"])
-        encoder = encoder_of(args.encoder, found.beside, args.gpt)
+        encoder = encoder_of(args.encoder, found.bert_tensors, args.gpt)
     print(f"{write_tokenizer(places[0], tokenizer, data)}: {told(tokenizer)}")
     if args.gpt:
         print(f"{write_gpt(places[1], found, places[0], encoder, data)}: {told(found)}")
@@ -64,7 +64,7 @@ def main(argv: list[str] | None = None) -> int:
     return 0
 
 
-def tokenizer_of(path: str) -> convert.Found:
+def tokenizer_of(path: str) -> convert.SeedModel:
     """The VQ-VAE of a checkpoint with its statistics.
 
     Raises:
@@ -72,17 +72,17 @@ def tokenizer_of(path: str) -> convert.Found:
     """
     saved, fields = read(path)
     try:
-        found = convert.vqvae(saved, fields)
+        found = convert.convert_vqvae(saved, fields)
     except safe_read.InvalidFileError as error:
         raise DataError(f"{path}: cannot be taken over: it {error}") from None
     found.variables["standard"] = standard(*statistics(path, fields))
     return found
 
 
-def gpt_of(path: str, codes: int) -> convert.Found:
+def gpt_of(path: str, codes: int) -> convert.SeedModel:
     """The GPT of a checkpoint; raises DataError as `tokenizer_of`."""
     try:
-        return convert.gpt(*read(path), codes)
+        return convert.convert_gpt(*read(path), codes)
     except safe_read.InvalidFileError as error:
         raise DataError(f"{path}: cannot be taken over: it {error}") from None
 
@@ -150,7 +150,7 @@ def encoder_of(name: str, beside: dict, path: str):
     return folder, encoder
 
 
-def write_tokenizer(place, found: convert.Found, data: dict) -> pathlib.Path:
+def write_tokenizer(place, found: convert.SeedModel, data: dict) -> pathlib.Path:
     """Writes a run of configs/vqvae.py:seed; returns its place."""
     c, sizes = load_named_config("vqvae:seed"), dict(found.sizes)
     c.quantizer.dim, c.quantizer.codes = sizes.pop("dim"), sizes.pop("codes")
@@ -159,7 +159,7 @@ def write_tokenizer(place, found: convert.Found, data: dict) -> pathlib.Path:
     return write_run(place, c, found.variables)
 
 
-def write_gpt(place, found: convert.Found, tokenizer, encoder, data: dict) -> pathlib.Path:
+def write_gpt(place, found: convert.SeedModel, tokenizer, encoder, data: dict) -> pathlib.Path:
     """Writes a run of configs/gpt.py:seed; returns its place."""
     c = load_named_config("gpt:seed")
     c.model.update(found.sizes)
@@ -184,7 +184,7 @@ def write_run(place: pathlib.Path, c, variables: dict) -> pathlib.Path:
     return place
 
 
-def told(found: convert.Found) -> str:
+def told(found: convert.SeedModel) -> str:
     """What was taken over, in words."""
     count = sum(x.size for x in jax.tree.leaves(found.variables["params"]))
     return f"{count:,} weights, " + ", ".join(f"{name} {value}" for name, value in found.sizes.items())

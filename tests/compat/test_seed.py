@@ -152,8 +152,8 @@ def test_names_and_wrappers_do_not_matter(wrapper):
     table = np.asarray(layers.sinusoids(np.arange(1500), 16))
     state["module.enc.pos.pe"] = table[None, :, [k // 2 + 8 * (k % 2) for k in range(16)]]
     state |= {"module.vq.used": np.arange(64), "module.fk.parents": np.arange(50), "module.seen": np.array(3)}
-    found = convert.vqvae({wrapper: state} if wrapper else state, fields)
-    wanted = convert.vqvae(given, fields)
+    found = convert.convert_vqvae({wrapper: state} if wrapper else state, fields)
+    wanted = convert.convert_vqvae(given, fields)
     assert found.sizes == wanted.sizes
     jax.tree.map(np.testing.assert_array_equal, found.variables, wanted.variables)
 
@@ -161,16 +161,16 @@ def test_names_and_wrappers_do_not_matter(wrapper):
 def test_a_table_says_how_sinusoids_are_ordered():
     given, fields = saved(VQVAE)
     state = given["model_state_dict"] | {"pe": np.asarray(layers.sinusoids(np.arange(30), 16))[:, None]}
-    found = convert.vqvae(state, fields).variables["params"]
+    found = convert.convert_vqvae(state, fields).variables["params"]
     np.testing.assert_array_equal(found["embed"]["kernel"], state["embed.weight"].T)
 
 
 def test_heads_are_64_wide_unless_the_config_says():
-    assert match_tensors.heads_of({"motion_layers": 3}, "motion_", 256) == 4
-    assert match_tensors.heads_of({"gpt_heads": 2, "motion_num_heads": 8}, "motion_", 256) == 8
+    assert match_tensors.choose_heads({"motion_layers": 3}, "motion_", 256) == 4
+    assert match_tensors.choose_heads({"gpt_heads": 2, "motion_num_heads": 8}, "motion_", 256) == 8
     for fields in ({"motion_heads": 3}, {"motion_a_heads": 2, "motion_b_heads": 4}, {"motion_heads": 0}):
         with pytest.raises(InvalidFileError, match="heads"):
-            match_tensors.heads_of(fields, "motion_", 256)
+            match_tensors.choose_heads(fields, "motion_", 256)
 
 
 @pytest.mark.parametrize(
@@ -200,13 +200,13 @@ def test_what_does_not_match_is_named(changes, what):
         else:
             state[name] = np.full(16, np.nan, np.float32) if shape == "nan" else np.ones(shape, np.float32)
     with pytest.raises(InvalidFileError, match=what):
-        convert.vqvae(state, fields)
+        convert.convert_vqvae(state, fields)
 
 
 @pytest.mark.parametrize("given", [None, {}, {"model": 3}, {"model_state_dict": {"a": [1]}}, {3: np.ones(2)}])
 def test_what_holds_no_weights_is_refused(given):
     with pytest.raises(InvalidFileError, match="holds no weights"):
-        convert.vqvae(given, {})
+        convert.convert_vqvae(given, {})
 
 
 def test_the_door_refuses_in_one_line(tmp_path, capsys, monkeypatch):

@@ -1,11 +1,12 @@
-"""The tensors of a checkpoint of the seed: what each of them is, found by order and shape.
+"""The tensors of a checkpoint of the seed: what each of them is, recognized by order and shape.
 
-What the seed's modules are and in which order they come is known, not how they are named. Names count inside
-of PyTorch's own layers only, and what calls itself a decoder's comes after the rest. Functions take what they
-find out of the state, a dict of name to tensor: in the end nothing may be left.
+Which modules the seed's models have and in which order is known, not how they are named. Names count inside
+PyTorch's own layers only, and the tensors of a module that calls itself a decoder come after the rest.
+Functions take what they recognize out of the state, a dict of name to tensor: in the end nothing may be left.
 """
 
 import re
+from collections.abc import Callable
 
 import numpy as np
 
@@ -16,163 +17,196 @@ from signjax.pose.skeleton import NUM_JOINTS
 POSE = 3 * NUM_JOINTS
 WRAPPERS = ("model_state_dict", "state_dict", "model")
 ATTENTION = "self_attn.in_proj_weight"
+# What torch.compile and torch.nn.DataParallel put before every name.
+PREFIXES = ("_orig_mod.", "module.")
 
 
-def state_of(saved) -> dict[str, np.ndarray]:
+def extract_state(saved) -> dict[str, np.ndarray]:
     """The tensors of what was saved, a decoder's last; raises InvalidFileError if it holds none."""
     if not isinstance(saved, dict):
         raise InvalidFileError("holds no weights")
-    inner = next((saved[key] for key in WRAPPERS if isinstance(saved.get(key), dict)), saved)
-    wrong = [name for name in inner if type(name) is not str or not isinstance(inner[name], np.ndarray)]
-    if wrong or not inner:
+    state = next((saved[key] for key in WRAPPERS if isinstance(saved.get(key), dict)), saved)
+    wrong = [name for name in state if type(name) is not str or not isinstance(state[name], np.ndarray)]
+    if wrong or not state:
         what = f": {str(wrong[0])[:40]!r} is no tensor" if wrong else ""
         raise InvalidFileError(f"holds no weights{what}; give a checkpoint with {', '.join(WRAPPERS)}")
-    for prefix in ("_orig_mod.", "module."):
-        if all(name.startswith(prefix) for name in inner):
-            inner = {name.removeprefix(prefix): array for name, array in inner.items()}
-    return {name: inner[name] for name in sorted(inner, key=lambda n: bool(re.search(r"(^|[._])dec", n)))}
+    for prefix in PREFIXES:
+        if all(name.startswith(prefix) for name in state):
+            state = {name.removeprefix(prefix): array for name, array in state.items()}
+    # Encoder and decoder have tensors of the same shapes, which only their order tells apart; it must not
+    # depend on which of them was created first. sorted keeps the order of names that are equal in this.
+    names = sorted(state, key=lambda name: bool(re.search(r"(^|[._])dec", name)))
+    return {name: state[name] for name in names}
 
 
-def order_of(state: dict):
-    """width -> where our states find their numbers in the seed's.
+def detect_sinusoid_order(state: dict) -> Callable[[int], np.ndarray]:
+    """A function width -> for each of our numbers of a hidden state its index in the seed's.
 
-    Sines and cosines are in turn there, unless a table of sinusoids in `state` has them as ours. Such tables
-    are taken out.
+    In the seed sines and cosines alternate, unless a table of sinusoids in `state` has them as we do, sines
+    first. Such tables are taken out.
     """
     orders = []
     for name, array in list(state.items()):
         table = array.squeeze()
         if array.dtype.kind == "f" and table.ndim == 2 and table.shape[1] % 2 == 0:
             ours = np.asarray(sinusoids(np.arange(len(table)), table.shape[1]))
-            for order in (np.arange, _turned):
+            for order in (np.arange, _order_interleaved):
+                # Not equal: sines of large float32 angles differ a little from one library to another.
                 if np.allclose(table[:, order(table.shape[1])], ours, atol=2e-3):
                     orders.append(order)
                     del state[name]
                     break
-    return orders[0] if orders else _turned
+    return orders[0] if orders else _order_interleaved
 
 
-def _turned(width: int) -> np.ndarray:
+def _order_interleaved(width: int) -> np.ndarray:
     return np.concatenate([np.arange(0, width, 2), np.arange(1, width, 2)])
 
 
-def stacks_of(state: dict) -> list[list[dict]]:
-    """The transformer layers, stack by stack, each {name in the layer: tensor, "name": of the layer}."""
-    found: dict[str, list] = {}
-    for name in [name for name in state if name.endswith(ATTENTION)]:
-        at = name.removesuffix(ATTENTION)
-        layer = {own.removeprefix(at): state.pop(own) for own in [n for n in state if n.startswith(at)]}
-        found.setdefault(at.rstrip(".").rpartition(".")[0], []).append(layer | {"name": at.rstrip(".")})
-    return list(found.values())
+def take_layer_stacks(state: dict) -> list[list[dict]]:
+    """The transformer layers, stack by stack; each is {name in the layer: tensor, "name": of the layer}."""
+    stacks: dict[str, list] = {}
+    # Every layer of PyTorch's has exactly one self-attention, whose name says where the layer begins.
+    for attention in [name for name in state if name.endswith(ATTENTION)]:
+        prefix = attention.removesuffix(ATTENTION)
+        names = [name for name in state if name.startswith(prefix)]
+        layer = {name.removeprefix(prefix): state.pop(name) for name in names}
+        path = prefix.rstrip(".")
+        stacks.setdefault(path.rpartition(".")[0], []).append(layer | {"name": path})
+    return list(stacks.values())
 
 
-def width_of(stacks) -> int:
+def get_width(stacks) -> int:
     """D of the layers."""
     return stacks[0][0][ATTENTION].shape[-1]
 
 
-def mlp_of(stacks) -> int:
-    """Width of the layers' MLPs; 0 without one, which `checked` refuses."""
+def get_mlp_width(stacks) -> int:
+    """Width of the layers' MLPs; 0 without one, which `check_layer` refuses."""
     return len(stacks[0][0].get("linear1.weight", ()))
 
 
-def heads_of(fields: dict, prefix: str, width: int) -> int:
+def choose_heads(fields: dict, prefix: str, width: int) -> int:
     """Heads of the attention, on which no shape depends: 64 wide as the seed's.
 
-    Fields of the config that begin with `prefix` may say otherwise.
+    Fields of the config whose names begin with `prefix` and contain "head" take precedence.
     """
     named = [value for name, value in fields.items() if name.startswith(prefix) and "head" in name]
-    said = {value for value in named if type(value) is int} or {max(1, width // 64)}
-    if len(said) > 1 or min(said) < 1 or width % min(said):
+    heads = {value for value in named if type(value) is int} or {max(1, width // 64)}
+    if len(heads) > 1 or min(heads) < 1 or width % min(heads):
         raise InvalidFileError(
-            f"its config has {sorted(said)} heads for a width of {width}; one number must fit"
+            f"its config has {sorted(heads)} heads for a width of {width}; one number must fit"
         )
-    return said.pop()
+    return heads.pop()
 
 
-def take(state: dict, what: str, **shapes) -> dict[str, np.ndarray]:
-    """The tensors of the first module that has just these, taken out of `state`; None is any size."""
+def take_module(state: dict, what: str, **shapes) -> dict[str, np.ndarray]:
+    """The tensors of the first module that has exactly these names and shapes, taken out of `state`.
+
+    Args:
+      state: the tensors that are left.
+      what: the module, for the message.
+      **shapes: name in the module -> shape, in which None is any size.
+
+    Raises:
+      InvalidFileError: there is no such module.
+    """
     modules: dict[str, dict] = {}
     for name in state:
-        at, _, leaf = name.rpartition(".")
-        modules.setdefault(at, {})[leaf] = name
-    for own in modules.values():
-        if own.keys() == shapes.keys() and all(_fits(state[own[leaf]], shapes[leaf]) for leaf in own):
-            return {leaf: _float(name, state.pop(name)) for leaf, name in own.items()}
+        module, _, leaf = name.rpartition(".")
+        modules.setdefault(module, {})[leaf] = name
+    for names in modules.values():
+        if names.keys() == shapes.keys() and all(
+            _matches_shape(state[names[leaf]], shapes[leaf]) for leaf in names
+        ):
+            return {leaf: _check_float(name, state.pop(name)) for leaf, name in names.items()}
     size = " x ".join("any" if n is None else str(n) for n in shapes["weight"])
     raise InvalidFileError(f"has no {what}: a module with {' and '.join(shapes)}, the weight {size}")
 
 
-def _fits(array: np.ndarray, shape: tuple) -> bool:
+def _matches_shape(array: np.ndarray, shape: tuple) -> bool:
     return len(array.shape) == len(shape) and all(
-        w in (None, n) for n, w in zip(array.shape, shape, strict=True)
+        wanted in (None, length) for length, wanted in zip(array.shape, shape, strict=True)
     )
 
 
-def _float(name: str, array: np.ndarray) -> np.ndarray:
+def _check_float(name: str, array: np.ndarray) -> np.ndarray:
     if array.dtype.kind != "f" or not np.isfinite(array).all():
         raise InvalidFileError(f"its tensor {name} holds what is no finite number")
     return array.astype(np.float32)
 
 
-def codebook(state: dict, dim: int) -> np.ndarray:
-    """The codes [K, dim]. They may have the moving sums beside them that they are made of.
+def take_codebook(state: dict, dim: int) -> np.ndarray:
+    """The codes [K, dim], taken out of `state` with the moving sums that they were computed from, if any.
 
-    Codes are sums over smoothed counts (van den Oord et al. 2017, appendix): so they are told from the sums.
+    Codes are sums over smoothed counts (van den Oord et al. 2017, appendix); this tells them from the sums,
+    which have the same shape.
     """
-    tables = [name for name, array in state.items() if array.ndim == 2 and array.shape[1] == dim]
-    shapes = {state[name].shape for name in tables}
-    if len(shapes) != 1 or len(tables) > 2:
+    names = [name for name, array in state.items() if array.ndim == 2 and array.shape[1] == dim]
+    shapes = {state[name].shape for name in names}
+    if len(shapes) != 1 or len(names) > 2:
         raise InvalidFileError(
-            f"has {len(tables)} tables of {dim} columns; there must be one codebook, and its sums"
+            f"has {len(names)} tables of {dim} columns; there must be one codebook, and its sums"
         )
     counts = [array for array in state.values() if {(*array.shape, dim)} == shapes]
-    found = {name: _float(name, state.pop(name)) for name in tables}
-    if len(tables) == 1 or np.array_equal(*found.values()):
-        return found[tables[0]]
+    tables = {name: _check_float(name, state.pop(name)) for name in names}
+    # Before the first training step the sums are a copy of the codes, so that either will do.
+    if len(names) == 1 or np.array_equal(*tables.values()):
+        return tables[names[0]]
     errors = {}
-    for name, other in (tables, tables[::-1]):
-        errors[name] = min((_miss(found[name], found[other], n) for n in counts), default=np.inf)
+    for codes, sums in (names, names[::-1]):
+        candidates = (_measure_codebook_error(tables[codes], tables[sums], n) for n in counts)
+        errors[codes] = min(candidates, default=np.inf)
     best = min(errors, key=errors.get)
     if not errors[best] < 1e-2:
         raise InvalidFileError(
-            f"its tables {' and '.join(tables)} are not codes and the sums that these are made of"
+            f"its tables {' and '.join(names)} are not codes and the sums that these are made of"
         )
-    return found[best]
+    return tables[best]
 
 
-def _miss(codes, sums, counts) -> float:
-    """By how much codes are not sums over smoothed counts, of the middle code, relative."""
+def _measure_codebook_error(codes, sums, counts) -> float:
+    """By how much codes are not sums over smoothed counts, relative, of the middle code."""
     total = counts.sum(dtype=np.float64)
     smooth = (counts + 1e-5) / (total + 1e-5 * len(counts)) * total
     error = np.abs(codes * smooth[:, None] - sums).max(1) / (np.abs(sums).max(1) + 1e-12)
+    # The median: codes that were never used have tiny sums, whose relative error says nothing.
     return float(np.median(error))
 
 
-def finish(state: dict, codes: int) -> None:
-    """Raises InvalidFileError if a tensor found no place, but for counters and the skeleton's constants."""
+def check_nothing_left(state: dict, codes: int) -> None:
+    """Raises InvalidFileError if a tensor was not recognized, except counters and the skeleton's constants.
+
+    A tensor more means another model; without it the rest would give other outputs than the checkpoint did.
+    """
     for name, array in state.items():
         known = array.size == 1 or array.shape == (codes,) or {NUM_JOINTS, POSE} & set(array.shape)
         if name.rpartition(".")[2] in ("weight", "bias") or not known:
             raise InvalidFileError(f"its tensor {name} {list(array.shape)} has no place in the seed's model")
 
 
-def checked(layer: dict, attentions: tuple) -> dict:
-    """The tensors of a layer of PyTorch's with these attentions; InvalidFileError unless it has just them."""
-    at, mlp = layer["name"], mlp_of([[layer]])
-    width = width_of([[layer]])
-    shapes = {"linear1": (mlp, width), "linear2": (width, mlp)}
-    shapes |= {f"{name}.out_proj": (width, width) for name in attentions}
-    shapes |= {f"norm{i + 1}": (width,) for i in range(len(attentions) + 1)}
-    wanted = {f"{name}.weight": shape for name, shape in shapes.items()}
-    wanted |= {f"{name}.bias": shape[:1] for name, shape in shapes.items()}
+def check_layer(layer: dict, attentions: tuple) -> dict:
+    """The tensors of a layer of PyTorch's with these attentions.
+
+    Raises:
+      InvalidFileError: it has others, or one of another shape.
+    """
+    path, mlp = layer["name"], get_mlp_width([[layer]])
+    width = get_width([[layer]])
+    weights = {"linear1": (mlp, width), "linear2": (width, mlp)}
+    weights |= {f"{name}.out_proj": (width, width) for name in attentions}
+    weights |= {f"norm{i + 1}": (width,) for i in range(len(attentions) + 1)}
+    expected = {f"{name}.weight": shape for name, shape in weights.items()}
+    expected |= {f"{name}.bias": shape[:1] for name, shape in weights.items()}
     for name in attentions:
-        wanted |= {f"{name}.in_proj_weight": (3 * width, width), f"{name}.in_proj_bias": (3 * width,)}
-    own = {name: value for name, value in layer.items() if name != "name"}
-    for name in sorted(wanted.keys() | own.keys()):
-        shape = own[name].shape if name in own else None
-        if shape != wanted.get(name):
+        # PyTorch keeps the projections to queries, keys and values in one matrix, under names of its own.
+        expected |= {f"{name}.in_proj_weight": (3 * width, width), f"{name}.in_proj_bias": (3 * width,)}
+    tensors = {name: value for name, value in layer.items() if name != "name"}
+    for name in sorted(expected.keys() | tensors.keys()):
+        shape = tensors[name].shape if name in tensors else None
+        if shape != expected.get(name):
+            wanted = expected.get(name, "none")
             raise InvalidFileError(
-                f"its tensor {at}.{name} is {shape or 'missing'}; {wanted.get(name, 'none')} must be there"
+                f"its tensor {path}.{name} is {shape or 'missing'}; {wanted} must be there"
             )
-    return {name: _float(f"{at}.{name}", value) for name, value in own.items()}
+    return {name: _check_float(f"{path}.{name}", value) for name, value in tensors.items()}
