@@ -1,4 +1,4 @@
-"""The supervisor, with shell scripts as jobs: what starts again, how often, and who is told of signals."""
+"""The supervisor, with shell scripts as jobs: what starts again, how often, and who gets signals."""
 
 import os
 import signal
@@ -9,9 +9,10 @@ import host_helpers
 import pytest
 
 from signjax.tools import supervise
+from signjax.training import supervisor
 
 linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="prctl is Linux's")
-WAITS = "trap 'echo told >>log; exit 0' TERM; trap 'echo told >>log; exit 130' INT; echo up >>log; "
+WAITS = "trap 'echo signal >>log; exit 0' TERM; trap 'echo signal >>log; exit 130' INT; echo up >>log; "
 WAITS += "while :; do sleep 0.05; done"
 
 
@@ -20,7 +21,7 @@ def here(tmp_path, monkeypatch):
     """A folder for the jobs, no waiting between them, pytest's own signal handlers afterwards."""
     monkeypatch.chdir(tmp_path)
     for name, seconds in {"PAUSE": 0.01, "POLL": 0.01, "GRACE": 0.3}.items():
-        monkeypatch.setattr(supervise, name, seconds)
+        monkeypatch.setattr(supervisor, name, seconds)
     before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
     yield tmp_path
     for number, handler in before.items():
@@ -55,7 +56,7 @@ def test_it_gives_up(capfd):
 
 
 def test_failures_far_apart_are_not_in_a_row(monkeypatch):
-    monkeypatch.setattr(supervise, "LONG", 0)
+    monkeypatch.setattr(supervisor, "STABLE", 0)
     code, starts = supervised("echo up >>log; [ $(wc -l <log) -ge 4 ] || exit 1", restarts=1)
     assert (code, len(starts)) == (0, 4)
 
@@ -73,11 +74,11 @@ def test_all_processes_start_again_when_one_dies():
 
 
 @pytest.mark.parametrize(
-    ("codes", "told"),
+    ("codes", "code"),
     [([0, 0], 0), ([-6, 21], 21), ([0, -9], 137), ([1, 0], 1), ([1, -9, 22], 22), ([-6, -9], 134)],
 )
-def test_the_exit_code_is_the_one_that_tells_most(codes, told):
-    assert supervise.verdict(codes) == told
+def test_the_exit_code_is_the_one_that_says_most(codes, code):
+    assert supervisor.combine_exit_codes(codes) == code
 
 
 def test_a_wrong_command_line_is_refused(capsys):
@@ -88,25 +89,25 @@ def test_a_wrong_command_line_is_refused(capsys):
     assert "no-such-command-anywhere: no such command" in capsys.readouterr().err
 
 
-def outside(processes):
+def start_supervisor(processes):
     """A supervisor in a process of its own, when its jobs are up."""
-    door = [sys.executable, "-m", "signjax.tools.supervise", f"--processes={processes}", "sh", "-c", WAITS]
-    found = subprocess.Popen(door, env={**os.environ, "PYTHONPATH": str(host_helpers.ROOT)})
+    command = [sys.executable, "-m", "signjax.tools.supervise", f"--processes={processes}", "sh", "-c", WAITS]
+    process = subprocess.Popen(command, env={**os.environ, "PYTHONPATH": str(host_helpers.ROOT)})
     host_helpers.until(lambda: lines() == ["up"] * processes, "the jobs")
-    return found
+    return process
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 0), (signal.SIGINT, 130)])
 def test_signals_are_passed_on_and_nothing_starts_again(number, code):
-    door = outside(2)
-    door.send_signal(number)
-    assert door.wait(host_helpers.PATIENCE) == code
-    assert lines() == ["up", "up", "told", "told"]
+    process = start_supervisor(2)
+    process.send_signal(number)
+    assert process.wait(host_helpers.PATIENCE) == code
+    assert lines() == ["up", "up", "signal", "signal"]
 
 
 @linux
 def test_nothing_lives_on_when_the_supervisor_is_killed():
-    door = outside(1)
-    door.kill()
-    door.wait()
-    host_helpers.until(lambda: lines() == ["up", "told"], "the job's end")
+    process = start_supervisor(1)
+    process.kill()
+    process.wait()
+    host_helpers.until(lambda: lines() == ["up", "signal"], "the job's end")

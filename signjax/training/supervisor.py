@@ -1,0 +1,131 @@
+"""Runs a command and starts it again when it dies of something that passes, such as a lost host."""
+
+import ctypes
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+
+# Exit codes of what a new start does not cure: wrong usage, NaN, data, storage, config; and Ctrl-C.
+PERMANENT = (2, 20, 21, 22, 23, 130)
+GRACE = 5.0  # seconds that the others have to end by themselves when one has failed
+STABLE = 600.0  # seconds after which a failure does not count as one in a row with those before
+PAUSE, LONGEST_PAUSE = 1.0, 60.0  # seconds before a new start, doubled each time in a row
+POLL = 0.1  # seconds
+_LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
+_SET_PDEATHSIG = 1  # of prctl(2)
+
+
+def supervise_command(command: list[str], processes: int, restarts: int) -> int:
+    """Runs a command until it ends for good.
+
+    SIGTERM and SIGINT are passed on to its processes, and nothing starts again after them.
+
+    Args:
+      command: what to run.
+      processes: how many of it run at once on this machine.
+      restarts: new starts in a row before it gives up.
+
+    Returns:
+      The exit code of the command, 128 + n if signal n ended it.
+    """
+    # The handlers only note the signal: what follows may be at any point of its work.
+    signals: list[int] = []
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda number, _: signals.append(number))
+    failures = 0
+    while True:
+        start = time.monotonic()
+        code = combine_exit_codes(wait_for_processes(start_processes(command, processes), signals))
+        failures = 1 if time.monotonic() - start > STABLE else failures + 1
+        if code in (0, *PERMANENT) or signals or failures > restarts:
+            return code
+        # A fault that needs time to pass, such as a network that is down, gets more of it each time.
+        pause = min(PAUSE * 2 ** (failures - 1), LONGEST_PAUSE)
+        _print_message(f"starting again in {pause:.0f} s, time {failures} of {restarts}")
+        end = time.monotonic() + pause
+        while time.monotonic() < end and not signals:
+            time.sleep(POLL)
+        if signals:
+            return code
+
+
+def start_processes(command: list[str], processes: int) -> list[subprocess.Popen]:
+    """Starts the processes; several of them find each other by JAX's variables."""
+    # A free port for their coordinator; all must know it before the first of them runs.
+    with socket.socket() as probe:
+        probe.bind(("localhost", 0))
+        address = f"localhost:{probe.getsockname()[1]}"
+    children = []
+    for rank in range(processes):
+        job = {
+            "JAX_COORDINATOR_ADDRESS": address,
+            "JAX_NUM_PROCESSES": str(processes),
+            "JAX_PROCESS_ID": str(rank),
+        }
+        children.append(
+            subprocess.Popen(
+                command,
+                # A single process must not wait for others.
+                env=os.environ | (job if processes > 1 else {}),
+                stdin=subprocess.DEVNULL,
+                # In a group of its own, or Ctrl-C in a terminal would reach it twice: from the terminal and
+                # from here.
+                process_group=0,
+                preexec_fn=_end_with_parent,
+            )
+        )
+    return children
+
+
+def _end_with_parent() -> None:
+    # A supervisor that is killed cannot pass anything on; without it nobody would stop the run.
+    if _LIBC:
+        _LIBC.prctl(_SET_PDEATHSIG, signal.SIGTERM)
+
+
+def wait_for_processes(children: list[subprocess.Popen], signals: list[int]) -> list[int]:
+    """Waits until all have ended; passes signals on, and ends the others when one has failed.
+
+    Args:
+      children: the processes.
+      signals: numbers of the signals that came; more may come meanwhile.
+
+    Returns:
+      Their exit codes, -n for signal n.
+    """
+    sent, deadline = 0, None
+    while True:
+        alive = [child for child in children if child.poll() is None]
+        failed = [rank for rank, child in enumerate(children) if child.returncode]
+        if failed and deadline is None:
+            # The others may be about to fail with a better reason; afterwards they would wait for ever.
+            deadline = time.monotonic() + GRACE
+            _print_message(f"process {failed[0]} ended with {_describe_exit(children[failed[0]].returncode)}")
+        if not alive:
+            return [child.returncode for child in children]
+        new = signals[sent:]
+        sent += len(new)
+        for child in alive:
+            for number in new:
+                child.send_signal(number)
+            if deadline and time.monotonic() > deadline:
+                child.kill()
+        time.sleep(POLL)
+
+
+def combine_exit_codes(codes: list[int]) -> int:
+    """What a job ends with: an exit code of PERMANENT if there is one, else the first that is not 0."""
+    # When one process of a job fails, the others die of signals, which say nothing about the reason.
+    bad = [code if code > 0 else 128 - code for code in codes if code]
+    return next((code for code in bad if code in PERMANENT), bad[0] if bad else 0)
+
+
+def _describe_exit(code: int) -> str:
+    return f"exit code {code}" if code > 0 else signal.Signals(-code).name
+
+
+def _print_message(line: str) -> None:
+    print(f"supervise: {line}", file=sys.stderr, flush=True)
