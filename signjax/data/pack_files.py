@@ -1,7 +1,7 @@
-"""A folder of .npy and .json files that is complete and undamaged, or not there.
+"""A folder of .npy and .json files that is complete and not corrupt, or not there.
 
 It is built under a temporary name and renamed when finished, and `seal.json` holds the size and a
-checksum of every file. A folder may have come with a data set, so nothing in it is believed unread.
+checksum of every file. A folder may have come with a data set, so nothing in it is trusted unread.
 """
 
 import json
@@ -12,9 +12,9 @@ from pathlib import Path
 import numpy as np
 
 from signjax.errors import StorageError
-from signjax.io import atomic, safe_read
+from signjax.io import atomic, checksums, safe_read
 
-SEAL, UNSEALED = "seal.json", {"seal.json", "signatures.json"}
+CHECKSUMS, UNCHECKED = "seal.json", {"seal.json", "signatures.json"}
 # Checksums cover files up to this size in full and larger ones in evenly spaced blocks: loading must
 # not read gigabytes that training may map and never touch.
 CHECK_ALL, BLOCK, BLOCKS = 1 << 26, 1 << 16, 256
@@ -22,7 +22,7 @@ BUFFER = 1 << 17  # bytes read at a time where all are: they stay in the process
 PER_CLIP = 1 << 12  # bytes of JSON and of its objects that a clip may add
 
 
-class Appender:
+class ArrayWriter:
     """Writes a float32 .npy of unknown length row by row: `with Appender(path, shape) as a: a.append(x)`."""
 
     def __init__(self, path: Path, row_shape: tuple[int, ...]):
@@ -50,31 +50,41 @@ class Appender:
         self.file.write(b"\x93NUMPY\x01\x00" + (118).to_bytes(2, "little") + text.ljust(117) + b"\n")
 
 
-def seal(folder: Path) -> None:
+def write_checksums(folder: Path) -> None:
     """Records size and checksum of each file of a finished folder."""
-    files = {p.name: _checksum(p) for p in folder.iterdir() if p.name not in UNSEALED}
-    (folder / SEAL).write_text(json.dumps(files))
+    sums = {name: _compute_checksum(path) for name, path in _list_files(folder).items()}
+    (folder / CHECKSUMS).write_text(json.dumps(sums))
 
 
-def damage(folder: Path) -> str | None:
-    """What is wrong with a sealed folder, or None."""
-    sealed = read_json(folder / SEAL) or {}
+def find_corruption(folder: Path) -> str | None:
+    """What is wrong with a finished folder, or None; see signjax.io.checksums.find_corruption."""
+    recorded = read_json(folder / CHECKSUMS) or {}
     try:
-        # Only names that the folder has are opened: those of the seal could lead anywhere.
-        there = {path.name: path for path in folder.iterdir() if path.is_file() and not path.is_symlink()}
-        for name in ["index.json", *sealed, *(name for name in there if name.endswith(".npy"))]:
-            if name not in sealed:
-                return f"{SEAL} is missing or damaged, or does not know {name}"
-            if name not in there:
-                return f"{name[:80]} is not there"
-            if _checksum(there[name]) != sealed[name]:
-                return f"{name} is damaged"
+        files = _list_files(folder)
+        # All that is mapped needs a checksum; other files, as a desktop leaves them, do no harm.
+        unknown = {"index.json", *(name for name in files if name.endswith(".npy"))} - recorded.keys()
+        if unknown:
+            return f"{CHECKSUMS} is missing or corrupt, or does not know {min(unknown)}"
+        files = {name: files[name] for name in recorded if name in files}
+        links = [path.name for path in folder.iterdir() if path.is_symlink()]
+        if links:  # what they lead to would be mapped
+            return f"{links[0]} is a link"
+        changed = checksums.find_changed_file(recorded, files, _compute_checksum)
     except OSError as error:
         return f"{error.filename} cannot be read"
-    return None
+    return f"{changed[:80]} is not as {CHECKSUMS} says" if changed else None
 
 
-def folders(place: Path, split: str) -> list[Path]:
+def _list_files(folder: Path) -> dict[str, Path]:
+    """The files that have checksums, by name. Links are none of them: they could lead anywhere."""
+    return {
+        path.name: path
+        for path in folder.iterdir()
+        if path.name not in UNCHECKED and path.is_file() and not path.is_symlink()
+    }
+
+
+def list_packs(place: Path, split: str) -> list[Path]:
     """The stored packs of a split."""
     pattern = re.compile(re.escape(split) + "-[0-9a-f]{16}")
     try:
@@ -101,7 +111,7 @@ def write_json(path: Path, content) -> bool:
     return True
 
 
-def _checksum(path: Path) -> list[int]:
+def _compute_checksum(path: Path) -> list[int]:
     """[bytes, CRC-32] of a file."""
     size, crc, block = path.stat().st_size, 0, memoryview(bytearray(BUFFER))
     with open(path, "rb", buffering=0) as file:

@@ -55,7 +55,7 @@ def write(workspace: Path, source: Path, sids: list[str], variant: Variant, say:
     entries, broken, valid, origin, scale = [], [], [], [], []
     words = functools.partial(_told, label, len(sids))
     with (
-        pack_files.Appender(workspace / "pose.npy", (variant.joints, 3)) as pose,
+        pack_files.ArrayWriter(workspace / "pose.npy", (variant.joints, 3)) as pose,
         progress.counted(words, len(sids), say, PROGRESS_EVERY) as tell,
     ):
         for chunk in parallel_read.read_chunks(source, sids, variant):
@@ -97,7 +97,7 @@ def join(workspace: Path, parts: list[Path], counts: list[int], variant: Variant
     """
     whole: dict = {"digests": {}, "clips": [], "broken": [], "missing": []}
     valid, lengths, origin, scale, signatures = [], [], [], [], {}
-    with pack_files.Appender(workspace / "pose.npy", (variant.joints, 3)) as pose:
+    with pack_files.ArrayWriter(workspace / "pose.npy", (variant.joints, 3)) as pose:
         for part, count in zip(parts, counts, strict=True):
             index = read_index(part, count)
             added = {name: whole[name] + index[name] for name in ("clips", "broken", "missing")}
@@ -126,7 +126,7 @@ def _finish(workspace: Path, index: dict, signatures: dict) -> str:
     """Writes the index, the checksums and the clips' signatures; returns the key of the content."""
     index = {"version": VERSION, **index, "digests": dict(sorted(index["digests"].items()))}
     (workspace / "index.json").write_text(json.dumps(index))
-    pack_files.seal(workspace)
+    pack_files.write_checksums(workspace)
     pack_files.write_json(workspace / "signatures.json", dict(sorted(signatures.items())))
     content = json.dumps([VERSION, index["variant"], index["digests"]]).encode()
     return hashlib.blake2b(content, digest_size=8).hexdigest()

@@ -113,7 +113,7 @@ def load(root, name: str, split: str, cache: bool = True, say: Callable[[str], N
     say = _to_stderr if say is None else say
     source, places, signatures, variant = _asked(root, name, split, cache)
     for place in places:
-        for folder in pack_files.folders(place, split):
+        for folder in pack_files.list_packs(place, split):
             if pack := _stored(folder, source, signatures, variant, say):  # one without clips is no use
                 return pack
     with contextlib.ExitStack() as stack:
@@ -205,7 +205,7 @@ def _name(source: Path, k: int) -> str:
 
 def _part(place: Path, source: Path, parts: list[dict], k: int, variant: Variant, say: Callable) -> Path:
     """The folder of a part's pack, which is built if it is not there."""
-    for folder in pack_files.folders(place, _name(source, k)):
+    for folder in pack_files.list_packs(place, _name(source, k)):
         if _stored(folder, source, parts[k], variant, say) is not None:
             return folder
     with _storage_errors(place, source), atomic.temporary_folder(place) as workspace:
@@ -287,7 +287,7 @@ def _variant(source: Path, sids: list[str], places: list[Path]) -> Variant:
 def _stored(folder: Path, source: Path, signatures: dict, variant: Variant, say: Callable) -> Pack | None:
     """The pack in a folder; None if it is not of exactly these clips, or damaged."""
     try:
-        if damage := pack_files.damage(folder):
+        if damage := pack_files.find_corruption(folder):
             raise InvalidFileError(damage)
         index = pack_writer.read_index(folder, len(signatures))
         if index["variant"] != variant or index["digests"].keys() != signatures.keys():
@@ -315,7 +315,7 @@ def _publish(workspace: Path, place: Path, name: str, key: str) -> Path:
 
 
 def _remove(place: Path, name: str, but: Path | None = None) -> None:
-    for folder in pack_files.folders(place, name):
+    for folder in pack_files.list_packs(place, name):
         if folder != but:
             shutil.rmtree(folder, ignore_errors=True)
 

@@ -64,7 +64,7 @@ def _own(workdir, c) -> dict[str, bytes]:
         folder = pretrained.find(dependencies.find(workdir, text_encoder.FIELD, c.text.encoder))
         encoder = {name: _read(f"{folder}/{name}", None) for name in pretrained.FILES}
         held |= _below(text_encoder.FIELD, encoder, dependencies.digest(pretrained.load(folder).variables))
-    return held | {checksums.NAME: checksums.sums(held)}
+    return held | {checksums.FILE: checksums.format_checksums(held)}
 
 
 def _below(field: str, held: dict[str, bytes], digest: str) -> dict[str, bytes]:

@@ -37,7 +37,7 @@ def load(folder) -> tuple[dict, int]:
     """
     path = pathlib.Path(folder, FILE)
     advice = f"fetch {folder} again"
-    if wrong := checksums.fault(folder, others=True):
+    if wrong := checksums.find_corruption(folder, extra_files=True):
         raise StorageError(f"{folder} is damaged: {wrong}; {advice}")
     try:
         arrays, said = safetensors.read(path)

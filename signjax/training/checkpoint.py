@@ -47,7 +47,7 @@ class _Sealed(ocp.path.atomicity.AtomicRenameTemporaryPath):
         if self._checkpoint_metadata_store:  # has a thread of its own
             self._checkpoint_metadata_store.wait_until_finished()
         if self.get_final().name.isdecimal():
-            checksums.seal(self.get())
+            checksums.write_checksums(self.get())
         os.rename(self.get(), self.get_final())
 
 
@@ -142,7 +142,7 @@ def _reason(e: Exception) -> str:
 def last_step(workdir, which: str) -> int | None:
     """The newest step on disk that has checksums, None if there is none; nothing is compared with them."""
     root = folder(workdir, which)
-    return max((s for s in checksums.steps(root) if (root / str(s) / checksums.NAME).is_file()), default=None)
+    return max((s for s in checksums.steps(root) if (root / str(s) / checksums.FILE).is_file()), default=None)
 
 
 def sound_step(workdir, *kinds: str) -> tuple[str, int] | None:

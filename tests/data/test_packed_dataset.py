@@ -4,6 +4,7 @@ import json
 import os
 import pickle
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -168,7 +169,7 @@ def test_broken_clips_up_to_one_percent_are_left_out_and_listed(tmp_path, monkey
     break_clip(root / "set" / "train" / "-clip_2", "{")
     with pytest.raises(DataError, match=r"1 of 6 clips are broken.*-clip_2: pose.json: is not valid JSON"):
         packed_dataset.load(root, "set", "train", say=Lines())
-    assert not pack_files.folders(root / "set" / ".cache", "train"), "a refused split must leave no pack"
+    assert not pack_files.list_packs(root / "set" / ".cache", "train"), "a refused split must leave no pack"
     monkeypatch.setattr(pack_writer, "MAX_BROKEN", 0.2)
     for _ in range(2):  # packed, then from the cache
         found, said = packings(root)
@@ -336,7 +337,7 @@ def test_changed_content_is_packed_again(tmp_path, change):
     expected = [clip_files.read_clip(root / "set" / "train" / sid) for sid in sorted(new.sids)]
     assert new.texts == tuple(c.text for c in expected)
     np.testing.assert_array_equal(new.pose, np.concatenate([c.pose for c in expected]))
-    assert len(pack_files.folders(root / "set" / ".cache", "train")) == 1, "the old pack is removed"
+    assert len(pack_files.list_packs(root / "set" / ".cache", "train")) == 1, "the old pack is removed"
     assert not packings(root)[1]
 
 
@@ -364,12 +365,24 @@ def flip(path):
 def test_damaged_packs_are_packed_again(tmp_path, file, harm):
     root = dataset(tmp_path, (("train", 2),))
     expected = np.array(packings(root)[0].pose)
-    [folder] = pack_files.folders(root / "set" / ".cache", "train")
+    [folder] = pack_files.list_packs(root / "set" / ".cache", "train")
     harm(folder / file)
     found, said = packings(root)
     assert "packing again" in said[0] and (file in said[0] or file == "seal.json")
     np.testing.assert_array_equal(found.pose, expected)
     assert not packings(root)[1]
+
+
+def test_an_array_without_a_checksum_or_behind_a_link_is_not_mapped(tmp_path):
+    found, _ = packings(dataset(tmp_path, (("train", 2),)))
+    folder = Path(found.folder)
+    np.save(tmp_path / "outside.npy", np.zeros(found.pose.shape[:2], bool))
+    (folder / "valid.npy").symlink_to(tmp_path / "outside.npy")
+    assert pack_files.find_corruption(folder) == "valid.npy is a link"
+    (folder / "valid.npy").unlink()
+    shutil.copy(tmp_path / "outside.npy", folder / "valid.npy")
+    assert pack_files.find_corruption(folder).endswith("does not know valid.npy")
+    assert packings(tmp_path)[0].valid is None
 
 
 @pytest.mark.parametrize("harm", [flip, lambda p: p.write_text("[]"), lambda p: os.truncate(p, 5), os.unlink])
@@ -432,7 +445,7 @@ def test_processes_packing_at_once_all_succeed(tmp_path):
     answers = {process.communicate()[0] for process in running}
     assert not any(process.returncode for process in running) and len(answers) == 1 and "5 " in answers.pop()
     cache = root / "set" / ".cache"
-    assert len(pack_files.folders(cache, "train")) == 1 and not list(cache.glob(atomic.BUILDING + "*"))
+    assert len(pack_files.list_packs(cache, "train")) == 1 and not list(cache.glob(atomic.BUILDING + "*"))
 
 
 def test_what_killed_builds_left_is_removed(tmp_path):
@@ -451,12 +464,12 @@ def test_large_files_are_checked_in_blocks(tmp_path, monkeypatch):
     monkeypatch.setattr(pack_files, "CHECK_ALL", 1000)
     monkeypatch.setattr(pack_files, "BLOCK", 64)
     (tmp_path / "x").write_bytes(bytes(100_000))
-    pack_files.seal(tmp_path)
+    pack_files.write_checksums(tmp_path)
     (tmp_path / "index.json").write_text("{}")
-    pack_files.seal(tmp_path)
-    assert pack_files.damage(tmp_path) is None
+    pack_files.write_checksums(tmp_path)
+    assert pack_files.find_corruption(tmp_path) is None
     os.truncate(tmp_path / "x", 99_999)
-    assert "x is damaged" in pack_files.damage(tmp_path)
+    assert pack_files.find_corruption(tmp_path) == "x is not as seal.json says"
 
 
 def test_the_door_packs_all_splits_and_says_what_it_found(tmp_path, capsys):

@@ -23,7 +23,7 @@ from signjax.training import task as tasks
 
 pytestmark = pytest.mark.usefixtures("compile_quickly")
 TEXTS = ["hello", "my friend is happy"]
-PARTS = ("config.json", model_file.FILE, checksums.NAME)
+PARTS = ("config.json", model_file.FILE, checksums.FILE)
 FILES = {
     "gpt": {"text.json", "tokenizer.json", *(f"tokenizer/{part}" for part in PARTS)},
     "flow": {"text.json", "autoencoder.json", *(f"autoencoder/{part}" for part in PARTS)},
@@ -99,8 +99,8 @@ def test_weights_are_read_back_bit_by_bit(home, name, tmp_path, capsys):
 def test_the_folder_holds_what_it_takes_and_nothing_of_training(shared):
     for name, more in FILES.items():
         files = {p.relative_to(shared / name).as_posix() for p in (shared / name).rglob("*") if p.is_file()}
-        assert files == {"README.md", "config.json", model_file.FILE, checksums.NAME} | more
-        assert checksums.fault(shared / name, others=True) is None
+        assert files == {"README.md", "config.json", model_file.FILE, checksums.FILE} | more
+        assert checksums.find_corruption(shared / name, extra_files=True) is None
 
 
 @pytest.mark.parametrize("name", ["gpt", "flow"])

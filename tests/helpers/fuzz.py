@@ -64,10 +64,10 @@ def damage(rng, path: pathlib.Path, other: bytes, tricks: tuple[str, ...], secre
         os.mkfifo(path)
     elif how == "link":
         path.symlink_to(secret / path.name)
-    sealed = path.name != pack_files.SEAL and (path.parent / pack_files.SEAL).exists()
+    sealed = path.name != pack_files.CHECKSUMS and (path.parent / pack_files.CHECKSUMS).exists()
     if sealed and how != "pipe" and rng.random() < 0.6:
         with contextlib.suppress(OSError):
-            pack_files.seal(path.parent)
+            pack_files.write_checksums(path.parent)
     return how
 
 

@@ -66,7 +66,7 @@ def ended_well(workdir, whole, told: str, reason: str) -> None:
     assert reason in told and f"last saved step {last}" in told and last >= 5
     for which in ("latest", "best"):
         root = checkpoint.folder(workdir, which)
-        assert not any(checksums.fault(root / str(s)) for s in checksums.steps(root))
+        assert not any(checksums.find_corruption(root / str(s)) for s in checksums.steps(root))
     assert loop.train(toy(num_steps=20), workdir).finished
     assert rows(workdir) == rows(whole)
 

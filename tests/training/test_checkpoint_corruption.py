@@ -56,7 +56,7 @@ def files(folder):
 def missed(run, before: int, last: int, capsys) -> int:
     """Damages files of the last step again and again; how often it was used, or nothing said."""
     rng, step, missed = random.Random(0), checkpoint.folder(run, "latest") / str(last), 0
-    assert len(files(step)) > 8 and checksums.NAME in {p.name for p in files(step)}
+    assert len(files(step)) > 8 and checksums.FILE in {p.name for p in files(step)}
     for _ in range(FAULTS):
         path, how = rng.choice(files(step)), rng.choice(("flip", "cut", "delete"))
         was = damage(path, how, rng)
@@ -85,11 +85,11 @@ def test_every_fault_of_each_model_is_found(family, tiny_families, tmp_path, cap
 
 def test_a_file_too_many_and_a_folder_too_few_are_faults(run):
     step = checkpoint.folder(run, "best") / str(checkpoint.last_step(run, "best"))
-    assert checksums.fault(step) is None
+    assert checksums.find_corruption(step) is None
     (step / "state/more").touch()
-    assert "state/more" in checksums.fault(step)
+    assert "state/more" in checksums.find_corruption(step)
     shutil.rmtree(step / "state")
-    assert "state/" in checksums.fault(step)
+    assert "state/" in checksums.find_corruption(step)
 
 
 def test_a_step_is_sealed_after_its_last_file(tmp_path, monkeypatch):
@@ -108,7 +108,7 @@ def test_a_step_is_sealed_after_its_last_file(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("name, how", [
-    ("state/manifest.ocdbt", "flip"), ("meta/metadata", "cut"), (checksums.NAME, "delete"),
+    ("state/manifest.ocdbt", "flip"), ("meta/metadata", "cut"), (checksums.FILE, "delete"),
     ("_CHECKPOINT_METADATA", "delete"),
 ])  # fmt: skip
 def test_training_goes_on_from_the_step_before(name, how, whole, run, capsys):
@@ -126,7 +126,7 @@ def test_training_goes_on_from_the_step_before(name, how, whole, run, capsys):
 def test_with_every_step_damaged_there_is_one_line_and_nothing_is_deleted(run):
     steps = [p for which in ("best", "latest") for p in checkpoint.folder(run, which).iterdir() if p.is_dir()]
     for step in steps:
-        (step / checksums.NAME).unlink()
+        (step / checksums.FILE).unlink()
     before = files(run)
     for use in (lambda: loop.train(toy(), run), lambda: checkpoint.load_variables(run)):
         with pytest.raises(StorageError, match=r"damaged: SHA256SUMS.*no other step is whole.*train again"):
@@ -191,7 +191,7 @@ def test_what_is_restored_is_compared_with_what_was_saved(run):
     meta = json.loads((step / "meta/metadata").read_text())
     meta["fingerprint"]["opt_state/1/0/mu/Dense_1/bias"] ^= 1
     (step / "meta/metadata").write_text(json.dumps(meta))
-    checksums.seal(step)
+    checksums.write_checksums(step)
     with pytest.raises(StorageError, match=r"opt_state/1/0/mu/Dense_1/bias was read otherwise than"):
         checkpoint.restore(run, 12, abstract)
 
