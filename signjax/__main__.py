@@ -19,7 +19,7 @@ def commands() -> dict[str, str]:
 
 
 def main(argv: list[str]) -> int:
-    """The door; returns the exit code."""
+    """Runs the command; returns the exit code."""
     known = commands()
     wrong = [word for word in argv if not word.startswith("-")]
     if wrong:

@@ -61,10 +61,10 @@ def parse_flags(argv: list[str]) -> list[str]:
 
 
 def parse_with_config(name: str, doc: str, argv: list[str]) -> list[str]:
-    """Parses the command line of a door that takes --config.
+    """Parses the command line of a command that takes --config.
 
     Args:
-      name: the door's module.
+      name: the command's module.
       doc: its docstring; with --config before or after it, --help shows the fields of that config.
       argv: the command line.
     """

@@ -1,4 +1,4 @@
-"""The evaluation door on tiny runs and on other systems' folders: what it prints, writes and refuses."""
+"""The evaluation command on tiny runs and on other systems' folders: what it prints, writes and refuses."""
 
 import json
 import shutil
@@ -36,7 +36,7 @@ def scores(folder):
 
 @pytest.fixture(scope="module")
 def said(home):
-    """What the door prints of the GPT's run."""
+    """What the command prints of the GPT's run."""
     return evaluate(home, "--workdir", home / "runs/gpt", "--split=dev")[0]
 
 

@@ -84,10 +84,10 @@ def test_no_import_circles():
 def test_libraries_have_their_place():
     assert importers("grain") <= {"data.loader"}
     assert importers("orbax") <= {"training.checkpoint"}
-    doors = {m for m in MODULES if m.partition(".")[0] in COMMANDS}
-    doors.add("data.loader")  # grain reads flags of its own: they have to be marked as parsed
+    commands = {m for m in MODULES if m.partition(".")[0] in COMMANDS}
+    commands.add("data.loader")  # grain reads flags of its own: they have to be marked as parsed
     for library in ("absl.flags", "absl.app", "ml_collections.config_flags"):
-        assert importers(library) <= doors
+        assert importers(library) <= commands
 
 
 def test_only_sharding_builds_meshes():

@@ -1,4 +1,4 @@
-"""A tiny GPT from training to files: losses fall, a run resumes exactly, the door signs what it is told."""
+"""A tiny GPT from training to files: losses fall, a run resumes exactly, signjax.sample writes its clips."""
 
 import functools
 import json
@@ -124,7 +124,7 @@ FAULTS = {  # exit code and what the line says
 
 
 @pytest.fixture(scope="module")
-def door(home, tmp_path_factory):
+def command(home, tmp_path_factory):
     """What each of CALLS returned, all from one process: {name: (exit code, stdout, stderr)}; the folders."""
     folders = {"home": home} | {name: tmp_path_factory.mktemp(name) for name in ("empty", "quick")}
     (folders["quick"] / "runs").mkdir()
@@ -147,8 +147,8 @@ def saved(path):
         return data["pose"], str(data["text"])
 
 
-def test_the_door_writes_each_clip_of_each_text(door):
-    results, folders = door
+def test_the_command_writes_each_clip_of_each_text(command):
+    results, folders = command
     code, out, err = results["many"]
     assert (code, err) == (0, "")
     folder = folders["home"] / "out/many"
@@ -173,9 +173,9 @@ def test_the_door_writes_each_clip_of_each_text(door):
     assert len(different) == 6, "each clip of a text is drawn apart"
 
 
-def test_the_quick_run_serves_where_there_is_no_other(door):
+def test_the_quick_run_serves_where_there_is_no_other(command):
     """A line says so; the same text, place and seed give the same clip."""
-    results, folders = door
+    results, folders = command
     code, out, err = results["quick"]
     assert (code, err) == (0, "") and [line for line in out.splitlines() if "runs/gpt-quick" in line]
     assert {p.suffix for p in (folders["quick"] / "outputs").iterdir()} >= {".gif", ".npz", ".html"}
@@ -184,8 +184,8 @@ def test_the_quick_run_serves_where_there_is_no_other(door):
     np.testing.assert_allclose(again, first, atol=1e-5)
 
 
-def test_the_usual_run_comes_first_and_the_seed_decides(door):
-    results, folders = door
+def test_the_usual_run_comes_first_and_the_seed_decides(command):
+    results, folders = command
     code, out, err = results["seed"]
     assert (code, err) == (0, "") and "gpt-quick" not in out
     other, _ = saved(folders["home"] / "out/seed/hello.npz")
@@ -194,8 +194,8 @@ def test_the_usual_run_comes_first_and_the_seed_decides(door):
 
 
 @pytest.mark.parametrize("call", FAULTS)
-def test_a_fault_is_one_line(door, call):
-    code, _, err = door[0][call]
+def test_a_fault_is_one_line(command, call):
+    code, _, err = command[0][call]
     assert code == FAULTS[call][0] and FAULTS[call][1] in err
     assert err.startswith("error: ") and err.count("\n") == 1 and err.endswith("\n")
 

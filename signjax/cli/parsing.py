@@ -1,6 +1,6 @@
 """What the commands share: help from their docstrings, options from absl's flags, answers to mistakes.
 
-A door's docstring is its help: what it does in a sentence, then examples that work as they are, then more.
+A command's docstring is its help: what it does in a sentence, then examples that work as they are, then more.
 """
 
 import argparse
@@ -62,7 +62,7 @@ def parse_count(text: str) -> int:
 
 
 def flags_parser(name: str, doc: str, fault: Callable[[Exception], str] = str, code: int = 1):
-    """A parser of absl's flags for `absl.app.run`, with help and answers to mistakes as in other doors.
+    """A parser of absl's flags for `absl.app.run`, with help and answers to mistakes as in other commands.
 
     Args:
       name: the module, "signjax.sample".

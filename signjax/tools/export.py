@@ -31,7 +31,7 @@ from signjax.training import task as tasks
 
 @process.one_line
 def main(argv: list[str] | None = None) -> int:
-    """The door; returns the exit code."""
+    """Runs the command; returns the exit code."""
     parser = parsing.parser("signjax.tools.export", __doc__)
     what = ".npz of signjax.sample, a clip's folder, or a run"
     parser.add_argument("paths", nargs="+", metavar="CLIP|RUN", help=what)

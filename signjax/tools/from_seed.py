@@ -33,7 +33,7 @@ TRUNK = [skeleton.NECK, 0, 2, 5]  # and head and shoulders: nearly rigid, so a m
 
 @process.one_line
 def main(argv: list[str] | None = None) -> int:
-    """The door; returns the exit code."""
+    """Runs the command; returns the exit code."""
     parser = parsing.parser("signjax.tools.from_seed", __doc__)
     parser.add_argument("vqvae", help="checkpoint of the VQ-VAE, such as checkpoints/vqvae_model.pth")
     parser.add_argument("gpt", nargs="?", help="checkpoint of the GPT, such as checkpoints/t2m_gpt_model.pth")

@@ -188,7 +188,7 @@ def show(report: dict, place: Path) -> list[str]:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """The door; returns the exit code."""
+    """Runs the command; returns the exit code."""
     parser = parsing.parser("signjax.tools.import_poses", __doc__)
     parser.add_argument("path", help="folder or file of poses")
     parser.add_argument("--name", required=True, help="folder of the new data set")

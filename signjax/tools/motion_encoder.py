@@ -16,7 +16,7 @@ from signjax.training import checkpoint, process, run_config
 
 @process.one_line
 def main(argv: list[str] | None = None) -> int:
-    """The door; returns the exit code."""
+    """Runs the command; returns the exit code."""
     parser = parsing.parser("signjax.tools.motion_encoder", __doc__)
     parser.add_argument("run", help="folder of a run of configs/motion_encoder.py")
     parser.add_argument("--out", default=motion_encoder.SHIPPED, help="file to write (default: %(default)s)")

@@ -92,7 +92,7 @@ def failure(trip: Trip) -> str | None:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """The door; returns the exit code."""
+    """Runs the command; returns the exit code."""
     parser = parsing.parser("signjax.tools.verify", __doc__)
     parser.add_argument("form", choices=("2d", "3d"), help="angles in the plane, or directions in space")
     parser.add_argument("--root", default="datasets", help="folder that holds data sets (default: datasets)")

@@ -38,7 +38,7 @@ VERSIONS = 4  # of a text at once
 
 @process.one_line
 def main(argv: list[str] | None = None) -> int:
-    """The door; serves until Ctrl-C."""
+    """Serves until Ctrl-C."""
     parser = parsing.parser("signjax.tools.viewer", __doc__)
     parser.add_argument("run", metavar="RUN", help="folder of a trained run that signs texts")
     parser.add_argument("--port", type=int, default=8765, help="0 takes any free one (default: 8765)")

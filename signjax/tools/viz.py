@@ -33,7 +33,7 @@ SAMPLES = ".npz of signjax.sample, or the folder of a run"
 
 @process.one_line
 def main(argv: list[str] | None = None) -> int:
-    """The door; returns the exit code."""
+    """Runs the command; returns the exit code."""
     args = _parser().parse_args(argv)
     args.run(args)
     return 0

@@ -40,7 +40,7 @@ sys.unraisablehook = _unraisable
 
 
 def one_line(main):
-    """Wraps a door's main: an expected failure becomes `error: ...` on stderr and its exit code.
+    """Wraps a command's main: an expected failure becomes `error: ...` on stderr and its exit code.
 
     Ctrl-C becomes a line and 130; output files are written whole, so none is left half done.
     """

@@ -1,4 +1,4 @@
-"""Runs a command and starts it again when it dies of something that passes, such as a lost host."""
+"""A supervisor: starts a command again that dies of something that passes, until it ends for good."""
 
 import ctypes
 import os

@@ -1,4 +1,4 @@
-"""Every door found by file: help that a newcomer can use, examples that parse, answers to mistakes."""
+"""Every command found by file: help that a newcomer can use, examples that parse, answers to mistakes."""
 
 import ast
 import importlib
@@ -7,7 +7,7 @@ import shlex
 
 import gpt_run
 import pytest
-from door_help import DOORS, FLAGS, PARSERS, ROOT, ask, parse
+from command_help import COMMANDS, FLAGS, PARSERS, ROOT, ask, parse
 
 from signjax import __main__ as listing
 from signjax.cli import config_help
@@ -23,11 +23,11 @@ from signjax.training import task as tasks
 
 
 def docstring(name):
-    return ast.get_docstring(ast.parse(DOORS[name]), clean=False)
+    return ast.get_docstring(ast.parse(COMMANDS[name]), clean=False)
 
 
 def examples(name):
-    """The example lines of a door's docstring, split into words, without `python -m NAME`."""
+    """The example lines of a command's docstring, split into words, without `python -m NAME`."""
     lines = re.findall(r"^    (python -m .+)$", docstring(name), re.MULTILINE)
     words = [shlex.split(line)[2:] for line in lines]
     return [rest for module, *rest in words if module == name]
@@ -43,11 +43,11 @@ def check(name, shown):
     assert not [option for option in silent if "  " not in option], "says nothing"
 
 
-def test_all_doors_are_walked():
+def test_all_commands_are_walked():
     assert {"signjax.main", "signjax.sample", "signjax.evaluate"} | {
         f"signjax.tools.{path.stem}" for path in ROOT.glob("signjax/tools/[!_]*.py")
-    } == set(DOORS)
-    assert set(listing.commands()) == set(DOORS)
+    } == set(COMMANDS)
+    assert set(listing.commands()) == set(COMMANDS)
 
 
 @pytest.mark.parametrize("name", PARSERS)
@@ -142,7 +142,7 @@ def test_a_command_that_is_none(capsys):
     assert "did you mean python -m signjax.tools.pack?" in capsys.readouterr().err
     assert listing.main([]) == 0
     shown = capsys.readouterr().out
-    assert all(name in shown for name in DOORS)
+    assert all(name in shown for name in COMMANDS)
 
 
 def test_wrong_names_are_answered(tmp_path):
@@ -179,13 +179,13 @@ def test_a_wrong_encoder_is_answered(monkeypatch):
         pretrained.find("minlm")
 
 
-def test_wrong_names_of_doors(capsys):
-    for door, words, meant in (
+def test_wrong_names_of_commands(capsys):
+    for command, words, meant in (
         (bench, ["trian"], "did you mean 'train'"),
         (memory, ["--family=vqave"], "did you mean 'vqvae'"),
         (tool, ["--name=dmeo", f"--root={ROOT}/nothing"], "no train, dev or test folder; give"),
     ):
-        assert door.main(words) in (21, 23)
+        assert command.main(words) in (21, 23)
         assert meant in capsys.readouterr().err
 
 

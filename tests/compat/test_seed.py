@@ -209,7 +209,7 @@ def test_what_holds_no_weights_is_refused(given):
         convert.convert_vqvae(given, {})
 
 
-def test_the_door_refuses_in_one_line(tmp_path, capsys, monkeypatch):
+def test_the_command_refuses_in_one_line(tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(gpt_run.ROOT)
     data, bare, evil = pathlib.Path(VQVAE).read_bytes(), tmp_path / "bare.pth", tmp_path / "evil.pth"
     with zipfile.ZipFile(VQVAE) as source, zipfile.ZipFile(bare, "w") as target:

@@ -8,7 +8,7 @@ from fuzz_cases import hush, write_clip
 
 from signjax.data import pack_writer, packed_dataset
 from signjax.errors import DataError
-from signjax.tools import pack as door
+from signjax.tools import pack as pack_command
 
 
 def cut(text):
@@ -55,7 +55,7 @@ def root(tmp_path):
 
 def test_each_bad_clip_is_named_with_its_reason_and_left_out(root, monkeypatch, capsys):
     monkeypatch.setattr(pack_writer, "MAX_BROKEN", 0.5)  # five of the ten that are whole
-    assert door.main(["--root", str(root), "--name", "set"]) == 0
+    assert pack_command.main(["--root", str(root), "--name", "set"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert "5 clips, 5 frames" in lines[0] and "7 clips left out" in lines[0]
     found = packed_dataset.load(root, "set", "train", say=hush)
@@ -75,7 +75,7 @@ def test_too_many_stop_training_and_all_can_be_seen(root, monkeypatch, capsys):
         packed_dataset.load(root, "set", "train", say=hush)
     assert f"signjax.tools.pack --root {root} --name set lists all" in str(refused.value)
     assert refused.value.exit_code == 21 and "02:" not in str(refused.value)
-    assert door.main(["--root", str(root), "--name", "set"]) == 21
+    assert pack_command.main(["--root", str(root), "--name", "set"]) == 21
     out, err = capsys.readouterr()
     assert err.count("\n") == 1 and err.startswith("error: ")
     assert len([line for line in out.splitlines() if line.startswith("  left out ")]) == 7

@@ -6,7 +6,7 @@ import pytest
 from signjax import demo
 from signjax.data import pack_writer, packed_dataset
 from signjax.errors import ConfigError, DataError, StorageError
-from signjax.tools import pack as door
+from signjax.tools import pack as pack_command
 
 CLIPS = 11
 
@@ -92,15 +92,15 @@ def test_a_clip_that_changes_meanwhile_is_packed_as_it_is_now(root):
     assert load(root).texts[0] == "other words"
 
 
-def test_the_door(root, capsys):
+def test_the_command(root, capsys):
     args = ["--root", str(root), "--name", "demo"]
     for k in range(2):
-        assert door.main([*args, "--shard", f"{k}/2"]) == 0
+        assert pack_command.main([*args, "--shard", f"{k}/2"]) == 0
         assert f"demo/train: the 2 part(s) of shard {k}/2 are packed" in capsys.readouterr().out
-    assert door.main(args) == 0
+    assert pack_command.main(args) == 0
     assert "9 clips" in capsys.readouterr().out
     for given in ("2/2", "1", "-1/2", "a/b", "1/0", ""):
-        assert door.main([*args, f"--shard={given}"]) == ConfigError.exit_code
+        assert pack_command.main([*args, f"--shard={given}"]) == ConfigError.exit_code
         assert "give I/N" in capsys.readouterr().err
 
 

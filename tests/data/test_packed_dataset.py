@@ -17,7 +17,7 @@ from signjax.data import clip_files, pack_files, pack_writer, packed_dataset, po
 from signjax.errors import DataError
 from signjax.io import atomic
 from signjax.pose import normalization, skeleton
-from signjax.tools import pack as door
+from signjax.tools import pack as pack_command
 
 
 def recording(seed, frames=12, shift=(0.05, -0.1, 0.3)):
@@ -472,14 +472,14 @@ def test_large_files_are_checked_in_blocks(tmp_path, monkeypatch):
     assert pack_files.find_corruption(tmp_path) == "x is not as seal.json says"
 
 
-def test_the_door_packs_all_splits_and_says_what_it_found(tmp_path, capsys):
+def test_the_command_packs_all_splits_and_says_what_it_found(tmp_path, capsys):
     root = dataset(tmp_path)
-    assert door.main(["--root", str(root), "--name", "set", "--measure"]) == 0
+    assert pack_command.main(["--root", str(root), "--name", "set", "--measure"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].startswith("set/train: 5 clips, 50 frames, 3-D (third value is depth), right hand")
     assert lines[1].endswith("times") and lines[2].startswith("set/dev: 2 clips")
     assert lines[-1] == "set/test: not there"
-    assert door.main(["--root", str(root), "--name", "nothing"]) == DataError.exit_code
+    assert pack_command.main(["--root", str(root), "--name", "nothing"]) == DataError.exit_code
     assert "signjax.tools.demo" in capsys.readouterr().err
 
 

@@ -218,7 +218,7 @@ def test_a_stopped_run_leaves_nothing(tmp_path):
     assert not os.listdir(tmp_path)
 
 
-def test_the_door_writes_then_has_nothing_to_do(tmp_path):
+def test_the_command_writes_then_has_nothing_to_do(tmp_path):
     flags = [f"--root={tmp_path}", "--train=6", "--dev=2", "--test=2"]
     command = [sys.executable, "-m", "signjax.tools.demo", *flags]
     first, second = (subprocess.run(command, capture_output=True, text=True, timeout=60) for _ in range(2))

@@ -13,7 +13,7 @@ import gpt_run
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from door_help import FLAGS, PARSERS, ROOT, ask, commands, parse
+from command_help import FLAGS, PARSERS, ROOT, ask, parse, parse_commands
 
 from signjax.models import quantizers
 from signjax.tasks import vqvae
@@ -70,7 +70,7 @@ def modules(text):
     """[(module, its words)] of all commands of a text; asserts that every other program is known."""
     found = []
     text = re.sub(r"<<'END'\n.*?^END$", "", text, flags=re.DOTALL | re.MULTILINE)
-    for words in commands(text):
+    for words in parse_commands(text):
         if script := words[0] == "bash":
             assert (ROOT / words[1]).is_file(), words
         starts = [k for k, word in enumerate(words) if word == "-m" and words[k + 1].startswith("signjax.")]

@@ -65,7 +65,7 @@ def shared(home, tmp_path_factory):
 
 
 def run(capsys, *arguments):
-    """(exit code, lines printed, stderr) of the door."""
+    """(exit code, lines printed, stderr) of the command."""
     code = export.main([str(a) for a in arguments])
     out, err = capsys.readouterr()
     return code, out.splitlines(), err
@@ -113,7 +113,7 @@ def test_the_folder_signs_as_the_run_does(home, shared, name):
         assert a.dtype == b.dtype and np.array_equal(a, b)
 
 
-def test_the_doors_take_the_folder(home, shared, tmp_path):
+def test_the_commands_take_the_folder(home, shared, tmp_path):
     """And what they write into it does no harm."""
     folder = shared / "gpt"
     asked = ("--workdir", str(folder), "--text=hello", "--seed=3", "--out", str(folder / "outputs"))

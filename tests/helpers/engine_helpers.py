@@ -31,9 +31,9 @@ def spawn(*args, home="/tmp", **environment):
 
 
 def start(workdir, *more):
-    """The main door with the toy task."""
-    door = (TOY, f"--config={TOY}", f"--workdir={workdir}", "--config.nap=0.02")
-    return spawn(*door, *more, home=workdir.parent)
+    """The main command with the toy task."""
+    command = (TOY, f"--config={TOY}", f"--workdir={workdir}", "--config.nap=0.02")
+    return spawn(*command, *more, home=workdir.parent)
 
 
 def compiled(c):

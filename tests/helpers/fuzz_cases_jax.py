@@ -1,4 +1,4 @@
-"""Cases of fuzzing that need jax: what a run keeps, and what the doors of samples read."""
+"""Cases of fuzzing that need jax: what a run keeps, and what the commands of samples read."""
 
 import contextlib
 import functools

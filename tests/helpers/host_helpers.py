@@ -47,8 +47,8 @@ def end_all() -> None:
 
 def supervised(log, *program):
     """A job of two hosts under one supervisor."""
-    door = ("-m", "signjax.tools.supervise", "--processes=2", sys.executable)
-    return spawn(log, [*door, *program, "--multihost", f"--heartbeat={PATIENCE}"])
+    command = ("-m", "signjax.tools.supervise", "--processes=2", sys.executable)
+    return spawn(log, [*command, *program, "--multihost", f"--heartbeat={PATIENCE}"])
 
 
 def alone(folder, programs, heartbeat: int = PATIENCE):

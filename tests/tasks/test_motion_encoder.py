@@ -16,7 +16,7 @@ from signjax.metrics.base import Motion
 from signjax.models import motion_encoder as models
 from signjax.pose import normalization, skeleton
 from signjax.tasks import motion_encoder
-from signjax.tools import motion_encoder as door
+from signjax.tools import motion_encoder as motion_encoder_command
 from signjax.training import checkpoint, loop, run_config
 
 pytestmark = pytest.mark.usefixtures("compile_quickly")
@@ -236,11 +236,11 @@ def test_training_through_the_engine(run):
 
 def test_what_is_written_is_what_was_trained(run, tmp_path, capsys):
     out = tmp_path / "encoder.npz"
-    assert door.main([str(run), "--out", str(out)]) == 0
+    assert motion_encoder_command.main([str(run), "--out", str(out)]) == 0
     first = out.read_bytes()
     encoder = motion_encoder.load(out)
     assert encoder.digest[:12] in capsys.readouterr().out and encoder.size == 6
-    assert door.main([str(run), "--out", str(out)]) == 0 and out.read_bytes() == first
+    assert motion_encoder_command.main([str(run), "--out", str(out)]) == 0 and out.read_bytes() == first
     variables, _ = checkpoint.load_variables(run)
     rounded = jax.tree.map(lambda x: np.asarray(x).astype(np.float16).astype(np.float32), variables)
     model = motion_encoder.build(run_config.load_config(run / "config.json"))
@@ -268,11 +268,11 @@ def test_damage_is_named(run, tmp_path):
             motion_encoder.load(tmp_path / f"{name}.npz")
 
 
-def test_the_door_refuses_what_is_no_such_run(tmp_path, capsys):
+def test_the_command_refuses_what_is_no_such_run(tmp_path, capsys):
     (tmp_path / "config.json").write_text('{"task": "vqvae"}')
-    assert door.main([str(tmp_path)]) == 23 and "task is 'vqvae'" in capsys.readouterr().err
+    assert motion_encoder_command.main([str(tmp_path)]) == 23 and "task is 'vqvae'" in capsys.readouterr().err
     (tmp_path / "config.json").write_text('{"task": "motion_encoder"}')
     for folder in (tmp_path, tmp_path / "nothing"):
-        assert door.main([str(folder)]) == 22
+        assert motion_encoder_command.main([str(folder)]) == 22
         error = capsys.readouterr().err
         assert error.count("\n") == 1 and str(folder) in error

@@ -1,4 +1,4 @@
-"""The doors of displacements and of pictures of clips: what they write and refuse."""
+"""The commands of displacements and of pictures of clips: what they write and refuse."""
 
 import json
 import shutil
@@ -33,11 +33,11 @@ def home(tmp_path_factory):
 
 @pytest.fixture
 def run(home, monkeypatch, capsys):
-    """Runs a door in the home folder: (exit code, stdout, stderr)."""
+    """Runs a command in the home folder: (exit code, stdout, stderr)."""
 
-    def call(door, *arguments):
+    def call(command, *arguments):
         monkeypatch.chdir(home)
-        code = door.main([str(a) for a in arguments])
+        code = command.main([str(a) for a in arguments])
         return code, *capsys.readouterr()
 
     return call

@@ -1,4 +1,4 @@
-"""The verification door: what passes, and which clip does not."""
+"""The verification command: what passes, and which clip does not."""
 
 import json
 

@@ -54,11 +54,11 @@ def test_a_preempted_host_costs_nothing(family, tiny_families, tmp_path, promise
     promise(f"{family}: one of two hosts gets SIGTERM, both have saved and ended", took, most=10, unit="s")
 
 
-def endless_toy(tmp_path, heartbeat, door=()):
+def endless_toy(tmp_path, heartbeat, command=()):
     """A toy job of two hosts, when it is under way: (processes, workdir)."""
     run = tmp_path / "run"
     fields = flags(**ENDLESS, nap=0.05, save_every=5)
-    program = [*door, *TOY, f"--workdir={run}", *fields]
+    program = [*command, *TOY, f"--workdir={run}", *fields]
     jobs = host_helpers.alone(tmp_path, [program] * 2, heartbeat)
     until(lambda: host_helpers.saved(run), "a checkpoint")
     return jobs, run
@@ -89,8 +89,8 @@ def test_a_host_that_fails_alone_takes_the_other_along(tmp_path, promise):
 
 
 def test_machines_with_supervisors_of_their_own_find_together_again(tmp_path, promise):
-    door = ("-m", "signjax.tools.supervise", sys.executable)
-    supervisors, run = endless_toy(tmp_path, PATIENCE, door)
+    command = ("-m", "signjax.tools.supervise", sys.executable)
+    supervisors, run = endless_toy(tmp_path, PATIENCE, command)
     os.kill(children(supervisors[1].pid)[0], signal.SIGKILL)
     begin = time.monotonic()
     until(lambda: "resumed from" in (tmp_path / "0.log").read_text(), "a new start")

@@ -164,18 +164,18 @@ def test_unknown_task_and_config(capsys):
 
 
 def test_ctrl_c_is_one_line(capsys):
-    def door():
+    def command():
         raise KeyboardInterrupt
 
-    assert process.one_line(door)() == 130
+    assert process.one_line(command)() == 130
     assert capsys.readouterr().err.strip() == "Stopped by Ctrl-C; the same command starts again"
 
 
 def test_errors_are_one_line(capsys):
-    def door(code):
+    def command(code):
         raise ConfigError(code)
 
-    assert process.one_line(door)("lr is missing") == 23
+    assert process.one_line(command)("lr is missing") == 23
     assert capsys.readouterr().err == "error: lr is missing\n"
 
 

@@ -1,6 +1,6 @@
-"""Command lines of doors that are only parsed: those of absl's flags in a process of their own.
+"""Command lines of commands that are only parsed: those of absl's flags in a process of their own.
 
-python tests/helpers/door_help.py signjax.sample '[["--text", "hello"]]'
+python tests/helpers/command_help.py signjax.sample '[["--text", "hello"]]'
 """
 
 import importlib
@@ -14,13 +14,13 @@ import sys
 from absl import app, flags
 from paths import ROOT
 
-DOORS = {
+COMMANDS = {
     ".".join(path.relative_to(ROOT).with_suffix("").parts): path.read_text(encoding="utf-8")
     for path in sorted([*ROOT.glob("signjax/*.py"), *ROOT.glob("signjax/tools/*.py")])
     if 'if __name__ == "__main__"' in path.read_text(encoding="utf-8") and path.stem != "__main__"
 }
-FLAGS = [name for name, source in DOORS.items() if "app.run(" in source]
-PARSERS = [name for name in DOORS if name not in FLAGS]
+FLAGS = [name for name, source in COMMANDS.items() if "app.run(" in source]
+PARSERS = [name for name in COMMANDS if name not in FLAGS]
 
 
 class Parsed(Exception):
@@ -48,14 +48,14 @@ def parse(name, line):
 
 
 def ask(name, lines):
-    """(exit codes of lines, None for one that parses; stdout; stderr) of a door of absl's flags."""
-    command = [sys.executable, str(ROOT / "tests/helpers/door_help.py"), name, json.dumps(lines)]
+    """(exit codes of lines, None for one that parses; stdout; stderr) of a command of absl's flags."""
+    command = [sys.executable, str(ROOT / "tests/helpers/command_help.py"), name, json.dumps(lines)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     shown, _, codes = done.stdout.partition("codes:")
     return json.loads(codes), shown, done.stderr
 
 
-def commands(text):
+def parse_commands(text):
     """The command lines of a text, joined where they are continued: [[word, ...]]."""
     lines = re.sub(r" *\\\n *", " ", text).splitlines()
     return [shlex.split(line, comments=True) for line in lines if line.strip()]
