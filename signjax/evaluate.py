@@ -14,7 +14,6 @@ from typing import Any, NamedTuple
 
 import jax
 import ml_collections
-import numpy as np
 from absl import app, flags
 
 from signjax import __version__
@@ -25,8 +24,10 @@ from signjax.evaluation import predictions, report_files, scorecard, tables
 from signjax.inference import text_to_pose
 from signjax.inference.text_batches import gather
 from signjax.io import progress
-from signjax.metrics.base import Motion, ratio
-from signjax.pose import normalization
+from signjax.metrics import reconstruction
+from signjax.metrics.base import ratio
+from signjax.pose.clip import Clip
+from signjax.pose.normalization import CANONICAL
 from signjax.tasks import backtranslate, vqvae
 from signjax.training import checkpoint, dependencies, process, run_config
 from signjax.training import task as tasks
@@ -54,10 +55,9 @@ class System(NamedTuple):
 class Output(NamedTuple):
     """What a system gives for a split."""
 
-    rows: dict[str, list]  # row -> canonical poses or Motions; its own clips come last
+    rows: dict[str, list[Clip]]  # of each row; its own clips come last
     scores: dict[str, dict]  # row -> family -> scores that need more than clips
     faults: dict[str, str]  # clip -> why another system's could not be read
-    tokens: dict[str, list]  # row -> render.Tokens of each clip, None where it has none
     cost: dict[str, float]  # of a generator: parameters, and seconds a clip in batches, compilation left out
 
 
@@ -74,7 +74,7 @@ def main(_) -> int:
     system = find_system(WORKDIR.value, PREDICTIONS.value, ROOT.value, NAME.value)
     out = pathlib.Path(OUT.value or f"{WORKDIR.value or PREDICTIONS.value}/scores-{SPLIT.value}")
     held, train = load_split(system, SPLIT.value), load.load(system.data, "train")
-    truth, known = (scorecard.recorded(pack) for pack in (held, train))
+    truth, known = list(held), list(train)
     say(f"{held.label}: {len(held)} clips to match; training clips for comparison: {len(train)}")
     by = scorecard.judges(truth, known, load.readable(system.data), find_translator(system.data, say))
     output = produce(system, held, truth, by, say)
@@ -85,7 +85,7 @@ def main(_) -> int:
     for line in content["notes"]:
         print(f"note: {line}")
     errors = ratio(rows[list(output.rows)[-1]].scores["distance"]["DTW-MJE"].statistics)
-    for path in report_files.write(out, content, table, output.rows, truth, by, errors, output.tokens):
+    for path in report_files.write(out, content, table, output.rows, truth, by, errors):
         print(path)
     return 0
 
@@ -142,54 +142,42 @@ def find_translator(data, say):
 
 def produce(system: System, held, truth, by, say) -> Output:
     """Makes the system's own rows."""
-    rows, scores, faults, tokens, cost = {}, {}, {}, {}, {}
+    rows, scores, faults, cost = {}, {}, {}, {}
     task, loaded, seed = system.task, system.loaded, SEED.value
     if task:
         say("reconstructing")
-        found = text_to_pose.reconstruct(task, loaded, held)
-        rows[scorecard.CEILING], tokens[scorecard.CEILING] = (list(part) for part in zip(*found, strict=True))
-        scores[scorecard.CEILING] = {
-            "reconstruction": scorecard.reconstructed(truth, rows[scorecard.CEILING])
-        }
+        rows[scorecard.CEILING] = text_to_pose.reconstruct(task, loaded, held)
+        errors = reconstruction.compare(truth, rows[scorecard.CEILING])
+        scores[scorecard.CEILING] = {"reconstruction": errors}
     if system.folder:
         found, faults = predictions.read(system.folder, held.sids, held.variant)
-        rows["predictions"] = [placed(*clip) for clip in found]
+        rows["predictions"] = [scorecard.canonical_or_missing(clip) for clip in found]
         say(f"{system.folder}: {len(found) - len(faults)} clips, {len(faults)} missing or unreadable")
     elif hasattr(task, "generate"):
         say("generating")
         sampler = task.sampler_of(system.config)
 
         def signed(texts, seed):
-            return task.generate(loaded, texts, seed, sampler)
+            return gather(text_to_pose.sign(task, loaded, texts, seed, sampler), len(texts))
 
-        rows["generated"] = signed(truth.texts, seed)
+        rows["generated"] = signed(held.texts, seed)
         begun = time.monotonic()
-        signed(truth.texts, seed)  # once more, as everything is compiled now
-        cost = {"seconds_per_clip": (time.monotonic() - begun) / len(truth.texts)}
+        signed(held.texts, seed)  # once more, as everything is compiled now
+        cost = {"seconds_per_clip": (time.monotonic() - begun) / len(truth)}
         cost["parameters"] = sum(x.size for x in jax.tree.leaves(loaded.variables["params"]))
-        own = {"multimodality": scorecard.multimodality(signed, truth.texts, by.encoder, seed)}
+        own = {"multimodality": scorecard.multimodality(signed, held.texts, by.encoder, seed)}
         scores["generated"] = {"distribution": own}
         if hasattr(task, "write"):
-            codes = gather(task.write(loaded, truth.texts, seed, sampler), len(truth.texts))
+            codes = [clip.tokens.codes for clip in rows["generated"]]
             scores["generated"]["tokens"] = scorecard.token_bleu(codes, task.encode(loaded, held))
-            tokens["generated"] = text_to_pose.tokens(loaded.tokenizer, codes)
-    return Output(rows, scores, faults, tokens, cost)
-
-
-def placed(points, valid) -> Motion:
-    """Another system's clip in canonical space; one that has no place comes without joints."""
-    try:
-        where = normalization.measure(points, valid)
-    except (ValueError, IndexError):
-        return Motion(points, np.zeros_like(valid))
-    return Motion(normalization.canonical(points, where).astype(np.float32), valid)
+    return Output(rows, scores, faults, cost)
 
 
 def score_rows(output: Output, truth, known, by, say) -> dict[str, scorecard.Row]:
     """Scores recorded clips, the system's own rows and the baselines."""
     mean = scorecard.mean_pose(known)
     own = list(output.rows.values())[-1]
-    rows = {scorecard.TRUTH: truth.motions, **output.rows}
+    rows = {scorecard.TRUTH: truth, **output.rows}
     rows |= scorecard.baselines(truth, known, own, SEED.value)
     done = {}
     for number, (name, clips) in enumerate(rows.items()):
@@ -199,8 +187,9 @@ def score_rows(output: Output, truth, known, by, say) -> dict[str, scorecard.Row
         for family, more in output.scores.get(name, {}).items():
             row.scores[family] = row.scores.get(family, {}) | more
         if name == scorecard.MEAN:
-            held = [np.repeat(mean.pose, len(m.pose), 0) for m in truth.motions]
-            row.scores["reconstruction"] = scorecard.reconstructed(truth, held)
+            guess = Clip(mean.points, placement=CANONICAL)  # joints that training never shows count as errors
+            still = [scorecard.hold(guess, len(clip)) for clip in truth]
+            row.scores["reconstruction"] = reconstruction.compare(truth, still)
         done[name] = row
     progress.clear(sys.stdout)
     return done

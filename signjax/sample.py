@@ -7,7 +7,6 @@ The files are named after the texts. Options of the sampler that are not given a
 """
 
 import collections
-import io
 import itertools
 import json
 import pathlib
@@ -16,16 +15,17 @@ import sys
 import time
 import unicodedata
 
-import numpy as np
 from absl import app, flags
 
 from signjax import demo, rendering
 from signjax.cli import parsing
-from signjax.data import load
+from signjax.data import load, npz_clip
 from signjax.errors import ConfigError, DataError
 from signjax.inference import text_batches, text_to_pose
 from signjax.io import atomic, progress, safe_read
 from signjax.pose import normalization
+from signjax.pose.clip import Clip
+from signjax.pose.normalization import DEFAULT
 from signjax.training import checkpoint, metric_writer, process, run_config
 from signjax.training import task as tasks
 
@@ -157,14 +157,12 @@ def stream(task, workdir: str, texts: list[str], sampler) -> int:
     for text in texts:
         frames = itertools.chain.from_iterable(task.stream(generator, text, SEED.value, sampler))
         for k, frame in enumerate(frames):
-            placed = (
-                normalization.restore(frame[None], normalization.DEFAULT)[0].astype(float).round(5).tolist()
-            )
+            placed = normalization.restore(frame[None], DEFAULT)[0].astype(float).round(5).tolist()
             print(json.dumps({"text": text, "frame": k, "pose": placed}, ensure_ascii=False), flush=True)
     return 0
 
 
-def write(folder: pathlib.Path, name: str, text: str, clips: list, c) -> list[rendering.Panel]:
+def write(folder: pathlib.Path, name: str, text: str, clips: list[Clip], c) -> list[rendering.Panel]:
     """Writes a text's clips; says where, and what they say if that can be read.
 
     Args:
@@ -178,18 +176,17 @@ def write(folder: pathlib.Path, name: str, text: str, clips: list, c) -> list[re
       The clips as they were drawn.
     """
     panels = []
-    for k, (clip, tokens) in enumerate(clips):
-        placed = normalization.restore(clip, normalization.DEFAULT).astype(np.float32)
-        title = f"sample {k + 1}" if len(clips) > 1 else None
-        panels.append(rendering.Panel(placed, text, title=title, tokens=tokens))
+    for k, clip in enumerate(clips):
+        placed = clip.move_to(DEFAULT)
+        panels.append(rendering.Panel(placed, f"sample {k + 1}" if len(clips) > 1 else ""))
         stem = folder / (f"{name}_{k + 1}" if len(clips) > 1 else name)
         written = [rendering.gif(f"{stem}.gif", panels[k])]
         if rendering.has_video():
             written.append(rendering.mp4(f"{stem}.mp4", panels[k]))
-        data = io.BytesIO()
-        np.savez(data, pose=placed, text=text, **(tokens._asdict() if tokens else {}))
-        written.append(atomic.write_file(f"{stem}.npz", data.getvalue()))
-        said = f"  reads: {' '.join(demo.read(placed)) or '(nothing)'}" if load.readable(c.data) else ""
+        written.append(atomic.write_file(f"{stem}.npz", npz_clip.format_npz(placed)))
+        said = (
+            f"  reads: {' '.join(demo.read(placed.points)) or '(nothing)'}" if load.readable(c.data) else ""
+        )
         print(f"{', '.join(map(str, written))}{said}")
     print(rendering.html(folder / f"{name}.html", [[panel] for panel in panels], title=text))
     return panels

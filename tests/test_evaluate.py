@@ -79,8 +79,8 @@ def test_recorded_clips_as_predictions_score_as_recorded(home):
     folder = home / "theirs"
     folder.mkdir()
     shutil.copytree(home / "datasets/demo/dev" / held.sids[0], folder / held.sids[0])
-    np.savez(folder / f"{held.sids[1]}.npz", pose=3 * held[1].pose + 1)
-    np.save(folder / f"{held.sids[2]}.npy", held[2].pose.astype(np.float64))
+    np.savez(folder / f"{held.sids[1]}.npz", pose=3 * held[1].points + 1)
+    np.save(folder / f"{held.sids[2]}.npy", held[2].points.astype(np.float64))
     out, _ = evaluate(home, "--predictions", folder, "--root", home / "datasets", "--split=dev")
     found = scores(folder / "scores-dev")
     assert found["unreadable"] == {held.sids[3]: "missing"} and found["counts"]["predictions"]["empty"] == 1
@@ -115,8 +115,8 @@ def test_predictions_that_cannot_be_read_have_a_reason(tmp_path):
     gaps[1, 7] = np.nan
     np.save(tmp_path / "e.npy", gaps)
     clips, faults = predictions.read(tmp_path, ["a", "b", "c", "d", "e", "f"], layout)
-    assert set(faults) == {"a", "b", "c", "d", "f"} and [len(p) for p, _ in clips] == [0, 0, 0, 0, 2, 0]
+    assert set(faults) == {"a", "b", "c", "d", "f"} and [len(clip) for clip in clips] == [0, 0, 0, 0, 2, 0]
     assert "JSON" in faults["a"] and "[3, 42, 3]" in faults["c"] and "cannot be read" in faults["d"]
-    assert clips[4][1].sum() == 99 and np.isfinite(clips[4][0]).all()
+    assert clips[4].valid.sum() == 99 and np.isfinite(clips[4].points).all()
     with pytest.raises(DataError, match="none of 2 clips is there"):
         predictions.read(tmp_path, ["x", "y"], layout)

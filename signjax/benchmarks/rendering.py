@@ -9,6 +9,7 @@ from PIL import Image
 from signjax import demo, rendering
 from signjax.benchmarks import timing
 from signjax.pose import skeleton
+from signjax.pose.clip import Clip
 
 # Of our GIF, and of the reference's, which is slow: they are compared by seconds a frame.
 FRAMES, REFERENCE_FRAMES = 150, 15
@@ -20,16 +21,16 @@ TARGET = 30
 def measure_rendering() -> list[timing.Measurement]:
     """GIFs of the same clip at the seed's size and at our own."""
     pose = np.resize(demo.synthesize(TEXT, np.random.default_rng(0)), (FRAMES, skeleton.NUM_JOINTS, 3))
-    panel, reference = rendering.Panel(pose, TEXT), "matplotlib, bone by bone (reference)"
+    clip, reference = Clip(pose, text=TEXT), "matplotlib, bone by bone (reference)"
     with tempfile.TemporaryDirectory(prefix="signjax-bench-") as folder:
         path = f"{folder}/clip.gif"
         return timing.compare_workloads({
             reference: timing.Workload(lambda: redraw_gif(pose[:REFERENCE_FRAMES], TEXT), REFERENCE_FRAMES),
             f"render.gif, {SIZE} pixels": timing.Workload(
-                lambda: rendering.gif(path, panel, size=SIZE), FRAMES, target=TARGET
+                lambda: rendering.gif(path, clip, size=SIZE), FRAMES, target=TARGET
             ),
             "render.gif, its default size": timing.Workload(
-                lambda: rendering.gif(path, panel), FRAMES, target=TARGET
+                lambda: rendering.gif(path, clip), FRAMES, target=TARGET
             ),
         }, reference)  # fmt: skip
 

@@ -8,7 +8,6 @@ The schema is the one of the data sets' exporters: `poses` is a list of frames, 
 import hashlib
 import os
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 
@@ -16,6 +15,7 @@ from signjax.data import pose_layout
 from signjax.errors import DataError
 from signjax.io import safe_read
 from signjax.io.safe_read import InvalidFileError
+from signjax.pose.clip import Clip
 
 TEXT, POSE = "text.txt", "pose.json"
 # In the order of signjax.pose.skeleton: body, right hand, left hand.
@@ -25,21 +25,15 @@ MAX_BYTES = {TEXT: 1 << 12, POSE: safe_read.SIZE}  # a page of text, ten minutes
 MAX_COORDINATE = 1e6  # squares and sums stay far inside float32
 
 
-class Clip(NamedTuple):
-    """One sentence and its recording."""
-
-    sid: str
-    text: str
-    pose: np.ndarray  # [T, J, 3] float32 in own units, right hand on arm 2-3-4; J is 120 with a face, else 50
-    valid: np.ndarray  # [T, J] bool, False for joints that were not seen
-
-
 def read_clip(folder: str | os.PathLike, variant: pose_layout.Variant | None = None) -> Clip:
     """Reads one clip's folder.
 
     Args:
       folder: the directory that holds text.txt and pose.json.
       variant: the data set's layout; None takes the third value as depth and the arms as they are.
+
+    Returns:
+      The clip in its own unit, the right hand on joints 2-3-4.
 
     Raises:
       DataError: a file is missing or unusable; names the file, the field and what to do.
@@ -49,7 +43,8 @@ def read_clip(folder: str | os.PathLike, variant: pose_layout.Variant | None = N
         text, raw = read_raw(folder)
     except DataError as error:
         raise DataError(f"{folder}/{error}; repair or remove this clip") from None
-    return Clip(folder.name, text, *pose_layout.apply(raw, variant or pose_layout.Variant()))
+    points, valid = pose_layout.apply(raw, variant or pose_layout.Variant())
+    return Clip(points, valid, text=text, sid=folder.name)
 
 
 def read_raw(folder: Path) -> tuple[str, np.ndarray]:

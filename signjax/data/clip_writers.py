@@ -5,8 +5,8 @@ import json
 import numpy as np
 
 from signjax.data import clip_files
-from signjax.errors import DataError
 from signjax.pose import normalization, skeleton
+from signjax.pose.clip import Clip
 
 SIZE = (1280, 720)  # of the picture that OpenPose's pixels lie in
 PLACE = normalization.Placement(
@@ -16,30 +16,32 @@ BODY = 25  # points that OpenPose 1.7 writes; of the last 17 we have none
 EMPTY = ("pose", "face", "hand_left", "hand_right")
 
 
-def pose_json(pose: np.ndarray, valid: np.ndarray, digits: int | None = None, **said) -> bytes:
+def pose_json(clip: Clip, digits: int | None = None) -> bytes:
     """The pose.json of a clip, see signjax.data.clip_files and docs/data.md.
 
     Without depth the third value is a confidence, 1 or 0 for joints that are missing. Depths that are all
-    positive are moved, so that some are not: else they would look like confidences.
+    positive are moved, so that some are not: else they would look like confidences. fps, signer and source
+    are written where the clip says them.
 
     Args:
-      pose: [T, J, 3] own units, J 50, or 120 with a face; z = 0 everywhere where there is no depth.
-      valid: [T, J] bool; joints that are not there are written as 0, 0, 0.
+      clip: in any unit; missing joints are written as 0, 0, 0.
       digits: after the point; None for all, so that every float32 is read back as it was.
-      said: other fields, such as fps.
     """
-    depths = pose[:, : skeleton.NUM_JOINTS, 2][valid[:, : skeleton.NUM_JOINTS]]  # a face has what they have
+    body = clip.without_face()  # a face has depth where they have
+    depths = body.points[..., 2][body.valid]
     flat = not depths.any()
     near = 0.0 if flat or depths.min() < 0 else float(np.median(depths))
     parts = (skeleton.BODY, skeleton.RIGHT, skeleton.LEFT, skeleton.FACE)
     fields = zip((*clip_files.FIELDS, clip_files.FACE), parts, strict=True)
     rows = {
-        key: _values(pose[:, part], valid[:, part], near, digits, flat).tolist()
+        key: _values(clip.points[:, part], clip.valid[:, part], near, digits, flat).tolist()
         for (key, _), part in fields
-        if part.stop <= pose.shape[1]
+        if part.stop <= clip.points.shape[1]
     }
     frames = [dict(zip(rows, frame, strict=True)) for frame in zip(*rows.values(), strict=True)]
-    content = {"poses": frames, "num_frames": len(frames), **said}
+    about = {"fps": clip.fps, "signer": clip.signer, "source": clip.source}
+    content = {"poses": frames, "num_frames": len(frames)}
+    content |= {key: value for key, value in about.items() if value is not None}
     return json.dumps(content, separators=(",", ":")).encode()
 
 
@@ -53,38 +55,28 @@ def _values(points, seen, near: float, digits: int | None, flat: bool) -> np.nda
     return np.where(seen[..., None], points, 0.0).reshape(len(points), -1)
 
 
-def picture(pose: np.ndarray, valid: np.ndarray) -> np.ndarray:
-    """A clip [T, J, 3] in pixels of SIZE: place and size are those of a signer of How2Sign.
-
-    Args:
-      pose: [T, J, 3] own units, J 50, or 120 with a face.
-      valid: [T, J] bool.
+def picture(clip: Clip) -> np.ndarray:
+    """The points of a clip [T, J, 3] float64 in pixels of SIZE, placed and sized as a signer of How2Sign.
 
     Raises:
       DataError: the clip has no measurable body.
     """
-    try:
-        placed = normalization.canonical(pose.astype(np.float64), normalization.measure(pose, valid))
-    except ValueError as error:
-        raise DataError(f"{error}; it has no place in a picture") from None
+    # In float64: seven digits of a pixel are what float32 has in all.
+    placed = normalization.canonical(clip.points.astype(np.float64), clip.find_placement())
     return normalization.restore(placed, PLACE)
 
 
-def openpose(pose: np.ndarray, valid: np.ndarray) -> list[bytes]:
+def openpose(clip: Clip) -> list[bytes]:
     """The files of a clip as OpenPose writes them, one a frame: x and y as in `picture`, confidence 1 or 0.
 
     Depth is lost. Of its 25 body points there are the first 8.
 
-    Args:
-      pose: [T, J, 3] own units, J 50, or 120 with a face.
-      valid: [T, J] bool.
-
     Raises:
       DataError: the clip has no measurable body.
     """
-    placed = picture(pose, valid)
+    placed = picture(clip)
     placed[..., 2] = 1.0
-    points = np.where(valid[..., None], placed, 0.0).round(7)
+    points = np.where(clip.valid[..., None], placed, 0.0).round(7)
     return [json.dumps(_frame(frame), separators=(",", ":")).encode() for frame in points]
 
 

@@ -5,13 +5,13 @@ from pathlib import Path
 import numpy as np
 
 from signjax.data import clip_files, clip_writers
-from signjax.data.formats.base import FACE, Clip
 from signjax.io.safe_read import MEMORY, InvalidFileError
 from signjax.pose import normalization, skeleton
+from signjax.pose.clip import Clip
 
 DIGITS = 5  # of the distance from neck to shoulder
 # A frame's numbers take 40 bytes of memory each while they are read, see signjax.io.safe_read.
-MOST = MEMORY // (60 * 3 * (skeleton.NUM_JOINTS + FACE))  # frames, about twelve minutes at 25 a second
+MOST = MEMORY // (60 * 3 * skeleton.WITH_FACE)  # frames, about twelve minutes at 25 a second
 
 
 def pose_json(clip: Clip) -> bytes:
@@ -21,20 +21,16 @@ def pose_json(clip: Clip) -> bytes:
     Raises:
       InvalidFileError: no frame shows a body, a joint lies impossibly far away, or there are too many frames.
     """
-    if len(clip.pose) > MOST:
-        raise InvalidFileError(f"has {len(clip.pose):,} frames, more than {MOST:,}; cut it into sentences")
+    if len(clip) > MOST:
+        raise InvalidFileError(f"has {len(clip):,} frames, more than {MOST:,}; cut it into sentences")
     try:
-        scale = float(normalization.measure(clip.pose, clip.valid).scale)
+        # A face point far outside is no reason to leave the body out.
+        body = clip.without_face()
+        scale = float(normalization.measure(body.points, body.valid).scale)
     except ValueError as error:
         raise InvalidFileError(str(error)) from None
     digits = int(np.clip(DIGITS - np.floor(np.log10(scale)), 0, 12))
-    said = {"fps": clip.fps, "signer": clip.signer, "source": clip.source}
-    said = {key: value for key, value in said.items() if value is not None}
-    pose, valid = clip.pose, clip.valid
-    if clip.face is not None:
-        pose = np.concatenate([pose, clip.face], axis=1)
-        valid = np.concatenate([valid, clip.face[..., :2].any(-1)], axis=1)
-    data = clip_writers.pose_json(pose, valid, digits, **said)
+    data = clip_writers.pose_json(clip, digits)
     if len(data) > clip_files.MAX_BYTES[clip_files.POSE]:
         raise InvalidFileError(f"makes a {clip_files.POSE} of {len(data):,} bytes; cut it into sentences")
     return data

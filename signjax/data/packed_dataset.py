@@ -24,6 +24,7 @@ from signjax.data.pose_layout import Variant
 from signjax.errors import DataError, StorageError, did_you_mean
 from signjax.io import atomic, safe_read
 from signjax.io.safe_read import InvalidFileError
+from signjax.pose.clip import Clip
 from signjax.pose.normalization import Placement
 from signjax.pose.skeleton import FACE, NUM_JOINTS
 
@@ -49,12 +50,14 @@ class Pack:
     def __len__(self) -> int:
         return len(self.sids)
 
-    def __getitem__(self, i: int) -> clip_files.Clip:
+    def __getitem__(self, i: int) -> Clip:
         i = range(len(self))[i]
         frames = slice(self.offsets[i], self.offsets[i + 1])
-        pose = self.pose[frames]
-        valid = np.ones(pose.shape[:2], bool) if self.valid is None else self.valid[frames]
-        return clip_files.Clip(self.sids[i], self.texts[i], pose, valid)
+        valid = None if self.valid is None else self.valid[frames]
+        place, split = self.placement(i), self.label.rpartition("/")[2]
+        return Clip(
+            self.pose[frames], valid, text=self.texts[i], placement=place, sid=self.sids[i], split=split
+        )
 
     def __reduce__(self):
         # Data workers open the files themselves; a mapped array would travel as its content.

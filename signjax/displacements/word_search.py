@@ -45,17 +45,17 @@ def _cut_clip(
     """The word's segments in clip i; `whole_text`: its text is the word and nothing else."""
     clip = dataset[i]
     if language.locate_signs:
-        signs = language.locate_signs(clip.pose, clip.valid)
+        signs = language.locate_signs(clip.points, clip.valid)
         phrase = language.tokenize(word)
         # Searched again among the signs: what a text says and what is signed may differ in order and number.
         starts = find_phrase([token for token, _, _ in signs], phrase)
         spans = [(signs[k][1], signs[k + len(phrase) - 1][2]) for k in starts]
     else:
-        spans = [(0, len(clip.pose))] if whole_text else []
+        spans = [(0, len(clip))] if whole_text else []
     segments = []
     for start, end in spans:
-        sequence = convert.compute_displacements(clip.pose[start:end], clip.valid[start:end])
-        whole = end - start == len(clip.pose)
+        sequence = convert.compute_displacements(clip.points[start:end], clip.valid[start:end])
+        whole = end - start == len(clip)
         # The placement of the recorded clip, not of the segment: a short sign may not show the whole body.
         placement = dataset.placement(i)
         dims = dataset.variant.dims

@@ -1,19 +1,20 @@
 """The files of an evaluation: scores, plots, and some clips to look at."""
 
+import dataclasses
 import pathlib
 
 import numpy as np
 
 from signjax import demo, rendering
 from signjax.evaluation import scorecard, tables
-from signjax.metrics.base import Motion, whole
-from signjax.pose import normalization
+from signjax.pose.clip import Clip
+from signjax.pose.normalization import CANONICAL, DEFAULT
 
 SHOWN = 7  # clips on the page: the worst, those between, the median, the best
 DRAWN = 3  # every third of them as a GIF
 
 
-def write(out: pathlib.Path, content: dict, table: str, clips: dict, truth, by, errors, tokens) -> list:
+def write(out: pathlib.Path, content: dict, table: str, clips: dict, truth, by, errors) -> list:
     """Writes scores.json, the tables, a plot a family, GIFs and a page of some clips side by side.
 
     They are the system's worst clip, its best, and those that lie evenly between in the order of errors.
@@ -22,11 +23,10 @@ def write(out: pathlib.Path, content: dict, table: str, clips: dict, truth, by, 
       out: the folder.
       content: of scores.json.
       table: its tables as text.
-      clips: {row: canonical poses or Motions}.
-      truth: see signjax.evaluation.scorecard.recorded.
+      clips: {row: a Clip for each recorded one}.
+      truth: n recorded clips.
       by: see signjax.evaluation.scorecard.judges.
       errors: [n] DTW-MJE of the last row's clips.
-      tokens: {row: render.Tokens of each clip}, of the rows that have them.
 
     Returns:
       The paths written.
@@ -35,13 +35,11 @@ def write(out: pathlib.Path, content: dict, table: str, clips: dict, truth, by, 
     for family in tables.FAMILIES:
         if any(families.get(family) for families in content["rows"].values()):
             paths.append(tables.plot(out / f"{family}.png", family, content["rows"]))
-    count = len(truth.texts)
+    count = len(truth)
     ranks = np.unique(np.linspace(0, count - 1, SHOWN).astype(int))
-    shown, pages = {scorecard.TRUTH: truth.shown, **clips}, []
+    shown, pages = {scorecard.TRUTH: truth, **clips}, []
     for rank, i in zip(ranks, np.argsort(-errors, kind="stable")[ranks], strict=True):
-        found = [(tokens.get(name) or [None] * count)[i] for name in shown]
-        said = [(name, row[i], truth.texts[i], by.readable) for name, row in shown.items()]
-        panels = [panel(*one, held) for one, held in zip(said, found, strict=True)]
+        panels = [panel(name, row[i], truth[i].text, by.readable) for name, row in shown.items()]
         label = f"{panels[-1].title}: DTW-MJE {errors[i]:.2f}, {rank + 1} of {count} from the worst"
         pages.append([*panels[:-1], panels[-1]._replace(title=label)])
     for k, panels in enumerate(pages[::DRAWN], 1):
@@ -50,20 +48,18 @@ def write(out: pathlib.Path, content: dict, table: str, clips: dict, truth, by, 
     return [*paths, rendering.html(out / "clips.html", pages, title=title)]
 
 
-def panel(name: str, clip, text: str, readable: bool, tokens=None) -> rendering.Panel:
+def panel(name: str, clip: Clip, text: str, readable: bool) -> rendering.Panel:
     """A clip for the eye: its row above, its text below, and what a demo clip says.
 
     Args:
       name: of the row; recorded clips are captioned with their text.
-      clip: canonical pose or Motion.
+      clip: in any space.
       text: that it answers.
       readable: whether it is in the demo language.
-      tokens: render.Tokens that it was decoded from.
     """
-    motion = clip if isinstance(clip, Motion) else whole(clip)
-    if not motion.valid.any():
-        motion, tokens = Motion(np.zeros((1, 50, 3), np.float32), np.zeros((1, 50), bool)), None
+    if not clip.valid.any():
+        clip = Clip(np.zeros((1, 50, 3)), np.zeros((1, 50), bool), placement=CANONICAL)
     elif readable and name != scorecard.TRUTH:
-        text = " ".join(demo.read(motion.pose, motion.valid)) or "(says nothing)"
-    own = normalization.restore(motion.pose, normalization.DEFAULT).astype(np.float32)
-    return rendering.Panel(own, text, motion.valid, name, tokens)
+        text = " ".join(demo.read(clip.canonical(), clip.valid)) or "(says nothing)"
+    # All clips of a page in one size, however large the data or another system have them.
+    return rendering.Panel(dataclasses.replace(clip.move_to(DEFAULT), text=text), name)

@@ -6,30 +6,24 @@ clips under other texts. All are scored by the same judges at their own lengths.
 """
 
 import collections
+import dataclasses
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from signjax import demo
-from signjax.data import load
-from signjax.metrics import diversity, dtw_distances, frechet, memorization, motion_statistics, reconstruction
+from signjax.errors import DataError
+from signjax.metrics import diversity, dtw_distances, frechet, memorization, motion_statistics
 from signjax.metrics import text as words
-from signjax.metrics.base import Motion, Score, value, whole, without_face
+from signjax.metrics.base import Score, value
+from signjax.pose.clip import Clip
 from signjax.pose.missing_joints import fill_missing_joints
+from signjax.pose.normalization import CANONICAL
 from signjax.tasks import backtranslate, motion_encoder
 
 TRUTH, CEILING, MEAN = "ground truth", "tokenizer ceiling", "mean pose"
 RANDOM, RETRIEVAL, SHUFFLED = "random training clip", "nearest training text", "shuffled text"
-
-
-class Recorded(NamedTuple):
-    """The clips of a split, to be matched."""
-
-    texts: list[str]
-    motions: list[Motion]  # body and hands
-    scales: np.ndarray  # [n] own units per canonical unit
-    shown: list[Motion]  # with the faces of data that have them
 
 
 class Judges(NamedTuple):
@@ -39,7 +33,7 @@ class Judges(NamedTuple):
     translator: Any  # of signjax.tasks.backtranslate, or None
     encoder: Any  # of signjax.tasks.motion_encoder
     features: list[np.ndarray]  # of the recorded clips, [w, d] each
-    train: list[Motion]
+    train: list[Clip]  # training clips, body and hands in canonical space
     near: np.ndarray  # [n] of the recorded clips, see signjax.metrics.memorization
 
 
@@ -51,50 +45,58 @@ class Row(NamedTuple):
     warnings: list[str]
 
 
-def recorded(pack) -> Recorded:
-    """A pack's clips, to be matched."""
-    shown = load.motions(pack)
-    return Recorded(list(pack.texts), list(map(without_face, shown)), pack.placements.scale, shown)
+def judges(truth: list[Clip], train: list[Clip], readable: bool, translator) -> Judges:
+    """Everything that all rows share.
 
-
-def judges(truth: Recorded, train: Recorded, readable: bool, translator) -> Judges:
-    """Everything that all rows share."""
+    Args:
+      truth: the recorded clips that are to be matched.
+      train: the training clips.
+      readable: whether they are in the demo language.
+      translator: of signjax.tasks.backtranslate, or None.
+    """
     encoder = motion_encoder.load()
-    features = motion_encoder.features(encoder, truth.motions)
-    near = memorization.nearest(truth.motions, train.motions)
-    return Judges(readable, translator, encoder, features, train.motions, near)
+    features = motion_encoder.features(encoder, truth)
+    # Moved once: every row is compared with all of them.
+    train = [clip.without_face().move_to() for clip in train]
+    near = memorization.nearest(truth, train)
+    return Judges(readable, translator, encoder, features, train, near)
 
 
-def baselines(truth: Recorded, train: Recorded, clips: list[Motion], seed: int) -> dict[str, list[Motion]]:
+def baselines(truth: list[Clip], train: list[Clip], clips: list[Clip], seed: int) -> dict[str, list[Clip]]:
     """The rows that need no model: {name: clips}.
 
     Args:
-      truth: the split.
-      train: the training split.
+      truth: the recorded clips that are to be matched.
+      train: the training clips.
       clips: the system's own, to be shown under other texts.
       seed: of the random choices.
     """
     rng = np.random.default_rng((seed, 11))
     mean = mean_pose(train)
-    frames = round(float(np.mean([len(m.pose) for m in train.motions])))
-    still = Motion(np.repeat(mean.pose, frames, 0), np.repeat(mean.valid, frames, 0))
-    count = len(truth.texts)
+    still = hold(mean, round(float(np.mean([len(clip) for clip in train]))))
+    count, texts = len(truth), [[clip.text for clip in side] for side in (truth, train)]
     return {
         MEAN: [still] * count,
-        RANDOM: [train.motions[i] for i in rng.integers(0, len(train.motions), count)],
-        RETRIEVAL: [train.motions[i] for i in nearest_texts(truth.texts, train.texts)],
+        RANDOM: [train[i] for i in rng.integers(0, len(train), count)],
+        RETRIEVAL: [train[i] for i in nearest_texts(*texts)],
         SHUFFLED: [clips[i] for i in derangement(count, rng)],
     }
 
 
-def mean_pose(train: Recorded) -> Motion:
-    """One frame: every joint at its mean over all training frames that show it."""
+def mean_pose(train: list[Clip]) -> Clip:
+    """One frame in canonical space: every joint at its mean over all training frames that show it."""
     total, seen = np.zeros((50, 3)), np.zeros(50)
-    for motion in train.motions:
-        total += (motion.pose * motion.valid[..., None]).sum(0)
-        seen += motion.valid.sum(0)
+    for clip in (clip.without_face() for clip in train):
+        total += (clip.canonical() * clip.valid[..., None]).sum(0)
+        seen += clip.valid.sum(0)
     mean = (total / np.maximum(seen, 1)[:, None]).astype(np.float32)
-    return Motion(mean[None], (seen > 0)[None])
+    return Clip(mean[None], (seen > 0)[None], placement=CANONICAL)
+
+
+def hold(frame: Clip, frames: int) -> Clip:
+    """A clip of so many frames that stands still."""
+    points, valid = (np.repeat(array, frames, 0) for array in (frame.points, frame.valid))
+    return dataclasses.replace(frame, points=points, valid=valid)
 
 
 def derangement(count: int, rng) -> np.ndarray:
@@ -122,57 +124,69 @@ def nearest_texts(texts, known) -> np.ndarray:
     return (vectors(bags[0]) @ vectors(bags[1]).T).argmax(1)
 
 
-def usable(clips, stand_in: Motion) -> tuple[list[Motion], dict[str, int], np.ndarray]:
+def usable(clips: list[Clip], stand_in: Clip) -> tuple[list[Clip], dict[str, int], np.ndarray]:
     """Clips that every metric can take, and how many were not so by themselves.
 
-    A clip without frames or without any joint is scored as one frame of the mean pose and says nothing; it
-    is never left out. A clip of one frame is scored as it is.
+    A clip without frames, without any joint or without a body that could be measured is scored as one frame
+    of the mean pose and says nothing; it is never left out. A clip of one frame is scored as it is.
 
     Args:
-      clips: poses [T, J, 3] or Motions, T 0 or more; joints that are not finite are missing.
+      clips: of any number of frames; joints that are not finite are missing.
       stand_in: one frame.
 
     Returns:
-      (motions of body and hands, {"empty", "all missing", "one frame": number of clips}, silent [n] bool).
+      (clips of body and hands in canonical space, {"empty", "all missing", "one frame": number of clips},
+      silent [n] bool).
     """
-    motions, counts, silent = [], {"empty": 0, "all missing": 0, "one frame": 0}, []
+    found, counts, silent = [], {"empty": 0, "all missing": 0, "one frame": 0}, []
     for clip in clips:
-        points, valid = without_face(clip if isinstance(clip, Motion) else whole(clip))
-        valid = valid & np.isfinite(points).all(-1)
-        silent.append(not valid.any())
-        kind = "empty" if not len(points) else "all missing" if silent[-1] else "one frame"
-        counts[kind] += silent[-1] or len(points) == 1
-        filled = np.where(valid[..., None], points, 0).astype(np.float32)
-        motions.append(stand_in if silent[-1] else Motion(filled, valid))
-    return motions, counts, np.array(silent, bool)
+        body = canonical_or_missing(clip.without_face())
+        silent.append(not body.valid.any())
+        kind = "empty" if not len(body) else "all missing" if silent[-1] else "one frame"
+        counts[kind] += silent[-1] or len(body) == 1
+        found.append(stand_in if silent[-1] else body)
+    return found, counts, np.array(silent, bool)
 
 
-def score_row(name: str, clips, truth: Recorded, by: Judges, stand_in: Motion, seed: int) -> Row:
+def canonical_or_missing(clip: Clip) -> Clip:
+    """The clip in canonical space, missing joints at 0; all joints are missing if it has no place there.
+
+    Joints that are not finite are missing.
+    """
+    valid = clip.valid & np.isfinite(clip.points).all(-1)
+    points = np.where(valid[..., None], clip.points, np.float32(0))
+    clip = dataclasses.replace(clip, points=points, valid=valid)
+    try:
+        return clip.move_to()
+    except DataError:
+        return dataclasses.replace(clip, valid=np.zeros_like(valid), placement=CANONICAL)
+
+
+def score_row(name: str, clips: list[Clip], truth: list[Clip], by: Judges, stand_in: Clip, seed: int) -> Row:
     """All scores of a row.
 
     Args:
       name: of the row; recorded clips get the floor of the Fréchet distance, too.
       clips: as `usable` takes them, one for each of truth's.
-      truth: the split.
+      truth: the recorded clips.
       by: see `judges`.
       stand_in: see `usable`.
       seed: of the random pairs and halves.
     """
-    motions, counts, silent = usable(clips, stand_in)
-    features = motion_encoder.features(by.encoder, motions)
-    near = memorization.nearest(motions, by.train)
+    made, counts, silent = usable(clips, stand_in)
+    features = motion_encoder.features(by.encoder, made)
+    near = memorization.nearest(made, by.train)
     digest = by.encoder.digest
     floor = {"FGD-half": frechet.split_half(features, digest, seed)} if name == TRUTH else {}
     scores = {
-        "text": _texts(motions, silent, truth.texts, by),
-        "distance": dtw_distances.compare(truth.motions, motions),
+        "text": _texts(made, silent, [clip.text for clip in truth], by),
+        "distance": dtw_distances.compare(truth, made),
         "distribution": {
             "FGD": frechet.fgd(by.features, features, digest),
             "diversity": diversity.diversity(diversity.clip_means(features), seed, digest),
             **floor,
         },
-        "guards": motion_statistics.compare(truth.motions, motions)
-        | {"copies": memorization.copies(near, by.near)},
+        "guards": motion_statistics.compare(truth, made) | {"copies": memorization.copies(near, by.near)},
     }
     values = {metric: value(s) for metric, s in scores["guards"].items()}
     warned = motion_statistics.warnings(values)
@@ -180,20 +194,20 @@ def score_row(name: str, clips, truth: Recorded, by: Judges, stand_in: Motion, s
         warned.append(f"{values['copies']:.0f} % of the clips lie as near to a training clip as a copy does")
     missing = [f"{count} {kind}" for kind, count in counts.items() if count]
     if missing:
-        warned.append(f"of {len(motions)} clips {', '.join(missing)}; those without a pose say nothing")
+        warned.append(f"of {len(made)} clips {', '.join(missing)}; those without a pose say nothing")
     return Row(scores, counts, warned)
 
 
 COPIED = 30.0  # percent of copies from which on a row is warned of; 5 is no copying
 
 
-def _texts(motions, silent, texts, by: Judges) -> dict[str, Score]:
+def _texts(clips: list[Clip], silent, texts, by: Judges) -> dict[str, Score]:
     scores = {}
     if by.readable:
-        said = [[] if no else demo.read(m.pose, m.valid) for m, no in zip(motions, silent, strict=True)]
+        said = [[] if no else demo.read(m.points, m.valid) for m, no in zip(clips, silent, strict=True)]
         scores["WER"] = words.wer(said, [demo.normalize(t) for t in texts], "demo language")
     if by.translator is not None:
-        back = backtranslate.translate(by.translator, [_whole(m) for m in motions])
+        back = backtranslate.translate(by.translator, [_whole(clip) for clip in clips])
         back = ["" if no else line for line, no in zip(back, silent, strict=True)]
         by_model = words.texts(back, texts)
         named = {f"BT-{name}": score for name, score in by_model.items()}
@@ -204,32 +218,25 @@ def _texts(motions, silent, texts, by: Judges) -> dict[str, Score]:
     return scores
 
 
-def _whole(motion: Motion) -> np.ndarray:
+def _whole(clip: Clip) -> np.ndarray:
     """A clip's pose with missing joints where the translator was trained to find them."""
-    if motion.valid.all():
-        return motion.pose
-    return np.asarray(fill_missing_joints({"pose": motion.pose[None], "valid": motion.valid[None]}))[0]
-
-
-def reconstructed(truth: Recorded, clips) -> dict[str, Score]:
-    """Errors of clips that follow the recorded ones frame by frame."""
-    motions = [whole(c) for c in clips]
-    return reconstruction.compare(truth.shown, motions, truth.scales)
+    if clip.valid.all():
+        return clip.points
+    return np.asarray(fill_missing_joints({"pose": clip.points[None], "valid": clip.valid[None]}))[0]
 
 
 def multimodality(write: Callable, texts, encoder, seed: int) -> Score:
     """How much clips of one text differ.
 
     Args:
-      write: (texts, seed) -> clips.
+      write: (texts, seed) -> a Clip for each.
       texts: of the split; TEXTS of them are signed REPEATS times each.
       encoder: of signjax.tasks.motion_encoder.
       seed: of the clips and pairs.
     """
     chosen = [texts[i] for i in np.unique(np.linspace(0, len(texts) - 1, TEXTS).astype(int))]
     clips = write([text for text in chosen for _ in range(REPEATS)], seed + 1)
-    motions = [without_face(whole(c)) for c in clips]
-    means = diversity.clip_means(motion_encoder.features(encoder, motions))
+    means = diversity.clip_means(motion_encoder.features(encoder, clips))
     return diversity.multimodality(means.reshape(len(chosen), REPEATS, -1), seed, encoder.digest)
 
 

@@ -8,9 +8,11 @@ from signjax.data import clip_writers
 from signjax.data.formats import pose_file
 from signjax.data.formats.pose_file import Component, PoseFile
 from signjax.pose import skeleton
+from signjax.pose.clip import Clip
 from signjax.rendering import style
 
 LAYOUT = "XYZC"
+FPS = 25.0  # where a clip does not say
 BODY = ("Nose", "Neck", "RShoulder", "RElbow", "RWrist", "LShoulder", "LElbow", "LWrist")
 # The names that pose-format has for the 21 points: the root, then four of each finger from the palm on.
 HAND = (
@@ -57,20 +59,19 @@ COMPONENTS = (
 )
 
 
-def of_clip(pose: np.ndarray, valid: np.ndarray, fps: float) -> bytes:
-    """The bytes of a clip's .pose file, version 0.2; place and size are those of saving.openpose.
+def of_clip(clip: Clip) -> bytes:
+    """The bytes of a clip's .pose file, version 0.2; place and size are those of `clip_writers.picture`.
 
-    Args:
-      pose: [T, J, 3] own units, J 50, or 120 with a face.
-      valid: [T, J] bool; joints that are missing have a confidence of 0.
-      fps: frames per second.
+    Missing joints have a confidence of 0. A clip that does not say its rate has FPS frames per second.
 
     Raises:
       DataError: the clip has no measurable body.
     """
-    points = clip_writers.picture(pose, valid)
+    points = clip_writers.picture(clip)
     there = [(component, part) for component, part in COMPONENTS if part.stop <= points.shape[1]]
-    return pack([(component, points[:, part], valid[:, part]) for component, part in there], fps)
+    return pack(
+        [(component, points[:, part], clip.valid[:, part]) for component, part in there], clip.fps or FPS
+    )
 
 
 def pack(parts: list[tuple[Component, np.ndarray, np.ndarray]], fps: float) -> bytes:

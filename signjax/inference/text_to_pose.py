@@ -4,14 +4,14 @@ import dataclasses
 
 import numpy as np
 
-from signjax import rendering
 from signjax.data.packed_dataset import Pack
-from signjax.pose.normalization import Placement
+from signjax.pose.clip import Clip, Tokens
+from signjax.pose.normalization import CANONICAL, Placement
 from signjax.tasks import vqvae
 
 
 def sign(task, loaded, texts, seed: int, sampler):
-    """The clips of `task.sign`, and what they were decoded from.
+    """The clips of `task.sign`, with what they were decoded from.
 
     Args:
       task: a module of signjax.tasks that signs.
@@ -21,28 +21,34 @@ def sign(task, loaded, texts, seed: int, sampler):
       sampler: of its `sampler_of`.
 
     Yields:
-      (places in `texts`, [(canonical pose [T, J, 3], render.Tokens or None)] of each).
+      (places in `texts`, a Clip in canonical space for each).
 
     Raises:
       DataError: a text has nothing to sign in it.
     """
     if not hasattr(task, "write"):
-        for places, clips in task.sign(loaded, texts, seed, sampler):
-            yield places, [(clip, None) for clip in clips]
+        for places, poses in task.sign(loaded, texts, seed, sampler):
+            yield places, [_clip(pose, texts[i]) for pose, i in zip(poses, places, strict=True)]
         return
     for places, codes in task.write(loaded, texts, seed, sampler):
-        clips = task.decode(loaded, codes)
-        yield places, list(zip(clips, tokens(loaded.tokenizer, codes), strict=True))
+        made = zip(task.decode(loaded, codes), tokens(loaded.tokenizer, codes), places, strict=True)
+        yield places, [_clip(pose, texts[i], of) for pose, of, i in made]
 
 
-def reconstruct(task, loaded, pack: Pack) -> list:
-    """The clips of `task.reconstruct` and what they were decoded from, as `sign` has them."""
+def reconstruct(task, loaded, pack: Pack) -> list[Clip]:
+    """The clips of `task.reconstruct` in canonical space, with what they were decoded from."""
     tokenizer = coder(loaded)
     if not hasattr(task, "codebook_sample") or tokenizer.config.quantizer.kind == "kl":
-        return [(clip, None) for clip in task.reconstruct(loaded, pack)]
+        poses = task.reconstruct(loaded, pack)
+        return [_clip(pose, text) for pose, text in zip(poses, pack.texts, strict=True)]
     codes = vqvae.encode(tokenizer, pack)
-    clips = [clip[:n] for clip, n in zip(vqvae.decode(tokenizer, codes), pack.lengths, strict=True)]
-    return list(zip(clips, tokens(tokenizer, codes), strict=True))
+    poses = [pose[:n] for pose, n in zip(vqvae.decode(tokenizer, codes), pack.lengths, strict=True)]
+    made = zip(poses, pack.texts, tokens(tokenizer, codes), strict=True)
+    return [_clip(*one) for one in made]
+
+
+def _clip(pose, text: str, of: Tokens | None = None) -> Clip:
+    return Clip(pose, fps=vqvae.RATE, text=text, tokens=of, placement=CANONICAL)
 
 
 def coder(loaded):
@@ -52,10 +58,10 @@ def coder(loaded):
     return loaded
 
 
-def tokens(tokenizer: vqvae.Tokenizer, codes) -> list[rendering.Tokens]:
+def tokens(tokenizer: vqvae.Tokenizer, codes) -> list[Tokens]:
     """Sequences of codes [N, C] as the player takes them."""
     names = tuple(f"{side}{part}" for side, part, _ in vqvae.columns(tokenizer.config))
-    return [rendering.Tokens(np.asarray(one), tokenizer.stride, names) for one in codes]
+    return [Tokens(np.asarray(one), tokenizer.stride, names) for one in codes]
 
 
 def chosen(pack: Pack, numbers) -> Pack:
@@ -65,8 +71,8 @@ def chosen(pack: Pack, numbers) -> Pack:
         pack,
         sids=tuple(clip.sid for clip in clips),
         texts=tuple(clip.text for clip in clips),
-        offsets=np.cumsum([0, *(len(clip.pose) for clip in clips)]),
-        pose=np.concatenate([clip.pose for clip in clips]),
+        offsets=np.cumsum([0, *(len(clip) for clip in clips)]),
+        pose=np.concatenate([clip.points for clip in clips]),
         valid=None if pack.valid is None else np.concatenate([clip.valid for clip in clips]),
         placements=Placement(*(x[np.asarray(numbers)] for x in pack.placements)),
         broken=(),

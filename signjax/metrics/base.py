@@ -9,30 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from signjax.pose.skeleton import NUM_JOINTS
-
 RESAMPLES = 1000  # of the bootstrap
-
-
-class Motion(NamedTuple):
-    """A clip as metrics take it, in canonical space (signjax.pose.normalization), the unit neck-to-shoulder
-    lengths.
-
-    Where a metric does not say otherwise it is of body and hands, J = 50: see `without_face`.
-    """
-
-    pose: np.ndarray  # [T, J, 3] float32, T at least 1, J 50, or 120 with a face
-    valid: np.ndarray  # [T, J] bool, False where a joint is missing
-
-
-def whole(pose) -> Motion:
-    """A clip [T, J, 3] that misses no joint."""
-    return Motion(np.asarray(pose), np.ones(np.shape(pose)[:2], bool))
-
-
-def without_face(motion: Motion) -> Motion:
-    """The body and hands of a clip."""
-    return Motion(motion.pose[:, :NUM_JOINTS], motion.valid[:, :NUM_JOINTS])
 
 
 class Score(NamedTuple):

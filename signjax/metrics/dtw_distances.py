@@ -8,6 +8,7 @@ a good clip from a still one by itself (`signjax.metrics.motion_statistics`).
 import functools
 from collections.abc import Callable
 from itertools import pairwise
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -15,8 +16,9 @@ import numpy as np
 
 from signjax.data.sources import bucket
 from signjax.metrics import dtw
-from signjax.metrics.base import Motion, Score, mean_score, signature, whole
+from signjax.metrics.base import Score, mean_score, signature
 from signjax.pose import skeleton
+from signjax.pose.clip import Clip
 
 CELLS = 1 << 24  # numbers of the largest array in a chunk: 64 MB
 FEW = 16  # pairs that are not worth a compilation of their own
@@ -24,8 +26,17 @@ LENGTHS = (16, 32, 64, 96, 128, 192, 256, 384, 512, 768, 1024)  # to pad pairs t
 HAND_POINTS = slice(skeleton.RIGHT.start, skeleton.LEFT.stop)
 
 
-def compare(references: list[Motion], predictions: list[Motion]) -> dict[str, Score]:
+class Track(NamedTuple):
+    """K points over time as one metric compares them, in its own unit and in D dimensions."""
+
+    points: np.ndarray  # [T, K, D]
+    valid: np.ndarray  # [T, K] bool
+
+
+def compare(references: list[Clip], predictions: list[Clip]) -> dict[str, Score]:
     """Every distance of this file between n pairs of clips: {name: Score}, smaller is nearer."""
+    # Once for all of them: what lies in canonical space is taken as it is.
+    references, predictions = ([clip.move_to() for clip in side] for side in (references, predictions))
     return {
         "PT-DTW": pt_dtw(references, predictions),
         "DTW-MJE": dtw_mje(references, predictions),
@@ -44,8 +55,8 @@ def pt_dtw(references, predictions) -> Score:
     Accumulated cost over the reference's frames, mean over clips. Nothing of the reference's length is
     given to the system, and no first frame is dropped.
     """
-    cost, *_ = _frames(_l1, references, predictions)
-    per_clip = cost / [len(m.pose) for m in references]
+    cost, *_ = _frames(_l1, *_both_tracks(references, predictions))
+    per_clip = cost / [len(clip) for clip in references]
     return mean_score(signature("PT-DTW", path="exact", frame="L1", over="reference frames"), per_clip)
 
 
@@ -55,7 +66,7 @@ def dtw_mje(references, predictions) -> Score:
     The path has the least sum of Euclidean distances of whole frames; the error is the mean over all
     aligned frames and joints of the corpus, so long clips count more.
     """
-    _, length, errors = _frames(_euclidean, references, predictions)
+    _, length, errors = _frames(_euclidean, *_both_tracks(references, predictions))
     return mean_score(signature("DTW-MJE", path="exact", mean="aligned frames"), errors, length)
 
 
@@ -74,7 +85,8 @@ def dtw_jpe(references, predictions, part: str) -> Score:
         "right": (skeleton.RIGHT, skeleton.R_HAND),
         "left": (skeleton.LEFT, skeleton.L_HAND),
     }[part]
-    sides = [[_from_root(m, joints, root) for m in side] for side in (references, predictions)]
+    sides = _both_tracks(references, predictions)
+    sides = [[_from_root(track, joints, root) for track in side] for side in sides]
     cost, *_ = _frames(_joint_mean, *sides)
     return mean_score(signature(f"DTW-JPE-{part}", path="exact", frame="mean joint", over="none"), cost)
 
@@ -86,8 +98,10 @@ def ndtw_mje(references, predictions) -> Score:
     trimmed off both ends. A keypoint that the reference misses costs nothing, one that only the
     prediction misses half its distance from the centre. Accumulated, mean over keypoints, then clips.
     """
-    sides = [[_trim(_shoulders(m), _hands_seen) for m in side] for side in (references, predictions)]
-    sides = [[Motion(m.pose[..., :2], m.valid) for m in side] for side in sides]
+    sides = [
+        [_trim(_shoulders(m), _hands_seen) for m in side] for side in _both_tracks(references, predictions)
+    ]
+    sides = [[Track(m.points[..., :2], m.valid) for m in side] for side in sides]
     cost = _keypoints(_masked, *sides)
     return mean_score(signature("nDTW-MJE", path="exact", dims="xy", unit="shoulder width"), cost.mean(1))
 
@@ -98,7 +112,10 @@ def dtwp(references, predictions) -> Score:
     Frames at both ends in which every hand is missing or hangs below its elbow are trimmed. Missing
     points lie at 10. The cost of a path is the root of its summed squared distances.
     """
-    sides = [[_hands(_trim(m, _hands_raised), 10.0) for m in side] for side in (references, predictions)]
+    sides = [
+        [_hands(_trim(m, _hands_raised), 10.0) for m in side]
+        for side in _both_tracks(references, predictions)
+    ]
     cost = np.sqrt(_keypoints(_squared, *sides))
     named = signature("DTWp", path="exact", trim="hands below elbows", points="hands", fill=10.0)
     return mean_score(named, cost.mean(1))
@@ -106,7 +123,8 @@ def dtwp(references, predictions) -> Score:
 
 def ndtwp(references, predictions) -> Score:
     """nDTWp (Jiang et al., WMT 2025): as DTWp, in shoulder widths, untrimmed, missing points at 1."""
-    sides = [[_hands(_shoulders(m), 1.0) for m in side] for side in (references, predictions)]
+    sides = _both_tracks(references, predictions)
+    sides = [[_hands(_shoulders(track), 1.0) for track in side] for side in sides]
     cost = np.sqrt(_keypoints(_squared, *sides))
     named = signature("nDTWp", path="exact", trim="none", points="hands", fill=1.0, unit="shoulder width")
     return mean_score(named, cost.mean(1))
@@ -184,13 +202,13 @@ def _align_keypoints(cost, x, y, seen, known, rows, columns):
 
 def _chunks(run: Callable, cost: Callable, references, predictions) -> list[np.ndarray]:
     """Runs pairs of like lengths together, padded; results in the order of the pairs."""
-    lengths = np.array([[len(m.pose) for m in side] for side in (references, predictions)]).T  # [n, 2]
+    lengths = np.array([[len(m.points) for m in side] for side in (references, predictions)]).T  # [n, 2]
     groups = _groups(lengths.max(1))
     results: list = [None] * len(lengths)
     for group in np.unique(groups):
         members = np.flatnonzero(groups == group)
         rows, columns = (bucket(int(n), LENGTHS) for n in lengths[members].max(0))
-        chunk = max(1, CELLS // (rows * columns * references[0].pose[0].size))
+        chunk = max(1, CELLS // (rows * columns * references[0].points[0].size))
         for start in range(0, len(members), chunk):
             part = members[start : start + chunk]
             filled = part[np.minimum(np.arange(chunk), len(part) - 1)]
@@ -211,51 +229,57 @@ def _groups(lengths) -> np.ndarray:
     return found
 
 
-def _stack(motions, length: int):
-    pose = np.zeros((len(motions), length, *motions[0].pose.shape[1:]), np.float32)
-    valid = np.zeros(pose.shape[:3], bool)
-    for row, motion in enumerate(motions):
-        pose[row, : len(motion.pose)], valid[row, : len(motion.pose)] = motion.pose, motion.valid
-    return pose, valid
+def _stack(tracks: list[Track], length: int):
+    points = np.zeros((len(tracks), length, *tracks[0].points.shape[1:]), np.float32)
+    valid = np.zeros(points.shape[:3], bool)
+    for row, track in enumerate(tracks):
+        points[row, : len(track.points)], valid[row, : len(track.points)] = track
+    return points, valid
 
 
-def _from_root(motion: Motion, joints: slice, root: int) -> Motion:
-    valid = motion.valid[:, joints] & motion.valid[:, [root]]
-    return Motion(motion.pose[:, joints] - motion.pose[:, [root]], valid)
+def _both_tracks(references: list[Clip], predictions: list[Clip]) -> list[list[Track]]:
+    """Body and hands of the clips of both sides, in canonical space."""
+    bodies = [[clip.without_face() for clip in side] for side in (references, predictions)]
+    return [[Track(body.canonical(), body.valid) for body in side] for side in bodies]
 
 
-def _shoulders(motion: Motion) -> Motion:
+def _from_root(track: Track, joints: slice, root: int) -> Track:
+    valid = track.valid[:, joints] & track.valid[:, [root]]
+    return Track(track.points[:, joints] - track.points[:, [root]], valid)
+
+
+def _shoulders(track: Track) -> Track:
     """Centred between the shoulders and in shoulder widths, both means over the frames that show them."""
     pair = [skeleton.R_SHOULDER, skeleton.L_SHOULDER]
-    shown = motion.valid[:, pair].all(1)
+    shown = track.valid[:, pair].all(1)
     if not shown.any():
-        return motion
-    ends = motion.pose[shown][:, pair]  # [T', 2, 3]
+        return track
+    ends = track.points[shown][:, pair]  # [T', 2, 3]
     width = np.linalg.norm(ends[:, 0, :2] - ends[:, 1, :2], axis=-1).mean()
-    return Motion((motion.pose - ends.mean((0, 1))) / max(width, 1e-6), motion.valid)
+    return Track((track.points - ends.mean((0, 1))) / max(width, 1e-6), track.valid)
 
 
-def _hands(motion: Motion, fill: float) -> Motion:
-    pose = np.where(motion.valid[..., None], motion.pose, np.float32(fill))[:, HAND_POINTS]
-    return whole(pose)
+def _hands(track: Track, fill: float) -> Track:
+    points = np.where(track.valid[..., None], track.points, np.float32(fill))[:, HAND_POINTS]
+    return Track(points, np.ones(points.shape[:2], bool))
 
 
-def _trim(motion: Motion, wanted: Callable) -> Motion:
+def _trim(track: Track, wanted: Callable) -> Track:
     """Without the frames before the first and after the last wanted one; whole if none is wanted."""
-    at = np.flatnonzero(wanted(motion))
+    at = np.flatnonzero(wanted(track))
     span = slice(at[0], at[-1] + 1) if at.size else slice(None)
-    return Motion(motion.pose[span], motion.valid[span])
+    return Track(track.points[span], track.valid[span])
 
 
-def _hands_seen(motion: Motion) -> np.ndarray:
-    return motion.valid[:, HAND_POINTS].any(1)
+def _hands_seen(track: Track) -> np.ndarray:
+    return track.valid[:, HAND_POINTS].any(1)
 
 
-def _hands_raised(motion: Motion) -> np.ndarray:
+def _hands_raised(track: Track) -> np.ndarray:
     """Frames [T] in which a wrist is seen, and not below its elbow (y points down)."""
     arms = ((skeleton.R_ELBOW, skeleton.R_WRIST), (skeleton.L_ELBOW, skeleton.L_WRIST))
     raised = [
-        motion.valid[:, wrist] & (motion.pose[:, wrist, 1] <= motion.pose[:, elbow, 1])
+        track.valid[:, wrist] & (track.points[:, wrist, 1] <= track.points[:, elbow, 1])
         for elbow, wrist in arms
     ]
     return np.logical_or(*raised)

@@ -9,23 +9,26 @@ from collections.abc import Callable
 
 import numpy as np
 
-from signjax.metrics.base import Motion, Score, mean_score, signature, without_face
+from signjax.metrics.base import Score, mean_score, signature
 from signjax.pose import skeleton
+from signjax.pose.clip import Clip
 
 HANDS = slice(skeleton.RIGHT.start, skeleton.LEFT.stop)
 SHARES = (0.1, 0.2)  # of a shoulder width or a hand's box, for PCK
 
 
-def compare(references: list[Motion], predictions: list[Motion], scales) -> dict[str, Score]:
+def compare(references: list[Clip], predictions: list[Clip]) -> dict[str, Score]:
     """Every error of this file between n pairs of clips of equal length: {name: Score}.
+
+    Each clip is taken out of its own place and size first, so that neither is an error by itself. Errors
+    are in the unit of the reference.
 
     Args:
       references: n clips.
       predictions: n clips of the same numbers of frames.
-      scales: [n] own units per canonical unit (signjax.pose.normalization.Placement).
     """
-    bare = ([without_face(motion) for motion in side] for side in (references, predictions))
-    pairs = _pairs(*bare, scales)
+    bare = ([clip.without_face() for clip in side] for side in (references, predictions))
+    pairs = _pairs(*bare)
     mean = functools.partial(_mean, pairs)
     scores = {
         "MPJPE": mean("MPJPE", _joints(slice(None)), unit="own"),
@@ -38,8 +41,8 @@ def compare(references: list[Motion], predictions: list[Motion], scales) -> dict
         "bone-length error": mean("bone-length", _bones, unit="own"),
         "seed xy": mean_score(signature("seed-xy", sum="50 joints", mean="frames, clips"), _seed_xy(pairs)),
     }
-    if all(motion.pose.shape[1] == skeleton.WITH_FACE for motion in (*references, *predictions)):
-        faces = _pairs(references, predictions, scales)
+    if all(clip.has_face for clip in (*references, *predictions)):
+        faces = _pairs(references, predictions)
         scores["MPJPE-face"] = _mean(faces, "MPJPE-face", _face, origin="nose", unit="own")
     for share in SHARES:
         for part in ("body", "hands"):
@@ -49,12 +52,14 @@ def compare(references: list[Motion], predictions: list[Motion], scales) -> dict
     return scores
 
 
-def _pairs(references, predictions, scales) -> list[tuple]:
-    """(reference, prediction, valid) of each clip in own units."""
-    return [
-        (r.pose.astype(np.float64) * s, p.pose.astype(np.float64) * s, r.valid & p.valid)
-        for r, p, s in zip(references, predictions, scales, strict=True)
-    ]
+def _pairs(references: list[Clip], predictions: list[Clip]) -> list[tuple]:
+    """(reference, prediction, valid) of each pair, in the reference's unit, the necks at the origin."""
+    pairs = []
+    for reference, prediction in zip(references, predictions, strict=True):
+        scale = reference.find_placement().scale
+        points = [clip.canonical().astype(np.float64) * scale for clip in (reference, prediction)]
+        pairs.append((*points, reference.valid & prediction.valid))
+    return pairs
 
 
 def _mean(pairs, name: str, of: Callable, **parameters) -> Score:

@@ -14,6 +14,7 @@ import numpy as np
 from signjax.errors import ConfigError, DataError
 from signjax.io import atomic
 from signjax.pose import skeleton
+from signjax.pose.clip import Clip
 from signjax.rendering import shapes, style
 
 FINE = 1 / 1000  # step of an embedded coordinate, in neck-to-shoulder lengths: about a tenth of a pixel
@@ -24,7 +25,7 @@ def html(path, clips, fps: float = 25, title: str = "signjax", named: bool = Fal
 
     Args:
       path: the file to write; its folders are made.
-      clips: list of clips, a clip being a list of Panel (or one Panel) shown side by side.
+      clips: a list; each item is shown by a player of its own, see signjax.rendering.shapes.Panels.
       fps: frames per second at speed 1.
       title: heading of the page.
       named: joints are points, the body's with their names, the hands' where the pointer is.
@@ -34,7 +35,7 @@ def html(path, clips, fps: float = 25, title: str = "signjax", named: bool = Fal
     Raises:
       DataError: no clip or a clip that cannot be drawn; ConfigError: bad fps; StorageError: not writable.
     """
-    if isinstance(clips, shapes.Panel) or not len(clips):
+    if isinstance(clips, shapes.Panel | Clip) or not len(clips):
         raise DataError("a page needs a list of at least one clip, each a list of panels")
     packed = [pack_clip(panels, where=f"clip {k}, ") for k, panels in enumerate(clips)]
     return atomic.write_file(path, document(packed, fps, title, named).encode("utf-8", "replace"))
@@ -81,7 +82,7 @@ def pack_clip(panels, note: str = "", where: str = "") -> dict:
     """A clip for the page.
 
     Args:
-      panels: list of Panel, or one Panel.
+      panels: see signjax.rendering.shapes.Panels.
       note: a line below the text.
       where: what error messages begin with.
 

@@ -9,6 +9,7 @@ from PIL import Image
 
 from signjax.io import atomic
 from signjax.pose import skeleton
+from signjax.pose.clip import Clip
 from signjax.rendering import layout, rasterize
 from signjax.rendering import shapes as figures_
 
@@ -33,12 +34,12 @@ VIEWS = (
 )
 
 
-def still(path, panel: figures_.Panel, size: int = 520) -> pathlib.Path:
+def still(path, panel: figures_.Panel | Clip, size: int = 520) -> pathlib.Path:
     """Writes the first frame of a panel as a GIF of one frame: points, their names, and lines that join them.
 
     Args:
       path: the file to write; its folders are made.
-      panel: its caption stands below the picture, its title above.
+      panel: a clip, whose text stands below the picture, and perhaps a title above.
       size: height of the views in pixels.
 
     Raises:

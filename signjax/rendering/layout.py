@@ -65,7 +65,7 @@ def scene(panels, height: int) -> Scene:
     """Lays a picture out.
 
     Args:
-      panels: list of Panel, or one Panel.
+      panels: see signjax.rendering.shapes.Panels.
       height: of the stages, in pixels; titles and captions come on top of it.
 
     Raises:

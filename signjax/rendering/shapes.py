@@ -1,36 +1,25 @@
 """From poses to shapes: checks, framing, and the outlines of every part in pixels. numpy only."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from signjax.errors import DataError
 from signjax.pose import normalization, skeleton
+from signjax.pose.clip import Clip, Tokens
 from signjax.rendering import style
 
 
-class Tokens(NamedTuple):
-    """What a panel was decoded from, for the player's time line."""
-
-    codes: np.ndarray  # [N, C] int
-    stride: int  # frames a token
-    names: tuple[str, ...] = ()  # of the columns, C of them or none
-
-
 class Panel(NamedTuple):
-    """One figure of a picture; panels stand side by side and share time and scale.
+    """A clip in a picture, with its text below; panels stand side by side and share time and scale."""
 
-    pose: [T, J, 3] positions, y down, any units, J 50, or 120 with a face; valid: [T, J] bool, False where a
-    joint is missing.
-    caption: the text that is signed, drawn below; title: a short label above ("reference").
-    tokens: shown by the player alone.
-    """
+    clip: Clip
+    title: str = ""  # a short label above, such as "reference"
 
-    pose: np.ndarray
-    caption: str
-    valid: np.ndarray | None = None
-    title: str | None = None
-    tokens: Tokens | None = None
+
+# What pictures are made of: clips side by side, with titles or without; or one alone.
+Panels = Panel | Clip | Sequence[Panel | Clip]
 
 
 class Figure(NamedTuple):
@@ -53,33 +42,29 @@ class Shape(NamedTuple):
     color: str
 
 
-def prepare(panels, where: str = "") -> list[Figure]:
+def prepare(panels: Panels, where: str = "") -> list[Figure]:
     """Checks the panels of one picture and moves each figure's neck to the origin.
 
     Args:
-      panels: list of Panel, or one Panel.
+      panels: see `Panels`.
       where: what error messages begin with.
 
     Raises:
-      DataError: no panel, no frame, a wrong shape, or a valid joint that is not finite; one line.
+      DataError: no panel, no frame, or a valid joint that is not finite; one line.
     """
-    if isinstance(panels, Panel):
+    if isinstance(panels, Panel | Clip):
         panels = [panels]
     if not len(panels):
         raise DataError(f"{where}nothing to draw: the list of panels is empty")
+    panels = [Panel(panel) if isinstance(panel, Clip) else panel for panel in panels]
     return [_figure(panel, f"{where}panel {k}") for k, panel in enumerate(panels)]
 
 
 def _figure(panel: Panel, name: str) -> Figure:
-    pose = np.asarray(panel.pose, np.float64)
-    shapes = [(joints, 3) for joints in (skeleton.NUM_JOINTS, skeleton.WITH_FACE)]
-    if pose.ndim != 3 or pose.shape[1:] not in shapes:
-        raise DataError(f"{name}: pose has shape {pose.shape}, expected [frames, 50, 3], or 120 with a face")
-    if not len(pose):
-        raise DataError(f"{name}: pose has 0 frames, there is nothing to draw")
-    valid = np.ones(pose.shape[:2], bool) if panel.valid is None else np.asarray(panel.valid, bool)
-    if valid.shape != pose.shape[:2]:
-        raise DataError(f"{name}: valid has shape {valid.shape}, expected {pose.shape[:2]} like pose")
+    clip = panel.clip
+    if not len(clip):
+        raise DataError(f"{name}: clip has 0 frames, there is nothing to draw")
+    pose, valid = clip.points.astype(np.float64), clip.valid
     wrong = valid & ~np.isfinite(pose).all(-1)
     if wrong.any():
         frame, joint = np.argwhere(wrong)[0]
@@ -88,9 +73,9 @@ def _figure(panel: Panel, name: str) -> Figure:
     pose = np.where(valid[..., None], pose, 0.0)
     origin, unit = _placement(pose, valid)
     pose = np.where(valid[..., None], pose - origin, 0.0)
-    if panel.tokens is not None:
-        _check_tokens(panel.tokens, len(pose), name)
-    return Figure(pose, valid, unit, origin, str(panel.caption or ""), str(panel.title or ""), panel.tokens)
+    if clip.tokens is not None:
+        _check_tokens(clip.tokens, len(pose), name)
+    return Figure(pose, valid, unit, origin, clip.text, panel.title, clip.tokens)
 
 
 def _check_tokens(tokens: Tokens, frames: int, name: str) -> None:

@@ -24,7 +24,7 @@ def gif(path, panels, fps: float = 25, size: int = layout.BASE) -> pathlib.Path:
 
     Args:
       path: the file to write; its folders are made.
-      panels: list of Panel, or one Panel.
+      panels: see signjax.rendering.shapes.Panels.
       fps: frames per second, 1 to 50. GIF counts in 1/100 s: 25 fps is exactly 40 ms a frame, other
         rates take the delays whose running sum is nearest.
       size: height of the stages in pixels; titles and captions come on top.

@@ -17,6 +17,8 @@ from signjax.metrics import base, dtw_distances
 from signjax.models.gpt import GPT
 from signjax.models.text_conditioning import no_text
 from signjax.models.token_head import TokenModel
+from signjax.pose.clip import Clip
+from signjax.pose.normalization import CANONICAL
 from signjax.tasks import soft_targets, vqvae
 from signjax.training import checkpoint, dependencies, run_config, text_encoder
 from signjax.training.task import Task
@@ -111,12 +113,12 @@ def feeds(c, rows):
 def watch(c, dev, signed):
     """`finish` of a Task: the errors of clips for some dev texts, by `signed(variables, texts)`."""
     chosen = np.unique(np.linspace(0, len(dev) - 1, WATCHED).astype(int))
-    watched, recorded = [dev.texts[i] for i in chosen], splits.motions(dev.without_face(), chosen)
+    watched, recorded = [dev.texts[i] for i in chosen], [dev[i] for i in chosen]
 
     def finish(variables, evals):
         del evals
         clips = signed(variables, watched)
-        made = [base.without_face(base.whole(clip)) for clip in clips]
+        made = [Clip(pose, placement=CANONICAL) for pose in clips]
         found = {"dtw": base.value(dtw_distances.dtw_mje(recorded, made))}
         if splits.readable(c.data):
             found["wer"] = word_error_rate(watched, clips)

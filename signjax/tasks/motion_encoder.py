@@ -29,6 +29,7 @@ from signjax.metrics.frechet import HOP, WINDOW, window_frames
 from signjax.models import motion_encoder as models
 from signjax.models.vqvae import held
 from signjax.pose import losses
+from signjax.pose.clip import Clip
 from signjax.pose.missing_joints import fill_missing_joints
 from signjax.training.task import Task
 
@@ -88,23 +89,22 @@ _fill = jax.jit(fill_missing_joints)
 _ADVICE = "install signjax anew, or write it: python -m signjax.tools.motion_encoder RUN"
 
 
-def features(encoder: Encoder, motions) -> list[np.ndarray]:
+def features(encoder: Encoder, clips: list[Clip]) -> list[np.ndarray]:
     """Features of the windows of each clip.
 
     Args:
       encoder: see `load`.
-      motions: signjax.metrics.base.Motion of each clip.
+      clips: of at least one frame each.
 
     Returns:
       [w, d] float64 of each clip, with w as signjax.metrics.frechet.window_frames cuts it.
     """
-    if not motions:
+    if not clips:
         return []
-    frames = [window_frames(len(motion.pose)) for motion in motions]
-    pose, valid = (
-        np.concatenate([motion[k][index] for motion, index in zip(motions, frames, strict=True)])
-        for k in (0, 1)
-    )
+    frames = [window_frames(len(clip)) for clip in clips]
+    bodies = [(clip.without_face().move_to(), index) for clip, index in zip(clips, frames, strict=True)]
+    pose = np.concatenate([body.points[index] for body, index in bodies])
+    valid = np.concatenate([body.valid[index] for body, index in bodies])
     found = []
     for start in range(0, len(pose), BATCH):
         rows = np.minimum(np.arange(start, start + BATCH), len(pose) - 1)

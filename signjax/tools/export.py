@@ -9,21 +9,19 @@ A clip is an .npz as signjax.sample writes it, or the folder of a data set's cli
 
 import argparse
 import collections
-import io
+import dataclasses
 import os
 import re
 import sys
 from pathlib import Path
-from typing import NamedTuple
-
-import numpy as np
 
 from signjax import rendering
 from signjax.cli import parsing
-from signjax.data import clip_files, clip_writers, pose_layout
+from signjax.data import clip_files, clip_writers, npz_clip, pose_layout
 from signjax.errors import ConfigError, DataError
 from signjax.export import compiled, hub_folder, pose_file
 from signjax.io import atomic, safe_read
+from signjax.pose.clip import Clip
 from signjax.tools import viz
 from signjax.training import process, run_config
 from signjax.training import task as tasks
@@ -52,7 +50,7 @@ def main(argv: list[str] | None = None) -> int:
         if args.to in RUNS:
             print(RUNS[args.to](place, path, args.license))
         else:
-            print(FORMS[args.to](place, read(path), args.fps))
+            print(FORMS[args.to](place, dataclasses.replace(read(path), fps=args.fps)))
     return 0
 
 
@@ -71,13 +69,6 @@ def identifier(given: str) -> str:
     return given
 
 
-class Clip(NamedTuple):
-    """What is exported."""
-
-    panel: rendering.Panel
-    name: str
-
-
 def read(path: Path) -> Clip:
     """A clip.
 
@@ -87,61 +78,49 @@ def read(path: Path) -> Clip:
     if Path(path, "config.json").is_file():
         raise DataError(f"{path} is a run, which has the forms {', '.join(RUNS)}; name a clip for the others")
     if not path.is_dir():
-        return Clip(viz.saved(path), path.stem)
+        return viz.saved(path)
     try:
         text, raw = clip_files.read_raw(path)
     except safe_read.InvalidFileError as error:
         raise DataError(f"{path}/{error}; give an .npz of signjax.sample, or a clip's folder") from None
-    pose, valid = pose_layout.apply(raw, pose_layout.detect([raw]))
-    return Clip(rendering.Panel(pose, text, valid), path.name)
+    points, valid = pose_layout.apply(raw, pose_layout.detect([raw]))
+    return Clip(points, valid, text=text, sid=path.name)
 
 
-def to_json(stem: Path, clip: Clip, fps: float) -> Path:
+def to_json(stem: Path, clip: Clip) -> Path:
     """A folder as in a data set."""
-    pose = clip_writers.pose_json(clip.panel.pose, clip.panel.valid, fps=fps)
-    text = (clip.panel.caption or clip.name) + "\n"
-    return atomic.write_folder(stem, {clip_files.TEXT: text.encode(), clip_files.POSE: pose})
+    text = (clip.text or clip.sid) + "\n"
+    return atomic.write_folder(
+        stem, {clip_files.TEXT: text.encode(), clip_files.POSE: clip_writers.pose_json(clip)}
+    )
 
 
-def to_openpose(stem: Path, clip: Clip, fps: float) -> Path:
+def to_openpose(stem: Path, clip: Clip) -> Path:
     """A folder of OpenPose's files, which say nothing of the rate."""
-    del fps
-    try:
-        frames = clip_writers.openpose(clip.panel.pose, clip.panel.valid)
-    except DataError as error:
-        raise DataError(f"{clip.name}: {error}") from None
-    named = {f"{clip.name}_{k:012d}_keypoints.json": frame for k, frame in enumerate(frames)}
+    frames = clip_writers.openpose(clip)
+    named = {f"{clip.sid}_{k:012d}_keypoints.json": frame for k, frame in enumerate(frames)}
     return atomic.write_folder(stem, named)
 
 
-def to_pose(stem: Path, clip: Clip, fps: float) -> Path:
+def to_pose(stem: Path, clip: Clip) -> Path:
     """A file of pose-format."""
-    try:
-        data = pose_file.of_clip(clip.panel.pose, clip.panel.valid, fps)
-    except DataError as error:
-        raise DataError(f"{clip.name}: {error}") from None
-    return atomic.write_file(stem.with_name(f"{stem.name}.pose"), data)
+    return atomic.write_file(stem.with_name(f"{stem.name}.pose"), pose_file.of_clip(clip))
 
 
-def to_npz(stem: Path, clip: Clip, fps: float) -> Path:
-    """Arrays "pose" ([T, J, 3], NaN where a joint is missing), "text", "fps", and tokens if there are."""
-    panel = clip.panel
-    pose = np.where(panel.valid[..., None], panel.pose, np.float32(np.nan))
-    data = io.BytesIO()
-    tokens = panel.tokens._asdict() if panel.tokens else {}
-    np.savez(data, pose=pose, text=panel.caption, fps=fps, **tokens)
-    return atomic.write_file(stem.with_name(f"{stem.name}.npz"), data.getvalue())
+def to_npz(stem: Path, clip: Clip) -> Path:
+    """The arrays of signjax.data.npz_clip."""
+    return atomic.write_file(stem.with_name(f"{stem.name}.npz"), npz_clip.format_npz(clip))
 
 
-def to_mp4(stem: Path, clip: Clip, fps: float) -> Path:
+def to_mp4(stem: Path, clip: Clip) -> Path:
     """A video."""
-    return rendering.mp4(stem.with_name(f"{stem.name}.mp4"), clip.panel, fps)
+    return rendering.mp4(stem.with_name(f"{stem.name}.mp4"), rendering.Panel(clip, clip.sid), clip.fps)
 
 
-def to_html(stem: Path, clip: Clip, fps: float) -> Path:
+def to_html(stem: Path, clip: Clip) -> Path:
     """A page with a player."""
-    title = clip.panel.caption or clip.name
-    return rendering.html(stem.with_name(f"{stem.name}.html"), [[clip.panel]], fps, title)
+    path, title = stem.with_name(f"{stem.name}.html"), clip.text or clip.sid
+    return rendering.html(path, [rendering.Panel(clip, clip.sid)], clip.fps, title)
 
 
 FORMS = {

@@ -7,6 +7,7 @@ Formats: OpenPose frames, .pose, .skels, SLRTP arrays, JSON of DWPose or MediaPi
 data set is moved to its place when it is whole; the same command starts an interrupted import again.
 """
 
+import dataclasses
 import json
 import re
 import sys
@@ -18,11 +19,12 @@ from typing import NamedTuple
 from signjax.cli import parsing
 from signjax.data import dataset_writer, split_assignment
 from signjax.data.formats import detect, text_table
-from signjax.data.formats.base import Broken, Clip
+from signjax.data.formats.base import Broken
 from signjax.errors import ConfigError, DataError, SignjaxError
 from signjax.io import atomic, progress
 from signjax.io.safe_read import InvalidFileError
 from signjax.pose import skeleton
+from signjax.pose.clip import Clip
 
 REPORT = "import.json"
 SHOWN = 20  # clips left out that are printed; the report has all
@@ -93,7 +95,7 @@ def _gather(items, rows: dict, place: Path | None, fps: float | None, folder: Pa
             continue
         try:
             clip = _completed(item, rows.get(item.sid), place, fps)
-            flat = not clip.pose[..., 2].any()
+            flat = not clip.without_face().points[..., 2].any()
             if kept and flat != kept[0].flat:
                 raise InvalidFileError(
                     f"has {'no depth' if flat else 'depth'}, unlike the clips before it; import it apart"
@@ -104,7 +106,7 @@ def _gather(items, rows: dict, place: Path | None, fps: float | None, folder: Pa
             continue
         group = split_assignment.group(clip.sid, clip.source, clip.signer)
         seen = tuple(int(clip.valid[:, part].sum()) for part in GROUPS.values())
-        about = clip.signer, len(clip.pose), clip.fps, clip.face is not None, flat, seen
+        about = clip.signer, len(clip), clip.fps, clip.has_face, flat, seen
         kept.append(Kept(clip.sid, clip.split, group, *about))
     return kept, broken
 
@@ -114,11 +116,11 @@ def _completed(clip: Clip, row: text_table.Row | None, place: Path | None, fps: 
     if row:
         said = {"text": row.text, "signer": row.signer, "source": row.source}
         said |= {"split": text_table.split_of(row), "fps": text_table.fps_of(row)}
-        clip = clip._replace(**{key: value for key, value in said.items() if value})
+        clip = dataclasses.replace(clip, **{key: value for key, value in said.items() if value})
     if not clip.text:
         advice = f"add a row for {clip.sid} to {place}" if place else "give a table of texts with --texts"
         raise InvalidFileError(f"has no text; {advice}")
-    return clip._replace(fps=clip.fps or fps)
+    return dataclasses.replace(clip, fps=clip.fps or fps)
 
 
 def _told(items: Iterator) -> Iterator:

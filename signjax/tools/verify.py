@@ -17,7 +17,7 @@ import numpy as np
 from signjax.cli import parsing
 from signjax.data import load, packed_dataset
 from signjax.errors import DataError, SignjaxError, did_you_mean
-from signjax.pose import kinematics, normalization, skeleton
+from signjax.pose import kinematics, skeleton
 
 TOLERANCE = 1e-5  # neck-to-shoulder lengths
 SPLITS = ("train", "dev", "test")
@@ -61,8 +61,7 @@ def trips(held: packed_dataset.Pack, dims: int) -> Iterator[Trip]:
     """Every clip of a pack there and back."""
     for i, sid in enumerate(held.sids):
         clip, place = held[i], held.placement(i)
-        points = normalization.canonical(clip.pose, place).astype(np.float32)
-        error, rigid = there_and_back(points, clip.valid, dims)
+        error, rigid = there_and_back(clip.canonical(), clip.valid, dims)
         yield Trip(f"{held.label}/{sid}", error, clip.valid, rigid, float(place.scale))
 
 

@@ -17,15 +17,13 @@ import time
 import traceback
 from collections.abc import Callable
 
-import numpy as np
-
 from signjax import demo, rendering
 from signjax.cli import parsing
 from signjax.data import load
 from signjax.errors import ConfigError, DataError, SignjaxError
 from signjax.inference import text_batches, text_to_pose
 from signjax.io import safe_read
-from signjax.pose import normalization
+from signjax.pose.normalization import DEFAULT
 from signjax.rendering import html_player
 from signjax.tasks import vqvae
 from signjax.training import process, run_config
@@ -73,11 +71,11 @@ def signer(workdir) -> Callable[[str, int, int], dict]:
         found = text_batches.gather(signed, num)
         took = time.monotonic() - begun
         panels = []
-        for k, (clip, tokens) in enumerate(found, 1):
-            placed = normalization.restore(clip, normalization.DEFAULT).astype(np.float32)
+        for k, clip in enumerate(found, 1):
+            placed = clip.move_to(DEFAULT)
             titles = [f"version {k}"] if num > 1 else []
-            titles += [f"reads: {' '.join(demo.read(placed)) or '(nothing)'}"] if readable else []
-            panels.append(rendering.Panel(placed, text, title="; ".join(titles), tokens=tokens))
+            titles += [f"reads: {' '.join(demo.read(placed.points)) or '(nothing)'}"] if readable else []
+            panels.append(rendering.Panel(placed, "; ".join(titles)))
         return html_player.pack_clip(panels, f"signed in {took:.2f} s, seed {seed}")
 
     sign("hello", 0, 1)

@@ -9,6 +9,7 @@
 An .npz with a clip is what signjax.sample writes.
 """
 
+import dataclasses
 import itertools
 import sys
 from pathlib import Path
@@ -18,12 +19,13 @@ import numpy as np
 
 from signjax import rendering
 from signjax.cli import parsing
-from signjax.data import clip_files, load, phrase_search
+from signjax.data import load, npz_clip, phrase_search
 from signjax.displacements import convert, read, write
 from signjax.errors import ConfigError, DataError
-from signjax.evaluation import predictions, report_files, scorecard
+from signjax.evaluation import report_files, scorecard
 from signjax.inference import text_batches, text_to_pose
-from signjax.io import safe_numpy, safe_read
+from signjax.io import safe_read
+from signjax.pose.clip import Clip
 from signjax.tasks import vqvae
 from signjax.training import process, run_config
 from signjax.training import task as tasks
@@ -87,7 +89,7 @@ def text(args) -> None:
     pages, stem = [], f"real_{write.slugify_word(args.text)}_{args.split}"
     for i in found:
         clip = held[i]
-        panel = rendering.Panel(clip.pose, clip.text, valid=clip.valid, title=f"recorded: {clip.sid}")
+        panel = rendering.Panel(clip, f"recorded: {clip.sid}")
         print(rendering.gif(Path(args.out, f"{stem}_{clip.sid}.gif"), panel))
         pages.append([panel])
     print(rendering.html(Path(args.out, f"{stem}.html"), pages, title=f"{held.label}: {args.text}"))
@@ -100,10 +102,11 @@ def p0(args) -> None:
       DataError: a file cannot be read.
     """
     for path, stem in _inputs(args.inputs, "p0"):
-        pose, seen, word = _rebuilt(path)
-        panel = rendering.Panel(pose[:1], word, valid=seen[:1], title=f"starting pose: {stem}")
+        clip = _rebuilt(path)
+        first = dataclasses.replace(clip, points=clip.points[:1], valid=clip.valid[:1])
+        panel, title = rendering.Panel(first, f"starting pose: {stem}"), f"p0: {clip.text}"
         print(rendering.still(Path(args.out, f"p0_{stem}.gif"), panel))
-        print(rendering.html(Path(args.out, f"p0_{stem}.html"), [[panel]], title=f"p0: {word}", named=True))
+        print(rendering.html(Path(args.out, f"p0_{stem}.html"), [panel], title=title, named=True))
 
 
 def deltas(args) -> None:
@@ -113,9 +116,9 @@ def deltas(args) -> None:
       DataError: a file cannot be read.
     """
     for path, stem in _inputs(args.inputs, "recon"):
-        pose, seen, word = _rebuilt(path)
-        panel = rendering.Panel(pose, word, valid=seen, title=f"rebuilt: {stem}")
-        _draw(Path(args.out, f"recon_{stem}"), panel, f"rebuilt: {word}")
+        clip = _rebuilt(path)
+        panel = rendering.Panel(clip, f"rebuilt: {stem}")
+        _draw(Path(args.out, f"recon_{stem}"), panel, f"rebuilt: {clip.text}")
 
 
 def samples(args) -> None:
@@ -129,11 +132,11 @@ def samples(args) -> None:
         if path.is_dir():
             compare(args, path, stem)
             continue
-        panel = saved(path)
-        _draw(Path(args.out, f"sample_{stem}"), panel, panel.caption or stem)
+        clip = saved(path)
+        _draw(Path(args.out, f"sample_{stem}"), rendering.Panel(clip, stem), clip.text or stem)
 
 
-def saved(path: Path) -> rendering.Panel:
+def saved(path: Path) -> Clip:
     """A clip as signjax.sample saves it, with its text and its tokens, if it has any.
 
     Raises:
@@ -144,9 +147,10 @@ def saved(path: Path) -> rendering.Panel:
             f"{path}: cannot be used; accepted is .npz as signjax.sample writes it (pose [T, 50, 3], "
             "or [T, 120, 3] with a face, and text), no pickle and so no .pt"
         )
-    pose, seen = predictions.read_arrays(path)
-    said, tokens = _more(path, len(pose))
-    return rendering.Panel(pose, said, seen, path.stem, tokens)
+    try:
+        return npz_clip.read_npz(path)
+    except safe_read.InvalidFileError as error:
+        raise DataError(f"{path}: cannot be read ({error}); sample it again") from None
 
 
 def compare(args, workdir: Path, stem: str) -> None:
@@ -163,42 +167,18 @@ def compare(args, workdir: Path, stem: str) -> None:
     held = vqvae.load_split(text_to_pose.coder(loaded).config, c.data, args.split)
     numbers = np.unique(np.linspace(0, len(held) - 1, args.num).astype(int))
     part = text_to_pose.chosen(held, numbers)
-    rows = {scorecard.TRUTH: [(motion, None) for motion in load.motions(part)]}
+    rows = {scorecard.TRUTH: list(part)}
     rows["reconstruction"] = text_to_pose.reconstruct(task, loaded, part)
     if hasattr(task, "generate"):
         signed = text_to_pose.sign(task, loaded, part.texts, 0, task.sampler_of(c))
         rows["generated"] = text_batches.gather(signed, len(part))
     readable = load.readable(c.data)
     pages = [
-        [report_files.panel(name, row[k][0], said, readable, row[k][1]) for name, row in rows.items()]
+        [report_files.panel(name, row[k], said, readable) for name, row in rows.items()]
         for k, said in enumerate(part.texts)
     ]
     path = Path(args.out, f"run_{stem}_{args.split}.html")
     print(rendering.html(path, pages, title=f"{workdir}: {held.label}"))
-
-
-def _more(path: Path, frames: int) -> tuple[str, rendering.Tokens | None]:
-    """The text of an .npz and the tokens of its clip, "" and None if they are not there."""
-    try:
-        found = safe_numpy.read_arrays(path)
-        said = found.get("text", np.array(""))
-        if said.dtype.kind != "U" or said.ndim or len(str(said)) > clip_files.MAX_BYTES[clip_files.TEXT]:
-            raise safe_read.InvalidFileError('has an array "text" that is no sentence')
-        return str(said), _tokens(found, frames) if "codes" in found else None
-    except safe_read.InvalidFileError as error:
-        raise DataError(f"{path}: {error}; sample it again") from None
-
-
-def _tokens(found: dict, frames: int) -> rendering.Tokens:
-    codes, stride, names = (found.get(name, np.array(0)) for name in rendering.Tokens._fields)
-    whole = codes.dtype.kind in "iu" and codes.ndim == 2 and stride.dtype.kind in "iu" and not stride.ndim
-    if not whole or stride < 1 or len(codes) != -(-frames // int(stride)):
-        raise safe_read.InvalidFileError(f"has codes {list(codes.shape)} that do not make {frames} frames")
-    if names.dtype.kind != "U" or names.shape != codes.shape[1:] or not len(names):
-        raise safe_read.InvalidFileError(
-            f"has codes {list(codes.shape)} and names {list(names.shape)} of them"
-        )
-    return rendering.Tokens(codes, int(stride), tuple(names.tolist()))
 
 
 def _inputs(names: list[str], prefix: str) -> list[tuple[Path, str]]:
@@ -211,15 +191,15 @@ def _inputs(names: list[str], prefix: str) -> list[tuple[Path, str]]:
     return [(path, path.stem) for path in paths]
 
 
-def _rebuilt(path: Path) -> tuple[np.ndarray, np.ndarray, str]:
-    """Pose [T, 50, 3], visibility [T, 50] and word of a clip or template."""
+def _rebuilt(path: Path) -> Clip:
+    """A clip or template that is written as displacements; its text is the word."""
     found, word = read.read_file(path)
-    return *convert.rebuild_poses(found), word
+    return Clip(*convert.rebuild_poses(found), text=word)
 
 
 def _draw(stem: Path, panel: rendering.Panel, title: str) -> None:
     print(rendering.gif(stem.with_name(f"{stem.name}.gif"), panel))
-    print(rendering.html(stem.with_name(f"{stem.name}.html"), [[panel]], title=title))
+    print(rendering.html(stem.with_name(f"{stem.name}.html"), [panel], title=title))
 
 
 if __name__ == "__main__":

@@ -168,7 +168,7 @@ def test_evaluation_shows_every_clip_whole_and_once(batch_size, hosts):
         for row, index in enumerate(batch["index"]):
             length = lengths[index]
             assert batch["mask"][row].sum() == length
-            np.testing.assert_array_equal(batch["pose"][row, :length], pack[int(index)].pose)
+            np.testing.assert_array_equal(batch["pose"][row, :length], pack[int(index)].points)
             if batch["weight"][row]:
                 seen.append(index)
     assert sorted(seen) == list(range(len(lengths)))

@@ -79,8 +79,8 @@ def test_a_clip_is_read_in_skeleton_order(tmp_path):
     write(tmp_path / "a", x, "  Good day. \n")
     clip = clip_files.read_clip(tmp_path / "a")
     assert clip.sid == "a" and clip.text == "Good day."
-    assert clip.pose.dtype == np.float32 and clip.valid.all() and clip.valid.shape == (12, 50)
-    np.testing.assert_array_equal(clip.pose, x.astype(np.float32))
+    assert clip.points.dtype == np.float32 and clip.valid.all() and clip.valid.shape == (12, 50)
+    np.testing.assert_array_equal(clip.points, x.astype(np.float32))
 
 
 def frame_with(key, value):
@@ -250,14 +250,14 @@ def test_variants_are_found_and_brought_into_one_form(tmp_path, make, expected):
     assert f"{expected.dims}-D" in said[0] and ("5-6-7 (exchanged" in said[0]) == expected.swapped
     raw = make(1, 9).astype(np.float32)
     clip = found[1]
-    wrists = clip.pose[:, [skeleton.R_WRIST, skeleton.L_WRIST]]
-    near = np.linalg.norm(wrists - clip.pose[:, [skeleton.R_HAND]], axis=-1)
+    wrists = clip.points[:, [skeleton.R_WRIST, skeleton.L_WRIST]]
+    near = np.linalg.norm(wrists - clip.points[:, [skeleton.R_HAND]], axis=-1)
     seen = clip.valid[:, skeleton.L_WRIST]
     assert (near[seen, 0] < near[seen, 1]).all(), "the right hand hangs on arm 2-3-4"
     if expected.dims == 2:
-        assert not clip.pose[..., 2].any()
+        assert not clip.points[..., 2].any()
     if not expected.swapped and expected.anchor < 0:
-        np.testing.assert_array_equal(clip.pose[..., : expected.dims], raw[..., : expected.dims])
+        np.testing.assert_array_equal(clip.points[..., : expected.dims], raw[..., : expected.dims])
 
 
 def test_unseen_joints_are_marked(tmp_path):
@@ -267,7 +267,7 @@ def test_unseen_joints_are_marked(tmp_path):
     expected = np.ones((12, 50), bool)
     expected[:6, skeleton.LEFT] = expected[:6, skeleton.L_WRIST] = False
     np.testing.assert_array_equal(clip.valid, expected)
-    assert not clip.pose[~clip.valid].any() and "% of joints missing" in found.describe()
+    assert not clip.points[~clip.valid].any() and "% of joints missing" in found.describe()
     assert packed_dataset.load(root, "set", "train").valid is not None
     low = with_confidence(0, lose=False)
     low[2, 30, 2] = 0
@@ -287,11 +287,11 @@ def test_a_pack_holds_the_clips(tmp_path):
     for k, clip in enumerate(found):
         expected = clip_files.read_clip(tmp_path / "set" / "train" / f"-clip_{k}")
         assert (clip.sid, clip.text) == (expected.sid, f"Größe {k}")
-        np.testing.assert_array_equal(clip.pose, expected.pose)
-        assert found.placement(k).scale == normalization.measure(expected.pose).scale
+        np.testing.assert_array_equal(clip.points, expected.points)
+        assert found.placement(k).scale == normalization.measure(expected.points).scale
         place = found.placement(k)
-        back = normalization.restore(normalization.canonical(clip.pose, place), place)
-        np.testing.assert_allclose(back, clip.pose, atol=1e-5)
+        back = normalization.restore(normalization.canonical(clip.points, place), place)
+        np.testing.assert_allclose(back, clip.points, atol=1e-5)
     assert found[-1].sid == found[4].sid
     with pytest.raises(IndexError):
         found[5]
@@ -336,7 +336,7 @@ def test_changed_content_is_packed_again(tmp_path, change):
     assert said[-1].endswith("left out") and new.folder != old.folder
     expected = [clip_files.read_clip(root / "set" / "train" / sid) for sid in sorted(new.sids)]
     assert new.texts == tuple(c.text for c in expected)
-    np.testing.assert_array_equal(new.pose, np.concatenate([c.pose for c in expected]))
+    np.testing.assert_array_equal(new.pose, np.concatenate([c.points for c in expected]))
     assert len(pack_files.list_packs(root / "set" / ".cache", "train")) == 1, "the old pack is removed"
     assert not packings(root)[1]
 
@@ -493,10 +493,10 @@ def test_real_data(real_data, split, count, frames):
     assert found.variant == pose_layout.Variant("depth", False) and found.valid is None
     for k, clip in enumerate(found):
         place = found.placement(k)
-        canonical = normalization.canonical(clip.pose, place)
-        assert np.abs(normalization.restore(canonical, place) - clip.pose).max() <= 1e-5
+        canonical = normalization.canonical(clip.points, place)
+        assert np.abs(normalization.restore(canonical, place) - clip.points).max() <= 1e-5
         assert np.abs(canonical).max() < 10
     sid = found.sids[count // 2]
     np.testing.assert_array_equal(
-        found[count // 2].pose, clip_files.read_clip(real_data / "how2sign" / split / sid).pose
+        found[count // 2].points, clip_files.read_clip(real_data / "how2sign" / split / sid).points
     )

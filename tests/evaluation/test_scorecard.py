@@ -8,14 +8,13 @@ import pytest
 from signjax import demo
 from signjax.evaluation import scorecard, tables
 from signjax.metrics import base, memorization, motion_statistics
-from signjax.metrics.base import Motion
-from signjax.pose import normalization
+from signjax.pose.clip import Clip
+from signjax.pose.normalization import CANONICAL
 
 
 def sign(text, seed):
-    clip = demo.synthesize(text, np.random.default_rng(seed))
-    moved = normalization.canonical(clip, normalization.measure(clip)).astype(np.float32)
-    return Motion(moved, np.ones(moved.shape[:2], bool))
+    points = demo.synthesize(text, np.random.default_rng(seed))
+    return Clip(points, text=text).move_to()
 
 
 TEXTS = ["Hello Ada.", "My name is Ben.", "I want water.", "Two red cars.", "Is the coffee hot?", "Goodbye!"]
@@ -23,15 +22,13 @@ TEXTS = ["Hello Ada.", "My name is Ben.", "I want water.", "Two red cars.", "Is 
 
 @pytest.fixture(scope="module")
 def truth():
-    motions = [sign(t, k) for k, t in enumerate(TEXTS)]
-    return scorecard.Recorded(TEXTS, motions, np.full(len(TEXTS), 0.09), motions)
+    return [sign(text, k) for k, text in enumerate(TEXTS)]
 
 
 @pytest.fixture(scope="module")
 def train():
     texts = 4 * ["Hello Ben.", "I want bread.", "My name is Co.", "Is the tea hot?", "Two blue cars.", "Bye."]
-    motions = [sign(t, 100 + k) for k, t in enumerate(texts)]
-    return scorecard.Recorded(texts, motions, np.full(len(texts), 0.09), motions)
+    return [sign(text, 100 + k) for k, text in enumerate(texts)]
 
 
 @pytest.fixture(scope="module")
@@ -50,14 +47,14 @@ def values(row):
 
 def test_clips_without_content_are_counted_and_scored(truth, by, mean):
     """Leaving out what failed must not pay: every bad clip makes WER and distance worse."""
-    good = truth.motions
-    empty, hidden = np.zeros((0, 50, 3)), Motion(good[1].pose, np.zeros_like(good[1].valid))
-    broken = np.full((4, 50, 3), np.nan)
-    clips = [empty, hidden, broken, good[3].pose[:1], *good[4:]]
+    good = truth
+    empty, hidden = Clip(np.zeros((0, 50, 3))), Clip(good[1].points, np.zeros_like(good[1].valid))
+    broken, short = Clip(np.full((4, 50, 3), np.nan)), Clip(good[3].points[:1], placement=CANONICAL)
+    clips = [empty, hidden, broken, short, *good[4:]]
     motions, counts, silent = scorecard.usable(clips, mean)
     assert counts == {"empty": 1, "all missing": 2, "one frame": 1}
     assert silent.tolist() == [True] * 3 + [False] * 3
-    assert len(motions) == len(clips) and all(len(m.pose) and m.valid.any() for m in motions)
+    assert len(motions) == len(clips) and all(len(m) and m.valid.any() for m in motions)
     bad = scorecard.score_row("x", clips, truth, by, mean, 0)
     whole = scorecard.score_row("x", good, truth, by, mean, 0)
     assert all(len(s.statistics) == len(clips) for s in bad.scores["distance"].values())
@@ -68,7 +65,7 @@ def test_clips_without_content_are_counted_and_scored(truth, by, mean):
 
 
 def test_recorded_clips_score_perfectly_and_the_baselines_do_not(truth, train, by, mean):
-    rows = {scorecard.TRUTH: truth.motions, **scorecard.baselines(truth, train, truth.motions, 0)}
+    rows = {scorecard.TRUTH: truth, **scorecard.baselines(truth, train, truth, 0)}
     found = {name: scorecard.score_row(name, clips, truth, by, mean, 0) for name, clips in rows.items()}
     best = values(found[scorecard.TRUTH])
     assert best["WER"] == 0 and not found[scorecard.TRUTH].warnings
@@ -97,23 +94,22 @@ def test_shuffling_moves_every_clip():
 
 
 def test_mean_pose_is_over_frames_that_show_a_joint():
-    one = Motion(np.ones((2, 50, 3), np.float32), np.ones((2, 50), bool))
-    other = Motion(np.full((6, 50, 3), 5, np.float32), np.ones((6, 50), bool))
+    one = Clip(np.ones((2, 50, 3)), placement=CANONICAL)
+    other = Clip(np.full((6, 50, 3), 5), placement=CANONICAL)
     other.valid[:, 7], other.valid[:4, 8] = False, False
-    clips = [one, other]
-    mean = scorecard.mean_pose(scorecard.Recorded(["a", "b"], clips, np.ones(2), clips)).pose[0]
+    mean = scorecard.mean_pose([one, other]).points[0]
     assert mean[0] == pytest.approx(4) and mean[7] == pytest.approx(1) and mean[8] == pytest.approx(3)
 
 
 def test_copies_are_found_through_noise(truth, train):
     """A copy that trembles is a copy; other recordings of nearly the same words are not."""
     rng = np.random.default_rng(0)
-    near = memorization.nearest(truth.motions, train.motions)
+    near = memorization.nearest(truth, train)
     noisy = [
-        Motion(m.pose + 0.05 * rng.normal(size=m.pose.shape).astype(np.float32), m.valid)
-        for m in train.motions[:6]
+        Clip(m.points + 0.05 * rng.normal(size=m.points.shape), m.valid, placement=CANONICAL)
+        for m in train[:6]
     ]
-    copied = memorization.nearest(noisy, train.motions)
+    copied = memorization.nearest(noisy, train)
     assert copied.max() < 0.7 * near.min()
     assert base.value(memorization.copies(copied, near)) == 100
     assert base.value(memorization.copies(near, near)) <= 100 / 6 + 1e-6

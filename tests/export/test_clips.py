@@ -11,10 +11,10 @@ from paths import FORMATS_ARCHIVE
 from signer import signer
 
 from signjax import rendering
-from signjax.data import clip_files, clip_writers, pose_layout
-from signjax.evaluation import predictions
+from signjax.data import clip_files, clip_writers, npz_clip, pose_layout
 from signjax.io import safe_numpy
 from signjax.pose import normalization
+from signjax.pose.clip import Clip
 
 OPENPOSE = (("pose_keypoints_2d", 25), ("hand_right_keypoints_2d", 21), ("hand_left_keypoints_2d", 21))
 
@@ -28,14 +28,14 @@ def test_json_comes_back_exactly(saved, tmp_path, capsys):
     clip = clip_files.read_clip(tmp_path / "out/one")
     assert clip.text == "Grüße <b>"
     np.testing.assert_array_equal(clip.valid, valid)
-    np.testing.assert_array_equal(clip.pose[valid], points[valid])
+    np.testing.assert_array_equal(clip.points[valid], points[valid])
     assert json.loads((tmp_path / "out/one/pose.json").read_bytes())["fps"] == 30
 
 
 def test_depth_is_never_taken_for_confidence():
     points = signer(7).astype(np.float32)
     points[..., 2] += 0.01
-    raw = clip_files.parse_pose(clip_writers.pose_json(points, np.ones((7, 50), bool)))
+    raw = clip_files.parse_pose(clip_writers.pose_json(Clip(points)))
     found, seen = pose_layout.apply(raw, pose_layout.detect([raw]))
     assert seen.all()
     np.testing.assert_allclose(np.diff(found, axis=0), np.diff(points, axis=0), atol=1e-6)
@@ -47,9 +47,9 @@ def test_a_clip_folder_becomes_an_npz_and_again_a_folder(saved, tmp_path, capsys
     run(capsys, path, "--to", "json", "--out", tmp_path / "a")
     code, [made], _ = run(capsys, tmp_path / "a/one", "--to", "npz", "--out", tmp_path / "b")
     assert code == 0 and made == str(tmp_path / "b/one.npz")
-    found, seen = predictions.read_arrays(tmp_path / "b/one.npz")
-    np.testing.assert_array_equal(seen, valid)
-    np.testing.assert_array_equal(found[seen], points[valid])
+    found = npz_clip.read_arrays(tmp_path / "b/one.npz")
+    np.testing.assert_array_equal(found.valid, valid)
+    np.testing.assert_array_equal(found.points[found.valid], points[valid])
     run(capsys, made, "--to", "json", "--out", tmp_path / "c")
     for name in (clip_files.TEXT, clip_files.POSE):
         assert (tmp_path / "a/one" / name).read_bytes() == (tmp_path / "c/one" / name).read_bytes()

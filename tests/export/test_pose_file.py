@@ -16,9 +16,9 @@ from signer import signer
 from signjax.data import clip_writers
 from signjax.data.formats import pose_file
 from signjax.data.formats import pose_format as dotposes
-from signjax.data.formats.base import Clip
 from signjax.export import pose_file as posefile
 from signjax.pose import normalization, skeleton
+from signjax.pose.clip import Clip
 
 PAGE = """<!doctype html><script type="module" src="viewer/pose-viewer.esm.js"></script>
 <main><pose-viewer src="one.pose" autoplay loop width="640px" height="360px"></pose-viewer></main>"""
@@ -47,7 +47,7 @@ def test_a_clip_comes_back_with_its_depth_and_its_gaps(exported):
     [clip] = dotposes.read(path)
     assert isinstance(clip, Clip) and clip.fps == pytest.approx(29.97)
     np.testing.assert_array_equal(clip.valid, valid)
-    same_place(clip.pose.astype(np.float64), points, valid)
+    same_place(clip.points.astype(np.float64), points, valid)
     file = pose_file.parse(path.read_bytes())
     assert file.version == 0.2 and file.size == (1280, 720, 720)
     for component in file.components:
@@ -58,7 +58,7 @@ def test_a_clip_comes_back_with_its_depth_and_its_gaps(exported):
 
 def test_a_flat_clip_stays_flat():
     points = signer(7).astype(np.float32) * np.float32([1, 1, 0])
-    file = pose_file.parse(posefile.of_clip(points, np.ones((7, 50), bool), 25))
+    file = pose_file.parse(posefile.of_clip(Clip(points, fps=25)))
     assert file.size[2] == 0 and not file.points[..., 2].any() and file.confidence.all()
 
 
@@ -68,10 +68,10 @@ def test_a_face_comes_along_with_its_gaps(tmp_path):
     valid = np.ones((7, 120), bool)
     valid[2, 60:80] = valid[3, :] = False
     path = tmp_path / "one.pose"
-    path.write_bytes(posefile.of_clip(points, valid, 25))
+    path.write_bytes(posefile.of_clip(Clip(points, valid, fps=25)))
     [clip] = dotposes.read(path)
-    same_place(np.concatenate([clip.pose, clip.face], axis=1).astype(np.float64), points, valid)
-    np.testing.assert_array_equal(clip.face[..., :2].any(-1), valid[:, skeleton.FACE])
+    same_place(clip.points.astype(np.float64), points, valid)
+    np.testing.assert_array_equal(clip.valid, valid)
     face = pose_file.parse(path.read_bytes()).components[-1]
     assert len(set(face.points)) == 70 and set(sum(face.limbs, ())) == set(range(68)), "all but the pupils"
 

@@ -14,9 +14,8 @@ import mutated_arrays
 import numpy as np
 from fuzz import measured
 
-from signjax.data import clip_files
+from signjax.data import clip_files, npz_clip
 from signjax.errors import SignjaxError
-from signjax.evaluation import predictions
 from signjax.io import safe_read
 
 # Each is an element of a list; what takes most is what is small as text.
@@ -55,12 +54,12 @@ def archives(folder: pathlib.Path) -> dict:
     entry = entry[entry.index(b"PK\x01\x02") : entry.index(b"PK\x05\x06")]
     end = mutated_arrays.archived([], 0)[:-10] + (len(entry) * 10**6).to_bytes(4, "little") + bytes(6)
     (folder / "many.npz").write_bytes(entry * 10**6 + end)
-    np.save(folder / "long.npy", np.ones((predictions.FRAMES, 50, 3)))
+    np.save(folder / "long.npy", np.ones((npz_clip.MAX_FRAMES, 50, 3)))
     np.save(folder / "longer.npy", np.ones((safe_read.SIZE // 200, 50, 3), np.int8))
     header = mutated_arrays.HEADER % ("<f4", "(100000000000, 50, 3)")
     (folder / "header.npy").write_bytes(mutated_arrays.with_header(header, bytes(600)))
     names = ("bomb.npz", "liar.npz", "many.npz", "long.npy", "longer.npy", "header.npy")
-    return {name: (predictions.read_arrays, folder / name) for name in names}
+    return {name: (npz_clip.read_arrays, folder / name) for name in names}
 
 
 def attempt(read, argument) -> str:

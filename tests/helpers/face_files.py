@@ -5,8 +5,8 @@ import numpy as np
 
 from signjax import demo
 from signjax.data import dataset_writer
-from signjax.data.formats.base import Clip
 from signjax.pose import skeleton
+from signjax.pose.clip import Clip
 
 TEXTS = ("Hello", "How are you?", "I am deaf.", "My name is Anna.")
 HIDDEN = slice(4, 8)  # frames of the first clip without a face
@@ -34,8 +34,10 @@ def clip(seed, name=None, face=True) -> Clip:
     points[10:, LOST] = 0
     if seed == 0:
         points[HIDDEN] = 0
-    valid = np.ones(pose.shape[:2], bool)
-    return Clip(name or f"clip_{seed}", text, pose, valid, points if face else None)
+    valid = np.ones((len(pose), 120), bool)
+    valid[:, skeleton.FACE] = points[..., :2].any(-1)
+    both = Clip(np.concatenate([pose, points], 1), valid, text=text, sid=name or f"clip_{seed}")
+    return both if face else both.without_face()
 
 
 def write_dataset(root, train=6, dev=2, face=True) -> None:

@@ -21,6 +21,7 @@ from signjax.displacements import convert, read, templates, write
 from signjax.errors import DataError
 from signjax.evaluation import predictions
 from signjax.pose import normalization
+from signjax.pose.clip import Clip
 from signjax.text import tokenizer
 from signjax.training import metric_writer, run_config
 
@@ -72,9 +73,10 @@ def build_pack(root: pathlib.Path) -> None:
 def check_pack(found: packed_dataset.Pack) -> None:
     assert set(found.sids) <= {"one", "two"} and len(found) == len(found.texts) == len(found.lengths) > 0
     for k, clip in enumerate(found):
-        assert clip.text and len(clip.pose) and clip.pose.dtype == np.float32
-        assert clip.pose.shape[1:] == (found.variant.joints, 3) and clip.valid.shape == clip.pose.shape[:2]
-        assert np.isfinite(normalization.canonical(clip.pose, found.placement(k))).all()
+        assert clip.text and len(clip) and clip.points.dtype == np.float32
+        assert clip.points.shape[1:] == (found.variant.joints, 3)
+        assert clip.valid.shape == clip.points.shape[:2]
+        assert np.isfinite(normalization.canonical(clip.points, found.placement(k))).all()
 
 
 def build_predictions(root: pathlib.Path) -> None:
@@ -92,9 +94,11 @@ def load_predictions(root: pathlib.Path):
 def check_predictions(result) -> None:
     found, faults = result
     assert len(found) == 4 and set(faults) <= {"a", "b", "c", "d"}
-    for name, (points, seen) in zip("abcd", found, strict=True):
+    for name, clip in zip("abcd", found, strict=True):
+        points = clip.points
         assert points.dtype == np.float32 and points.shape[1:] == (50, 3) and np.isfinite(points).all()
-        assert seen.shape == points.shape[:2] and np.abs(points).max(initial=0) <= clip_files.MAX_COORDINATE
+        assert clip.valid.shape == points.shape[:2]
+        assert np.abs(points).max(initial=0) <= clip_files.MAX_COORDINATE
         assert name not in faults or not len(points)
     assert all(line.isprintable() and ("missing" in line or "." in line) for line in faults.values())
 
@@ -152,7 +156,7 @@ def build_formats(root: pathlib.Path) -> None:
     (root / "index.tsv").write_text("clip\ttext\none\tGröße?\n", encoding="utf-8")
 
 
-def load_formats(root: pathlib.Path) -> list[others.Clip]:
+def load_formats(root: pathlib.Path) -> list[Clip]:
     text_table.read(root / "index.tsv")
     found = []
     for folder in sorted(path for path in root.iterdir() if path.is_dir()):
@@ -163,10 +167,11 @@ def load_formats(root: pathlib.Path) -> list[others.Clip]:
     return found
 
 
-def check_formats(found: list[others.Clip]) -> None:
+def check_formats(found: list[Clip]) -> None:
     for clip in found:
-        assert clip.pose.shape == (len(clip.valid), 50, 3) and clip.pose.dtype == np.float32
-        assert np.abs(clip.pose).max() <= 3 * clip_files.MAX_COORDINATE and not clip.pose[~clip.valid].any()
+        assert clip.points.shape == (*clip.valid.shape, 3) and clip.points.dtype == np.float32
+        assert np.abs(clip.points).max() <= 3 * clip_files.MAX_COORDINATE
+        assert not clip.points[~clip.valid].any()
         assert clip.sid.isprintable() and clip.split in (None, "train", "dev", "test")
         assert clip.fps is None or 0 < clip.fps < 1000
 

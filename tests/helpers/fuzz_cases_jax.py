@@ -12,7 +12,6 @@ import numpy as np
 from fuzz_cases import Case, signed, split_of, write_clip
 
 from signjax import sample
-from signjax.evaluation import predictions
 from signjax.inference import dataset_codes, text_batches
 from signjax.io import checksums
 from signjax.metrics.frechet import WINDOW
@@ -80,15 +79,15 @@ def build_sample(root: pathlib.Path) -> None:
 
 def load_sample(root: pathlib.Path):
     path = root / "a.npz"
-    pose, seen = predictions.read_arrays(path)
-    return pose, seen, *viz._more(path, len(pose))
+    return viz.saved(path)
 
 
 def check_sample(result) -> None:
-    points, seen, said, tokens = result
-    assert np.isfinite(points).all() and seen.shape == points.shape[:2] and len(said) <= 4096
-    assert tokens is None or len(tokens.codes) == -(-len(points) // tokens.stride)
-    said.encode()
+    clip, tokens = result, result.tokens
+    assert np.isfinite(clip.points).all() and clip.valid.shape == clip.points.shape[:2]
+    assert len(clip.text) <= 4096
+    assert tokens is None or len(tokens.codes) == -(-len(clip) // tokens.stride)
+    clip.text.encode()
 
 
 def build_texts(root: pathlib.Path) -> None:

@@ -6,9 +6,9 @@ import re
 import numpy as np
 import pytest
 
-from signjax import rendering
 from signjax.data import load, packed_dataset
 from signjax.inference import text_batches, text_to_pose
+from signjax.pose.clip import Tokens
 from signjax.tasks import vqvae
 from signjax.tools import viz
 from signjax.training import run_config
@@ -30,9 +30,11 @@ def test_tokens_are_those_of_the_clip(run):
     task, loaded, c = run
     sampler = task.sampler_of(c)
     found = text_batches.gather(text_to_pose.sign(task, loaded, TEXTS, 0, sampler), 2)
-    for (clip, tokens), meant in zip(found, task.generate(loaded, TEXTS, 0, sampler), strict=True):
-        np.testing.assert_array_equal(clip, meant)
-        np.testing.assert_array_equal(vqvae.decode(loaded.tokenizer, [tokens.codes])[0], clip)
+    for clip, meant in zip(found, task.generate(loaded, TEXTS, 0, sampler), strict=True):
+        tokens = clip.tokens
+        np.testing.assert_array_equal(clip.points, meant)
+        np.testing.assert_array_equal(clip.canonical(), meant)
+        np.testing.assert_array_equal(vqvae.decode(loaded.tokenizer, [tokens.codes])[0], meant)
         assert tokens.stride == 4 and tokens.names == ("whole",) * 2
 
 
@@ -42,17 +44,17 @@ def test_chosen_clips_are_reconstructed_as_all_are(run):
     some = text_to_pose.chosen(held, [7, 2])
     assert isinstance(some, packed_dataset.Pack) and some.sids == (held.sids[7], held.sids[2])
     every = task.reconstruct(loaded, held)
-    for (clip, tokens), i in zip(text_to_pose.reconstruct(task, loaded, some), (7, 2), strict=True):
-        np.testing.assert_allclose(clip, every[i], atol=1e-5)
-        assert len(tokens.codes) == -(-len(clip) // 4)
+    for clip, i in zip(text_to_pose.reconstruct(task, loaded, some), (7, 2), strict=True):
+        np.testing.assert_allclose(clip.points, every[i], atol=1e-5)
+        assert len(clip.tokens.codes) == -(-len(clip) // 4) and clip.text == held.texts[i]
 
 
 def test_a_continuous_tokenizer_has_no_tokens(tiny_families, tiny_runs):
     del tiny_families  # which trains it
     loaded = vqvae.load(tiny_runs / "runs/kl")
     held = text_to_pose.chosen(load.load(loaded.config.data, "dev"), [0])
-    [(clip, tokens)] = text_to_pose.reconstruct(vqvae, loaded, held)
-    assert tokens is None and len(clip) == held.lengths[0]
+    [clip] = text_to_pose.reconstruct(vqvae, loaded, held)
+    assert clip.tokens is None and len(clip) == held.lengths[0]
 
 
 def data_of(path):
@@ -92,4 +94,4 @@ def test_tokens_of_a_saved_clip(tmp_path, capsys, change, fault):
     else:
         [[panel]] = [clip["panels"] for clip in data_of(tmp_path / "sample_a.html")["clips"]]
         assert code == 0 and panel["tokens"]["codes"] == [[0, 1], [2, 3], [4, 5]]
-        assert rendering.Tokens(**panel["tokens"]).stride == 4
+        assert Tokens(**panel["tokens"]).stride == 4

@@ -14,7 +14,7 @@ from signjax.data import packed_dataset, pose_layout
 from signjax.errors import DataError, StorageError
 from signjax.evaluation import predictions, report_files
 from signjax.io import atomic, safe_read
-from signjax.metrics.base import whole
+from signjax.pose.clip import Clip
 from signjax.training import process
 
 HOSTILE = [
@@ -63,7 +63,7 @@ def same_page(path, plain):
 def test_text_stays_text_on_a_page(tmp_path, text):
     def page(name, said):
         return rendering.html(
-            tmp_path / name, [[rendering.Panel(signed()[:2], said, title=said)]], title=said
+            tmp_path / name, [[rendering.Panel(Clip(signed()[:2], text=said), said)]], title=said
         )
 
     found = same_page(page("a.html", text), page("b.html", "plain"))
@@ -73,12 +73,11 @@ def test_text_stays_text_on_a_page(tmp_path, text):
 
 def test_text_stays_text_on_the_page_of_an_evaluation(tmp_path):
     def page(name, said):
-        clips = [whole(signed()[:2])] * len(said)
-        truth = types.SimpleNamespace(motions=clips, shown=clips, texts=said)
+        clips = [Clip(signed()[:2], text=text) for text in said]
         content = {"system": said[0], "data": {"name": said[1], "split": said[2]}, "rows": {}}
         rows = {said[3]: clips}
         by = types.SimpleNamespace(readable=False)
-        return report_files.write(tmp_path / name, content, "", rows, truth, by, np.zeros(6), {})[-1]
+        return report_files.write(tmp_path / name, content, "", rows, clips, by, np.zeros(6))[-1]
 
     texts = HOSTILE[:6]
     found = same_page(page("a", texts), page("b", ["plain"] * 6))

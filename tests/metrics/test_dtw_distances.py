@@ -6,8 +6,10 @@ import pytest
 from dtaidistance import dtw_ndim
 
 from signjax.metrics import base, dtw, dtw_distances
-from signjax.metrics.base import Motion
+from signjax.metrics.dtw_distances import Track
 from signjax.pose import skeleton
+from signjax.pose.clip import Clip
+from signjax.pose.normalization import CANONICAL
 
 HANDS = np.r_[8:50]
 
@@ -35,11 +37,16 @@ def walk(rng, frames):
     return (rng.normal(size=(50, 3)) + np.cumsum(steps, 0)).astype(np.float32)
 
 
+def canonical(points, valid=None):
+    """A clip that lies in canonical space."""
+    return Clip(points, valid, placement=CANONICAL)
+
+
 @pytest.fixture(scope="module")
 def clips():
     rng = np.random.default_rng(0)
     sizes = [(7, 9), (1, 5), (6, 1), (1, 1), (33, 12), (12, 40)]
-    sides = [[Motion(walk(rng, n[k]), np.ones((n[k], 50), bool)) for n in sizes] for k in range(2)]
+    sides = [[canonical(walk(rng, n[k])) for n in sizes] for k in range(2)]
     return sides
 
 
@@ -53,7 +60,7 @@ def gaps(clips):
         for m in side:
             valid = rng.random(m.valid.shape) < 0.8
             valid[:, [1, 2, 5]] = True
-            kept.append(Motion(m.pose, valid))
+            kept.append(canonical(m.points, valid))
         kept[0].valid[:2, HANDS] = False
         kept[0].valid[-1:, HANDS] = False
         sides.append(kept)
@@ -68,7 +75,8 @@ def slow_frames(references, predictions, of):
     """of(x, y, both seen) -> (cost, extra) of a pair of frames."""
     found = []
     for r, p in zip(references, predictions, strict=True):
-        cells = [[of(a, b, u & v) for b, v in zip(*p, strict=True)] for a, u in zip(*r, strict=True)]
+        frames = [list(zip(clip.points, clip.valid, strict=True)) for clip in (r, p)]
+        cells = [[of(a, b, u & v) for b, v in frames[1]] for a, u in frames[0]]
         found.append(slow_dtw(*np.moveaxis(np.array(cells, np.float64), -1, 0)))
     return np.array(found)
 
@@ -84,7 +92,7 @@ def test_pt_dtw(clips, gaps):
         return (np.abs(a - b)[seen].sum() * 50 / seen.sum(),) * 2
 
     for sides in (clips, gaps):
-        expected = slow_frames(*sides, l1)[:, 0] / [len(m.pose) for m in sides[0]]
+        expected = slow_frames(*sides, l1)[:, 0] / [len(m) for m in sides[0]]
         assert base.value(dtw_distances.pt_dtw(*sides)) == pytest.approx(expected.mean(), rel=1e-5)
 
 
@@ -101,7 +109,7 @@ def test_dtw_jpe(clips, gaps, part):
     for sides in (clips, gaps):
         moved = [
             [
-                Motion((m.pose - m.pose[:, [root]])[:, joints], (m.valid & m.valid[:, [root]])[:, joints])
+                Track((m.points - m.points[:, [root]])[:, joints], (m.valid & m.valid[:, [root]])[:, joints])
                 for m in side
             ]
             for side in sides
@@ -112,9 +120,9 @@ def test_dtw_jpe(clips, gaps, part):
 
 def in_shoulders(m):
     shown = m.valid[:, 2] & m.valid[:, 5]
-    ends = m.pose[shown][:, [2, 5]].astype(float)
+    ends = m.points[shown][:, [2, 5]].astype(float)
     width = np.mean([np.hypot(*(a - b)[:2]) for a, b in ends])
-    return (m.pose - ends.reshape(-1, 3).mean(0)) / width
+    return (m.points - ends.reshape(-1, 3).mean(0)) / width
 
 
 def test_ndtw_mje(clips, gaps):
@@ -148,10 +156,10 @@ def test_ndtw_mje(clips, gaps):
 
 def test_dtwp_equals_dtaidistance(clips, gaps):
     def raised(m):
-        wrists = [m.valid[:, w] & (m.pose[:, w, 1] <= m.pose[:, e, 1]) for e, w in ((3, 4), (6, 7))]
+        wrists = [m.valid[:, w] & (m.points[:, w, 1] <= m.points[:, e, 1]) for e, w in ((3, 4), (6, 7))]
         at = np.flatnonzero(wrists[0] | wrists[1])
         span = slice(at[0], at[-1] + 1) if len(at) else slice(None)
-        return np.where(m.valid[span, :, None], m.pose[span], 10.0)[:, HANDS]
+        return np.where(m.valid[span, :, None], m.points[span], 10.0)[:, HANDS]
 
     def shoulders(m):
         return np.where(m.valid[..., None], in_shoulders(m), 1.0)[:, HANDS]
@@ -167,8 +175,9 @@ def test_dtwp_equals_dtaidistance(clips, gaps):
 
 def test_the_exact_path_is_no_longer_than_fastdtws(clips):
     """fastdtw with a radius as large as the clips is exact; with the field's radius of 1 it is above."""
-    reference, prediction = ([m.pose.reshape(len(m.pose), -1) for m in side] for side in clips)
-    cost, *_ = dtw_distances._frames(dtw_distances._euclidean, *clips)
+    reference, prediction = ([m.points.reshape(len(m), -1) for m in side] for side in clips)
+    tracks = [[Track(m.points, m.valid) for m in side] for side in clips]
+    cost, *_ = dtw_distances._frames(dtw_distances._euclidean, *tracks)
     for x, y, found in zip(reference, prediction, cost, strict=True):
 
         def apart(a, b):
@@ -184,7 +193,7 @@ def test_by_hand():
     still[:, skeleton.R_SHOULDER, 0], still[:, skeleton.L_SHOULDER, 0] = -1, 1
     longer, shorter = still.copy(), still[:2].copy()
     longer[:, 20, 0], shorter[:, 20, 0] = [0, 1, 2], [0, 2]
-    sides = [[Motion(pose, np.ones(pose.shape[:2], bool))] for pose in (longer, shorter)]
+    sides = [[canonical(pose)] for pose in (longer, shorter)]
     assert base.value(dtw_distances.pt_dtw(*sides)) == pytest.approx(1 / 3)
     assert base.value(dtw_distances.dtw_mje(*sides)) == pytest.approx(1 / 50 / 3)
     assert base.value(dtw_distances.dtw_jpe(*sides, "right")) == pytest.approx(1 / 21)

@@ -6,35 +6,44 @@ import numpy as np
 import pytest
 
 from signjax.metrics import base, motion_statistics, reconstruction
-from signjax.metrics.base import Motion
 from signjax.pose import skeleton
+from signjax.pose.clip import Clip
+from signjax.pose.normalization import CANONICAL, Placement
 
 SIZES = (9, 1, 2, 14)
 SCALES = (0.1, 0.08, 0.12, 0.09)
 
 
+def canonical(points, valid=None):
+    """A clip that lies in canonical space."""
+    return Clip(points, valid, placement=CANONICAL)
+
+
 def motion(rng, frames, missing=0.0):
     pose = rng.normal(size=(50, 3)) + np.cumsum(rng.normal(size=(frames, 50, 3)) * 0.1, 0)
-    return Motion(pose.astype(np.float32), rng.random((frames, 50)) >= missing)
+    return canonical(pose, rng.random((frames, 50)) >= missing)
 
 
 @pytest.fixture(scope="module", params=[0.0, 0.2], ids=["whole", "gaps"])
 def pair(request):
     rng = np.random.default_rng(0)
     references = [motion(rng, n, request.param) for n in SIZES]
-    noisy = [(m.pose + rng.normal(size=m.pose.shape) * 0.25).astype(np.float32) for m in references]
-    return references, [Motion(p, np.ones(p.shape[:2], bool)) for p in noisy]
+    noisy = [canonical(m.points + rng.normal(size=m.points.shape) * 0.25) for m in references]
+    # Recorded clips lie somewhere and have a unit of their own; generated ones are in canonical space.
+    places = [Placement(np.float32([1, -2, 3]), np.float32(scale)) for scale in SCALES]
+    return [clip.move_to(place) for clip, place in zip(references, places, strict=True)], noisy
 
 
 def each(pair):
-    """(own reference frame, own prediction frame, valid, clip number, frame number)."""
+    """(reference frame, prediction frame, both in the reference's unit, valid, clip number, frame number)."""
     for c, (r, p, s) in enumerate(zip(*pair, SCALES, strict=True)):
-        for t in range(len(r.pose)):
-            yield r.pose[t].astype(float) * s, p.pose[t].astype(float) * s, r.valid[t], c, t
+        x, y = (clip.canonical().astype(float) * s for clip in (r, p))
+        for t in range(len(r)):
+            yield x[t], y[t], r.valid[t], c, t
 
 
 def values(pair):
-    return {name: base.value(s) for name, s in reconstruction.compare(*pair, SCALES).items()}
+    return {name: base.value(s) for name, s in reconstruction.compare(*pair).items()}
 
 
 def test_positions(pair):
@@ -105,9 +114,9 @@ def test_procrustes_takes_out_a_similarity_and_nothing_else():
     reference = motion(rng, 20)
     turn, _ = np.linalg.qr(rng.normal(size=(20, 3, 3)))
     turn *= np.sign(np.linalg.det(turn))[:, None, None]
-    moved = 1.7 * reference.pose @ turn + rng.normal(size=(20, 1, 3))
+    moved = 1.7 * reference.points @ turn + rng.normal(size=(20, 1, 3))
     for pose, low, high in ((moved, 0, 1e-5), (moved * [-1, 1, 1], 0.1, 10)):
-        found = reconstruction.compare([reference], [Motion(pose, reference.valid)], [1.0])
+        found = reconstruction.compare([reference], [canonical(pose, reference.valid)])
         assert low <= base.value(found["PA-MPJPE"]) <= high
 
 
@@ -137,8 +146,8 @@ def test_by_hand():
     pose[:, 2, 0], pose[:, 5, 0] = -1, 1
     off = pose.copy()
     off[1, 0, 1] = 0.3  # the nose, in one of two frames
-    seen = np.ones((2, 50), bool)
-    found = reconstruction.compare([Motion(pose, seen)], [Motion(off, seen)], [0.5])
+    recorded = canonical(pose).move_to(Placement(np.zeros(3, np.float32), np.float32(0.5)))
+    found = reconstruction.compare([recorded], [canonical(off)])
     found = {name: base.value(s) for name, s in found.items()}
     assert found["MPJPE"] == pytest.approx(0.15 / 100) and found["MPJPE-body"] == pytest.approx(0.15 / 16)
     assert found["MPJPE-hands"] == found["MPJPE-hands-relative"] == 0
@@ -153,10 +162,7 @@ def test_guards_by_hand():
     truth = [motion(rng, n) for n in (30, 40)]
 
     def found(change):
-        changed = [
-            Motion(change(m.pose).astype(np.float32), np.ones(len(change(m.pose)) * 50, bool).reshape(-1, 50))
-            for m in truth
-        ]
+        changed = [canonical(change(m.points)) for m in truth]
         return {name: base.value(s) for name, s in motion_statistics.compare(truth, changed).items()}
 
     same = found(lambda p: p)
@@ -178,9 +184,9 @@ def test_guards_by_hand():
 def test_guards_do_not_count_missing_joints():
     rng = np.random.default_rng(4)
     truth = [motion(rng, 25, 0.3)]
-    spoilt = np.where(truth[0].valid[..., None], truth[0].pose, 1e3).astype(np.float32)
+    spoilt = np.where(truth[0].valid[..., None], truth[0].points, 1e3).astype(np.float32)
     clean, other = (
-        motion_statistics.compare(truth, [Motion(p, truth[0].valid)]) for p in (truth[0].pose, spoilt)
+        motion_statistics.compare(truth, [canonical(p, truth[0].valid)]) for p in (truth[0].points, spoilt)
     )
     for name in clean:
         np.testing.assert_array_equal(clean[name].statistics, other[name].statistics)

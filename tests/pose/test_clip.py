@@ -94,7 +94,7 @@ def test_moving_there_and_back():
 
 def test_a_clip_without_a_body_has_no_place():
     for clip in (Clip(np.ones((4, 50, 3)), sid="one"), Clip(np.zeros((0, 50, 3)), sid="one")):
-        with pytest.raises(DataError, match="^clip one: .*no place in canonical space"):
+        with pytest.raises(DataError, match=r"^clip one: .*no place in canonical space"):
             clip.canonical()
     hidden = Clip(signer(), np.zeros((9, 50), bool))
     with pytest.raises(DataError, match="no frame shows the neck"):

@@ -8,6 +8,7 @@ from signer import signer
 
 from signjax import rendering
 from signjax.pose import skeleton
+from signjax.pose.clip import Clip, Tokens
 from signjax.rendering import shapes
 
 STRIDE = 4
@@ -24,16 +25,13 @@ def path(tmp_path_factory):
     """Two clips: three panels, two of them with tokens, one shorter; a flat one."""
     codes = np.arange(6 * 3).reshape(6, 3)
     names = ("right arm", "right hand", "right hand")
-    panels = [
-        rendering.Panel(signer(24), "hello", title="ground truth"),
-        rendering.Panel(
-            signer(24), "hello", title="reconstruction", tokens=rendering.Tokens(codes, STRIDE, names)
-        ),
-        rendering.Panel(
-            signer(12), "hello", title="generated", tokens=rendering.Tokens(codes[:3], STRIDE, names)
-        ),
-    ]
-    flat = rendering.Panel(signer(10) * [1, 1, 0], "<b>flat</b>")
+    clips = {
+        "ground truth": Clip(signer(24), text="hello"),
+        "reconstruction": Clip(signer(24), text="hello", tokens=Tokens(codes, STRIDE, names)),
+        "generated": Clip(signer(12), text="hello", tokens=Tokens(codes[:3], STRIDE, names)),
+    }
+    panels = [rendering.Panel(clip, title) for title, clip in clips.items()]
+    flat = Clip(signer(10) * [1, 1, 0], text="<b>flat</b>")
     return rendering.html(tmp_path_factory.mktemp("page") / "a.html", [panels, [flat]], title="<i>two</i>")
 
 
@@ -133,7 +131,7 @@ def test_it_shows_what_python_draws(shown):
     """Joints lie where the browser's colours are: the middle of each finger's last bone has its shade."""
     canvas = "document.querySelector('canvas')"
     box, width, height = shown.run(f"[page.clips[0].box, {canvas}.width, {canvas}.height]")
-    figure = shapes.prepare(rendering.Panel(signer(24), ""))[0]
+    figure = shapes.prepare(Clip(signer(24)))[0]
     box = np.reshape(box, (2, 2))
     zoom = min([width, height] / np.ptp(box, axis=0))
     centre = np.array([width, height]) / 2 - zoom * box.mean(0)

@@ -18,6 +18,7 @@ from signer import signer
 from signjax import demo, rendering
 from signjax.errors import ConfigError, DataError, SignjaxError, StorageError
 from signjax.pose import skeleton
+from signjax.pose.clip import Clip, Tokens
 from signjax.rendering import html_player, layout, rasterize, style
 from signjax.rendering import shapes as figure
 
@@ -42,9 +43,7 @@ def drawn(panels, size=240, frame=0):
 
 @pytest.mark.parametrize(("fps", "moving"), [(25, True), (25, False), (30, True), (12.5, True)])
 def test_gif_has_every_frame_and_the_exact_delay(tmp_path, fps, moving):
-    path = rendering.gif(
-        tmp_path / "a.gif", [rendering.Panel(signer(15, moving=moving), "hello")], fps, size=96
-    )
+    path = rendering.gif(tmp_path / "a.gif", [Clip(signer(15, moving=moving), text="hello")], fps, size=96)
     with Image.open(path) as image:
         assert image.n_frames == 15 and image.info["loop"] == 0
         delays = []
@@ -57,13 +56,14 @@ def test_gif_has_every_frame_and_the_exact_delay(tmp_path, fps, moving):
 
 
 def test_gif_keeps_frames_in_which_nothing_moves(tmp_path):
-    panel = rendering.Panel(signer(200, moving=False), "")  # more frames than the time line has pixels
+    panel = Clip(signer(200, moving=False))  # more frames than the time line has pixels
     with Image.open(rendering.gif(tmp_path / "a.gif", panel, size=64)) as image:
         assert image.width < 200 and image.n_frames == 200
 
 
 def test_gif_shows_what_was_painted(tmp_path):
-    panels = [rendering.Panel(signer(6), "hello", title="a"), rendering.Panel(signer(4), "other", title="b")]
+    clips = Clip(signer(6), text="hello"), Clip(signer(4), text="other")
+    panels = [rendering.Panel(clip, title) for clip, title in zip(clips, "ab", strict=True)]
     scene = layout.scene(panels, 160)
     with Image.open(rendering.gif(tmp_path / "a.gif", panels, size=160)) as image:
         for frame in range(6):
@@ -73,7 +73,7 @@ def test_gif_shows_what_was_painted(tmp_path):
 
 
 def test_every_joint_is_painted():
-    picture, joints = drawn([rendering.Panel(signer(), "")])
+    picture, joints = drawn([Clip(signer())])
     at = picture[joints[:, 1], joints[:, 0]]
     assert (at != rasterize.INDEX["stage"]).all(), [skeleton.NAMES[k] for k in np.flatnonzero(at == 0)]
     for shades in FINGER_INKS:
@@ -81,7 +81,7 @@ def test_every_joint_is_painted():
 
 
 def test_fingers_have_their_own_hues():
-    picture, joints = drawn([rendering.Panel(signer(), "")], size=480)
+    picture, joints = drawn([Clip(signer())], size=480)
     for hand in (skeleton.R_HAND, skeleton.L_HAND):
         for finger, name in enumerate(skeleton.FINGERS):
             first = hand + 1 + 4 * finger
@@ -93,14 +93,14 @@ def test_fingers_have_their_own_hues():
 def test_a_bone_joins_hand_and_wrist():
     pose = signer()
     pose[:, skeleton.RIGHT] += [-0.05, -0.05, 0]  # a hand torn off its wrist
-    picture, joints = drawn([rendering.Panel(pose, "")])
+    picture, joints = drawn([Clip(pose)])
     for part in np.linspace(0, 1, 9):
         x, y = (joints[skeleton.R_WRIST] * (1 - part) + joints[skeleton.R_HAND] * part).astype(int)
         assert picture[y, x] == rasterize.INDEX["right"]
 
 
 def test_right_and_left_arm_differ():
-    picture, joints = drawn([rendering.Panel(signer(), "")])
+    picture, joints = drawn([Clip(signer())])
     right, left = (picture[y, x] for x, y in (joints[skeleton.R_ELBOW], joints[skeleton.L_ELBOW]))
     assert right == rasterize.INDEX["right"] and left == rasterize.INDEX["left"]
 
@@ -114,7 +114,7 @@ def test_nearer_parts_cover_farther_ones(near):
         pose[:, wrist] += move
         depth = 0.15 if (wrist == skeleton.R_WRIST) == (near == "right") else 0.05
         pose[:, [elbow, wrist, *range(hand.start, hand.stop)], 2] = depth
-    picture, joints = drawn([rendering.Panel(pose, "")])
+    picture, joints = drawn([Clip(pose)])
     x, y = joints[skeleton.R_WRIST]
     assert picture[y, x] == rasterize.INDEX[near]
 
@@ -122,14 +122,14 @@ def test_nearer_parts_cover_farther_ones(near):
 def test_order_does_not_flicker_with_single_frames():
     pose = signer(20, moving=False)
     pose[10, skeleton.R_HAND + 1 :, 2] -= 0.02
-    noisy = figure.prepare([rendering.Panel(pose, "")])[0].pose[:, 9:13, 2].mean(1)
+    noisy = figure.prepare([Clip(pose)])[0].pose[:, 9:13, 2].mean(1)
     assert np.abs(np.diff(figure.steady(noisy))).max() < 0.3 * np.abs(np.diff(noisy)).max()
     np.testing.assert_allclose(figure.steady(np.arange(9.0))[2:-2], np.arange(9.0)[2:-2])
 
 
 def test_the_signer_fills_the_stage_and_is_not_cut():
     pose = signer(30)
-    scene, (joints,) = places([rendering.Panel(pose, "")])
+    scene, (joints,) = places([Clip(pose)])
     width, height = scene.size
     assert (joints > 0).all() and (joints < [width, height]).all()
     for frame in (0, 5, 20):
@@ -142,28 +142,28 @@ def test_the_signer_fills_the_stage_and_is_not_cut():
 
 def test_one_wild_frame_does_not_shrink_the_picture():
     pose = signer(60)
-    calm = layout.view(figure.prepare([rendering.Panel(pose, "")]), 240).scale
+    calm = layout.view(figure.prepare([Clip(pose)]), 240).scale
     pose[30, skeleton.RIGHT] += 50.0
-    assert layout.view(figure.prepare([rendering.Panel(pose, "")]), 240).scale > 0.6 * calm
-    drawn([rendering.Panel(pose, "")], frame=30)
+    assert layout.view(figure.prepare([Clip(pose)]), 240).scale > 0.6 * calm
+    drawn([Clip(pose)], frame=30)
 
 
 def test_missing_joints_are_not_drawn():
     pose, valid = signer(), np.ones((8, 50), bool)
     valid[:, skeleton.RIGHT] = valid[:, skeleton.LEFT] = False
     pose[~valid] = np.nan
-    scene, (joints,) = places([rendering.Panel(pose, "", valid)])
+    scene, (joints,) = places([Clip(pose, valid)])
     picture = layout.paint(scene, 0)
     assert not np.isin(picture, FINGER_INKS).any()
     x, y = joints[0, skeleton.R_WRIST].astype(int)
     assert picture[y, x] == rasterize.INDEX["right"]  # the arm is still there
     valid[:] = False
-    nothing = layout.paint(layout.scene([rendering.Panel(pose, "", valid)], 240), 0)
+    nothing = layout.paint(layout.scene([Clip(pose, valid)], 240), 0)
     assert (nothing[:240] == rasterize.INDEX["stage"]).all()
 
 
 def test_panels_share_scale_and_time():
-    panels = [rendering.Panel(signer(8), "a"), rendering.Panel(signer(3, size=0.045), "a")]
+    panels = [Clip(signer(8), text="a"), Clip(signer(3, size=0.045), text="a")]
     scene, (large, small) = places(panels)
     ratio = np.ptp(large[0, :, 1]) / np.ptp(small[0, :, 1])
     assert ratio == pytest.approx(2, rel=0.02) and scene.frames == 8
@@ -175,7 +175,7 @@ def test_panels_share_scale_and_time():
 def test_frames_one_after_another_are_those_drawn_alone():
     valid = np.ones((3, 50), bool)
     valid[1, skeleton.L_WRIST] = False
-    panels = [rendering.Panel(signer(6), "a"), rendering.Panel(signer(3), "b", valid)]
+    panels = [Clip(signer(6), text="a"), Clip(signer(3), valid, text="b")]
     scene = layout.scene(panels, 240)
     pictures = list(layout.frames(scene))
     assert len(pictures) == 6 and len({picture.tobytes() for picture in pictures}) == 6
@@ -239,7 +239,7 @@ def test_poses_far_out_and_in_leaps_survive_packing():
     pose = signer(6)
     pose[2, 20] += 40.0
     pose[3, 20] -= 40.0
-    one = figure.prepare(rendering.Panel(pose, ""))[0]
+    one = figure.prepare(Clip(pose))[0]
     packed = html_player.pack(one)
     assert np.abs(unpacked(packed) - one.pose).max() <= packed["step"] * 0.501
 
@@ -252,7 +252,7 @@ def test_poses_far_out_and_in_leaps_survive_packing():
     (np.zeros((4, 3), int), 2, ("arm", "hand")),
 ])  # fmt: skip
 def test_tokens_that_are_of_another_clip_are_refused(tmp_path, codes, stride, names):
-    panel = rendering.Panel(signer(7), "a", tokens=rendering.Tokens(codes, stride, names))
+    panel = Clip(signer(7), text="a", tokens=Tokens(codes, stride, names))
     with pytest.raises(DataError, match="panel 0: tokens"):
         rendering.html(tmp_path / "a.html", [panel])
 
@@ -264,10 +264,10 @@ def test_ten_clips_are_half_a_megabyte_at_most(tmp_path, promise):
     for k in range(10):
         pose = demo.synthesize(texts[k % 4], np.random.default_rng(k), signer=k)
         codes = np.random.default_rng(k).integers(0, 512, (-(-len(pose) // 4), 6))
-        panels.append(rendering.Panel(pose, texts[k % 4], tokens=rendering.Tokens(codes, 4)))
+        panels.append(Clip(pose, text=texts[k % 4], tokens=Tokens(codes, 4)))
     size = rendering.html(tmp_path / "a.html", [[p] for p in panels]).stat().st_size
     promise("page of ten clips", size / 1000, most=500, unit="kB")
-    frames = sum(len(panel.pose) for panel in panels)
+    frames = sum(map(len, panels))
     promise("page, a frame, its program left out", (size - 60_000) / frames, most=300, unit="bytes")
 
 
@@ -275,7 +275,8 @@ def test_html_holds_the_poses_and_cannot_be_broken_out_of(tmp_path):
     nasty = "</script><script>alert(1)</script><!-- {{data}} & \u2028 \" '"
     valid = np.random.default_rng(0).random((5, 50)) > 0.3
     valid[:, [1, 2, 5]] = True
-    panels = [rendering.Panel(signer(5), nasty, title=nasty), rendering.Panel(signer(5), "b", valid)]
+    clips = Clip(signer(5), text=nasty), Clip(signer(5), valid, text="b")
+    panels = [rendering.Panel(clip, title) for clip, title in zip(clips, (nasty, ""), strict=True)]
     path = rendering.html(tmp_path / "new" / "a.html", [panels, panels[:1]], fps=25, title=nasty)
     text = path.read_text("utf-8")
     assert "http://" not in text and "https://" not in text and "{{" not in text.replace("{{data}}", "")
@@ -285,33 +286,34 @@ def test_html_holds_the_poses_and_cannot_be_broken_out_of(tmp_path):
     data = json.loads(reader.texts["data"])
     assert data["fps"] == 25 and len(data["clips"]) == 2
     for panel, packed in zip(panels, data["clips"][0]["panels"], strict=True):
-        assert packed["caption"] == panel.caption and packed["title"] == (panel.title or "")
+        assert packed["caption"] == panel.clip.text and packed["title"] == panel.title
         one = figure.prepare([panel])[0]
         assert np.abs(unpacked(packed) - one.pose).max() <= packed["step"] * 0.501
         assert packed["step"] <= 1e-3 * one.unit
-        if panel.valid is not None:
+        if not panel.clip.valid.all():
             bits = np.unpackbits(np.frombuffer(base64.b64decode(packed["valid"]), np.uint8))
-            np.testing.assert_array_equal(bits[: 5 * 50].reshape(5, 50), panel.valid)
+            np.testing.assert_array_equal(bits[: 5 * 50].reshape(5, 50), panel.clip.valid)
 
 
 def test_html_and_pictures_share_one_style(tmp_path):
-    text = rendering.html(tmp_path / "a.html", [rendering.Panel(signer(2), "a")]).read_text("utf-8")
+    text = rendering.html(tmp_path / "a.html", [Clip(signer(2), text="a")]).read_text("utf-8")
     for name, color in style.COLORS.items():
         assert f"--{name}:{color};" in text
     shapes = json.loads(_Reader(text).texts["data"])["style"]
     assert len(shapes["parts"]) == len(style.PARTS) and len(shapes["points"]) == len(style.POINTS)
     used = {bone[4] for part in shapes["parts"] for bone in part["bones"]}
     assert used <= set(shapes["colors"]) and set(style.DARK) <= set(style.COLORS)
-    assert html_player.pack(figure.prepare(rendering.Panel(signer(2), "a"))[0])["valid"] is None
+    assert html_player.pack(figure.prepare(Clip(signer(2), text="a"))[0])["valid"] is None
 
 
 def test_sheet_shows_evenly_spaced_frames(tmp_path):
-    panels = [rendering.Panel(signer(30), "a", title="x"), rendering.Panel(signer(20), "b", title="y")]
+    clips = Clip(signer(30), text="a"), Clip(signer(20), text="b")
+    panels = [rendering.Panel(clip, title) for clip, title in zip(clips, "xy", strict=True)]
     width = layout.view(figure.prepare(panels), 120).size[0]
     with Image.open(rendering.sheet(tmp_path / "a.png", panels, count=5, size=120)) as image:
         assert image.format == "PNG" and image.width == 5 * (width + layout.GAP) - layout.GAP
         assert image.height > 240
-    with Image.open(rendering.sheet(tmp_path / "b.png", [rendering.Panel(signer(2), "")], size=120)) as image:
+    with Image.open(rendering.sheet(tmp_path / "b.png", [Clip(signer(2))], size=120)) as image:
         assert image.size[1] == 120  # two frames, no caption
 
 
@@ -324,41 +326,41 @@ def test_a_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
 
     monkeypatch.setattr(os, "replace", fail)
     with pytest.raises(StorageError, match=r"a\.gif: cannot be written \(No space"):
-        rendering.gif(path, [rendering.Panel(signer(2), "")], size=64)
+        rendering.gif(path, [Clip(signer(2))], size=64)
     assert path.read_bytes() == b"old" and [p.name for p in tmp_path.iterdir()] == ["a.gif"]
 
 
 def test_paths_without_folder_and_new_folders(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    rendering.gif("a.gif", rendering.Panel(signer(2), ""), size=64)
-    rendering.sheet("x/y/b.png", rendering.Panel(signer(2), ""), size=64)
+    rendering.gif("a.gif", Clip(signer(2)), size=64)
+    rendering.sheet("x/y/b.png", Clip(signer(2)), size=64)
     assert (tmp_path / "a.gif").exists() and (tmp_path / "x/y/b.png").exists()
     with pytest.raises(StorageError):
-        rendering.gif("a.gif/b.gif", rendering.Panel(signer(2), ""), size=64)
+        rendering.gif("a.gif/b.gif", Clip(signer(2)), size=64)
 
 
 @pytest.mark.parametrize(
     "write", [rendering.gif, rendering.sheet, lambda p, panels: rendering.html(p, [panels])]
 )
 @pytest.mark.parametrize(
-    ("panel", "message"),
+    ("panels", "message"),
     [
-        (rendering.Panel(signer(0), ""), "0 frames"),
-        (rendering.Panel(signer(2)[:, :, :2], ""), "shape"),
-        (rendering.Panel(signer(2)[:, :49], ""), "shape"),
-        (rendering.Panel(np.where(np.arange(50)[:, None] == 4, np.nan, signer(2)), ""), "right_wrist"),
-        (rendering.Panel(signer(2), "", np.ones((3, 50), bool)), "valid has shape"),
-        (None, "empty"),
+        (lambda: [Clip(signer(0))], "0 frames"),
+        (lambda: [Clip(signer(2)[:, :, :2])], "shape"),
+        (lambda: [Clip(signer(2)[:, :49])], "shape"),
+        (lambda: [Clip(np.where(np.arange(50)[:, None] == 4, np.nan, signer(2)))], "right_wrist"),
+        (lambda: [Clip(signer(2), np.ones((3, 50), bool))], "valid has shape"),
+        (list, "empty"),
     ],
 )
-def test_bad_poses_get_one_line(tmp_path, write, panel, message):
+def test_bad_poses_get_one_line(tmp_path, write, panels, message):
     with pytest.raises(DataError, match=message) as error:
-        write(tmp_path / "out", [] if panel is None else [panel])
+        write(tmp_path / "out", panels())
     assert "\n" not in str(error.value) and not list(tmp_path.iterdir())
 
 
 def test_bad_settings_get_one_line(tmp_path):
-    panel = rendering.Panel(signer(2), "")
+    panel = Clip(signer(2))
     for call in (
         lambda: rendering.gif(tmp_path / "a", panel, fps=0),
         lambda: rendering.gif(tmp_path / "a", panel, fps=100),
@@ -376,12 +378,12 @@ def test_mp4_without_pyav_says_how_to_get_it(tmp_path, monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     assert not rendering.has_video()
     with pytest.raises(ConfigError, match=r"pip install -e '\.\[video\]'"):
-        rendering.mp4(tmp_path / "a.mp4", rendering.Panel(signer(2), ""))
+        rendering.mp4(tmp_path / "a.mp4", Clip(signer(2)))
 
 
 def test_mp4_has_every_frame(tmp_path):
     av = pytest.importorskip("av")
-    panels = [rendering.Panel(signer(12), "hello"), rendering.Panel(signer(7), "hello")]
+    panels = [Clip(signer(12), text="hello"), Clip(signer(7), text="hello")]
     path = rendering.mp4(tmp_path / "a.mp4", panels, fps=25, size=120)
     with av.open(str(path)) as container:
         stream = container.streams.video[0]
@@ -392,7 +394,7 @@ def test_mp4_has_every_frame(tmp_path):
 
 
 def test_a_hundred_frames_take_about_a_second_at_most(tmp_path):
-    panels = [rendering.Panel(signer(100), "hello how are you")]
+    panels = [Clip(signer(100), text="hello how are you")]
     rendering.gif(tmp_path / "a.gif", panels)  # tables and fonts are loaded once
     start = time.process_time()
     path = rendering.gif(tmp_path / "a.gif", panels)

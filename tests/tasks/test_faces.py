@@ -13,16 +13,15 @@ import numpy as np
 import pytest
 from paths import FORMATS_ARCHIVE
 
-from signjax import rendering
-from signjax.data import clip_files, clip_writers, packed_dataset, pose_layout
-from signjax.data import load as splits
+from signjax.data import clip_files, clip_writers, npz_clip, packed_dataset, pose_layout
 from signjax.data.formats import openpose
 from signjax.errors import ConfigError, DataError
-from signjax.evaluation import predictions
 from signjax.metrics import reconstruction
-from signjax.metrics.base import Motion, value
+from signjax.metrics.base import value
 from signjax.pose import losses, normalization, skeleton
+from signjax.pose.clip import Clip
 from signjax.pose.missing_joints import fill_missing_joints, joint_weights
+from signjax.pose.normalization import CANONICAL
 from signjax.rendering import layout, shapes, style
 from signjax.tasks import gpt, vqvae
 from signjax.tools import export, import_poses
@@ -56,12 +55,12 @@ def told(run, name):
 def test_a_pack_has_the_faces_of_its_clips(root):
     held = load(root, "faces")
     clip, given = held[0], face_files.clip(0)
-    assert held.variant.face and clip.pose.shape[1:] == (120, 3)
-    seen = given.face[..., :2].any(-1)
+    assert held.variant.face and clip.points.shape[1:] == (120, 3)
+    seen = given.points[:, FACE, :2].any(-1)
     assert not seen[face_files.HIDDEN].any() and not seen[10:, face_files.LOST].any()
     np.testing.assert_array_equal(clip.valid[:, FACE], seen)
-    np.testing.assert_allclose(clip.pose[:, FACE][seen], given.face[seen], atol=1e-5)
-    assert not clip.pose[:, FACE][~seen].any() and "% of face points" in held.describe()
+    np.testing.assert_allclose(clip.points[:, FACE][seen], given.points[:, FACE][seen], atol=1e-5)
+    assert not clip.points[:, FACE][~seen].any() and "% of face points" in held.describe()
 
 
 def test_without_faces_a_pack_is_what_it_was(root):
@@ -76,7 +75,7 @@ def test_without_faces_a_pack_is_what_it_was(root):
 
 def test_a_clip_without_a_face_among_others_misses_it(root):
     given = face_files.clip(1, face=False)
-    found, seen = pose_layout.apply(np.asarray(given.pose), load(root, "faces").variant)
+    found, seen = pose_layout.apply(given.points.copy(), load(root, "faces").variant)
     assert found.shape[1] == 120 and not found[:, FACE].any()
     assert seen[:, BODY].all() and not seen[:, FACE].any()
 
@@ -118,8 +117,8 @@ def test_what_is_missing_changes_nothing(tmp_path, words):
 
     def results(pose):
         codes, made, terms, sums = run(pose)
-        motions = [[Motion(np.asarray(x[0]), v)] for x, v in ((pose, valid[0]), (made, mask[:1].T | True))]
-        scores = reconstruction.compare(*motions, np.ones(1))
+        sides = [[Clip(x[0], seen, placement=CANONICAL)] for x, seen in ((pose, valid[0]), (made, None))]
+        scores = reconstruction.compare(*sides)
         return codes, made, terms, sums, {name: value(score) for name, score in scores.items()}
 
     one, other = results(pose), results(wild)
@@ -138,8 +137,8 @@ def test_figures_of_the_body_are_those_without_a_face():
     def both(part):
         cut = pose[..., part, :], target[..., part, :], valid[..., part]
         terms = losses.reconstruction(*cut, weights)
-        motions = [[Motion(x[0], cut[2][0] > 0)] for x in cut[:2]]
-        scores = reconstruction.compare(*motions, scale)
+        sides = [[Clip(x[0], cut[2][0] > 0, placement=CANONICAL)] for x in cut[:2]]
+        scores = reconstruction.compare(*sides)
         return terms, losses.errors(*cut, scale), {name: value(score) for name, score in scores.items()}
 
     bare, faced = both(BODY), both(slice(None))
@@ -164,8 +163,7 @@ def test_the_face_is_learned(root):
     held = vqvae.load_split(tokenizer.config, tokenizer.config.data, "dev")
     made = vqvae.reconstruct(tokenizer, held)
     assert [clip.shape for clip in made] == [(n, 120, 3) for n in held.lengths]
-    scores = reconstruction.compare(splits.motions(held), [Motion(x, x[..., 0] < np.inf) for x in made],
-                                    held.placements.scale)  # fmt: skip
+    scores = reconstruction.compare(list(held), [Clip(points, placement=CANONICAL) for points in made])
     np.testing.assert_allclose(value(scores["MPJPE-face"]), found[-1], rtol=0.2)
 
 
@@ -192,22 +190,22 @@ def test_faces_that_are_not_there_are_named(root):
 
 
 def drawn(pose, valid, frame=0):
-    scene = layout.scene(rendering.Panel(pose, "", valid), 224)
+    scene = layout.scene(Clip(pose, valid), 224)
     return layout.paint(scene, frame)
 
 
 def test_a_face_is_drawn_and_what_is_missing_is_not():
     clip = face_files.clip(0)
-    pose, there = np.concatenate([clip.pose, clip.face], 1), np.ones((len(clip.pose), 120), bool)
+    pose, there, body = clip.points, np.ones((len(clip), 120), bool), clip.without_face()
     gone, lost = there.copy(), there.copy()
     gone[:, FACE], lost[:, 50 + np.array(face_files.LOST)] = False, False
-    bare = drawn(clip.pose, clip.valid)
+    bare = drawn(body.points, body.valid)
     assert np.array_equal(drawn(pose, gone), bare), "the head instead"
     faced, parted = drawn(pose, there), drawn(pose, lost)
     assert not np.array_equal(faced, bare) and not np.array_equal(parted, faced)
     wild = np.where(lost[..., None], pose, np.nan)
     assert np.array_equal(drawn(wild, lost), parted)
-    figure = shapes.prepare(rendering.Panel(pose, "", lost))[0]
+    figure = shapes.prepare(Clip(pose, lost))[0]
     [skin, features] = shapes.shapes(figure, 100.0, [0, 0])[0][-style.FACE_PARTS :]
     strokes = style.PARTS[-1].bones
     kept = [not {style.FACE[k] for k in face_files.LOST} & {bone.start, bone.end} for bone in strokes]
@@ -216,11 +214,9 @@ def test_a_face_is_drawn_and_what_is_missing_is_not():
 
 
 def test_faces_come_and_go_within_a_clip():
-    clip = face_files.clip(0)
-    pose, valid = np.concatenate([clip.pose, clip.face], 1), np.ones((len(clip.pose), 120), bool)
-    valid[:, FACE] = clip.face[..., :2].any(-1)
-    hidden, bare = face_files.HIDDEN, (clip.pose, clip.valid)
-    same = [np.array_equal(drawn(pose, valid, t), drawn(*bare, t)) for t in (hidden.start, hidden.stop)]
+    clip, hidden = face_files.clip(0), face_files.HIDDEN
+    faced, bare = ((one.points, one.valid) for one in (clip, clip.without_face()))
+    same = [np.array_equal(drawn(*faced, t), drawn(*bare, t)) for t in (hidden.start, hidden.stop)]
     assert same == [True, False]
 
 
@@ -232,13 +228,13 @@ def test_clips_leave_with_their_faces(root, tmp_path):
         assert export.main([str(path), "--to", form, "--out", str(tmp_path / form)]) == 0
     raw = clip_files.read_raw(tmp_path / "json/clip_0")[1]
     pose, valid = pose_layout.apply(raw, pose_layout.detect([raw]))
-    assert np.array_equal(pose, held.pose) and np.array_equal(valid, held.valid)
-    pose, valid = predictions.read_arrays(tmp_path / "npz/clip_0.npz")
-    assert np.array_equal(pose, held.pose) and np.array_equal(valid, held.valid)
+    assert np.array_equal(pose, held.points) and np.array_equal(valid, held.valid)
+    back = npz_clip.read_npz(tmp_path / "npz/clip_0.npz")
+    assert np.array_equal(back.points, held.points) and np.array_equal(back.valid, held.valid)
     [theirs] = openpose.read(tmp_path / "openpose")
-    assert np.array_equal(theirs.face[..., :2].any(-1), held.valid[:, FACE])
-    placed = normalization.canonical(held.pose, normalization.measure(held.pose, held.valid))[:, FACE, :2]
-    back = (theirs.face[..., :2] - clip_writers.PLACE.origin[:2]) / clip_writers.PLACE.scale
+    assert np.array_equal(theirs.valid, held.valid)
+    placed = normalization.canonical(held.points, normalization.measure(held.points, held.valid))[:, FACE, :2]
+    back = (theirs.points[:, FACE, :2] - clip_writers.PLACE.origin[:2]) / clip_writers.PLACE.scale
     np.testing.assert_allclose(back[held.valid[:, FACE]], placed[held.valid[:, FACE]], atol=1e-4)
 
 
@@ -259,7 +255,7 @@ def test_real_faces(real_data, tmp_path):
     theirs = np.array(people).reshape(-1, 70, 3)
     seen = theirs[..., 2] > 0.1
     np.testing.assert_array_equal(held[0].valid[:, FACE], seen)
-    np.testing.assert_allclose(held[0].pose[:, FACE, :2][seen], theirs[..., :2][seen], atol=0.01)
+    np.testing.assert_allclose(held[0].points[:, FACE, :2][seen], theirs[..., :2][seen], atol=0.01)
     assert 0.85 < seen.mean() < 0.95 and "with faces" in held.describe()
     c = face_files.config(tmp_path, num_steps=60, eval_every=60, log_every=10)
     assert loop.train(c, tmp_path / "run").finished

@@ -12,9 +12,9 @@ from flax import traverse_util
 from signjax import demo
 from signjax.errors import StorageError
 from signjax.metrics import base, frechet
-from signjax.metrics.base import Motion
 from signjax.models import motion_encoder as models
 from signjax.pose import normalization, skeleton
+from signjax.pose.clip import Clip
 from signjax.tasks import motion_encoder
 from signjax.tools import motion_encoder as motion_encoder_command
 from signjax.training import checkpoint, loop, run_config
@@ -25,7 +25,7 @@ SMALL |= {"num_steps": 12, "eval_every": 12, "save_every": 12, "log_every": 1, "
 
 
 def motion(frames):
-    return Motion(np.asarray(frames, np.float32), np.ones((len(frames), 50), bool))
+    return Clip(frames, placement=normalization.CANONICAL)
 
 
 @functools.cache
@@ -33,7 +33,7 @@ def recorded():
     """Clips of the demo language that no training saw: other texts, another seed."""
     texts = demo.make_split(77, (1, 1, 70))["test"]
     clips = [demo.synthesize(text, np.random.default_rng((77, k))) for k, text in enumerate(texts)]
-    return [motion(normalization.canonical(clip, normalization.measure(clip))) for clip in clips]
+    return [Clip(points).move_to() for points in clips]
 
 
 @functools.cache
@@ -48,7 +48,7 @@ def reference():
 
 def distance(change):
     """FGD of the recorded clips to themselves changed by pose -> pose."""
-    changed = motion_encoder.features(shipped(), [motion(change(m.pose)) for m in recorded()])
+    changed = motion_encoder.features(shipped(), [motion(change(m.points)) for m in recorded()])
     return base.value(frechet.fgd(reference(), changed, shipped().digest))
 
 
@@ -76,7 +76,7 @@ def foreign_hands():
     others = iter([*recorded()[1:], recorded()[0]])
 
     def change(x):
-        other = next(others).pose
+        other = next(others).points
         other, x = other[np.minimum(np.arange(len(x)), len(other) - 1)], x.copy()
         for joints, wrist in skeleton.HANDS:
             x[:, joints] = other[:, joints] + (x[:, wrist] - other[:, wrist])[:, None]
@@ -94,7 +94,7 @@ def swapped_hands(x):
 
 @functools.cache
 def mean():
-    return np.concatenate([m.pose for m in recorded()]).mean(0)
+    return np.concatenate([m.points for m in recorded()]).mean(0)
 
 
 def mean_pose(x):
@@ -139,25 +139,26 @@ def test_company_changes_nothing():
 
 
 def test_windows_are_cut_from_their_clip_alone():
-    long = next(m for m in recorded() if len(m.pose) > 50)
+    long = next(m for m in recorded() if len(m) > 50)
     found = motion_encoder.features(shipped(), [long])[0]
-    for frames, row in zip(frechet.window_frames(len(long.pose)), found, strict=True):
-        alone = motion_encoder.features(shipped(), [motion(long.pose[frames])])[0]
+    for frames, row in zip(frechet.window_frames(len(long)), found, strict=True):
+        alone = motion_encoder.features(shipped(), [motion(long.points[frames])])[0]
         np.testing.assert_allclose(alone, row[None], atol=1e-5)
-    short = motion(long.pose[:20])
-    held = motion(np.concatenate([long.pose[:20], np.repeat(long.pose[19:20], 12, axis=0)]))
+    short = motion(long.points[:20])
+    held = motion(np.concatenate([long.points[:20], np.repeat(long.points[19:20], 12, axis=0)]))
     one, other = motion_encoder.features(shipped(), [short, held])
     np.testing.assert_array_equal(one, other)
 
 
 def test_a_clip_of_one_frame_and_missing_joints():
-    one, two = recorded()[0].pose[:1], recorded()[1].pose[:40]
+    one, two = recorded()[0].points[:1], recorded()[1].points[:40]
     valid = np.ones((40, 50), bool)
     valid[:, skeleton.LEFT] = False
     nonsense, on_wrist = two.copy(), two.copy()
     nonsense[:, skeleton.LEFT] = np.nan
     on_wrist[:, skeleton.LEFT] = two[:, skeleton.L_WRIST, None]
-    found = motion_encoder.features(shipped(), [motion(one), Motion(nonsense, valid), motion(on_wrist)])
+    gaps = Clip(nonsense, valid, placement=normalization.CANONICAL)
+    found = motion_encoder.features(shipped(), [motion(one), gaps, motion(on_wrist)])
     assert found[0].shape == (1, shipped().size) and all(np.isfinite(x).all() for x in found)
     np.testing.assert_array_equal(found[1], found[2])
 
@@ -245,7 +246,7 @@ def test_what_is_written_is_what_was_trained(run, tmp_path, capsys):
     rounded = jax.tree.map(lambda x: np.asarray(x).astype(np.float16).astype(np.float32), variables)
     model = motion_encoder.build(run_config.load_config(run / "config.json"))
     windows = np.zeros((motion_encoder.BATCH, 32, 50, 3), np.float32)
-    windows[:] = recorded()[0].pose[frechet.window_frames(len(recorded()[0].pose))[0]]
+    windows[:] = recorded()[0].points[frechet.window_frames(len(recorded()[0]))[0]]
     expected = jax.jit(lambda v, x: model.apply(v, x, method=lambda m, x: m.encoder(x)))(rounded, windows)
     np.testing.assert_allclose(encoder.encode(windows), expected, atol=1e-5)
     with np.load(out, allow_pickle=False) as file:

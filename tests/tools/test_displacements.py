@@ -10,6 +10,7 @@ from PIL import Image
 from signjax import demo, rendering
 from signjax.demo import dataset
 from signjax.pose import skeleton
+from signjax.pose.clip import Clip
 from signjax.rendering import labeled_pose, rasterize, shapes
 from signjax.tools import displacements, viz
 
@@ -200,7 +201,7 @@ def test_every_joint_that_is_seen_is_a_point_with_a_name(pose, monkeypatch, tmp_
         return original(picture, text, *rest)
 
     monkeypatch.setattr(labeled_pose, "_write", listen)
-    rendering.still(tmp_path / "all.gif", rendering.Panel(pose, "hello"))
+    rendering.still(tmp_path / "all.gif", Clip(pose, text="hello"))
     with Image.open(tmp_path / "all.gif") as image:
         assert image.n_frames == 1 and image.width > 1000
     body = [name.replace("_", " ") for name in skeleton.NAMES[:8]]
@@ -209,7 +210,7 @@ def test_every_joint_that_is_seen_is_a_point_with_a_name(pose, monkeypatch, tmp_
     said.clear()
     valid = np.ones((1, 50), bool)
     valid[:, skeleton.LEFT] = False
-    rendering.still(tmp_path / "one.gif", rendering.Panel(pose, "hello", valid=valid))
+    rendering.still(tmp_path / "one.gif", Clip(pose, valid, text="hello"))
     assert sorted(said) == sorted([*body, *fingers, "not seen"])
 
 
@@ -224,7 +225,7 @@ def test_names_keep_apart_and_inside():
 
 
 def test_the_points_are_where_the_joints_are(pose):
-    seen = shapes.prepare(rendering.Panel(pose, ""))[0]
+    seen = shapes.prepare(Clip(pose))[0]
     view = labeled_pose._view(seen, labeled_pose.VIEWS[1], labeled_pose.layout.font(16), 520)
     paper = view == rasterize.INDEX["paper"]
     assert paper.sum() > 8 * 9, "white points inside the figure"

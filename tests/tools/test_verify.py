@@ -67,7 +67,7 @@ def test_errors_are_those_of_the_round_trip(root, monkeypatch):
     assert rows["body"][0] < 1e-6
     valid = np.ones(trip.error.shape, bool)
     valid[2, skeleton.L_HAND] = valid[3, skeleton.R_HAND] = False
-    error, rigid = verify.there_and_back(held[0].pose, valid, 2)
+    error, rigid = verify.there_and_back(held[0].points, valid, 2)
     assert error.max() < 1e-6 and rigid is None
 
 

@@ -8,24 +8,11 @@ import numpy as np
 from signjax.data.clip_files import MAX_COORDINATE
 from signjax.io.safe_read import InvalidFileError
 from signjax.pose import skeleton
+from signjax.pose.clip import Clip
 
 FACE = 70  # points, in OpenPose's order: outline 17, brows 10, nose 9, eyes 12, lips 20, pupils 2
 LEAST = 0.1  # confidence; hands below it jump five to ten times as far as sure ones, on How2Sign
 FRAMES = 1 << 15  # of a clip: twenty minutes
-
-
-class Clip(NamedTuple):
-    """A recording. What a format does not say is None, or an empty text."""
-
-    sid: str
-    text: str
-    pose: np.ndarray  # [T, 50, 3] float32, y down, 0 where missing; z is 0 everywhere if there is no depth
-    valid: np.ndarray  # [T, 50] bool, False for joints that were not seen
-    face: np.ndarray | None = None  # [T, 70, 3] float32, x and y are 0 where a point was not seen
-    fps: float | None = None
-    signer: str | None = None
-    split: str | None = None
-    source: str | None = None  # the recording it was cut from
 
 
 class Broken(NamedTuple):
@@ -62,7 +49,8 @@ def joints(points: np.ndarray, seen: np.ndarray, places: Places):
       places: which are the joints; a joint is there if all of its points are.
 
     Returns:
-      (pose [T, 50, 3] float32, valid [T, 50] bool, face [T, 70, 3] float32 or None), see Clip.
+      (points [T, J, 3] float32, 0 where missing, valid [T, J] bool), see signjax.pose.clip. J is 120 if a
+      frame shows a face, else 50.
 
     Raises:
       InvalidFileError: no frames, too many, or coordinates that are infinite or too large.
@@ -82,8 +70,12 @@ def joints(points: np.ndarray, seen: np.ndarray, places: Places):
     for part, first in ((skeleton.RIGHT, places.right), (skeleton.LEFT, places.left)):
         if first is not None:
             pose[:, part], valid[:, part] = points[:, first : first + 21], seen[:, first : first + 21]
+    face = _face(points, places.face)
+    if face is not None:
+        pose = np.concatenate([pose, face], 1)
+        valid = np.concatenate([valid, face[..., :2].any(-1)], 1)
     pose[~valid] = 0
-    return pose, valid, _face(points, places.face)
+    return pose, valid
 
 
 def _face(points: np.ndarray, chosen: tuple[int, ...]) -> np.ndarray | None:

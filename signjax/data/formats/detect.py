@@ -16,10 +16,11 @@ from signjax.data.formats import (
     signjax_folders,
     slrtp,
 )
-from signjax.data.formats.base import Broken, Clip
+from signjax.data.formats.base import Broken
 from signjax.errors import DataError
 from signjax.io import safe_read
 from signjax.io.safe_read import InvalidFileError
+from signjax.pose.clip import Clip
 
 LOOK = 20_000  # names of files that are looked at
 

@@ -11,9 +11,10 @@ from pathlib import Path
 import numpy as np
 
 from signjax.data.formats import base, file_names, mediapipe
-from signjax.data.formats.base import Broken, Clip, Places
+from signjax.data.formats.base import Broken, Places
 from signjax.io import safe_read
 from signjax.io.safe_read import InvalidFileError
+from signjax.pose.clip import Clip
 
 POINTS = 133  # body 17, feet 6, face 68, left hand 21, right hand 21
 PLACES = Places(
@@ -56,16 +57,13 @@ def _one(item: tuple[Path, Path]) -> Clip:
     points = np.stack([_frame(frame, t) for t, frame in enumerate(frames)])  # [T, 133, 3]
     seen = points[..., 2] > base.LEAST
     points[..., 2] = 0
-    pose, valid, face = base.joints(points, seen, PLACES)
     fps, signer = mediapipe.names_of(content)
     return Clip(
-        file_names.sid(path),
-        file_names.beside(path),
-        pose,
-        valid,
-        face,
-        fps,
-        signer,
+        *base.joints(points, seen, PLACES),
+        fps=fps,
+        text=file_names.beside(path),
+        sid=file_names.sid(path),
+        signer=signer,
         split=file_names.split(root, path),
     )
 

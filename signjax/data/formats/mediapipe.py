@@ -14,9 +14,10 @@ from pathlib import Path
 import numpy as np
 
 from signjax.data.formats import base, file_names
-from signjax.data.formats.base import Broken, Clip, Places
+from signjax.data.formats.base import Broken, Places
 from signjax.io import safe_read
 from signjax.io.safe_read import InvalidFileError
+from signjax.pose.clip import Clip
 
 # The landmark of the face mesh for each of the 70 points: outline from ear to ear, brows, nose, eyes, lips.
 FACE = (
@@ -60,16 +61,13 @@ def _one(item) -> Clip:
     rows = [_frame(frame, t) for t, frame in enumerate(content["frames"])]
     points, seen = (np.array(x) for x in zip(*rows, strict=True))
     points = points * _unit(content, points, size)
-    pose, valid, face = base.joints(points, seen, PLACES)
     fps, signer = names_of(content)
     return Clip(
-        file_names.sid(path),
-        file_names.beside(path),
-        pose,
-        valid,
-        face,
-        fps,
-        signer,
+        *base.joints(points, seen, PLACES),
+        fps=fps,
+        text=file_names.beside(path),
+        sid=file_names.sid(path),
+        signer=signer,
         split=file_names.split(root, path),
     )
 

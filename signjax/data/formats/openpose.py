@@ -11,9 +11,10 @@ from pathlib import Path
 import numpy as np
 
 from signjax.data.formats import base, file_names
-from signjax.data.formats.base import Broken, Clip, Places
+from signjax.data.formats.base import Broken, Places
 from signjax.io import safe_read
 from signjax.io.safe_read import InvalidFileError
+from signjax.pose.clip import Clip
 
 ENDING = "_keypoints.json"
 MOST = 1 << 22  # bytes of a frame
@@ -58,9 +59,12 @@ def _one(item) -> Clip:
     points = np.stack([_frame(file) for file in sorted(files, key=_number)])  # [T, 120, 3]
     seen = points[..., 2] > base.LEAST
     points[..., 2] = 0
-    pose, valid, face = base.joints(points, seen, PLACES)
-    text = file_names.beside(folder / "text.txt")
-    return Clip(file_names.sid(name), text, pose, valid, face, split=file_names.split(root, folder))
+    return Clip(
+        *base.joints(points, seen, PLACES),
+        text=file_names.beside(folder / "text.txt"),
+        sid=file_names.sid(name),
+        split=file_names.split(root, folder),
+    )
 
 
 def _frame(file: Path) -> np.ndarray:

@@ -11,9 +11,10 @@ from pathlib import Path
 import numpy as np
 
 from signjax.data.formats import base, file_names, mediapipe, pose_file
-from signjax.data.formats.base import Broken, Clip, Places
+from signjax.data.formats.base import Broken, Places
 from signjax.io import safe_read
 from signjax.io.safe_read import InvalidFileError
+from signjax.pose.clip import Clip
 
 MOST = 1 << 28  # bytes of a file: twenty minutes of MediaPipe Holistic with all of the face
 # Body joints in the order of the skeleton, by their names in lower-case letters.
@@ -43,15 +44,11 @@ def _one(item: tuple[Path, Path]) -> Clip:
     points, seen = file.points[:, person], file.confidence[:, person] > base.LEAST
     flat = points.shape[-1] < 3 or any("LANDMARKS" in c.name for c in file.components)
     points = np.pad(points[..., :2], [(0, 0), (0, 0), (0, 1)]) if flat else points[..., :3]
-    pose, valid, face = base.joints(points, seen, places(file.components))
-    fps = file.fps if 0 < file.fps < 1000 else None
     return Clip(
-        file_names.sid(path),
-        file_names.beside(path),
-        pose,
-        valid,
-        face,
-        fps,
+        *base.joints(points, seen, places(file.components)),
+        fps=file.fps if 0 < file.fps < 1000 else None,
+        text=file_names.beside(path),
+        sid=file_names.sid(path),
         split=file_names.split(root, path),
     )
 

@@ -13,10 +13,11 @@ import numpy as np
 
 from signjax.data.clip_files import MAX_BYTES, TEXT
 from signjax.data.formats import base, file_names
-from signjax.data.formats.base import Broken, Clip, Places
+from signjax.data.formats.base import Broken, Places
 from signjax.io import safe_read
 from signjax.io.safe_read import InvalidFileError
 from signjax.pose import skeleton
+from signjax.pose.clip import Clip
 
 LINE = 1 << 23  # bytes: a clip of four minutes
 LINES = 1 << 20  # of a file
@@ -89,10 +90,10 @@ def _one(item: tuple) -> Clip:
     points = _numbers(line)
     seen = (points != 0).any(-1)
     seen[:, skeleton.NECK] |= seen.any(1)
-    pose, valid, _ = base.joints(UNIT * points, seen, PLACES)
+    pose, valid = base.joints(UNIT * points, seen, PLACES)
     if _exchanged(pose, valid):
         pose, valid = pose[:, ARMS], valid[:, ARMS]
-    return Clip(sid, said, base.upright(pose), valid, split=split)
+    return Clip(base.upright(pose), valid, text=said, sid=sid, split=split)
 
 
 def _numbers(line: bytes) -> np.ndarray:

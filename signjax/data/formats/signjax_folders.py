@@ -7,11 +7,12 @@ import numpy as np
 
 from signjax.data import clip_files, pose_layout
 from signjax.data.formats import base, file_names
-from signjax.data.formats.base import Broken, Clip
+from signjax.data.formats.base import Broken
 from signjax.data.formats.mediapipe import names_of
 from signjax.errors import DataError
 from signjax.io import safe_read
 from signjax.io.safe_read import InvalidFileError
+from signjax.pose.clip import Clip
 from signjax.pose.skeleton import FACE, NUM_JOINTS
 
 SAMPLE = 16  # clips that decide what the third value is
@@ -41,12 +42,19 @@ def _one(item: tuple[Path, Path, pose_layout.Variant]) -> Clip:
         raw = clip_files.parse_pose(data)
     except InvalidFileError as error:
         raise InvalidFileError(f"{clip_files.POSE}: {error}") from None
-    pose, valid = pose_layout.apply(raw, variant)
-    face = pose[:, FACE] if variant.face and valid[:, FACE].any() else None
+    points, valid = pose_layout.apply(raw, variant)
+    if not valid[:, FACE].any():  # this clip has no face, whatever the others of its set have
+        points, valid = points[:, :NUM_JOINTS], valid[:, :NUM_JOINTS]
     content = safe_read.parse_object(data)
     fps, signer = names_of(content)
-    text, split = file_names.beside(folder / clip_files.TEXT), file_names.split(root, folder)
     source = content.get("source")
-    source = source if isinstance(source, str) else None
-    pose, valid = pose[:, :NUM_JOINTS], valid[:, :NUM_JOINTS]
-    return Clip(file_names.sid(folder.name), text, pose, valid, face, fps, signer, split, source)
+    return Clip(
+        points,
+        valid,
+        fps=fps,
+        text=file_names.beside(folder / clip_files.TEXT),
+        sid=file_names.sid(folder.name),
+        signer=signer,
+        source=source if isinstance(source, str) else None,
+        split=file_names.split(root, folder),
+    )

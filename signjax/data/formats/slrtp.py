@@ -12,9 +12,10 @@ from pathlib import Path
 import numpy as np
 
 from signjax.data.formats import base, file_names
-from signjax.data.formats.base import Broken, Clip, Places
+from signjax.data.formats.base import Broken, Places
 from signjax.io import safe_numpy
 from signjax.io.safe_read import InvalidFileError
+from signjax.pose.clip import Clip
 
 POINTS = 178
 MOST = 1 << 28  # bytes: ten minutes and more, in double precision
@@ -34,8 +35,12 @@ def _one(item: tuple[Path, Path]) -> Clip:
         raise InvalidFileError(f"is {points.dtype} {list(points.shape)}, not floating [any, {POINTS}, 3]")
     points = points.reshape(len(points), POINTS, 3).astype(np.float64)
     seen = (points != 0).any(-1)
-    pose, valid, _ = base.joints(points, seen, PLACES)
-    split = file_names.split(root, path)
+    pose, valid = base.joints(points, seen, PLACES)
     return Clip(
-        file_names.sid(path), file_names.beside(path), base.upright(pose), valid, fps=FPS, split=split
+        base.upright(pose),
+        valid,
+        fps=FPS,
+        text=file_names.beside(path),
+        sid=file_names.sid(path),
+        split=file_names.split(root, path),
     )

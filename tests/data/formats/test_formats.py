@@ -10,9 +10,10 @@ from paths import FORMATS_ARCHIVE
 
 from signjax.data import clip_files, dataset_writer, packed_dataset, split_assignment
 from signjax.data.formats import detect, pose_file, text_table
-from signjax.data.formats.base import Broken, Clip
+from signjax.data.formats.base import Broken
 from signjax.errors import ConfigError, DataError, StorageError
 from signjax.pose import normalization, skeleton
+from signjax.pose.clip import Clip
 from signjax.tools import import_poses
 
 POSE, VALID = format_files.motion(), format_files.validity()
@@ -39,7 +40,7 @@ def json_of(write_it, *more):
 
 
 def folders(root):
-    clip = Clip("one", "hello", POSE.astype(np.float32), VALID, fps=30.0, signer="anna")
+    clip = Clip(POSE, VALID, fps=30.0, text="hello", sid="one", signer="anna")
     dataset_writer.write(root / "train/one", clip)
 
 
@@ -98,11 +99,11 @@ def test_a_known_motion_comes_back(tmp_path, name):
     assert clip.text == "hello"
     np.testing.assert_array_equal(clip.valid, VALID)
     # One scale and one place for the clip (a place for each frame of .skels): what is left is rounding.
-    necks = [x[:, [skeleton.NECK]] * np.array([1, 1, depth]) for x in (clip.pose, POSE)]
+    necks = [x[:, [skeleton.NECK]] * np.array([1, 1, depth]) for x in (clip.points, POSE)]
     places = necks if name.startswith("skels") else [neck.mean(0) for neck in necks]
     found, expected = (
         np.where(VALID[..., None], x * np.array([1, 1, depth]) - place, 0)[:, known]
-        for x, place in zip((clip.pose, POSE), places, strict=True)
+        for x, place in zip((clip.points, POSE), places, strict=True)
     )
     factor = (found * expected).sum() / (found * found).sum()
     size = np.linalg.norm(POSE[0, skeleton.R_SHOULDER] - POSE[0, skeleton.NECK])
@@ -118,7 +119,7 @@ def test_the_70_points_of_the_face_come_with_it(tmp_path, name):
     there = 68 if name == "dwpose" else 70
     np.testing.assert_allclose(face[:, :there, :2], format_files.face_of(POSE)[:, :there], atol=0.01)
     assert (face[:, :there, 2] == 1).all() and not face[:, there:].any()
-    pose, valid = held[0].pose[:, skeleton.FACE], held[0].valid[:, skeleton.FACE]
+    pose, valid = held[0].points[:, skeleton.FACE], held[0].valid[:, skeleton.FACE]
     np.testing.assert_array_equal(pose[..., :2], np.float32(face[..., :2]))
     assert held.variant.face and valid[:, :there].all() and not valid[:, there:].any()
 
@@ -155,7 +156,8 @@ def test_faint_joints_are_missing(tmp_path):
 
 def test_axes_that_point_up_are_turned(tmp_path):
     report, held = imported(tmp_path, lambda root: format_files.slrtp(root / "one.npy", POSE, VALID, True))
-    assert (held[0].pose[:, skeleton.NOSE, 1] < held[0].pose[:, skeleton.NECK, 1]).all() and report["depth"]
+    nose, neck = (held[0].points[:, joint, 1] for joint in (skeleton.NOSE, skeleton.NECK))
+    assert (nose < neck).all() and report["depth"]
 
 
 @pytest.mark.parametrize("version", [0.1, 0.2])
@@ -389,7 +391,7 @@ def test_real_clips_of_others(others, tmp_path, name, counts, dims):
         held = packed_dataset.load(tmp_path / "sets", "mine", split, say=lambda line: None)
         assert held.variant.dims == dims and not held.variant.swapped and not held.broken
         for k in range(len(held)):
-            pose, valid = normalization.canonical(held[k].pose, held.placement(k)), held[k].valid
+            pose, valid = normalization.canonical(held[k].points, held.placement(k)), held[k].valid
             nose, right, left = (np.median(pose[:, joint], 0) for joint in (0, 2, 5))
             assert -1.8 < nose[1] < -0.7 and -1.4 < right[0] < -0.8 and 0.8 < left[0] < 1.4
             for hand, wrist in ((skeleton.R_HAND, skeleton.R_WRIST), (skeleton.L_HAND, skeleton.L_WRIST)):
@@ -403,5 +405,5 @@ def test_real_pose_files_without_a_body_are_named(others):
     found = list(detect.recognise(others / "pose_format_tests").read(others / "pose_format_tests"))
     broken = [item for item in found if isinstance(item, Broken)]
     assert len(found) == 4 and len(broken) == 2 and all("has no shoulders" in item.reason for item in broken)
-    frames = {item.sid: len(item.pose) for item in found if isinstance(item, Clip)}
+    frames = {item.sid: len(item) for item in found if isinstance(item, Clip)}
     assert frames == {"mediapipe": 170, "openpose": 93}

@@ -1,0 +1,99 @@
+"""A clip in one .npz file: what signjax.sample writes, and plain arrays of other systems.
+
+The arrays are "pose" [T, 50, 3], or [T, 120, 3] with a face, NaN where a joint is missing; and as far as they
+are known "text", "fps", and the tokens "codes" [N, C], "stride" and "names" [C].
+"""
+
+import io
+from pathlib import Path
+
+import numpy as np
+
+from signjax.data import clip_files
+from signjax.io import safe_numpy
+from signjax.io.safe_read import InvalidFileError
+from signjax.pose import skeleton
+from signjax.pose.clip import Clip, Tokens
+
+MAX_FRAMES = 1 << 15  # of a clip: twenty minutes
+
+
+def format_npz(clip: Clip) -> bytes:
+    """The bytes of a clip's .npz; `parse_npz` gives back the same points, text and tokens."""
+    content = {"pose": np.where(clip.valid[..., None], clip.points, np.float32(np.nan)), "text": clip.text}
+    content |= {"fps": clip.fps} if clip.fps else {}
+    content |= clip.tokens._asdict() if clip.tokens else {}
+    data = io.BytesIO()
+    np.savez(data, **content)
+    return data.getvalue()
+
+
+def read_npz(path: Path) -> Clip:
+    """The clip in an .npz; its name is that of the file. Nothing is unpickled.
+
+    Raises:
+      InvalidFileError: the file cannot be read, or an array in it is not what it has to be.
+    """
+    arrays = safe_numpy.read_arrays(path)
+    if "pose" not in arrays:
+        raise InvalidFileError('has no array "pose"')
+    points, valid = check_points(arrays["pose"])
+    tokens = _tokens(arrays, len(points)) if "codes" in arrays else None
+    return Clip(points, valid, _fps(arrays), _text(arrays), tokens, sid=path.stem)
+
+
+def read_arrays(path: Path) -> Clip:
+    """The clip in an .npy of points, or in the array "pose" of an .npz, whatever else is in that.
+
+    Raises:
+      InvalidFileError: as `read_npz`.
+    """
+    packed = path.suffix == ".npz"
+    pose = safe_numpy.read_arrays(path, ["pose"])["pose"] if packed else safe_numpy.read_array(path)
+    return Clip(*check_points(pose), sid=path.stem)
+
+
+def check_points(pose: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Points [T, J, 3] float32 and which of them are there [T, J], of an array that somebody else wrote.
+
+    What is not finite is missing and lies at 0.
+
+    Raises:
+      InvalidFileError: another shape or type, too many frames, or numbers that are no coordinates.
+    """
+    shapes = [(joints, 3) for joints in (skeleton.NUM_JOINTS, skeleton.WITH_FACE)]
+    if pose.ndim != 3 or pose.shape[1:] not in shapes or pose.dtype.kind not in "fiu":
+        raise InvalidFileError(
+            f"is {pose.dtype} {list(pose.shape)}, not [T, 50, 3] or [T, 120, 3] of numbers"
+        )
+    if len(pose) > MAX_FRAMES:
+        raise InvalidFileError(f"has {len(pose):,} frames, more than {MAX_FRAMES:,}")
+    pose = pose.astype(np.float64)
+    seen = np.isfinite(pose).all(-1)
+    pose = np.where(seen[..., None], pose, 0)
+    if np.abs(pose).max(initial=0) > clip_files.MAX_COORDINATE:
+        raise InvalidFileError(f"has coordinates beyond {clip_files.MAX_COORDINATE:g}")
+    return pose.astype(np.float32), seen
+
+
+def _text(arrays: dict[str, np.ndarray]) -> str:
+    text = arrays.get("text", np.array(""))
+    if text.dtype.kind != "U" or text.ndim or len(str(text)) > clip_files.MAX_BYTES[clip_files.TEXT]:
+        raise InvalidFileError('has an array "text" that is no sentence')
+    return str(text)
+
+
+def _fps(arrays: dict[str, np.ndarray]) -> float | None:
+    fps = arrays.get("fps", np.array(0.0))
+    usable = fps.dtype.kind in "fiu" and not fps.ndim and 0 < fps < 1000
+    return float(fps) if usable else None  # a rate that is none is no reason to refuse the poses
+
+
+def _tokens(arrays: dict[str, np.ndarray], frames: int) -> Tokens:
+    codes, stride, names = (arrays.get(name, np.array(0)) for name in Tokens._fields)
+    whole = codes.dtype.kind in "iu" and codes.ndim == 2 and stride.dtype.kind in "iu" and not stride.ndim
+    if not whole or stride < 1 or len(codes) != -(-frames // int(stride)):
+        raise InvalidFileError(f"has codes {list(codes.shape)} that do not make {frames} frames")
+    if names.dtype.kind != "U" or names.shape != codes.shape[1:] or not len(names):
+        raise InvalidFileError(f"has codes {list(codes.shape)} and names {list(names.shape)} of them")
+    return Tokens(codes, int(stride), tuple(names.tolist()))
