@@ -2,13 +2,13 @@
 # shellcheck shell=bash
 
 STAMP=signjax.stamp # in the environment; says which setup.py of which checkout is installed there
-FITS='import sys, pip; sys.exit(sys.version_info < (3, 11))'
+VERSION_CHECK='import sys, pip; sys.exit(sys.version_info < (3, 11))'
 PIP=(-m pip install -qq --no-input --disable-pip-version-check)
 DRY="" # not empty under --dry_run of the scripts that have it
 
 trap 'exit 130' INT # else bash goes on when a program ends in good order after Ctrl-C
 
-say() { [ -n "$DRY" ] || printf '[%2d:%02d] %s\n' $((SECONDS / 60)) $((SECONDS % 60)) "$*"; }
+print_progress() { [ -n "$DRY" ] || printf '[%2d:%02d] %s\n' $((SECONDS / 60)) $((SECONDS % 60)) "$*"; }
 
 fail() {
     printf 'error: %s\n' "$*" >&2
@@ -16,27 +16,27 @@ fail() {
 }
 
 # Makes $PYTHON ready: the active virtual environment's, or that of .venv, made or repaired if need be.
-# ready_python [EXTRA of setup.py, default test]
-ready_python() {
+# prepare_python [EXTRA of setup.py, default test]
+prepare_python() {
     local home=${VIRTUAL_ENV:-.venv} extra=${1:-test}
     PYTHON=$home/bin/python
     if [ -n "$DRY" ]; then # what a new machine needs
-        [ -n "${VIRTUAL_ENV:-}" ] || quoted python3 -m venv --clear "$home"
-        quoted "$PYTHON" "${PIP[@]}" -e ".[$extra]"
+        [ -n "${VIRTUAL_ENV:-}" ] || quote_command python3 -m venv --clear "$home"
+        quote_command "$PYTHON" "${PIP[@]}" -e ".[$extra]"
         return
     elif [ -n "${VIRTUAL_ENV:-}" ]; then
-        "$PYTHON" -c "$FITS" 2>/dev/null ||
+        "$PYTHON" -c "$VERSION_CHECK" 2>/dev/null ||
             fail "the active environment $home has no Python 3.11 or newer with pip; leave it: deactivate"
-    elif [ ! -e "$home/$STAMP" ] || ! "$PYTHON" -c "$FITS" 2>/dev/null; then # new, half made or broken
+    elif [ ! -e "$home/$STAMP" ] || ! "$PYTHON" -c "$VERSION_CHECK" 2>/dev/null; then # new, half made or broken
         make_venv "$home"
     fi
-    install "$home/$STAMP" "$extra"
+    install_package "$home/$STAMP" "$extra"
 }
 
 make_venv() {
     local python
     python=$(find_python)
-    say "Making a virtual environment in $1 with $("$python" -V)"
+    print_progress "Making a virtual environment in $1 with $("$python" -V)"
     "$python" -m venv --clear "$1" ||
         fail "$python -m venv does not work; on Debian and Ubuntu: apt install $python-venv"
 }
@@ -56,16 +56,16 @@ find_python() {
 # Installs this checkout with an extra, unless the stamp says that it is done. While pip works
 # there is no stamp, so what an interrupt leaves behind is made anew; a mere failure, as without network,
 # changes nothing and puts it back.
-install() {
+install_package() {
     local stamp=$1 extra=$2 key
     key="$(cksum <setup.py) $PWD $("$PYTHON" -V) $extra"
     if [ "$(cat "$stamp" 2>/dev/null)" = "$key" ]; then
         return
     fi
-    say "Installing signjax and the libraries it needs; the first time takes some minutes"
+    print_progress "Installing signjax and the libraries it needs; the first time takes some minutes"
     rm -f "$stamp.old"
     [ ! -e "$stamp" ] || mv "$stamp" "$stamp.old"
-    heartbeat &
+    print_heartbeat &
     if ! "$PYTHON" "${PIP[@]}" -e ".[$extra]"; then
         kill $!
         [ ! -e "$stamp.old" ] || mv "$stamp.old" "$stamp"
@@ -74,12 +74,12 @@ install() {
     kill $!
     wait $! 2>/dev/null || true # or bash tells of its end
     echo "$key" >"$stamp"
-    say "Installed"
+    print_progress "Installed"
 }
 
 # A line now and then for as long as the script lives.
-heartbeat() {
+print_heartbeat() {
     while sleep 20 >/dev/null 2>&1 && kill -0 $$ 2>/dev/null; do
-        say "    still installing"
+        print_progress "    still installing"
     done
 }

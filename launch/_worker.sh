@@ -16,19 +16,19 @@ setup() {
         sudo add-apt-repository -y ppa:deadsnakes/ppa
         sudo DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=600 install -y python3.12-venv
     fi
-    ready_python tpu
+    prepare_python tpu
 }
 
 start() {
-    local told log
-    told=$(quoted "$@")
+    local command log
+    command=$(quote_command "$@")
     mkdir -p $JOB
     exec 9>>$JOB/lock
     if flock -w 1 9; then # one who only waits for the end holds it for a moment
         rm -f $JOB/code
-        echo "$told" >$JOB/command
+        echo "$command" >$JOB/command
         setsid nohup bash launch/_worker.sh job "$@" </dev/null >>$JOB/log 2>&1 &
-    elif [ "$(cat $JOB/command)" != "$told" ]; then
+    elif [ "$(cat $JOB/command)" != "$command" ]; then
         echo "error: this machine is busy with: $(cat $JOB/command); wait, or delete it" >&2
         exit 2
     fi
@@ -45,8 +45,8 @@ start() {
 # A run that SIGTERM stopped ends with 0, too. So 0 counts only if the machine is there a while later.
 job() {
     local code=0
-    ready_python tpu
-    (supervised tpu "$@") || code=$?
+    prepare_python tpu
+    (run_supervised tpu "$@") || code=$?
     [ $code != 0 ] || sleep $SETTLE
     echo $code >$JOB/code
 }

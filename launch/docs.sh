@@ -5,7 +5,7 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 . launch/_venv.sh
 
-ready_python test,docs
+prepare_python test,docs
 export NO_MKDOCS_2_WARNING=1 # a notice about a later version, not about these pages
 case ${1:-build} in
     build) exec "$PYTHON" -m mkdocs build --strict --quiet ;;

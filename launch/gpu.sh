@@ -15,7 +15,7 @@ choose_cuda() {
     local found line
     EXTRA=cuda
     if [ -n "$DRY" ]; then
-        quoted "${QUERY[@]}"
+        quote_command "${QUERY[@]}"
         return
     fi
     command -v nvidia-smi >/dev/null || fail "nvidia-smi: not found; this machine has no NVIDIA GPU, or no driver yet"
@@ -39,9 +39,9 @@ case ${1:-} in
     -*) fail "$1: no such argument; give --dry_run or nothing, and the command to run" ;;
 esac
 choose_cuda
-ready_python "$EXTRA"
+prepare_python "$EXTRA"
 if [ $# -gt 0 ]; then
-    supervised cuda "$@"
+    run_supervised cuda "$@"
 else
-    say "Ready: bash launch/gpu.sh python -m signjax.main --config=configs/gpt.py"
+    print_progress "Ready: bash launch/gpu.sh python -m signjax.main --config=configs/gpt.py"
 fi

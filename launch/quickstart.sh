@@ -7,38 +7,38 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 RUNS="runs/vqvae-quick runs/gpt-quick"
 
-# step NUMBER WHAT MODULE [ARGUMENT...]
-step() {
+# run_step NUMBER WHAT MODULE [ARGUMENT...]
+run_step() {
     local code=0
-    say "$1/5 $2: python -m ${*:3}"
+    print_progress "$1/5 $2: python -m ${*:3}"
     "$PYTHON" -m "${@:3}" || code=$?
     case $code in
         0) ;;
-        130) stopped 130 ;;
+        130) exit_stopped 130 ;;
         *)
-            say "Stopped with exit code $code, see above. The same command goes on: bash launch/quickstart.sh"
-            [ $code != 23 ] || say "If settings changed since the runs were begun, begin anew: rm -r $RUNS"
+            print_progress "Stopped with exit code $code, see above. The same command goes on: bash launch/quickstart.sh"
+            [ $code != 23 ] || print_progress "If settings changed since the runs were begun, begin anew: rm -r $RUNS"
             exit $code
             ;;
     esac
 }
 
-stopped() {
-    say "Stopped. The same command goes on: bash launch/quickstart.sh"
+exit_stopped() {
+    print_progress "Stopped. The same command goes on: bash launch/quickstart.sh"
     exit "$1"
 }
-trap 'stopped 130' INT
-trap 'stopped 143' TERM
+trap 'exit_stopped 130' INT
+trap 'exit_stopped 143' TERM
 
-say "signjax quickstart: a demo in a constructed language, no real sign language"
-say "1/5 Python environment"
-ready_python
-step 2 "Demo data" signjax.tools.demo
-step 3 "Motion tokenizer" signjax.main --config=configs/vqvae.py:quick
-step 4 "GPT" signjax.main --config=configs/gpt.py:quick
-step 5 "Signing" signjax.sample --workdir runs/gpt-quick --text hello
+print_progress "signjax quickstart: a demo in a constructed language, no real sign language"
+print_progress "1/5 Python environment"
+prepare_python
+run_step 2 "Demo data" signjax.tools.demo
+run_step 3 "Motion tokenizer" signjax.main --config=configs/vqvae.py:quick
+run_step 4 "GPT" signjax.main --config=configs/gpt.py:quick
+run_step 5 "Signing" signjax.sample --workdir runs/gpt-quick --text hello
 
-say "Done. Open one of these:"
+print_progress "Done. Open one of these:"
 echo "    $PWD/outputs/hello.gif"
 echo "    $PWD/outputs/hello.html (in a browser: pause, slow down, turn)"
 echo "What to try next:"

@@ -9,7 +9,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 . launch/_command.sh
 
 BEFORE=120 # seconds before its time limit at which a job is put into the queue again
-HELD=600   # seconds that a stopped task waits for SLURM
+HOLD=600   # seconds that a stopped task waits for SLURM
 
 submit() {
     local name="" options=() known
@@ -24,18 +24,18 @@ submit() {
     done
     [[ $name =~ ^[A-Za-z0-9][A-Za-z0-9_.-]*$ ]] || fail "--name '$name': give letters, digits, _ . or -"
     [ $# -ge 2 ] || fail "give the command after --, such as -- python -m signjax.main --config=configs/gpt.py"
-    known=$(perform squeue --me --noheader --format=%i "--name=$name") ||
+    known=$(run_command squeue --me --noheader --format=%i "--name=$name") ||
         fail "squeue: does not work here, see above; call this where SLURM is"
     if [ -n "$DRY" ]; then
         echo "$known"
     elif [ -n "$known" ]; then
-        say "$name is in the queue already: job ${known//$'\n'/, }"
+        print_progress "$name is in the queue already: job ${known//$'\n'/, }"
         return
     fi
-    perform mkdir -p outputs
-    perform sbatch "--job-name=$name" --requeue --open-mode=append "--output=outputs/slurm-$name.log" \
+    run_command mkdir -p outputs
+    run_command sbatch "--job-name=$name" --requeue --open-mode=append "--output=outputs/slurm-$name.log" \
         "--chdir=$PWD" "--signal=B:USR1@$BEFORE" ${options[@]+"${options[@]}"} \
-        --wrap="$(quoted exec bash launch/slurm.sh batch "${@:2}")"
+        --wrap="$(quote_command exec bash launch/slurm.sh batch "${@:2}")"
 }
 
 # On the first node. SLURM itself puts a preempted job into the queue again, not one that met its limit.
@@ -55,10 +55,10 @@ batch() {
 # A run that SIGTERM stopped has saved and ends with 0. The job must not end before SLURM has put it into the
 # queue again, or it would count as done.
 task() {
-    local told="" code=0
-    trap 'told=1' TERM # SLURM tells all processes; this one hears of it when the run has ended
+    local stopped="" code=0
+    trap 'stopped=1' TERM # SLURM signals all processes; bash runs this when the run has ended
     bash launch/gpu.sh "$@" || code=$?
-    [ -z "$told" ] || sleep $HELD
+    [ -z "$stopped" ] || sleep $HOLD
     exit $code
 }
 

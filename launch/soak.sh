@@ -5,9 +5,9 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 . launch/_venv.sh
 
-ready_python
+prepare_python
 code=0
-say "pytest -n 2 --dist loadfile -m soak $*" # two processes; a file's tests stay together
+print_progress "pytest -n 2 --dist loadfile -m soak $*" # two processes; a file's tests stay together
 "$PYTHON" -m pytest -n 2 --dist loadfile -m soak "$@" || code=$?
-say "Done in $SECONDS s, exit code $code"
+print_progress "Done in $SECONDS s, exit code $code"
 exit $code

@@ -11,14 +11,14 @@ ARCHIVE=../shared/data/how2sign.tar.xz
 find_real_data() {
     local sum
     if [ -z "${SIGNJAX_REAL_DATA:-}" ] && [ ! -e $ARCHIVE ]; then
-        say "No real data here: their tests are skipped"
+        print_progress "No real data here: their tests are skipped"
         return
     fi
     if [ -z "${SIGNJAX_REAL_DATA:-}" ]; then
         sum=$(cksum <$ARCHIVE)
         SIGNJAX_REAL_DATA=${TMPDIR:-/tmp}/signjax-real-data-${sum// /-}
         if [ ! -d "$SIGNJAX_REAL_DATA" ]; then
-            say "Unpacking $ARCHIVE into $SIGNJAX_REAL_DATA"
+            print_progress "Unpacking $ARCHIVE into $SIGNJAX_REAL_DATA"
             trap 'rm -rf "${folder:-}"' EXIT
             folder=$(mktemp -d "$SIGNJAX_REAL_DATA.XXXXXX")
             "$PYTHON" -W ignore -m tarfile -e $ARCHIVE "$folder"
@@ -27,16 +27,16 @@ find_real_data() {
     fi
     [ -d "$SIGNJAX_REAL_DATA/how2sign" ] || fail "SIGNJAX_REAL_DATA: no folder how2sign in $SIGNJAX_REAL_DATA"
     export SIGNJAX_REAL_DATA SIGNJAX_REQUIRE_REAL=1
-    say "Real data: $SIGNJAX_REAL_DATA"
+    print_progress "Real data: $SIGNJAX_REAL_DATA"
 }
 
 # Runs a module of Python and says so; the script's exit code is that of the last part that failed.
 run() {
-    say "$*"
+    print_progress "$*"
     "$PYTHON" -m "$@" || code=$?
 }
 
-ready_python test,docs
+prepare_python test,docs
 find_real_data
 code=0
 export NO_MKDOCS_2_WARNING=1 # a notice about a later version, not about these pages
@@ -46,5 +46,5 @@ run pyright
 run mkdocs build --strict --quiet
 # two processes; a file's tests stay together
 run pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not slow and not soak" "$@"
-say "Done in $SECONDS s, exit code $code"
+print_progress "Done in $SECONDS s, exit code $code"
 exit $code

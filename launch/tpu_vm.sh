@@ -14,13 +14,13 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 PAUSE=30     # seconds between two looks at the queue
 RESTARTS=5   # most new starts in a row, as of the supervisor
-LONG=600     # seconds after which a failure does not count as one in a row with those before
+STABLE=600   # seconds after which a failure does not count as one in a row with those before
 ASSUMED=NONE # what --dry_run takes the state to be
-STATE=""     # what `look` found
+STATE=""     # what `look_up_state` found
 
 name="" zone="" accelerator_type="" runtime_version="" project="" spot=""
 
-parse() {
+parse_arguments() {
     while [ $# -gt 0 ]; do
         case $1 in
             --) shift && break ;;
@@ -39,19 +39,19 @@ parse() {
     COMMAND=("$@")
 }
 
-# check FLAG VALUE PATTERN WHAT
-check() {
+# check_flag FLAG VALUE PATTERN WHAT
+check_flag() {
     [[ $2 =~ ^($3)$ ]] || fail "--$1 '$2': give $4"
 }
 
-check_all() {
-    check name "$name" '[a-z]([a-z0-9-]{0,61}[a-z0-9])?' "small letters, digits and hyphens, a letter first"
-    check zone "$zone" '[a-z]+-[a-z]+[0-9]+-[a-z]' "a zone, such as us-central2-b"
-    check project "$project" '([a-z][a-z0-9.:-]*)?' "the id of a Google Cloud project"
-    check runtime_version "$runtime_version" '[a-z0-9.-]*' "a TPU software version, such as v2-alpha-tpuv6e"
+check_flags() {
+    check_flag name "$name" '[a-z]([a-z0-9-]{0,61}[a-z0-9])?' "small letters, digits and hyphens, a letter first"
+    check_flag zone "$zone" '[a-z]+-[a-z]+[0-9]+-[a-z]' "a zone, such as us-central2-b"
+    check_flag project "$project" '([a-z][a-z0-9.:-]*)?' "the id of a Google Cloud project"
+    check_flag runtime_version "$runtime_version" '[a-z0-9.-]*' "a TPU software version, such as v2-alpha-tpuv6e"
     case $ACTION in
         create | run)
-            check accelerator_type "$accelerator_type" 'v([234]|5litepod|5p|6e)-[1-9][0-9]*' \
+            check_flag accelerator_type "$accelerator_type" 'v([234]|5litepod|5p|6e)-[1-9][0-9]*' \
                 "v4-, v5litepod-, v5p- or v6e- and a size, such as v5litepod-8"
             ;;
         *) [ -z "$accelerator_type$runtime_version$spot" ] ||
@@ -85,28 +85,28 @@ default_runtime() {
     esac
 }
 
-queue() {
-    perform gcloud compute tpus queued-resources "$1" "$name" "${PLACE[@]}" "${@:2}"
+call_queue() {
+    run_command gcloud compute tpus queued-resources "$1" "$name" "${PLACE[@]}" "${@:2}"
 }
 
 # Sets STATE to that of the queued resource, NONE if there is none. The first look must work: a project or
 # a login may be wrong. Later ones are tried again: the network may be away for a while.
-look() {
+look_up_state() {
     local found reason type what=(--verbosity=error
         "--format=value(state.state,tpu.nodeSpec[0].node.acceleratorType)")
     if [ -n "$DRY" ]; then
-        queue describe "${what[@]}"
+        call_queue describe "${what[@]}"
         STATE=$ASSUMED
         return
     fi
-    until found=$(queue describe "${what[@]}" 2>&1); do
+    until found=$(call_queue describe "${what[@]}" 2>&1); do
         case $found in
             *NOT_FOUND*) STATE=NONE && return ;;
         esac
         reason=${found#*ERROR: }
         reason="gcloud cannot look for $name in $zone: ${reason%%$'\n'*}"
         [ -n "$STATE" ] || fail "$reason"
-        say "$reason; trying again"
+        print_progress "$reason; trying again"
         sleep $PAUSE
     done
     read -r STATE type <<<"${found##*$'\n'}"
@@ -115,94 +115,94 @@ look() {
 }
 
 # Asks for the TPU; what is left of one that was taken away only keeps its name.
-request() {
+request_tpu() {
     if [ "$STATE" = SUSPENDED ]; then
-        say "$name was preempted; asking for it again"
-        queue delete --force --quiet
+        print_progress "$name was preempted; asking for it again"
+        call_queue delete --force --quiet
     fi
-    queue create --node-id="$name" --accelerator-type="$accelerator_type" \
+    call_queue create --node-id="$name" --accelerator-type="$accelerator_type" \
         --runtime-version="${runtime_version:-$(default_runtime)}" ${spot:+--spot}
     ASSUMED=ACTIVE
 }
 
 create() {
-    look
+    look_up_state
     case $STATE in
-        NONE | SUSPENDED) request ;;
-        *) say "$name is there already: $STATE" ;;
+        NONE | SUSPENDED) request_tpu ;;
+        *) print_progress "$name is there already: $STATE" ;;
     esac
 }
 
 # Asks for the TPU unless that is done, and waits until it is there.
-ready() {
-    look
+wait_until_ready() {
+    look_up_state
     while [ "$STATE" != ACTIVE ]; do
         case $STATE in
-            NONE | SUSPENDED) request ;;
+            NONE | SUSPENDED) request_tpu ;;
             FAILED) fail "$name: Google Cloud refused it; gcloud compute tpus queued-resources describe $name" \
                 "--zone=$zone says why; delete it" ;;
             *) sleep $PAUSE ;;
         esac
-        look
+        look_up_state
     done
 }
 
-on_workers() {
-    perform gcloud compute tpus tpu-vm ssh "$name" "${PLACE[@]}" --worker=all --command="$1"
+run_on_workers() {
+    run_command gcloud compute tpus tpu-vm ssh "$name" "${PLACE[@]}" --worker=all --command="$1"
 }
 
 # Leaves a worker alone where a run goes on.
 setup() {
     local unpack='tar -xzf ../signjax.tgz && bash launch/_worker.sh setup'
-    perform mkdir -p tmp &&
-        perform tar -czf "tmp/$name.tgz" --exclude=__pycache__ README.md setup.py pyproject.toml configs launch signjax &&
-        perform gcloud compute tpus tpu-vm scp "tmp/$name.tgz" "$name:signjax.tgz" "${PLACE[@]}" --worker=all &&
-        on_workers "mkdir -p signjax/.job && cd signjax && $(quoted flock -o -w 1 -E 0 .job/lock sh -c "$unpack")"
+    run_command mkdir -p tmp &&
+        run_command tar -czf "tmp/$name.tgz" --exclude=__pycache__ README.md setup.py pyproject.toml configs launch signjax &&
+        run_command gcloud compute tpus tpu-vm scp "tmp/$name.tgz" "$name:signjax.tgz" "${PLACE[@]}" --worker=all &&
+        run_on_workers "mkdir -p signjax/.job && cd signjax && $(quote_command flock -o -w 1 -E 0 .job/lock sh -c "$unpack")"
 }
 
 # Sees a run through: after a preemption on a new TPU, after a lost connection by joining it.
 run() {
     local failures=0 began code
     while true; do
-        ready
+        wait_until_ready
         began=$SECONDS code=0
-        { setup && on_workers "cd signjax && $(quoted bash launch/_worker.sh start "$@")"; } || code=$?
+        { setup && run_on_workers "cd signjax && $(quote_command bash launch/_worker.sh start "$@")"; } || code=$?
         case $code in
             0) return ;;
             2 | 20 | 21 | 22 | 23 | 130) exit $code ;; # what a new start does not cure
         esac
-        look
+        look_up_state
         [ "$STATE" = ACTIVE ] || continue
-        [ $((SECONDS - began)) -lt $LONG ] || failures=0
+        [ $((SECONDS - began)) -lt $STABLE ] || failures=0
         failures=$((failures + 1))
         [ $failures -le $RESTARTS ] || fail "$name: failed $failures times in a row, the last with exit code $code"
-        say "$name: exit code $code; starting again, time $failures of $RESTARTS"
+        print_progress "$name: exit code $code; starting again, time $failures of $RESTARTS"
         sleep $PAUSE
     done
 }
 
 delete() {
     ASSUMED=ACTIVE
-    look
+    look_up_state
     if [ "$STATE" = NONE ]; then
-        say "There is no $name in $zone"
+        print_progress "There is no $name in $zone"
     else
-        queue delete --force # asks first
+        call_queue delete --force # asks first
     fi
 }
 
 ACTION=${1:-}
 case $ACTION in
-    create | setup | run | logs | delete) parse "${@:2}" ;;
+    create | setup | run | logs | delete) parse_arguments "${@:2}" ;;
     *) fail "'$ACTION': say what to do: create, setup, run, logs or delete" ;;
 esac
-check_all
+check_flags
 PLACE=("--zone=$zone" ${project:+"--project=$project"})
 case $ACTION in
     run)
         run "${COMMAND[@]}"
-        say "Done; give the TPU back: bash launch/tpu_vm.sh delete --name $name --zone $zone${project:+ --project $project}"
+        print_progress "Done; give the TPU back: bash launch/tpu_vm.sh delete --name $name --zone $zone${project:+ --project $project}"
         ;;
-    logs) on_workers "tail -n 50 signjax/.job/log" ;;
+    logs) run_on_workers "tail -n 50 signjax/.job/log" ;;
     *) $ACTION ;;
 esac

@@ -16,8 +16,8 @@ def checkout(tmp_path):
 
 
 def ready(checkout, **variables: str):
-    """Runs `ready_python` as the scripts do."""
-    script = 'set -euo pipefail; . launch/_venv.sh; ready_python; echo "$PYTHON"'
+    """Runs `prepare_python` as the scripts do."""
+    script = 'set -euo pipefail; . launch/_venv.sh; prepare_python; echo "$PYTHON"'
     return bash(checkout, "-c", script, **variables)
 
 
