@@ -54,7 +54,7 @@ class Pack:
     """signjax's own: .npy files, mapped into memory; checked when opened as `packed_dataset.load` does."""
 
     def __init__(self, folder: Path):
-        if message := pack_files.damage(folder):
+        if message := pack_files.find_corruption(folder):
             raise ValueError(message)
         index = pack_writer.read_index(folder, len(_read_texts(folder)))
         self.offsets, _, _, self.points, self.valid = pack_writer.open_arrays(folder, index)
@@ -74,7 +74,7 @@ class Pack:
 def write_pack(folder: Path, clips: Iterable[Arrays], texts: list[str], first: int = 0) -> None:
     """Stores clips as `pack_writer.write` does, which reads JSON; their names count from `first`."""
     valid, lengths, names = [], [], [f"{first + k:08}" for k in range(len(texts))]
-    with pack_files.Appender(folder / "pose.npy", (skeleton.NUM_JOINTS, 3)) as points:
+    with pack_files.ArrayWriter(folder / "pose.npy", (skeleton.NUM_JOINTS, 3)) as points:
         for clip, mask in clips:
             points.append(clip)
             valid.append(mask)
@@ -93,7 +93,7 @@ def write_pack(folder: Path, clips: Iterable[Arrays], texts: list[str], first: i
         "missing": [],
     }
     (folder / "index.json").write_text(json.dumps(index))
-    pack_files.seal(folder)
+    pack_files.write_checksums(folder)
     _write_texts(folder, texts)
 
 

@@ -22,7 +22,7 @@ STALE = 3600.0  # seconds without progress after which a temporary folder counts
 _NEW_FILE = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
-def write_file(path, content: bytes | Callable[[BinaryIO], object]) -> pathlib.Path:
+def write_file(path, content: bytes | bytearray | Callable[[BinaryIO], object]) -> pathlib.Path:
     """Writes a file; missing folders are made.
 
     Args:
@@ -39,7 +39,7 @@ def write_file(path, content: bytes | Callable[[BinaryIO], object]) -> pathlib.P
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with _temporary_file(path) as (file, name):
-            file.write(content) if isinstance(content, bytes) else content(file)
+            content(file) if callable(content) else file.write(content)
             file.flush()
             # Without this a power cut may leave the new name with none of its content.
             os.fsync(file.fileno())

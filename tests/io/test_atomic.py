@@ -88,7 +88,7 @@ def test_what_a_killed_process_left_of_a_folder_is_removed(tmp_path):
     os.kill(child.pid, signal.SIGKILL)
     child.wait()
     assert names(tmp_path) == [".mine.part"]
-    atomic.write_folder(tmp_path / "mine", {"a/b": b"new"})
+    atomic.write_folder(tmp_path / "mine", {"a/b": bytearray(b"new")})
     assert names(tmp_path) == ["mine"] and names(tmp_path / "mine") == ["a"]
 
 
