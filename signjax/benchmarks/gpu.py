@@ -125,7 +125,7 @@ def make_lookup_workload(codes: int, dim: int, count: int = LATENTS) -> timing.W
     """The nearest codes of latents, by float32 distances; a unit is a latent."""
     z = jax.random.normal(jax.random.key(0), (count, dim))
     book = jax.random.normal(jax.random.key(1), (codes, dim))
-    find_nearest, goal = jax.jit(quantizers.nearest), timing.Goal("M/s", 50, 200, _millions_a_second)
+    find_nearest, goal = jax.jit(quantizers.nearest_codes), timing.Goal("M/s", 50, 200, _millions_a_second)
     return timing.Workload(lambda: find_nearest(z, book), count, 2 * count * codes * dim, z.nbytes, goal=goal)
 
 

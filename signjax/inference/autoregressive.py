@@ -9,8 +9,8 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from signjax.models.gpt import GPT, RECENT, Cache
-from signjax.models.text_conditioning import no_text
+from signjax.models.gpt import GPT, RECENT, KVCache
+from signjax.models.text_conditioning import null_text
 
 
 class Sampler(NamedTuple):
@@ -44,7 +44,7 @@ class State(NamedTuple):
     used: jax.Array  # [B, C, K] bool, codes a stream has used
     length: jax.Array  # [B] tokens so far
     done: jax.Array  # [B] bool
-    cache: Cache  # of 2 B rows with guidance, the unconditional ones last
+    cache: KVCache  # of 2 B rows with guidance, the unconditional ones last
 
 
 def sample(model: GPT, variables, text, mask, keys, sampler: Sampler):
@@ -78,7 +78,7 @@ def begin(model: GPT, variables, text, mask, sampler: Sampler):
         jnp.zeros((batch, model.columns, model.codes), bool),
         jnp.zeros(batch, jnp.int32),
         jnp.zeros(batch, bool),
-        model.empty_cache(text.shape[0], sampler.max_tokens),
+        model.init_cache(text.shape[0], sampler.max_tokens),
     )
     return model.apply(variables, text, mask, method="encode_text"), state
 
@@ -87,11 +87,11 @@ def begin(model: GPT, variables, text, mask, sampler: Sampler):
 def advance(model: GPT, variables, memory, state: State, keys, until, sampler: Sampler) -> State:
     """Samples on until token number `until` [], or until all clips have ended. Gives `state` away."""
     guided = sampler.guidance != 1.0
-    run, later = functools.partial(model.apply, variables), model.later_layers(variables)
+    run, later = functools.partial(model.apply, variables), model.later_layer_params(variables)
 
     def body(state: State) -> State:
         recent = jnp.take(state.codes, jnp.maximum(state.at - 1 - jnp.arange(RECENT), 0), axis=1)
-        hidden, cache = run(both(recent, guided), state.at, state.cache, memory, later, method="step")
+        hidden, cache = run(both(recent, guided), state.at, state.cache, memory, later, method="decode_step")
         ends = _guide(run(hidden, method="end_logits"), sampler.guidance, guided)
         steps = jax.vmap(jax.random.fold_in, (0, None))(keys, state.at)
         end = _ends(ends, steps, sampler) & (state.at >= sampler.min_tokens)
@@ -144,7 +144,7 @@ def token(run, hidden, guidance: float, columns: int, pick):
 def with_null(text, mask):
     """Ids [B, L] or features [B, L, F] of texts, and mask [B, L]; then as many times no text, [2 B, ...]."""
     first = jnp.broadcast_to(jnp.arange(mask.shape[1]) == 0, mask.shape)
-    return jnp.concatenate([text, no_text(text)]), jnp.concatenate([mask, first])
+    return jnp.concatenate([text, null_text(text)]), jnp.concatenate([mask, first])
 
 
 def choose(logits, keys, sampler: Sampler):

@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 
 from signjax.inference import ctc_prefix
-from signjax.models.back_translator import RECENT, STRIDE, BackTranslator, Cache
+from signjax.models.back_translator import RECENT, STRIDE, BackTranslator, KVCache
 from signjax.text import tokenizer
 
 SPARE = 8  # text tokens that a clip may have more than positions
@@ -25,7 +25,7 @@ class _State(NamedTuple):
     at: jax.Array  # [] the next text position
     ids: jax.Array  # [B, RECENT + L], NULL before the text and after its end
     done: jax.Array  # [B] bool
-    cache: Cache
+    cache: KVCache
     last: jax.Array  # [B] the last id for the CTC, blank at first
     prefix: ctc_prefix.Prefix
     begun: jax.Array  # [B] log chance that a text begins so
@@ -46,7 +46,7 @@ def read(model: BackTranslator, variables, pose, mask, ctc_share):
       ids [B, L], NULL after the end.
     """
     run = functools.partial(model.apply, variables)
-    memory, frames = run(pose, mask, method="encode")
+    memory, frames = run(pose, mask, method="encode_pose")
     frames = ctc_prefix.log_chances(frames, memory.mask, tokenizer.PAD)
     positions = memory.mask.sum(1)
     limit = jnp.where(positions > 0, positions + SPARE, 0)  # [B]
@@ -54,7 +54,7 @@ def read(model: BackTranslator, variables, pose, mask, ctc_share):
 
     def body(state: _State) -> _State:
         recent = jax.lax.dynamic_slice_in_dim(state.ids, state.at, RECENT, axis=1)[:, ::-1]
-        logits, cache = run(recent, state.at, state.cache, memory, method="step")
+        logits, cache = run(recent, state.at, state.cache, memory, method="decode_step")
         whole = ctc_prefix.scores(frames, state.prefix, state.last, tokenizer.PAD, tokenizer.END)  # [B, V]
         heard = jnp.maximum(whole - state.begun[:, None], DOUBT)
         one = jnp.argmax((1 - ctc_share) * nn.log_softmax(logits) + ctc_share * heard, axis=-1)
@@ -70,7 +70,7 @@ def read(model: BackTranslator, variables, pose, mask, ctc_share):
         jnp.zeros((), jnp.int32),
         jnp.full((batch, RECENT + most), tokenizer.NULL),
         limit == 0,
-        model.empty_cache(batch, most),
+        model.init_cache(batch, most),
         jnp.full(batch, tokenizer.PAD),
         ctc_prefix.empty(frames, tokenizer.PAD),
         jnp.zeros(batch),

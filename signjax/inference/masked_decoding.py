@@ -38,7 +38,7 @@ def sample(model, variables, text, mask, keys, sampler: Sampler):
     """Samples a token sequence for each text, of the length that the text is expected to take.
 
     Args:
-      model: a signjax.models.masked_transformer.MaskedModel.
+      model: a signjax.models.masked_transformer.MaskedTransformer.
       variables: its params.
       text: [B, L] ids, or features [B, L, F].
       mask: [B, L] bool.
@@ -62,7 +62,7 @@ def sample(model, variables, text, mask, keys, sampler: Sampler):
 @functools.partial(jax.jit, static_argnums=0)
 def _read(model, variables, text, mask):
     memory = model.apply(variables, text, mask, method="encode_text")
-    return memory, text_conditioning.length_of(memory)
+    return memory, text_conditioning.expected_length(memory)
 
 
 @functools.partial(jax.jit, static_argnums=(0, 5))
@@ -71,13 +71,13 @@ def _fill(model, variables, memory, there, keys, sampler: Sampler):
     guided, size = sampler.guidance != 1, there.sum(1)
     run = functools.partial(model.apply, variables)
     mask = autoregressive.both(there, guided)
-    places = text_conditioning.places_of(mask, memory)
+    places = text_conditioning.clip_times(mask, memory)
     each = _folded(keys[:, None], jnp.arange(there.shape[1]))  # [B, N]
 
     def one_pass(k, known):
         codes, hidden = known
         seen = autoregressive.both(codes, guided), autoregressive.both(hidden, guided)
-        states = run(*seen, mask, memory, places, method="states")
+        states = run(*seen, mask, memory, places, method="compute_states")
         drawn, confidence = _draw(run, states, _folded(each, k), sampler, model.columns)
         codes = jnp.where(hidden[..., None], drawn, codes)
         left = jnp.floor(size * jnp.cos(jnp.pi / 2 * (k + 1) / sampler.steps))  # [B]

@@ -13,13 +13,13 @@ from signjax.models import layers
 from signjax.models.vqvae import Codec
 from signjax.pose import kinematics
 
-FEATURES = 2 + 2 * len(kinematics.REST)  # of a frame: root, and two for each bone
-DEPTHS = 1 + len(kinematics.REST)  # root, and one for each bone
-FOLD = 4  # frames that share a position where depth is found
+NUM_FEATURES = 2 + 2 * len(kinematics.REST)  # of a frame: root, and two for each bone
+NUM_DEPTH_FEATURES = 1 + len(kinematics.REST)  # root, and one for each bone
+FOLDED_FRAMES = 4  # frames that share a position where depth is found
 _REST = kinematics.REST.astype(np.float32)[:, None]
 
 
-def features(points):
+def points_to_features(points):
     """Joints [..., 50, 2] to features [..., 100]: root, and scale times cosine and sine of each bone's angle.
 
     The angle is the one in the plane, from the x axis. An angle by itself jumps where it wraps and where a
@@ -30,24 +30,24 @@ def features(points):
     return jnp.concatenate([root, scaled.reshape(*root.shape[:-1], -1)], axis=-1)
 
 
-def points(features):
-    """Forward kinematics of features [..., 100] to joints [..., 50, 2], the inverse of `features`; linear."""
+def features_to_points(features):
+    """Features [..., 100] to joints [..., 50, 2], by forward kinematics; linear, inverse of the above."""
     scaled = features[..., 2:].reshape(*features.shape[:-1], -1, 2)
     return kinematics.chain(features[..., :2], scaled * _REST)
 
 
-def depths(z):
+def z_to_depth_features(z):
     """z [..., 50] of joints to depths [..., 50]: root, and scale times the sine of each bone's elevation."""
     root, steps = kinematics.bones(z[..., None])
     return jnp.concatenate([root, (steps / _REST)[..., 0]], axis=-1)
 
 
-def heights(depths):
-    """Depths [..., 50] to z [..., 50] of the joints, the inverse of `depths`; linear."""
+def depth_features_to_z(depths):
+    """Depths [..., 50] to z [..., 50] of the joints, the inverse of `z_to_depth_features`; linear."""
     return kinematics.chain(depths[..., :1], depths[..., 1:, None] * _REST)[..., 0]
 
 
-class Lift(nn.Module):
+class DepthPredictor(nn.Module):
     """Latents [B, T, D] to the depths [B, T, 50] of their poses: a linear path beside a deep one.
 
     The deep one sees FOLD frames as one position, as the tokenizer does: a quarter of the work, and a long
@@ -64,17 +64,21 @@ class Lift(nn.Module):
     @nn.compact
     def __call__(self, z, mask):  # noqa: D102
         batch, length, dim = z.shape
-        count = -(-length // FOLD)
-        inside = jnp.pad(z * mask[..., None], ((0, 0), (0, count * FOLD - length), (0, 0)))
-        h = layers.Dense(self.width, name="stem")(inside.reshape(batch, count, FOLD * dim))
+        count = -(-length // FOLDED_FRAMES)
+        inside = jnp.pad(z * mask[..., None], ((0, 0), (0, count * FOLDED_FRAMES - length), (0, 0)))
+        h = layers.Dense(self.width, name="stem")(inside.reshape(batch, count, FOLDED_FRAMES * dim))
         for i in range(self.depth):
-            h = layers.ConvBlock(dilation=2 ** (i % 3), name=f"block_{i}")(h, mask[:, ::FOLD])
+            h = layers.ConvBlock(dilation=2 ** (i % 3), name=f"block_{i}")(h, mask[:, ::FOLDED_FRAMES])
         h = nn.LayerNorm(name="norm")(h)
-        deep = layers.Dense(FOLD * DEPTHS, kernel_init=nn.initializers.zeros, name="head")(h)
-        return deep.reshape(batch, -1, DEPTHS)[:, :length] + layers.Dense(DEPTHS, name="linear")(z)
+        deep = layers.Dense(
+            FOLDED_FRAMES * NUM_DEPTH_FEATURES, kernel_init=nn.initializers.zeros, name="head"
+        )(h)
+        return deep.reshape(batch, -1, NUM_DEPTH_FEATURES)[:, :length] + layers.Dense(
+            NUM_DEPTH_FEATURES, name="linear"
+        )(z)
 
 
-class AutoEncoder(nn.Module):
+class PlanarAutoEncoder(nn.Module):
     """Planar poses to one latent a frame and back; decoding is deterministic and takes clips of any length.
 
     Codec of the tokenizer, a frame a token: convolutions over time beside a linear path. Latents that leave
@@ -99,8 +103,8 @@ class AutoEncoder(nn.Module):
     decay: float
 
     def setup(self):  # noqa: D102
-        self.codec = Codec(FEATURES, stride=1, width=self.width, depth=self.depth, dim=self.dim)
-        self.lifted = Lift(self.width, self.lift)
+        self.codec = Codec(NUM_FEATURES, stride=1, width=self.width, depth=self.depth, dim=self.dim)
+        self.lifted = DepthPredictor(self.width, self.lift)
         self.mean = self.variable("statistics", "mean", jnp.zeros, (self.dim,))
         self.square = self.variable("statistics", "square", jnp.ones, (self.dim,))
 
@@ -109,32 +113,32 @@ class AutoEncoder(nn.Module):
 
         In training counted [B, T] tells the frames that enter the statistics; needs the rng "noise".
         """
-        z = self._encode(pose, mask)
+        z = self._encode_points(pose, mask)
         if counted is not None:
-            self._count(jax.lax.stop_gradient(z), counted)
-            z = z + self.noise * self._deviation() * jax.random.normal(self.make_rng("noise"), z.shape)
-        return self._decode(z, mask)
+            self._update_statistics(jax.lax.stop_gradient(z), counted)
+            z = z + self.noise * self._latent_std() * jax.random.normal(self.make_rng("noise"), z.shape)
+        return self._decode_latents(z, mask)
 
     def encode(self, pose, mask):
         """Canonical poses [B, T, 50, 2], mask [B, T] -> standardised latents [B, T, dim]."""
-        return (self._encode(pose, mask) - self.mean.value) / self._deviation()
+        return (self._encode_points(pose, mask) - self.mean.value) / self._latent_std()
 
     def decode(self, latents, mask):
         """Standardised latents [B, T, dim], mask [B, T] -> canonical poses [B, T, 50, 3]."""
-        return self._decode(latents * self._deviation() + self.mean.value, mask)
+        return self._decode_latents(latents * self._latent_std() + self.mean.value, mask)
 
-    def _encode(self, pose, mask):
-        x = features(pose)
+    def _encode_points(self, pose, mask):
+        x = points_to_features(pose)
         return self.codec.encode(x, x, mask)
 
-    def _decode(self, z, mask):
-        flat = points(self.codec.decode(z, z, mask))
-        return jnp.concatenate([flat, heights(self.lifted(z, mask))[..., None]], axis=-1)
+    def _decode_latents(self, z, mask):
+        flat = features_to_points(self.codec.decode(z, z, mask))
+        return jnp.concatenate([flat, depth_features_to_z(self.lifted(z, mask))[..., None]], axis=-1)
 
-    def _deviation(self):
+    def _latent_std(self):
         return jnp.sqrt(jnp.maximum(self.square.value - self.mean.value**2, 1e-8))
 
-    def _count(self, z, counted):
+    def _update_statistics(self, z, counted):
         """Moves the statistics towards those of a batch's frames; not at all if it has none."""
         total = counted.sum()
         share = (counted / jnp.maximum(total, 1))[..., None]

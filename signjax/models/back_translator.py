@@ -28,7 +28,7 @@ RECENT = 3  # tokens before a text position that it reads directly, without atte
 REACH = 16  # positions to either side that encoder attention sees
 
 
-class Memory(NamedTuple):
+class EncodedClip(NamedTuple):
     """An encoded clip as every decoder layer reads it."""
 
     keys: jax.Array  # [layers, B, N, H, D / H]
@@ -37,7 +37,7 @@ class Memory(NamedTuple):
     centres: jax.Array  # [B, N] how many text tokens were signed until the middle of each position
 
 
-class Cache(NamedTuple):
+class KVCache(NamedTuple):
     """Keys and values of past text positions, per layer: [layers, B, L, H, D / H]."""
 
     keys: jax.Array
@@ -85,12 +85,12 @@ class BackTranslator(nn.Module):
         self.text_bias = self.param("text_bias", nn.initializers.zeros, (self.vocabulary,))
         self.drop = nn.Dropout(self.dropout)
 
-    def encode(self, pose, mask, train: bool = False):
+    def encode_pose(self, pose, mask, train: bool = False):
         """Canonical poses [B, T, 50, 3], mask [B, T], own frames first -> (Memory, CTC logits [B, N, V]).
 
         T must be a multiple of STRIDE. Frames outside the mask have no influence on the others.
         """
-        x = features(pose, mask)  # [B, T, F]
+        x = pose_features(pose, mask)  # [B, T, F]
         x = x.reshape(x.shape[0], -1, STRIDE * x.shape[-1])
         mask = mask[:, ::STRIDE]  # [B, N]
         x = self.drop(self.pose_norm(self.pose_in(x)), deterministic=not train)
@@ -107,22 +107,22 @@ class BackTranslator(nn.Module):
         both = jnp.stack([dense(x) for dense in self.memory_in])  # [layers, B, N, 2 * D]
         keys, values = jnp.split(both.reshape(*both.shape[:3], self.heads, -1), 2, axis=-1)
         # the decoder must not move the counts: early on it would pull them about and slow the CTC down
-        return Memory(keys, values, mask, jax.lax.stop_gradient(signed(chance))), logits
+        return EncodedClip(keys, values, mask, jax.lax.stop_gradient(count_signed_tokens(chance))), logits
 
-    def logits(self, ids, memory: Memory, train: bool = False):
+    def text_logits(self, ids, memory: EncodedClip, train: bool = False):
         """Logits [B, L, V] of each id, given the clip and the ids [B, L] before it."""
         batch, length = ids.shape
         padded = jnp.pad(ids, ((0, 0), (RECENT, 0)), constant_values=NULL)
         recent = [padded[:, RECENT - 1 - k : RECENT - 1 - k + length] for k in range(RECENT)]
-        x = self.drop(self._read(jnp.stack(recent, axis=-1)), deterministic=not train)
+        x = self.drop(self._embed_recent(jnp.stack(recent, axis=-1)), deterministic=not train)
         mask = jnp.tril(jnp.ones((length, length), bool))[None, None]
         memory_mask = jnp.broadcast_to(memory.mask[:, None, None], (batch, 1, length, memory.mask.shape[1]))
-        offsets = _offsets(jnp.arange(length), memory.centres)
+        offsets = _alignment_offsets(jnp.arange(length), memory.centres)
         for i, block in enumerate(self.text_blocks):
             x, _, _ = block(x, mask, (memory.keys[i], memory.values[i]), memory_mask, offsets, train)
-        return self._out(x)
+        return self._project_logits(x)
 
-    def step(self, recent, at, cache: Cache, memory: Memory):
+    def decode_step(self, recent, at, cache: KVCache, memory: EncodedClip):
         """Logits [B, V] of the id at position `at`, and the new cache.
 
         Args:
@@ -131,36 +131,36 @@ class BackTranslator(nn.Module):
           cache: keys and values of all positions before.
           memory: of the clips.
         """
-        x = self._read(recent[:, None])
+        x = self._embed_recent(recent[:, None])
         mask = (jnp.arange(cache.keys.shape[2]) <= at)[None, None, None]
-        offsets, keys, values = _offsets(at[None], memory.centres), [], []
+        offsets, keys, values = _alignment_offsets(at[None], memory.centres), [], []
         for i, block in enumerate(self.text_blocks):
             read, past = (memory.keys[i], memory.values[i]), (cache.keys[i], cache.values[i])
             x, k, v = block(x, mask, read, memory.mask[:, None, None], offsets, False, past, at)
             keys.append(k)
             values.append(v)
-        return self._out(x)[:, 0], Cache(jnp.stack(keys), jnp.stack(values))
+        return self._project_logits(x)[:, 0], KVCache(jnp.stack(keys), jnp.stack(values))
 
-    def empty_cache(self, batch: int, length: int) -> Cache:
+    def init_cache(self, batch: int, length: int) -> KVCache:
         """A cache for `length` text positions."""
         zeros = jnp.zeros((self.text_depth, batch, length, self.heads, self.width // self.heads))
-        return Cache(zeros, zeros)
+        return KVCache(zeros, zeros)
 
     def __call__(self, pose, mask, ids):
         """(text logits [B, L, V], CTC logits [B, N, V]) of poses, mask and ids [B, L]."""
-        memory, ctc = self.encode(pose, mask)
-        return self.logits(ids, memory), ctc
+        memory, ctc = self.encode_pose(pose, mask)
+        return self.text_logits(ids, memory), ctc
 
-    def _read(self, recent):
+    def _embed_recent(self, recent):
         """Inputs [B, L, D] of text positions, from the ids [B, L, RECENT] before them, the last one first."""
         own = self.text_embedding(recent) * self.width**0.5  # [B, L, RECENT, D]
         return own[..., 0, :] + self.text_past(own[..., 1:, :].reshape(*own.shape[:2], -1))
 
-    def _out(self, x):
+    def _project_logits(self, x):
         return self.text_embedding.attend(self.text_norm(x)) + self.text_bias
 
 
-def features(pose, mask):
+def pose_features(pose, mask):
     """What the encoder sees of poses [B, T, 50, 3]: part streams and their changes, [B, T, F].
 
     Frames after the end repeat the last one: padding must not reach a position that is filled in part.
@@ -173,7 +173,7 @@ def features(pose, mask):
     return jnp.concatenate([x, STRIDE * change], axis=-1)
 
 
-def signed(chance):
+def count_signed_tokens(chance):
     """Text tokens signed until the middle of each position [B, N], expected under the CTC's beliefs.
 
     A token is one more where the position before did not hold it already.
@@ -186,7 +186,7 @@ def signed(chance):
     return jnp.cumsum(new, axis=1) - new / 2
 
 
-def _offsets(positions, centres):
+def _alignment_offsets(positions, centres):
     """Distances [B, L, N] of text positions [L] from where the clip is, [B, N], in units that grow with the
     error that counting makes."""
     positions = positions[None, :, None]

@@ -11,7 +11,7 @@ from flax import linen as nn
 from signjax.models import layers
 
 
-class Layer(nn.Module):
+class BertLayer(nn.Module):
     """Post-norm transformer block. [B, L, D] -> [B, L, D]."""
 
     heads: int
@@ -25,9 +25,9 @@ class Layer(nn.Module):
         parts = [layers.Dense(width, name=name)(x) for name in ("query", "key", "value")]
         q, k, v = (part.reshape(*x.shape[:2], self.heads, -1) for part in parts)  # [B, L, H, D / H]
         h = jax.nn.dot_product_attention(q, k, v, mask=mask[:, None, None])
-        x = _norm(self.epsilon, "out_norm")(x + layers.Dense(width, name="out")(h.reshape(x.shape)))
+        x = _layer_norm(self.epsilon, "out_norm")(x + layers.Dense(width, name="out")(h.reshape(x.shape)))
         h = nn.gelu(layers.Dense(self.mlp, name="up")(x), approximate=False)
-        return _norm(self.epsilon, "down_norm")(x + layers.Dense(width, name="down")(h))
+        return _layer_norm(self.epsilon, "down_norm")(x + layers.Dense(width, name="down")(h))
 
 
 class Bert(nn.Module):
@@ -60,11 +60,11 @@ class Bert(nn.Module):
         x += nn.Embed(self.positions, self.width, name="positions")(jnp.arange(ids.shape[1]))
         if self.types:
             x += nn.Embed(self.types, self.width, name="types")(jnp.zeros_like(ids))
-        x = _norm(self.epsilon, "norm")(x)
+        x = _layer_norm(self.epsilon, "norm")(x)
         for i in range(self.depth):
-            x = Layer(self.heads, self.mlp, self.epsilon, name=f"layer_{i}")(x, mask)
+            x = BertLayer(self.heads, self.mlp, self.epsilon, name=f"layer_{i}")(x, mask)
         return x
 
 
-def _norm(epsilon: float, name: str) -> nn.LayerNorm:
+def _layer_norm(epsilon: float, name: str) -> nn.LayerNorm:
     return nn.LayerNorm(epsilon, use_fast_variance=False, name=name)

@@ -11,17 +11,17 @@ import flax.linen as nn
 
 from signjax.models import layers
 from signjax.models.text_conditioning import (
-    FillingBlock,
-    Memory,
-    TextConditioned,
-    due,
-    offsets_from,
-    places_of,
-    views,
+    BidirectionalBlock,
+    EncodedText,
+    TextConditionedModel,
+    aligned_text,
+    alignment_offsets,
+    attention_masks,
+    clip_times,
 )
 
 
-class Flow(TextConditioned):
+class FlowTransformer(TextConditionedModel):
     """Noisy latents, their time and a text to clean latents.
 
     Attributes:
@@ -36,11 +36,11 @@ class Flow(TextConditioned):
         self.text_in = layers.Dense(self.width, dtype=self.dtype)
         self.focus = self.param("focus", nn.initializers.ones, ())
         self.time_in = layers.Dense(self.width, dtype=self.dtype)
-        self.layers = FillingBlock(**self.block)
+        self.layers = BidirectionalBlock(**self.block)
         self.norm = nn.LayerNorm(dtype=self.dtype)
         self.latent_out = layers.Dense(self.dim)
 
-    def clean(self, z, t, mask, memory: Memory, places, segments=None, train: bool = False):
+    def predict_clean(self, z, t, mask, memory: EncodedText, places, segments=None, train: bool = False):
         """What latents z [B, N, dim] at times t [B, N] are without their noise, [B, N, dim].
 
         Args:
@@ -54,25 +54,27 @@ class Flow(TextConditioned):
           train: use dropout.
         """
         position, time = places
-        when = nn.gelu(self.time_in(layers.sinusoids(1000 * t, self.width)))  # [B, N, D]
-        x = self.latent_in(z) + layers.sinusoids(position, self.width, when.dtype) + when
-        see, read = views(mask, memory, segments)
-        offsets = offsets_from(time, memory.centres, 0.0)  # the length is known, and so the tempo
-        told = self.text_in(due(memory, read[:, 0], offsets, self.focus))
+        when = nn.gelu(self.time_in(layers.sinusoidal_embedding(1000 * t, self.width)))  # [B, N, D]
+        x = self.latent_in(z) + layers.sinusoidal_embedding(position, self.width, when.dtype) + when
+        see, read = attention_masks(mask, memory, segments)
+        offsets = alignment_offsets(time, memory.centres, 0.0)  # the length is known, and so the tempo
+        told = self.text_in(aligned_text(memory, read[:, 0], offsets, self.focus))
         x = self.drop(x + told, deterministic=not train)
 
         def layer(block, x, both):
             return block(x, mask, see, both, read, offsets, when, train)
 
         both = memory.keys, memory.values
-        return self.latent_out(self.norm(layers.repeat(layer, self.layers, self.depth, x, both, self.remat)))
+        return self.latent_out(
+            self.norm(layers.scan_layers(layer, self.layers, self.depth, x, both, self.remat))
+        )
 
     def __call__(self, z, t, mask, text, text_mask):
-        """Clean latents without packing; see `clean`."""
+        """Clean latents without packing; see `predict_clean`."""
         memory = self.encode_text(text, text_mask)
-        return self.clean(z, t, mask, memory, places_of(mask, memory))
+        return self.predict_clean(z, t, mask, memory, clip_times(mask, memory))
 
 
-def velocity(z, clean, t):
+def compute_velocity(z, clean, t):
     """The velocity [B, N, dim] of latents z at times t [B, N] < 1 towards clean ones."""
     return (clean - z) / (1 - t)[..., None]

@@ -15,14 +15,14 @@ import jax
 import jax.numpy as jnp
 
 from signjax.models import layers
-from signjax.models.text_conditioning import DecoderBlock, Memory, offsets_from
+from signjax.models.text_conditioning import DecoderBlock, EncodedText, alignment_offsets
 from signjax.models.token_head import TokenModel
 
-DRIFT = 0.2  # error of a time that is expected before the tempo is known, relative
+TEMPO_ERROR = 0.2  # error of a time that is expected before the tempo is known, relative
 RECENT = 3  # tokens before a position that it reads directly, without attention
 
 
-class Cache(NamedTuple):
+class KVCache(NamedTuple):
     """Keys and values of past positions, an array [B, N, H, D / H] for each layer: it is updated in place."""
 
     keys: tuple[jax.Array, ...]
@@ -44,7 +44,9 @@ class GPT(TokenModel):
         self.norm = nn.LayerNorm(dtype=self.dtype)
         self.end = layers.Dense(1)
 
-    def states(self, codes, memory, segments=None, positions=None, text_segments=None, train: bool = False):
+    def compute_states(
+        self, codes, memory, segments=None, positions=None, text_segments=None, train: bool = False
+    ):
         """States [B, N, D] before each token, given all tokens; position n has seen tokens 0 to n - 1.
 
         Args:
@@ -57,9 +59,9 @@ class GPT(TokenModel):
         """
         batch, length = codes.shape[:2]
         positions = jnp.broadcast_to(jnp.arange(length) if positions is None else positions, (batch, length))
-        padded = jnp.pad(self._tokens(codes), ((0, 0), (RECENT, 0), (0, 0)))
+        padded = jnp.pad(self._embed_tokens(codes), ((0, 0), (RECENT, 0), (0, 0)))
         recent = [padded[:, RECENT - 1 - k : RECENT - 1 - k + length] for k in range(RECENT)]
-        x = self._embed(jnp.stack(recent, axis=-2), positions)
+        x = self._embed_inputs(jnp.stack(recent, axis=-2), positions)
         x = self.drop(x, deterministic=not train)
         mask = jnp.tril(jnp.ones((length, length), bool))[None, None]
         memory_mask = memory.mask[:, None, None, :]
@@ -68,19 +70,19 @@ class GPT(TokenModel):
             memory_mask = memory_mask & (segments[:, None, :, None] == text_segments[:, None, None, :])
         mask = jnp.broadcast_to(mask, (batch, 1, length, length))
         memory_mask = jnp.broadcast_to(memory_mask, (batch, 1, length, memory.mask.shape[1]))
-        offsets = offsets_from(positions, memory.centres, DRIFT)
+        offsets = alignment_offsets(positions, memory.centres, TEMPO_ERROR)
         first = memory.keys[0], memory.values[0]
         x, _, _ = self.first(x, mask, first, memory_mask, offsets, train)
-        time = (mask[:, 0] @ self._pace(x))[..., 0] - 1
-        offsets = offsets_from(time, memory.centres, DRIFT)
+        time = (mask[:, 0] @ self._predict_pace(x))[..., 0] - 1
+        offsets = alignment_offsets(time, memory.centres, TEMPO_ERROR)
 
         def layer(block, x, both):
             return block(x, mask, both, memory_mask, offsets, train)[0]
 
         both = memory.keys[1:], memory.values[1:]
-        return self.norm(layers.repeat(layer, self.layers, self.depth - 1, x, both, self.remat))
+        return self.norm(layers.scan_layers(layer, self.layers, self.depth - 1, x, both, self.remat))
 
-    def step(self, recent, at, cache: Cache, memory: Memory, later):
+    def decode_step(self, recent, at, cache: KVCache, memory: EncodedText, later):
         """The state [B, D] of position `at`, from the tokens before it and the cache.
 
         Args:
@@ -88,14 +90,14 @@ class GPT(TokenModel):
           at: [] the position.
           cache: keys and values of all positions before.
           memory: of the texts.
-          later: see `later_layers`.
+          later: see `later_layer_params`.
         """
         batch, length = cache.keys[0].shape[:2]
         position = jnp.broadcast_to(at, (batch, 1))
-        x = self._embed(self._tokens(recent)[:, None], position)
+        x = self._embed_inputs(self._embed_tokens(recent)[:, None], position)
         mask = jnp.broadcast_to(jnp.arange(length) <= at, (batch, 1, 1, length))
         memory_mask = memory.mask[:, None, None, :]
-        offsets, keys, values = offsets_from(position, memory.centres, DRIFT), [], []
+        offsets, keys, values = alignment_offsets(position, memory.centres, TEMPO_ERROR), [], []
         blocks = [self.layers.clone(parent=None).bind({"params": params}) for params in later]
         for i, block in enumerate([self.first, *blocks]):
             read, past = (memory.keys[i], memory.values[i]), (cache.keys[i], cache.values[i])
@@ -103,24 +105,24 @@ class GPT(TokenModel):
             keys.append(k)
             values.append(v)
             if i == 0:
-                time = cache.time + self._pace(x)[..., 0]
-                offsets = offsets_from(time, memory.centres, DRIFT)
-        return self.norm(x)[:, 0], Cache(tuple(keys), tuple(values), time)
+                time = cache.time + self._predict_pace(x)[..., 0]
+                offsets = alignment_offsets(time, memory.centres, TEMPO_ERROR)
+        return self.norm(x)[:, 0], KVCache(tuple(keys), tuple(values), time)
 
     @nn.nowrap
-    def later_layers(self, variables) -> tuple:
+    def later_layer_params(self, variables) -> tuple:
         """Parameters of each layer but the first. They are rows of arrays: what is cut out before a loop of
         steps need not be cut out in each."""
         rows = variables["params"].get("layers", {})  # of one layer there are no later ones
         return tuple(jax.tree.map(lambda p: p[i], rows) for i in range(self.depth - 1))  # noqa: B023
 
-    def empty_cache(self, batch: int, length: int) -> Cache:
+    def init_cache(self, batch: int, length: int) -> KVCache:
         """A cache for `length` positions."""
         shape = batch, length, self.heads, self.width // self.heads
         keys, values = (tuple(jnp.zeros(shape, self.dtype) for _ in range(self.depth)) for _ in range(2))
-        return Cache(keys, values, jnp.full((batch, 1), -1.0))
+        return KVCache(keys, values, jnp.full((batch, 1), -1.0))
 
-    def _pace(self, x):
+    def _predict_pace(self, x):
         """How much of the text's time each position takes, [B, N, 1], from states [B, N, D]."""
         return jnp.exp(jnp.tanh(self.pace(x)))
 
@@ -130,13 +132,13 @@ class GPT(TokenModel):
 
     def __call__(self, codes, text, text_mask):
         """Next-token logits without packing: (codes [B, N, C, K], end [B, N])."""
-        states = self.states(codes, self.encode_text(text, text_mask))
+        states = self.compute_states(codes, self.encode_text(text, text_mask))
         return self.code_logits(states, codes), self.end_logits(states)
 
-    def _embed(self, recent, positions):
+    def _embed_inputs(self, recent, positions):
         """Inputs [B, N, D] of positions, from the embeddings [B, N, RECENT, D] of the tokens before."""
         known = positions[..., None] > jnp.arange(RECENT)  # [B, N, RECENT]
         recent = recent * known[..., None]
         last = jnp.where(known[..., :1], recent[..., 0, :], self.start.astype(recent.dtype))
         x = last + self.code_past(recent[..., 1:, :].reshape(*last.shape[:2], -1))
-        return x * self.width**0.5 + layers.sinusoids(positions, self.width, x.dtype)
+        return x * self.width**0.5 + layers.sinusoidal_embedding(positions, self.width, x.dtype)

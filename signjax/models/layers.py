@@ -49,7 +49,7 @@ class EncoderBlock(nn.Module):
       heads: of the attention; they divide D.
       mlp: width of the hidden layer of the GELU MLP.
       dropout: of both residual branches in training.
-      exact: GELU and norms to the digits of PyTorch's, see `gelu` and `norm_of`.
+      exact: GELU and norms to the digits of PyTorch's, see `gelu` and `make_layer_norm`.
     """
 
     heads: int
@@ -63,7 +63,7 @@ class EncoderBlock(nn.Module):
         """x [B, N, D], mask [B, N], or [B, N, N] for the positions each may attend to, bool."""
         width = x.shape[-1]
         dense = functools.partial(Dense, dtype=self.dtype)
-        norm = functools.partial(norm_of, self.exact, dtype=self.dtype)
+        norm = functools.partial(make_layer_norm, self.exact, dtype=self.dtype)
         drop = nn.Dropout(self.dropout, deterministic=not train)
         mask = mask[:, None, None, :] if mask.ndim == 2 else mask[:, None]
         h = dense(3 * width, name="qkv")(norm()(x))
@@ -74,7 +74,7 @@ class EncoderBlock(nn.Module):
         return x + drop(dense(width, name="down")(h))
 
 
-def norm_of(exact: bool, **options) -> nn.LayerNorm:
+def make_layer_norm(exact: bool, **options) -> nn.LayerNorm:
     """flax's LayerNorm; if it must be exact with the epsilon of PyTorch's, 1e-5."""
     digits = {"epsilon": 1e-5, "use_fast_variance": False} if exact else {}
     return nn.LayerNorm(**digits, **options)
@@ -85,7 +85,7 @@ def gelu(x, exact: bool):
     return nn.gelu(x, approximate=not exact)
 
 
-def repeat(layer, block: nn.Module, depth: int, x, rows=None, remat: bool = False):
+def scan_layers(layer, block: nn.Module, depth: int, x, rows=None, remat: bool = False):
     """Takes x through `depth` layers of one kind, which are compiled once, however many they are.
 
     Parameters of layer i are row i of the block's (jax.lax.scan over layers).
@@ -111,7 +111,7 @@ def repeat(layer, block: nn.Module, depth: int, x, rows=None, remat: bool = Fals
     return nn.scan(one, **axes, length=depth)(block, x, rows)[0]
 
 
-def sinusoids(positions, width: int, dtype=jnp.float32):
+def sinusoidal_embedding(positions, width: int, dtype=jnp.float32):
     """Positions [...] as sines and cosines, wavelengths 2 pi to 20000 pi, [..., D] (Vaswani et al. 2017)."""
     frequencies = 10_000.0 ** (-np.arange(0, width, 2, dtype=np.float32) / width)  # [D / 2]
     angles = positions[..., None] * frequencies

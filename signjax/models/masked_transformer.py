@@ -11,11 +11,18 @@ import flax.linen as nn
 import jax.numpy as jnp
 
 from signjax.models import layers
-from signjax.models.text_conditioning import FillingBlock, Memory, due, offsets_from, places_of, views
+from signjax.models.text_conditioning import (
+    BidirectionalBlock,
+    EncodedText,
+    aligned_text,
+    alignment_offsets,
+    attention_masks,
+    clip_times,
+)
 from signjax.models.token_head import TokenModel
 
 
-class MaskedModel(TokenModel):
+class MaskedTransformer(TokenModel):
     """Text ids and the tokens known of a clip to the others."""
 
     def setup(self):  # noqa: D102
@@ -23,10 +30,12 @@ class MaskedModel(TokenModel):
         self.unknown = self.param("unknown", nn.initializers.normal(0.02), (self.width,))
         self.text_in = layers.Dense(self.width, dtype=self.dtype)
         self.focus = self.param("focus", nn.initializers.ones, ())
-        self.layers = FillingBlock(**self.block)
+        self.layers = BidirectionalBlock(**self.block)
         self.norm = nn.LayerNorm(dtype=self.dtype)
 
-    def states(self, codes, hidden, mask, memory: Memory, places, segments=None, train: bool = False):
+    def compute_states(
+        self, codes, hidden, mask, memory: EncodedText, places, segments=None, train: bool = False
+    ):
         """States [B, N, D], from which `code_logits` and `column_logits` predict the tokens that are hidden.
 
         Args:
@@ -40,21 +49,23 @@ class MaskedModel(TokenModel):
           train: use dropout.
         """
         position, time = places
-        known = self._tokens(codes)
+        known = self._embed_tokens(codes)
         x = jnp.where(hidden[..., None], self.unknown.astype(known.dtype), known)
-        x = x * self.width**0.5 + layers.sinusoids(position, self.width, x.dtype)
-        see, read = views(mask, memory, segments)
-        offsets = offsets_from(time, memory.centres, 0.0)  # the length is known, and so the tempo
-        told = self.text_in(due(memory, read[:, 0], offsets, self.focus))
+        x = x * self.width**0.5 + layers.sinusoidal_embedding(position, self.width, x.dtype)
+        see, read = attention_masks(mask, memory, segments)
+        offsets = alignment_offsets(time, memory.centres, 0.0)  # the length is known, and so the tempo
+        told = self.text_in(aligned_text(memory, read[:, 0], offsets, self.focus))
         x = self.drop(x + told, deterministic=not train)
 
         def layer(block, x, both):
             return block(x, mask, see, both, read, offsets, train=train)
 
         both = memory.keys, memory.values
-        return self.norm(layers.repeat(layer, self.layers, self.depth, x, both, self.remat))
+        return self.norm(layers.scan_layers(layer, self.layers, self.depth, x, both, self.remat))
 
     def __call__(self, codes, hidden, mask, text, text_mask):
-        """Logits [B, N, C, K] without packing; see `states`."""
+        """Logits [B, N, C, K] without packing; see `compute_states`."""
         memory = self.encode_text(text, text_mask)
-        return self.code_logits(self.states(codes, hidden, mask, memory, places_of(mask, memory)), codes)
+        return self.code_logits(
+            self.compute_states(codes, hidden, mask, memory, clip_times(mask, memory)), codes
+        )

@@ -17,7 +17,7 @@ ENERGIES = 4 * len(ORDERS)
 STILL = 3e-3  # neck-to-shoulder lengths a frame that count as no motion
 
 
-def energy(pose):
+def motion_energy(pose):
     """How much moves, at three orders of time: [B, W, 50, 3] -> [B, ENERGIES].
 
     Logarithms of the root mean square of first, second and third differences over time, each for the right
@@ -28,14 +28,14 @@ def energy(pose):
     return jnp.log(STILL**2 + jnp.stack(powers, axis=-1)) / 2
 
 
-class Decoded(NamedTuple):
+class DecodedWindow(NamedTuple):
     """What features tell about their window."""
 
     pose: jax.Array  # [B, W, 50, 3], canonical
     energy: jax.Array  # [B, ENERGIES]
 
 
-class Encoder(nn.Module):
+class MotionEncoder(nn.Module):
     """Windows of canonical poses to features [B, d].
 
     Features have mean 0 and variance 1 over the training data, so that every one of them counts alike in a
@@ -63,14 +63,14 @@ class Encoder(nn.Module):
         for i in range(self.depth):
             h = layers.ConvBlock(dilation=2**i, name=f"block_{i}")(h, mask)
         h = nn.LayerNorm(name="norm")(h)
-        h = jnp.concatenate([h.reshape(h.shape[0], -1), energy(pose)], axis=-1)
+        h = jnp.concatenate([h.reshape(h.shape[0], -1), motion_energy(pose)], axis=-1)
         h = nn.Dense(self.features, name="to_features")(h)
         whiten = nn.BatchNorm(use_bias=False, use_scale=False, momentum=0.99, name="whiten")
         return whiten(h, use_running_average=not train)
 
 
-class Decoder(nn.Module):
-    """Features [B, d] back to a window and its energy; the mirror image of `Encoder`.
+class MotionDecoder(nn.Module):
+    """Features [B, d] back to a window and its energy; the mirror image of `MotionEncoder`.
 
     Attributes:
       frames: W.
@@ -82,7 +82,7 @@ class Decoder(nn.Module):
     depth: int
 
     @nn.compact
-    def __call__(self, z) -> Decoded:
+    def __call__(self, z) -> DecodedWindow:
         """z [B, d]."""
         batch, tokens = z.shape[0], self.frames // self.stride
         h = nn.Dense(tokens * self.width, name="from_features")(z).reshape(batch, tokens, self.width)
@@ -91,7 +91,7 @@ class Decoder(nn.Module):
         h = layers.Dense(self.stride * body_parts.LAYOUTS[LAYOUT]["whole"], name="head")(nn.LayerNorm()(h))
         pose = body_parts.join({"whole": h.reshape(1, batch, self.frames, -1)}, LAYOUT)
         hidden = nn.gelu(nn.Dense(self.width, name="up")(z))
-        return Decoded(pose, nn.Dense(ENERGIES, name="energy")(hidden))
+        return DecodedWindow(pose, nn.Dense(ENERGIES, name="energy")(hidden))
 
 
 class MotionAutoEncoder(nn.Module):
@@ -112,10 +112,10 @@ class MotionAutoEncoder(nn.Module):
 
     def setup(self):  # noqa: D102
         size = {"stride": self.stride, "width": self.width, "depth": self.depth}
-        self.encoder = Encoder(features=self.features, **size)
-        self.decoder = Decoder(frames=self.frames, **size)
+        self.encoder = MotionEncoder(features=self.features, **size)
+        self.decoder = MotionDecoder(frames=self.frames, **size)
 
-    def __call__(self, pose, train: bool = False) -> Decoded:
+    def __call__(self, pose, train: bool = False) -> DecodedWindow:
         """Encodes and decodes canonical poses [B, W, 50, 3]; in training with the rng "noise"."""
         z = self.encoder(pose, train)
         if train:

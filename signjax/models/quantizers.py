@@ -21,7 +21,7 @@ class Quantized(NamedTuple):
     loss: jax.Array  # [], commitment or divergence
 
 
-def nearest(z, embedding):
+def nearest_codes(z, embedding):
     """Codes [...] of the nearest rows of embedding [K, D] to z [..., D], by exact float32 distances.
 
     Default matmul precision on accelerators flips near ties, so that codes would differ between machines.
@@ -59,24 +59,26 @@ class ResidualVQ(nn.Module):
         shape = (self.levels, self.codes, z.shape[-1])
         sums = self.variable("codebook", "sums", jnp.zeros, shape)
         counts = self.variable("codebook", "counts", jnp.zeros, shape[:-1])
-        depth = self._depth(z.shape[0]) if train else jnp.full(z.shape[0], self.levels)
+        depth = self._sample_depth(z.shape[0]) if train else jnp.full(z.shape[0], self.levels)
         residual, picked, loss = z, [], 0.0
         for level in range(self.levels):
             active = mask & (depth > level)[:, None]  # [B, N]
             rest = jax.lax.stop_gradient(residual)
             if train and not self.is_initializing():
-                book = _start(sums.value[level], counts.value[level], rest, active, self.make_rng("quantize"))
-                codes = nearest(rest, book[0] / book[1][:, None])
-                update = _move(*book, rest, codes, active, self.decay)
-                update = _revive(*update, rest, active, self.revive, self.make_rng("quantize"))
+                book = _init_from_batch(
+                    sums.value[level], counts.value[level], rest, active, self.make_rng("quantize")
+                )
+                codes = nearest_codes(rest, book[0] / book[1][:, None])
+                update = _ema_update(*book, rest, codes, active, self.decay)
+                update = _reset_dead_codes(*update, rest, active, self.revive, self.make_rng("quantize"))
                 sums.value = sums.value.at[level].set(update[0])
                 counts.value = counts.value.at[level].set(update[1])
                 embedding = book[0] / book[1][:, None]
             else:
-                embedding = self._embedding(sums.value, counts.value)[level]
-                codes = nearest(rest, embedding)
+                embedding = self._codebook_entries(sums.value, counts.value)[level]
+                codes = nearest_codes(rest, embedding)
             chosen = embedding[codes] * (depth > level)[:, None, None]
-            loss += _mean((residual - chosen) ** 2, active)
+            loss += masked_mean((residual - chosen) ** 2, active)
             residual = residual - chosen
             picked.append(codes)
         quantized = z - residual
@@ -87,17 +89,17 @@ class ResidualVQ(nn.Module):
         )
 
     @nn.nowrap
-    def _embedding(self, sums, counts):
+    def _codebook_entries(self, sums, counts):
         return sums / jnp.maximum(counts, 1e-8)[..., None]
 
     def decode(self, codes):
         """Codes [B, N, Q] to the latents [B, N, D] they stand for."""
         sums = self.get_variable("codebook", "sums")
-        embedding = self._embedding(sums, self.get_variable("codebook", "counts"))
+        embedding = self._codebook_entries(sums, self.get_variable("codebook", "counts"))
         return sum(embedding[level][codes[..., level]] for level in range(self.levels))
 
     @nn.nowrap
-    def _depth(self, batch: int):
+    def _sample_depth(self, batch: int):
         """How many levels each example is quantized with, [B] in 1..Q."""
         drop, depth = jax.random.split(self.make_rng("quantize"))
         some = jax.random.randint(depth, (batch,), 1, self.levels) if self.levels > 1 else self.levels
@@ -123,21 +125,21 @@ class FSQ(nn.Module):
         bounded = jnp.tanh(grouped + np.arctanh(shift / half)) * half - shift
         rounded = jnp.round(bounded)
         digits = rounded.astype(jnp.int32) + np.asarray(self.steps) // 2
-        codes = (digits * self._basis()).sum(-1)  # [B, N, Q]
+        codes = (digits * self._digit_weights()).sum(-1)  # [B, N, Q]
         passed = bounded + jax.lax.stop_gradient(rounded - bounded)
         return Quantized((passed / (steps // 2)).reshape(z.shape), codes, jnp.zeros(()))
 
     def decode(self, codes):
         """Codes [B, N, Q] to latents [B, N, D]."""
-        digits = codes[..., None] // self._basis() % np.asarray(self.steps)  # [B, N, Q, len]
+        digits = codes[..., None] // self._digit_weights() % np.asarray(self.steps)  # [B, N, Q, len]
         z = (digits - np.asarray(self.steps) // 2) / (np.asarray(self.steps, np.float32) // 2)
         return z.reshape(*codes.shape[:-1], -1)
 
-    def _basis(self):
+    def _digit_weights(self):
         return np.concatenate([[1], np.cumprod(self.steps[:-1])]).astype(np.int32)
 
 
-class Gaussian(nn.Module):
+class GaussianBottleneck(nn.Module):
     """The bottleneck of a variational auto-encoder (Kingma and Welling 2014): latents with noise.
 
     A latent is the mean of a normal distribution whose variance is learned; training draws from it and
@@ -155,39 +157,39 @@ class Gaussian(nn.Module):
     def __call__(self, z, mask, train: bool) -> Quantized:
         """Draws around z [B, N, D] in training; see the module's contract."""
         spread = nn.Dense(self.levels, kernel_init=nn.initializers.zeros, name="log_variance")(z)
-        spread = jnp.clip(spread + START, -20.0, 2.0)
+        spread = jnp.clip(spread + START_LOG_VARIANCE, -20.0, 2.0)
         divergence = (z**2 + jnp.exp(spread) - spread - 1) / 2
         drawn = z
         if train:
             drawn = z + jnp.exp(spread / 2) * jax.random.normal(self.make_rng("quantize"), z.shape)
-        return Quantized(drawn, z, self.weight * _mean(divergence, mask) / self.levels)
+        return Quantized(drawn, z, self.weight * masked_mean(divergence, mask) / self.levels)
 
     def decode(self, codes):
         """Codes are latents."""
         return codes
 
 
-def _codebooks(c, levels: int) -> ResidualVQ:
+def _make_rvq(c, levels: int) -> ResidualVQ:
     return ResidualVQ(levels, c.codes, c.decay, c.commitment, c.dropout, c.revive)
 
 
 # quantizer.kind -> what makes one of the config's quantizer fields and Q; docs/quantizers.md adds one
-KINDS = {
-    "rvq": _codebooks,
-    "vq": _codebooks,
+QUANTIZERS = {
+    "rvq": _make_rvq,
+    "vq": _make_rvq,
     "fsq": lambda c, levels: FSQ(levels, tuple(c.steps)),
-    "kl": lambda c, levels: Gaussian(levels, c.kl),
+    "kl": lambda c, levels: GaussianBottleneck(levels, c.kl),
 }
 
-START = -4.0  # log variance at first: little noise, so that training begins at the linear code
+START_LOG_VARIANCE = -4.0  # log variance at first: little noise, so that training begins at the linear code
 
 
-def _mean(x, mask):
+def masked_mean(x, mask):
     """Mean of x [B, N, D] over the latents of mask [B, N]; 0 where none is set."""
     return (x.mean(-1) * mask).sum() / jnp.maximum(mask.sum(), 1)
 
 
-def _draw(z, mask, num, rng):
+def _sample_rows(z, mask, num, rng):
     """Draws num rows of z [B, N, D] among those of mask [B, N], none twice before all were drawn.
 
     Equal codes would be exact ties, which rounding decides, and so the number of devices.
@@ -198,27 +200,27 @@ def _draw(z, mask, num, rng):
     return z.reshape(-1, z.shape[-1])[order[jnp.arange(num) % count]]
 
 
-def _start(sums, counts, z, mask, rng):
+def _init_from_batch(sums, counts, z, mask, rng):
     """The level's sums [K, D] and counts [K], drawn from the batch while nothing was ever counted."""
     fresh = counts.sum() == 0
     return (
-        jnp.where(fresh, _draw(z, mask, sums.shape[0], rng), sums),
+        jnp.where(fresh, _sample_rows(z, mask, sums.shape[0], rng), sums),
         jnp.where(fresh, jnp.ones_like(counts), counts),
     )
 
 
-def _move(sums, counts, z, codes, mask, decay):
+def _ema_update(sums, counts, z, codes, mask, decay):
     """Moving sums and counts after one batch (van den Oord et al. 2017, appendix A.1)."""
     hits = jax.nn.one_hot(codes, counts.shape[0]) * mask[..., None]  # [B, N, K]
     total = jnp.einsum("bnk,bnd->kd", hits, z, precision="highest")
     return decay * sums + (1 - decay) * total, decay * counts + (1 - decay) * hits.sum((0, 1))
 
 
-def _revive(sums, counts, z, mask, share, rng):
+def _reset_dead_codes(sums, counts, z, mask, share, rng):
     """Re-seeds codes used less than `share` of the mean with latents of the batch, at the mean count."""
     mean = counts.mean()
     dead = (counts < share * mean) & (mask.sum() > 0)
     return (
-        jnp.where(dead[:, None], _draw(z, mask, counts.shape[0], rng) * mean, sums),
+        jnp.where(dead[:, None], _sample_rows(z, mask, counts.shape[0], rng) * mean, sums),
         jnp.where(dead, mean, counts),
     )

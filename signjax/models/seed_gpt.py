@@ -12,8 +12,8 @@ import jax
 import jax.numpy as jnp
 
 from signjax.models import layers
-from signjax.models.gpt import Cache
-from signjax.models.text_conditioning import DecoderBlock, Memory, views
+from signjax.models.gpt import KVCache
+from signjax.models.text_conditioning import DecoderBlock, EncodedText, attention_masks
 
 
 class SeedGPT(nn.Module):
@@ -47,31 +47,33 @@ class SeedGPT(nn.Module):
         self.blocks = [DecoderBlock(**block, dtype=self.dtype) for _ in range(self.depth)]
         self.head = layers.Dense(self.codes + 2)
 
-    def encode_text(self, features, mask, segments=None, positions=None, train: bool = False) -> Memory:
+    def encode_text(self, features, mask, segments=None, positions=None, train: bool = False) -> EncodedText:
         """Features [B, L, F] of texts with mask [B, L] to what the layers read."""
         del segments, positions, train
         x = self.text(features.astype(jnp.float32))
         both = self.memory_in(x).reshape(*mask.shape, self.depth, self.heads, -1)
         keys, values = jnp.split(jnp.moveaxis(both, 2, 0), 2, axis=-1)
-        return Memory(keys, values, mask, jnp.zeros(mask.shape), x)
+        return EncodedText(keys, values, mask, jnp.zeros(mask.shape), x)
 
-    def states(self, codes, memory, segments=None, positions=None, text_segments=None, train: bool = False):
-        """States [B, N, D] before each token, see signjax.models.gpt.GPT.states."""
+    def compute_states(
+        self, codes, memory, segments=None, positions=None, text_segments=None, train: bool = False
+    ):
+        """States [B, N, D] before each token, see signjax.models.gpt.GPT.compute_states."""
         batch, length = codes.shape[:2]
         positions = jnp.broadcast_to(jnp.arange(length) if positions is None else positions, (batch, length))
-        x = self._embed(jnp.pad(codes[:, :-1, 0], ((0, 0), (1, 0))), positions)
+        x = self._embed_inputs(jnp.pad(codes[:, :-1, 0], ((0, 0), (1, 0))), positions)
         packed = None if segments is None else (segments, text_segments)
-        see, read = views(jnp.ones((batch, length), bool), memory, packed)
+        see, read = attention_masks(jnp.ones((batch, length), bool), memory, packed)
         see = see & jnp.tril(jnp.ones((length, length), bool))
         for i, block in enumerate(self.blocks):
             x, _, _ = block(x, see, (memory.keys[i], memory.values[i]), read, None, train)
         return x
 
-    def step(self, recent, at, cache: Cache, memory: Memory, later):
-        """The state [B, D] of position `at`, see signjax.models.gpt.GPT.step."""
+    def decode_step(self, recent, at, cache: KVCache, memory: EncodedText, later):
+        """The state [B, D] of position `at`, see signjax.models.gpt.GPT.decode_step."""
         del later
         batch, length = cache.keys[0].shape[:2]
-        x = self._embed(recent[:, :1, 0], jnp.broadcast_to(at, (batch, 1)))
+        x = self._embed_inputs(recent[:, :1, 0], jnp.broadcast_to(at, (batch, 1)))
         see = jnp.broadcast_to(jnp.arange(length) <= at, (batch, 1, 1, length))
         read, keys, values = memory.mask[:, None, None, :], [], []
         for i, block in enumerate(self.blocks):
@@ -80,19 +82,19 @@ class SeedGPT(nn.Module):
             x, k, v = block(x, see, both, read, None, False, past, at)
             keys.append(k)
             values.append(v)
-        return x[:, 0], Cache(tuple(keys), tuple(values), cache.time)
+        return x[:, 0], KVCache(tuple(keys), tuple(values), cache.time)
 
     @nn.nowrap
-    def later_layers(self, variables) -> tuple:
+    def later_layer_params(self, variables) -> tuple:
         """None: its layers are no rows of arrays."""
         del variables
         return ()
 
-    def empty_cache(self, batch: int, length: int) -> Cache:
+    def init_cache(self, batch: int, length: int) -> KVCache:
         """A cache for `length` positions."""
         shape = batch, length, self.heads, self.width // self.heads
         keys, values = (tuple(jnp.zeros(shape, self.dtype) for _ in range(self.depth)) for _ in range(2))
-        return Cache(keys, values, jnp.zeros((batch, 1)))
+        return KVCache(keys, values, jnp.zeros((batch, 1)))
 
     def logits(self, states):
         """Logits [..., K + 2] of codes, SOS and EOS, of states [..., D]."""
@@ -120,10 +122,10 @@ class SeedGPT(nn.Module):
 
     def __call__(self, codes, text, text_mask):
         """Next-token logits without packing: (codes [B, N, 1, K], end [B, N])."""
-        states = self.states(codes, self.encode_text(text, text_mask))
+        states = self.compute_states(codes, self.encode_text(text, text_mask))
         return self.code_logits(states, codes), self.end_logits(states)
 
-    def _embed(self, before, positions):
+    def _embed_inputs(self, before, positions):
         """Inputs [B, N, D] of positions, from the codes [B, N] before them."""
         x = self.embed(jnp.where(positions > 0, before, self.codes))
-        return x + layers.sinusoids(positions, self.width, x.dtype)
+        return x + layers.sinusoidal_embedding(positions, self.width, x.dtype)

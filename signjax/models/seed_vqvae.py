@@ -20,7 +20,7 @@ from signjax.pose import skeleton
 CLIP = 2.0  # standard deviations
 
 
-class SeedTokenizer(nn.Module):
+class SeedVQVAE(nn.Module):
     """Poses to codes [B, N, Q] and back, N = ceil(T / stride), by attention over all frames.
 
     Attributes:
@@ -50,13 +50,13 @@ class SeedTokenizer(nn.Module):
         block = {"heads": self.heads, "mlp": self.mlp, "exact": self.original, **kind}
         self.embed = nn.Dense(self.width, **kind)
         self.encoder = [layers.EncoderBlock(**block) for _ in range(self.depth)]
-        self.encoder_norm = layers.norm_of(self.original, **kind)
+        self.encoder_norm = layers.make_layer_norm(self.original, **kind)
         self.fold = nn.Dense(self.dim)  # on stride frames side by side: a convolution of kernel = stride
         self.quantizers = {"whole": self.quantizer("whole")}  # named as those of signjax.models.vqvae
         self.from_latent = nn.Dense(self.width, **kind)
         self.unfold = nn.Dense(self.stride * self.width, **kind)  # its transpose
         self.decoder = [layers.EncoderBlock(**block) for _ in range(self.depth)]
-        self.decoder_norm = layers.norm_of(self.original, **kind)
+        self.decoder_norm = layers.make_layer_norm(self.original, **kind)
         self.head = nn.Dense(3 * skeleton.NUM_JOINTS)
         if self.original:
             shape = (3 * skeleton.NUM_JOINTS,)
@@ -69,16 +69,16 @@ class SeedTokenizer(nn.Module):
         T must be a multiple of the stride. Frames outside the mask have no influence on the others.
         """
         tokens = mask[:, :: self.stride]  # [B, N]
-        result = self.quantizers["whole"](self.latents(pose, mask), tokens, train)
-        return Reconstruction(self._decode(result.z, tokens), result.codes, result.loss)
+        result = self.quantizers["whole"](self.compute_latents(pose, mask), tokens, train)
+        return Reconstruction(self._decode_latents(result.z, tokens), result.codes, result.loss)
 
-    def latents(self, pose, mask):
+    def compute_latents(self, pose, mask):
         """Latents before quantization, [B, N, dim]."""
         x = pose.reshape(*pose.shape[:2], -1)
         if self.original:
             x = jnp.clip((x - self.centre.value) / self.spread.value, -CLIP, CLIP)
         h = self.embed(x)  # [B, T, D]
-        h += layers.sinusoids(np.arange(h.shape[1]), self.width, h.dtype)
+        h += layers.sinusoidal_embedding(np.arange(h.shape[1]), self.width, h.dtype)
         for block in self.encoder:
             h = block(h, mask)
         h = self.encoder_norm(h) * mask[..., None]
@@ -86,16 +86,18 @@ class SeedTokenizer(nn.Module):
 
     def encode(self, pose, mask):
         """Canonical poses [B, T, 50, 3], mask [B, T] -> codes [B, N, Q] int32."""
-        return self.quantizers["whole"](self.latents(pose, mask), mask[:, :: self.stride], False).codes
+        return self.quantizers["whole"](
+            self.compute_latents(pose, mask), mask[:, :: self.stride], False
+        ).codes
 
     def decode(self, codes, mask):
         """Codes [B, N, Q], mask [B, N] over tokens -> canonical poses [B, N * stride, 50, 3]."""
-        return self._decode(self.quantizers["whole"].decode(codes), mask)
+        return self._decode_latents(self.quantizers["whole"].decode(codes), mask)
 
-    def _decode(self, z, tokens):
+    def _decode_latents(self, z, tokens):
         h = self.unfold(self.from_latent(z))
         h = h.reshape(h.shape[0], -1, self.width)  # [B, T, D]
-        h += layers.sinusoids(np.arange(h.shape[1]), self.width, h.dtype)
+        h += layers.sinusoidal_embedding(np.arange(h.shape[1]), self.width, h.dtype)
         mask = jnp.repeat(tokens, self.stride, axis=1)
         for block in self.decoder:
             h = block(h, mask)

@@ -20,7 +20,7 @@ from signjax.text.tokenizer import NULL
 PHASE = 8.0  # rad by which the fastest phase turns over 2 positions
 
 
-class Memory(NamedTuple):
+class EncodedText(NamedTuple):
     """The encoded text as every layer reads it."""
 
     keys: jax.Array  # [layers, B, L, H, D / H]
@@ -62,7 +62,7 @@ class DecoderBlock(nn.Module):
         drop = nn.Dropout(self.dropout, deterministic=not train)
         attend = jax.nn.dot_product_attention
         dense = functools.partial(layers.Dense, dtype=self.dtype)
-        norm = functools.partial(layers.norm_of, self.exact, dtype=self.dtype)
+        norm = functools.partial(layers.make_layer_norm, self.exact, dtype=self.dtype)
 
         def heads_of(h, name, parts):
             h = dense(parts * width, name=name)(h)
@@ -86,7 +86,7 @@ class DecoderBlock(nn.Module):
         return x + drop(dense(width, name="mlp_out")(h)), k, v
 
 
-class FillingBlock(nn.Module):
+class BidirectionalBlock(nn.Module):
     """A layer of models that fill a whole clip: ConvBlock, modulation where asked for, DecoderBlock."""
 
     heads: int
@@ -118,7 +118,7 @@ class FillingBlock(nn.Module):
         return block(x, see, memory, read, offsets, train)[0]
 
 
-class TextConditioned(nn.Module):
+class TextConditionedModel(nn.Module):
     """The part of a model that reads texts; it is subclassed, and its `setup` called first.
 
     Attributes:
@@ -157,7 +157,7 @@ class TextConditioned(nn.Module):
         self.memory_in = layers.Dense(2 * self.width * self.depth, dtype=self.dtype)
         self.drop = nn.Dropout(self.dropout)
 
-    def encode_text(self, ids, mask, segments=None, positions=None, train: bool = False) -> Memory:
+    def encode_text(self, ids, mask, segments=None, positions=None, train: bool = False) -> EncodedText:
         """Texts with mask [B, L] to what the decoder reads.
 
         Args:
@@ -180,18 +180,20 @@ class TextConditioned(nn.Module):
         padded = jnp.pad(own, ((0, 0), (1, 1), (0, 0)))
         around = jnp.concatenate([padded[:, :-2] * same[:, :-1, None], padded[:, 2:] * same[:, 1:, None]], -1)
         x = (own + self.text_around(around)) * self.width**0.5
-        x = self.drop(x + layers.sinusoids(positions, self.width, x.dtype), deterministic=not train)
+        x = self.drop(
+            x + layers.sinusoidal_embedding(positions, self.width, x.dtype), deterministic=not train
+        )
 
         def layer(block, x, _):
             return block(x, see, train)
 
-        x = layers.repeat(layer, self.text_layers, self.text_depth, x, remat=self.remat)
+        x = layers.scan_layers(layer, self.text_layers, self.text_depth, x, remat=self.remat)
         x = self.text_norm(x)
         both = self.memory_in(x).reshape(*x.shape[:2], self.depth, self.heads, -1)
         keys, values = jnp.split(jnp.moveaxis(both, 2, 0), 2, axis=-1)
-        return Memory(keys, values, mask, self._centres(x, mask, segments), x)
+        return EncodedText(keys, values, mask, self._expected_centres(x, mask, segments), x)
 
-    def _centres(self, x, mask, segments):
+    def _expected_centres(self, x, mask, segments):
         """Where each text token is expected: the middle of its duration, after those before it, [B, L]."""
         duration = nn.softplus(self.duration(x)[..., 0]) * mask
         earlier = jnp.tril(jnp.ones((x.shape[1], x.shape[1])), -1)  # [L, L]
@@ -200,18 +202,18 @@ class TextConditioned(nn.Module):
         return (earlier @ duration[..., None])[..., 0] + duration / 2
 
 
-def no_text(ids):
+def null_text(ids):
     """As many times no text, for ids [B, L] or features [B, L, F]; only its first token counts."""
     return jnp.full_like(ids, NULL if ids.ndim == 2 else 0)
 
 
-def offsets_from(time, centres, drift: float):
+def alignment_offsets(time, centres, drift: float):
     """Distances [B, N, L] of positions at times [B, N] from expected ones [B, L], in units of 2 positions,
     and of `drift` times the time until then where tempo makes an error of an expectation."""
     return (time[:, :, None] - centres[:, None]) / (2 + drift * centres[:, None])
 
 
-def due(memory: Memory, read, offsets, focus):
+def aligned_text(memory: EncodedText, read, offsets, focus):
     """The text that is due at each position and how far into it the position is, [B, N, 2 * D].
 
     Models that fill a whole clip at once learn much faster when told so outright, as in text to speech
@@ -220,28 +222,28 @@ def due(memory: Memory, read, offsets, focus):
     Args:
       memory: of the texts.
       read: [B, N, L] text that belongs to a position's clip.
-      offsets: [B, N, L] see `offsets_from`.
+      offsets: [B, N, L] see `alignment_offsets`.
       focus: [] learned; the larger, the fewer text tokens have a say.
     """
     share = jax.nn.softmax(jnp.where(read, -nn.softplus(focus) * offsets**2, -1e9))  # [B, N, L]
     states = memory.states
-    phase = layers.sinusoids(PHASE * (share * offsets).sum(-1), states.shape[-1], states.dtype)
+    phase = layers.sinusoidal_embedding(PHASE * (share * offsets).sum(-1), states.shape[-1], states.dtype)
     return jnp.concatenate([share.astype(states.dtype) @ states, phase], axis=-1)
 
 
-def length_of(memory: Memory):
+def expected_length(memory: EncodedText):
     """The positions [B] that each text is expected to take, one text a row: where its last token is due."""
     return jnp.where(memory.mask, memory.centres, 0).max(1)
 
 
-def places_of(mask, memory: Memory):
+def clip_times(mask, memory: EncodedText):
     """Positions [B, N] of one clip a row, and the same in its text's own time, which is 0 for no text."""
     position = jnp.arange(mask.shape[1])[None] * jnp.ones_like(mask, jnp.float32)
-    pace = length_of(memory) * (memory.mask.sum(1) > 1) / jnp.maximum(mask.sum(1), 1)
+    pace = expected_length(memory) * (memory.mask.sum(1) > 1) / jnp.maximum(mask.sum(1), 1)
     return position, (position + 0.5) * pace[:, None]
 
 
-def views(mask, memory: Memory, segments=None):
+def attention_masks(mask, memory: EncodedText, segments=None):
     """What each position of a whole clip may attend to: (positions [B, 1, N, N], text [B, 1, N, L]).
 
     Args:

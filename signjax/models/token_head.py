@@ -8,10 +8,10 @@ joint distribution of a token is exact while the transformer runs once for all i
 import flax.linen as nn
 import jax.numpy as jnp
 
-from signjax.models.text_conditioning import TextConditioned
+from signjax.models.text_conditioning import TextConditionedModel
 
 
-class TokenModel(TextConditioned):
+class TokenModel(TextConditionedModel):
     """A model of tokens that follow a text; it is subclassed, and its `setup` called.
 
     Attributes:
@@ -60,6 +60,6 @@ class TokenModel(TextConditioned):
         """What code `column` [B] adds to `earlier` [B, D] for the codes after it."""
         return self.depth_embedding(codes + column * self.codes)
 
-    def _tokens(self, codes):
+    def _embed_tokens(self, codes):
         """Embeddings [..., D] of tokens [..., C]."""
         return self.code_embedding(codes + jnp.arange(self.columns) * self.codes).sum(-2)

@@ -19,7 +19,7 @@ class Reconstruction(NamedTuple):
     loss: jax.Array  # [], the quantizers' commitment
 
 
-def dilation(block: int) -> int:
+def block_dilation(block: int) -> int:
     """Of the convolutions of kernel 3, in tokens."""
     return 2 ** (block % 3)
 
@@ -51,12 +51,12 @@ class Codec(nn.Module):
     def setup(self):  # noqa: D102
         kind = {"dtype": self.dtype}
         self.stem = layers.Dense(self.width, **kind)
-        self.encoder = [layers.ConvBlock(dilation=dilation(i), **kind) for i in range(self.depth)]
+        self.encoder = [layers.ConvBlock(dilation=block_dilation(i), **kind) for i in range(self.depth)]
         self.encoder_norm = nn.LayerNorm(**kind)
         self.to_latent = layers.Dense(self.dim, kernel_init=nn.initializers.zeros)
         self.linear_in = layers.Dense(self.dim)
         self.from_latent = layers.Dense(self.width, **kind)
-        self.decoder = [layers.ConvBlock(dilation=dilation(i), **kind) for i in range(self.depth)]
+        self.decoder = [layers.ConvBlock(dilation=block_dilation(i), **kind) for i in range(self.depth)]
         self.decoder_norm = nn.LayerNorm(**kind)
         self.head = layers.Dense(self.features * self.stride, kernel_init=nn.initializers.zeros)
         self.linear_out = layers.Dense(self.features * self.stride)
@@ -76,7 +76,7 @@ class Codec(nn.Module):
         return self.head(self.decoder_norm(h)) + self.linear_out(z)
 
 
-class Tokenizer(nn.Module):
+class VQVAE(nn.Module):
     """Poses to codes [B, N, C] and back, N = ceil(T / stride), C codes a token over all parts and sides.
 
     Both sides of a part share codec and codebooks (signjax.pose.body_parts). Every codec sees all parts, its
@@ -108,7 +108,7 @@ class Tokenizer(nn.Module):
     @property
     def reach(self) -> int:
         """Tokens to either side of a token that its frames depend on."""
-        return sum(map(dilation, range(self.depth)))
+        return sum(map(block_dilation, range(self.depth)))
 
     def __call__(self, pose, mask, train: bool = False) -> Reconstruction:
         """Encodes and decodes canonical poses [B, T, J, 3] with mask [B, T], valid frames first.
@@ -117,69 +117,76 @@ class Tokenizer(nn.Module):
         """
         tokens = mask[:, :: self.stride]  # [B, N]
         latents, loss = {}, 0.0
-        sides = self._stack(tokens)
+        sides = self._tile_sides(tokens)
         results = {}
-        for name, z in self.latents(pose, mask).items():
+        for name, z in self.compute_latents(pose, mask).items():
             results[name] = self.quantizers[name](z, sides, train)
             latents[name] = results[name].z
             loss += results[name].loss
-        codes = self._pack({name: r.codes for name, r in results.items()}, pose.shape[0])
-        return Reconstruction(self._decode(latents, tokens), codes, loss)
+        codes = self._join_codes({name: r.codes for name, r in results.items()}, pose.shape[0])
+        return Reconstruction(self._decode_latents(latents, tokens), codes, loss)
 
-    def latents(self, pose, mask) -> dict:
+    def compute_latents(self, pose, mask) -> dict:
         """Latents before quantization, {part: [S * B, N, dim]}."""
-        tokens = self._stack(mask[:, :: self.stride])
-        frames = {name: self._fold(x) for name, x in body_parts.cut(held(pose, mask), self.layout).items()}
+        tokens = self._tile_sides(mask[:, :: self.stride])
+        frames = {
+            name: self._fold_frames(x)
+            for name, x in body_parts.cut(hold_last_frame(pose, mask), self.layout).items()
+        }
         return {
-            name: self.codecs[name].encode(_merge(frames[name]), self._context(frames, name), tokens)
+            name: self.codecs[name].encode(
+                _merge_sides(frames[name]), self._gather_context(frames, name), tokens
+            )
             for name in self.parts
         }
 
     def encode(self, pose, mask):
         """Canonical poses [B, T, J, 3], mask [B, T] -> codes [B, N, C] int32."""
-        sides = self._stack(mask[:, :: self.stride])
-        latents = self.latents(pose, mask)
+        sides = self._tile_sides(mask[:, :: self.stride])
+        latents = self.compute_latents(pose, mask)
         codes = {name: self.quantizers[name](z, sides, False).codes for name, z in latents.items()}
-        return self._pack(codes, pose.shape[0])
+        return self._join_codes(codes, pose.shape[0])
 
     def decode(self, codes, mask):
         """Codes [B, N, C], mask [B, N] over tokens -> canonical poses [B, N * stride, J, 3]."""
-        parts = self._unpack(codes)
-        return self._decode({name: self.quantizers[name].decode(c) for name, c in parts.items()}, mask)
+        parts = self._split_codes(codes)
+        return self._decode_latents(
+            {name: self.quantizers[name].decode(c) for name, c in parts.items()}, mask
+        )
 
-    def _decode(self, latents: dict, tokens):
+    def _decode_latents(self, latents: dict, tokens):
         count = len(body_parts.sides(self.layout))
         split = {name: z.reshape(count, -1, *z.shape[1:]) for name, z in latents.items()}
         frames = {}
         for name, z in latents.items():
-            x = self.codecs[name].decode(z, self._context(split, name), self._stack(tokens))
+            x = self.codecs[name].decode(z, self._gather_context(split, name), self._tile_sides(tokens))
             frames[name] = x.reshape(count, tokens.shape[0], -1, self.parts[name])  # [S, B, T, F]
         return body_parts.join(frames, self.layout)
 
-    def _context(self, parts: dict, first: str):
+    def _gather_context(self, parts: dict, first: str):
         """All of {part: [S, B, N, *]} on the last axis, part `first` and each side's own first."""
         names = [first, *(name for name in parts if name != first)]
         own = [parts[name] for name in names]
         others = [x[::-1] for x in own] if len(body_parts.sides(self.layout)) == 2 else []
-        return _merge(jnp.concatenate(own + others, axis=-1))
+        return _merge_sides(jnp.concatenate(own + others, axis=-1))
 
-    def _fold(self, x):
+    def _fold_frames(self, x):
         """[S, B, T, F] -> [S, B, N, stride * F]."""
         return x.reshape(*x.shape[:2], -1, self.stride * x.shape[-1])
 
-    def _stack(self, mask):
+    def _tile_sides(self, mask):
         """[B, N] -> [S * B, N]."""
         return jnp.concatenate([mask] * len(body_parts.sides(self.layout)))
 
-    def _pack(self, codes: dict, batch: int):
+    def _join_codes(self, codes: dict, batch: int):
         """{part: [S * B, N, Q]} -> [B, N, C], by part, then side, then level."""
         columns = []
         for part in codes.values():
             columns += list(part.reshape(-1, batch, *part.shape[1:]))
         return jnp.concatenate(columns, axis=-1)
 
-    def _unpack(self, codes) -> dict:
-        """[B, N, C] -> {part: [S * B, N, Q]}, the inverse of `_pack`."""
+    def _split_codes(self, codes) -> dict:
+        """[B, N, C] -> {part: [S * B, N, Q]}, the inverse of `_join_codes`."""
         parts, at, count = {}, 0, len(body_parts.sides(self.layout))
         for name in self.parts:
             levels = self.quantizers[name].levels
@@ -189,12 +196,12 @@ class Tokenizer(nn.Module):
         return parts
 
 
-def _merge(x):
+def _merge_sides(x):
     """[S, B, ...] -> [S * B, ...]."""
     return x.reshape(-1, *x.shape[2:])
 
 
-def held(pose, mask):
+def hold_last_frame(pose, mask):
     """Poses [B, T, J, 3] whose frames outside mask [B, T] repeat the last one inside: padding must not reach
     a part-filled token."""
     last = jnp.maximum(mask.sum(1) - 1, 0)

@@ -32,17 +32,17 @@ class Loaded(NamedTuple):
     decode: Callable  # (variables, latents [B, T, dim], mask [B, T]) -> pose [B, T, 50, 3]
 
 
-def build(c) -> autoencoder2d.AutoEncoder:
+def build(c) -> autoencoder2d.PlanarAutoEncoder:
     """The auto-encoder of a config: its `model` field.
 
     Raises:
       ConfigError: the latents are wider than what they encode.
     """
-    if not 1 <= c.model.dim <= autoencoder2d.FEATURES:
+    if not 1 <= c.model.dim <= autoencoder2d.NUM_FEATURES:
         raise ConfigError(
-            f"model.dim is {c.model.dim}; give 1 to {autoencoder2d.FEATURES}, the features of a frame"
+            f"model.dim is {c.model.dim}; give 1 to {autoencoder2d.NUM_FEATURES}, the features of a frame"
         )
-    return autoencoder2d.AutoEncoder(**c.model)
+    return autoencoder2d.PlanarAutoEncoder(**c.model)
 
 
 def load(workdir) -> Loaded:
@@ -165,7 +165,7 @@ def linear_start(dim: int, pose) -> dict:
       pose: [n, W, 50, 3] canonical windows.
     """
     # joints are linear in the features: y = features @ carry
-    carry = _joints(autoencoder2d.points(jnp.eye(autoencoder2d.FEATURES)))
+    carry = _joints(autoencoder2d.features_to_points(jnp.eye(autoencoder2d.NUM_FEATURES)))
     y = _joints(pose[..., :2])
     centre = y.mean(0)
     _, basis = np.linalg.eigh(np.cov(y - centre, rowvar=False))
@@ -173,7 +173,9 @@ def linear_start(dim: int, pose) -> dict:
     basis = basis[:, ::-1][:, :dim] @ turn  # [100, dim]
     back = np.linalg.inv(carry)
     latents = (y - centre) @ basis
-    deep = np.asarray(autoencoder2d.depths(pose[..., 2]), np.float64).reshape(-1, autoencoder2d.DEPTHS)
+    deep = np.asarray(autoencoder2d.z_to_depth_features(pose[..., 2]), np.float64).reshape(
+        -1, autoencoder2d.NUM_DEPTH_FEATURES
+    )
     slope = np.linalg.lstsq(latents, deep - deep.mean(0), rcond=None)[0]  # [dim, 50]
     linear = {
         "codec": {
@@ -194,4 +196,4 @@ def flat(batch):
 def _joints(pose):
     """Joints [..., 50, 2] of body and of hands relative to their wrists as rows [n, 100] float64."""
     parts = [pose[..., skeleton.BODY, :], losses.relative_hands(pose)]
-    return np.asarray(jnp.concatenate(parts, axis=-2), np.float64).reshape(-1, autoencoder2d.FEATURES)
+    return np.asarray(jnp.concatenate(parts, axis=-2), np.float64).reshape(-1, autoencoder2d.NUM_FEATURES)

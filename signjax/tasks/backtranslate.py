@@ -206,8 +206,8 @@ def _terms(model, variables, batch, seen, dropout=None, smooth: float = 0.0) -> 
     """
     train = dropout is not None
     run = functools.partial(model.apply, variables, train=train, rngs={"dropout": dropout} if train else {})
-    memory, frames = run(batch["pose"], batch["mask"], method="encode")
-    logits = run(seen, memory, method="logits")  # [B, L, V]
+    memory, frames = run(batch["pose"], batch["mask"], method="encode_pose")
+    logits = run(seen, memory, method="text_logits")  # [B, L, V]
     ids, real = batch["text"], batch["text_mask"]
     targets = optax.smooth_labels(jax.nn.one_hot(ids, model.vocabulary), smooth)
     entropy = optax.softmax_cross_entropy(logits, targets)

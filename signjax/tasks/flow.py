@@ -44,7 +44,7 @@ class Sampler(NamedTuple):
 class Generator(NamedTuple):
     """A trained flow with all that it takes to turn texts into poses."""
 
-    model: flow_transformer.Flow
+    model: flow_transformer.FlowTransformer
     variables: Any
     words: Any  # reads texts, see signjax.training.text_encoder
     coder: Any  # module of the auto-encoder's task
@@ -52,9 +52,9 @@ class Generator(NamedTuple):
     fold: int  # latents a position
 
 
-def build(c, vocabulary: int, dim: int) -> flow_transformer.Flow:
+def build(c, vocabulary: int, dim: int) -> flow_transformer.FlowTransformer:
     """The model of a config for positions of `dim` numbers."""
-    return flow_transformer.Flow(vocabulary=vocabulary, dim=dim, **c.model)
+    return flow_transformer.FlowTransformer(vocabulary=vocabulary, dim=dim, **c.model)
 
 
 def coder_of(workdir):
@@ -176,7 +176,7 @@ def _terms(model, variables, batch, rng, dropout) -> dict:
     t = jnp.take_along_axis(drawn, own, axis=1)  # [B, W]
     noise = jax.random.normal(noises, latents.shape)
     z = t[..., None] * latents + (1 - t)[..., None] * noise
-    clean = run(z, t, mask, memory, places, (own, belongs), method="clean")
+    clean = run(z, t, mask, memory, places, (own, belongs), method="predict_clean")
     wrong = ((clean - latents) / jnp.maximum(1 - t, LEAST)[..., None]) ** 2
     return {
         "flow": ((wrong.mean(-1) * mask).sum(), mask.sum()),
@@ -261,7 +261,7 @@ def reconstruct(generator: Generator, pack) -> list[np.ndarray]:
 @functools.partial(jax.jit, static_argnums=0)
 def _lengths(model, variables, ids, known):
     params = {"params": variables["params"]}
-    return text_conditioning.length_of(model.apply(params, ids, known, method="encode_text"))
+    return text_conditioning.expected_length(model.apply(params, ids, known, method="encode_text"))
 
 
 @functools.partial(jax.jit, static_argnums=(1, 2))
@@ -287,14 +287,14 @@ def _integrate(model, solver: str, guided: bool, variables, texts, mask, noise, 
     """
     run = functools.partial(model.apply, {"params": variables["params"]})
     ids, known = texts
-    null = text_conditioning.no_text(ids), jnp.broadcast_to(jnp.arange(ids.shape[1]) == 0, known.shape)
+    null = text_conditioning.null_text(ids), jnp.broadcast_to(jnp.arange(ids.shape[1]) == 0, known.shape)
     memories = [run(*t, method="encode_text") for t in ((ids, known), null)[: 1 + guided]]
-    places = [text_conditioning.places_of(mask, memory) for memory in memories]
+    places = [text_conditioning.clip_times(mask, memory) for memory in memories]
 
     def speed(z, t):
         t = jnp.full(mask.shape, t)
-        clean = [run(z, t, mask, *of, method="clean") for of in zip(memories, places, strict=True)]
-        return flow_transformer.velocity(
+        clean = [run(z, t, mask, *of, method="predict_clean") for of in zip(memories, places, strict=True)]
+        return flow_transformer.compute_velocity(
             z, clean[-1] + guidance * (clean[0] - clean[-1]) if guided else clean[0], t
         )
 

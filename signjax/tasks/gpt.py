@@ -15,7 +15,7 @@ from signjax.errors import ConfigError
 from signjax.inference import autoregressive, dataset_codes, text_batches, windowed_decoding
 from signjax.metrics import base, dtw_distances
 from signjax.models.gpt import GPT
-from signjax.models.text_conditioning import no_text
+from signjax.models.text_conditioning import null_text
 from signjax.models.token_head import TokenModel
 from signjax.pose.clip import Clip
 from signjax.pose.normalization import CANONICAL
@@ -280,7 +280,7 @@ def drop_texts(batch, rng, rate: float):
     dropped = jnp.take_along_axis(dropped, segments, axis=1)  # [B, L]
     hide = dropped & (batch["text_position"] > 0)
     said = batch["text"]
-    ids = jnp.where(jnp.expand_dims(dropped, range(2, said.ndim)), no_text(said), said)
+    ids = jnp.where(jnp.expand_dims(dropped, range(2, said.ndim)), null_text(said), said)
     return batch | {"text": ids, "text_segment": jnp.where(hide, 0, segments)}
 
 
@@ -299,7 +299,9 @@ def _terms(model, variables, batch, seen, dropout, targets=None) -> dict:
     run = functools.partial(model.apply, variables, rngs={"dropout": dropout} if train else {})
     segments, belongs = batch["segment"], batch["text_segment"]
     memory = run(batch["text"], belongs > 0, belongs, batch["text_position"], train, method="encode_text")
-    states = run(seen, memory, segments, batch["position"], belongs, train, method="states")  # [B, W, D]
+    states = run(
+        seen, memory, segments, batch["position"], belongs, train, method="compute_states"
+    )  # [B, W, D]
     logits = run(states, batch["codes"], method="code_logits")  # [B, W, C, K]
     entropy = soft_targets.entropy(logits, batch["codes"], targets)  # [B, W, C]
     ends = optax.sigmoid_binary_cross_entropy(run(states, method="end_logits"), batch["ends"])

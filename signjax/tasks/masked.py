@@ -7,7 +7,7 @@ import jax.numpy as jnp
 
 from signjax.errors import ConfigError
 from signjax.inference import masked_decoding, text_batches
-from signjax.models.masked_transformer import MaskedModel
+from signjax.models.masked_transformer import MaskedTransformer
 from signjax.tasks import gpt, row_times, soft_targets, vqvae
 from signjax.training import run_config
 from signjax.training.task import Task
@@ -15,10 +15,10 @@ from signjax.training.task import Task
 decode, encode, reconstruct, codebook_sample = gpt.decode, gpt.encode, gpt.reconstruct, gpt.codebook_sample
 
 
-def build(c, vocabulary: int, tokenizer_config) -> MaskedModel:
+def build(c, vocabulary: int, tokenizer_config) -> MaskedTransformer:
     """The model of a config, for codes of the tokenizer trained with `tokenizer_config`."""
     columns, codes = vqvae.code_shape(tokenizer_config)
-    return MaskedModel(vocabulary=vocabulary, columns=columns, codes=codes, **c.model)
+    return MaskedTransformer(vocabulary=vocabulary, columns=columns, codes=codes, **c.model)
 
 
 def make(c, workdir) -> Task:
@@ -80,7 +80,9 @@ def _terms(model, variables, batch, seen, hidden, dropout, targets=None) -> dict
     memory = run(batch["text"], belongs > 0, belongs, batch["text_position"], train, method="encode_text")
     places, lengths = row_times.measure_row_times(batch, memory)
     there = (own > 0) & ~batch["ends"]
-    states = run(seen, hidden, there, memory, places, (own, belongs), train, method="states")  # [B, W, D]
+    states = run(
+        seen, hidden, there, memory, places, (own, belongs), train, method="compute_states"
+    )  # [B, W, D]
     logits = run(states, batch["codes"], method="code_logits")  # [B, W, C, K]
     entropy = soft_targets.entropy(logits, batch["codes"], targets)  # [B, W, C]
     counted = jnp.broadcast_to(hidden[..., None], entropy.shape)

@@ -27,7 +27,7 @@ from signjax.io.safe_numpy import read_arrays
 from signjax.io.safe_read import InvalidFileError
 from signjax.metrics.frechet import HOP, WINDOW, window_frames
 from signjax.models import motion_encoder as models
-from signjax.models.vqvae import held
+from signjax.models.vqvae import hold_last_frame
 from signjax.pose import losses
 from signjax.pose.clip import Clip
 from signjax.pose.missing_joints import fill_missing_joints
@@ -75,7 +75,7 @@ def _model(held: dict):
         raise InvalidFileError("its weights are not finite numbers")
     variables = {name: jnp.asarray(x, jnp.float32) for name, x in held.items()}
     try:
-        model = models.Encoder(**sizes)
+        model = models.MotionEncoder(**sizes)
         wanted = jax.eval_shape(model.init, jax.random.key(0), jnp.zeros((1, WINDOW, 50, 3)))
     except Exception as e:  # flax and jax raise nearly anything at sizes that cannot be
         raise InvalidFileError(f"its model cannot be built: {safe_read.reason(e)}") from None
@@ -173,14 +173,14 @@ def make(c, workdir) -> Task:
         pose = fill_missing_joints(batch)
         out, changed = model.apply(variables, pose, True, mutable=["batch_stats"], rngs={"noise": rng})
         terms = losses.reconstruction(out.pose, pose, _all(batch), c.loss)
-        wrong = jnp.abs(out.energy - models.energy(pose)).mean()
+        wrong = jnp.abs(out.energy - models.motion_energy(pose)).mean()
         return terms.pop("loss") + c.loss.energy * wrong, (terms | {"energy": wrong}, changed)
 
     def evaluate(variables, batch):
-        pose, weight = held(fill_missing_joints(batch), batch["mask"]), batch["weight"]
+        pose, weight = hold_last_frame(fill_missing_joints(batch), batch["mask"]), batch["weight"]
         out = model.apply(variables, pose)
         valid = _all(batch) * weight[:, None, None]
-        wrong = jnp.abs(out.energy - models.energy(pose)).mean(-1)
+        wrong = jnp.abs(out.energy - models.motion_energy(pose)).mean(-1)
         pairs = losses.errors(out.pose, pose, valid, jnp.ones_like(weight))
         return pairs | {"energy": ((wrong * weight).sum(), weight.sum())}
 

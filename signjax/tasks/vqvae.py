@@ -39,8 +39,8 @@ def build(c):
     parts = {"quantizer": functools.partial(quantizer, c.quantizer), **c.model.size}
     dims = {part: latent_dim(c.quantizer, part) for part in body_parts.LAYOUTS[c.layout]}
     if c.model.kind == "seed":
-        return seed_vqvae.SeedTokenizer(dim=dims["whole"], **parts)
-    return vqvae.Tokenizer(layout=c.layout, dims=dims, **parts)
+        return seed_vqvae.SeedVQVAE(dim=dims["whole"], **parts)
+    return vqvae.VQVAE(layout=c.layout, dims=dims, **parts)
 
 
 def quantizer(c, part: str):
@@ -49,10 +49,10 @@ def quantizer(c, part: str):
     Raises:
       ConfigError: `c.kind` is unknown.
     """
-    if c.kind not in quantizers.KINDS:
-        known = f"it can be: {', '.join(quantizers.KINDS)}"
-        raise ConfigError(f"quantizer.kind is {c.kind!r}{did_you_mean(c.kind, quantizers.KINDS, known)}")
-    return quantizers.KINDS[c.kind](c, c.levels[part])
+    if c.kind not in quantizers.QUANTIZERS:
+        known = f"it can be: {', '.join(quantizers.QUANTIZERS)}"
+        raise ConfigError(f"quantizer.kind is {c.kind!r}{did_you_mean(c.kind, quantizers.QUANTIZERS, known)}")
+    return quantizers.QUANTIZERS[c.kind](c, c.levels[part])
 
 
 def latent_dim(c, part: str) -> int:

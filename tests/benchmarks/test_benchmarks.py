@@ -76,13 +76,15 @@ def test_operations_of_gpts(monkeypatch):
 
     def step(variables, recent, cache, memory):
         run = functools.partial(model.apply, variables)
-        hidden, cache = run(recent, 5, cache, memory, model.later_layers(variables), method="step")
+        hidden, cache = run(
+            recent, 5, cache, memory, model.later_layer_params(variables), method="decode_step"
+        )
         return autoregressive.token(
             run, hidden, 1.0, columns, lambda logits, column: logits[:, 0].astype(int)
         ), cache
 
     memory = jax.eval_shape(encode, variables, *inputs[1:])
-    cache = jax.eval_shape(lambda: model.empty_cache(rows, 100))
+    cache = jax.eval_shape(lambda: model.init_cache(rows, 100))
     found = counted(step, variables, SHAPE((rows, gpt.RECENT, columns), jnp.int32), cache, memory)
     assert flops.count_decoder(c, columns, codes, rows, 100, length) == pytest.approx(found, **CLOSE)
 

@@ -194,4 +194,4 @@ def test_what_is_near():
     assert did_you_mean("opnpose", ["json", "openpose"], "give one") == "; did you mean 'openpose'? give one"
     assert did_you_mean("zzz", ["json", "openpose"], "give one") == "; give one"
     assert did_you_mean("zzz", ["json"]) == "" and closest_match("GPT", ["gpt"]) == "gpt"
-    assert set(quantizers.KINDS) == {"rvq", "vq", "fsq", "kl"}
+    assert set(quantizers.QUANTIZERS) == {"rvq", "vq", "fsq", "kl"}

@@ -77,7 +77,7 @@ def check_gpt(home, told):
     mask = np.arange(text.shape[1])[None] < told["text"].shape[1]
     memory = run(text, mask, method="encode_text")
     codes = np.append(told["tokens"][:, 1:], [[0]], axis=1)[..., None]
-    states = run(codes, memory, method="states")
+    states = run(codes, memory, method="compute_states")
     np.testing.assert_allclose(run(states, method="logits"), told["logits"], atol=1e-4)
     sampler = autoregressive.Sampler(temperature=0.0, min_tokens=12, max_tokens=12)
     keys = jax.random.split(jax.random.key(0), 1)
@@ -149,7 +149,7 @@ def renamed(state):
 def test_names_and_wrappers_do_not_matter(wrapper):
     given, fields = saved(VQVAE)
     state = renamed(given["model_state_dict"])
-    table = np.asarray(layers.sinusoids(np.arange(1500), 16))
+    table = np.asarray(layers.sinusoidal_embedding(np.arange(1500), 16))
     state["module.enc.pos.pe"] = table[None, :, [k // 2 + 8 * (k % 2) for k in range(16)]]
     state |= {"module.vq.used": np.arange(64), "module.fk.parents": np.arange(50), "module.seen": np.array(3)}
     found = convert.convert_vqvae({wrapper: state} if wrapper else state, fields)
@@ -160,7 +160,7 @@ def test_names_and_wrappers_do_not_matter(wrapper):
 
 def test_a_table_says_how_sinusoids_are_ordered():
     given, fields = saved(VQVAE)
-    state = given["model_state_dict"] | {"pe": np.asarray(layers.sinusoids(np.arange(30), 16))[:, None]}
+    state = given["model_state_dict"] | {"pe": np.asarray(layers.sinusoidal_embedding(np.arange(30), 16))[:, None]}
     found = convert.convert_vqvae(state, fields).variables["params"]
     np.testing.assert_array_equal(found["embed"]["kernel"], state["embed.weight"].T)
 

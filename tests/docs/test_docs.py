@@ -147,8 +147,8 @@ def test_fields_in_tables_are_fields():
 
 def test_the_quantizer_of_the_page_trains(tiny_runs, tmp_path, monkeypatch):
     [code] = blocks(DOCS / "quantizers.md", "python")
-    monkeypatch.setattr(quantizers, "KINDS", dict(quantizers.KINDS))
-    exec(code, vars(quantizers) | {"KINDS": quantizers.KINDS})
+    monkeypatch.setattr(quantizers, "QUANTIZERS", dict(quantizers.QUANTIZERS))
+    exec(code, vars(quantizers) | {"QUANTIZERS": quantizers.QUANTIZERS})
     changes = gpt_run.TOKENIZER | {"data.root": str(tiny_runs / "datasets"), "quantizer.kind": "fixed"}
     changes |= {"num_steps": 40, "log_every": 1, "eval_every": 40, "optim.warmup": 1, "optim.lr": 3e-3}
     assert loop.train(gpt_run.get_config("vqvae", **changes), tmp_path / "run").finished

@@ -54,7 +54,7 @@ def check_tokens(found) -> None:
 @functools.cache
 def encoder() -> bytes:
     """A tiny motion encoder as a file."""
-    model = models.Encoder(**MODEL)
+    model = models.MotionEncoder(**MODEL)
     variables = model.init(jax.random.key(0), jnp.zeros((1, WINDOW, 50, 3)))
     whole = {name: {"encoder": variables[name]} for name in ("params", "batch_stats")}
     return motion_encoder.to_bytes(ml_collections.ConfigDict({"model": MODEL}), whole)

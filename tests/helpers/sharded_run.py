@@ -52,7 +52,7 @@ def tokenize(c, variables, batch, path) -> None:
     batch = sharding.to_global(batch, mesh)
 
     def both(variables, pose, mask):
-        return [model.apply(variables, pose, mask, method=name) for name in ("encode", "latents")]
+        return [model.apply(variables, pose, mask, method=name) for name in ("encode", "compute_latents")]
 
     codes, latents = jax.jit(both)(variables, batch["pose"], batch["mask"])
     np.savez(path, codes=codes, latents=latents["whole"])

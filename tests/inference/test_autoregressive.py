@@ -34,7 +34,7 @@ def draw(chosen, sampler, numbers=None, model=None, multiple=16):
 @jax.jit
 def whole(model, codes, ids, mask):
     own = functools.partial(run, variables_=model)
-    states = own("states", codes, own("encode_text", ids, mask))
+    states = own("compute_states", codes, own("encode_text", ids, mask))
     return own("code_logits", states, codes), own("end_logits", states)
 
 

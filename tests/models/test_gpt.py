@@ -39,7 +39,7 @@ def alone(clip):
 @jax.jit
 def whole(codes, ids, mask, true=None):
     """States, logits of codes and of ends without a cache; with `true`, of these codes after past `codes`."""
-    states = run("states", codes, run("encode_text", ids, mask))
+    states = run("compute_states", codes, run("encode_text", ids, mask))
     return states, run("code_logits", states, codes if true is None else true), run("end_logits", states)
 
 
@@ -48,7 +48,7 @@ def whole_row(batch):
     """States and logits of codes of a packed batch."""
     place = batch["text_segment"]
     memory = run("encode_text", batch["text"], place > 0, place, batch["text_position"])
-    states = run("states", batch["codes"], memory, batch["segment"], batch["position"], place)
+    states = run("compute_states", batch["codes"], memory, batch["segment"], batch["position"], place)
     return states, run("code_logits", states, batch["codes"])
 
 
@@ -64,14 +64,14 @@ def test_steps_with_a_cache_equal_the_whole_pass():
 
     @jax.jit
     def one(before, at, own, cache):
-        state, cache = run("step", before, at, cache, memory, MODEL.later_layers(variables()))
+        state, cache = run("decode_step", before, at, cache, memory, MODEL.later_layer_params(variables()))
         earlier, columns = jnp.zeros_like(state), []
         for column in range(COLUMNS):
             columns.append(run("column_logits", state, earlier, column))
             earlier += run("column_embedding", own[:, column], column)
         return state, run("end_logits", state), jnp.stack(columns, axis=1), cache
 
-    cache = MODEL.empty_cache(1, 20)
+    cache = MODEL.init_cache(1, 20)
     for at in range(LENGTHS[1]):
         before = codes[:, np.maximum(at - 1 - np.arange(RECENT), 0)]
         state, end, columns, cache = one(before, at, codes[:, at], cache)
@@ -112,7 +112,7 @@ def test_causal_by_gradient():
 
     def logits(v):
         own = functools.partial(run, variables_=v)
-        states = own("states", distinct(length), own("encode_text", ids, mask))
+        states = own("compute_states", distinct(length), own("encode_text", ids, mask))
         return own("code_logits", states, distinct(length))[0] @ WEIGHTS  # [N, C]
 
     past, within = influence(logits, "code_embedding", "depth_embedding")
@@ -135,7 +135,7 @@ def test_segments_of_a_row_do_not_meet():
     def states(v):
         own = functools.partial(run, variables_=v)
         memory = own("encode_text", ids[None], words[None] > 0, words[None], place[None])
-        x = own("states", distinct(len(clip)), memory, clip[None], position[None], words[None])
+        x = own("compute_states", distinct(len(clip)), memory, clip[None], position[None], words[None])
         return x[0] @ np.resize(WEIGHTS, MODEL.width)  # [N]
 
     codes, text_ids = influence(states, "code_embedding", "text_embedding")

@@ -48,7 +48,7 @@ def tokenizer(variant):
     variables = jax.jit(model.init)(jax.random.key(0), *batch(40))
     rng = np.random.default_rng(3)
     variables["params"] = jax.tree.map(lambda x: x + 0.1 * rng.normal(size=x.shape), variables["params"])
-    latents = jax.jit(functools.partial(model.apply, method="latents"))(variables, *batch(40))
+    latents = jax.jit(functools.partial(model.apply, method="compute_latents"))(variables, *batch(40))
     rows = [x.reshape(-1, x.shape[-1]) for x in jax.tree.leaves(latents)]
     for book in jax.tree.leaves(variables.get("codebook", {}), is_leaf=lambda x: "sums" in x):
         levels, codes = book["counts"].shape
@@ -99,7 +99,7 @@ def test_codes_say_all(variant):
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_the_last_frame_counts(variant):
     """The 37th frame has a token of its own, and frames after it have none."""
-    latents = compiled(variant, "latents")
+    latents = compiled(variant, "compute_latents")
     pose, mask = batch(40)
     moved = pose.copy()
     moved[0, LENGTH - 1] = clip()[0]
@@ -110,7 +110,7 @@ def test_the_last_frame_counts(variant):
 
 
 def test_every_codec_sees_all_parts():
-    latents = compiled("rvq", "latents")
+    latents = compiled("rvq", "compute_latents")
     pose, mask = batch(40)
     moved = pose.copy()
     moved[0, 20, skeleton.LEFT] += clip()[0, skeleton.LEFT]
@@ -149,7 +149,7 @@ def test_training_starts_at_principal_components(variant):
     rng = np.random.default_rng(2)
     pose = np.stack([motion(rng, 8) for _ in range(60)])
     dims = {part: vqvae.latent_dim(c.quantizer, part) for part in body_parts.LAYOUTS[c.layout]}
-    model = models.Tokenizer(layout=c.layout, dims=dims, quantizer=lambda part: Through(), **c.model.size)
+    model = models.VQVAE(layout=c.layout, dims=dims, quantizer=lambda part: Through(), **c.model.size)
     mask = np.ones(pose.shape[:2], bool)
     params = jax.jit(model.init)(jax.random.key(0), pose[:1], mask[:1])["params"]
     start = vqvae.linear_start(c, pose)

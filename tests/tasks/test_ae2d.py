@@ -76,9 +76,9 @@ def dev(root):
 
 def test_features_are_scales_and_angles():
     x = np.random.default_rng(0).normal(size=(3, 7, 50, 2)).astype(np.float32)
-    features = autoencoder2d.features(x)
-    assert features.shape == (3, 7, autoencoder2d.FEATURES)
-    np.testing.assert_allclose(autoencoder2d.points(features), x, atol=1e-5)
+    features = autoencoder2d.points_to_features(x)
+    assert features.shape == (3, 7, autoencoder2d.NUM_FEATURES)
+    np.testing.assert_allclose(autoencoder2d.features_to_points(features), x, atol=1e-5)
     form = kinematics.planar(x)
     pairs = np.asarray(features[..., 2:]).reshape(3, 7, 49, 2)
     np.testing.assert_array_equal(features[..., :2], form.root)

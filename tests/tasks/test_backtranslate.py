@@ -18,7 +18,7 @@ from signjax import demo
 from signjax.data import joined_clips, packed_dataset
 from signjax.errors import DataError, StorageError
 from signjax.inference import ctc_prefix
-from signjax.models.back_translator import RECENT, BackTranslator, signed
+from signjax.models.back_translator import RECENT, BackTranslator, count_signed_tokens
 from signjax.tasks import backtranslate
 from signjax.text import tokenizer
 from signjax.training import loop
@@ -109,7 +109,7 @@ def test_the_decoder_looks_back_only_by_gradient():
     """Exactly the ids before a position reach its logits. Each id is another, and its row of the embedding
     table is watched where it is read, not where the table serves as output layer."""
     ids = np.arange(tokenizer.END, tokenizer.END + 8)[None]
-    memory, _ = run("encode", *batch(50))
+    memory, _ = run("encode_pose", *batch(50))
     table = jnp.asarray(variables()["params"]["text_embedding"]["embedding"])
     weights = np.random.default_rng(5).normal(size=WORDS.size)
 
@@ -120,7 +120,7 @@ def test_the_decoder_looks_back_only_by_gradient():
             return call(*args, **kwargs)
 
         with nn.intercept_methods(watched):
-            return MODEL.apply(variables(), ids, memory, method="logits")[0] @ weights  # [L]
+            return MODEL.apply(variables(), ids, memory, method="text_logits")[0] @ weights  # [L]
 
     reached = np.abs(jax.jit(jax.jacrev(logits))(table)).sum(-1)[:, ids[0]] > 0
     n = np.arange(8)
@@ -128,14 +128,14 @@ def test_the_decoder_looks_back_only_by_gradient():
 
 
 def test_steps_with_a_cache_equal_the_whole_pass():
-    memory, _ = run("encode", *batch(50, 21))
+    memory, _ = run("encode_pose", *batch(50, 21))
     ids = np.random.default_rng(0).integers(tokenizer.END, WORDS.size, (2, 9))
-    whole = run("logits", ids, memory)
+    whole = run("text_logits", ids, memory)
     assert np.abs(np.diff(whole, axis=1)).max() > 0.1
     known = np.pad(ids, ((0, 0), (RECENT, 0)), constant_values=tokenizer.NULL)
-    cache = MODEL.empty_cache(2, 12)
+    cache = MODEL.init_cache(2, 12)
     for at in range(9):
-        one, cache = run("step", known[:, at : at + RECENT][:, ::-1], jnp.array(at), cache, memory)
+        one, cache = run("decode_step", known[:, at : at + RECENT][:, ::-1], jnp.array(at), cache, memory)
         same(one, whole[:, at])
 
 
@@ -168,7 +168,7 @@ def test_a_clip_of_another_skeleton_is_refused():
 def test_tokens_are_counted_where_they_begin():
     """Blank, then one token over two positions, another in the next, blanks."""
     chance = np.eye(4)[[0, 2, 2, 3, 0, 0]][None]
-    np.testing.assert_allclose(signed(jnp.asarray(chance))[0], [0, 0.5, 1, 1.5, 2, 2])
+    np.testing.assert_allclose(count_signed_tokens(jnp.asarray(chance))[0], [0, 0.5, 1, 1.5, 2, 2])
 
 
 def test_prefix_scores_equal_all_alignments_counted():

@@ -59,7 +59,7 @@ class Exact:
     def apply(self, _, *args, method, **more):
         if method == "encode_text":
             shape = args[0].shape
-            return text_conditioning.Memory(None, None, args[1], jnp.full(shape, 4.0), None)
+            return text_conditioning.EncodedText(None, None, args[1], jnp.full(shape, 4.0), None)
         z, t = args[0], args[1][..., None]
         gain = t * self.deviation**2 / (t**2 * self.deviation**2 + (1 - t) ** 2)
         return self.mean + gain * (z - t * self.mean)
@@ -121,7 +121,7 @@ def test_clips_depend_on_text_place_and_seed_alone(generator):
 def test_a_clip_is_as_long_as_its_text_says(generator):
     ids, known = tokenizer.stack([generator.words.encode(t) for t in ("hello", "my name is Zoë")])
     memory = generator.model.apply(generator.variables, ids, known, method="encode_text")
-    wanted = np.asarray(text_conditioning.length_of(memory))
+    wanted = np.asarray(text_conditioning.expected_length(memory))
     clips = flow.generate(generator, ["hello", "my name is Zoë"], 0, sampler(max_tokens=99))
     assert [len(clip) for clip in clips] == [4 * max(1, round(float(n))) for n in wanted]
     assert wanted[0] < wanted[1]
@@ -149,7 +149,7 @@ def clean(generator, row, z, t):
     run = functools.partial(generator.model.apply, {"params": generator.variables["params"]})
     memory = run(row["text"], belongs > 0, belongs, row["text_position"], method="encode_text")
     places = row["position"].astype(jnp.float32), row["position"] * 0.9
-    return run(z, jnp.full(mask.shape, t), mask, memory, places, (own, belongs), method="clean")
+    return run(z, jnp.full(mask.shape, t), mask, memory, places, (own, belongs), method="predict_clean")
 
 
 def test_packed_clips_do_not_see_each_other(generator, packed):

@@ -15,14 +15,14 @@ from scipy.special import log_softmax
 from signjax.data import loader, token_rows
 from signjax.errors import ConfigError
 from signjax.inference import autoregressive, masked_decoding
-from signjax.models.masked_transformer import MaskedModel
-from signjax.models.text_conditioning import length_of, places_of
+from signjax.models.masked_transformer import MaskedTransformer
+from signjax.models.text_conditioning import clip_times, expected_length
 from signjax.tasks import gpt, masked, row_times
 from signjax.text import tokenizer
 from signjax.training import checkpoint, loop
 
 pytestmark = pytest.mark.usefixtures("compile_quickly")
-MODEL = MaskedModel(vocabulary=VOCABULARY, columns=COLUMNS, codes=CODES, **SIZE)
+MODEL = MaskedTransformer(vocabulary=VOCABULARY, columns=COLUMNS, codes=CODES, **SIZE)
 LENGTHS = [9, 14, 5]  # tokens of three clips
 WORDS = [4, 11, 7]  # ids of their texts
 
@@ -59,14 +59,14 @@ def alone(clip, size=16):
 
 @jax.jit
 def expected_lengths(model, ids, known):
-    return length_of(MODEL.apply(model, ids, known, method="encode_text"))
+    return expected_length(MODEL.apply(model, ids, known, method="encode_text"))
 
 
 @jax.jit
 def whole(codes, hidden, mask, ids, known):
     """States and logits of codes, one clip a row."""
     memory = run("encode_text", ids, known)
-    states = run("states", codes, hidden, mask, memory, places_of(mask, memory))
+    states = run("compute_states", codes, hidden, mask, memory, clip_times(mask, memory))
     return states, run("code_logits", states, codes)
 
 
@@ -124,7 +124,7 @@ def test_a_packed_row_equals_its_clips_alone():
         memory = run("encode_text", batch["text"], belongs > 0, belongs, batch["text_position"])
         places, _ = row_times.measure_row_times(batch, memory)
         there = (own > 0) & ~batch["ends"]
-        states = run("states", batch["codes"], hidden, there, memory, places, (own, belongs))
+        states = run("compute_states", batch["codes"], hidden, there, memory, places, (own, belongs))
         return states, masked._terms(MODEL, variables(), batch, batch["codes"], hidden, None)
 
     states, terms = row(batch)

@@ -11,7 +11,7 @@ from collections.abc import Callable
 import numpy as np
 
 from signjax.io.safe_read import InvalidFileError
-from signjax.models.layers import sinusoids
+from signjax.models.layers import sinusoidal_embedding
 from signjax.pose.skeleton import NUM_JOINTS
 
 POSE = 3 * NUM_JOINTS
@@ -49,7 +49,7 @@ def detect_sinusoid_order(state: dict) -> Callable[[int], np.ndarray]:
     for name, array in list(state.items()):
         table = array.squeeze()
         if array.dtype.kind == "f" and table.ndim == 2 and table.shape[1] % 2 == 0:
-            ours = np.asarray(sinusoids(np.arange(len(table)), table.shape[1]))
+            ours = np.asarray(sinusoidal_embedding(np.arange(len(table)), table.shape[1]))
             for order in (np.arange, _order_interleaved):
                 # Not equal: sines of large float32 angles differ a little from one library to another.
                 if np.allclose(table[:, order(table.shape[1])], ours, atol=2e-3):
