@@ -160,7 +160,9 @@ def test_names_and_wrappers_do_not_matter(wrapper):
 
 def test_a_table_says_how_sinusoids_are_ordered():
     given, fields = saved(VQVAE)
-    state = given["model_state_dict"] | {"pe": np.asarray(layers.sinusoidal_embedding(np.arange(30), 16))[:, None]}
+    state = given["model_state_dict"] | {
+        "pe": np.asarray(layers.sinusoidal_embedding(np.arange(30), 16))[:, None]
+    }
     found = convert.convert_vqvae(state, fields).variables["params"]
     np.testing.assert_array_equal(found["embed"]["kernel"], state["embed.weight"].T)
 
