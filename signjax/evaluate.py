@@ -24,12 +24,13 @@ from signjax.evaluation import predictions, report_files, scorecard, tables
 from signjax.inference import text_to_pose
 from signjax.inference.text_batches import gather
 from signjax.io import progress
+from signjax.io.digest import digest_variables
 from signjax.metrics import reconstruction
 from signjax.metrics.base import ratio
 from signjax.pose.clip import Clip
 from signjax.pose.normalization import CANONICAL
 from signjax.tasks import backtranslate, vqvae
-from signjax.training import checkpoint, dependencies, process, run_config
+from signjax.training import checkpoint, process, run_config
 from signjax.training import task as tasks
 
 WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the run to score.")
@@ -210,7 +211,7 @@ def summary(system: System, held, output: Output, rows, by) -> dict:
     return {
         "system": WORKDIR.value or PREDICTIONS.value,
         "predictions": system.folder,
-        "weights": dependencies.digest(system.loaded.variables) if system.task else None,
+        "weights": digest_variables(system.loaded.variables) if system.task else None,
         "data": {"name": system.data.name, "split": SPLIT.value, "clips": len(held)},
         "seed": SEED.value,
         "versions": {"signjax": __version__, "jax": jax.__version__, "python": platform.python_version()},

@@ -12,6 +12,7 @@ from pathlib import Path
 from signjax.errors import StorageError
 from signjax.export import model_card
 from signjax.io import checksums, model_file, safe_read
+from signjax.io.digest import digest_variables
 from signjax.text import pretrained
 from signjax.training import checkpoint, dependencies, run_config, text_encoder
 from signjax.training import task as tasks
@@ -34,7 +35,7 @@ def files(workdir, name: str, licence: str) -> dict[str, bytes]:
     c = run_config.load_config(f"{workdir}/config.json")
     loaded = tasks.find(c.task).load(workdir)  # which checks all that it needs
     held = _own(workdir, c)
-    digest = dependencies.digest(loaded.variables)
+    digest = digest_variables(loaded.variables)
     held["README.md"] = model_card.text(workdir, name, licence, c, loaded, digest).encode()
     return held
 
@@ -59,11 +60,11 @@ def _own(workdir, c) -> dict[str, bytes]:
         if Path(workdir, f"{field}.json").is_file():
             folder = dependencies.find(workdir, field, c[field])
             other = _own(folder, run_config.load_config(f"{folder}/config.json"))
-            held |= _below(field, other, dependencies.digest(checkpoint.load_variables(folder)[0]))
+            held |= _below(field, other, digest_variables(checkpoint.load_variables(folder)[0]))
     if Path(workdir, f"{text_encoder.FIELD}.json").is_file():
         folder = pretrained.find(dependencies.find(workdir, text_encoder.FIELD, c.text.encoder))
         encoder = {name: _read(f"{folder}/{name}", None) for name in pretrained.FILES}
-        held |= _below(text_encoder.FIELD, encoder, dependencies.digest(pretrained.load(folder).variables))
+        held |= _below(text_encoder.FIELD, encoder, digest_variables(pretrained.load(folder).variables))
     return held | {checksums.FILE: checksums.format_checksums(held)}
 
 

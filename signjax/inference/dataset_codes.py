@@ -7,8 +7,8 @@ import numpy as np
 
 from signjax.data import loader, sequence_cache
 from signjax.errors import ConfigError
+from signjax.io.digest import digest_variables
 from signjax.pose.missing_joints import fill_missing_joints
-from signjax.training import dependencies
 
 
 def encode_dataset(
@@ -76,7 +76,7 @@ def _play_clips(pose, lengths, start: int, factors):
 
 
 def _cache_key(variables, dataset, settings) -> str:
-    digest = hashlib.blake2b(str((dependencies.digest(variables), settings)).encode(), digest_size=16)
+    digest = hashlib.blake2b(str((digest_variables(variables), settings)).encode(), digest_size=16)
     for array in (dataset.offsets, dataset.pose, *dataset.placements, dataset.valid):
         digest.update(b"" if array is None else np.ascontiguousarray(array).tobytes())
     return digest.hexdigest()

@@ -1,7 +1,6 @@
 """Pose to text as a task: what a clip says, to judge clips that were generated."""
 
 import functools
-import hashlib
 from typing import Any, NamedTuple
 
 import jax
@@ -13,6 +12,7 @@ from signjax.data import joined_clips, loader, sources
 from signjax.data import load as splits
 from signjax.errors import DataError
 from signjax.inference import ctc_attention_decoding
+from signjax.io.digest import digest_variables
 from signjax.metrics.base import value
 from signjax.metrics.text import tokens, wer
 from signjax.models.back_translator import STRIDE, BackTranslator
@@ -99,11 +99,8 @@ def load(workdir) -> Translator:
 
 def digest(variables, words: tokenizer.TextTokenizer) -> str:
     """12 hexadecimal digits of params and vocabulary."""
-    found = hashlib.blake2b(repr(words.entries).encode(), digest_size=6)
-    for path, leaf in jax.tree_util.tree_leaves_with_path(variables["params"]):
-        found.update(jax.tree_util.keystr(path).encode())
-        found.update(np.ascontiguousarray(leaf).tobytes())
-    return found.hexdigest()
+    # Signatures of scores quote it, so it stays what it was: without types and shapes.
+    return digest_variables(variables["params"], repr(words.entries).encode(), typed=False)
 
 
 def translate(translator: Translator, clips, batch_size: int = 32) -> list[str]:

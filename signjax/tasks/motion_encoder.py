@@ -6,7 +6,6 @@ too (`energy` of the model), and training shows them other tempi, noise and smoo
 """
 
 import functools
-import hashlib
 import io
 import json
 import math
@@ -23,6 +22,7 @@ from signjax.data import augmentation, loader, sources
 from signjax.data import load as splits
 from signjax.errors import StorageError
 from signjax.io import safe_read
+from signjax.io.digest import digest_arrays
 from signjax.io.safe_numpy import read_arrays
 from signjax.io.safe_read import InvalidFileError
 from signjax.metrics.frechet import HOP, WINDOW, window_frames
@@ -55,7 +55,7 @@ def load(path=SHIPPED) -> Encoder:
     try:
         held = read_arrays(path)
         stored = str(held.pop("digest", ""))
-        if stored != digest(held):
+        if stored != digest_arrays(held):
             raise InvalidFileError(f"its content does not have the digest {stored[:12]!r}")
         model, variables = _model(held)
     except InvalidFileError as e:
@@ -114,15 +114,6 @@ def features(encoder: Encoder, clips: list[Clip]) -> list[np.ndarray]:
     return np.split(found, np.cumsum([len(index) for index in frames])[:-1])
 
 
-def digest(arrays: dict) -> str:
-    """sha256 of names, shapes, types and values of {name: array}."""
-    total = hashlib.sha256()
-    for name in sorted(arrays):
-        array = np.ascontiguousarray(arrays[name])
-        total.update(f"{name} {array.dtype.str} {array.shape}\n".encode() + array.tobytes())
-    return total.hexdigest()
-
-
 def to_bytes(c, variables) -> bytes:
     """A trained run's encoder as an .npz file: float16 weights, what it was made for, and its digest.
 
@@ -144,7 +135,7 @@ def to_bytes(c, variables) -> bytes:
     model = {name: c.model[name] for name in ("stride", "width", "depth", "features")}
     arrays["about"] = np.array(json.dumps({"window": WINDOW, "hop": HOP, "model": model}))
     buffer = io.BytesIO()
-    np.savez(buffer, digest=np.array(digest(arrays)), **arrays)
+    np.savez(buffer, digest=np.array(digest_arrays(arrays)), **arrays)
     return buffer.getvalue()
 
 

@@ -3,16 +3,15 @@
 workdir/<field>.json has its place, as seen from workdir, and a digest of its variables.
 """
 
-import hashlib
 import json
 import os
 import pathlib
 
 import jax
-import numpy as np
 
 from signjax.errors import ConfigError, StorageError
 from signjax.io import atomic, safe_read
+from signjax.io.digest import digest_variables
 from signjax.training import checkpoint
 
 
@@ -29,7 +28,7 @@ def record(workdir, field: str, folder, variables) -> None:
         check(workdir, field, folder, variables)
     elif jax.process_index() == 0:  # a file that is there is of a start that came to nothing
         place = os.path.relpath(os.path.realpath(folder), os.path.realpath(workdir))
-        atomic.write_file(_path(workdir, field), note(place, digest(variables)).encode())
+        atomic.write_file(_path(workdir, field), note(place, digest_variables(variables)).encode())
 
 
 def note(place: str, digest: str) -> str:
@@ -50,22 +49,12 @@ def check(workdir, field: str, folder, variables) -> None:
       ConfigError: names the field and both digests.
       StorageError: the file is missing or damaged.
     """
-    before, now = _read(workdir, field)["digest"], digest(variables)
+    before, now = _read(workdir, field)["digest"], digest_variables(variables)
     if before != now:
         raise ConfigError(
             f"{field}: {workdir} was trained with {before}, and {folder} is {now}: another run, or trained "
             f"again; bring the old one back, or train {workdir} anew"
         )
-
-
-def digest(variables) -> str:
-    """12 hexadecimal digits of the paths, types, shapes and bits of all arrays."""
-    found = hashlib.blake2b(digest_size=6)
-    for path, leaf in jax.tree_util.tree_leaves_with_path(variables):
-        array = np.ascontiguousarray(leaf)
-        found.update(f"{jax.tree_util.keystr(path)} {array.dtype}{array.shape} ".encode())
-        found.update(array.tobytes())
-    return found.hexdigest()
 
 
 def _path(workdir, field: str) -> pathlib.Path:

@@ -10,6 +10,7 @@ import jax
 import numpy as np
 
 from signjax.data import sequence_cache
+from signjax.io.digest import digest_variables
 from signjax.text import pretrained
 from signjax.text import tokenizer as text
 from signjax.training import checkpoint, dependencies
@@ -67,7 +68,7 @@ def tokenizer(c, workdir, texts) -> text.TextTokenizer:
 def _features(encoder, texts, cache: str) -> dict:
     """Features of texts, from `cache` if they were made by the same encoder from the same texts."""
     key = hashlib.blake2b(
-        str((dependencies.digest(encoder.variables), texts)).encode(), digest_size=16
+        str((digest_variables(encoder.variables), texts)).encode(), digest_size=16
     ).hexdigest()
     if known := sequence_cache.read_sequences(cache, key, 1, len(texts)):
         return {said: row.astype(np.float16) for said, row in zip(texts, known[0], strict=True)}

@@ -15,10 +15,11 @@ from signjax.data import load
 from signjax.errors import StorageError
 from signjax.export import compiled
 from signjax.io import checksums, model_file, safe_numpy, safetensors
+from signjax.io.digest import digest_variables
 from signjax.pose import normalization
 from signjax.tasks import gpt, vqvae
 from signjax.tools import export
-from signjax.training import checkpoint, dependencies, run_config
+from signjax.training import checkpoint, run_config
 from signjax.training import task as tasks
 
 pytestmark = pytest.mark.usefixtures("compile_quickly")
@@ -174,7 +175,7 @@ def test_damage_is_found(shared, tmp_path, name):
 
 def test_the_card_quotes_scores_of_these_weights_only(home, tmp_path, capsys):
     copied = shutil.copytree(home / "runs", tmp_path / "runs") / "gpt"
-    own = dependencies.digest(gpt.load(copied).variables)
+    own = digest_variables(gpt.load(copied).variables)
     rows = {"generated": {"distance": {"DTW-MJE": {"value": 0.125, "low": 0.1, "high": 0.15}}}}
     for split, digest in (("dev", own), ("test", "0" * 12), ("train", own)):
         said = {"weights": digest, "predictions": None, "rows": rows, "seed": 5, "notes": [f"note {split}"]}
