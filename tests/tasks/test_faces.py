@@ -15,6 +15,7 @@ from paths import FORMATS_ARCHIVE
 
 from signjax.data import clip_files, clip_writers, npz_clip, packed_dataset, pose_layout
 from signjax.data.formats import openpose
+from signjax.data.import_poses import import_poses
 from signjax.errors import ConfigError, DataError
 from signjax.metrics import reconstruction
 from signjax.metrics.base import value
@@ -24,7 +25,7 @@ from signjax.pose.missing_joints import fill_missing_joints, joint_weights
 from signjax.pose.normalization import CANONICAL
 from signjax.rendering import layout, shapes, style
 from signjax.tasks import gpt, vqvae
-from signjax.tools import export, import_poses
+from signjax.tools import export
 from signjax.training import loop
 
 pytestmark = pytest.mark.usefixtures("compile_quickly")
@@ -247,7 +248,7 @@ def test_real_faces(real_data, tmp_path):
             archive.extractall(tmp_path, filter="data")
         folder = tmp_path / "formats"
     source = _with_gaps(folder / "openpose_frames", tmp_path / "theirs")
-    report = import_poses.run(source, str(tmp_path / "datasets"), "faces", None, 25.0)
+    report = import_poses(source, str(tmp_path / "datasets"), "faces", None, 25.0)
     assert report["faces"] == 3 and not report["left_out"]
     held = load(tmp_path, "faces")
     files = sorted(source.rglob(f"{held.sids[0]}/*_keypoints.json"))

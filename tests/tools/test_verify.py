@@ -1,4 +1,4 @@
-"""The verification command: what passes, and which clip does not."""
+"""The verify command: what passes, and which clip does not."""
 
 import json
 
@@ -7,6 +7,8 @@ import pytest
 
 from signjax import demo
 from signjax.data import packed_dataset
+from signjax.data.splits import SPLITS
+from signjax.evaluation import kinematics_check
 from signjax.pose import kinematics, skeleton
 from signjax.tools import verify
 
@@ -47,7 +49,7 @@ def test_a_clip_that_fails_is_named(tmp_path, capsys):
 
 def test_errors_are_those_of_the_round_trip(root, monkeypatch):
     """A joint moved on the way back by a known distance, and one that is missing, which does not count."""
-    held = packed_dataset.load(root, "demo", "dev")
+    dataset = packed_dataset.load(root, "demo", "dev")
     inverse = kinematics.from_planar
 
     def wrong(form):
@@ -57,27 +59,33 @@ def test_errors_are_those_of_the_round_trip(root, monkeypatch):
         return points
 
     monkeypatch.setattr(kinematics, "from_planar", wrong)
-    trip = next(verify.trips(held, 2))
-    assert trip.error[3, skeleton.R_HAND] == np.inf and "right_hand of frame 3" in verify.failure(trip)
+    trip = next(kinematics_check.check_clips(dataset, 2))
+    assert trip.error[
+        3, skeleton.R_HAND
+    ] == np.inf and "right_hand of frame 3" in kinematics_check.describe_failure(trip)
     trip.error[3, skeleton.R_HAND] = 0
-    assert "left_hand of frame 2" in verify.failure(trip)
-    rows = verify.figures([trip])
-    assert rows["left hand"][0] == pytest.approx(0.5 * trip.scale, rel=1e-4) == rows["all joints"][0]
-    assert rows["left hand"][1] == pytest.approx(0.5 * trip.scale / (21 * len(trip.error)), rel=1e-2)
-    assert rows["body"][0] < 1e-6
+    assert "left_hand of frame 2" in kinematics_check.describe_failure(trip)
+    errors = kinematics_check.summarize_errors([trip])
+    assert (
+        errors["left hand"].largest
+        == pytest.approx(0.5 * trip.scale, rel=1e-4)
+        == errors["all joints"].largest
+    )
+    assert errors["left hand"].mean == pytest.approx(0.5 * trip.scale / (21 * len(trip.error)), rel=1e-2)
+    assert errors["body"].largest < 1e-6
     valid = np.ones(trip.error.shape, bool)
     valid[2, skeleton.L_HAND] = valid[3, skeleton.R_HAND] = False
-    error, rigid = verify.there_and_back(held[0].points, valid, 2)
+    error, rigid = kinematics_check.measure_round_trip(dataset[0].points, valid, 2)
     assert error.max() < 1e-6 and rigid is None
 
 
-@pytest.mark.parametrize("arguments, code, said", [
+@pytest.mark.parametrize("arguments, code, message", [
     (("--name", "nothing"), 21, "no train, dev or test folder"), (("--split", "holdout"), 21, "holdout"),
 ])  # fmt: skip
-def test_what_is_not_there_is_said_in_one_line(arguments, code, said, root, capsys):
+def test_what_is_not_there_is_said_in_one_line(arguments, code, message, root, capsys):
     assert verify.main(["2d", "--root", str(root), *arguments]) == code
     err = capsys.readouterr().err
-    assert err.startswith("error: ") and err.count("\n") == 1 and said in err
+    assert err.startswith("error: ") and err.count("\n") == 1 and message in err
 
 
 @pytest.mark.real
@@ -85,10 +93,12 @@ def test_what_is_not_there_is_said_in_one_line(arguments, code, said, root, caps
 def test_real_clips_come_back(dims, real_data):
     """All of them, one with hands collapsed to a point among them."""
     points = 0
-    for split in verify.SPLITS:
-        found = list(verify.trips(packed_dataset.load(real_data, "how2sign", split), dims))
-        assert not list(filter(None, map(verify.failure, found)))
-        points += sum(trip.error.shape[0] for trip in found)
+    for split in SPLITS:
+        trips = list(kinematics_check.check_clips(packed_dataset.load(real_data, "how2sign", split), dims))
+        assert not list(filter(None, map(kinematics_check.describe_failure, trips)))
+        points += sum(trip.error.shape[0] for trip in trips)
         if dims == 3:
-            assert verify.figures(found, "rigid")["all joints"][0] < 5e-5  # five decimals in the files
+            assert (
+                kinematics_check.summarize_errors(trips, rigid=True)["all joints"].largest < 5e-5
+            )  # five decimals in the files
     assert points > 70_000

@@ -11,10 +11,11 @@ from paths import FORMATS_ARCHIVE
 from signjax.data import clip_files, dataset_writer, packed_dataset, split_assignment
 from signjax.data.formats import detect, pose_file, text_table
 from signjax.data.formats.base import Broken
+from signjax.data.import_poses import import_poses
 from signjax.errors import ConfigError, DataError, StorageError
 from signjax.pose import normalization, skeleton
 from signjax.pose.clip import Clip
-from signjax.tools import import_poses
+from signjax.tools import import_poses as import_command
 
 POSE, VALID = format_files.motion(), format_files.validity()
 
@@ -75,8 +76,8 @@ def imported(root, build, **asked):
     build(source)
     if not (source / "index.tsv").exists():
         (source / "index.tsv").write_text("clip\ttext\tsplit\none\thello\ttrain\n")
-    told = {"texts": None, "fps": None, **asked}
-    report = import_poses.run(source, str(root / "sets"), "mine", **told)
+    options = {"texts": None, "fps": None, **asked}
+    report = import_poses(source, str(root / "sets"), "mine", **options)
     return report, packed_dataset.load(root / "sets", "mine", "train", say=lambda line: None)
 
 
@@ -134,7 +135,7 @@ def test_signer_rate_and_recording_are_kept(tmp_path):
 
     source = tmp_path / "theirs"
     build(source)
-    report = import_poses.run(source, str(tmp_path), "mine", None, None)
+    report = import_poses(source, str(tmp_path), "mine", None, None)
     found = {path.parent.name: json.loads(path.read_text()) for path in tmp_path.glob("mine/*/*/pose.json")}
     assert (tmp_path / "mine/dev/one").is_dir()
     assert (tmp_path / "mine/train/two/text.txt").read_text() == "two"
@@ -228,7 +229,7 @@ def index(folder, text):
 ])  # fmt: skip
 def test_a_broken_clip_is_left_out_and_named(tmp_path, capsys, damage, message):
     three_clips(tmp_path / "theirs", damage)
-    code = import_poses.main([str(tmp_path / "theirs"), "--root", str(tmp_path), "--name", "mine"])
+    code = import_command.main([str(tmp_path / "theirs"), "--root", str(tmp_path), "--name", "mine"])
     shown = capsys.readouterr().out
     [[name, reason]] = json.loads((tmp_path / "mine/import.json").read_text())["left_out"]
     assert code == 0 and message in reason and "b" in name and "\n" not in reason
@@ -257,7 +258,7 @@ def test_a_damaged_file_is_one_line(tmp_path, capsys, name, damage, message):
     FORMATS[name][0](source)
     [path] = [p for p in source.rglob("*") if p.is_file() and p.suffix not in (".text", ".files", ".txt")]
     path.write_bytes(damage(path.read_bytes()))
-    code = import_poses.main([str(source), "--root", str(tmp_path / "sets"), "--name", "mine"])
+    code = import_command.main([str(source), "--root", str(tmp_path / "sets"), "--name", "mine"])
     said = capsys.readouterr().err
     where = path.parent if name == "folders" else path
     assert code == 21 and said.count("\n") == 1 and str(where) in said and message in said
@@ -278,7 +279,7 @@ def test_a_damaged_file_is_one_line(tmp_path, capsys, name, damage, message):
 ])  # fmt: skip
 def test_what_cannot_be_imported_is_one_line(tmp_path, capsys, build, message):
     build(tmp_path / "theirs")
-    code = import_poses.main([str(tmp_path / "theirs"), "--root", str(tmp_path / "sets"), "--name", "mine"])
+    code = import_command.main([str(tmp_path / "theirs"), "--root", str(tmp_path / "sets"), "--name", "mine"])
     said = capsys.readouterr().err
     assert code == 21 and said.count("\n") == 1 and message in said and not list(tmp_path.glob("sets/*"))
 
@@ -287,14 +288,14 @@ def test_wrong_flags_are_refused(tmp_path):
     FORMATS["openpose"][0](tmp_path / "one")
     for name in ("", ".x", "a/b"):
         with pytest.raises(ConfigError, match="give the name of a folder"):
-            import_poses.run(tmp_path, str(tmp_path), name, None, None)
+            import_poses(tmp_path, str(tmp_path), name, None, None)
     with pytest.raises(ConfigError, match="have no use for it"):
-        import_poses.run(tmp_path, str(tmp_path), "mine", None, None, (1, 1))
-    assert import_poses.main([str(tmp_path), "--name", "x", "--size", "big"]) == 23
-    assert import_poses.main([str(tmp_path), "--name", "x", "--fps", "0"]) == 23
+        import_poses(tmp_path, str(tmp_path), "mine", None, None, (1, 1))
+    assert import_command.main([str(tmp_path), "--name", "x", "--size", "big"]) == 23
+    assert import_command.main([str(tmp_path), "--name", "x", "--fps", "0"]) == 23
     (tmp_path / "mine/train").mkdir(parents=True)
     with pytest.raises(StorageError, match="is there already"):
-        import_poses.run(tmp_path / "one", str(tmp_path), "mine", None, None)
+        import_poses(tmp_path / "one", str(tmp_path), "mine", None, None)
 
 
 def test_an_interrupted_import_leaves_nothing_and_starts_again(tmp_path, monkeypatch):
@@ -309,13 +310,13 @@ def test_an_interrupted_import_leaves_nothing_and_starts_again(tmp_path, monkeyp
         written.append(folder)
 
     monkeypatch.setattr(dataset_writer, "write", stop)
-    assert import_poses.main(asked) == 130 and len(written) == 2
+    assert import_command.main(asked) == 130 and len(written) == 2
     assert list((tmp_path / "sets").iterdir()) == []
     monkeypatch.undo()
     left = tmp_path / "sets/.mine.part/train/a"  # as after kill -9
     left.mkdir(parents=True)
     (left / "pose.json").write_text("{")
-    assert import_poses.main(asked) == 0
+    assert import_command.main(asked) == 0
     assert [path.name for path in (tmp_path / "sets").iterdir()] == ["mine"]
     assert clip_files.list_clips(tmp_path / "sets/mine/train") == ["a", "b", "c"]
 
@@ -385,7 +386,7 @@ def others(real_data, request):
 ])  # fmt: skip
 def test_real_clips_of_others(others, tmp_path, name, counts, dims):
     """Signers stand upright, their right on the left of the picture, and are of an adult's proportions."""
-    report = import_poses.run(others / name, str(tmp_path / "sets"), "mine", None, 25.0)
+    report = import_poses(others / name, str(tmp_path / "sets"), "mine", None, 25.0)
     assert tuple(report["clips"].values()) == counts and not report["left_out"]
     for split in ("train", "dev"):
         held = packed_dataset.load(tmp_path / "sets", "mine", split, say=lambda line: None)

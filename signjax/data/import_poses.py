@@ -1,0 +1,137 @@
+"""Pose files in the formats of other programs to a data set."""
+
+import dataclasses
+import json
+import re
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from signjax.data import dataset_writer, split_assignment
+from signjax.data.formats import detect, text_table
+from signjax.data.formats.base import Broken
+from signjax.data.import_report import REPORT, ImportedClip, describe_clip, summarize_import
+from signjax.errors import ConfigError, DataError
+from signjax.io import atomic
+from signjax.io.safe_read import InvalidFileError
+from signjax.pose.clip import Clip
+
+UNSPLIT = ".unsplit"  # folder of clips whose split is not known yet
+
+
+def import_poses(
+    path: Path,
+    root: str,
+    name: str,
+    texts: str | None = None,
+    fps: float | None = None,
+    size: tuple[int, int] | None = None,
+    on_clip: Callable[[int], None] = lambda count: None,
+) -> dict:
+    """Makes a data set of the clips of a folder or file.
+
+    Args:
+      path: folder or file of poses in any format of signjax.data.formats.
+      root, name: the data set to make, a new folder `name` in `root`.
+      texts: a table of texts (signjax.data.formats.text_table); None takes the one beside the clips, if there
+        is one.
+      fps: frames per second where the files do not say.
+      size: width and height of the picture, for MediaPipe's landmarks where the files do not say.
+      on_clip: gets the number of clips read so far, after each of them.
+
+    Returns:
+      The report, which is also in import.json in the data set.
+
+    Raises:
+      DataError: nothing there can be read.
+      StorageError: the data set cannot be written.
+      ConfigError: `name` is no name of a folder, or the format has no use for `size`.
+    """
+    if not re.fullmatch(r"[^./][^/]*", name) or not name.isprintable():
+        raise ConfigError(f"--name {name!r}: give the name of a folder, as in mine")
+    form = detect.recognise(path)
+    if size and form is not detect.MEDIAPIPE:
+        raise ConfigError(f"--size: {form.name} have no use for it; leave it out")
+    table = text_table.find(path, texts)
+    rows = text_table.read(table) if table else {}
+    items = form.read(path, size) if size else form.read(path)
+    # Built aside and moved to its place when it is whole: training must never find half of a data set.
+    with atomic.build_folder(Path(root, name)) as folder:
+        clips, left_out = _write_clips(_count_items(items, on_clip), rows, table, fps, folder)
+        if not clips:
+            reasons = "; ".join(f"{clip}: {reason}" for clip, reason in left_out[:3]) or "the files are empty"
+            raise DataError(
+                f"{path}: {form.name}, but none of {len(left_out):,} clips can be used: {reasons}"
+            )
+        splits, how_split = _assign_splits(clips, folder)
+        report = {"path": str(path.absolute()), "format": form.name, "texts": table and str(table)}
+        report |= summarize_import(clips, splits, how_split)
+        report |= {"left_out": [list(pair) for pair in left_out]}
+        text = json.dumps(report, indent=2, ensure_ascii=True)
+        (folder / REPORT).write_text(text + "\n", encoding="utf-8")
+    return report
+
+
+def _count_items(items: Iterable[Clip | Broken], on_clip: Callable[[int], None]):
+    for count, item in enumerate(items, 1):
+        yield item
+        on_clip(count)
+
+
+def _write_clips(
+    items: Iterable[Clip | Broken], rows: dict, table: Path | None, fps: float | None, folder: Path
+) -> tuple[list[ImportedClip], list[tuple[str, str]]]:
+    """Writes the clips one by one; returns those written, and (name, reason) of those left out."""
+    written: list[ImportedClip] = []
+    left_out: list[tuple[str, str]] = []
+    for item in items:
+        if isinstance(item, Broken):
+            left_out.append((item.name, item.reason))
+            continue
+        try:
+            clip = _complete_clip(item, rows.get(item.sid), table, fps)
+            group = split_assignment.group(clip.sid, clip.source, clip.signer)
+            described = describe_clip(clip, group)
+            # A data set is 2-D or 3-D as a whole: its layout is detected once for all clips.
+            if written and described.flat != written[0].flat:
+                depth = "no depth" if described.flat else "depth"
+                raise InvalidFileError(f"has {depth}, unlike the clips before it; import it apart")
+            dataset_writer.write(folder / (clip.split or UNSPLIT) / clip.sid, clip)
+        except InvalidFileError as error:
+            left_out.append((item.sid, str(error)))
+            continue
+        written.append(described)
+    return written, left_out
+
+
+def _complete_clip(clip: Clip, row: text_table.Row | None, table: Path | None, fps: float | None) -> Clip:
+    """The clip with what the table and the caller add to it; InvalidFileError if it has no text."""
+    if row:
+        known = {"text": row.text, "signer": row.signer, "source": row.source}
+        known |= {"split": text_table.split_of(row), "fps": text_table.fps_of(row)}
+        # An empty cell says nothing, and must not erase what the file says.
+        clip = dataclasses.replace(clip, **{key: value for key, value in known.items() if value})
+    if not clip.text:
+        advice = f"add a row for {clip.sid} to {table}" if table else "give a table of texts with --texts"
+        raise InvalidFileError(f"has no text; {advice}")
+    return dataclasses.replace(clip, fps=clip.fps or fps)
+
+
+def _assign_splits(clips: list[ImportedClip], folder: Path) -> tuple[list[str], str]:
+    """The split of every clip, and where it comes from; moves those that came without one to theirs.
+
+    Splits depend on all clips at once, so clips without one wait in a folder until all were read.
+    """
+    pending = [clip for clip in clips if clip.split is None]
+    if not pending:
+        return [clip.split for clip in clips], "as given"
+    entries = [split_assignment.Entry(clip.sid, clip.group) for clip in pending]
+    assigned, how_split = split_assignment.assign(entries)
+    for clip, split in zip(pending, assigned, strict=True):
+        target = folder / split / clip.sid
+        target.parent.mkdir(exist_ok=True)
+        if target.exists():
+            raise DataError(f"{clip.sid}: is twice there, with a split and without; give both clips one")
+        (folder / UNSPLIT / clip.sid).rename(target)
+    (folder / UNSPLIT).rmdir()
+    remaining = iter(assigned)
+    return [clip.split or next(remaining) for clip in clips], how_split

@@ -1,0 +1,79 @@
+"""What an import found, in numbers and in words."""
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from signjax.data.splits import SPLITS
+from signjax.pose import skeleton
+from signjax.pose.clip import Clip
+
+REPORT = "import.json"  # in the data set
+SHOWN = 20  # clips left out that are printed; the file has all
+PARTS = {"body": skeleton.BODY, "right hand": skeleton.RIGHT, "left hand": skeleton.LEFT}
+
+
+class ImportedClip(NamedTuple):
+    """What is remembered of a clip after it was written: its points would fill the memory."""
+
+    sid: str
+    split: str | None
+    group: str  # clips that must not be in different splits, see signjax.data.split_assignment
+    signer: str | None
+    frames: int
+    fps: float | None
+    has_face: bool
+    flat: bool  # without depth
+    visible: tuple[int, ...]  # joints in all frames, for each of PARTS
+
+
+def describe_clip(clip: Clip, group: str) -> ImportedClip:
+    """What is remembered of a clip."""
+    body = clip.without_face()
+    visible = tuple(int(clip.valid[:, part].sum()) for part in PARTS.values())
+    # Points of a face often have a depth of their own where body and hands have none.
+    flat = not body.points[..., 2].any()
+    return ImportedClip(
+        clip.sid, clip.split, group, clip.signer, len(clip), clip.fps, clip.has_face, flat, visible
+    )
+
+
+def summarize_import(clips: Sequence[ImportedClip], splits: Sequence[str], how_split: str) -> dict:
+    """Numbers of the clips of an import, one or more; `how_split` says where their splits come from."""
+    frames = sum(clip.frames for clip in clips)
+    sizes = [part.stop - part.start for part in PARTS.values()]
+    visible = [sum(clip.visible[k] for clip in clips) / (frames * size) for k, size in enumerate(sizes)]
+    rates = Counter(clip.fps for clip in clips)
+    return {
+        "clips": {split: splits.count(split) for split in SPLITS},
+        "splits": how_split,
+        "frames": frames,
+        "depth": not clips[0].flat,
+        "seen": {part: round(share, 4) for part, share in zip(PARTS, visible, strict=True)},
+        "faces": sum(clip.has_face for clip in clips),
+        "signers": len({clip.signer for clip in clips if clip.signer}),
+        "fps": {f"{fps:g}" if fps else "unknown": count for fps, count in rates.items()},
+    }
+
+
+def format_report(report: dict, folder: Path) -> list[str]:
+    """The report of an import to `folder` in lines."""
+    total, left_out = sum(report["clips"].values()), report["left_out"]
+    clips = ", ".join(f"{split} {count:,}" for split, count in report["clips"].items())
+    seen = ", ".join(f"{part} {100 * share:.1f} %" for part, share in report["seen"].items())
+    lines = [
+        f"{report['format']}: {total:,} clips, {report['frames']:,} frames, "
+        + ("3-D" if report["depth"] else "2-D (no depth that can be used)"),
+        f"splits ({report['splits']}): {clips}",
+        f"joints seen: {seen}; faces in {report['faces']:,} clips",
+        f"frames per second: {', '.join(report['fps'])}; signers: {report['signers'] or 'unknown'}",
+        f"left out: {len(left_out):,}",
+        *(f"  {name}: {reason}" for name, reason in left_out[:SHOWN]),
+    ]
+    if len(left_out) > SHOWN:
+        lines.append(f"  and {len(left_out) - SHOWN:,} more, in {folder / REPORT}")
+    if not (report["clips"]["train"] and report["clips"]["dev"]):
+        lines.append("training needs clips in train and dev: give them with the split column of a table")
+    # Names come from others' files and may hold commands for the terminal.
+    return [line if line.isprintable() else ascii(line)[1:-1] for line in lines]

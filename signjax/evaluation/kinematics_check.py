@@ -1,0 +1,98 @@
+"""Round trips of clips through the kinematics: to angles or directions and back, nothing lost.
+
+A clip fails if a joint comes back further than TOLERANCE from where it was: about a millionth of the units of
+lifted data, a tenth of the last digit that their files have.
+"""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+
+from signjax.data.packed_dataset import Pack
+from signjax.pose import kinematics, skeleton
+
+TOLERANCE = 1e-5  # neck-to-shoulder lengths
+PARTS = {
+    "all joints": slice(None),
+    "body": skeleton.BODY,
+    "right hand": skeleton.RIGHT,
+    "left hand": skeleton.LEFT,
+}
+
+
+class RoundTrip(NamedTuple):
+    """How far the joints of a clip are from where they were, after the way there and back."""
+
+    clip: str  # "<name>/<split>/<clip>"
+    error: np.ndarray  # [T, 50] distances in canonical space, 0 where a joint is missing
+    valid: np.ndarray  # [T, 50]
+    rigid_error: np.ndarray | None  # [T, 50], as `error`, with one length a bone for all frames; None in 2-D
+    scale: float  # own units per canonical unit
+
+
+class ErrorSummary(NamedTuple):
+    """Errors of some joints of many clips, in the clips' own units."""
+
+    largest: float
+    mean: float
+
+
+def measure_round_trip(points, valid, dims: int) -> tuple[np.ndarray, np.ndarray | None]:
+    """Errors of a clip's round trip through the kinematics.
+
+    Args:
+      points: [T, 50, 3] canonical.
+      valid: [T, 50] bool.
+      dims: 2 for angles of x and y, 3 for directions.
+
+    Returns:
+      (error [T, 50], the same with one length a bone, or None if dims is 2); distances in canonical space,
+      0 at missing joints, inf where nothing finite comes back.
+    """
+    # Missing joints are placed on their ancestors: at any other place they would bend the bones beside them.
+    start = kinematics.filled(points[..., :dims], valid)
+    if dims == 2:
+        returned = [kinematics.from_planar(kinematics.planar(start))]
+    else:
+        form = kinematics.spatial(start)
+        returned = [kinematics.from_spatial(one) for one in (form, kinematics.rigid(form, valid))]
+    errors = [np.where(valid, np.linalg.norm(back - points[..., :dims], axis=-1), 0) for back in returned]
+    # NaN would be smaller than any tolerance for a maximum; infinity is larger.
+    errors = [np.where(np.isfinite(error), error, np.inf) for error in errors]
+    return errors[0], errors[1] if dims == 3 else None
+
+
+def check_clips(dataset: Pack, dims: int) -> Iterator[RoundTrip]:
+    """The round trip of every clip of a split; `dims` as for `measure_round_trip`."""
+    for i, sid in enumerate(dataset.sids):
+        clip = dataset[i]
+        error, rigid_error = measure_round_trip(clip.canonical(), clip.valid, dims)
+        scale = float(dataset.placement(i).scale)
+        yield RoundTrip(f"{dataset.label}/{sid}", error, clip.valid, rigid_error, scale)
+
+
+def summarize_errors(trips: list[RoundTrip], rigid: bool = False) -> dict[str, ErrorSummary]:
+    """{part of the body: errors over all joints that are there}; `rigid`: those with one length a bone."""
+    summaries = {}
+    for name, part in PARTS.items():
+        largest = total = count = 0.0
+        # Clip by clip: the errors of a large split in one array would not fit into memory.
+        for trip in trips:
+            error = (trip.rigid_error if rigid else trip.error)[:, part] * trip.scale
+            largest = max(largest, float(error.max()))
+            total, count = total + float(error.sum(dtype=np.float64)), count + trip.valid[:, part].sum()
+        summaries[name] = ErrorSummary(largest, total / max(count, 1))
+    return summaries
+
+
+def describe_failure(trip: RoundTrip) -> str | None:
+    """What is wrong with a clip, in one line; None if nothing is."""
+    frame, joint = np.unravel_index(trip.error.argmax(), trip.error.shape)
+    worst = trip.error[frame, joint]
+    if worst <= TOLERANCE:
+        return None
+    return (
+        f"{trip.clip}: {skeleton.NAMES[joint]} of frame {frame} comes back {worst * trip.scale:.1e} own "
+        f"units away, {worst / TOLERANCE:.3g} times the tolerance; look at that frame of its pose.json"
+    )
