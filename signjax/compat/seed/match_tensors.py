@@ -42,7 +42,7 @@ def extract_state(saved) -> dict[str, np.ndarray]:
 def detect_sinusoid_order(state: dict) -> Callable[[int], np.ndarray]:
     """A function width -> for each of our numbers of a hidden state its index in the seed's.
 
-    In the seed sines and cosines alternate, unless a table of sinusoidal_embedding in `state` has them as we do, sines
+    In the seed sines and cosines alternate, unless a table of sinusoids in `state` has them as we do, sines
     first. Such tables are taken out.
     """
     orders = []
