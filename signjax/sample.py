@@ -185,7 +185,9 @@ def write(folder: pathlib.Path, name: str, text: str, clips: list[Clip], c) -> l
             written.append(rendering.mp4(f"{stem}.mp4", panels[k]))
         written.append(atomic.write_file(f"{stem}.npz", npz_clip.format_npz(placed)))
         said = (
-            f"  reads: {' '.join(demo.read(placed.points)) or '(nothing)'}" if load.readable(c.data) else ""
+            f"  reads: {' '.join(demo.read_signs(placed.points)) or '(nothing)'}"
+            if load.readable(c.data)
+            else ""
         )
         print(f"{', '.join(map(str, written))}{said}")
     print(rendering.html(folder / f"{name}.html", [[panel] for panel in panels], title=text))

@@ -85,7 +85,7 @@ def test_recorded_clips_as_predictions_score_as_recorded(home):
     found = scores(folder / "scores-dev")
     assert found["unreadable"] == {held.sids[3]: "missing"} and found["counts"]["predictions"]["empty"] == 1
     assert "3 clips, 1 missing" in out and "1 empty" in out
-    words, rows = [len(demo.normalize(t)) for t in held.texts], found["rows"]
+    words, rows = [len(demo.normalize_text(t)) for t in held.texts], found["rows"]
     wer = rows["predictions"]["text"]["WER"]["value"]
     assert wer == pytest.approx(100 * words[3] / sum(words), rel=1e-4)
     far = {name: rows[name]["distance"]["DTW-MJE"]["value"] for name in ("predictions", "mean pose")}

@@ -54,7 +54,7 @@ def word_error_rates(run, root):
     rates = {}
     for name, texts in (
         ("sentences", packed_dataset.load(root, "demo", "test").texts),
-        ("words", 3 * demo.words()),
+        ("words", 3 * demo.list_words()),
     ):
         rates[name] = gpt.word_error_rate(texts, gpt.generate(generator, list(texts), 0, sampler))
     print(f"\nword error rates after {run}: {rates}")

@@ -65,10 +65,10 @@ def measure_storage(sizes: dict[int, int] = SIZES) -> list[timing.Measurement]:
 def draw_clips(count: int = DRAWN) -> list[tuple[str, Arrays]]:
     """Texts and clips as the demo's data sets have them, with some joints missing."""
     rng, drawn = np.random.default_rng(0), []
-    texts = iter(sentences.sentences(2 * count, rng))
+    texts = iter(sentences.make_texts(2 * count, rng))
     for k in range(count):  # two sentences, now and then one: 130 frames on average, as in real sets
         text = " ".join(itertools.islice(texts, 2 if k % 3 else 1))
-        points = demo.synthesize(text, rng).round(5)
+        points = demo.synthesize_pose(text, rng).round(5)
         valid = rng.random(points.shape[:2]) >= MISSING
         drawn.append((text, (np.where(valid[..., None], points, 0).astype(np.float32), valid)))
     return drawn

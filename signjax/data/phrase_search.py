@@ -22,12 +22,12 @@ def tokenize_plain(text: str) -> list[str]:
 
 
 def _tokenize_demo(text: str) -> list[str]:
-    return [token for token in demo.normalize(text) if token != "?"]
+    return [token for token in demo.normalize_text(text) if token != "?"]
 
 
 def choose_language(is_demo: bool) -> Language:
     """The demo language, whose reader finds signs in sentences, or any other."""
-    return Language(_tokenize_demo, demo.locate) if is_demo else Language(tokenize_plain, None)
+    return Language(_tokenize_demo, demo.locate_words) if is_demo else Language(tokenize_plain, None)
 
 
 def find_phrase(tokens: list[str], phrase: list[str]) -> list[int]:

@@ -4,12 +4,19 @@ No real sign language: words, letters and grammar are made up so that text can b
 signed poses can be read back by rule, which makes "did it sign the sentence?" a number.
 """
 
-from signjax.demo.dataset import make_split, write_dataset
-from signjax.demo.reader import locate, read
-from signjax.demo.synthesis import synthesize
-from signjax.demo.text import normalize, signs, word_errors, words
+from signjax.demo.dataset import make_split_texts, write_dataset
+from signjax.demo.reader import locate_words, read_signs
+from signjax.demo.synthesis import synthesize_pose
+from signjax.demo.text import count_word_errors, list_words, normalize_text, tokens_to_glosses
 
 __all__ = [
-    "locate", "make_split", "normalize", "read", "signs",
-    "synthesize", "word_errors", "words", "write_dataset",
-]  # fmt: skip
+    "count_word_errors",
+    "list_words",
+    "locate_words",
+    "make_split_texts",
+    "normalize_text",
+    "read_signs",
+    "synthesize_pose",
+    "tokens_to_glosses",
+    "write_dataset",
+]

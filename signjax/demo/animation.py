@@ -12,7 +12,7 @@ import numpy as np
 from signjax.demo import lexicon, phonology
 from signjax.demo.signers import Signer
 
-_LEAN = 0.07  # share of the way to a neighbour by which a stroke's ends give way
+_LEAN_SHARE = 0.07  # share of the way to a neighbour by which a stroke's ends give way
 
 
 class Channels(NamedTuple):
@@ -22,34 +22,36 @@ class Channels(NamedTuple):
     head: np.ndarray  # [T, 2] pitch and roll
 
 
-def animate(glosses: list[str], question: bool, signer: Signer, rng: np.random.Generator) -> Channels:
+def animate_glosses(glosses: list[str], question: bool, signer: Signer, rng: np.random.Generator) -> Channels:
     """The channels of a sentence, from rest to rest."""
-    strokes = [_rest(int(rng.integers(3, 6)))]
+    strokes = [_rest_channels(int(rng.integers(3, 6)))]
     repeats = 0
     for k, gloss in enumerate(glosses):
         repeats = repeats + 1 if k and glosses[k - 1] == gloss and gloss in lexicon.LETTERS else 0
-        strokes.append(_stroke(gloss, repeats % 2, signer, rng))
-    strokes.append(_rest(int(rng.integers(3, 6))))
+        strokes.append(_gloss_stroke(gloss, repeats % 2, signer, rng))
+    strokes.append(_rest_channels(int(rng.integers(3, 6))))
     strokes = [
-        _lean(*three)
+        _lean_to_neighbours(*three)
         for three in zip([strokes[0], *strokes[:-1]], strokes, [*strokes[1:], strokes[-1]], strict=True)
     ]
-    gaps = [_gap(a, b, signer.tempo) for a, b in pairwise(strokes)]
+    gaps = [_gap_frames(a, b, signer.tempo) for a, b in pairwise(strokes)]
     hands, head = _lay_out(strokes, gaps)
     if question:
-        head[:, 0] += phonology.QUESTION * _plateau(len(head), len(strokes[0].head), len(strokes[-1].head))
-    return Channels(_fill(hands), head)
+        head[:, 0] += phonology.QUESTION_ANGLE * _signing_envelope(
+            len(head), len(strokes[0].head), len(strokes[-1].head)
+        )
+    return Channels(_fill_gaps(hands), head)
 
 
-def _rest(frames: int) -> Channels:
-    return Channels(np.tile(phonology.rest(), (frames, 2, 1)), np.zeros((frames, 2)))
+def _rest_channels(frames: int) -> Channels:
+    return Channels(np.tile(phonology.rest_channels(), (frames, 2, 1)), np.zeros((frames, 2)))
 
 
-def _stroke(gloss: str, shifted: int, signer: Signer, rng: np.random.Generator) -> Channels:
+def _gloss_stroke(gloss: str, shifted: int, signer: Signer, rng: np.random.Generator) -> Channels:
     sign = lexicon.SIGNS[gloss]
     frames = phonology.MOVES[sign.move][0] / (signer.tempo * rng.uniform(0.93, 1.07))
     count = max(3, round(frames))
-    hands, head = phonology.stroke(sign, np.linspace(0, 1, count), signer.amplitude)
+    hands, head = phonology.stroke_channels(sign, np.linspace(0, 1, count), signer.amplitude)
     shift = rng.normal(0, 0.008, 3) + shifted * np.array(lexicon.REPEAT_SHIFT)
     hands[:, 0, phonology.WRIST] += shift
     if sign.hands in ("2", "2x"):
@@ -57,7 +59,7 @@ def _stroke(gloss: str, shifted: int, signer: Signer, rng: np.random.Generator) 
     return Channels(hands, head)
 
 
-def _lean(before: Channels, stroke: Channels, after: Channels) -> Channels:
+def _lean_to_neighbours(before: Channels, stroke: Channels, after: Channels) -> Channels:
     """The stroke with its ends drawn towards its neighbours."""
     phase = np.linspace(0, 1, len(stroke.head))[:, None]
     hands = stroke.hands.copy()
@@ -65,11 +67,11 @@ def _lean(before: Channels, stroke: Channels, after: Channels) -> Channels:
         wrist = stroke.hands[:, side, phonology.WRIST]
         comes = np.nan_to_num(before.hands[-1, side, phonology.WRIST] - wrist[0])
         goes = np.nan_to_num(after.hands[0, side, phonology.WRIST] - wrist[-1])
-        hands[:, side, phonology.WRIST] += _LEAN * ((1 - phase) ** 3 * comes + phase**3 * goes)
+        hands[:, side, phonology.WRIST] += _LEAN_SHARE * ((1 - phase) ** 3 * comes + phase**3 * goes)
     return Channels(hands, stroke.head)
 
 
-def _gap(a: Channels, b: Channels, tempo: float) -> int:
+def _gap_frames(a: Channels, b: Channels, tempo: float) -> int:
     """Frames of the transition between two strokes: more for a longer way."""
     way = a.hands[-1, 0, phonology.WRIST] - b.hands[0, 0, phonology.WRIST]
     turn = 1 - abs(a.hands[-1, 0, phonology.TURN] @ b.hands[0, 0, phonology.TURN])
@@ -80,50 +82,50 @@ def _lay_out(strokes: list[Channels], gaps: list[int]) -> tuple[np.ndarray, np.n
     """Strokes one after the other with gaps of NaN hands; the head moves straight through the gaps."""
     hands, head = [strokes[0].hands], [strokes[0].head]
     for gap, stroke in zip(gaps, strokes[1:], strict=True):
-        hands += [np.full((gap, 2, phonology.HAND), np.nan), stroke.hands]
-        share = _smooth(np.arange(1, gap + 1)[:, None] / (gap + 1))
+        hands += [np.full((gap, 2, phonology.HAND_CHANNELS), np.nan), stroke.hands]
+        share = _smoothstep(np.arange(1, gap + 1)[:, None] / (gap + 1))
         head += [head[-1][-1] + share * (stroke.head[0] - head[-1][-1]), stroke.head]
     return np.concatenate(hands), np.concatenate(head)
 
 
-def _fill(hands: np.ndarray) -> np.ndarray:
+def _fill_gaps(hands: np.ndarray) -> np.ndarray:
     """NaN runs of either hand replaced by moves between what stands around them."""
     out = hands.copy()
     for side in (0, 1):
         known = ~np.isnan(hands[:, side, 0])
-        _idle(out, known, side)
+        _rest_idle_hand(out, known, side)
         known = np.flatnonzero(~np.isnan(out[:, side, 0]))
         for a, b in pairwise(known):
             if b - a > 1:
-                out[a + 1 : b, side] = _move(out[a, side], out[b, side], b - a - 1)
+                out[a + 1 : b, side] = _transition_path(out[a, side], out[b, side], b - a - 1)
     return out
 
 
-def _idle(out: np.ndarray, known: np.ndarray, side: int) -> None:
+def _rest_idle_hand(out: np.ndarray, known: np.ndarray, side: int) -> None:
     """Sends a hand that pauses for long to rest: down in the first frames, up in the last ones."""
     edges = np.flatnonzero(known)
     for a, b in pairwise(edges):
         if b - a > 17:
-            out[a + 8 : b - 7, side] = phonology.rest()
+            out[a + 8 : b - 7, side] = phonology.rest_channels()
 
 
-def _move(start: np.ndarray, end: np.ndarray, frames: int) -> np.ndarray:
+def _transition_path(start: np.ndarray, end: np.ndarray, frames: int) -> np.ndarray:
     share = np.arange(1, frames + 1) / (frames + 1)
     end = end.copy()
     if start[phonology.TURN] @ end[phonology.TURN] < 0:  # the same rotation, the short way round
         end[phonology.TURN] *= -1
-    path = start + _smooth(share)[:, None] * (end - start)
-    early = _smooth(np.minimum(1.0, share * 1.25))[:, None]
+    path = start + _smoothstep(share)[:, None] * (end - start)
+    early = _smoothstep(np.minimum(1.0, share * 1.25))[:, None]
     path[:, phonology.SHAPE] = start[phonology.SHAPE] + early * (end - start)[phonology.SHAPE]
     return path
 
 
-def _smooth(p: np.ndarray) -> np.ndarray:
+def _smoothstep(p: np.ndarray) -> np.ndarray:
     """From 0 to 1, at rest at both ends; a cubic, as its top speed is lower than minimum jerk's."""
     return p * p * (3 - 2 * p)
 
 
-def _plateau(frames: int, first: int, last: int) -> np.ndarray:
+def _signing_envelope(frames: int, first: int, last: int) -> np.ndarray:
     """0 at rest, 1 while signing, with ramps of four frames."""
     t = np.arange(frames)
-    return _smooth(np.clip(np.minimum(t - first + 1, frames - last - t) / 4, 0, 1))
+    return _smoothstep(np.clip(np.minimum(t - first + 1, frames - last - t) / 4, 0, 1))

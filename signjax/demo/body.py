@@ -10,11 +10,13 @@ from signjax.demo import handshapes, phonology
 from signjax.demo.signers import Signer
 from signjax.pose import skeleton
 
-_SLOPE = np.array([-1.0, 0.07, 0.0]) / np.hypot(1.0, 0.07)  # neck to right shoulder
-_ELBOW = np.array([-0.55, 0.835, 0.0]) / np.hypot(0.55, 0.835)  # right, with the hand straight ahead
+_SHOULDER_DIRECTION = np.array([-1.0, 0.07, 0.0]) / np.hypot(1.0, 0.07)  # neck to right shoulder
+_ELBOW_AHEAD = np.array([-0.55, 0.835, 0.0]) / np.hypot(0.55, 0.835)  # right, with the hand straight ahead
 
 
-def pose(hands: np.ndarray, head: np.ndarray, signer: Signer, sway: np.ndarray | None = None) -> np.ndarray:
+def forward_kinematics(
+    hands: np.ndarray, head: np.ndarray, signer: Signer, sway: np.ndarray | None = None
+) -> np.ndarray:
     """Joint positions of a clip.
 
     Args:
@@ -29,27 +31,27 @@ def pose(hands: np.ndarray, head: np.ndarray, signer: Signer, sway: np.ndarray |
     frames = len(hands)
     lengths = signer.lengths
     out = np.zeros((frames, skeleton.NUM_JOINTS, 3))
-    out[:, skeleton.NOSE] = lengths[skeleton.NOSE] * _head(head, signer.posture)
-    shoulder = np.broadcast_to(_SLOPE * lengths[skeleton.R_SHOULDER], (frames, 3))
+    out[:, skeleton.NOSE] = lengths[skeleton.NOSE] * _nose_direction(head, signer.posture)
+    shoulder = np.broadcast_to(_SHOULDER_DIRECTION * lengths[skeleton.R_SHOULDER], (frames, 3))
     for side, (first, hand) in enumerate(
         ((skeleton.R_SHOULDER, skeleton.RIGHT), (skeleton.L_SHOULDER, skeleton.LEFT))
     ):
-        arm = _arm(hands[:, side], shoulder, lengths)
+        arm = _arm_joints(hands[:, side], shoulder, lengths)
         flip = np.array([1.0 - 2.0 * side, 1.0, 1.0])
         out[:, first : first + 3] = arm[:, :3] * flip
         out[:, hand] = arm[:, 3:] * flip
     if sway is not None:
-        out = np.einsum("tij,tkj->tki", _rotation(sway), out)
+        out = np.einsum("tij,tkj->tki", _trunk_rotation(sway), out)
     return skeleton.mirror(out) if signer.left_handed else out
 
 
-def _head(head: np.ndarray, posture: float) -> np.ndarray:
+def _nose_direction(head: np.ndarray, posture: float) -> np.ndarray:
     """Direction from neck to nose [T, 3]; pitch brings the head forward."""
     pitch, roll = head[:, 0] - posture - 0.06, head[:, 1]
     return np.stack([np.sin(roll), -np.cos(roll) * np.cos(pitch), np.cos(roll) * np.sin(pitch)], -1)
 
 
-def _arm(hand: np.ndarray, shoulder: np.ndarray, lengths: np.ndarray) -> np.ndarray:
+def _arm_joints(hand: np.ndarray, shoulder: np.ndarray, lengths: np.ndarray) -> np.ndarray:
     """Shoulder, elbow, wrist and the 21 hand joints of a right arm, [T, 24, 3]."""
     upper, fore = lengths[skeleton.R_ELBOW], lengths[skeleton.R_WRIST]
     reach = hand[:, phonology.WRIST] * (upper + fore) - shoulder
@@ -58,7 +60,7 @@ def _arm(hand: np.ndarray, shoulder: np.ndarray, lengths: np.ndarray) -> np.ndar
     distance = np.clip(distance, abs(upper - fore) + 0.05, 0.985 * (upper + fore))
     # Law of cosines: where the elbow's circle lies along the line to the wrist.
     along = (upper**2 - fore**2 + distance**2) / (2 * distance)
-    elbow = shoulder + along * toward + np.sqrt(upper**2 - along**2) * _bend(toward)
+    elbow = shoulder + along * toward + np.sqrt(upper**2 - along**2) * _elbow_direction(toward)
     wrist = shoulder + distance * toward
     axes = _palm_axes(hand[:, phonology.TURN], (wrist - elbow) / fore)  # [T, 3, 3]
     local = handshapes.hand_joints(hand[:, phonology.SHAPE], lengths[skeleton.RIGHT])
@@ -67,14 +69,14 @@ def _arm(hand: np.ndarray, shoulder: np.ndarray, lengths: np.ndarray) -> np.ndar
     return np.concatenate([shoulder[:, None], elbow[:, None], wrist[:, None], joints], 1)
 
 
-def _bend(toward: np.ndarray) -> np.ndarray:
+def _elbow_direction(toward: np.ndarray) -> np.ndarray:
     """Directions [T, 3] square to toward [T, 3] in which elbows bend.
 
     The straight-ahead direction is carried along by the smallest rotation, so the elbow never flips unless
     a hand goes straight behind its shoulder; a fixed pole would flip it beside the head.
     """
     ahead = np.array([0.0, 0.0, 1.0])
-    return _ELBOW - ((toward @ _ELBOW) / (1.0 + toward @ ahead))[:, None] * (ahead + toward)
+    return _ELBOW_AHEAD - ((toward @ _ELBOW_AHEAD) / (1.0 + toward @ ahead))[:, None] * (ahead + toward)
 
 
 def _palm_axes(turn: np.ndarray, forearm: np.ndarray) -> np.ndarray:
@@ -89,7 +91,7 @@ def _palm_axes(turn: np.ndarray, forearm: np.ndarray) -> np.ndarray:
     return np.stack([np.cross(normal, fingers), fingers, normal], 1)
 
 
-def _rotation(sway: np.ndarray) -> np.ndarray:
+def _trunk_rotation(sway: np.ndarray) -> np.ndarray:
     """Rotations [T, 3, 3] of the trunk: roll about z, then yaw about y, then lean about x."""
     (ca, cb, cc), (sa, sb, sc) = np.cos(sway).T, np.sin(sway).T
     one, zero = np.ones_like(ca), np.zeros_like(ca)

@@ -11,48 +11,48 @@ from pathlib import Path
 import numpy as np
 
 from signjax.demo import sentences
-from signjax.demo.synthesis import synthesize
-from signjax.demo.text import normalize
+from signjax.demo.synthesis import synthesize_pose
+from signjax.demo.text import normalize_text
 from signjax.errors import DataError
 from signjax.io import atomic, safe_read
 from signjax.io.processes import die_with_parent
 from signjax.pose import skeleton
 
-VERSION = 4  # of the language; a set of another version is made again
-RECORD = "demo.json"
+LANGUAGE_VERSION = 4  # of the language; a set of another version is made again
+RECORD_FILE = "demo.json"
 SPLITS = ("train", "dev", "test")
-_LIMIT = 300_000  # numbers up to 3.0 in steps of 1e-5 come from a table
-_FACE = ",".join(["0.0"] * 210)
+_LARGEST_STEP = 300_000  # numbers up to 3.0 in steps of 1e-5 come from a table
+_EMPTY_FACE = ",".join(["0.0"] * 210)
 
 
 @cache
-def _numerals() -> np.ndarray:
-    return np.array([json.dumps(k / 1e5) for k in range(-_LIMIT, _LIMIT + 1)], dtype=object)
+def _number_strings() -> np.ndarray:
+    return np.array([json.dumps(k / 1e5) for k in range(-_LARGEST_STEP, _LARGEST_STEP + 1)], dtype=object)
 
 
-def pose_json(pose: np.ndarray, original_index: int) -> str:
+def format_pose_json(pose: np.ndarray, original_index: int) -> str:
     """The JSON of a clip, pose [T, 50, 3], numbers rounded to 5 decimals, compact."""
     steps = np.rint(np.asarray(pose, np.float64).reshape(len(pose), -1) * 1e5).astype(np.int64)
-    if abs(steps).max(initial=0) > _LIMIT:
+    if abs(steps).max(initial=0) > _LARGEST_STEP:
         raise DataError("a pose to be written lies further than 3 units from the origin: scale it down")
     ends = [3 * part.stop for part in (skeleton.BODY, skeleton.RIGHT, skeleton.LEFT)]
     frames = []
-    for row in _numerals()[steps + _LIMIT].tolist():
+    for row in _number_strings()[steps + _LARGEST_STEP].tolist():
         body, right, left = (",".join(row[a:b]) for a, b in zip([0, *ends], ends, strict=False))
         frames.append(
             f'{{"pose_keypoints_2d":[{body}],"hand_left_keypoints_2d":[{left}],'
-            f'"hand_right_keypoints_2d":[{right}],"face_keypoints_2d":[{_FACE}]}}'
+            f'"hand_right_keypoints_2d":[{right}],"face_keypoints_2d":[{_EMPTY_FACE}]}}'
         )
     return f'{{"poses":[{",".join(frames)}],"num_frames":{len(frames)},"original_index":{original_index}}}'
 
 
-def make_split(seed: int, sizes: tuple[int, int, int]) -> dict[str, list[str]]:
+def make_split_texts(seed: int, sizes: tuple[int, int, int]) -> dict[str, list[str]]:
     """The texts of train, dev and test; those of dev and test occur nowhere else in the set."""
     out, seen = {}, set()
     for k, (split, size) in enumerate(zip(SPLITS, sizes, strict=True)):
         rng = np.random.default_rng([seed, k])
-        out[split] = sentences.sentences(size, rng, unseen=seen if k else None)
-        seen |= {tuple(normalize(text)) for text in out[split]}
+        out[split] = sentences.make_texts(size, rng, unseen=seen if k else None)
+        seen |= {tuple(normalize_text(text)) for text in out[split]}
     return out
 
 
@@ -81,15 +81,15 @@ def write_dataset(
       DataError: <root>/<name> exists and is no demo set.
     """
     place = Path(root) / name
-    record = {"language": VERSION, "seed": seed, "sizes": list(sizes)}
+    record = {"language": LANGUAGE_VERSION, "seed": seed, "sizes": list(sizes)}
     if is_written(place, record):
         return place
     with atomic.temporary_folder(place.parent) as building:
-        jobs = _jobs(building, seed, make_split(seed, sizes))
-        for done, _ in enumerate(_run(jobs, workers), 1):
+        jobs = _plan_clips(building, seed, make_split_texts(seed, sizes))
+        for done, _ in enumerate(_run_jobs(jobs, workers), 1):
             if progress:
-                progress(min(done * _CHUNK, len(jobs)), len(jobs))
-        (building / RECORD).write_text(json.dumps(record) + "\n", encoding="utf-8")
+                progress(min(done * _CLIPS_PER_JOB, len(jobs)), len(jobs))
+        (building / RECORD_FILE).write_text(json.dumps(record) + "\n", encoding="utf-8")
         if not is_written(place, record):  # else another process was faster
             atomic.move_folder(building, place)
     return place
@@ -100,18 +100,18 @@ def is_written(place: Path, record: dict) -> bool:
     if not place.exists() or (place.is_dir() and not any(place.iterdir())):
         return False
     try:
-        found = safe_read.read_object(place / RECORD)
+        found = safe_read.read_object(place / RECORD_FILE)
         return {"language": found["language"], "seed": found["seed"], "sizes": found["sizes"]} == record
     except (safe_read.InvalidFileError, KeyError):
         raise DataError(
-            f"{place} exists and has no {RECORD}, so it is no demo set: remove it or choose another name"
+            f"{place} exists and has no {RECORD_FILE}, so it is no demo set: remove it or choose another name"
         ) from None
 
 
-_CHUNK = 25
+_CLIPS_PER_JOB = 25
 
 
-def _jobs(place: Path, seed: int, texts: dict[str, list[str]]) -> list[tuple]:
+def _plan_clips(place: Path, seed: int, texts: dict[str, list[str]]) -> list[tuple]:
     jobs = []
     for k, split in enumerate(SPLITS):
         (place / split).mkdir()
@@ -121,8 +121,8 @@ def _jobs(place: Path, seed: int, texts: dict[str, list[str]]) -> list[tuple]:
     return jobs
 
 
-def _run(jobs: list[tuple], workers: int):
-    chunks = [jobs[k : k + _CHUNK] for k in range(0, len(jobs), _CHUNK)]
+def _run_jobs(jobs: list[tuple], workers: int):
+    chunks = [jobs[k : k + _CLIPS_PER_JOB] for k in range(0, len(jobs), _CLIPS_PER_JOB)]
     if workers <= 1 or len(chunks) <= 2:
         yield from map(_write_clips, chunks)
         return
@@ -135,8 +135,8 @@ def _run(jobs: list[tuple], workers: int):
 def _write_clips(jobs: list[tuple]) -> None:
     for folder, text, seed, index in jobs:
         os.mkdir(folder)
-        pose = synthesize(text, np.random.default_rng(seed))
+        pose = synthesize_pose(text, np.random.default_rng(seed))
         with open(os.path.join(folder, "pose.json"), "w", encoding="ascii") as file:
-            file.write(pose_json(pose, index))
+            file.write(format_pose_json(pose, index))
         with open(os.path.join(folder, "text.txt"), "w", encoding="utf-8") as file:
             file.write(text)

@@ -12,7 +12,7 @@ import numpy as np
 # One character a finger: (knuckle, middle joint) flexion in radians.
 _CURLS = {"1": (0.05, 0.08), "0": (1.40, 1.65), "b": (1.45, 0.08), "h": (0.35, 1.45), "r": (0.35, 0.45)}
 _REST_DIRECTIONS = np.array([0.21, 0.03, -0.13, -0.30])  # index to little, radians towards the thumb
-_FAN = np.array([1.0, 0.25, -0.45, -1.1])  # how the fingers share a spread
+_SPREAD_SHARES = np.array([1.0, 0.25, -0.45, -1.1])  # how the fingers share a spread
 # Thumb: first and last direction as (towards the thumb's side, along the fingers, out of the palm).
 _THUMBS = {
     "out": ((0.75, 0.60, 0.15), (1.0, 0.15, 0.05)),
@@ -44,12 +44,12 @@ HANDSHAPES = {
 
 
 @cache
-def parameters(name: str) -> np.ndarray:
+def handshape_parameters(name: str) -> np.ndarray:
     """The numbers [18] of a handshape named in HANDSHAPES."""
     curls, spread, thumb = HANDSHAPES[name]
     knuckle, middle = np.array([_CURLS[c] for c in curls]).T
     # Curled fingers cannot spread.
-    fan = spread * _FAN * (np.asarray(knuckle) < 0.5)
+    fan = spread * _SPREAD_SHARES * (np.asarray(knuckle) < 0.5)
     return np.concatenate([knuckle, middle, fan, np.ravel(_THUMBS[thumb])])
 
 
@@ -67,7 +67,7 @@ def hand_joints(shape: np.ndarray, lengths: np.ndarray) -> np.ndarray:
     first, last = shape[..., 12:15], shape[..., 15:18]
     joint = np.zeros((*shape.shape[:-1], 3))
     for k, blend in enumerate((0.0, 0.25, 0.8, 1.0)):
-        joint = joint + lengths[1 + k] * _unit(first + blend * (last - first))
+        joint = joint + lengths[1 + k] * _unit_vectors(first + blend * (last - first))
         out[..., 1 + k, :] = joint
     knuckle, middle, fan = shape[..., 0:4], shape[..., 4:8], shape[..., 8:12]
     rest = np.stack([np.sin(_REST_DIRECTIONS), np.cos(_REST_DIRECTIONS), np.zeros(4)], -1)  # [4, 3]
@@ -84,5 +84,5 @@ def hand_joints(shape: np.ndarray, lengths: np.ndarray) -> np.ndarray:
     return out
 
 
-def _unit(v: np.ndarray) -> np.ndarray:
+def _unit_vectors(v: np.ndarray) -> np.ndarray:
     return v / np.sqrt((v**2).sum(-1, keepdims=True))

@@ -9,18 +9,18 @@ import numpy as np
 
 from signjax.pose import skeleton
 
-_LEVEL = np.zeros(skeleton.NUM_JOINTS)  # noise of a bone's free end, neck-to-shoulder lengths
-_LEVEL[:8] = [0.006, 0.007, 0.009, 0.018, 0.018, 0.009, 0.018, 0.018]
+_NOISE_LEVEL = np.zeros(skeleton.NUM_JOINTS)  # noise of a bone's free end, neck-to-shoulder lengths
+_NOISE_LEVEL[:8] = [0.006, 0.007, 0.009, 0.018, 0.018, 0.009, 0.018, 0.018]
 for _part in (skeleton.RIGHT, skeleton.LEFT):
-    _LEVEL[_part] = [0.004] + [0.012, 0.011, 0.011, 0.011] + 4 * [0.017, 0.014, 0.012, 0.012]
-_MEMORY = 0.25  # share of the noise of the frame before
+    _NOISE_LEVEL[_part] = [0.004] + [0.012, 0.011, 0.011, 0.011] + 4 * [0.017, 0.014, 0.012, 0.012]
+_PREVIOUS_SHARE = 0.25  # share of the noise of the frame before
 
 
-def jitter(pose: np.ndarray, amplitude: float, rng: np.random.Generator) -> np.ndarray:
+def add_jitter(pose: np.ndarray, amplitude: float, rng: np.random.Generator) -> np.ndarray:
     """The pose [T, 50, 3], in neck-to-shoulder lengths, with noise; amplitude 1 is the level of real data."""
     white = rng.standard_normal((len(pose) + 1, skeleton.NUM_JOINTS, 3))
-    noise = (white[1:] + _MEMORY * white[:-1]) / np.sqrt(1 + _MEMORY**2)
-    noise *= amplitude * _LEVEL[:, None]
+    noise = (white[1:] + _PREVIOUS_SHARE * white[:-1]) / np.sqrt(1 + _PREVIOUS_SHARE**2)
+    noise *= amplitude * _NOISE_LEVEL[:, None]
     child, parent = skeleton.BONES.T
     bones = pose[:, child] - pose[:, parent]
     noisy = bones + noise[:, child]

@@ -125,12 +125,12 @@ _LETTER_PALMS = {"a": "up-front", "b": "in-down", "c": "down-back"}
 _LETTER_SHAPES = ("fist", "ell", "wye", "vee", "horns", "four", "three", "ring", "bent")
 
 
-def _words() -> dict[str, Sign]:
+def _parse_words() -> dict[str, Sign]:
     lines = (line.split(":") for line in _WORDS.strip().splitlines())
     return {word: Sign(*fields.split()) for word, fields in lines}
 
 
-def _letters() -> dict[str, Sign]:
+def _make_letters() -> dict[str, Sign]:
     cells = [(palm, shape) for shape in _LETTER_SHAPES for palm in _LETTER_PALMS]
     cells.remove(("a", "four"))  # too much like anybody's raised hand
     return {
@@ -139,10 +139,10 @@ def _letters() -> dict[str, Sign]:
     }
 
 
-WORDS = _words()
-LETTERS = _letters()  # keys are capitals: the gloss "I" is the letter, "i" the word
+WORDS = _parse_words()
+LETTERS = _make_letters()  # keys are capitals: the gloss "I" is the letter, "i" the word
 PAUSE = "|"  # between two spelled words and in a word said twice; says nothing
-BREAK = Sign("five", "under", "front-down", "dip")
-SIGNS = {**WORDS, **LETTERS, PAUSE: BREAK}
+PAUSE_SIGN = Sign("five", "under", "front-down", "dip")
+SIGNS = {**WORDS, **LETTERS, PAUSE: PAUSE_SIGN}
 # The second of two equal letters is held further out, the third back in its place.
 REPEAT_SHIFT = (-0.40, 0.0, 0.0)

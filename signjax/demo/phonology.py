@@ -29,8 +29,8 @@ PLACES = {  # where the wrist is
     "letter-b": (-0.34, 0.26, 0.38),
     "letter-c": (-0.48, 0.22, 0.34),
 }
-BASE = (0.00, 0.36, 0.40)  # of the hand that is signed upon
-REST = (-0.30, 0.74, 0.24)
+BASE_PLACE = (0.00, 0.36, 0.40)  # of the hand that is signed upon
+REST_PLACE = (-0.30, 0.74, 0.24)
 _AXES = {
     "up": (0, -1, 0),
     "down": (0, 1, 0),
@@ -46,11 +46,11 @@ HEADS = {
     "shake": (1.0, 2.0),
     "nod": (0.0, 1.0),
 }  # (roll, swings)
-TILT, NOD, QUESTION = 0.22, 0.10, 0.40  # radians
+TILT_ANGLE, NOD_ANGLE, QUESTION_ANGLE = 0.22, 0.10, 0.40  # radians
 
 # channels of one hand: wrist 3, rotation quaternion 4, handshape 18
 WRIST, TURN, SHAPE = slice(0, 3), slice(3, 7), slice(7, 25)
-HAND = 25
+HAND_CHANNELS = 25
 
 
 class Sign(NamedTuple):
@@ -65,68 +65,68 @@ class Sign(NamedTuple):
     then: str = ""  # the handshape it changes to
 
 
-def _ease(p):
+def _minimum_jerk(p):
     return p * p * p * (10 - 15 * p + 6 * p * p)
 
 
-def _line(axis, size=0.26):
-    return lambda p: (_ease(p) - 0.5)[:, None] * size * np.array(_AXES[axis])
+def _line_path(axis, size=0.26):
+    return lambda p: (_minimum_jerk(p) - 0.5)[:, None] * size * np.array(_AXES[axis])
 
 
-def _swing(axis, size):
+def _swing_path(axis, size):
     return lambda p: (np.sin(2 * np.pi * p) * size)[:, None] * np.array(_AXES[axis])
 
 
-def _poke(axis, size):
+def _poke_path(axis, size):
     return lambda p: (0.5 - 0.5 * np.cos(2 * np.pi * p))[:, None] * size * np.array(_AXES[axis])
 
 
-def _circle(p):
-    angle = 2 * np.pi * _ease(p) * 0.5 + np.pi * p
+def _circle_path(p):
+    angle = 2 * np.pi * _minimum_jerk(p) * 0.5 + np.pi * p
     return 0.13 * np.stack([np.sin(angle), -np.cos(angle), 0 * p], -1)
 
 
-def _wheel(p):
+def _wheel_path(p):
     angle = 2 * np.pi * p
     return 0.12 * np.stack([0 * p, -np.cos(angle), np.sin(angle)], -1)
 
 
-def _arc(p):
-    angle = np.pi * _ease(p)
+def _arc_path(p):
+    angle = np.pi * _minimum_jerk(p)
     return np.stack([-0.17 * np.cos(angle), 0.05 - 0.15 * np.sin(angle), 0 * p], -1)
 
 
-def _zigzag(p):
+def _zigzag_path(p):
     return np.stack([0.14 * np.sin(2 * np.pi * p), 0.30 * (p - 0.5), 0 * p], -1)
 
 
-def _still(p):
+def _still_path(p):
     return np.zeros((len(p), 3))
 
 
 # name: (frames at tempo 1, wrist offset [T, 3] in arm lengths for phases [T], twist in radians)
 MOVES = {
-    "hold": (5, _still, 0.0),
-    "dip": (7, _poke("down", 0.14), 0.0),
-    "up": (9, _line("up"), 0.0),
-    "down": (9, _line("down"), 0.0),
-    "in": (9, _line("in"), 0.0),
-    "out": (9, _line("out"), 0.0),
-    "forward": (9, _line("front", 0.24), 0.0),
-    "home": (9, _line("back", 0.24), 0.0),
-    "arc": (10, _arc, 0.0),
-    "circle": (11, _circle, 0.0),
-    "wheel": (11, _wheel, 0.0),
-    "tap": (10, _poke("front", 0.22), 0.0),
-    "bounce": (10, _poke("up", 0.24), 0.0),
-    "wave": (11, _swing("in", 0.17), 0.0),
-    "saw": (11, _swing("front", 0.17), 0.0),
-    "zigzag": (12, _zigzag, 0.0),
-    "twist": (11, _still, 1.1),
+    "hold": (5, _still_path, 0.0),
+    "dip": (7, _poke_path("down", 0.14), 0.0),
+    "up": (9, _line_path("up"), 0.0),
+    "down": (9, _line_path("down"), 0.0),
+    "in": (9, _line_path("in"), 0.0),
+    "out": (9, _line_path("out"), 0.0),
+    "forward": (9, _line_path("front", 0.24), 0.0),
+    "home": (9, _line_path("back", 0.24), 0.0),
+    "arc": (10, _arc_path, 0.0),
+    "circle": (11, _circle_path, 0.0),
+    "wheel": (11, _wheel_path, 0.0),
+    "tap": (10, _poke_path("front", 0.22), 0.0),
+    "bounce": (10, _poke_path("up", 0.24), 0.0),
+    "wave": (11, _swing_path("in", 0.17), 0.0),
+    "saw": (11, _swing_path("front", 0.17), 0.0),
+    "zigzag": (12, _zigzag_path, 0.0),
+    "twist": (11, _still_path, 1.1),
 }
 
 
-def stroke(sign: Sign, phase: np.ndarray, amplitude: float = 1.0) -> tuple[np.ndarray, np.ndarray]:
+def stroke_channels(sign: Sign, phase: np.ndarray, amplitude: float = 1.0) -> tuple[np.ndarray, np.ndarray]:
     """The channels of a sign at phases [T] in 0..1.
 
     Returns:
@@ -134,50 +134,52 @@ def stroke(sign: Sign, phase: np.ndarray, amplitude: float = 1.0) -> tuple[np.nd
       head [T, 2], pitch and roll in radians.
     """
     _, offset, twist = MOVES[sign.move]
-    hands = np.full((len(phase), 2, HAND), np.nan)
+    hands = np.full((len(phase), 2, HAND_CHANNELS), np.nan)
     place = np.array(PLACES[sign.place])
     hands[:, 0, WRIST] = place + amplitude * offset(phase)
-    hands[:, 0, TURN] = _turns(sign.palm, twist * np.sin(2 * np.pi * phase))
-    first = handshapes.parameters(sign.shape)
-    last = handshapes.parameters(sign.then or sign.shape)
-    hands[:, 0, SHAPE] = first + _ease(phase)[:, None] * (last - first)
+    hands[:, 0, TURN] = _twisted_palm(sign.palm, twist * np.sin(2 * np.pi * phase))
+    first = handshapes.handshape_parameters(sign.shape)
+    last = handshapes.handshape_parameters(sign.then or sign.shape)
+    hands[:, 0, SHAPE] = first + _minimum_jerk(phase)[:, None] * (last - first)
     if sign.hands[0] == "2":
         hands[:, 1] = hands[:, 0]
     if sign.hands == "2x":
         hands[:, 1, WRIST] = place - amplitude * offset(phase)
     if sign.hands == "2b":
-        hands[:, 1] = np.concatenate([BASE, quaternion("in-up"), handshapes.parameters("flat")])
+        hands[:, 1] = np.concatenate(
+            [BASE_PLACE, palm_quaternion("in-up"), handshapes.handshape_parameters("flat")]
+        )
     roll, swings = HEADS[sign.head]
     wave = np.sin(2 * np.pi * phase)
-    steady = TILT * roll if swings < 2 else TILT * roll * wave
-    pitch = NOD * wave if sign.head == "nod" else 0 * phase
+    steady = TILT_ANGLE * roll if swings < 2 else TILT_ANGLE * roll * wave
+    pitch = NOD_ANGLE * wave if sign.head == "nod" else 0 * phase
     return hands, np.stack([pitch, steady + 0 * phase], -1)
 
 
-def rest() -> np.ndarray:
+def rest_channels() -> np.ndarray:
     """The channels [25] of a hand at rest."""
-    return np.concatenate([REST, quaternion("downin-in"), handshapes.parameters("rest")])
+    return np.concatenate([REST_PLACE, palm_quaternion("downin-in"), handshapes.handshape_parameters("rest")])
 
 
 @cache
-def quaternion(palm: str) -> np.ndarray:
+def palm_quaternion(palm: str) -> np.ndarray:
     """The rotation [4] of a palm named as <fingers>-<palm>, e.g. up-front, directions may be joined."""
     fingers, normal = (sum(np.array(v) for k, v in _AXES.items() if k in name) for name in palm.split("-"))
     fingers = np.asarray(fingers, float) / np.linalg.norm(fingers)
     normal = normal - fingers * (fingers @ normal)
     normal = normal / np.linalg.norm(normal)
-    return _to_quaternion(np.stack([np.cross(fingers, normal), fingers, normal], -1))
+    return _matrix_to_quaternion(np.stack([np.cross(fingers, normal), fingers, normal], -1))
 
 
-def _turns(palm: str, angle: np.ndarray) -> np.ndarray:
+def _twisted_palm(palm: str, angle: np.ndarray) -> np.ndarray:
     """The palm's rotation followed by a twist about the direction of the fingers, [T, 4]."""
-    w, x, y, z = quaternion(palm)
+    w, x, y, z = palm_quaternion(palm)
     c, s = np.cos(angle / 2), np.sin(angle / 2)
     # q * (c, 0, s, 0): the fingers are the hand's second axis
     return np.stack([w * c - y * s, x * c - z * s, y * c + w * s, z * c + x * s], -1)
 
 
-def _to_quaternion(m: np.ndarray) -> np.ndarray:
+def _matrix_to_quaternion(m: np.ndarray) -> np.ndarray:
     """The quaternion of a rotation matrix (Shepperd's choice of the largest component)."""
     trace = np.array([m[0, 0] + m[1, 1] + m[2, 2], m[0, 0], m[1, 1], m[2, 2]])
     k = int(np.argmax(trace))

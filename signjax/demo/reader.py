@@ -12,33 +12,33 @@ from typing import NamedTuple
 import numpy as np
 
 from signjax.demo import lexicon, phonology, reader_features
-from signjax.demo.reader_templates import HOLD_LEAST, Templates, templates
-from signjax.demo.text import join
+from signjax.demo.reader_templates import SHORTEST_HOLD, Templates, sign_templates
+from signjax.demo.text import glosses_to_tokens
 
-FREE = 22.0  # cost of a frame outside signs
-FEE = 55.0  # of a sign
-QUESTION = 0.5 * phonology.QUESTION - 0.06  # radians of head pitch above which a clip asks
-_SKIP = 1.0  # of leaving out a state
-_LEAP = 0.45  # arm lengths: no wrist moves further in one frame of or next to a sign
-_LEAPS = 0.15  # share of leaping frames above which a clip is no motion of a body
-_AGREE = 0.28  # least share of a sign's motion
-_STILL = 0.15  # arm lengths: a clip whose wrists stay within this says nothing
-_ROUNDS = 4
-_IDLE = 6.0  # most that a raised idle hand can cost a one-handed sign
+FREE_FRAME_COST = 22.0  # cost of a frame outside signs
+SIGN_COST = 55.0  # of a sign
+QUESTION_PITCH = 0.5 * phonology.QUESTION_ANGLE - 0.06  # radians of head pitch above which a clip asks
+_SKIP_COST = 1.0  # of leaving out a state
+_LEAP_SPEED = 0.45  # arm lengths: no wrist moves further in one frame of or next to a sign
+_MOST_LEAPS = 0.15  # share of leaping frames above which a clip is no motion of a body
+_LEAST_AGREEMENT = 0.28  # least share of a sign's motion
+_STILL_TRAVEL = 0.15  # arm lengths: a clip whose wrists stay within this says nothing
+_SEARCH_ROUNDS = 4
+_IDLE_COST = 6.0  # most that a raised idle hand can cost a one-handed sign
 
 
-def costs(hands: np.ndarray, table: Templates, dominant: int) -> np.ndarray:
+def state_costs(hands: np.ndarray, table: Templates, dominant: int) -> np.ndarray:
     """Cost [T, states] of frames hands [T, 2, 24] when hand `dominant` (0 right, 1 left) leads."""
     lead, other = hands[:, dominant], hands[:, 1 - dominant]
-    one = _squares(lead, table.hands[:, 0])
-    two = _squares(other, table.hands[:, 1])
+    one = _squared_distances(lead, table.hands[:, 0])
+    two = _squared_distances(other, table.hands[:, 1])
     # An idle hand hangs low; how it hangs does not matter.
-    rest = phonology.REST[1] / reader_features._WRIST
-    idle = np.minimum(_IDLE, 0.25 * np.maximum(0.0, rest - 2.0 - other[:, 1]) ** 2)
+    rest = phonology.REST_PLACE[1] / reader_features.WRIST_TOLERANCE
+    idle = np.minimum(_IDLE_COST, 0.25 * np.maximum(0.0, rest - 2.0 - other[:, 1]) ** 2)
     return np.where(table.both, 0.6 * (one + two), one + idle[:, None])
 
 
-def _squares(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+def _squared_distances(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     return np.maximum(0.0, (x**2).sum(-1)[:, None] + (y**2).sum(-1) - 2 * x @ y.T)
 
 
@@ -51,7 +51,7 @@ class Segment(NamedTuple):
     end: int
 
 
-class _Graph(NamedTuple):
+class _StateGraph(NamedTuple):
     """How tokens move; states are those of right-handed signs, then again of left-handed ones."""
 
     first: np.ndarray  # [S] bool
@@ -62,8 +62,8 @@ class _Graph(NamedTuple):
 
 
 @cache
-def _graph() -> _Graph:
-    table = templates()
+def _state_graph() -> _StateGraph:
+    table = sign_templates()
     size = len(table.hands)
     first = np.zeros(size, bool)
     first[table.first] = True
@@ -71,29 +71,29 @@ def _graph() -> _Graph:
     hold = table.hold[sign]
     at = np.arange(size) - table.first[sign]
     stay = np.where(hold, np.inf, 0.0)
-    skip = np.where(hold | (at < 2), np.inf, _SKIP)
-    ends = np.where(hold, at >= HOLD_LEAST - 1, np.arange(size) == table.last[sign])
+    skip = np.where(hold | (at < 2), np.inf, _SKIP_COST)
+    ends = np.where(hold, at >= SHORTEST_HOLD - 1, np.arange(size) == table.last[sign])
     leave = np.where(ends, 0.0, np.inf)
     sides = np.concatenate([sign, sign + len(table.glosses)])
-    return _Graph(*(np.tile(x, 2) for x in (first, stay, skip, leave)), sides)
+    return _StateGraph(*(np.tile(x, 2) for x in (first, stay, skip, leave)), sides)
 
 
-def _gains(seen: reader_features.Features, table: Templates) -> np.ndarray:
+def _state_gains(seen: reader_features.Features, table: Templates) -> np.ndarray:
     """What each state saves against a free frame, [T, 2 x states]."""
-    both = np.concatenate([costs(seen.hands, table, 0), costs(seen.hands, table, 1)], 1)
-    return FREE - both
+    both = np.concatenate([state_costs(seen.hands, table, 0), state_costs(seen.hands, table, 1)], 1)
+    return FREE_FRAME_COST - both
 
 
-def _segments(gains: np.ndarray, table: Templates) -> list[Segment]:
+def _best_segments(gains: np.ndarray, table: Templates) -> list[Segment]:
     """The best sequence of signs and free frames by token passing: a token is a score and a start."""
-    graph = _graph()
+    graph = _state_graph()
     size = gains.shape[1]
     score, start = np.full(size, -np.inf), np.zeros(size, np.int64)
     best = np.zeros(len(gains) + 1)  # of everything before a frame
     back: list[tuple[int, int] | None] = [None] * (len(gains) + 1)
     for t, gain in enumerate(gains):
         step = np.concatenate([[-np.inf], score[:-1]])
-        step[graph.first] = best[t] - FEE
+        step[graph.first] = best[t] - SIGN_COST
         begin = np.concatenate([[t], start[:-1]])
         begin[graph.first] = t
         leap = np.concatenate([[-np.inf] * 2, score[:-2]]) - graph.skip
@@ -110,10 +110,10 @@ def _segments(gains: np.ndarray, table: Templates) -> list[Segment]:
             best[t + 1], back[t + 1] = exits[state], (int(graph.sign[state]), int(start[state]))
         else:
             best[t + 1] = best[t]
-    return _trace(back, len(table.glosses))
+    return _trace_back(back, len(table.glosses))
 
 
-def _trace(back: list[tuple[int, int] | None], signs: int) -> list[Segment]:
+def _trace_back(back: list[tuple[int, int] | None], signs: int) -> list[Segment]:
     found, t = [], len(back) - 1
     while t > 0:
         if back[t] is None:
@@ -125,20 +125,24 @@ def _trace(back: list[tuple[int, int] | None], signs: int) -> list[Segment]:
     return found[::-1]
 
 
-def _alive(seen: reader_features.Features) -> bool:
+def _moves_like_signing(seen: reader_features.Features) -> bool:
     """Whether the clip moves at all and does not consist of leaps."""
-    wrists = reader_features.wrists(seen)
+    wrists = reader_features.wrist_positions(seen)
     travel = np.sqrt((np.ptp(wrists, axis=0) ** 2).sum(-1)).max()
-    return len(wrists) > 3 and travel > _STILL and (seen.speed.max(1) > 0.75 * _LEAP).mean() < _LEAPS
+    return (
+        len(wrists) > 3
+        and travel > _STILL_TRAVEL
+        and (seen.speed.max(1) > 0.75 * _LEAP_SPEED).mean() < _MOST_LEAPS
+    )
 
 
-def _search(seen: reader_features.Features, table: Templates) -> list[Segment]:
+def _search_segments(seen: reader_features.Features, table: Templates) -> list[Segment]:
     """The best sequence of plausible signs: what is not plausible is forbidden and the search repeated."""
-    gains, size = _gains(seen, table), len(table.hands)
-    for _ in range(_ROUNDS):
-        segments = _segments(gains, table)
-        wrong = [segment for segment in segments if not _plausible(segment, seen, table)]
-        wrong += [segment for pair in pairwise(segments) if _held(*pair) for segment in pair]
+    gains, size = _state_gains(seen, table), len(table.hands)
+    for _ in range(_SEARCH_ROUNDS):
+        segments = _best_segments(gains, table)
+        wrong = [segment for segment in segments if not _is_plausible(segment, seen, table)]
+        wrong += [segment for pair in pairwise(segments) if _is_one_held_sign(*pair) for segment in pair]
         if not wrong:
             return segments
         for sign, hand, start, end in wrong:
@@ -147,22 +151,27 @@ def _search(seen: reader_features.Features, table: Templates) -> list[Segment]:
     return [segment for segment in segments if segment not in wrong]
 
 
-def _plausible(segment: Segment, seen: reader_features.Features, table: Templates) -> bool:
+def _is_plausible(segment: Segment, seen: reader_features.Features, table: Templates) -> bool:
     """Whether a segment is not too long, does not leap and moves as its sign moves."""
     frames = segment.end - segment.start
     speed = seen.speed[:, segment.hand]
     inside = speed[segment.start : segment.end - 1].max(initial=0.0)
     around = speed[max(segment.start - 1, 0) : segment.end].max()
     short = frames <= 2.5 * table.frames[segment.sign] + 2
-    return short and inside < 0.65 * _LEAP and around < _LEAP and _agreement(segment, seen, table) > _AGREE
+    return (
+        short
+        and inside < 0.65 * _LEAP_SPEED
+        and around < _LEAP_SPEED
+        and _motion_agreement(segment, seen, table) > _LEAST_AGREEMENT
+    )
 
 
-def _held(one: Segment, two: Segment) -> bool:
+def _is_one_held_sign(one: Segment, two: Segment) -> bool:
     """Whether two segments are one sign held too long."""
     return one[:2] == two[:2] and two.start - one.end < 3
 
 
-def _agreement(segment: Segment, seen: reader_features.Features, table: Templates) -> float:
+def _motion_agreement(segment: Segment, seen: reader_features.Features, table: Templates) -> float:
     """How much of the sign's own motion was made: about 1 if it was, 0 if held still, below 0 if reversed."""
     states = table.hands[table.first[segment.sign] : table.last[segment.sign] + 1, 0]
     motion = states - states.mean(0)
@@ -181,29 +190,29 @@ def _agreement(segment: Segment, seen: reader_features.Features, table: Template
     return best
 
 
-def read(pose: np.ndarray, valid: np.ndarray | None = None) -> list[str]:
+def read_signs(pose: np.ndarray, valid: np.ndarray | None = None) -> list[str]:
     """The tokens a clip signs, such as ["how", "are", "you", "?"]; [] when it signs nothing.
 
     Args:
       pose: [T, 50, 3] positions in any unit, at any place.
       valid: [T, 50] bool, False where a joint is missing; None means all are there.
     """
-    seen, segments = _found(pose, valid)
+    seen, segments = _find_segments(pose, valid)
     if not segments:
         return []
     span = slice(segments[0].start, segments[-1].end)
-    question = float(np.median(seen.pitch[span])) > QUESTION
-    return join([templates().glosses[s.sign] for s in segments], question)
+    question = float(np.median(seen.pitch[span])) > QUESTION_PITCH
+    return glosses_to_tokens([sign_templates().glosses[s.sign] for s in segments], question)
 
 
-def locate(pose: np.ndarray, valid: np.ndarray | None = None) -> list[tuple[str, int, int]]:
+def locate_words(pose: np.ndarray, valid: np.ndarray | None = None) -> list[tuple[str, int, int]]:
     """Where each word of a clip is signed: (word, first frame, last frame + 1) in order, without "?".
 
-    Args: as for `read`. The frames are those of the sign itself; the way there and back is not in them.
+    Args: as for `read_signs`. The frames are those of the sign itself; the way there and back is not in them.
     """
     words, spelled = [], []
-    for segment in [*_found(pose, valid)[1], None]:
-        gloss = templates().glosses[segment.sign] if segment else ""
+    for segment in [*_find_segments(pose, valid)[1], None]:
+        gloss = sign_templates().glosses[segment.sign] if segment else ""
         if gloss in lexicon.LETTERS:
             spelled.append((gloss.lower(), segment))
             continue
@@ -216,11 +225,11 @@ def locate(pose: np.ndarray, valid: np.ndarray | None = None) -> list[tuple[str,
     return words
 
 
-def _found(
+def _find_segments(
     pose: np.ndarray, valid: np.ndarray | None
 ) -> tuple[reader_features.Features | None, list[Segment]]:
     """Features of a clip and the signs in it."""
-    seen = reader_features.measure(pose, valid)
-    if seen is None or not _alive(seen):
+    seen = reader_features.measure_features(pose, valid)
+    if seen is None or not _moves_like_signing(seen):
         return seen, []
-    return seen, _search(seen, templates())
+    return seen, _search_segments(seen, sign_templates())

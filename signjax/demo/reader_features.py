@@ -7,7 +7,13 @@ import numpy as np
 from signjax.pose import skeleton
 
 # Tolerances: one unit of feature space. Wrist in arm lengths, directions and fingers as unit vectors.
-_WRIST, _FINGERS, _PALM, _TIP, _THUMB = 0.075, 0.40, 0.40, 0.36, 0.45
+WRIST_TOLERANCE, _FINGERS_TOLERANCE, _PALM_TOLERANCE, _TIP_TOLERANCE, _THUMB_TOLERANCE = (
+    0.075,
+    0.40,
+    0.40,
+    0.36,
+    0.45,
+)
 
 
 class Features(NamedTuple):
@@ -18,7 +24,7 @@ class Features(NamedTuple):
     speed: np.ndarray  # [T, 2] way of a wrist to the next frame, arm lengths
 
 
-def measure(pose: np.ndarray, valid: np.ndarray | None = None) -> Features | None:
+def measure_features(pose: np.ndarray, valid: np.ndarray | None = None) -> Features | None:
     """The features of a clip, or None where there is no body to measure.
 
     Args:
@@ -30,28 +36,36 @@ def measure(pose: np.ndarray, valid: np.ndarray | None = None) -> Features | Non
     valid = valid & np.isfinite(pose).all(-1)
     if not len(pose) or not valid[:, :8].any(0).all():
         return None
-    pose = _bridge(pose, valid)
-    arm = np.median(_length(pose, 3, 2) + _length(pose, 4, 3) + _length(pose, 6, 5) + _length(pose, 7, 6)) / 2
+    pose = _fill_missing(pose, valid)
+    arm = (
+        np.median(
+            _bone_lengths(pose, 3, 2)
+            + _bone_lengths(pose, 4, 3)
+            + _bone_lengths(pose, 6, 5)
+            + _bone_lengths(pose, 7, 6)
+        )
+        / 2
+    )
     across = np.median(pose[:, skeleton.L_SHOULDER] - pose[:, skeleton.R_SHOULDER], axis=0)
     if not (arm > 0 and np.linalg.norm(across) > 0.1 * arm and across[0] > 0):
         return None
-    frame = _frame(across)
+    frame = _trunk_axes(across)
     trunk = 0.5 * (pose[:, skeleton.R_SHOULDER] + pose[:, skeleton.L_SHOULDER])
     body = (pose - trunk[:, None]) @ frame.T / arm
     nose = body[:, skeleton.NOSE] - body[:, skeleton.NECK]
     right, left = body, skeleton.mirror(body)
-    hands = np.stack([_hand(right), _hand(left)], 1)
+    hands = np.stack([_hand_features(right), _hand_features(left)], 1)
     wrists = np.stack([right[:, skeleton.R_WRIST], left[:, skeleton.R_WRIST]], 1)
     speed = np.sqrt((np.diff(wrists, axis=0, append=wrists[-1:]) ** 2).sum(-1))
     return Features(hands, np.arctan2(nose[:, 2], -nose[:, 1]), speed)
 
 
-def wrists(seen: Features) -> np.ndarray:
+def wrist_positions(seen: Features) -> np.ndarray:
     """Wrist positions [T, 2, 3] in arm lengths from the trunk, each in its own side's coordinates."""
-    return seen.hands[..., :3] * _WRIST
+    return seen.hands[..., :3] * WRIST_TOLERANCE
 
 
-def _bridge(pose: np.ndarray, valid: np.ndarray) -> np.ndarray:
+def _fill_missing(pose: np.ndarray, valid: np.ndarray) -> np.ndarray:
     """Missing joints from the frames around; a joint never seen lies on its parent."""
     if valid.all():
         return pose
@@ -66,11 +80,11 @@ def _bridge(pose: np.ndarray, valid: np.ndarray) -> np.ndarray:
     return pose
 
 
-def _length(pose: np.ndarray, a: int, b: int) -> np.ndarray:
+def _bone_lengths(pose: np.ndarray, a: int, b: int) -> np.ndarray:
     return np.sqrt(((pose[:, a] - pose[:, b]) ** 2).sum(-1))
 
 
-def _frame(across: np.ndarray) -> np.ndarray:
+def _trunk_axes(across: np.ndarray) -> np.ndarray:
     """Rows across, down, forward of the trunk; across is the way from right to left shoulder."""
     x = across / np.linalg.norm(across)
     down = np.array([0.0, 1.0, 0.0])
@@ -79,21 +93,30 @@ def _frame(across: np.ndarray) -> np.ndarray:
     return np.stack([x, y, np.cross(x, y)])
 
 
-def _hand(body: np.ndarray) -> np.ndarray:
+def _hand_features(body: np.ndarray) -> np.ndarray:
     """The 24 features of the right hand."""
     hand = body[:, skeleton.RIGHT]
     knuckles = hand[:, [5, 9, 13, 17]]
-    fingers = _unit(knuckles[:, :3].mean(1) - hand[:, 0])
-    palm = _unit(np.cross(fingers, hand[:, 5] - hand[:, 17]))
+    fingers = _unit_vectors(knuckles[:, :3].mean(1) - hand[:, 0])
+    palm = _unit_vectors(np.cross(fingers, hand[:, 5] - hand[:, 17]))
     axes = np.stack([np.cross(palm, fingers), fingers, palm], 1)  # [T, 3, 3]
     ends, starts = hand[:, [4, 8, 12, 16, 20]], hand[:, [1, 5, 9, 13, 17]]
     steps = np.diff(hand[:, 1:].reshape(len(hand), 5, 4, 3), axis=2)
     lengths = np.median(np.sqrt((steps**2).sum(-1)).sum(-1), axis=0)  # [5]
     tips = np.matmul(ends - starts, axes.transpose(0, 2, 1)) / (lengths[:, None] + 1e-9)  # [T, 5, 3]
-    tips = tips / np.array([_THUMB, _TIP, _TIP, _TIP, _TIP])[:, None]
-    parts = [body[:, skeleton.R_WRIST] / _WRIST, fingers / _FINGERS, palm / _PALM]
+    tips = (
+        tips
+        / np.array([_THUMB_TOLERANCE, _TIP_TOLERANCE, _TIP_TOLERANCE, _TIP_TOLERANCE, _TIP_TOLERANCE])[
+            :, None
+        ]
+    )
+    parts = [
+        body[:, skeleton.R_WRIST] / WRIST_TOLERANCE,
+        fingers / _FINGERS_TOLERANCE,
+        palm / _PALM_TOLERANCE,
+    ]
     return np.concatenate([*parts, tips.reshape(len(hand), 15)], -1)
 
 
-def _unit(v: np.ndarray) -> np.ndarray:
+def _unit_vectors(v: np.ndarray) -> np.ndarray:
     return v / (np.sqrt((v**2).sum(-1, keepdims=True)) + 1e-9)

@@ -6,10 +6,10 @@ from typing import NamedTuple
 import numpy as np
 
 from signjax.demo import body, lexicon, phonology, reader_features
-from signjax.demo.signers import AVERAGE
+from signjax.demo.signers import AVERAGE_SIGNER
 
 # A word passes through its states at its own pace; a letter takes one frame a state and may end early.
-WORD_STATES, HOLD_STATES, HOLD_LEAST = 7, 13, 2
+WORD_STATES, HOLD_STATES, SHORTEST_HOLD = 7, 13, 2
 
 
 class Templates(NamedTuple):
@@ -25,19 +25,21 @@ class Templates(NamedTuple):
 
 
 @cache
-def templates() -> Templates:
+def sign_templates() -> Templates:
     """The templates of the whole language."""
     glosses, hands, both, counts, frames, holds = [], [], [], [], [], []
     for gloss, sign in lexicon.SIGNS.items():
         hold = sign.move == "hold"
         phase = np.linspace(0.02, 0.98, HOLD_STATES if hold else WORD_STATES)
-        channels, head = phonology.stroke(sign, phase)
+        channels, head = phonology.stroke_channels(sign, phase)
         idle = np.isnan(channels)
-        channels = np.where(idle, phonology.rest(), channels)
+        channels = np.where(idle, phonology.rest_channels(), channels)
         for shift in range(2 if hold else 1):
             moved = channels.copy()
             moved[:, 0, phonology.WRIST] += shift * np.array(lexicon.REPEAT_SHIFT)
-            hands.append(reader_features.measure(body.pose(moved, head, AVERAGE)).hands)
+            hands.append(
+                reader_features.measure_features(body.forward_kinematics(moved, head, AVERAGE_SIGNER)).hands
+            )
             glosses.append(gloss)
             holds.append(hold)
             both.append(~idle[:, 1, 0])

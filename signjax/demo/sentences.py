@@ -3,7 +3,7 @@
 import numpy as np
 
 from signjax.demo import lexicon
-from signjax.demo.text import normalize
+from signjax.demo.text import normalize_text
 
 # Slots are in capitals; a pattern's number is its share. Words that ask also stand in statements, so that
 # nothing but the head tells a question.
@@ -254,7 +254,7 @@ _CODAS = (
     "j",
 )
 
-SPELLED = 0.3  # share of the sentences, in every split alike, that have a word to spell
+SPELLED_SHARE = 0.3  # share of the sentences, in every split alike, that have a word to spell
 
 _UNKIND = (
     "fuc",
@@ -275,7 +275,7 @@ _UNKIND = (
 )
 
 
-class Writer:
+class SentenceWriter:
     """Draws sentences; slots prefer the words used least so far, so that all words come up often."""
 
     def __init__(self, rng: np.random.Generator):
@@ -284,36 +284,38 @@ class Writer:
         lines = [line.split() for line in _PATTERNS.strip().splitlines()]
         self._patterns = {" ".join(line[1:]): int(line[0]) for line in lines}
 
-    def sentence(self, spelled: bool) -> list[str]:
+    def draw_sentence(self, spelled: bool) -> list[str]:
         """Words of one sentence with or without one to spell, "?" last when it asks; few are one word."""
         while True:
             before = dict(self._used)
-            words = self._draw()
+            words = self._draw_words()
             if any(word not in lexicon.WORDS for word in words if word != "?") == spelled:
                 return words
             self._used = before
 
-    def _draw(self) -> list[str]:
+    def _draw_words(self) -> list[str]:
         if self._rng.random() < 0.1:
             asks = ["?"] if self._rng.random() < 0.15 else []
-            return [self._fill("NAME" if self._rng.random() < 0.3 else "WORD"), *asks]
-        pattern = self._pick(list(self._patterns), np.array(list(self._patterns.values())), spread=6.0)
-        return [self._fill(slot) for slot in pattern.split()]
+            return [self._fill_slot("NAME" if self._rng.random() < 0.3 else "WORD"), *asks]
+        pattern = self._pick_least_used(
+            list(self._patterns), np.array(list(self._patterns.values())), spread=6.0
+        )
+        return [self._fill_slot(slot) for slot in pattern.split()]
 
-    def _fill(self, slot: str) -> str:
+    def _fill_slot(self, slot: str) -> str:
         if slot == "NAME":
-            return name(self._rng)
+            return draw_name(self._rng)
         choices = list(lexicon.WORDS) if slot == "WORD" else _SLOTS.get(slot, slot).split()
-        return self._pick(choices, np.ones(len(choices)), spread=4.0)
+        return self._pick_least_used(choices, np.ones(len(choices)), spread=4.0)
 
-    def _pick(self, choices: list[str], share: np.ndarray, spread: float) -> str:
+    def _pick_least_used(self, choices: list[str], share: np.ndarray, spread: float) -> str:
         used = np.array([self._used.get(choice, 0) for choice in choices])
         choice = choices[int(np.argmin(used / share + spread * self._rng.random(len(choices))))]
         self._used[choice] = self._used.get(choice, 0) + 1
         return choice
 
 
-def name(rng: np.random.Generator) -> str:
+def draw_name(rng: np.random.Generator) -> str:
     """A word without a sign: a known name or a made-up one of 2 to 8 letters."""
     while True:
         if rng.random() < 0.4:
@@ -325,7 +327,7 @@ def name(rng: np.random.Generator) -> str:
             return word
 
 
-def write(words: list[str], rng: np.random.Generator) -> str:
+def format_sentence(words: list[str], rng: np.random.Generator) -> str:
     """The words as a person would type them: capitals, a full stop or none, names in capitals."""
     asks = words[-1] == "?"
     shown = ["I" if w == "i" else w if w in lexicon.WORDS else w.capitalize() for w in words if w != "?"]
@@ -334,7 +336,7 @@ def write(words: list[str], rng: np.random.Generator) -> str:
     return line[0].upper() + line[1:] + end
 
 
-def sentences(count: int, rng: np.random.Generator, unseen: set[tuple[str, ...]] | None = None) -> list[str]:
+def make_texts(count: int, rng: np.random.Generator, unseen: set[tuple[str, ...]] | None = None) -> list[str]:
     """Texts of one split.
 
     Args:
@@ -344,15 +346,15 @@ def sentences(count: int, rng: np.random.Generator, unseen: set[tuple[str, ...]]
         training split, which may repeat itself and has every word on its own, four times
         where count allows.
     """
-    writer, out = Writer(rng), []
+    writer, out = SentenceWriter(rng), []
     if unseen is None:
         alone = 4 if count >= 8 * len(lexicon.WORDS) else 0
-        out = [write([word], rng) for word in lexicon.WORDS for _ in range(alone)]
+        out = [format_sentence([word], rng) for word in lexicon.WORDS for _ in range(alone)]
     taken = set(unseen or ())
     while len(out) < count:
-        spelled = rng.random() < SPELLED  # decided first: sentences without are sooner all taken
-        text = write(writer.sentence(spelled), rng)
-        key = tuple(normalize(text))
+        spelled = rng.random() < SPELLED_SHARE  # decided first: sentences without are sooner all taken
+        text = format_sentence(writer.draw_sentence(spelled), rng)
+        key = tuple(normalize_text(text))
         if unseen is not None and key in taken:
             continue
         taken.add(key)

@@ -7,7 +7,7 @@ import numpy as np
 
 from signjax.pose import skeleton
 
-COUNT = 24  # signers of a demo set
+NUM_SIGNERS = 24  # signers of a demo set
 
 
 class Signer(NamedTuple):
@@ -24,7 +24,7 @@ class Signer(NamedTuple):
 
 
 @cache
-def signer(number: int) -> Signer:
+def make_signer(number: int) -> Signer:
     """The signer of this number, the same every time."""
     rng = np.random.default_rng([7, number])
     lengths = skeleton.LENGTHS.copy()
@@ -47,4 +47,4 @@ def signer(number: int) -> Signer:
 
 
 # Nobody in particular: the signer of the reader's templates.
-AVERAGE = Signer(skeleton.LENGTHS, 0.09, np.array([0.0, -0.05, 0.0]), 1.0, 1.0, False, 0.0, 0.0)
+AVERAGE_SIGNER = Signer(skeleton.LENGTHS, 0.09, np.array([0.0, -0.05, 0.0]), 1.0, 1.0, False, 0.0, 0.0)

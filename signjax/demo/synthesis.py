@@ -3,14 +3,14 @@
 import numpy as np
 
 from signjax.demo import text as demo_text
-from signjax.demo.animation import animate
-from signjax.demo.body import pose as kinematics
-from signjax.demo.jitter import jitter as add_jitter
-from signjax.demo.signers import COUNT, Signer
-from signjax.demo.signers import signer as numbered
+from signjax.demo.animation import animate_glosses
+from signjax.demo.body import forward_kinematics as kinematics
+from signjax.demo.jitter import add_jitter as add_jitter
+from signjax.demo.signers import NUM_SIGNERS, Signer
+from signjax.demo.signers import make_signer as numbered
 
 
-def synthesize(
+def synthesize_pose(
     text: str, rng: np.random.Generator, signer: Signer | int | None = None, jitter: float = 1.0
 ) -> np.ndarray:
     """A clip that signs the text.
@@ -27,13 +27,13 @@ def synthesize(
     Raises:
       DataError: the text has no Latin letter and no digit.
     """
-    tokens = demo_text.normalize(text)
+    tokens = demo_text.normalize_text(text)
     if signer is None:
-        signer = int(rng.integers(COUNT))
+        signer = int(rng.integers(NUM_SIGNERS))
     if not isinstance(signer, Signer):
         signer = numbered(signer)
-    hands, head = animate(demo_text.signs(tokens), tokens[-1] == "?", signer, rng)
-    turn, drift = _sway(len(head), signer, rng)
+    hands, head = animate_glosses(demo_text.tokens_to_glosses(tokens), tokens[-1] == "?", signer, rng)
+    turn, drift = _draw_sway(len(head), signer, rng)
     body = kinematics(hands, head, signer, turn) + drift[:, None]
     depth = body[0, 0, 2]  # is measured from where the nose is at rest
     body = add_jitter(body, jitter, rng)
@@ -41,7 +41,7 @@ def synthesize(
     return (body * signer.scale + signer.origin).astype(np.float32)
 
 
-def _sway(frames: int, signer: Signer, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+def _draw_sway(frames: int, signer: Signer, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     """Slow motion of the trunk: roll, yaw and lean [T, 3] in radians and drift [T, 3] in lengths."""
     t = np.arange(frames)[:, None]
     period = np.concatenate([rng.uniform(60, 140, 3), rng.uniform(22, 50, 3)])

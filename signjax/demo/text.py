@@ -6,35 +6,35 @@ import unicodedata
 from signjax.demo import lexicon
 from signjax.errors import DataError
 
-DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
-_SPELT = str.maketrans(
+DIGIT_WORDS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+_LETTER_SPELLINGS = str.maketrans(
     {"ß": "ss", "æ": "ae", "œ": "oe", "ø": "o", "đ": "d", "ð": "d", "þ": "th", "ł": "l", "ı": "i", "ħ": "h"}
 )
 
 
-def words() -> tuple[str, ...]:
+def list_words() -> tuple[str, ...]:
     """The words that have a sign of their own; every other word is spelled letter by letter."""
     return tuple(lexicon.WORDS)
 
 
-def normalize(text: str) -> list[str]:
+def normalize_text(text: str) -> list[str]:
     """Lower-case words without accents, digits as words, and "?" at the end of a question.
 
     Raises:
       DataError: the text has no Latin letter and no digit.
     """
     question = text.rstrip(" \t\r\n\"'”’)").endswith(("?", "？"))
-    folded = unicodedata.normalize("NFKD", text).lower().translate(_SPELT)
+    folded = unicodedata.normalize("NFKD", text).lower().translate(_LETTER_SPELLINGS)
     plain = "".join(c for c in folded if not unicodedata.combining(c))
     plain = re.sub(r"['’ʼ`]", "", plain)
-    spaced = re.sub(r"\d", lambda m: f" {DIGITS[unicodedata.digit(m[0])]} ", plain)
+    spaced = re.sub(r"\d", lambda m: f" {DIGIT_WORDS[unicodedata.digit(m[0])]} ", plain)
     tokens = re.findall(r"[a-z]+", spaced)
     if not tokens:
         raise DataError(f"text {text[:40]!r} has no Latin letter or digit to sign: write it in Latin letters")
     return tokens + ["?"] * question
 
 
-def signs(tokens: list[str]) -> list[str]:
+def tokens_to_glosses(tokens: list[str]) -> list[str]:
     """The glosses of tokens: a word's own sign or its capital letters; pauses where words would merge."""
     glosses, spelled = [], False
     for token in tokens:
@@ -48,8 +48,8 @@ def signs(tokens: list[str]) -> list[str]:
     return glosses
 
 
-def join(glosses: list[str], question: bool) -> list[str]:
-    """Tokens of glosses, the inverse of `signs`; a question only where something was said."""
+def glosses_to_tokens(glosses: list[str], question: bool) -> list[str]:
+    """Tokens of glosses, the inverse of `tokens_to_glosses`; a question only where something was said."""
     tokens, spelled = [], ""
     for gloss in [*glosses, lexicon.PAUSE]:
         if gloss in lexicon.LETTERS:
@@ -61,7 +61,7 @@ def join(glosses: list[str], question: bool) -> list[str]:
     return tokens + ["?"] * (question and bool(tokens))
 
 
-def word_errors(reference: list[str], hypothesis: list[str]) -> tuple[int, int]:
+def count_word_errors(reference: list[str], hypothesis: list[str]) -> tuple[int, int]:
     """Word errors (Levenshtein: substitutions, deletions, insertions) and the reference's length."""
     row = list(range(len(hypothesis) + 1))
     for i, word in enumerate(reference, 1):

@@ -60,6 +60,6 @@ def panel(name: str, clip: Clip, text: str, readable: bool) -> rendering.Panel:
     if not clip.valid.any():
         clip = Clip(np.zeros((1, 50, 3)), np.zeros((1, 50), bool), placement=CANONICAL)
     elif readable and name != scorecard.TRUTH:
-        text = " ".join(demo.read(clip.canonical(), clip.valid)) or "(says nothing)"
+        text = " ".join(demo.read_signs(clip.canonical(), clip.valid)) or "(says nothing)"
     # All clips of a page in one size, however large the data or another system have them.
     return rendering.Panel(dataclasses.replace(clip.move_to(DEFAULT), text=text), name)

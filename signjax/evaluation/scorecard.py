@@ -204,8 +204,8 @@ COPIED = 30.0  # percent of copies from which on a row is warned of; 5 is no cop
 def _texts(clips: list[Clip], silent, texts, by: Judges) -> dict[str, Score]:
     scores = {}
     if by.readable:
-        said = [[] if no else demo.read(m.points, m.valid) for m, no in zip(clips, silent, strict=True)]
-        scores["WER"] = words.wer(said, [demo.normalize(t) for t in texts], "demo language")
+        said = [[] if no else demo.read_signs(m.points, m.valid) for m, no in zip(clips, silent, strict=True)]
+        scores["WER"] = words.wer(said, [demo.normalize_text(t) for t in texts], "demo language")
     if by.translator is not None:
         back = backtranslate.translate(by.translator, [_whole(clip) for clip in clips])
         back = ["" if no else line for line, no in zip(back, silent, strict=True)]

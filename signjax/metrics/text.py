@@ -109,7 +109,7 @@ def wer(hypotheses, references, reader: str) -> Score:
       references: n lists of words.
       reader: what made the hypotheses of clips, for the signature.
     """
-    pairs = [demo.word_errors(meant, said) for said, meant in zip(hypotheses, references, strict=True)]
+    pairs = [demo.count_word_errors(meant, said) for said, meant in zip(hypotheses, references, strict=True)]
     errors, lengths = np.array(pairs, np.float64).reshape(len(pairs), 2).T
     named = signature("WER", reader=reader, unit="percent")
     return mean_score(named, 100 * errors, lengths)

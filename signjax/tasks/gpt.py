@@ -266,7 +266,7 @@ def sampler_of(c, **changes) -> autoregressive.Sampler:
 def word_error_rate(texts, clips) -> float:
     """Word error rate of clips [T, 50, 3] against their texts, by the demo language's reader."""
     pairs = [
-        demo.word_errors(demo.normalize(t), demo.read(np.asarray(clip)))
+        demo.count_word_errors(demo.normalize_text(t), demo.read_signs(np.asarray(clip)))
         for t, clip in zip(texts, clips, strict=True)
     ]
     return sum(errors for errors, _ in pairs) / sum(length for _, length in pairs)

@@ -43,7 +43,7 @@ def main(argv: list[str]) -> None:
     sizes = tuple(flag.value for flag in _SIZES)
     place = Path(_ROOT.value) / _NAME.value
     try:
-        record = {"language": dataset.VERSION, "seed": _SEED.value, "sizes": list(sizes)}
+        record = {"language": dataset.LANGUAGE_VERSION, "seed": _SEED.value, "sizes": list(sizes)}
         if dataset.is_written(place, record):
             print(f"{place} is up to date: nothing to do")
             return

@@ -80,7 +80,7 @@ def _average(args) -> None:
         args.folder, args.words, out, args.samples, args.steps, args.align, args.norm
     )
     for one in averaged:
-        words = " ".join(demo.read(*convert.rebuild_poses(one.template)))
+        words = " ".join(demo.read_signs(*convert.rebuild_poses(one.template)))
         reading = f"; the reader of the demo language reads: {words}" if words else ""
         other = f" ({one.mirrored} mirrored, which the other hand leads)" if one.mirrored else ""
         print(f"{one.word}: {one.clips} clips{other}, {len(one.template.deltas)} steps, {one.path}{reading}")

@@ -74,7 +74,9 @@ def signer(workdir) -> Callable[[str, int, int], dict]:
         for k, clip in enumerate(found, 1):
             placed = clip.move_to(DEFAULT)
             titles = [f"version {k}"] if num > 1 else []
-            titles += [f"reads: {' '.join(demo.read(placed.points)) or '(nothing)'}"] if readable else []
+            titles += (
+                [f"reads: {' '.join(demo.read_signs(placed.points)) or '(nothing)'}"] if readable else []
+            )
             panels.append(rendering.Panel(placed, "; ".join(titles)))
         return html_player.pack_clip(panels, f"signed in {took:.2f} s, seed {seed}")
 

@@ -16,7 +16,7 @@ from signjax.errors import DataError
 from signjax.pose import skeleton
 
 TEXTS = [
-    *dataset.make_split(0, (60, 10, 50))["test"],
+    *dataset.make_split_texts(0, (60, 10, 50))["test"],
     "Thank you.",
     "Hello Ada",
     "Is it Zoë?",
@@ -25,42 +25,50 @@ TEXTS = [
 
 
 def make(content, seed=0, **options):
-    return demo.synthesize(content, np.random.default_rng(seed), **options).astype(np.float64)
+    return demo.synthesize_pose(content, np.random.default_rng(seed), **options).astype(np.float64)
 
 
 def test_normalize_folds_case_accents_digits_and_marks():
-    assert demo.normalize("  How are you? ") == ["how", "are", "you", "?"]
-    assert demo.normalize("Zoë's 3 Straßen, naïve-Ærø!") == ["zoes", "three", "strassen", "naive", "aero"]
-    assert demo.normalize("Why? I know.") == ["why", "i", "know"]
-    assert demo.normalize('"Is it 42?"') == ["is", "it", "four", "two", "?"]
+    assert demo.normalize_text("  How are you? ") == ["how", "are", "you", "?"]
+    assert demo.normalize_text("Zoë's 3 Straßen, naïve-Ærø!") == [
+        "zoes",
+        "three",
+        "strassen",
+        "naive",
+        "aero",
+    ]
+    assert demo.normalize_text("Why? I know.") == ["why", "i", "know"]
+    assert demo.normalize_text('"Is it 42?"') == ["is", "it", "four", "two", "?"]
 
 
 @pytest.mark.parametrize("bad", ["", "?!", "привет", "你好", " \n"])
 def test_text_without_latin_letters_is_a_data_error(bad):
     with pytest.raises(DataError, match="Latin"):
-        demo.normalize(bad)
+        demo.normalize_text(bad)
 
 
 def test_glosses_and_tokens_are_inverse():
     for line in [*TEXTS, "anna otto", "hello hello", "no no no", "anna hello bob"]:
-        tokens = demo.normalize(line)
-        assert text.join(demo.signs(tokens), tokens[-1] == "?") == tokens
-    assert text.join([], True) == []
+        tokens = demo.normalize_text(line)
+        assert text.glosses_to_tokens(demo.tokens_to_glosses(tokens), tokens[-1] == "?") == tokens
+    assert text.glosses_to_tokens([], True) == []
 
 
 def test_word_errors_count_substitutions_deletions_and_insertions():
-    assert demo.word_errors(["a", "b", "c"], ["a", "x", "c"]) == (1, 3)
-    assert demo.word_errors(["a", "b", "c"], ["c"]) == (2, 3)
-    assert demo.word_errors([], ["a", "b"]) == (2, 0)
-    assert demo.word_errors(["a", "b"], ["b", "a"]) == (2, 2)
+    assert demo.count_word_errors(["a", "b", "c"], ["a", "x", "c"]) == (1, 3)
+    assert demo.count_word_errors(["a", "b", "c"], ["c"]) == (2, 3)
+    assert demo.count_word_errors([], ["a", "b"]) == (2, 0)
+    assert demo.count_word_errors(["a", "b"], ["b", "a"]) == (2, 2)
 
 
 def test_lexicon_is_complete_and_well_formed():
-    assert len(demo.words()) >= 80 and {"hello", "thank", "you", "how", "are", "apple"} <= set(demo.words())
+    assert len(demo.list_words()) >= 80 and {"hello", "thank", "you", "how", "are", "apple"} <= set(
+        demo.list_words()
+    )
     assert sorted(lexicon.LETTERS) == [chr(65 + k) for k in range(26)]
     assert len(set(lexicon.SIGNS.values())) == len(lexicon.SIGNS)
     for sign in lexicon.SIGNS.values():
-        hands, head = phonology.stroke(sign, np.linspace(0, 1, 5))
+        hands, head = phonology.stroke_channels(sign, np.linspace(0, 1, 5))
         assert np.isfinite(hands[:, 0]).all() and np.isfinite(head).all()
     asked = {sign.head for sign in lexicon.WORDS.values()}
     assert asked == set(phonology.HEADS)
@@ -94,7 +102,7 @@ def test_bodies_are_plausible():
 
 
 def test_fingers_bend_towards_the_palm_and_the_thumb_lies_on_the_right_side():
-    pose = make("a", 0, signer=signers.AVERAGE, jitter=0.0)  # a fist, palm to the viewer
+    pose = make("a", 0, signer=signers.AVERAGE_SIGNER, jitter=0.0)  # a fist, palm to the viewer
     frame = pose[len(pose) // 2]
     root = skeleton.R_HAND
     assert frame[root + 9, 1] < frame[root, 1]  # fingers up
@@ -128,10 +136,10 @@ def test_only_the_head_tells_a_question():
 
 
 def test_signers_differ_and_a_signer_stays_the_same():
-    poses = [make("Hello.", 1, signer=k, jitter=0.0) for k in range(signers.COUNT)]
+    poses = [make("Hello.", 1, signer=k, jitter=0.0) for k in range(signers.NUM_SIGNERS)]
     sizes = {round(float(np.linalg.norm(p[0, 1] - p[0, 2])), 4) for p in poses}
     lengths = {len(p) for p in poses}
-    left = [signers.signer(k).left_handed for k in range(signers.COUNT)]
+    left = [signers.make_signer(k).left_handed for k in range(signers.NUM_SIGNERS)]
     assert len(sizes) > 20 and len(lengths) > 3 and 2 <= sum(left) <= 4
     np.testing.assert_array_equal(make("Hello.", 1, signer=5), make("Hello.", 1, signer=5))
     raised = poses[left.index(True)]
@@ -139,15 +147,15 @@ def test_signers_differ_and_a_signer_stays_the_same():
 
 
 def test_sentences_cover_the_language_and_hold_out_dev_and_test():
-    texts = dataset.make_split(0, (2000, 200, 200))
-    keys = {split: [tuple(demo.normalize(line)) for line in lines] for split, lines in texts.items()}
+    texts = dataset.make_split_texts(0, (2000, 200, 200))
+    keys = {split: [tuple(demo.normalize_text(line)) for line in lines] for split, lines in texts.items()}
     assert not set(keys["train"]) & set(keys["test"]) and not set(keys["dev"]) & set(keys["test"])
     assert len(set(keys["test"])) == 200
     counts = [len([w for w in key if w != "?"]) for key in keys["train"]]
     assert min(counts) == 1 and max(counts) == 8 and np.mean(np.array(counts) <= 2) > 0.3
     tokens = [w for key in keys["train"] for w in key]
-    assert all(keys["train"].count((w,)) >= 4 and tokens.count(w) >= 32 for w in demo.words())
-    spelled = [w for w in tokens if w not in demo.words() and w != "?"]
+    assert all(keys["train"].count((w,)) >= 4 and tokens.count(w) >= 32 for w in demo.list_words())
+    spelled = [w for w in tokens if w not in demo.list_words() and w != "?"]
     assert set("".join(spelled)) == set("abcdefghijklmnopqrstuvwxyz") and len(spelled) > 0.06 * len(tokens)
     assert {w for key in keys["test"] for w in key} - set(tokens)  # new words to spell
     assert 0.15 < np.mean([key[-1] == "?" for key in keys["train"]]) < 0.25
@@ -190,12 +198,12 @@ def test_files_have_the_schema_of_the_real_data(written):
 
 def test_numbers_are_rounded_to_five_decimals():
     pose = np.random.default_rng(0).uniform(-2, 2, (3, 50, 3))
-    frames = json.loads(dataset.pose_json(pose, 7))["poses"]
+    frames = json.loads(dataset.format_pose_json(pose, 7))["poses"]
     parts = ("pose_keypoints_2d", "hand_right_keypoints_2d", "hand_left_keypoints_2d")
     back = np.array([[v for part in parts for v in frame[part]] for frame in frames]).reshape(pose.shape)
     np.testing.assert_allclose(back, pose, atol=5.1e-6)
     with pytest.raises(DataError, match="scale"):
-        dataset.pose_json(pose * 10, 0)
+        dataset.format_pose_json(pose * 10, 0)
 
 
 def test_a_finished_set_is_left_alone_and_a_strange_folder_refused(written, tmp_path):
@@ -233,7 +241,7 @@ def test_writing_is_fast():
     texts, start, frames = TEXTS[:30], time.process_time(), 0
     for k, line in enumerate(texts):
         pose = make(line, k)
-        frames += len(dataset.pose_json(pose, k)) > 0 and len(pose)
+        frames += len(dataset.format_pose_json(pose, k)) > 0 and len(pose)
     # 2,400 clips in 30 s on two cores leave 0.025 s for one; the rest is slack for busy machines.
     assert (time.process_time() - start) / len(texts) < 0.05
     assert frames / len(texts) < 110

@@ -8,14 +8,14 @@ import pytest
 
 from signjax import demo
 from signjax.demo import body, dataset, handshapes, lexicon, reader, signers
-from signjax.demo.reader_templates import templates
+from signjax.demo.reader_templates import sign_templates
 from signjax.pose import skeleton
 
-TEXTS = dataset.make_split(0, (60, 10, 60))["test"]
+TEXTS = dataset.make_split_texts(0, (60, 10, 60))["test"]
 
 
 def make(content, seed=0, **options):
-    return demo.synthesize(content, np.random.default_rng(seed), **options).astype(np.float64)
+    return demo.synthesize_pose(content, np.random.default_rng(seed), **options).astype(np.float64)
 
 
 def wer(change=lambda pose, rng: pose, jitter=1.0, texts=TEXTS):
@@ -23,8 +23,8 @@ def wer(change=lambda pose, rng: pose, jitter=1.0, texts=TEXTS):
     errors = total = 0
     for k, line in enumerate(texts):
         changed = change(make(line, k, jitter=jitter), np.random.default_rng([1, k]))
-        heard = demo.read(*changed) if isinstance(changed, tuple) else demo.read(changed)
-        wrong, length = demo.word_errors(demo.normalize(line), heard)
+        heard = demo.read_signs(*changed) if isinstance(changed, tuple) else demo.read_signs(changed)
+        wrong, length = demo.count_word_errors(demo.normalize_text(line), heard)
         errors, total = errors + wrong, total + length
     return errors / total
 
@@ -103,38 +103,38 @@ def test_neither_place_nor_size_nor_mirror_nor_turn_matters():
     angle = 0.15
     turn = np.array([[np.cos(angle), -np.sin(angle), 0], [np.sin(angle), np.cos(angle), 0], [0, 0, 1]])
     for k, line in enumerate(TEXTS[:12]):
-        pose, tokens = make(line, k), demo.normalize(line)
+        pose, tokens = make(line, k), demo.normalize_text(line)
         neck = pose[0, 1] * [1, 0, 0]
-        assert demo.read(skeleton.mirror(pose - neck)) == tokens
-        assert demo.read(pose * 7.0 + [3.0, -200.0, 1.0]) == tokens
-        assert demo.read(pose @ turn.T) == tokens
-        assert demo.read(pose.astype(np.float32)) == tokens
+        assert demo.read_signs(skeleton.mirror(pose - neck)) == tokens
+        assert demo.read_signs(pose * 7.0 + [3.0, -200.0, 1.0]) == tokens
+        assert demo.read_signs(pose @ turn.T) == tokens
+        assert demo.read_signs(pose.astype(np.float32)) == tokens
 
 
 def test_every_word_and_every_letter_reads_alone_by_any_signer():
-    for k, word in enumerate(demo.words()):
-        assert demo.read(make(word, k)) == [word]
+    for k, word in enumerate(demo.list_words()):
+        assert demo.read_signs(make(word, k)) == [word]
     for k, letter in enumerate(lexicon.LETTERS):
         spelled = f"x{letter.lower()}{letter.lower()}q"
-        assert demo.read(make(spelled, k)) == [spelled]
+        assert demo.read_signs(make(spelled, k)) == [spelled]
 
 
 def test_reads_any_text():
     lines = ("Zoë's 3 quizzes", "Anna Otto", "no no no", "Jazz!", "aaa", "Thank you very much, Ægir", "A?")
     for k, line in enumerate(lines):
-        assert demo.read(make(line, k)) == demo.normalize(line)
+        assert demo.read_signs(make(line, k)) == demo.normalize_text(line)
 
 
 def test_one_sign_made_with_the_other_hand_is_read():
-    right, left = (make("hello apple" if k else "you see", 3, signer=signers.AVERAGE) for k in (0, 1))
+    right, left = (make("hello apple" if k else "you see", 3, signer=signers.AVERAGE_SIGNER) for k in (0, 1))
     left = skeleton.mirror(left - left[:, 1:2].mean(0) * [1, 0, 0])
-    assert demo.read(np.concatenate([right, left])) == ["you", "see", "hello", "apple"]
+    assert demo.read_signs(np.concatenate([right, left])) == ["you", "see", "hello", "apple"]
 
 
 def test_signs_lie_far_apart():
     """Even frame by frame, free to pick the closest state, a sign is costly to take for another."""
-    table = templates()
-    nearest = np.minimum.reduceat(reader.costs(table.hands, table, 0), table.first, axis=1)
+    table = sign_templates()
+    nearest = np.minimum.reduceat(reader.state_costs(table.hands, table, 0), table.first, axis=1)
     between = np.add.reduceat(nearest, table.first, axis=0) / (table.last - table.first + 1)[:, None]
     names = np.array(table.glosses)
     between[names[:, None] == names] = np.inf
@@ -156,8 +156,8 @@ def dance(rng, frames=120):
     hands[..., :3] = [-0.25, 0.2, 0.35] + 0.25 * smooth(rng, (frames, 2, 3))
     hands[..., 3:7] = smooth(rng, (frames, 2, 4))
     hands[..., 7:15] = 0.7 + 0.6 * smooth(rng, (frames, 2, 8))
-    hands[..., 19:] = handshapes.parameters("five")[12:]
-    return body.pose(hands, np.zeros((frames, 2)), signers.AVERAGE)
+    hands[..., 19:] = handshapes.handshape_parameters("five")[12:]
+    return body.forward_kinematics(hands, np.zeros((frames, 2)), signers.AVERAGE_SIGNER)
 
 
 GARBAGE = {
@@ -180,14 +180,14 @@ GARBAGE = {
 @pytest.mark.parametrize("kind", GARBAGE)
 def test_garbage_says_nothing(kind):
     for k, line in enumerate(TEXTS[:12]):
-        assert demo.read(GARBAGE[kind](make(line, k), np.random.default_rng([2, k]))) == []
+        assert demo.read_signs(GARBAGE[kind](make(line, k), np.random.default_rng([2, k]))) == []
 
 
 def test_shuffled_frames_say_almost_nothing():
     said = there = 0
     for k, line in enumerate(TEXTS):
-        said += len(demo.read(np.random.default_rng(k).permutation(make(line, k))))
-        there += len(demo.normalize(line))
+        said += len(demo.read_signs(np.random.default_rng(k).permutation(make(line, k))))
+        there += len(demo.normalize_text(line))
     assert said <= 0.01 * there
 
 
@@ -195,15 +195,15 @@ def test_a_sign_held_forever_is_no_sign_and_a_held_letter_no_run_of_letters():
     pose = make("zoe", 1, signer=3, jitter=0.0)
     middle = len(pose) // 2
     held = np.concatenate([pose[:middle], np.repeat(pose[middle : middle + 1], 40, 0), pose[middle:]])
-    assert len(demo.read(held)) <= 2 and "ooo" not in "".join(demo.read(held))
+    assert len(demo.read_signs(held)) <= 2 and "ooo" not in "".join(demo.read_signs(held))
 
 
 def test_reading_is_fast():
     poses = [make(line, k) for k, line in enumerate(TEXTS[:20])]
-    demo.read(poses[0])
+    demo.read_signs(poses[0])
     start = time.process_time()
     for pose in poses:
-        demo.read(pose)
+        demo.read_signs(pose)
     assert (time.process_time() - start) / len(poses) < 0.1
 
 
@@ -215,5 +215,5 @@ def test_real_signing_reads_as_almost_nothing(real_data):
         clip = json.loads((folder / "pose.json").read_text())["poses"]
         parts = ("pose_keypoints_2d", "hand_right_keypoints_2d", "hand_left_keypoints_2d")
         pose = np.array([[v for part in parts for v in frame[part]] for frame in clip]).reshape(-1, 50, 3)
-        said, frames = said + len([w for w in demo.read(pose) if w != "?"]), frames + len(pose)
+        said, frames = said + len([w for w in demo.read_signs(pose) if w != "?"]), frames + len(pose)
     assert said <= 0.1 * frames / 100

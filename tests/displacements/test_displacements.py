@@ -22,7 +22,7 @@ def signs():
 def test_a_clip_is_rebuilt_from_its_displacements():
     found = make_sequence()
     pose, seen = convert.rebuild_poses(found)
-    np.testing.assert_allclose(pose, demo.synthesize("Hello", np.random.default_rng(0)), atol=1e-6)
+    np.testing.assert_allclose(pose, demo.synthesize_pose("Hello", np.random.default_rng(0)), atol=1e-6)
     assert seen.all() and len(found.deltas) == len(pose) - 1
 
 
@@ -113,9 +113,9 @@ class TestAverage:
             cuts, turned = handedness.unify_handedness([make_sign(k, seed=seed) for k in SIGNERS])
             assert turned == [False, False, False, True, True]
             for clips in (cuts, [templates.to_canonical(cut) for cut in cuts]):
-                assert demo.read(*convert.rebuild_poses(templates.average_sequences(clips, align=align))) == [
-                    "hello"
-                ]
+                assert demo.read_signs(
+                    *convert.rebuild_poses(templates.average_sequences(clips, align=align))
+                ) == ["hello"]
 
 
 def test_a_clip_without_a_neck_cannot_be_averaged(signs):
@@ -141,8 +141,8 @@ def test_words_are_found_where_they_are():
         and phrase_search.find_phrase(["a"], []) == []
     )
     assert phrase_search.tokenize_plain("Don't — STOP, Zoë 2!") == ["dont", "stop", "zoë", "2"]
-    whole = demo.synthesize("Hello my friend Zoe?", np.random.default_rng(0))
-    found = demo.locate(whole)
-    assert [word for word, _, _ in found] == ["hello", "my", "friend", "zoe"] == demo.read(whole)[:-1]
+    whole = demo.synthesize_pose("Hello my friend Zoe?", np.random.default_rng(0))
+    found = demo.locate_words(whole)
+    assert [word for word, _, _ in found] == ["hello", "my", "friend", "zoe"] == demo.read_signs(whole)[:-1]
     edges = [edge for _, start, end in found for edge in (start, end)]
     assert edges == sorted(edges) and edges[-1] <= len(whole)

@@ -13,7 +13,7 @@ from signjax.pose.normalization import CANONICAL
 
 
 def sign(text, seed):
-    points = demo.synthesize(text, np.random.default_rng(seed))
+    points = demo.synthesize_pose(text, np.random.default_rng(seed))
     return Clip(points, text=text).move_to()
 
 

@@ -9,14 +9,14 @@ from signjax.pose import skeleton
 
 def make_sequence(seed=0, text="Hello", **options):
     """The displacements of a synthetic clip of 50 joints, all of them visible."""
-    pose = demo.synthesize(text, np.random.default_rng(seed), **options)
+    pose = demo.synthesize_pose(text, np.random.default_rng(seed), **options)
     return convert.compute_displacements(pose, np.ones(pose.shape[:2], bool))
 
 
 def make_sign(signer, word="hello", seed=0):
     """The displacements of a word's sign, cut out of a sentence."""
-    pose = demo.synthesize(f"yes {word} friend", np.random.default_rng([seed, signer]), signer=signer)
-    spans = [(start, end) for sign, start, end in demo.locate(pose) if sign == word]
+    pose = demo.synthesize_pose(f"yes {word} friend", np.random.default_rng([seed, signer]), signer=signer)
+    spans = [(start, end) for sign, start, end in demo.locate_words(pose) if sign == word]
     start, end = spans[0]
     return convert.compute_displacements(pose[start:end], np.ones((end - start, 50), bool))
 

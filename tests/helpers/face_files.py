@@ -29,7 +29,7 @@ def face_of(pose, seed):
 def clip(seed, name=None, face=True) -> Clip:
     """A clip of a demo sentence in 3-D."""
     text = TEXTS[seed % len(TEXTS)]
-    pose = demo.synthesize(text, np.random.default_rng(seed)).astype(np.float32)
+    pose = demo.synthesize_pose(text, np.random.default_rng(seed)).astype(np.float32)
     points = face_of(pose, seed)
     points[10:, LOST] = 0
     if seed == 0:

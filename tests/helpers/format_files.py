@@ -21,7 +21,7 @@ CONTOURS = sorted({*mediapipe.FACE} - {168, 197, 5, 4, 98, 97, 2, 326, 327, 468,
 
 def motion(seed=0, frames=12):
     """A clip [T, 50, 3] of the demo language; its neck is the middle of the shoulders."""
-    pose = demo.synthesize("Hello", np.random.default_rng(seed))[:frames].astype(np.float64)
+    pose = demo.synthesize_pose("Hello", np.random.default_rng(seed))[:frames].astype(np.float64)
     pose[:, skeleton.NECK] = pose[:, [skeleton.R_SHOULDER, skeleton.L_SHOULDER]].mean(1)
     return pose
 

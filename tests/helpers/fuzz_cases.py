@@ -45,14 +45,14 @@ def hush(line: str) -> None:
 
 def signed(text: str = "Hello", seed: int = 0) -> np.ndarray:
     """A clip [T, 50, 3] of the demo language, in few decimals."""
-    return np.round(demo.synthesize(text, np.random.default_rng(seed)), 3)
+    return np.round(demo.synthesize_pose(text, np.random.default_rng(seed)), 3)
 
 
 def write_clip(folder: pathlib.Path, frames: int = 3) -> None:
     """text.txt and pose.json of a short clip."""
     folder.mkdir(parents=True)
     (folder / "text.txt").write_text("Größe?", encoding="utf-8")
-    (folder / "pose.json").write_text(dataset.pose_json(signed()[:frames], 0))
+    (folder / "pose.json").write_text(dataset.format_pose_json(signed()[:frames], 0))
 
 
 def split_of(root: pathlib.Path) -> packed_dataset.Pack:
@@ -81,7 +81,7 @@ def check_pack(found: packed_dataset.Pack) -> None:
 
 def build_predictions(root: pathlib.Path) -> None:
     clip = signed().astype(np.float32)[:4]
-    (root / "a.json").write_text(dataset.pose_json(clip, 0))
+    (root / "a.json").write_text(dataset.format_pose_json(clip, 0))
     write_clip(root / "b")
     np.savez(root / "c.npz", pose=clip, other=np.zeros(3))
     np.save(root / "d.npy", clip)

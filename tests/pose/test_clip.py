@@ -14,7 +14,7 @@ from signjax.pose.normalization import CANONICAL, DEFAULT
 
 
 def signer(joints=50):
-    points = demo.synthesize("hello", np.random.default_rng(0))[:9]
+    points = demo.synthesize_pose("hello", np.random.default_rng(0))[:9]
     return np.concatenate([points, points[:, :1].repeat(joints - 50, 1)], axis=1).astype(np.float32)
 
 

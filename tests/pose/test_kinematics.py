@@ -23,7 +23,7 @@ def random_pose(*shape, seed=0):
 
 
 def demo_clip():
-    own = demo.synthesize("where do you live", np.random.default_rng(1))
+    own = demo.synthesize_pose("where do you live", np.random.default_rng(1))
     return normalization.canonical(own, normalization.measure(own)).astype(np.float32)
 
 

@@ -262,7 +262,7 @@ def test_ten_clips_are_half_a_megabyte_at_most(tmp_path, promise):
     texts = ["hello how are you", "my friend is happy", "where do you live?", "I like the red house"]
     panels = []
     for k in range(10):
-        pose = demo.synthesize(texts[k % 4], np.random.default_rng(k), signer=k)
+        pose = demo.synthesize_pose(texts[k % 4], np.random.default_rng(k), signer=k)
         codes = np.random.default_rng(k).integers(0, 512, (-(-len(pose) // 4), 6))
         panels.append(Clip(pose, text=texts[k % 4], tokens=Tokens(codes, 4)))
     size = rendering.html(tmp_path / "a.html", [[p] for p in panels]).stat().st_size

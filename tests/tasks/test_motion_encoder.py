@@ -32,8 +32,8 @@ def motion(frames):
 @functools.cache
 def recorded():
     """Clips of the demo language that no training saw: other texts, another seed."""
-    texts = demo.make_split(77, (1, 1, 70))["test"]
-    clips = [demo.synthesize(text, np.random.default_rng((77, k))) for k, text in enumerate(texts)]
+    texts = demo.make_split_texts(77, (1, 1, 70))["test"]
+    clips = [demo.synthesize_pose(text, np.random.default_rng((77, k))) for k, text in enumerate(texts)]
     return [Clip(points).move_to() for points in clips]
 
 

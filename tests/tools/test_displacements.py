@@ -24,8 +24,8 @@ def home(tmp_path_factory):
     for number, text in enumerate(TEXTS):
         folder = root / f"datasets/demo/train/c_{number}"
         folder.mkdir(parents=True)
-        pose = demo.synthesize(text, np.random.default_rng(number), signer=5 if number == 2 else number)
-        (folder / "pose.json").write_text(dataset.pose_json(pose, number))
+        pose = demo.synthesize_pose(text, np.random.default_rng(number), signer=5 if number == 2 else number)
+        (folder / "pose.json").write_text(dataset.format_pose_json(pose, number))
         (folder / "text.txt").write_text(text)
     shutil.copytree(root / "datasets/demo", root / "datasets/other")
     (root / "datasets/demo/demo.json").write_text("{}")
@@ -81,7 +81,7 @@ def test_templates_say_hello(home, written):
         content = json.loads(meta.read_text())
         positions = np.load(meta.with_name(f"{meta.stem}_positions.npy"))
         deltas = np.load(meta.with_name(f"{meta.stem}_deltas.npy"))
-        assert demo.read(positions) == ["hello"]
+        assert demo.read_signs(positions) == ["hello"]
         assert list(positions.shape) == content["positions_shape"] and len(deltas) == content["T_star"]
         np.testing.assert_allclose(np.diff(positions, axis=0), deltas, atol=1e-6)
         assert len(content["sources"]) == 5 and len(content["mirrored"]) == 1
@@ -154,7 +154,7 @@ def test_deltas_and_starting_poses_are_drawn(run, home, written, tmp_path):
 
 
 def test_samples_are_drawn_and_nothing_is_unpickled(run, tmp_path):
-    pose = demo.synthesize("Hello", np.random.default_rng(0))
+    pose = demo.synthesize_pose("Hello", np.random.default_rng(0))
     np.savez(tmp_path / "mine.npz", pose=pose, text="Hello <b>")
     code, _, err = run(viz, "samples", tmp_path / "mine.npz", "--out", tmp_path / "out")
     assert (code, err) == (0, "") and drawn(tmp_path / "out") == ({"sample_mine": len(pose)}, {"sample_mine"})
@@ -189,7 +189,7 @@ def test_a_fault_of_a_picture_is_one_line(run, arguments, code, message):
 
 @pytest.fixture
 def pose():
-    return demo.synthesize("Hello", np.random.default_rng(0))[:1]
+    return demo.synthesize_pose("Hello", np.random.default_rng(0))[:1]
 
 
 def test_every_joint_that_is_seen_is_a_point_with_a_name(pose, monkeypatch, tmp_path):
