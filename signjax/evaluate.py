@@ -62,7 +62,7 @@ class Output(NamedTuple):
     cost: dict[str, float]  # of a generator: parameters, and seconds a clip in batches, compilation left out
 
 
-@process.one_line
+@process.run_as_command
 def main(_) -> int:
     """Prints the tables and writes scores.json, plots, GIFs and a page; returns the exit code."""
     process.enable_compile_cache()

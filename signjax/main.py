@@ -31,7 +31,7 @@ WANDB = flags.DEFINE_string("wandb", None, "Project of wandb that shows the run,
 HERE = "signjax.main"
 
 
-@process.one_line
+@process.run_as_command
 def main(_) -> int:
     """Trains until the end, or until Ctrl-C or SIGTERM; returns the exit code."""
     if MULTIHOST.value:

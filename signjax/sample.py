@@ -53,7 +53,7 @@ MOST = 1 << 20  # bytes of a file of texts
 ALL, SHOWN = "clips", 100  # name of the page of all texts, and how many it has at most
 
 
-@process.one_line
+@process.run_as_command
 def main(_) -> int:
     """Writes GIF, MP4 (with the video extra), NPZ and a page of each text's clips; returns the exit code."""
     process.enable_compile_cache()

@@ -1,6 +1,8 @@
 """What the source may not do: unpickle, evaluate, load whatever there is, or run a shell."""
 
 import ast
+import subprocess
+import sys
 
 import pytest
 from paths import ROOT
@@ -59,3 +61,28 @@ def test_the_search_finds(source):
 
 def test_the_search_lets_pass():
     assert not faults("re.compile('a')\nnp.load(p, allow_pickle=False)\nsubprocess.run(['ls'], shell=False)")
+
+
+IMPORTS = """
+import importlib, logging, pkgutil, signal, sys, warnings
+import absl.logging, jax, numpy, orbax.checkpoint
+import signjax
+
+def settings():
+    loggers = [logging.getLogger(name) for name in ("", "absl", "jax", "orbax", "flax")]
+    hooks = sys.unraisablehook, sys.excepthook, warnings.showwarning, signal.getsignal(signal.SIGINT)
+    logs = [(log.level, list(log.filters), list(log.handlers)) for log in loggers]
+    return logs, hooks, numpy.geterr(), dict(jax.config.values)
+
+before = settings()
+for module in pkgutil.walk_packages(signjax.__path__, "signjax."):
+    if module.name not in ("signjax.main", "signjax.sample", "signjax.evaluate", "signjax.__main__"):
+        importlib.import_module(module.name)
+assert before == settings(), "an import changed what belongs to the whole process"
+"""
+
+
+def test_imports_change_nothing_of_the_process():
+    """Commands are left out: they define flags, and nobody imports them."""
+    run = subprocess.run([sys.executable, "-c", IMPORTS], cwd=ROOT, capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr

@@ -24,7 +24,7 @@ TOPOLOGY = flags.DEFINE_string("topology", None, "Chips as v5e:2x4, v5e:16x16, v
 SLICES = flags.DEFINE_integer("slices", 1, "How many of them, joined by the data centre's network.", 1)
 
 
-@process.one_line
+@process.run_as_command
 def main(_) -> int:
     """Runs the command; returns the exit code."""
     # This process itself has no TPU; jax would look for one as soon as libtpu is installed.

@@ -26,7 +26,7 @@ from signjax.evaluation import tables
 from signjax.training import process
 
 
-@process.one_line
+@process.run_as_command
 def main(argv: list[str] | None = None) -> int:
     """Prints a line for everything that was timed; returns the exit code."""
     parser = parsing.parser("signjax.tools.bench", __doc__)

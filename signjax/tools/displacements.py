@@ -22,7 +22,7 @@ from signjax.training import process
 FOLDER = "outputs/displacements"
 
 
-@process.one_line
+@process.run_as_command
 def main(argv: list[str] | None = None) -> int:
     """Runs the command; returns the exit code."""
     args = _make_parser().parse_args(argv)

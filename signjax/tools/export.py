@@ -27,7 +27,7 @@ from signjax.training import process, run_config
 from signjax.training import task as tasks
 
 
-@process.one_line
+@process.run_as_command
 def main(argv: list[str] | None = None) -> int:
     """Runs the command; returns the exit code."""
     parser = parsing.parser("signjax.tools.export", __doc__)

@@ -31,7 +31,7 @@ STATISTICS = "train_stats.npz"
 TRUNK = [skeleton.NECK, 0, 2, 5]  # and head and shoulders: nearly rigid, so a mean pose has their size
 
 
-@process.one_line
+@process.run_as_command
 def main(argv: list[str] | None = None) -> int:
     """Runs the command; returns the exit code."""
     parser = parsing.parser("signjax.tools.from_seed", __doc__)

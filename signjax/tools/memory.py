@@ -23,7 +23,7 @@ from signjax.training import process
 LEAST_STEPS = 5 * ROUNDS
 
 
-@process.one_line
+@process.run_as_command
 def main(argv: list[str] | None = None) -> int:
     """Runs the command; returns the exit code, 1 if a family is not flat."""
     parser = parsing.parser("signjax.tools.memory", __doc__)

@@ -14,7 +14,7 @@ from signjax.tasks import motion_encoder
 from signjax.training import checkpoint, process, run_config
 
 
-@process.one_line
+@process.run_as_command
 def main(argv: list[str] | None = None) -> int:
     """Runs the command; returns the exit code."""
     parser = parsing.parser("signjax.tools.motion_encoder", __doc__)

@@ -34,7 +34,7 @@ MOST = 1 << 14  # bytes of a request: a text of requests.LONGEST characters, eac
 VERSIONS = 4  # of a text at once
 
 
-@process.one_line
+@process.run_as_command
 def main(argv: list[str] | None = None) -> int:
     """Serves until Ctrl-C."""
     parser = parsing.parser("signjax.tools.viewer", __doc__)

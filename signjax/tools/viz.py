@@ -33,7 +33,7 @@ from signjax.training import task as tasks
 SAMPLES = ".npz of signjax.sample, or the folder of a run"
 
 
-@process.one_line
+@process.run_as_command
 def main(argv: list[str] | None = None) -> int:
     """Runs the command; returns the exit code."""
     args = _parser().parse_args(argv)

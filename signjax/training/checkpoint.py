@@ -8,7 +8,6 @@ what has a step's name but not its checksums is damaged. No step is read before 
 """
 
 import contextlib
-import logging
 import math
 import os
 import pathlib
@@ -25,10 +24,6 @@ from signjax.errors import StorageError
 from signjax.io import checksums, model_file, safe_read
 from signjax.training import state_hash
 from signjax.training.run_config import difference, load_config, train_command
-
-# Forty lines a save say nothing to our users; failures are raised.
-logging.getLogger("absl").addFilter(lambda r: "orbax" not in r.pathname)
-
 
 _OS_ERROR = re.compile(r"os_error_code='(\d+)'")  # in what orbax says of a disk
 

@@ -22,30 +22,41 @@ from jax.experimental import multihost_utils
 from signjax.errors import ConfigError, SignjaxError, StorageError
 from signjax.io import progress
 
-# absl shows every library's INFO, and JAX's names each backend that this machine does not have.
-# JAX_LOGGING_LEVEL, if set, stays as it is.
-_jax_log = logging.getLogger("jax")
-_jax_log.setLevel(_jax_log.level or logging.WARNING)
-
 FAREWELL = 5.0  # seconds
 
 
-def _unraisable(told, show=sys.unraisablehook):
+def quiet_libraries() -> None:
+    """Hides what libraries would print among a command's own lines; failures are still raised.
+
+    It changes loggers of this process, so commands call it, and nothing that is imported does.
+    """
+    # absl shows every library's INFO, and JAX's names each backend that this machine does not have.
+    # JAX_LOGGING_LEVEL, if set, stays as it is.
+    jax_log = logging.getLogger("jax")
+    jax_log.setLevel(jax_log.level or logging.WARNING)
+    # Forty lines a save say nothing to users.
+    logging.getLogger("absl").addFilter(_is_not_of_orbax)
+    sys.unraisablehook = _show_unraisable
+
+
+def _is_not_of_orbax(record: logging.LogRecord) -> bool:
+    return "orbax" not in record.pathname
+
+
+def _show_unraisable(unraisable) -> None:
     """Leaves out what threads of a checkpoint that failed have to add, a traceback each."""
-    if str(told.exc_value) != "Event loop is closed":
-        show(told)
+    if str(unraisable.exc_value) != "Event loop is closed":
+        sys.__unraisablehook__(unraisable)
 
 
-sys.unraisablehook = _unraisable
-
-
-def one_line(main):
+def run_as_command(main):
     """Wraps a command's main: an expected failure becomes `error: ...` on stderr and its exit code.
 
     Ctrl-C becomes a line and 130; output files are written whole, so none is left half done.
     """
 
     def guarded(*args):
+        quiet_libraries()
         try:
             return main(*args)
         except SignjaxError as e:

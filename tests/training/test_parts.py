@@ -167,7 +167,7 @@ def test_ctrl_c_is_one_line(capsys):
     def command():
         raise KeyboardInterrupt
 
-    assert process.one_line(command)() == 130
+    assert process.run_as_command(command)() == 130
     assert capsys.readouterr().err.strip() == "Stopped by Ctrl-C; the same command starts again"
 
 
@@ -175,7 +175,7 @@ def test_errors_are_one_line(capsys):
     def command(code):
         raise ConfigError(code)
 
-    assert process.one_line(command)("lr is missing") == 23
+    assert process.run_as_command(command)("lr is missing") == 23
     assert capsys.readouterr().err == "error: lr is missing\n"
 
 
@@ -236,6 +236,7 @@ def test_a_second_ctrl_c_kills(tmp_path):
 
 
 def test_jax_does_not_tell_of_backends_it_misses(caplog):
+    process.quiet_libraries()
     caplog.set_level(logging.INFO)  # as absl sets it
     log = logging.getLogger("jax._src.xla_bridge")
     assert not log.isEnabledFor(logging.INFO) and log.isEnabledFor(logging.WARNING)
