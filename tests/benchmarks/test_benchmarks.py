@@ -85,8 +85,8 @@ def test_operations_of_gpts(monkeypatch):
 
     memory = jax.eval_shape(encode, variables, *inputs[1:])
     cache = jax.eval_shape(lambda: model.init_cache(rows, 100))
-    found = counted(step, variables, SHAPE((rows, gpt.RECENT, columns), jnp.int32), cache, memory)
-    assert flops.count_decoder(c, columns, codes, rows, 100, length) == pytest.approx(found, **CLOSE)
+    counted_step = counted(step, variables, SHAPE((rows, gpt.RECENT, columns), jnp.int32), cache, memory)
+    assert flops.count_decoder(c, columns, codes, rows, 100, length) == pytest.approx(counted_step, **CLOSE)
 
 
 def test_runs_take_turns(monkeypatch):
@@ -125,11 +125,11 @@ def test_the_file_has_everything(monkeypatch, tmp_path, capsys):
     monkeypatch.setattr(hardware, "measure_peak", lambda: hardware.Peak(16e9, 8e9))
     path = tmp_path / "out" / "bench.json"
     assert bench.main(["dtw", "--json", str(path)]) == 0
-    said, found = capsys.readouterr().out, json.loads(path.read_text())
-    assert {"device", "processor", "threads", "load", "python", "jax", "numpy"} == set(found["environment"])
-    assert found["peak"] == {"flops_per_second": 16e9, "bytes_per_second": 8e9, "measured": True}
-    assert list(found["subjects"]) == ["dtw"]
-    plain, ours, other = found["subjects"]["dtw"]
+    output, report = capsys.readouterr().out, json.loads(path.read_text())
+    assert {"device", "processor", "threads", "load", "python", "jax", "numpy"} == set(report["environment"])
+    assert report["peak"] == {"flops_per_second": 16e9, "bytes_per_second": 8e9, "measured": True}
+    assert list(report["subjects"]) == ["dtw"]
+    plain, ours, other = report["subjects"]["dtw"]
     assert set(plain) == set(ours) and plain["met"] is plain["flops"] is plain["bytes_of_peak"] is None
     assert (other["times_as_fast"], other["target"], other["met"]) == (3.0, None, None)
     expected = {
@@ -138,13 +138,20 @@ def test_the_file_has_everything(monkeypatch, tmp_path, capsys):
         "target": 5.0, "met": False, "reference": "plain (reference)", "seconds": [1.0, 0.5, 0.75],
     }  # fmt: skip
     assert expected.items() <= ours.items()
-    assert "8 GFLOP/s, 50.0 % of peak" in said and "4 times as fast" in said and "target 5, missed" in said
+    assert (
+        "8 GFLOP/s, 50.0 % of peak" in output and "4 times as fast" in output and "target 5, missed" in output
+    )
 
 
 def test_what_cannot_be_measured_is_refused(capsys, tmp_path):
     assert bench.main(["dtw", "speed"]) == 23
-    said = capsys.readouterr()
-    assert said.err.count("\n") == 1 and "'speed'" in said.err and "tokenize" in said.err and not said.out
+    output = capsys.readouterr()
+    assert (
+        output.err.count("\n") == 1
+        and "'speed'" in output.err
+        and "tokenize" in output.err
+        and not output.out
+    )
 
 
 def test_the_peak_is_of_a_product_and_a_copy(monkeypatch):
@@ -181,8 +188,8 @@ def tiny(root, name):
 def test_a_missing_reference_takes_a_line(monkeypatch, capsys):
     monkeypatch.setattr(torch_reference.importlib.util, "find_spec", lambda name: None)
     assert torch_reference.load_reference.__wrapped__() is None
-    said = capsys.readouterr().out
-    assert said.count("\n") == 1 and "torch" in said and "[bench]" in said
+    output = capsys.readouterr().out
+    assert output.count("\n") == 1 and "torch" in output and "[bench]" in output
 
 
 def test_a_tokenizer_raced_against_itself_reaches_the_same_error(tiny_runs, tmp_path, compile_quickly):

@@ -24,8 +24,8 @@ def tiny():
 def test_it_needs_a_gpu(capsys, monkeypatch):
     monkeypatch.setattr(hardware, "measure_peak", lambda: hardware.Peak(1.0, 1.0))
     assert bench.main(["gpu"]) == 23
-    said = capsys.readouterr().err
-    assert said.count("\n") == 1 and "no GPU" in said
+    message = capsys.readouterr().err
+    assert message.count("\n") == 1 and "no GPU" in message
 
 
 def test_the_large_model_is_as_large_as_its_targets_suppose():
@@ -104,10 +104,10 @@ def test_one_table(capsys, monkeypatch, tmp_path):
     monkeypatch.setattr(hardware, "measure_peak", lambda: hardware.Peak(1.0, 1.0))
     monkeypatch.setitem(subjects.ON_DEMAND, "gpu", lambda: rows)
     assert bench.main(["gpu", "--json", str(tmp_path / "gpu.json")]) == 0
-    said = capsys.readouterr().out
-    assert "| fast | 3 M tokens/s | 1 | 2 | stretch |\n| good | 7 s | 10 | 5 | target |\n" in said
-    assert "| slow | 0.5 M tokens/s | 1 | 2 | missed |" in said and "| other" not in said
+    output = capsys.readouterr().out
+    assert "| fast | 3 M tokens/s | 1 | 2 | stretch |\n| good | 7 s | 10 | 5 | target |\n" in output
+    assert "| slow | 0.5 M tokens/s | 1 | 2 | missed |" in output and "| other" not in output
     written = json.loads((tmp_path / "gpu.json").read_text())["subjects"]["gpu"]
-    found = [types.SimpleNamespace(**row["goal"]) for row in written[:3]]
-    assert [(g.met, g.stretch_met) for g in found] == [(True, True), (True, False), (False, False)]
+    goals = [types.SimpleNamespace(**row["goal"]) for row in written[:3]]
+    assert [(g.met, g.stretch_met) for g in goals] == [(True, True), (True, False), (False, False)]
     assert written[3]["goal"] is None

@@ -30,8 +30,8 @@ def test_the_reference_decodes_without_a_cache():
     def on_text(*_):
         seen["texts"] += 1
 
-    def on_tokens(_, given, logits):
-        seen["prefixes"].append(given[0].shape[1])
+    def on_tokens(_, inputs, logits):
+        seen["prefixes"].append(inputs[0].shape[1])
         seen["logits"].append(logits[0, -1])
 
     model.bert.register_forward_hook(on_text)

@@ -20,23 +20,23 @@ def signs():
 
 
 def test_a_clip_is_rebuilt_from_its_displacements():
-    found = make_sequence()
-    pose, seen = convert.rebuild_poses(found)
+    sequence = make_sequence()
+    pose, seen = convert.rebuild_poses(sequence)
     np.testing.assert_allclose(pose, demo.synthesize_pose("Hello", np.random.default_rng(0)), atol=1e-6)
-    assert seen.all() and len(found.deltas) == len(pose) - 1
+    assert seen.all() and len(sequence.deltas) == len(pose) - 1
 
 
 @pytest.mark.parametrize("frames", [(0, 5), (4, 9), (-6, None), (0, None)])
 def test_a_missing_hand_stays_missing_and_never_leaps(frames):
     whole = make_sequence()
-    found = hide_joints(whole, *frames)
-    pose, seen = convert.rebuild_poses(found)
+    sequence = hide_joints(whole, *frames)
+    pose, seen = convert.rebuild_poses(sequence)
     gone = np.zeros(seen.shape, bool)
     gone[slice(*frames), skeleton.LEFT] = True
     np.testing.assert_array_equal(seen, ~gone)
     assert not pose[gone].any()
     np.testing.assert_allclose(pose[seen], convert.rebuild_poses(whole)[0][seen], atol=1e-6)
-    assert np.abs(found.deltas).max() <= np.abs(whole.deltas).max() + 1e-6
+    assert np.abs(sequence.deltas).max() <= np.abs(whole.deltas).max() + 1e-6
 
 
 def test_the_path_is_the_exact_one_of_the_metrics():
@@ -142,7 +142,7 @@ def test_words_are_found_where_they_are():
     )
     assert phrase_search.tokenize_plain("Don't — STOP, Zoë 2!") == ["dont", "stop", "zoë", "2"]
     whole = demo.synthesize_pose("Hello my friend Zoe?", np.random.default_rng(0))
-    found = demo.locate_words(whole)
-    assert [word for word, _, _ in found] == ["hello", "my", "friend", "zoe"] == demo.read_signs(whole)[:-1]
-    edges = [edge for _, start, end in found for edge in (start, end)]
+    signs = demo.locate_words(whole)
+    assert [word for word, _, _ in signs] == ["hello", "my", "friend", "zoe"] == demo.read_signs(whole)[:-1]
+    edges = [edge for _, start, end in signs for edge in (start, end)]
     assert edges == sorted(edges) and edges[-1] <= len(whole)

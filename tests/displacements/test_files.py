@@ -17,28 +17,28 @@ from signjax.pose import skeleton
 from signjax.pose.normalization import Placement
 
 
-def write(folder, found, stamp="20250101_000000", sid="00001", dims=3, norm=False, word="hello"):
+def write(folder, sequence, stamp="20250101_000000", sid="00001", dims=3, norm=False, word="hello"):
     place = Placement(np.zeros(3), np.float32(0.5))
-    cut = files.WordSegment(word, "train", sid, (0, len(found.valid)), True, found, dims, place)
-    files.write_segment(folder, stamp, cut, folder / sid, norm)
+    segment = files.WordSegment(word, "train", sid, (0, len(sequence.valid)), True, sequence, dims, place)
+    files.write_segment(folder, stamp, segment, folder / sid, norm)
     return folder / f"disp_{files.slugify_word(word)}_{stamp}_train_{sid}{'_norm' if norm else ''}"
 
 
 @pytest.mark.parametrize("dims", [2, 3])
 @pytest.mark.parametrize("norm", [False, True])
 def test_files_give_the_clip_back(tmp_path, dims, norm):
-    found = hide_joints(make_sequence(), 4, 9)
-    found = drop_depth(found) if dims == 2 else found
-    stem = write(tmp_path, found, dims=dims, norm=norm)
+    sequence = hide_joints(make_sequence(), 4, 9)
+    sequence = drop_depth(sequence) if dims == 2 else sequence
+    stem = write(tmp_path, sequence, dims=dims, norm=norm)
     back, word = read.read_file(f"{stem}.npy")
     scale = 0.5 if norm else 1.0
-    (pose, seen), (expected, known) = convert.rebuild_poses(back), convert.rebuild_poses(found)
+    (pose, seen), (expected, known) = convert.rebuild_poses(back), convert.rebuild_poses(sequence)
     np.testing.assert_allclose(pose * scale, expected, atol=1e-5)
     np.testing.assert_array_equal(seen, known)
     content = json.loads(pathlib.Path(f"{stem}.json").read_text())
     kind = "_norm" if norm else ""
     assert word == content["word"] == "hello" and content["normalized"] == norm
-    assert content[f"disp{kind}_shape"] == [len(found.deltas), 50, dims]
+    assert content[f"disp{kind}_shape"] == [len(sequence.deltas), 50, dims]
     assert np.load(f"{stem}.npy").dtype == np.float32
     assert np.load(tmp_path / pathlib.Path(content[f"p0{kind}_path"]).name).shape == (50, dims)
 
@@ -59,8 +59,8 @@ def seed_file(folder, pose, stamp="20250906_181808", sid="00001", p0=True, word=
 
 def test_the_seeds_files_are_read(tmp_path):
     """Arms, missing hands, Windows paths; each clip once, the start from another file of it."""
-    found = drop_depth(hide_joints(make_sequence(), 4, 9))
-    pose, seen = convert.rebuild_poses(found)
+    sequence = drop_depth(hide_joints(make_sequence(), 4, 9))
+    pose, seen = convert.rebuild_poses(sequence)
     old = seed_file(tmp_path, pose[..., :2], "20250906_162340", p0=False)
     seed_file(tmp_path, pose[..., :2])
     seed_file(tmp_path, convert.rebuild_poses(drop_depth(make_sequence(1)))[0][..., :2], sid="00002")
@@ -75,8 +75,8 @@ def test_the_seeds_files_are_read(tmp_path):
 
 def test_the_seeds_normalised_frames_stand_up_again(tmp_path):
     """They were turned upside down, their noses put to the origin, and missing hands moved along."""
-    found = drop_depth(hide_joints(make_sequence(), 4, 9, [*range(29, 50), skeleton.L_WRIST]))
-    pose, seen = convert.rebuild_poses(found)
+    sequence = drop_depth(hide_joints(make_sequence(), 4, 9, [*range(29, 50), skeleton.L_WRIST]))
+    pose, seen = convert.rebuild_poses(sequence)
     turned = -(pose - pose[:, [skeleton.NOSE]])
     seed_file(tmp_path, turned[..., :2])
     back, _ = read.read_file(next(tmp_path.glob("disp_*_p0.npy")))
@@ -149,21 +149,21 @@ def test_the_seeds_own_files(gloss):
         for norm in (False, True):
             clips = read.read_word(gloss, word, norm)
             assert len(clips) == 2 and {dims for _, _, dims in clips} == {2}
-            for source, found, _ in clips:
+            for source, sequence, _ in clips:
                 side = missing.get(source.sid)
                 gone = [
                     part
                     for part, (hand, _) in zip(("right", "left"), skeleton.HANDS, strict=True)
-                    if found.valid[:, hand].mean() < 0.1
+                    if sequence.valid[:, hand].mean() < 0.1
                 ]
                 assert gone == ([side] if side else [])
-                pose, _ = convert.rebuild_poses(found)
+                pose, _ = convert.rebuild_poses(sequence)
                 assert not pose_layout.detect([pose]).swapped and (pose[:, 0, 1] < pose[:, 1, 1]).mean() > 0.9
-            same, _ = handedness.unify_handedness([found for _, found, _ in clips])
+            same, _ = handedness.unify_handedness([sequence for _, sequence, _ in clips])
             for align in templates.ALIGNMENTS:
                 ours = templates.average_sequences(same, 64, align)
-                voices = np.stack([found.valid.any(0) for found in same])
-                ways = np.where(voices[..., None], [total_motion(found) for found in same], np.nan)[
+                voices = np.stack([sequence.valid.any(0) for sequence in same])
+                ways = np.where(voices[..., None], [total_motion(sequence) for sequence in same], np.nan)[
                     :, voices.any(0)
                 ]
                 kept = total_motion(ours)[voices.any(0)]

@@ -83,9 +83,9 @@ def answer(checkout, name: str, *lines: str) -> None:
 def calls(checkout, *names: str) -> list[list[str]]:
     """How the stand-ins of these names, default all, were called since the last question."""
     path = checkout / "calls"
-    found = path.read_text().split("\0END\0")[:-1] if path.exists() else []
+    called = path.read_text().split("\0END\0")[:-1] if path.exists() else []
     path.unlink(missing_ok=True)
-    return [call.split("\0") for call in found if not names or call.split("\0")[0] in names]
+    return [call.split("\0") for call in called if not names or call.split("\0")[0] in names]
 
 
 def make_cluster(tmp_path):
@@ -113,8 +113,8 @@ def bash(checkout, *command: str, **variables: str):
 
 def one_line(done, *words: str) -> bool:
     """Whether a command failed with one line on stderr that has these words."""
-    said = done.stderr.startswith("error: ") and done.stderr.count("\n") == 1
-    return done.returncode != 0 and said and all(word in done.stderr for word in words)
+    prefixed = done.stderr.startswith("error: ") and done.stderr.count("\n") == 1
+    return done.returncode != 0 and prefixed and all(word in done.stderr for word in words)
 
 
 def wait_for(condition) -> None:

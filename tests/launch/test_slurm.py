@@ -60,8 +60,8 @@ def test_a_job_of_slurm_gives_its_tasks_the_command(checkout):
     srun = calls(checkout, "srun")
     assert len(srun) == 1 and "--kill-on-bad-exit=1" in srun[0]
     assert bash(checkout, *srun[0][3:]).returncode == 0
-    found = calls(checkout, "train", "sleep")
-    assert ["train", *NASTY] in found and ["sleep", "600"] not in found
+    called = calls(checkout, "train", "sleep")
+    assert ["train", *NASTY] in called and ["sleep", "600"] not in called
     answer(checkout, "train", "23 config")
     assert bash(checkout, *srun[0][3:]).returncode == 23
 
@@ -102,27 +102,27 @@ def test_a_job_at_its_time_limit_goes_into_the_queue_again(checkout):
     assert calls(checkout, "scontrol") == [["scontrol", "requeue", "17"]]
 
 
-@pytest.mark.parametrize("said, extra", [
+@pytest.mark.parametrize("driver, extra", [
     ("0 580.65.06, 9.0", "cuda"),
     ("0 595.10, 7.5", "cuda"),
     ("0 580.65.06, 7.0", "cuda12"),
     ("0 575.51.03, 10.0", "cuda12"),
     ("0 525.60.13, 8.0", "cuda12"),
 ])  # fmt: skip
-def test_the_driver_decides_on_cuda(checkout, said, extra):
+def test_the_driver_decides_on_cuda(checkout, driver, extra):
     add_stand_in(checkout, "train")
     add_python(checkout, "python3")
-    answer(checkout, "nvidia-smi", said)
+    answer(checkout, "nvidia-smi", driver)
     done = bash(checkout, "launch/gpu.sh", "train", *NASTY)
     assert done.returncode == 0, done.stderr
     assert (checkout / ".venv" / "signjax.stamp").read_text().split()[-1] == extra
     assert calls(checkout, "train") == [["train", *NASTY]]
 
 
-@pytest.mark.parametrize("said", ["0 470.82.01, 8.0", "9 no driver", "0 No devices were found", None])
-def test_a_machine_without_a_gpu_that_fits_is_one_line(checkout, said):
-    answer(checkout, "nvidia-smi", said or "")
-    if not said:
+@pytest.mark.parametrize("driver", ["0 470.82.01, 8.0", "9 no driver", "0 No devices were found", None])
+def test_a_machine_without_a_gpu_that_fits_is_one_line(checkout, driver):
+    answer(checkout, "nvidia-smi", driver or "")
+    if not driver:
         (checkout / "bin" / "nvidia-smi").unlink()
     assert one_line(bash(checkout, "launch/gpu.sh", "train"), "nvidia-smi: ")
     assert not (checkout / ".venv").exists()

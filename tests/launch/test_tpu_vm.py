@@ -78,16 +78,16 @@ def test_a_dry_run_prints_what_a_run_does_and_does_nothing(checkout, arguments):
 
 def test_what_is_asked_of_the_cloud(checkout):
     tpu(checkout, "create", *TPU, "--spot")
-    found = [word for word in calls(checkout)[1] if word != "gcloud"]
-    assert found[:5] == ["compute", "tpus", "queued-resources", "create", "mine"]
-    assert set(found[5:]) == {
+    words = [word for word in calls(checkout)[1] if word != "gcloud"]
+    assert words[:5] == ["compute", "tpus", "queued-resources", "create", "mine"]
+    assert set(words[5:]) == {
         "--zone=us-central2-b", "--node-id=mine", "--accelerator-type=v5litepod-16",
         "--runtime-version=v2-alpha-tpuv5-lite", "--spot",
     }  # fmt: skip
     versions = {"v6e-8": "v2-alpha-tpuv6e", "v5p-128": "v2-alpha-tpuv5", "v4-8": "tpu-ubuntu2204-base"}
     for accelerator, version in versions.items():
-        said = tpu(checkout, "create", *PLACE, "--dry_run", f"--accelerator_type={accelerator}").stdout
-        assert f"--runtime-version={version}\n" in said and "--spot" not in said
+        printed = tpu(checkout, "create", *PLACE, "--dry_run", f"--accelerator_type={accelerator}").stdout
+        assert f"--runtime-version={version}\n" in printed and "--spot" not in printed
 
 
 BAD = {
@@ -112,9 +112,9 @@ BAD = {
 }
 
 
-@pytest.mark.parametrize("told", BAD)
-def test_bad_input_is_one_line_and_asks_nothing(checkout, told):
-    assert one_line(tpu(checkout, *BAD[told]), told)
+@pytest.mark.parametrize("reason", BAD)
+def test_bad_input_is_one_line_and_asks_nothing(checkout, reason):
+    assert one_line(tpu(checkout, *BAD[reason]), reason)
     assert calls(checkout) == []
 
 
@@ -155,11 +155,11 @@ def test_a_preempted_run_starts_again_on_a_new_tpu(checkout):
     answer(checkout, "gcloud-ssh", "0", "255 lost", "0")
     done = tpu(checkout, "run", *TPU, "--spot", "--", "train")
     assert done.returncode == 0, done.stderr
-    found = calls(checkout, "gcloud")
-    new = [call for call in found if call[4] in ("create", "delete")]
+    called = calls(checkout, "gcloud")
+    new = [call for call in called if call[4] in ("create", "delete")]
     assert [call[4] for call in new] == ["delete", "create"] and {"--quiet", "--force"} < set(new[0])
     assert {"--spot", "--accelerator-type=v5litepod-16"} < set(new[1])
-    again = [call[4] for call in found[found.index(new[1]) :] if call[4] != "describe"]
+    again = [call[4] for call in called[called.index(new[1]) :] if call[4] != "describe"]
     assert again == ["create", "scp", "ssh", "ssh"]
 
 
@@ -182,9 +182,9 @@ def test_a_lost_network_is_waited_for(checkout):
 def test_a_command_reaches_the_workers_as_it_is(worker):
     done = tpu(worker, "run", *TPU, "--", "train", *NASTY)
     assert done.returncode == 0, done.stderr
-    found = calls(worker)
-    assert [call[1:] for call in found if call[0] == "train"] == [NASTY]
-    assert ["sleep", "60"] in found  # that the machine outlives the run, or it would not count
+    called = calls(worker)
+    assert [call[1:] for call in called if call[0] == "train"] == [NASTY]
+    assert ["sleep", "60"] in called  # that the machine outlives the run, or it would not count
     assert not list(worker.rglob("harm"))
     assert (worker / "worker" / "signjax" / "asked").read_text().split() == [
         "venv", "pip", "signjax.tools.supervise",

@@ -48,22 +48,22 @@ def test_the_step_compiles_and_is_as_large_as_estimated(config, tmp_path, topolo
     devices = tpu_programs.describe_chips(topology, slices)
     assert len(devices) == chips and len({getattr(d, "slice_index", 0) for d in devices}) == slices
     step, state, batch = compiled(config, devices, tmp_path, rows=8)
-    found = memory_check.estimate(step, state, batch)
-    made = tpu_programs.compile_step(step, state, batch)
-    account = made.memory_analysis()
+    estimate = memory_check.estimate(step, state, batch)
+    program = tpu_programs.compile_step(step, state, batch)
+    account = program.memory_analysis()
     assert account.alias_size_in_bytes >= 0.99 * account.output_size_in_bytes  # the state is updated in place
-    assert 0.5 * account.temp_size_in_bytes <= found.held
-    assert found.least < account.argument_size_in_bytes + account.temp_size_in_bytes
-    assert "all-reduce" in tpu_programs.describe_program(made)[-1]
+    assert 0.5 * account.temp_size_in_bytes <= estimate.held
+    assert estimate.least < account.argument_size_in_bytes + account.temp_size_in_bytes
+    assert "all-reduce" in tpu_programs.describe_program(program)[-1]
 
 
 @libtpu
 def test_xla_refuses_what_is_refused_beforehand(config, tmp_path):
     devices = tpu_programs.describe_chips("v5e:2x2")
     step, state, batch = compiled(config, devices, tmp_path, rows=8192)
-    found = memory_check.estimate(step, state, batch)
+    estimate = memory_check.estimate(step, state, batch)
     with pytest.raises(ConfigError, match=r"at least .* lower batch_tokens, .* or give mesh"):
-        memory_check.check(config, found, devices[0], print)
+        memory_check.check(config, estimate, devices[0], print)
     with pytest.raises(ConfigError, match="XLA finds no room"):
         tpu_programs.compile_step(step, state, batch)
 

@@ -183,8 +183,8 @@ def test_samples_are_drawn_and_nothing_is_unpickled(run, tmp_path):
     (["deltas", "a/disp_x.npy", "b/disp_x.npy"], 23, "one at a time"),
 ])  # fmt: skip
 def test_a_fault_of_a_picture_is_one_line(run, arguments, code, message):
-    found, _, err = run(viz, *arguments)
-    assert found == code and message in err and err.startswith("error: ") and err.count("\n") == 1, err
+    result, _, err = run(viz, *arguments)
+    assert result == code and message in err and err.startswith("error: ") and err.count("\n") == 1, err
 
 
 @pytest.fixture
@@ -193,11 +193,11 @@ def pose():
 
 
 def test_every_joint_that_is_seen_is_a_point_with_a_name(pose, monkeypatch, tmp_path):
-    said = []
+    labels = []
     original = labeled_pose._write
 
     def listen(picture, text, *rest):
-        said.append(text)
+        labels.append(text)
         return original(picture, text, *rest)
 
     monkeypatch.setattr(labeled_pose, "_write", listen)
@@ -206,12 +206,12 @@ def test_every_joint_that_is_seen_is_a_point_with_a_name(pose, monkeypatch, tmp_
         assert image.n_frames == 1 and image.width > 1000
     body = [name.replace("_", " ") for name in skeleton.NAMES[:8]]
     fingers = [name.replace("right_", "").replace("_", " ") for name in skeleton.NAMES[8:29]]
-    assert sorted(said) == sorted(body + 2 * fingers)
-    said.clear()
+    assert sorted(labels) == sorted(body + 2 * fingers)
+    labels.clear()
     valid = np.ones((1, 50), bool)
     valid[:, skeleton.LEFT] = False
     rendering.still(tmp_path / "one.gif", Clip(pose, valid, text="hello"))
-    assert sorted(said) == sorted([*body, *fingers, "not seen"])
+    assert sorted(labels) == sorted([*body, *fingers, "not seen"])
 
 
 def test_names_keep_apart_and_inside():

@@ -48,16 +48,16 @@ def here(monkeypatch, compile_quickly):
     monkeypatch.setitem(engine_toy.HOOKS, "batch", engine_toy.HOOKS["batch"])
 
 
-@pytest.mark.parametrize("name, found", [
+@pytest.mark.parametrize("name, leak", [
     ("programs", "15 programs compiled"),
     pytest.param("lengths", "15 programs compiled", marks=pytest.mark.soak),
 ])  # fmt: skip
-def test_compiling_on_is_found(families, here, capsys, name, found):
+def test_compiling_on_is_found(families, here, capsys, name, leak):
     assert memory.main(["--steps=100", f"--family={name}", "--out=out"]) == 1
-    said = capsys.readouterr()
-    assert said.err.startswith(f"error: {name} leaks: ") and said.err.count("\n") == 1
-    assert found in said.err
-    assert "leaks" in said.out and said.out.count("        step ") == 10
+    output = capsys.readouterr()
+    assert output.err.startswith(f"error: {name} leaks: ") and output.err.count("\n") == 1
+    assert leak in output.err
+    assert "leaks" in output.out and output.out.count("        step ") == 10
 
 
 @pytest.mark.soak
@@ -66,14 +66,14 @@ def test_a_flat_family_passes_beside_one_that_keeps_arrays(families, capsys):
     for name in LEAKS.keys() - {"flat", "keeps"}:
         (families / f"configs/{name}.py").unlink()
     assert memory.main(["--steps=100", "--out=out"]) == 1
-    said = capsys.readouterr()
-    assert said.err.startswith("error: keeps leaks: resident memory +") and said.err.count("\n") == 1
-    assert "number of live arrays +" in said.err
-    found = json.loads((families / "out/memory.json").read_text())
-    assert [found[name]["flat"] for name in ("flat", "keeps")] == [True, False]
-    rows = found["flat"]["rows"]
+    output = capsys.readouterr()
+    assert output.err.startswith("error: keeps leaks: resident memory +") and output.err.count("\n") == 1
+    assert "number of live arrays +" in output.err
+    report = json.loads((families / "out/memory.json").read_text())
+    assert [report[name]["flat"] for name in ("flat", "keeps")] == [True, False]
+    rows = report["flat"]["rows"]
     assert len(rows) == 20 and rows[-1]["step"] == 100 and rows[-1]["compiled"] > 3
-    kept = [row["arrays"] - flat["arrays"] for row, flat in zip(found["keeps"]["rows"], rows, strict=True)]
+    kept = [row["arrays"] - flat["arrays"] for row, flat in zip(report["keeps"]["rows"], rows, strict=True)]
     assert np.diff(kept).tolist() == [5] * 19  # one a step
     assert (families / "out/memory.png").read_bytes()[1:4] == b"PNG"
 
@@ -101,21 +101,21 @@ def test_what_is_flat():
     assert (
         memory_growth.describe_leak("x", readings(resident=np.where(ramp == 18, 900.0, 400.0))) is None
     )  # once, by chance
-    said = memory_growth.describe_leak(
+    message = memory_growth.describe_leak(
         "x", readings(resident=400 + 0.42 * ramp, compiled=np.minimum(ramp, 5))
     )
-    assert said == (
+    assert message == (
         "x leaks: resident memory +1.04 %, 1 programs compiled after the warm-up, step 25; "
         "1 % and none are allowed"
     )
 
 
 def test_without_glibc_the_heap_is_unknown(tmp_path):
-    found = {"x": readings(heap=np.full(20, np.nan))}
-    kept = json.loads(json.dumps(memory_growth.make_report(found), allow_nan=False))["x"]
+    rows = {"x": readings(heap=np.full(20, np.nan))}
+    kept = json.loads(json.dumps(memory_growth.make_report(rows), allow_nan=False))["x"]
     assert kept["flat"] and kept["growth"]["heap"] is None and kept["rows"][3]["heap"] is None
     assert kept["rows"][3]["resident"] == 400
-    assert memory_plot.plot_memory(tmp_path / "a.png", found).is_file()
+    assert memory_plot.plot_memory(tmp_path / "a.png", rows).is_file()
 
 
 def test_a_reading_sees_what_is_held():
@@ -132,13 +132,13 @@ def test_a_reading_sees_what_is_held():
     assert read().arrays == before.arrays
 
 
-@pytest.mark.parametrize("flags, said", [
+@pytest.mark.parametrize("flags, message", [
     (["--family=gtp"], "--family is 'gtp', which configs/ does not have; it has: flat, keeps, "),
     (["--family=flat", "--steps=99"], "--steps is 99, too few to judge by; give 100 or more"),
 ])  # fmt: skip
-def test_wrong_use_is_one_line(families, capsys, flags, said):
+def test_wrong_use_is_one_line(families, capsys, flags, message):
     assert memory.main(flags) == 23
-    assert said in capsys.readouterr().err
+    assert message in capsys.readouterr().err
 
 
 def test_another_folder_has_no_families(tmp_path, monkeypatch, capsys):
