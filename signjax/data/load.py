@@ -24,5 +24,5 @@ def load(config, split: str, face: bool = False) -> packed_dataset.Pack:
 
 
 def readable(config) -> bool:
-    """Whether the data are of the demo language, so that signjax.demo.read_signs can tell what a clip says."""
+    """Whether the data are of the demo language, which signjax.demo.read_signs can read."""
     return pathlib.Path(config.root, config.name, "demo.json").exists()

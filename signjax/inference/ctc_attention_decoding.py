@@ -13,6 +13,7 @@ import jax
 import jax.numpy as jnp
 
 from signjax.inference import ctc_prefix
+from signjax.models import special_ids
 from signjax.models.back_translator import RECENT, STRIDE, BackTranslator, KVCache
 from signjax.text import tokenizer
 
@@ -60,7 +61,7 @@ def read(model: BackTranslator, variables, pose, mask, ctc_share):
         one = jnp.argmax((1 - ctc_share) * nn.log_softmax(logits) + ctc_share * heard, axis=-1)
         done = state.done | (one == tokenizer.END)
         ids = jax.lax.dynamic_update_slice_in_dim(
-            state.ids, jnp.where(done, tokenizer.NULL, one)[:, None], state.at + RECENT, axis=1
+            state.ids, jnp.where(done, special_ids.NULL, one)[:, None], state.at + RECENT, axis=1
         )
         prefix = ctc_prefix.extend(frames, state.prefix, state.last, one, tokenizer.PAD)
         begun = jnp.take_along_axis(whole, one[:, None], axis=1)[:, 0]
@@ -68,7 +69,7 @@ def read(model: BackTranslator, variables, pose, mask, ctc_share):
 
     start = _State(
         jnp.zeros((), jnp.int32),
-        jnp.full((batch, RECENT + most), tokenizer.NULL),
+        jnp.full((batch, RECENT + most), special_ids.NULL),
         limit == 0,
         model.init_cache(batch, most),
         jnp.full(batch, tokenizer.PAD),

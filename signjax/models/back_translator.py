@@ -19,9 +19,9 @@ import jax
 import jax.numpy as jnp
 
 from signjax.models import layers
+from signjax.models.special_ids import NULL, PAD
 from signjax.models.text_conditioning import DecoderBlock
 from signjax.pose import body_parts
-from signjax.text.tokenizer import NULL, PAD
 
 STRIDE = 4  # frames a position of the encoder
 RECENT = 3  # tokens before a text position that it reads directly, without attention

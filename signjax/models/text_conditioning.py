@@ -15,7 +15,7 @@ import jax
 import jax.numpy as jnp
 
 from signjax.models import layers
-from signjax.text.tokenizer import NULL
+from signjax.models.special_ids import NULL
 
 PHASE = 8.0  # rad by which the fastest phase turns over 2 positions
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 from dataclasses import dataclass
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -10,6 +11,7 @@ from signjax.errors import DataError
 from signjax.pose import normalization, skeleton
 from signjax.pose.normalization import CANONICAL, Placement
 
+DEFAULT_FPS = 25.0  # frames per second at which a clip plays that does not say how fast it is
 _JOINTS = (skeleton.NUM_JOINTS, skeleton.WITH_FACE)
 
 
@@ -136,3 +138,43 @@ class Clip:
         if not normalization.is_canonical(placement):
             points = normalization.restore(points, placement)
         return dataclasses.replace(self, points=points, placement=placement)
+
+    @classmethod
+    def read(cls, path) -> "Clip":
+        """Reads a clip from a file or folder in any format that signjax reads, see docs/data.md.
+
+        Raises:
+          DataError: it cannot be read, or holds several clips.
+        """
+        # The only imports that run up: a clip reads, saves and shows itself for its user, in one word. They
+        # wait for the call, so that this module stands on its own.
+        from signjax.data.read_clip import read_clip
+
+        return read_clip(path)
+
+    def save(self, path) -> Path:
+        """Writes the clip in the form that the ending of the path names, see signjax.export.clips.save_clip.
+
+        Raises:
+          ConfigError: another ending; DataError: the clip cannot be drawn or written in this form;
+          StorageError: the disk refuses.
+        """
+        from signjax.export.clips import save_clip
+
+        return save_clip(self, path)
+
+    def plot(self, count: int = 6, size: int = 240):
+        """A matplotlib figure of `count` evenly spaced frames, each `size` pixels high.
+
+        Raises:
+          ConfigError: count or size out of range; DataError: the clip cannot be drawn.
+        """
+        from signjax.rendering.figure import plot_clip
+
+        return plot_clip(self, count, size)
+
+    def _repr_html_(self) -> str:
+        """The clip as a player in a notebook."""
+        from signjax.rendering.html_player import embed_player
+
+        return embed_player(self)

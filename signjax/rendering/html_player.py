@@ -14,7 +14,7 @@ import numpy as np
 from signjax.errors import ConfigError, DataError
 from signjax.io import atomic
 from signjax.pose import skeleton
-from signjax.pose.clip import Clip
+from signjax.pose.clip import DEFAULT_FPS, Clip
 from signjax.rendering import shapes, style
 
 FINE = 1 / 1000  # step of an embedded coordinate, in neck-to-shoulder lengths: about a tenth of a pixel
@@ -39,6 +39,23 @@ def html(path, clips, fps: float = 25, title: str = "signjax", named: bool = Fal
         raise DataError("a page needs a list of at least one clip, each a list of panels")
     packed = [pack_clip(panels, where=f"clip {k}, ") for k, panels in enumerate(clips)]
     return atomic.write_file(path, document(packed, fps, title, named).encode("utf-8", "replace"))
+
+
+def embed_player(clip: Clip, height: int = 480) -> str:
+    """A player of one clip as an HTML element, for notebooks.
+
+    Args:
+      clip: plays at 25 frames a second if it does not say how fast.
+      height: of the element in pixels.
+
+    Raises:
+      DataError: it cannot be drawn.
+    """
+    page = document([pack_clip(clip)], clip.fps or DEFAULT_FPS, clip.text or clip.sid or "signjax")
+    # A frame of its own: the player's styles and keys do not meet those of the notebook. The page's own
+    # Content-Security-Policy lets its program run and nothing else.
+    frame = f'<iframe srcdoc="{markup.escape(page)}" width="100%" height="{height}"'
+    return f'{frame} style="border: 0" title="signjax player"></iframe>'
 
 
 def document(packed: list, fps: float, title: str, named: bool = False, live: bool = False) -> str:

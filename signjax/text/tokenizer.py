@@ -16,9 +16,9 @@ import numpy as np
 
 from signjax.errors import DataError, StorageError
 from signjax.io import atomic, safe_read
+from signjax.models.special_ids import END, PAD, SPELL, UNKNOWN
 
-PAD, NULL, UNKNOWN, SPELL, END = range(5)  # SPELL goes before the letters of a word without an entry
-SPECIAL = ("<pad>", "<null>", "<unknown>", "<spell>", "<end>")  # NULL alone is the text of no text
+SPECIAL = ("<pad>", "<null>", "<unknown>", "<spell>", "<end>")
 
 
 class TextTokenizer(NamedTuple):

@@ -9,6 +9,7 @@ from gpt_helpers import CODES, COLUMNS, MODEL, run, texts, variables, with_end
 
 from signjax.inference import autoregressive
 from signjax.inference.autoregressive import Sampler
+from signjax.models import special_ids
 from signjax.text import tokenizer
 
 pytestmark = pytest.mark.usefixtures("compile_quickly")
@@ -51,7 +52,7 @@ def values():
 
 def pair_of(ids):
     """A text and the text of no text."""
-    return tokenizer.stack([ids, [tokenizer.NULL]])
+    return tokenizer.stack([ids, [special_ids.NULL]])
 
 
 def by_hand(ids, sampler, model):

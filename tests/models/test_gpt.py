@@ -9,6 +9,7 @@ import pytest
 from gpt_helpers import CODES, COLUMNS, MODEL, VOCABULARY, clips, run, texts, variables
 
 from signjax.data import token_rows
+from signjax.models import special_ids
 from signjax.models.gpt import RECENT
 from signjax.tasks import gpt, soft_targets
 from signjax.text import tokenizer
@@ -241,7 +242,7 @@ def test_dropped_texts_leave_one_null_each():
             if np.array_equal(was, now) and np.array_equal(out["text"][now], batch["text"][was]):
                 continue
             dropped.append(segment)
-            assert out["text"][now].tolist() == [tokenizer.NULL] and out["text_position"][now] == 0
+            assert out["text"][now].tolist() == [special_ids.NULL] and out["text_position"][now] == 0
             assert out["text_segment"][was].sum() == segment, "the others are hidden"
         assert not out["text_segment"][batch["text_segment"] == 0].any()
         unchanged = {"codes", "segment", "position", "ends"}
@@ -256,7 +257,7 @@ def test_a_dropped_text_is_what_guidance_compares_with():
     states, _ = whole_row(batch)
     for number, clip in enumerate(i for i, _ in rows().rows[0]):
         codes, ids, mask = alone(clip)
-        null = np.full_like(ids, tokenizer.NULL), np.broadcast_to(np.arange(mask.shape[1]) == 0, mask.shape)
+        null = np.full_like(ids, special_ids.NULL), np.broadcast_to(np.arange(mask.shape[1]) == 0, mask.shape)
         same(states[0, batch["segment"][0] == number + 1], whole(codes, *null)[0][0, : LENGTHS[clip] + 1])
     assert np.abs(states - whole_row(packed())[0]).max() > 0.1
 

@@ -152,3 +152,15 @@ def test_a_phone_shows_it_whole(shown, path, tmp_path, dark):
         corner = picture.convert("RGB").getpixel((2, 2))
     paper = (rendering.style.DARK if dark else rendering.style.COLORS)["paper"]
     assert "#" + bytes(corner).hex() == paper
+
+
+def test_a_notebook_shows_the_player(tab, tmp_path):
+    clip = Clip(signer(24), text='say "<b>hello</b>" & wave')
+    cell = f"<!doctype html><title>notebook</title><main>{clip._repr_html_()}</main>"
+    (tmp_path / "notebook.html").write_text(cell, "utf-8")
+    tab.open((tmp_path / "notebook.html").as_uri())
+    inside = "document.querySelector('iframe').contentDocument"
+    tab.wait(f"{inside}.querySelector('.bar input')")
+    assert tab.run(f"{inside}.querySelector('.text').textContent") == clip.text
+    assert tab.run(f"Number({inside}.querySelector('.bar input').max)") == 23
+    assert tab.errors == []

@@ -18,6 +18,7 @@ from signjax import demo
 from signjax.data import joined_clips, packed_dataset
 from signjax.errors import DataError, StorageError
 from signjax.inference import ctc_prefix
+from signjax.models import special_ids
 from signjax.models.back_translator import RECENT, BackTranslator, count_signed_tokens
 from signjax.tasks import backtranslate
 from signjax.text import tokenizer
@@ -132,7 +133,7 @@ def test_steps_with_a_cache_equal_the_whole_pass():
     ids = np.random.default_rng(0).integers(tokenizer.END, WORDS.size, (2, 9))
     whole = run("text_logits", ids, memory)
     assert np.abs(np.diff(whole, axis=1)).max() > 0.1
-    known = np.pad(ids, ((0, 0), (RECENT, 0)), constant_values=tokenizer.NULL)
+    known = np.pad(ids, ((0, 0), (RECENT, 0)), constant_values=special_ids.NULL)
     cache = MODEL.init_cache(2, 12)
     for at in range(9):
         one, cache = run("decode_step", known[:, at : at + RECENT][:, ::-1], jnp.array(at), cache, memory)
@@ -199,7 +200,7 @@ def test_texts_are_read_back_from_their_ids():
         assert WORDS.decode(WORDS.encode(known)) == known
     how, y, o = (WORDS.entries.index(entry) for entry in ("how", "+y", "+o"))
     assert (
-        WORDS.decode([y, o, how, y, tokenizer.NULL, tokenizer.SPELL, o, tokenizer.UNKNOWN, y])
+        WORDS.decode([y, o, how, y, special_ids.NULL, tokenizer.SPELL, o, tokenizer.UNKNOWN, y])
         == "yo how y oy"
     )
 

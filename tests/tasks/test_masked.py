@@ -15,6 +15,7 @@ from scipy.special import log_softmax
 from signjax.data import loader, token_rows
 from signjax.errors import ConfigError
 from signjax.inference import autoregressive, masked_decoding
+from signjax.models import special_ids
 from signjax.models.masked_transformer import MaskedTransformer
 from signjax.models.text_conditioning import clip_times, expected_length
 from signjax.tasks import gpt, masked, row_times
@@ -189,7 +190,7 @@ def draw(chosen, sampler, numbers=None, model=None, multiple=16):
 
 def by_hand(ids, sampler):
     """The likeliest codes [N, C], each token from a pass of its own over the column before."""
-    pair, known = tokenizer.stack([ids, [tokenizer.NULL]])
+    pair, known = tokenizer.stack([ids, [special_ids.NULL]])
     size = np.round(expected_lengths(variables(), pair, known)[0]).astype(int).clip(1, sampler.max_tokens)
     codes, hidden, mask = np.zeros((2, 16, COLUMNS), int), np.ones((2, 16), bool), np.arange(16) < size
     for k in range(sampler.steps):

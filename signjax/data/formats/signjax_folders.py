@@ -1,5 +1,6 @@
 """Folders as signjax and its seed keep them: `<split>/<clip>/text.txt` and `pose.json`."""
 
+import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -37,11 +38,31 @@ def _variant(folders: list[Path]) -> pose_layout.Variant:
 
 def _one(item: tuple[Path, Path, pose_layout.Variant]) -> Clip:
     root, folder, variant = item
-    data = safe_read.read(folder / clip_files.POSE)
     try:
-        raw = clip_files.parse_pose(data)
+        clip = read_pose_json(folder / clip_files.POSE, variant)
     except InvalidFileError as error:
         raise InvalidFileError(f"{clip_files.POSE}: {error}") from None
+    return dataclasses.replace(
+        clip,
+        text=file_names.beside(folder / clip_files.TEXT),
+        sid=file_names.sid(folder.name),
+        split=file_names.split(root, folder),
+    )
+
+
+def read_pose_json(path: Path, variant: pose_layout.Variant | None = None) -> Clip:
+    """The clip of a pose.json, whatever the file is called; its name is that of the file.
+
+    Args:
+      path: the file.
+      variant: what the third value is and which hand comes first; None finds it out from this clip alone.
+
+    Raises:
+      InvalidFileError: it cannot be read, or is not in this format.
+    """
+    data = safe_read.read(path)
+    raw = clip_files.parse_pose(data)
+    variant = variant or pose_layout.detect([raw])
     points, valid = pose_layout.apply(raw, variant)
     if not valid[:, FACE].any():  # this clip has no face, whatever the others of its set have
         points, valid = points[:, :NUM_JOINTS], valid[:, :NUM_JOINTS]
@@ -52,9 +73,7 @@ def _one(item: tuple[Path, Path, pose_layout.Variant]) -> Clip:
         points,
         valid,
         fps=fps,
-        text=file_names.beside(folder / clip_files.TEXT),
-        sid=file_names.sid(folder.name),
+        sid=path.stem,
         signer=signer,
         source=source if isinstance(source, str) else None,
-        split=file_names.split(root, folder),
     )

@@ -1,0 +1,43 @@
+"""One clip from a file or folder, in any format that signjax reads."""
+
+import itertools
+from pathlib import Path
+
+from signjax.data import npz_clip
+from signjax.data.formats import detect, signjax_folders
+from signjax.data.formats.base import Broken
+from signjax.errors import DataError
+from signjax.io import safe_read
+from signjax.io.safe_read import InvalidFileError
+from signjax.pose.clip import Clip
+
+
+def read_clip(path) -> Clip:
+    """Reads a clip: an .npz of signjax, a clip's folder, or a recording in a format of `docs/data.md`.
+
+    Args:
+      path: a file, or a folder that holds one clip.
+
+    Raises:
+      DataError: it cannot be read, or holds several clips.
+    """
+    path = Path(path)
+    try:
+        if path.suffix == ".npz":
+            return npz_clip.read_npz(path)
+        if path.suffix == ".json" and "poses" in safe_read.read_object(path):
+            return signjax_folders.read_pose_json(path)
+    except InvalidFileError as error:
+        raise DataError(f"{path}: {error}") from None
+    # Two are enough to know that there are several: a corpus may have thousands.
+    clips = list(itertools.islice(detect.recognise(path).read(path), 2))
+    if not clips:
+        raise DataError(f"{path}: holds no clip")
+    if len(clips) > 1:
+        raise DataError(
+            f"{path}: holds several clips; name one of them, or import all: "
+            f"python -m signjax.tools.import_poses {path}"
+        )
+    if isinstance(clips[0], Broken):
+        raise DataError(f"{clips[0].name}: {clips[0].reason}")
+    return clips[0]

@@ -1,0 +1,72 @@
+"""A clip written for people and for other programs, in the form that the file's ending names."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from signjax import rendering
+from signjax.data import clip_files, clip_writers, npz_clip
+from signjax.errors import ConfigError, did_you_mean
+from signjax.export import pose_file
+from signjax.io import atomic
+from signjax.pose.clip import DEFAULT_FPS, Clip
+
+
+def save_clip(clip: Clip, path) -> Path:
+    """Writes a clip into one file, whole or not at all; a file that is there is replaced.
+
+    Args:
+      clip: T frames; pictures play at 25 frames a second if it does not say how fast.
+      path: ends in .gif, .mp4, .html (a page with a player), .png (some frames), .npz (arrays, with the
+        tokens), .pose (pose-format), or .json (as pose.json of a data set).
+
+    Raises:
+      ConfigError: another ending, or .mp4 without PyAV; DataError: the clip cannot be drawn or written in
+        this form; StorageError: the disk refuses.
+    """
+    path = Path(path)
+    if path.suffix not in WRITERS:
+        endings = ", ".join(WRITERS)
+        hint = did_you_mean(path.suffix, WRITERS, f"endings that a clip can have: {endings}")
+        raise ConfigError(f"{path}: the ending {path.suffix!r} names no form{hint}")
+    return WRITERS[path.suffix](clip, path)
+
+
+def save_folder(clip: Clip, folder) -> Path:
+    """Writes a clip as a folder of a data set: text.txt and pose.json.
+
+    Raises:
+      StorageError: the folder is there already, or the disk refuses.
+    """
+    text = (clip.text or clip.sid) + "\n"
+    files = {clip_files.TEXT: text.encode(), clip_files.POSE: clip_writers.pose_json(clip)}
+    return atomic.write_folder(Path(folder), files)
+
+
+def save_openpose(clip: Clip, folder) -> Path:
+    """Writes a clip as OpenPose does: a folder with a JSON file a frame, which say nothing of the rate.
+
+    Raises:
+      StorageError: the folder is there already, or the disk refuses.
+    """
+    folder = Path(folder)
+    name = clip.sid or folder.name
+    frames = clip_writers.openpose(clip)
+    return atomic.write_folder(
+        folder, {f"{name}_{number:012d}_keypoints.json": frame for number, frame in enumerate(frames)}
+    )
+
+
+def _save_html(clip: Clip, path: Path) -> Path:
+    panels = [[rendering.Panel(clip, clip.sid)]]
+    return rendering.html(path, panels, clip.fps or DEFAULT_FPS, title=clip.text or clip.sid or path.stem)
+
+
+WRITERS: dict[str, Callable[[Clip, Path], Path]] = {
+    ".gif": lambda clip, path: rendering.gif(path, clip, clip.fps or DEFAULT_FPS),
+    ".mp4": lambda clip, path: rendering.mp4(path, rendering.Panel(clip, clip.sid), clip.fps or DEFAULT_FPS),
+    ".html": _save_html,
+    ".png": lambda clip, path: rendering.sheet(path, clip),
+    ".npz": lambda clip, path: atomic.write_file(path, npz_clip.format_npz(clip)),
+    ".pose": lambda clip, path: atomic.write_file(path, pose_file.of_clip(clip)),
+    ".json": lambda clip, path: atomic.write_file(path, clip_writers.pose_json(clip)),
+}
