@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from signjax.errors import DataError, StorageError
+from signjax.models import special_ids
 from signjax.text import tokenizer as text
 
 TEXTS = ["Hello, how are you?", "hello Zoë", "how are you", "HELLO! you're here", "hello how ARE you?"]
@@ -55,8 +56,8 @@ def test_special_ids_come_from_no_text():
     """Words, not even these, never become <pad> or <null>, nor <end> before the end."""
     t = words()
     for tricky in ("<pad>", "<null> <spell>", "+h", "\x00 a"):
-        assert not {text.PAD, text.NULL, text.END} & set(t.encode(tricky)[:-1])
-    assert t.encode("<spell>")[0] == text.SPELL and len(t.encode("<spell>")) == 7
+        assert not {special_ids.PAD, special_ids.NULL, special_ids.END} & set(t.encode(tricky)[:-1])
+    assert t.encode("<spell>")[0] == special_ids.SPELL and len(t.encode("<spell>")) == 7
 
 
 @pytest.mark.parametrize("nothing", ["", "  \n", "...", "👋", "_ - '"])
