@@ -5,23 +5,19 @@ Own data: --config.data.root=datasets --config.data.name=how2sign
 
 import ml_collections
 
-from signjax.errors import ConfigError
+from signjax.configs import common
 
 
 def get_config(variant: str = "") -> ml_collections.ConfigDict:
-    if variant:
-        raise ConfigError(f"configs/backtranslate.py has no variants; {variant!r} was given")
-    c = ml_collections.ConfigDict()
-    c.task = "backtranslate"
-    c.seed = 0
-    c.data = {"root": "datasets", "name": "demo"}
+    common.parse_variants("backtranslate", variant)
+    c = common.make_config("backtranslate")
     c.text = {"min_count": 8}  # rarer words are spelled
     c.batch_frames = 2048  # of a step, in rows of joined clips
     c.eval_batch_size = 16
     c.augment = {
         "joins": 0.8,  # chance that another clip follows
         "tempo": 0.15,  # largest logarithm
-        "signer": {"mirror": 0.5, "turn": 0.15, "size": 0.06},
+        "signer": common.AUGMENT,
     }
     c.soften = {"smooth": 3, "noise": 0.01, "drift": 0.06}  # at most; see signjax.tasks.backtranslate.soften
 
@@ -39,20 +35,6 @@ def get_config(variant: str = "") -> ml_collections.ConfigDict:
     c.corrupt = 0.15  # mean share of the text shown wrongly
     c.smooth = 0.1  # of the labels
 
-    c.num_steps = 2000
-    c.log_every = 100
-    c.eval_every = 500
-    c.save_every = 500
-    c.best = "wer"
-    c.optim = {
-        "lr": 1.5e-3,
-        "warmup": 100,
-        "weight_decay": 0.05,
-        "clip": 1.0,
-        "b2": 0.98,
-        "schedule": "cosine",
-        "ema": 0.998,
-    }
-    c.mesh = {"shape": (-1,), "axes": ("data",)}
-    c.sharding = ()
+    optim = common.make_text_optimizer()
+    common.set_run(c, num_steps=2000, eval_every=500, best="wer", optim=optim)
     return c

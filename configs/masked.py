@@ -6,53 +6,19 @@ Own data: --config.data.root=datasets --config.data.name=how2sign
 
 import ml_collections
 
-from signjax.errors import ConfigError
+from signjax.configs import common
 
 
 def get_config(variant: str = "") -> ml_collections.ConfigDict:
-    if variant:
-        raise ConfigError(f"configs/masked.py has no variants; {variant!r} was given")
-    c = ml_collections.ConfigDict()
-    c.task = "masked"
-    c.seed = 0
-    c.data = {"root": "datasets", "name": "demo"}
+    common.parse_variants("masked", variant)
+    c = common.make_config("masked")
     c.tokenizer = "runs/vqvae"
-    c.text = {"min_count": 8, "encoder": ""}  # rarer words are spelled, unless a pretrained encoder reads
-    c.versions = 16  # encodings of each clip, of different phase and tempo
-    c.tempo = 0.1  # largest logarithm of their tempo
-    c.batch_tokens = 512  # positions of a step, in rows packed with whole clips
-    c.eval_batch_size = 8
-
-    c.model = {
-        "width": 192,
-        "depth": 3,
-        "text_depth": 2,
-        "heads": 4,
-        "mlp": 768,
-        "dropout": 0.15,
-        "dtype": "float32",  # or "bfloat16", twice as fast on GPU and TPU; parameters stay float32
-        "remat": False,  # True: less memory for a third more work
-    }
-    c.corrupt = 0.15
-    c.smooth = 4.0  # codes over which a target is spread
-    c.text_dropout = 0.1
+    common.set_text_rows(c, batch_tokens=512)
+    c.model = common.make_transformer(depth=3, dropout=0.15)
+    common.set_token_corruption(c)
     c.length_weight = 1.0
     c.sampler = {"steps": 12, "temperature": 0.3, "guidance": 1.5, "max_tokens": 176}
 
-    c.num_steps = 4800
-    c.log_every = 100
-    c.eval_every = 1200
-    c.save_every = 500
-    c.best = "score"
-    c.optim = {
-        "lr": 1.5e-3,
-        "warmup": 100,
-        "weight_decay": 0.05,
-        "clip": 1.0,
-        "b2": 0.98,
-        "schedule": "cosine",
-        "ema": 0.998,
-    }
-    c.mesh = {"shape": (-1,), "axes": ("data",)}
-    c.sharding = ()
+    optim = common.make_text_optimizer()
+    common.set_run(c, num_steps=4800, eval_every=1200, best="score", optim=optim)
     return c

@@ -16,32 +16,26 @@ Own data: --config.data.root=datasets --config.data.name=how2sign
 
 import ml_collections
 
-from signjax.errors import ConfigError, did_you_mean
-from signjax.training import sharding
+from signjax.configs import common
 
-WORDS = ("rvq", "vq", "fsq", "kl", "parts", "whole", "face", "seed", "quick", "fsdp", "tensor")
+VARIANTS = ("rvq", "vq", "fsq", "kl", "parts", "whole", "face", "seed", "quick", *common.DEVICES)
 
 
 def get_config(variant: str = "") -> ml_collections.ConfigDict:
-    words = [w for w in variant.split(",") if w]
-    for word in words:
-        if word not in WORDS:
-            known = f"it has: {', '.join(WORDS)}"
-            raise ConfigError(f"configs/vqvae.py has no variant {word!r}{did_you_mean(word, WORDS, known)}")
-    c = ml_collections.ConfigDict()
-    c.task = "vqvae"
-    c.seed = 0
-    c.data = {"root": "datasets", "name": "demo"}
+    variants = common.parse_variants("vqvae", variant, VARIANTS)
+    c = common.make_config("vqvae")
     c.window = 64  # frames
     c.batch_size = 32
     c.eval_batch_size = 16
-    c.augment = {"mirror": 0.5, "turn": 0.15, "size": 0.06}
+    c.augment = common.AUGMENT
 
-    c.layout = "whole" if {"whole", "seed"} & set(words) else "parts"
+    c.layout = "whole" if {"whole", "seed"} & set(variants) else "parts"
     c.model = {"kind": "conv", "size": {"stride": 4, "width": 192, "depth": 2}}
     c.model.size.dtype = "float32"  # or "bfloat16", for GPUs and TPUs; latents and codebooks stay float32
     c.quantizer = {
-        "kind": next((w for w in words if w in ("vq", "fsq", "kl")), "vq" if "seed" in words else "rvq"),
+        "kind": next(
+            (name for name in variants if name in ("vq", "fsq", "kl")), "vq" if "seed" in variants else "rvq"
+        ),
         "levels": {"arm": 1, "hand": 2, "whole": 6},
         "codes": 512,
         "dim": 32,
@@ -58,41 +52,25 @@ def get_config(variant: str = "") -> ml_collections.ConfigDict:
         c.quantizer.levels = {"arm": 12, "hand": 20, "whole": 64}
     c.loss = {"joints": 1.0, "body": 0.5, "hands": 1.0, "velocity": 0.5, "bones": 0.1}
 
-    c.num_steps = 2400
-    c.log_every = 100
-    c.eval_every = 800
-    c.save_every = 500
-    c.best = "mpjpe"
-    c.optim = {
-        "lr": 1e-3,
-        "warmup": 100,
-        "weight_decay": 1e-4,
-        "clip": 1.0,
-        "b2": 0.99,
-        "schedule": "cosine",
-        "ema": 0.995,
-    }
-    c.mesh = {"shape": (-1,), "axes": ("data",)}
-    c.sharding = ()
-    if {"fsdp", "tensor"} & set(words):
-        c.mesh, c.sharding = sharding.placement(words)
-    if "face" in words:
-        _face(c)
-    if "seed" in words:
-        _seed(c)
-    if "quick" in words:
+    optim = common.make_optimizer(1e-3)
+    common.set_run(c, num_steps=2400, eval_every=800, best="mpjpe", optim=optim, variants=variants)
+    if "face" in variants:
+        _add_face(c)
+    if "seed" in variants:
+        _use_seed_model(c)
+    if "quick" in variants:
         c.num_steps = 1000
     return c
 
 
-def _face(c):
+def _add_face(c):
     c.layout += "+face"
     sides = 1 if c.layout == "whole+face" else 2
     c.quantizer.levels.face = {"vq": 1, "kl": 16 // sides}.get(c.quantizer.kind, 2 // sides)
     c.loss.face = 1.0
 
 
-def _seed(c):
+def _use_seed_model(c):
     c.model.kind = "seed"
     c.model.size.update({"width": 256, "depth": 4, "heads": 4, "mlp": 1024})
     c.model.size.original = False  # True with the seed's own weights, see signjax.tools.from_seed

@@ -14,10 +14,10 @@ from typing import Any, NamedTuple
 
 import jax
 import ml_collections
-from absl import app, flags
 
 from signjax import __version__
 from signjax.cli import parsing
+from signjax.cli.command import run_as_command
 from signjax.data import load
 from signjax.errors import ConfigError
 from signjax.evaluation import predictions, report_files, scorecard, tables
@@ -32,15 +32,6 @@ from signjax.pose.normalization import CANONICAL
 from signjax.tasks import backtranslate, vqvae
 from signjax.training import checkpoint, process, run_config
 from signjax.training import task as tasks
-
-WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the run to score.")
-PREDICTIONS = flags.DEFINE_string("predictions", None, "Folder of another system's clips, <clip>.json/.npz.")
-SPLIT = flags.DEFINE_string("split", "test", "What is scored: train, dev or test.")
-ROOT = flags.DEFINE_string("root", None, "Folder of data sets; default the run's own, or datasets.")
-NAME = flags.DEFINE_string("name", "demo", "With --predictions and no --workdir: the data set.")
-TRANSLATOR = flags.DEFINE_string("backtranslate", None, "Run of a back-translator; runs/backtranslate.")
-OUT = flags.DEFINE_string("out", None, "Folder for the files; default <workdir>/scores-<split>.")
-SEED = flags.DEFINE_integer("seed", 0, "Of sampling, random rows and intervals.")
 
 
 class System(NamedTuple):
@@ -62,9 +53,10 @@ class Output(NamedTuple):
     cost: dict[str, float]  # of a generator: parameters, and seconds a clip in batches, compilation left out
 
 
-@process.run_as_command
-def main(_) -> int:
+@run_as_command
+def main(argv: list[str] | None = None) -> int:
     """Prints the tables and writes scores.json, plots, GIFs and a page; returns the exit code."""
+    args = parse_options(argv)
     process.enable_compile_cache()
     begun = time.monotonic()
 
@@ -72,15 +64,17 @@ def main(_) -> int:
         progress.clear(sys.stdout)
         print(f"[{time.monotonic() - begun:5.0f} s] {line}", flush=True)
 
-    system = find_system(WORKDIR.value, PREDICTIONS.value, ROOT.value, NAME.value)
-    out = pathlib.Path(OUT.value or f"{WORKDIR.value or PREDICTIONS.value}/scores-{SPLIT.value}")
-    held, train = load_split(system, SPLIT.value), load.load(system.data, "train")
+    system = find_system(args.workdir, args.predictions, args.root, args.name)
+    out = pathlib.Path(args.out or f"{args.workdir or args.predictions}/scores-{args.split}")
+    held, train = load_split(system, args.split), load.load(system.data, "train")
     truth, known = list(held), list(train)
     say(f"{held.label}: {len(held)} clips to match; training clips for comparison: {len(train)}")
-    by = scorecard.judges(truth, known, load.readable(system.data), find_translator(system.data, say))
-    output = produce(system, held, truth, by, say)
-    rows = score_rows(output, truth, known, by, say)
-    content = summary(system, held, output, rows, by)
+    by = scorecard.judges(
+        truth, known, load.readable(system.data), find_translator(args.backtranslate, system.data, say)
+    )
+    output = produce(system, held, truth, by, say, args.seed)
+    rows = score_rows(output, truth, known, by, say, args.seed)
+    content = summary(system, held, output, rows, by, args)
     table = tables.tables(content["rows"])
     print(f"\n{table}\n")
     for line in content["notes"]:
@@ -89,6 +83,22 @@ def main(_) -> int:
     for path in report_files.write(out, content, table, output.rows, truth, by, errors):
         print(path)
     return 0
+
+
+def parse_options(argv: list[str] | None):
+    """The options of the command line."""
+    parser = parsing.make_short_parser("signjax.evaluate", __doc__)
+    parser.add_argument("--workdir", help="folder of the run to score")
+    parser.add_argument("--predictions", help="folder of another system's clips, <clip>.json or .npz")
+    parser.add_argument("--split", default="test", help="train, dev or test (default: %(default)s)")
+    parser.add_argument("--root", help="folder of data sets (default: the run's own, or datasets)")
+    name_help = "with --predictions and no --workdir: the data set (default: %(default)s)"
+    parser.add_argument("--name", default="demo", help=name_help)
+    parser.add_argument("--backtranslate", help="run of a back-translator (default: runs/backtranslate)")
+    parser.add_argument("--out", help="folder for the files (default: <workdir>/scores-<split>)")
+    seed_help = "of sampling, random rows and intervals (default: %(default)s)"
+    parser.add_argument("--seed", type=int, default=0, help=seed_help)
+    return parser.parse_args(argv)
 
 
 def find_system(workdir, folder, root, name) -> System:
@@ -121,14 +131,14 @@ def load_split(system: System, split: str):
     return vqvae.load_split(text_to_pose.coder(system.loaded).config, system.data, split)
 
 
-def find_translator(data, say):
+def find_translator(workdir: str | None, data, say):
     """The back-translator, None if the default one is not there.
 
     Raises:
       ConfigError: it was trained on other data, or is no back-translator.
     """
-    workdir = TRANSLATOR.value or "runs/backtranslate"
-    if not TRANSLATOR.value and checkpoint.last_step(workdir, "latest") is None:
+    asked, workdir = workdir, workdir or "runs/backtranslate"
+    if not asked and checkpoint.last_step(workdir, "latest") is None:
         say(f"No back-translation: {run_config.train_command(workdir)} trains a model for it")
         return None
     trained = run_config.load_config(f"{workdir}/config.json")
@@ -141,10 +151,10 @@ def find_translator(data, say):
     return translator
 
 
-def produce(system: System, held, truth, by, say) -> Output:
+def produce(system: System, held, truth, by, say, seed: int) -> Output:
     """Makes the system's own rows."""
     rows, scores, faults, cost = {}, {}, {}, {}
-    task, loaded, seed = system.task, system.loaded, SEED.value
+    task, loaded = system.task, system.loaded
     if task:
         say("reconstructing")
         rows[scorecard.CEILING] = text_to_pose.reconstruct(task, loaded, held)
@@ -174,17 +184,17 @@ def produce(system: System, held, truth, by, say) -> Output:
     return Output(rows, scores, faults, cost)
 
 
-def score_rows(output: Output, truth, known, by, say) -> dict[str, scorecard.Row]:
+def score_rows(output: Output, truth, known, by, say, seed: int) -> dict[str, scorecard.Row]:
     """Scores recorded clips, the system's own rows and the baselines."""
     mean = scorecard.mean_pose(known)
     own = list(output.rows.values())[-1]
     rows = {scorecard.TRUTH: truth, **output.rows}
-    rows |= scorecard.baselines(truth, known, own, SEED.value)
+    rows |= scorecard.baselines(truth, known, own, seed)
     done = {}
     for number, (name, clips) in enumerate(rows.items()):
         say(f"scoring {name}")
         progress.draw(sys.stdout, number, len(rows), f"{number} of {len(rows)} rows scored")
-        row = scorecard.score_row(name, clips, truth, by, mean, SEED.value)
+        row = scorecard.score_row(name, clips, truth, by, mean, seed)
         for family, more in output.scores.get(name, {}).items():
             row.scores[family] = row.scores.get(family, {}) | more
         if name == scorecard.MEAN:
@@ -196,24 +206,24 @@ def score_rows(output: Output, truth, known, by, say) -> dict[str, scorecard.Row
     return done
 
 
-def summary(system: System, held, output: Output, rows, by) -> dict:
+def summary(system: System, held, output: Output, rows, by, args) -> dict:
     """Everything of scores.json."""
     signatures, measured = {}, {}
     for name, row in rows.items():
-        measured[name] = {f: tables.measured(scores, SEED.value) for f, scores in row.scores.items()}
+        measured[name] = {f: tables.measured(scores, args.seed) for f, scores in row.scores.items()}
         for scores in row.scores.values():
             signatures |= {metric: s.signature for metric, s in scores.items() if metric not in signatures}
     own = [scorecard.TRUTH, *output.rows]  # of the baselines one knows
     notes = [f"{name}: {line}" for name in own for line in rows[name].warnings]
     usage = {}
     if system.task and hasattr(system.task, "codebook_sample"):
-        usage = system.task.codebook_sample(system.loaded, held, SEED.value)
+        usage = system.task.codebook_sample(system.loaded, held, args.seed)
     return {
-        "system": WORKDIR.value or PREDICTIONS.value,
+        "system": args.workdir or args.predictions,
         "predictions": system.folder,
         "weights": digest_variables(system.loaded.variables) if system.task else None,
-        "data": {"name": system.data.name, "split": SPLIT.value, "clips": len(held)},
-        "seed": SEED.value,
+        "data": {"name": system.data.name, "split": args.split, "clips": len(held)},
+        "seed": args.seed,
         "versions": {"signjax": __version__, "jax": jax.__version__, "python": platform.python_version()},
         "rows": measured,
         "codebooks": usage,
@@ -227,4 +237,4 @@ def summary(system: System, held, output: Output, rows, by) -> dict:
 
 
 if __name__ == "__main__":
-    app.run(main, flags_parser=parsing.flags_parser("signjax.evaluate", __doc__))
+    sys.exit(main())

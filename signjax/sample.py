@@ -15,10 +15,9 @@ import sys
 import time
 import unicodedata
 
-from absl import app, flags
-
 from signjax import demo, rendering
-from signjax.cli import parsing
+from signjax.cli import parsing, sampler_options
+from signjax.cli.command import run_as_command
 from signjax.data import load, npz_clip
 from signjax.errors import ConfigError, DataError
 from signjax.inference import text_batches, text_to_pose
@@ -29,53 +28,34 @@ from signjax.pose.normalization import DEFAULT
 from signjax.training import checkpoint, metric_writer, process, run_config
 from signjax.training import task as tasks
 
-WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the run; default runs/gpt or runs/gpt-quick.")
-TEXT = flags.DEFINE_multi_string("text", [], "What to sign; may be given several times.")
-FILE = flags.DEFINE_string("file", None, "File with a text a line.")
-NUM = flags.DEFINE_integer("num", 1, "Clips for each text.", lower_bound=1)
-SEED = flags.DEFINE_integer("seed", 0, "Decides all random choices.")
-OUT = flags.DEFINE_string("out", "outputs", "Folder for the files.")
-STREAM = flags.DEFINE_bool("stream", False, "Instead of files: a JSON line a frame, as it is signed.")
-CHOICES = (  # of the run's sampler; what is not given is as in the run's config
-    flags.DEFINE_float("temperature", None, "0 takes the likeliest codes.", lower_bound=0),
-    flags.DEFINE_integer("top_k", None, "Only the k likeliest codes; 0 for all.", lower_bound=0),
-    flags.DEFINE_float("top_p", None, "Only the likeliest codes of this joint probability.", 0, 1),
-    flags.DEFINE_float("repetition", None, "Penalty on a stream's used codes; 1 for none.", lower_bound=1),
-    flags.DEFINE_float("guidance", None, "Weight of the text; 1 is the plain model.", lower_bound=0),
-    flags.DEFINE_integer("min_tokens", None, "A clip does not end before.", lower_bound=1),
-    flags.DEFINE_integer("max_tokens", None, "A clip ends there at the latest.", lower_bound=1),
-    flags.DEFINE_integer("steps", None, "Passes of a masked or flow model.", lower_bound=1),
-    flags.DEFINE_string("solver", None, "Of a flow: euler or midpoint."),
-)
-
-
 MOST = 1 << 20  # bytes of a file of texts
 ALL, SHOWN = "clips", 100  # name of the page of all texts, and how many it has at most
 
 
-@process.run_as_command
-def main(_) -> int:
+@run_as_command
+def main(argv: list[str] | None = None) -> int:
     """Writes GIF, MP4 (with the video extra), NPZ and a page of each text's clips; returns the exit code."""
+    args = parse_options(argv)
     process.enable_compile_cache()
-    texts = read_texts(TEXT.value, FILE.value)
-    workdir = WORKDIR.value or default_run()
+    texts = read_texts(args.text, args.file)
+    workdir = args.workdir or default_run()
     c = run_config.load_config(f"{workdir}/config.json")
     task = tasks.find(c.task)
     if not hasattr(task, "generate"):
         raise ConfigError(f"{workdir} holds a {c.task} run, which signs no text; name a gpt run")
-    changes = {flag.name: flag.value for flag in CHOICES if flag.value is not None}
-    if STREAM.value:
-        return stream(task, workdir, texts, task.sampler_of(c, **changes))
+    changes = sampler_options.get_sampler_changes(args)
+    if args.stream:
+        return stream(task, workdir, texts, task.sampler_of(c, **changes), args)
     begun, done, names, waiting = time.monotonic(), 0, unique_names(texts), collections.defaultdict(dict)
-    wanted, out, shown = [text for text in texts for _ in range(NUM.value)], pathlib.Path(OUT.value), {}
+    wanted, out, shown = [text for text in texts for _ in range(args.num)], pathlib.Path(args.out), {}
     sampler = task.sampler_of(c, **changes)
-    signed = text_to_pose.sign(task, task.load(workdir), wanted, SEED.value, sampler)
+    signed = text_to_pose.sign(task, task.load(workdir), wanted, args.seed, sampler)
     for places, clips in signed:  # each text's files are written as soon as it is signed
         progress.clear(sys.stdout)
         for place, clip in zip(places.tolist(), clips, strict=True):
-            k = place // NUM.value
+            k = place // args.num
             waiting[k][place] = clip
-            if len(waiting[k]) == NUM.value:
+            if len(waiting[k]) == args.num:
                 own = [clip for _, clip in sorted(waiting.pop(k).items())]
                 panels = write(out, names[k], texts[k], own, c)
                 shown |= {k: panels} if k < SHOWN else {}
@@ -92,6 +72,21 @@ def main(_) -> int:
     if len(texts) > 1:
         print(rendering.html(out / f"{ALL}.html", [shown[k] for k in sorted(shown)], title=workdir))
     return 0
+
+
+def parse_options(argv: list[str] | None):
+    """The options of the command line."""
+    parser = parsing.make_short_parser("signjax.sample", __doc__)
+    parser.add_argument("--workdir", help="folder of the run (default: runs/gpt or runs/gpt-quick)")
+    parser.add_argument("--text", action="append", default=[], help="what to sign; may be repeated")
+    parser.add_argument("--file", help="file with a text a line")
+    parser.add_argument("--num", type=parsing.parse_count, default=1, help="clips of each text (default: 1)")
+    parser.add_argument("--seed", type=int, default=0, help="decides all random choices (default: 0)")
+    parser.add_argument("--out", default="outputs", help="folder for the files (default: %(default)s)")
+    stream_help = "instead of files: a JSON line a frame, as it is generated"
+    parser.add_argument("--stream", action="store_true", help=stream_help)
+    sampler_options.add_sampler_options(parser)
+    return parser.parse_args(argv)
 
 
 def default_run() -> str:
@@ -145,17 +140,17 @@ def unique_names(texts: list[str]) -> list[str]:
     return names
 
 
-def stream(task, workdir: str, texts: list[str], sampler) -> int:
+def stream(task, workdir: str, texts: list[str], sampler, args) -> int:
     """Prints {"text", "frame", "pose": 50 or 120 x 3} for each frame as soon as it is certain.
 
     Raises:
       ConfigError: the run signs whole clips only.
     """
-    if not hasattr(task, "stream") or NUM.value > 1:
+    if not hasattr(task, "stream") or args.num > 1:
         raise ConfigError(f"{workdir}: --stream takes a gpt run and --num 1; other models sign whole clips")
     generator = task.load(workdir)
     for text in texts:
-        frames = itertools.chain.from_iterable(task.stream(generator, text, SEED.value, sampler))
+        frames = itertools.chain.from_iterable(task.stream(generator, text, args.seed, sampler))
         for k, frame in enumerate(frames):
             placed = normalization.restore(frame[None], DEFAULT)[0].astype(float).round(5).tolist()
             print(json.dumps({"text": text, "frame": k, "pose": placed}, ensure_ascii=False), flush=True)
@@ -195,4 +190,4 @@ def write(folder: pathlib.Path, name: str, text: str, clips: list[Clip], c) -> l
 
 
 if __name__ == "__main__":
-    app.run(main, flags_parser=parsing.flags_parser("signjax.sample", __doc__))
+    sys.exit(main())

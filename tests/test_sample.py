@@ -81,15 +81,12 @@ def test_lengths_that_cannot_be_are_refused(home):
 
 DOOR = """
 import contextlib, io, json, os, sys
-from absl import flags
-from absl.testing import flagsaver
 from signjax import sample
 for folder, argv in json.loads(sys.argv[1]):
     os.chdir(folder)
     out, err = io.StringIO(), io.StringIO()
-    with flagsaver.flagsaver(), contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-        flags.FLAGS(["sample", *argv])
-        code = sample.main(None)
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        code = sample.main(argv)
     print("result:" + json.dumps([code, out.getvalue(), err.getvalue()]))
 """
 FILE = "\ufeffWie geht's, Zoë?\n\n  \n"
@@ -110,8 +107,8 @@ CALLS = {
     "bad folder": ("home", ["--text=hello", "--out=texts.txt"]),
 }
 FAULTS = {  # exit code and what the line says
-    "missing run": (22, "python -m signjax.main --config=configs/gpt.py"),
-    "missing quick run": (22, "python -m signjax.main --config=configs/gpt.py:quick"),
+    "missing run": (22, "python -m signjax.main --config=gpt\n"),
+    "missing quick run": (22, "python -m signjax.main --config=gpt:quick\n"),
     "missing file": (21, "none.txt"),
     "not a text file": (21, "bytes.txt"),
     "empty text": (21, "nothing to sign"),

@@ -16,7 +16,7 @@ from signjax.errors import ConfigError
 from signjax.inference import autoregressive
 from signjax.models import quantizers
 from signjax.tasks import gpt
-from signjax.training.named_config import load_named_config
+from signjax.training.configs import get_config
 from signjax.training.task import Task
 
 CONFIG = "gpt:large"
@@ -36,7 +36,7 @@ def measure_gpu() -> list[timing.Measurement]:
     """
     if jax.default_backend() != "gpu":
         raise ConfigError(f"gpu: jax finds no GPU here, only {jax.devices()[0].device_kind}; run it on one")
-    c = load_named_config(CONFIG)
+    c = get_config(CONFIG)
     c.mesh.shape = (1,)
     goal, product = timing.Goal("M tokens/s", 1.07, 1.29, _millions_a_second), "product in bfloat16"
     training = timing.compare_workloads({

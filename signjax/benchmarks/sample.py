@@ -9,7 +9,7 @@ from signjax.benchmarks import flops, timing, torch_reference
 from signjax.inference import autoregressive
 from signjax.models.gpt import GPT
 from signjax.text import tokenizer
-from signjax.training.named_config import load_named_config
+from signjax.training.configs import get_config
 
 TOKENS, LENGTH = 100, 12  # of a clip; ids of its text
 TARGETS = {1: 15, 16: 40}  # clips of a batch -> times as fast, a clip each
@@ -30,7 +30,7 @@ def measure_sampling() -> list[timing.Measurement]:
 
     The reference decodes clips one by one, so that n clips take it n times as long as one.
     """
-    c, torch, workloads = load_named_config("gpt"), torch_reference.load_reference(), {}
+    c, torch, workloads = get_config("gpt"), torch_reference.load_reference(), {}
     if torch:
         workloads[REFERENCE] = timing.Workload(torch.sampler(LENGTH, TOKENS))
     seed = ml_collections.ConfigDict({**c.model, **SEED})

@@ -9,7 +9,7 @@ import jax
 
 from signjax import demo
 from signjax.training import loop, sharding
-from signjax.training.named_config import load_named_config
+from signjax.training.configs import get_config
 from signjax.training.task import make_task
 from signjax.training.train_step import compile_steps
 
@@ -25,7 +25,7 @@ def make_home(sizes: tuple[int, int, int]) -> Iterator[str]:
 
 def make_config(name: str, folder: str, changes: dict | None = None):
     """The config `name`, such as "vqvae:seed", on the folder's data and one device, with changes by field."""
-    c = load_named_config(name)
+    c = get_config(name)
     c.update_from_flattened_dict({"data.root": f"{folder}/datasets", "mesh.shape": (1,)} | (changes or {}))
     return c
 

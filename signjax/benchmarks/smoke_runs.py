@@ -6,7 +6,6 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import BrokenExecutor, Executor, ProcessPoolExecutor
-from pathlib import Path
 
 import jax
 
@@ -15,7 +14,7 @@ from signjax.benchmarks import process_memory
 from signjax.benchmarks.tiny_configs import has_field, make_tiny_config
 from signjax.errors import ConfigError, SignjaxError, did_you_mean
 from signjax.io import processes
-from signjax.training import loop, process, sharding
+from signjax.training import configs, loop, process, sharding
 from signjax.training.task import find, make_task
 from signjax.training.train_step import compile_steps, inference_variables, run_evaluation
 
@@ -30,12 +29,12 @@ Rows = list[tuple[int, process_memory.MemoryReading]]  # a round's last step, an
 def list_families(family: str | None = None) -> list[str]:
     """The families that have a config in configs/, or the one that is asked for.
 
+    In a folder without configs/ they are those that come with signjax.
+
     Raises:
-      ConfigError: there is none, or not this one.
+      ConfigError: there is none of this name.
     """
-    known = sorted(path.stem for path in Path("configs").glob("[!_]*.py"))
-    if not known:
-        raise ConfigError("configs: no model family here; run this in signjax's own folder")
+    known = list(configs.list_configs(configs.HERE) or configs.list_configs())
     if family and family not in known:
         suggestion = did_you_mean(family, known, f"it has: {', '.join(known)}")
         raise ConfigError(f"--family is {family!r}, which configs/ does not have{suggestion}")

@@ -2,7 +2,7 @@
 
 import operator
 
-from signjax.training.named_config import load_named_config
+from signjax.training.configs import get_config
 
 TINY = {  # fields of any config that has them
     "num_steps": 2,
@@ -43,7 +43,7 @@ def make_tiny_config(name: str, home: str):
 
     Data and runs lie in the folder `home`.
     """
-    c = load_named_config(name)
+    c = get_config(name)
     # Fields such as tokenizer name another run, "runs/vqvae-kl"; that run is then made tiny in `home`, too.
     runs = {field: run for field, run in c.items() if str(run).startswith("runs/")}
     places = {field: f"{home}/{run}" for field, run in runs.items()}

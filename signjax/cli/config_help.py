@@ -5,7 +5,10 @@ import pathlib
 import re
 import textwrap
 
-FOLDER = pathlib.Path("configs")
+import ml_collections
+
+from signjax.training import config_fields, configs
+
 MEANING = {
     "task": "module of signjax.tasks",
     "seed": "of all random choices",
@@ -109,45 +112,33 @@ MEANING = {
 }
 
 
-def meaning(name: str) -> str | None:
-    """What a field means, "optim.lr", or the closest group that is known; None if none is."""
+def explain_field(name: str) -> str | None:
+    """What a field means, "optim.lr", or the closest group that has a meaning; None if none has."""
     while name not in MEANING and "." in name:
         name = name.rpartition(".")[0]
     return MEANING.get(name)
 
 
-def flat(config, prefix: str = "") -> dict:
-    """The values of a config by their whole names, {"optim.lr": 0.001}."""
-    found = {}
-    for name, value in config.items():
-        nested = hasattr(value, "items")
-        found |= flat(value, f"{prefix}{name}.") if nested else {f"{prefix}{name}": value}
-    return found
-
-
-def shown(config) -> list[str]:
+def format_fields(config: ml_collections.ConfigDict) -> list[str]:
     """A line for each field: how it is set, to what, what it means."""
     lines = []
-    for name, value in flat(config).items():
+    for name, value in config_fields.flatten_fields(config).items():
         option = f"--config.{name}={str(value) or chr(39) * 2}"
         lines += textwrap.wrap(
-            f"{option:<40} {meaning(name) or ''}", 110, initial_indent="  ", subsequent_indent=" " * 43
+            f"{option:<40} {explain_field(name) or ''}", 110, initial_indent="  ", subsequent_indent=" " * 43
         )
     return lines
 
 
-def known() -> list[str]:
-    """The configs there are, ["configs/ae2d.py", ...]."""
-    return sorted(path.as_posix() for path in FOLDER.glob("[!_]*.py"))
-
-
-def about(path: str) -> str:
+def read_docstring(path: pathlib.Path) -> str:
     """The docstring of a config, which names its variants."""
-    tree = ast.parse(pathlib.Path(path).read_text(encoding="utf-8"))
-    return ast.get_docstring(tree) or ""
+    return ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
 
 
-def listed() -> list[str]:
-    """A line for each config: its path and what it trains."""
-    texts = {path: about(path).partition("\n")[0] for path in known()}
-    return [f"  {path:<28}{re.split(r'(?:[.] Train)?: python', text)[0]}" for path, text in texts.items()]
+def format_configs() -> list[str]:
+    """A line for each config: how it is named here, and what it trains."""
+    lines = []
+    for name, path in configs.list_configs().items():
+        sentence = re.split(r"(?:[.] Train)?: python", read_docstring(path).partition("\n")[0])[0]
+        lines.append(f"  {configs.show_config(name):<28}{sentence}")
+    return lines

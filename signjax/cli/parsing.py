@@ -1,18 +1,18 @@
-"""What the commands share: help from their docstrings, options from absl's flags, answers to mistakes.
+"""What the commands share: help from their docstrings, and answers to mistakes on the command line.
 
 A command's docstring is its help: what it does in a sentence, then examples that work as they are, then more.
 """
 
 import argparse
+import math
 import re
 import sys
 from collections.abc import Callable
-
-from absl import flags
+from typing import NoReturn
 
 from signjax.errors import did_you_mean
 
-HELP = ("-h", "--help", "-help", "--helpshort", "--helpfull")
+HELP = ("-h", "--help")
 CHOICE = re.compile(r"invalid choice: '?(.*?)'? \(choose from (.*)\)")
 UNKNOWN = re.compile(r"unrecognized arguments: (\S+)")
 
@@ -20,94 +20,104 @@ UNKNOWN = re.compile(r"unrecognized arguments: (\S+)")
 class Parser(argparse.ArgumentParser):
     """argparse's parser, which says what a wrong option or choice was probably meant to be."""
 
-    def __init__(self, *args, **more):
+    def __init__(self, *args, **options):
         # Those of subcommands are made by argparse, without a docstring.
-        super().__init__(*args, **{"formatter_class": argparse.RawDescriptionHelpFormatter, **more})
+        super().__init__(*args, **{"formatter_class": argparse.RawDescriptionHelpFormatter, **options})
 
-    def error(self, message: str):
+    def error(self, message: str) -> NoReturn:
         """Ends the program with a line and exit code 2."""
-        super().error(message + self._hint(message))
+        super().error(message + self._suggest(message))
 
-    def _hint(self, message: str) -> str:
-        if found := CHOICE.search(message):
-            return did_you_mean(found[1], re.findall(r"[^\s,']+", found[2]))
-        found = UNKNOWN.search(message)
-        return did_you_mean(found[1].partition("=")[0], _options(self)) if found else ""
+    def _suggest(self, message: str) -> str:
+        if choice := CHOICE.search(message):
+            return did_you_mean(choice[1], re.findall(r"[^\s,']+", choice[2]))
+        unknown = UNKNOWN.search(message)
+        return did_you_mean(unknown[1].partition("=")[0], _list_options(self)) if unknown else ""
 
 
-def _options(parser: argparse.ArgumentParser) -> list[str]:
+class ShortParser(Parser):
+    """The parser of the commands that have options only: a mistake is one line, without the usage."""
+
+    exit_code = 1
+
+    def error(self, message: str) -> NoReturn:
+        """Ends the program with a line and `exit_code`."""
+        print(f"error: {self._explain(message)}", file=sys.stderr)
+        sys.exit(self.exit_code)
+
+    def _explain(self, message: str) -> str:
+        unknown = UNKNOWN.search(message)
+        if not unknown:
+            return message
+        all_options = f"{self.prog} --help lists all"
+        word, options = unknown[1], _list_options(self)
+        if word.startswith("-"):
+            name = f"--{word.partition('=')[0].lstrip('-')}"
+            return f"{name}: no such option{did_you_mean(name, options, all_options)}"
+        return f"{word!r}: options begin with --, as in {options[-1]}=VALUE; {all_options}"
+
+
+def _list_options(parser: argparse.ArgumentParser) -> list[str]:
     """The options of a parser and of its subcommands."""
-    found = []
+    options = []
     for action in parser._actions:
-        found += action.option_strings
+        options += action.option_strings
         if isinstance(action, argparse._SubParsersAction):
-            found += [option for one in action.choices.values() for option in _options(one)]
-    return found
+            options += [option for one in action.choices.values() for option in _list_options(one)]
+    return options
 
 
-def parser(name: str, doc: str) -> Parser:
+def make_parser(name: str, doc: str) -> Parser:
     """A parser for the module `name`, whose docstring is its help."""
+    return Parser(prog=f"python -m {name}", **_split_help(doc))
+
+
+def make_short_parser(name: str, doc: str, exit_code: int = 1) -> ShortParser:
+    """A parser for a command of options, whose docstring is its help; see ShortParser."""
+    prog = f"python -m {name}"
+    # No abbreviations: a script that uses one would break when an option is added.
+    parser = ShortParser(
+        prog=prog, usage=f"{prog} [--option=VALUE ...]", allow_abbrev=False, **_split_help(doc)
+    )
+    parser.exit_code = exit_code
+    return parser
+
+
+def _split_help(doc: str) -> dict[str, str | None]:
     first, *rest = doc.strip("\n").split("\n\n")
     while rest and rest[0].startswith("    "):  # examples come before the options
         first += f"\n\n{rest.pop(0)}"
-    return Parser(prog=f"python -m {name}", description=first, epilog="\n\n".join(rest) or None)
+    return {"description": first, "epilog": "\n\n".join(rest) or None}
 
 
 def parse_count(text: str) -> int:
     """A whole number above 0, for argparse, which makes a message of argparse.ArgumentTypeError."""
+    return _parse_digits(text, 1, "a whole number above 0")
+
+
+def parse_number(text: str) -> int:
+    """A whole number of 0 or more, for argparse."""
+    return _parse_digits(text, 0, "a whole number of 0 or more")
+
+
+def _parse_digits(text: str, least: int, description: str) -> int:
     # int() alone would also accept "1_000", " 7" and digits of other scripts.
-    if not text.isascii() or not text.isdigit() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is no whole number above 0")
+    if not text.isascii() or not text.isdigit() or int(text) < least:
+        raise argparse.ArgumentTypeError(f"{text!r} is not {description}")
     return int(text)
 
 
-def flags_parser(name: str, doc: str, fault: Callable[[Exception], str] = str, code: int = 1):
-    """A parser of absl's flags for `absl.app.run`, with help and answers to mistakes as in other commands.
+def make_decimal_parser(least: float, most: float = math.inf) -> Callable[[str], float]:
+    """Parses numbers from `least` to `most`, for argparse."""
 
-    Args:
-      name: the module, "signjax.sample".
-      doc: its docstring.
-      fault: what to say of an error that is not a wrong option.
-      code: exit code after a mistake.
-    """
-
-    def parse(argv: list[str]) -> list[str]:
-        if set(HELP) & set(argv[1:]):
-            _for_help(name, doc).print_help()
-            sys.exit(0)
-        lists = f"python -m {name} --help lists all"
+    def parse_decimal(text: str) -> float:
         try:
-            left = flags.FLAGS(argv)
-        except flags.UnrecognizedFlagError as error:
-            known = [f"--{known}" for known in own_flags()]
-            wrong = f"--{error.flagname}"
-            wrong += f": no such option{did_you_mean(wrong, known, lists)}"
-        except (flags.Error, OSError) as error:
-            wrong = fault(error)
-        else:
-            if len(left) == 1:
-                return left
-            wrong = f"{left[1]!r}: options begin with --, as in --{next(iter(own_flags()))}=VALUE; {lists}"
-        print(f"error: {wrong}", file=sys.stderr)
-        sys.exit(code)
+            number = float(text)
+        except ValueError:
+            number = math.nan  # which no comparison holds for
+        if not least <= number <= most:
+            bounds = f"{least:g} or more" if most == math.inf else f"from {least:g} to {most:g}"
+            raise argparse.ArgumentTypeError(f"{text!r} is not a number {bounds}")
+        return number
 
-    return parse
-
-
-def own_flags() -> dict[str, flags.Flag]:
-    """The flags of the program that runs, those of libraries left out."""
-    found = flags.FLAGS.get_key_flags_for_module(sys.argv[0])
-    return {flag.name: flag for flag in found}
-
-
-def _for_help(name: str, doc: str) -> Parser:
-    """A parser that shows absl's flags in its help, and parses nothing."""
-    shown = parser(name, doc)
-    shown.usage = f"python -m {name} [--option=VALUE ...]"
-    for flag in own_flags().values():
-        told = re.sub(r"(?s)[.]?(;\s+repeat this option.*)?$", "", flag.help[0].lower() + flag.help[1:])
-        told += "" if flag.boolean or flag.default in (None, []) else f" (default: {flag.default})"
-        value = {} if flag.boolean else {"metavar": flag.name.upper()}
-        action = "store_true" if flag.boolean else "store"
-        shown.add_argument(f"--{flag.name}", action=action, help=told.replace("%", "%%"), **value)
-    return shown
+    return parse_decimal

@@ -8,29 +8,34 @@ config depends on and that is not there is trained on it for a step. What cannot
 begins.
 """
 
-import functools
+import sys
 import tempfile
 import time
 
 import jax
-from absl import app, flags
 
 from signjax.benchmarks import tpu_programs
 from signjax.benchmarks.tpu_programs import format_gb
-from signjax.main import CONFIG, parse_with_config
-from signjax.training import memory_check, process, sharding
+from signjax.cli import config_options, parsing
+from signjax.cli.command import run_as_command
+from signjax.errors import ConfigError
+from signjax.training import memory_check, sharding
 
-TOPOLOGY = flags.DEFINE_string("topology", None, "Chips as v5e:2x4, v5e:16x16, v6e:4x4, v5p:4x4x4.")
-SLICES = flags.DEFINE_integer("slices", 1, "How many of them, joined by the data centre's network.", 1)
 
-
-@process.run_as_command
-def main(_) -> int:
+@run_as_command
+def main(argv: list[str] | None = None) -> int:
     """Runs the command; returns the exit code."""
+    parser = parsing.make_short_parser("signjax.tools.aot", __doc__, ConfigError.exit_code)
+    parser.add_argument("--topology", required=True, help="chips as v5e:2x4, v5e:16x16, v6e:4x4, v5p:4x4x4")
+    parser.add_argument(
+        "--slices", type=parsing.parse_count, default=1,
+        help="how many of them, joined by the data centre's network (default: %(default)s)",
+    )  # fmt: skip
+    args, _, c = config_options.parse_options(parser, argv)
     # This process itself has no TPU; jax would look for one as soon as libtpu is installed.
     jax.config.update("jax_platforms", "cpu")
-    devices = tpu_programs.describe_chips(TOPOLOGY.value, SLICES.value)
-    c, mesh = CONFIG.value, sharding.make_mesh(CONFIG.value.mesh, devices)
+    devices = tpu_programs.describe_chips(args.topology, args.slices)
+    mesh = sharding.make_mesh(c.mesh, devices)
     with tempfile.TemporaryDirectory(prefix="signjax-aot-") as folder:
         tpu_programs.use_demo_data(c, folder)
         step, state, batch = tpu_programs.trace_step(c, mesh, f"{folder}/run")
@@ -52,6 +57,4 @@ def main(_) -> int:
 
 
 if __name__ == "__main__":
-    flags.mark_flags_as_required(["config", "topology"])
-    flags.declare_key_flag("config")
-    app.run(main, flags_parser=functools.partial(parse_with_config, "signjax.tools.aot", __doc__))
+    sys.exit(main())

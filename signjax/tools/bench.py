@@ -22,14 +22,14 @@ import sys
 
 from signjax.benchmarks import hardware, report, subjects
 from signjax.cli import parsing
+from signjax.cli.command import run_as_command
 from signjax.evaluation import tables
-from signjax.training import process
 
 
-@process.run_as_command
+@run_as_command
 def main(argv: list[str] | None = None) -> int:
     """Prints a line for everything that was timed; returns the exit code."""
-    parser = parsing.parser("signjax.tools.bench", __doc__)
+    parser = parsing.make_parser("signjax.tools.bench", __doc__)
     parser.add_argument("subjects", nargs="*", metavar="SUBJECT", help="what to measure (default: all)")
     parser.add_argument("--json", metavar="PATH", help="also write everything to this file")
     args = parser.parse_args(argv)

@@ -13,16 +13,16 @@ import ml_collections
 
 from signjax import demo
 from signjax.cli import parsing
+from signjax.cli.command import run_as_command
 from signjax.data import load, phrase_search
 from signjax.displacements import convert, templates
 from signjax.displacements.average import average_words
 from signjax.displacements.extract import extract_words
-from signjax.training import process
 
 FOLDER = "outputs/displacements"
 
 
-@process.run_as_command
+@run_as_command
 def main(argv: list[str] | None = None) -> int:
     """Runs the command; returns the exit code."""
     args = _make_parser().parse_args(argv)
@@ -31,7 +31,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _make_parser() -> parsing.Parser:
-    parser = parsing.parser("signjax.tools.displacements", __doc__)
+    parser = parsing.make_parser("signjax.tools.displacements", __doc__)
     commands = parser.add_subparsers(required=True, metavar="extract|average")
     extract = commands.add_parser("extract", help="write the displacements of words of a data set")
     average = commands.add_parser("average", help="average the displacements of words to templates")

@@ -17,20 +17,21 @@ from pathlib import Path
 
 from signjax import rendering
 from signjax.cli import parsing
+from signjax.cli.command import run_as_command
 from signjax.data import clip_files, clip_writers, npz_clip, pose_layout
 from signjax.errors import ConfigError, DataError
 from signjax.export import compiled, hub_folder, pose_file
 from signjax.io import atomic, safe_read
 from signjax.pose.clip import Clip
 from signjax.tools import viz
-from signjax.training import process, run_config
+from signjax.training import run_config
 from signjax.training import task as tasks
 
 
-@process.run_as_command
+@run_as_command
 def main(argv: list[str] | None = None) -> int:
     """Runs the command; returns the exit code."""
-    parser = parsing.parser("signjax.tools.export", __doc__)
+    parser = parsing.make_parser("signjax.tools.export", __doc__)
     what = ".npz of signjax.sample, a clip's folder, or a run"
     parser.add_argument("paths", nargs="+", metavar="CLIP|RUN", help=what)
     forms = f"of a clip: {', '.join(FORMS)}; of a run: {', '.join(RUNS)}"

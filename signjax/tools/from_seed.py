@@ -8,7 +8,6 @@ The statistics that poses were standardised with are taken from the VQ-VAE's che
 train_stats.npz in its folder. BERT is not taken from the GPT's checkpoint: a folder of it is compared.
 """
 
-import os
 import pathlib
 import sys
 
@@ -16,6 +15,7 @@ import jax
 import numpy as np
 
 from signjax.cli import parsing
+from signjax.cli.command import run_as_command
 from signjax.compat.seed import convert
 from signjax.compat.seed.match_tensors import POSE
 from signjax.errors import ConfigError, DataError, StorageError
@@ -23,18 +23,18 @@ from signjax.io import safe_numpy, safe_read, torch_checkpoint
 from signjax.pose import normalization, skeleton
 from signjax.tasks import vqvae
 from signjax.text import bert_files, pretrained
-from signjax.training import checkpoint, dependencies, process, text_encoder
-from signjax.training.named_config import load_named_config
+from signjax.training import checkpoint, dependencies, text_encoder
+from signjax.training.configs import get_config
 from signjax.training.run_config import save_config
 
 STATISTICS = "train_stats.npz"
 TRUNK = [skeleton.NECK, 0, 2, 5]  # and head and shoulders: nearly rigid, so a mean pose has their size
 
 
-@process.run_as_command
+@run_as_command
 def main(argv: list[str] | None = None) -> int:
     """Runs the command; returns the exit code."""
-    parser = parsing.parser("signjax.tools.from_seed", __doc__)
+    parser = parsing.make_parser("signjax.tools.from_seed", __doc__)
     parser.add_argument("vqvae", help="checkpoint of the VQ-VAE, such as checkpoints/vqvae_model.pth")
     parser.add_argument("gpt", nargs="?", help="checkpoint of the GPT, such as checkpoints/t2m_gpt_model.pth")
     parser.add_argument("--out", default="runs/seed", help="folder for the runs (default: %(default)s)")
@@ -46,8 +46,6 @@ def main(argv: list[str] | None = None) -> int:
         help="the GPT's BERT, as text.encoder (default: %(default)s)",
     )
     args = parser.parse_args(argv)
-    if not os.path.exists("configs/vqvae.py"):
-        raise ConfigError("configs: not here; run this in signjax's own folder")
     data = {"root": args.root, "name": args.name}
     places = [pathlib.Path(args.out, name) for name in ("vqvae", "gpt")]
     for place in places[: 2 if args.gpt else 1]:
@@ -152,7 +150,7 @@ def encoder_of(name: str, beside: dict, path: str):
 
 def write_tokenizer(place, found: convert.SeedModel, data: dict) -> pathlib.Path:
     """Writes a run of configs/vqvae.py:seed; returns its place."""
-    c, sizes = load_named_config("vqvae:seed"), dict(found.sizes)
+    c, sizes = get_config("vqvae:seed"), dict(found.sizes)
     c.quantizer.dim, c.quantizer.codes = sizes.pop("dim"), sizes.pop("codes")
     c.model.size.update(sizes | {"original": True})
     c.data.update(data)
@@ -161,7 +159,7 @@ def write_tokenizer(place, found: convert.SeedModel, data: dict) -> pathlib.Path
 
 def write_gpt(place, found: convert.SeedModel, tokenizer, encoder, data: dict) -> pathlib.Path:
     """Writes a run of configs/gpt.py:seed; returns its place."""
-    c = load_named_config("gpt:seed")
+    c = get_config("gpt:seed")
     c.model.update(found.sizes)
     c.data.update(data)
     c.tokenizer, c.text.encoder = str(tokenizer), str(encoder[0])

@@ -12,17 +12,19 @@ import sys
 from pathlib import Path
 
 from signjax.cli import parsing
+from signjax.cli.command import run_as_command
 from signjax.data.import_poses import import_poses
 from signjax.data.import_report import format_report
-from signjax.errors import ConfigError, SignjaxError
+from signjax.errors import ConfigError
 from signjax.io import progress
 
 EVERY = 5.0  # seconds between lines about the progress
 
 
+@run_as_command
 def main(argv: list[str] | None = None) -> int:
     """Runs the command; returns the exit code."""
-    parser = parsing.parser("signjax.tools.import_poses", __doc__)
+    parser = parsing.make_parser("signjax.tools.import_poses", __doc__)
     parser.add_argument("path", help="folder or file of poses")
     parser.add_argument("--name", required=True, help="folder of the new data set")
     parser.add_argument("--root", default="datasets", help="folder that holds data sets (default: datasets)")
@@ -32,14 +34,7 @@ def main(argv: list[str] | None = None) -> int:
     size = "size of the picture, where MediaPipe's files do not say"
     parser.add_argument("--size", metavar="WxH", help=size)
     args = parser.parse_args(argv)
-    try:
-        lines = _import(args)
-    except SignjaxError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return error.exit_code
-    except KeyboardInterrupt:
-        print("\nStopped by Ctrl-C; the same command starts again", file=sys.stderr)
-        return 130
+    lines = _import(args)
     print("\n".join(lines))
     return 0
 

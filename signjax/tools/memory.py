@@ -15,18 +15,18 @@ import tempfile
 from signjax.benchmarks import memory_growth, memory_plot, process_memory
 from signjax.benchmarks.smoke_runs import ROUNDS, list_families, watch_families
 from signjax.cli import parsing
+from signjax.cli.command import run_as_command
 from signjax.errors import ConfigError
 from signjax.evaluation import tables
-from signjax.training import process
 
 # Fewer would leave less than five steps between two readings, and noise would decide.
 LEAST_STEPS = 5 * ROUNDS
 
 
-@process.run_as_command
+@run_as_command
 def main(argv: list[str] | None = None) -> int:
     """Runs the command; returns the exit code, 1 if a family is not flat."""
-    parser = parsing.parser("signjax.tools.memory", __doc__)
+    parser = parsing.make_parser("signjax.tools.memory", __doc__)
     parser.add_argument("--family", metavar="NAME", help="a file of configs/, without .py (default: each)")
     steps = "training steps (default: %(default)s)"
     parser.add_argument("--steps", type=parsing.parse_count, default=200, help=steps)

@@ -8,16 +8,17 @@ Every later Fréchet gesture distance is by this encoder, and cannot be compared
 import sys
 
 from signjax.cli import parsing
+from signjax.cli.command import run_as_command
 from signjax.errors import ConfigError
 from signjax.io import atomic
 from signjax.tasks import motion_encoder
-from signjax.training import checkpoint, process, run_config
+from signjax.training import checkpoint, run_config
 
 
-@process.run_as_command
+@run_as_command
 def main(argv: list[str] | None = None) -> int:
     """Runs the command; returns the exit code."""
-    parser = parsing.parser("signjax.tools.motion_encoder", __doc__)
+    parser = parsing.make_parser("signjax.tools.motion_encoder", __doc__)
     parser.add_argument("run", help="folder of a run of configs/motion_encoder.py")
     parser.add_argument("--out", default=motion_encoder.SHIPPED, help="file to write (default: %(default)s)")
     args = parser.parse_args(argv)

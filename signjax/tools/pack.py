@@ -13,27 +13,25 @@ import sys
 
 from signjax.benchmarks import reading
 from signjax.cli import parsing
+from signjax.cli.command import run_as_command
 from signjax.data import pack_writer, packed_dataset
 from signjax.data.splits import SPLITS, list_splits
-from signjax.errors import ConfigError, SignjaxError
+from signjax.errors import ConfigError
 
 
+@run_as_command
 def main(argv: list[str] | None = None) -> int:
     """Runs the command; returns the exit code."""
-    parser = parsing.parser("signjax.tools.pack", __doc__)
+    parser = parsing.make_parser("signjax.tools.pack", __doc__)
     parser.add_argument("--root", default="datasets", help="folder that holds data sets (default: datasets)")
     parser.add_argument("--name", default="demo", help="folder of the data set (default: demo)")
     parser.add_argument("--measure", action="store_true", help="time loading the pack against parsing JSON")
     parser.add_argument("--shard", metavar="I/N", help="pack only every Nth part, from the Ith (0 to N - 1)")
     args = parser.parse_args(argv)
-    try:
-        if args.shard is None:
-            _pack_splits(args.root, args.name, args.measure)
-        else:
-            _pack_shard(args.root, args.name, *parse_shard(args.shard))
-    except SignjaxError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return error.exit_code
+    if args.shard is None:
+        _pack_splits(args.root, args.name, args.measure)
+    else:
+        _pack_shard(args.root, args.name, *parse_shard(args.shard))
     return 0
 
 

@@ -18,7 +18,7 @@ from signjax.training import supervisor
 
 def main(argv: list[str] | None = None) -> int:
     """Runs the command; returns the exit code."""
-    parser = parsing.parser("signjax.tools.supervise", __doc__)
+    parser = parsing.make_parser("signjax.tools.supervise", __doc__)
     parser.add_argument("--processes", type=int, default=1, help="how many on this machine (default: 1)")
     parser.add_argument("--restarts", type=int, default=5, help="most new starts in a row (default: 5)")
     # Everything after the first word belongs to the command, its own options too.

@@ -11,25 +11,22 @@ import sys
 from pathlib import Path
 
 from signjax.cli import parsing
+from signjax.cli.command import run_as_command
 from signjax.data import load
 from signjax.data.splits import SPLITS, list_splits
-from signjax.errors import SignjaxError
 from signjax.evaluation import kinematics_check
 
 
+@run_as_command
 def main(argv: list[str] | None = None) -> int:
     """Runs the command; returns the exit code, 1 if a clip fails."""
-    parser = parsing.parser("signjax.tools.verify", __doc__)
+    parser = parsing.make_parser("signjax.tools.verify", __doc__)
     parser.add_argument("form", choices=("2d", "3d"), help="angles in the plane, or directions in space")
     parser.add_argument("--root", default="datasets", help="folder that holds data sets (default: datasets)")
     parser.add_argument("--name", default="demo", help="folder of the data set (default: demo)")
     parser.add_argument("--split", default="all", help="train, dev, test or all (default: all)")
     args = parser.parse_args(argv)
-    try:
-        return _check_splits(args)
-    except SignjaxError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return error.exit_code
+    return _check_splits(args)
 
 
 def _check_splits(args) -> int:

@@ -19,6 +19,7 @@ from collections.abc import Callable
 
 from signjax import demo, rendering
 from signjax.cli import parsing
+from signjax.cli.command import run_as_command
 from signjax.data import load
 from signjax.errors import ConfigError, DataError, SignjaxError
 from signjax.inference import text_batches, text_to_pose
@@ -34,10 +35,10 @@ MOST = 1 << 14  # bytes of a request: a text of requests.LONGEST characters, eac
 VERSIONS = 4  # of a text at once
 
 
-@process.run_as_command
+@run_as_command
 def main(argv: list[str] | None = None) -> int:
     """Serves until Ctrl-C."""
-    parser = parsing.parser("signjax.tools.viewer", __doc__)
+    parser = parsing.make_parser("signjax.tools.viewer", __doc__)
     parser.add_argument("run", metavar="RUN", help="folder of a trained run that signs texts")
     parser.add_argument("--port", type=int, default=8765, help="0 takes any free one (default: 8765)")
     args = parser.parse_args(argv)

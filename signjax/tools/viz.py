@@ -19,6 +19,7 @@ import numpy as np
 
 from signjax import rendering
 from signjax.cli import parsing
+from signjax.cli.command import run_as_command
 from signjax.data import load, npz_clip, phrase_search
 from signjax.displacements import convert, read, write
 from signjax.errors import ConfigError, DataError
@@ -27,13 +28,13 @@ from signjax.inference import text_batches, text_to_pose
 from signjax.io import safe_read
 from signjax.pose.clip import Clip
 from signjax.tasks import vqvae
-from signjax.training import process, run_config
+from signjax.training import run_config
 from signjax.training import task as tasks
 
 SAMPLES = ".npz of signjax.sample, or the folder of a run"
 
 
-@process.run_as_command
+@run_as_command
 def main(argv: list[str] | None = None) -> int:
     """Runs the command; returns the exit code."""
     args = _parser().parse_args(argv)
@@ -42,7 +43,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _parser() -> parsing.Parser:
-    parser = parsing.parser("signjax.tools.viz", __doc__)
+    parser = parsing.make_parser("signjax.tools.viz", __doc__)
     commands = parser.add_subparsers(required=True, metavar="text|p0|deltas|samples")
 
     def command(name: str, run, what: str):

@@ -1,9 +1,8 @@
-"""What a run needs of the machine: one-line errors, stop signals, a workdir lock, a compile cache."""
+"""What a run needs of the machine: other hosts, stop signals, a workdir lock, a compile cache."""
 
 import contextlib
 import fcntl
 import functools
-import logging
 import os
 import pathlib
 import re
@@ -11,7 +10,6 @@ import signal
 import socket
 import sys
 import threading
-import traceback
 import warnings
 import zlib
 
@@ -19,78 +17,26 @@ import jax
 import numpy as np
 from jax.experimental import multihost_utils
 
-from signjax.errors import ConfigError, SignjaxError, StorageError
-from signjax.io import progress
-
-FAREWELL = 5.0  # seconds
+from signjax.errors import ConfigError, StorageError
 
 
-def quiet_libraries() -> None:
-    """Hides what libraries would print among a command's own lines; failures are still raised.
+def join_hosts(heartbeat: int) -> None:
+    """Joins the other hosts of this job; where nothing else says who is who, the environment does.
 
-    It changes loggers of this process, so commands call it, and nothing that is imported does.
+    JAX_COORDINATOR_ADDRESS, JAX_NUM_PROCESSES and JAX_PROCESS_ID: see docs/distributed.md.
+
+    Args:
+      heartbeat: seconds of silence after which a host counts as lost.
+
+    Raises:
+      ConfigError: there are no others.
     """
-    # absl shows every library's INFO, and JAX's names each backend that this machine does not have.
-    # JAX_LOGGING_LEVEL, if set, stays as it is.
-    jax_log = logging.getLogger("jax")
-    jax_log.setLevel(jax_log.level or logging.WARNING)
-    # Forty lines a save say nothing to users.
-    logging.getLogger("absl").addFilter(_is_not_of_orbax)
-    sys.unraisablehook = _show_unraisable
-
-
-def _is_not_of_orbax(record: logging.LogRecord) -> bool:
-    return "orbax" not in record.pathname
-
-
-def _show_unraisable(unraisable) -> None:
-    """Leaves out what threads of a checkpoint that failed have to add, a traceback each."""
-    if str(unraisable.exc_value) != "Event loop is closed":
-        sys.__unraisablehook__(unraisable)
-
-
-def run_as_command(main):
-    """Wraps a command's main: an expected failure becomes `error: ...` on stderr and its exit code.
-
-    Ctrl-C becomes a line and 130; output files are written whole, so none is left half done.
-    """
-
-    def guarded(*args):
-        quiet_libraries()
-        try:
-            return main(*args)
-        except SignjaxError as e:
-            progress.clear(sys.stdout)
-            print(f"error: {e}", file=sys.stderr)
-            code = e.exit_code
-        except OSError as e:  # of a file, a full disk
-            progress.clear(sys.stdout)
-            print(f"error: {e}", file=sys.stderr)
-            code = StorageError.exit_code
-        except KeyboardInterrupt:
-            print("\nStopped by Ctrl-C; the same command starts again", file=sys.stderr)
-            code = 130
-        except Exception:
-            if not jax.distributed.is_initialized():
-                raise
-            traceback.print_exc()
-            _leave(1, 0)
-        if jax.distributed.is_initialized():
-            _leave(code, FAREWELL)
-        return code
-
-    return guarded
-
-
-def _leave(code: int, seconds: float) -> None:
-    """Ends a host that failed. At the end of a process JAX waits minutes for the other hosts, and they may
-    wait for this one; here they get some seconds to fail alike. When it is gone they end, too."""
-    if seconds:
-        farewell = threading.Thread(target=jax.distributed.shutdown, daemon=True)
-        farewell.start()
-        farewell.join(seconds)
-    sys.stdout.flush()
-    os._exit(code)
+    variables = {"num_processes": "JAX_NUM_PROCESSES", "process_id": "JAX_PROCESS_ID"}
+    try:
+        numbers = {name: int(os.environ[var]) for name, var in variables.items() if var in os.environ}
+        jax.distributed.initialize(**numbers, heartbeat_timeout_seconds=heartbeat)
+    except ValueError as error:
+        raise ConfigError(f"--multihost: no other hosts found here ({error})") from error
 
 
 def enable_compile_cache(folder=None) -> None:

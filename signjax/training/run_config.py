@@ -8,6 +8,7 @@ import ml_collections
 
 from signjax.errors import ConfigError, StorageError, closest_match, did_you_mean
 from signjax.io import atomic, safe_read
+from signjax.training import config_fields, configs
 
 # These may change when a run is resumed: how long and how often, and on which devices.
 FREE = ("num_steps", "log_every", "eval_every", "save_every", "mesh", "sharding")
@@ -25,8 +26,8 @@ def train_command(workdir) -> str:
     path = pathlib.PurePath(workdir)
     name, _, variant = path.name.partition("-")
     if path.parent.name != "runs":
-        return f"python -m signjax.main --config=configs/<model>.py --workdir={workdir}"
-    command = f"python -m signjax.main --config=configs/{name}.py" + (f":{variant}" if variant else "")
+        return f"python -m signjax.main --config=<model> --workdir={workdir}"
+    command = f"python -m signjax.main --config={configs.show_config(name)}{variant and f':{variant}'}"
     return command + ("" if str(path.parent) == "runs" else f" --workdir={workdir}")
 
 
@@ -45,7 +46,7 @@ def load_config(path) -> ml_collections.ConfigDict:
         saved = safe_read.read_object(path)
         if type(saved.get("task")) is not str:
             raise safe_read.InvalidFileError("field 'task' is no text")
-        return ml_collections.ConfigDict(_tuples(saved)).lock()
+        return ml_collections.ConfigDict(config_fields.to_tuples(saved)).lock()
     except safe_read.MissingFileError:
         workdir = pathlib.Path(path).parent
         runs = {found.parent.name: str(found.parent) for found in workdir.parent.glob("*/config.json")}
@@ -91,7 +92,10 @@ def check_same(saved: dict, config, workdir) -> None:
 
 def difference(saved: dict, config) -> tuple | None:
     """The first field, apart from those in FREE, that differs: (name, saved value, value), or None."""
-    old, new = _flatten(_tuples(saved)), _flatten(_tuples(_plain(config)))
+    old, new = (
+        config_fields.flatten_fields(config_fields.to_tuples(saved)),
+        config_fields.flatten_fields(config_fields.to_tuples(_plain(config))),
+    )
     for name in sorted(old.keys() | new.keys()):
         a, b = old.get(name, "nothing"), new.get(name, "nothing")
         if a != b and name.partition(".")[0] not in FREE:
@@ -102,17 +106,3 @@ def difference(saved: dict, config) -> tuple | None:
 def _plain(config) -> dict:
     """A ConfigDict as nested dicts, lists and numbers."""
     return json.loads(json.dumps(config.to_dict()))
-
-
-def _tuples(value):
-    if isinstance(value, dict):
-        return {k: _tuples(v) for k, v in value.items()}
-    return tuple(map(_tuples, value)) if isinstance(value, list) else value
-
-
-def _flatten(tree: dict, prefix="") -> dict:
-    flat = {}
-    for key, value in tree.items():
-        nested = isinstance(value, dict) and value
-        flat.update(_flatten(value, f"{prefix}{key}.") if nested else {f"{prefix}{key}": value})
-    return flat

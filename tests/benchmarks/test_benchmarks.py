@@ -33,7 +33,7 @@ from signjax.inference import autoregressive
 from signjax.models import gpt
 from signjax.tasks import vqvae
 from signjax.tools import bench
-from signjax.training.named_config import load_named_config
+from signjax.training.configs import get_config
 
 CLOSE = {"rel": 0.02}  # of XLA's count
 SHAPE = jax.ShapeDtypeStruct
@@ -60,7 +60,7 @@ def test_operations_of_tokenizers(name, tiny_runs):
 
 def test_operations_of_gpts(monkeypatch):
     program_helpers.unroll(monkeypatch)
-    c, columns, codes, length, rows = load_named_config("gpt").model, 6, 512, 64, 2
+    c, columns, codes, length, rows = get_config("gpt").model, 6, 512, 64, 2
     model = gpt.GPT(vocabulary=100, columns=columns, codes=codes, **c)
     inputs = (
         SHAPE((rows, 128, columns), jnp.int32),
@@ -223,7 +223,7 @@ def test_plain_parsing_reads_what_the_pack_holds(tiny_runs):
 
 def test_sampling_writes_every_token(monkeypatch):
     monkeypatch.setattr(sample, "TOKENS", 5)
-    small = load_named_config("gpt").model
+    small = get_config("gpt").model
     small.update({name.removeprefix("model."): v for name, v in GPT.items() if name.startswith("model.")})
     run, variables = sample.make_sampling_workload(small, 2, 50, autoregressive.Sampler(guidance=2.0), 3)
     codes, lengths = run.call()

@@ -8,14 +8,14 @@ from gpt_run import GPT, TOKENIZER
 
 from signjax.benchmarks import gpu, hardware, restarts, sample, setup, subjects, timing
 from signjax.tools import bench
-from signjax.training.named_config import load_named_config
+from signjax.training.configs import get_config
 
 pytestmark = pytest.mark.usefixtures("compile_quickly")
 
 
 def tiny():
     """The config of the benchmark, a small one of the same type."""
-    c = load_named_config(gpu.CONFIG)
+    c = get_config(gpu.CONFIG)
     c.mesh.shape = (1,)
     c.update_from_flattened_dict({k: v for k, v in GPT.items() if k != "model.dropout"})
     return c
@@ -29,7 +29,7 @@ def test_it_needs_a_gpu(capsys, monkeypatch):
 
 
 def test_the_large_model_is_as_large_as_its_targets_suppose():
-    c = load_named_config(gpu.CONFIG).model
+    c = get_config(gpu.CONFIG).model
     assert (c.depth, c.width, c.dtype) == (8, 768, "bfloat16")
 
 

@@ -13,7 +13,7 @@ import gpt_run
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from command_help import FLAGS, PARSERS, ROOT, ask, parse, parse_commands
+from command_help import PARSERS, ROOT, SHORT, ask, parse, parse_commands
 
 from signjax.models import quantizers
 from signjax.tasks import vqvae
@@ -82,7 +82,7 @@ def modules(text):
 def understood(found):
     for name in {name for name, _ in found}:
         lines = [words for module, words in found if module == name]
-        if name in FLAGS:
+        if name in SHORT:
             codes, _, faults = ask(name, lines)
             assert codes == [0 if "--help" in line else None for line in lines], faults
         else:

@@ -1,4 +1,4 @@
-"""Command lines of commands that are only parsed: those of absl's flags in a process of their own.
+"""Command lines that are only parsed, those of commands with options only in a process of their own.
 
 python tests/helpers/command_help.py signjax.sample '[["--text", "hello"]]'
 """
@@ -6,12 +6,10 @@ python tests/helpers/command_help.py signjax.sample '[["--text", "hello"]]'
 import importlib
 import json
 import re
-import runpy
 import shlex
 import subprocess
 import sys
 
-from absl import app, flags
 from paths import ROOT
 
 COMMANDS = {
@@ -19,36 +17,40 @@ COMMANDS = {
     for path in sorted([*ROOT.glob("signjax/*.py"), *ROOT.glob("signjax/tools/*.py")])
     if 'if __name__ == "__main__"' in path.read_text(encoding="utf-8") and path.stem != "__main__"
 }
-FLAGS = [name for name, source in COMMANDS.items() if "app.run(" in source]
-PARSERS = [name for name in COMMANDS if name not in FLAGS]
+SHORT = [name for name, source in COMMANDS.items() if "make_short_parser(" in source]
+PARSERS = [name for name in COMMANDS if name not in SHORT]
 
 
 class Parsed(Exception):
-    """Raised in place of what a tool would do with a line that it understands."""
+    """Raised in place of what a command would do with a line that it understands."""
 
 
 def parse(name, line):
-    """A tool's parser on a line; SystemExit if it is wrong."""
-    from signjax.cli import parsing
+    """None if a command understands a line, else its exit code; SystemExit if its parser ends it."""
+    from signjax.cli import config_options, parsing
 
-    whole = parsing.Parser.parse_args
+    place, attribute = parsing.Parser, "parse_args"
+    if "config_options.parse_options(" in COMMANDS[name]:
+        place, attribute = config_options, "parse_options"
+    whole, module = getattr(place, attribute), importlib.import_module(name)
 
-    def only(self, args):
-        whole(self, args)
+    def only(*arguments):
+        whole(*arguments)
         raise Parsed
 
-    parsing.Parser.parse_args = only
+    setattr(place, attribute, only)
     try:
-        importlib.import_module(name).main(line)
+        code = module.main(line)
     except Parsed:
-        return
+        return None
     finally:
-        parsing.Parser.parse_args = whole
-    raise AssertionError(f"{name} did not parse {line}")
+        setattr(place, attribute, whole)
+    assert code, f"{name} did not parse {line}"
+    return code
 
 
 def ask(name, lines):
-    """(exit codes of lines, None for one that parses; stdout; stderr) of a command of absl's flags."""
+    """(exit codes of lines, None for one that parses; stdout; stderr) of a command with options only."""
     command = [sys.executable, str(ROOT / "tests/helpers/command_help.py"), name, json.dumps(lines)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     shown, _, codes = done.stdout.partition("codes:")
@@ -62,18 +64,10 @@ def parse_commands(text):
 
 
 def _answers(name, lines):
-    caught, found = {}, []
-    app.run = lambda main, flags_parser: caught.update(parse=flags_parser)
-    sys.argv = [name]
-    runpy.run_module(name, run_name="__main__")
+    found = []
     for line in lines:
-        flags.FLAGS.unparse_flags()
-        for field in [name for name in flags.FLAGS if name.startswith("config.")]:
-            delattr(flags.FLAGS, field)  # a flag that ml_collections made for the line before
-        sys.argv = [name, *line]
         try:
-            caught["parse"](list(sys.argv))
-            found.append(None)
+            found.append(parse(name, line))
         except SystemExit as end:
             found.append(end.code)
     return found

@@ -100,11 +100,8 @@ def install():
 
 
 if __name__ == "__main__":
-    from absl import app, flags
-
     from signjax import main
 
     install()
-    flags.mark_flag_as_required("config")
     jax.config.update("jax_platforms", "cpu")
-    app.run(main.main, flags_parser=main.parse_flags)
+    sys.exit(main.main())

@@ -1,0 +1,10 @@
+"""The configs, and `common`, which they share: `from signjax.configs import common`.
+
+In a checkout they lie in the top-level folder `configs`; an installed package has them here.
+"""
+
+import pathlib
+
+_HERE = pathlib.Path(__file__).parent
+if not (_HERE / "common.py").is_file():
+    __path__.append(str(_HERE.parents[1] / "configs"))
