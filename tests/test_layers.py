@@ -112,7 +112,9 @@ def test_only_sharding_builds_meshes():
     for name, tree in MODULES.items():
         called = {ast.unparse(n.func).rpartition(".") for n in ast.walk(tree) if isinstance(n, ast.Call)}
         made = [c for c in called if c[2] in ("make_mesh", "Mesh") and c[0] != "sharding"]
-        assert not made or name == "training.sharding", f"{name} builds a mesh; signjax.training.sharding does that"
+        assert not made or name == "training.sharding", (
+            f"{name} builds a mesh; signjax.training.sharding does that"
+        )
 
 
 def test_data_knows_no_jax():
