@@ -17,7 +17,7 @@ setup(
     long_description_content_type="text/markdown",
     license="Apache-2.0",
     packages=find_packages(include=["signjax", "signjax.*"]),
-    package_data={"signjax.rendering": ["*.html", "*.js"], "signjax.tasks": ["motion_encoder.npz"]},
+    package_data={"signjax.rendering": ["*.html", "*.js"], "signjax.metrics": ["motion_encoder.npz"]},
     python_requires=">=3.11",
     install_requires=[
         "absl-py>=2.0",

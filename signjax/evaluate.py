@@ -176,7 +176,7 @@ def produce(system: System, held, truth, by, say, seed: int) -> Output:
         signed(held.texts, seed)  # once more, as everything is compiled now
         cost = {"seconds_per_clip": (time.monotonic() - begun) / len(truth)}
         cost["parameters"] = sum(x.size for x in jax.tree.leaves(loaded.variables["params"]))
-        own = {"multimodality": scorecard.multimodality(signed, held.texts, by.encoder, seed)}
+        own = {"multimodality": scorecard.multimodality(signed, held.texts, by.extractor, seed)}
         scores["generated"] = {"distribution": own}
         if hasattr(task, "write"):
             codes = [clip.tokens.codes for clip in rows["generated"]]

@@ -14,13 +14,20 @@ import numpy as np
 
 from signjax import demo
 from signjax.errors import DataError
-from signjax.metrics import diversity, dtw_distances, frechet, memorization, motion_statistics
+from signjax.metrics import (
+    diversity,
+    dtw_distances,
+    frechet,
+    memorization,
+    motion_features,
+    motion_statistics,
+)
 from signjax.metrics import text as words
 from signjax.metrics.base import Score, value
 from signjax.pose.clip import Clip
 from signjax.pose.missing_joints import fill_missing_joints
 from signjax.pose.normalization import CANONICAL
-from signjax.tasks import backtranslate, motion_encoder
+from signjax.tasks import backtranslate
 
 TRUTH, CEILING, MEAN = "ground truth", "tokenizer ceiling", "mean pose"
 RANDOM, RETRIEVAL, SHUFFLED = "random training clip", "nearest training text", "shuffled text"
@@ -31,7 +38,7 @@ class Judges(NamedTuple):
 
     readable: bool  # whether clips are in the demo language
     translator: Any  # of signjax.tasks.backtranslate, or None
-    encoder: Any  # of signjax.tasks.motion_encoder
+    extractor: motion_features.FeatureExtractor
     features: list[np.ndarray]  # of the recorded clips, [w, d] each
     train: list[Clip]  # training clips, body and hands in canonical space
     near: np.ndarray  # [n] of the recorded clips, see signjax.metrics.memorization
@@ -54,12 +61,12 @@ def judges(truth: list[Clip], train: list[Clip], readable: bool, translator) -> 
       readable: whether they are in the demo language.
       translator: of signjax.tasks.backtranslate, or None.
     """
-    encoder = motion_encoder.load()
-    features = motion_encoder.features(encoder, truth)
+    extractor = motion_features.load_extractor()
+    features = motion_features.extract_features(extractor, truth)
     # Moved once: every row is compared with all of them.
     train = [clip.without_face().move_to() for clip in train]
     near = memorization.nearest(truth, train)
-    return Judges(readable, translator, encoder, features, train, near)
+    return Judges(readable, translator, extractor, features, train, near)
 
 
 def baselines(truth: list[Clip], train: list[Clip], clips: list[Clip], seed: int) -> dict[str, list[Clip]]:
@@ -174,9 +181,9 @@ def score_row(name: str, clips: list[Clip], truth: list[Clip], by: Judges, stand
       seed: of the random pairs and halves.
     """
     made, counts, silent = usable(clips, stand_in)
-    features = motion_encoder.features(by.encoder, made)
+    features = motion_features.extract_features(by.extractor, made)
     near = memorization.nearest(made, by.train)
-    digest = by.encoder.digest
+    digest = by.extractor.digest
     floor = {"FGD-half": frechet.split_half(features, digest, seed)} if name == TRUTH else {}
     scores = {
         "text": _texts(made, silent, [clip.text for clip in truth], by),
@@ -225,19 +232,19 @@ def _whole(clip: Clip) -> np.ndarray:
     return np.asarray(fill_missing_joints({"pose": clip.points[None], "valid": clip.valid[None]}))[0]
 
 
-def multimodality(write: Callable, texts, encoder, seed: int) -> Score:
+def multimodality(write: Callable, texts, extractor, seed: int) -> Score:
     """How much clips of one text differ.
 
     Args:
       write: (texts, seed) -> a Clip for each.
       texts: of the split; TEXTS of them are signed REPEATS times each.
-      encoder: of signjax.tasks.motion_encoder.
+      extractor: of signjax.metrics.motion_features.
       seed: of the clips and pairs.
     """
     chosen = [texts[i] for i in np.unique(np.linspace(0, len(texts) - 1, TEXTS).astype(int))]
     clips = write([text for text in chosen for _ in range(REPEATS)], seed + 1)
-    means = diversity.clip_means(motion_encoder.features(encoder, clips))
-    return diversity.multimodality(means.reshape(len(chosen), REPEATS, -1), seed, encoder.digest)
+    means = diversity.clip_means(motion_features.extract_features(extractor, clips))
+    return diversity.multimodality(means.reshape(len(chosen), REPEATS, -1), seed, extractor.digest)
 
 
 TEXTS, REPEATS = 20, 10

@@ -1,9 +1,8 @@
 """Fréchet gesture distance: whether generated motion, taken together, looks like recorded motion.
 
 Heusel et al. 2017 (arXiv 1706.08500) on features of a motion auto-encoder, as Yoon et al. 2020
-(arXiv 2009.02119) have it for gestures. Features come from the encoder that is shipped
-(signjax.tasks.motion_encoder), one vector for each window of a clip. Distances by different encoders cannot
-be compared: the encoder's digest stands in every signature.
+(arXiv 2009.02119) have it for gestures. Features are those of signjax.metrics.motion_features, one vector for
+each window of a clip.
 
 Of few windows it is too high, so only sets of equal size compare; `split_half` is what recorded motion itself
 gets.

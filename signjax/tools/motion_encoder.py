@@ -11,7 +11,7 @@ from signjax.cli import parsing
 from signjax.cli.command import run_as_command
 from signjax.errors import ConfigError
 from signjax.io import atomic
-from signjax.tasks import motion_encoder
+from signjax.metrics import motion_features
 from signjax.training import checkpoint, run_config
 
 
@@ -20,15 +20,16 @@ def main(argv: list[str] | None = None) -> int:
     """Runs the command; returns the exit code."""
     parser = parsing.make_parser("signjax.tools.motion_encoder", __doc__)
     parser.add_argument("run", help="folder of a run of configs/motion_encoder.py")
-    parser.add_argument("--out", default=motion_encoder.SHIPPED, help="file to write (default: %(default)s)")
+    place = motion_features.SHIPPED_FILE
+    parser.add_argument("--out", default=place, help="file to write (default: %(default)s)")
     args = parser.parse_args(argv)
     c = run_config.load_config(f"{args.run}/config.json")
     if c.task != "motion_encoder":
         raise ConfigError(f"{args.run}: task is {c.task!r}; give a run of configs/motion_encoder.py")
     variables, step = checkpoint.load_variables(args.run)
-    data = motion_encoder.to_bytes(c, variables)
+    data = motion_features.serialize_extractor(c, variables)
     path = atomic.write_file(args.out, data)
-    digest = motion_encoder.load(path).digest
+    digest = motion_features.load_extractor(path).digest
     print(f"{path}: {len(data):,} bytes, step {step}, encoder {digest[:12]}")
     return 0
 

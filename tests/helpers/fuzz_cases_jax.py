@@ -14,9 +14,10 @@ from fuzz_cases import Case, signed, split_of, write_clip
 from signjax import sample
 from signjax.inference import dataset_codes, text_batches
 from signjax.io import checksums
+from signjax.metrics import motion_features
 from signjax.metrics.frechet import WINDOW
 from signjax.models import motion_encoder as models
-from signjax.tasks import motion_encoder, vqvae
+from signjax.tasks import vqvae
 from signjax.tools import viz
 from signjax.training import checkpoint, state_hash
 from signjax.training.run_config import save_config
@@ -57,18 +58,18 @@ def encoder() -> bytes:
     model = models.MotionEncoder(**MODEL)
     variables = model.init(jax.random.key(0), jnp.zeros((1, WINDOW, 50, 3)))
     whole = {name: {"encoder": variables[name]} for name in ("params", "batch_stats")}
-    return motion_encoder.to_bytes(ml_collections.ConfigDict({"model": MODEL}), whole)
+    return motion_features.serialize_extractor(ml_collections.ConfigDict({"model": MODEL}), whole)
 
 
 def build_encoder(root: pathlib.Path) -> None:
     (root / "encoder.npz").write_bytes(encoder())
 
 
-def load_encoder(root: pathlib.Path) -> motion_encoder.Encoder:
-    return motion_encoder.load(root / "encoder.npz")
+def load_encoder(root: pathlib.Path) -> motion_features.FeatureExtractor:
+    return motion_features.load_extractor(root / "encoder.npz")
 
 
-def check_encoder(found: motion_encoder.Encoder) -> None:
+def check_encoder(found: motion_features.FeatureExtractor) -> None:
     assert found.size == 4
 
 

@@ -1,0 +1,140 @@
+"""Features of motion for the Fréchet gesture distance and diversity, by an encoder that comes with signjax.
+
+signjax.tasks.motion_encoder trains the encoder. Scores by different encoders cannot be compared, so the
+encoder's digest stands in the signature of every score that is made with it.
+"""
+
+import functools
+import io
+import json
+import pathlib
+from collections.abc import Callable
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import traverse_util
+
+from signjax.errors import StorageError
+from signjax.io import safe_read
+from signjax.io.digest import digest_arrays
+from signjax.io.safe_numpy import read_arrays
+from signjax.io.safe_read import InvalidFileError
+from signjax.metrics.frechet import HOP, WINDOW, window_frames
+from signjax.models import motion_encoder as models
+from signjax.pose.clip import Clip
+from signjax.pose.missing_joints import fill_missing_joints
+from signjax.pose.skeleton import NUM_JOINTS
+
+SHIPPED_FILE = pathlib.Path(__file__).with_name("motion_encoder.npz")
+MAX_MODEL_SIZE = 1024  # of each number that a file says of its model
+# Windows are encoded so many at once, and always as many: another batch size is another program, whose
+# rounding differs, and a clip's features must not depend on the clips beside it.
+BATCH = 128
+_ADVICE = "install signjax anew, or write it: python -m signjax.tools.motion_encoder RUN"
+
+
+class FeatureExtractor(NamedTuple):
+    """A trained encoder of windows of motion."""
+
+    digest: str  # sha256 of all that it consists of
+    size: int  # D, features of a window
+    encode: Callable  # canonical poses [BATCH, WINDOW, 50, 3] without missing joints -> features [BATCH, D]
+
+
+def load_extractor(path=SHIPPED_FILE) -> FeatureExtractor:
+    """Loads an encoder that `serialize_extractor` wrote; without a path the one that comes with signjax.
+
+    Raises:
+      StorageError: the file is missing or damaged, or its encoder is for windows of other lengths.
+    """
+    try:
+        arrays = read_arrays(path)
+        digest = str(arrays.pop("digest", ""))
+        if digest != digest_arrays(arrays):
+            raise InvalidFileError(f"its content does not have the digest {digest[:12]!r}")
+        model, variables = _restore_model(arrays)
+    except InvalidFileError as error:
+        raise StorageError(f"{path}: cannot be read as a motion encoder ({error}); {_ADVICE}") from None
+    return FeatureExtractor(digest, model.features, jax.jit(functools.partial(model.apply, variables)))
+
+
+def _restore_model(arrays: dict[str, np.ndarray]) -> tuple[models.MotionEncoder, dict]:
+    """The model and its variables of a file; InvalidFileError if they do not fit together."""
+    about = safe_read.parse_object(str(arrays.pop("about", "")).encode())
+    if (about.get("window"), about.get("hop")) != (WINDOW, HOP):
+        raise InvalidFileError(f"window and hop are not {WINDOW} and {HOP}")
+    sizes = about.get("model")
+    if not isinstance(sizes, dict) or not all(
+        type(n) is int and 0 < n <= MAX_MODEL_SIZE for n in sizes.values()
+    ):
+        raise InvalidFileError("its model has no sizes")
+    if not all(x.dtype.kind == "f" and np.isfinite(x).all() for x in arrays.values()):
+        raise InvalidFileError("its weights are not finite numbers")
+    variables = {name: jnp.asarray(x, jnp.float32) for name, x in arrays.items()}
+    try:
+        model = models.MotionEncoder(**sizes)
+        # Shapes alone: a model is built in full only once its weights are known to fit.
+        expected = jax.eval_shape(model.init, jax.random.key(0), jnp.zeros((1, WINDOW, NUM_JOINTS, 3)))
+    except Exception as error:  # flax and jax raise nearly anything at sizes that cannot be
+        raise InvalidFileError(f"its model cannot be built: {safe_read.reason(error)}") from None
+    shapes = {name: x.shape for name, x in traverse_util.flatten_dict(expected, sep="/").items()}
+    if shapes != {name: x.shape for name, x in variables.items()}:
+        raise InvalidFileError("its weights are not those of its model")
+    return model, traverse_util.unflatten_dict(variables, sep="/")
+
+
+_fill_missing_joints = jax.jit(fill_missing_joints)
+
+
+def extract_features(extractor: FeatureExtractor, clips: list[Clip]) -> list[np.ndarray]:
+    """Features of the windows of each clip, body and hands alone.
+
+    Args:
+      extractor: see `load_extractor`.
+      clips: of at least one frame each.
+
+    Returns:
+      [w, D] float64 of each clip, w windows as signjax.metrics.frechet.window_frames has them.
+    """
+    if not clips:
+        return []
+    bodies = [clip.without_face().move_to() for clip in clips]
+    windows = [window_frames(len(body)) for body in bodies]
+    points = np.concatenate([body.points[frames] for body, frames in zip(bodies, windows, strict=True)])
+    valid = np.concatenate([body.valid[frames] for body, frames in zip(bodies, windows, strict=True)])
+    features = []
+    for start in range(0, len(points), BATCH):
+        rows = np.minimum(np.arange(start, start + BATCH), len(points) - 1)  # the last window fills the batch
+        batch = {"pose": points[rows], "valid": valid[rows]}
+        features.append(
+            extractor.encode(_fill_missing_joints(batch) if not valid[rows].all() else points[rows])
+        )
+    features = np.concatenate(features)[: len(points)].astype(np.float64)
+    return np.split(features, np.cumsum([len(frames) for frames in windows])[:-1])
+
+
+def serialize_extractor(config, variables) -> bytes:
+    """A trained run's encoder as an .npz file: float16 weights, what it was made for, and its digest.
+
+    Args:
+      config: of the run.
+      variables: of the whole auto-encoder.
+
+    Raises:
+      StorageError: weights do not fit into float16.
+    """
+    parts = {name: variables[name]["encoder"] for name in ("params", "batch_stats")}
+    arrays = {
+        name: np.asarray(x).astype(np.float16)
+        for name, x in sorted(traverse_util.flatten_dict(parts, sep="/").items())
+    }
+    overflowing = [name for name, x in arrays.items() if not np.isfinite(x).all()]
+    if overflowing:
+        raise StorageError(f"{overflowing[0]} has values that are not finite in float16; train again")
+    model = {name: config.model[name] for name in ("stride", "width", "depth", "features")}
+    arrays["about"] = np.array(json.dumps({"window": WINDOW, "hop": HOP, "model": model}))
+    buffer = io.BytesIO()
+    np.savez(buffer, digest=np.array(digest_arrays(arrays)), **arrays)
+    return buffer.getvalue()
