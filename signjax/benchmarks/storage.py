@@ -57,8 +57,10 @@ def measure_storage(sizes: dict[int, int] = SIZES) -> list[timing.Measurement]:
                 raise StorageError(
                     f"{home}: {free / 1e9:.0f} GB are free, {ROOM * count / 1e9:.0f} are needed"
                 )
-            found = measure_size(Path(home), list(itertools.islice(itertools.cycle(clips), count)), repeats)
-            rows += found if count > 1 else []
+            measured = measure_size(
+                Path(home), list(itertools.islice(itertools.cycle(clips), count)), repeats
+            )
+            rows += measured if count > 1 else []
     return rows
 
 
@@ -80,28 +82,32 @@ def measure_size(home: Path, clips: list[tuple[str, Arrays]], repeats: int) -> l
     lengths = np.array([len(points) for _, (points, _) in clips])
     turns = {
         name: Turn(
-            functools.partial(_empty, home / name),
+            functools.partial(_make_empty, home / name),
             lambda folder, form=form: form.write(folder, (arrays for _, arrays in clips), texts),
         )
         for name, form in FORMATS.items()
     }
-    rows = compare(f"{title} written", turns, repeats, lambda name: f"{_size(home / name) / 1e6:,.0f} MB")
+    rows = time_turns(
+        f"{title} written", turns, repeats, lambda name: f"{_measure_folder(home / name) / 1e6:,.0f} MB"
+    )
     readers = {name: form for name, form in FORMATS.items() if form.open}
     turns = {n: Turn(functools.partial(Path, home / n), form.open) for n, form in readers.items()}
-    rows += compare(f"{title} opened", turns, repeats, lambda name: _memory_of(name, home / name, lengths))
+    rows += time_turns(
+        f"{title} opened", turns, repeats, lambda name: _measure_memory(name, home / name, lengths)
+    )
     for cold in (False, True):
         where = f"{title}{', not in memory' if cold else ''}"
         for what, call, units in (
-            (f"windows of {FRAMES} frames", functools.partial(read, _windows(lengths)), WINDOWS),
-            ("clips", functools.partial(read, _whole(lengths)), CLIPS),
-            ("frames in order", read_all, int(lengths.sum())),
+            (f"windows of {FRAMES} frames", functools.partial(read_batches, _draw_windows(lengths)), WINDOWS),
+            ("clips", functools.partial(read_batches, _draw_clip_windows(lengths)), CLIPS),
+            ("frames in order", checksum_store, int(lengths.sum())),
         ):
-            turns = {n: Turn(_opener(form, home / n, cold), call) for n, form in readers.items()}
-            rows += compare(f"{where}: {what}", turns, repeats, units=units)
+            turns = {n: Turn(_make_opener(form, home / n, cold), call) for n, form in readers.items()}
+            rows += time_turns(f"{where}: {what}", turns, repeats, units=units)
     return [*rows, *(change_bytes(f"{title}: a changed byte", name, home / name) for name in readers)]
 
 
-def compare(
+def time_turns(
     title: str,
     turns: dict[str, Turn],
     repeats: int,
@@ -112,12 +118,13 @@ def compare(
     clock: dict[str, list[float]] = {name: [] for name in turns}
     processor: dict[str, list[float]] = {name: [] for name in turns}
     for k in range(repeats):
+        # Every other round runs backwards, see timing.compare_workloads.
         for name in list(turns)[:: -1 if k % 2 else 1]:
             prepared = turns[name].prepare()
-            begun, worked = time.perf_counter(), time.process_time()
+            start, processor_start = time.perf_counter(), time.process_time()
             turns[name].call(prepared)
-            clock[name].append(time.perf_counter() - begun)
-            processor[name].append(time.process_time() - worked)
+            clock[name].append(time.perf_counter() - start)
+            processor[name].append(time.process_time() - processor_start)
     rows = []
     for name in turns:
         pairs = zip(clock[OURS], clock[name], strict=True)
@@ -133,13 +140,13 @@ def compare(
     return rows
 
 
-def read(batches: list[list[Window]], reader: Reader) -> None:
+def read_batches(batches: list[list[Window]], reader: Reader) -> None:
     """Reads windows, a batch at a time."""
     for batch in batches:
         reader.read_windows(batch)
 
 
-def read_all(reader: Reader) -> int:
+def checksum_store(reader: Reader) -> int:
     """Reads everything in order; returns a checksum of it."""
     points_sum = valid_sum = 0
     for points, valid in reader.read_all():
@@ -156,20 +163,22 @@ def change_bytes(title: str, name: str, folder: Path) -> timing.Measurement:
     )
     files = sorted(path for path in folder.rglob("*") if path.is_file() and path.name != "texts.json")
     sizes = np.array([path.stat().st_size for path in files])
+    # A large store would take too long to read again for each changed byte.
     whole = sizes.sum() <= READ_AT_MOST
-    truth, begun = read_all(form.open(folder)) if whole else 0, time.perf_counter()
+    truth, start = checksum_store(form.open(folder)) if whole else 0, time.perf_counter()
     for _ in range(FLIPS):
+        # Large files are hit more often, as by a disk that loses a bit anywhere.
         place = rng.choice(len(files), p=sizes / sizes.sum())
         at, bit = int(rng.integers(sizes[place])), 1 << int(rng.integers(8))
-        _flip(files[place], at, bit)
-        noticed[_notice(form, folder, truth, whole)] += 1
-        _flip(files[place], at, bit)
+        _flip_bit(files[place], at, bit)
+        noticed[_find_detection(form, folder, truth, whole)] += 1
+        _flip_bit(files[place], at, bit)  # the same bit again: the store is whole for the next one
     count = f"{noticed['opened']} of {FLIPS} noticed when opened"
     count += f", {noticed['read']} when read, {noticed['never']} never" if whole else "; none were read"
-    return timing.Measurement(f"{title}: {name}", ((time.perf_counter() - begun) / FLIPS,), note=count)
+    return timing.Measurement(f"{title}: {name}", ((time.perf_counter() - start) / FLIPS,), note=count)
 
 
-def _notice(form: Format, folder: Path, truth: int, whole: bool) -> str:
+def _find_detection(form: Format, folder: Path, truth: int, whole: bool) -> str:
     """When a changed byte is noticed; one that changes nothing that is read counts as noticed then."""
     try:
         reader = form.open(folder)
@@ -178,12 +187,12 @@ def _notice(form: Format, folder: Path, truth: int, whole: bool) -> str:
     if not whole:
         return "never"
     try:
-        return "read" if read_all(reader) == truth else "never"
+        return "read" if checksum_store(reader) == truth else "never"
     except Exception:
         return "read"
 
 
-def _flip(path: Path, at: int, bit: int) -> None:
+def _flip_bit(path: Path, at: int, bit: int) -> None:
     with open(path, "r+b") as file:
         file.seek(at)
         byte = file.read(1)[0]
@@ -191,30 +200,31 @@ def _flip(path: Path, at: int, bit: int) -> None:
         file.write(bytes([byte ^ bit]))
 
 
-def _memory_of(name: str, folder: Path, lengths: np.ndarray) -> str:
+def _measure_memory(name: str, folder: Path, lengths: np.ndarray) -> str:
     """What a process grows by that opens a store and reads windows of it."""
+    # A process of its own: this one has read from all the formats already, and keeps what it has.
     spawn = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(1, spawn) as pool:
-        own, mapped = pool.submit(_growth, name, folder, lengths).result()
-    return f"memory {own:.0f} MB and {mapped:.0f} MB of the file cache"
+        private, mapped = pool.submit(_measure_growth, name, folder, lengths).result()
+    return f"memory {private:.0f} MB and {mapped:.0f} MB of the file cache"
 
 
-def _growth(name: str, folder: Path, lengths: np.ndarray) -> tuple[float, float]:
-    before = _resident()
+def _measure_growth(name: str, folder: Path, lengths: np.ndarray) -> tuple[float, float]:
+    before = _read_memory()
     reader = FORMATS[name].open(folder)
-    read(_windows(lengths), reader)
-    own, mapped = (after - at for after, at in zip(_resident(), before, strict=True))
-    return own, mapped
+    read_batches(_draw_windows(lengths), reader)
+    private, mapped = (after - at for after, at in zip(_read_memory(), before, strict=True))
+    return private, mapped
 
 
-def _resident() -> tuple[float, float]:
+def _read_memory() -> tuple[float, float]:
     """MB of this process: memory of its own, and mapped files."""
     lines = dict(line.split(":") for line in Path("/proc/self/status").read_text().splitlines())
-    own, mapped = (int(lines[name].split()[0]) * 1024 / 1e6 for name in ("RssAnon", "RssFile"))
-    return own, mapped
+    private, mapped = (int(lines[name].split()[0]) * 1024 / 1e6 for name in ("RssAnon", "RssFile"))
+    return private, mapped
 
 
-def _windows(lengths: np.ndarray) -> list[list[Window]]:
+def _draw_windows(lengths: np.ndarray) -> list[list[Window]]:
     """Random windows, each of a clip of its own choice, in batches."""
     rng = np.random.default_rng(1)
     windows = []
@@ -224,7 +234,7 @@ def _windows(lengths: np.ndarray) -> list[list[Window]]:
     return [windows[k : k + BATCH] for k in range(0, len(windows), BATCH)]
 
 
-def _whole(lengths: np.ndarray) -> list[list[Window]]:
+def _draw_clip_windows(lengths: np.ndarray) -> list[list[Window]]:
     """Random clips in batches."""
     rng = np.random.default_rng(2)
     windows = [
@@ -233,23 +243,23 @@ def _whole(lengths: np.ndarray) -> list[list[Window]]:
     return [windows[k : k + BATCH] for k in range(0, len(windows), BATCH)]
 
 
-def _empty(folder: Path) -> Path:
+def _make_empty(folder: Path) -> Path:
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
     return folder
 
 
-def _opener(form: Format, folder: Path, cold: bool) -> Callable[[], Reader]:
-    def prepare() -> Reader:
+def _make_opener(form: Format, folder: Path, cold: bool) -> Callable[[], Reader]:
+    def open_reader() -> Reader:
         reader = form.open(folder)
         if cold:
-            _forget(folder)
+            _drop_cache(folder)
         return reader
 
-    return prepare
+    return open_reader
 
 
-def _forget(folder: Path) -> None:
+def _drop_cache(folder: Path) -> None:
     """Lets the system's file cache forget a folder's files."""
     for path in folder.rglob("*"):
         if path.is_file():
@@ -258,5 +268,5 @@ def _forget(folder: Path) -> None:
                 os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
 
 
-def _size(folder: Path) -> int:
+def _measure_folder(folder: Path) -> int:
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())

@@ -102,11 +102,11 @@ def write_pack_in_parts(folder: Path, clips: Iterable[Arrays], texts: list[str])
     clips, parts, counts = iter(clips), [], []
     with tempfile.TemporaryDirectory(dir=folder.parent) as place:
         for first in range(0, len(texts), packed_dataset.PART):
-            own = texts[first : first + packed_dataset.PART]
+            part = texts[first : first + packed_dataset.PART]
             parts.append(Path(place) / str(first))
-            counts.append(len(own))
+            counts.append(len(part))
             parts[-1].mkdir()
-            write_pack(parts[-1], itertools.islice(clips, len(own)), own, first)
+            write_pack(parts[-1], itertools.islice(clips, len(part)), part, first)
         pack_writer.join(folder, parts, counts, pose_layout.Variant())
     _write_texts(folder, texts)
 
@@ -153,7 +153,7 @@ def write_zarr(folder: Path, clips: Iterable[Arrays], texts: list[str], compress
     valid = _create_zarr(folder / "valid", (skeleton.NUM_JOINTS,), "bool", compress)
     at, waiting = 0, []
 
-    def flush(size: int) -> None:
+    def flush_shard(size: int) -> None:
         nonlocal at, waiting
         whole = [np.concatenate(parts) for parts in zip(*waiting, strict=True)]
         for store, array in zip((points, valid), whole, strict=True):
@@ -164,8 +164,8 @@ def write_zarr(folder: Path, clips: Iterable[Arrays], texts: list[str], compress
         waiting.append(clip)
         lengths.append(len(clip[0]))
         if sum(lengths) - at >= SHARD:
-            flush(SHARD)
-    flush(sum(lengths) - at)
+            flush_shard(SHARD)
+    flush_shard(sum(lengths) - at)
     for store in (points, valid):
         store.resize(exclusive_max=[at, *store.shape[1:]], resize_metadata_only=True).result()
     np.save(folder / "offsets.npy", np.cumsum([0, *lengths], dtype=np.int64))
@@ -254,7 +254,7 @@ FORMATS = {
     "signjax pack": Format(write_pack, Pack),
     "signjax pack, in parts": Format(write_pack_in_parts, None),
     "zarr3, crc32c": Format(write_zarr, Zarr),
-    "zarr3, zstd, crc32c": Format(lambda *given: write_zarr(*given, compress=True), Zarr),
-    "ArrayRecord": Format(lambda *given: write_records(*given, "group_size:1,uncompressed"), Records),
-    "ArrayRecord, zstd": Format(lambda *given: write_records(*given, "group_size:1,zstd:3"), Records),
+    "zarr3, zstd, crc32c": Format(lambda *arguments: write_zarr(*arguments, compress=True), Zarr),
+    "ArrayRecord": Format(lambda *arguments: write_records(*arguments, "group_size:1,uncompressed"), Records),
+    "ArrayRecord, zstd": Format(lambda *arguments: write_records(*arguments, "group_size:1,zstd:3"), Records),
 }

@@ -52,7 +52,7 @@ def test_formats_take_turns(monkeypatch, tmp_path):
         name: storage.Turn(lambda name=name: calls.append(f"prepare {name}") or name, calls.append)
         for name in (storage.OURS, "other")
     }
-    first, second = storage.compare("title", turns, 2, lambda name: f"note on {name}", 7)
+    first, second = storage.time_turns("title", turns, 2, lambda name: f"note on {name}", 7)
     order = [storage.OURS, "other", "other", storage.OURS]
     assert calls == [word for name in order for word in (f"prepare {name}", name)]
     assert (first.name, first.speedup, first.units, len(first.seconds)) == ("title: signjax pack", None, 7, 2)
@@ -60,7 +60,7 @@ def test_formats_take_turns(monkeypatch, tmp_path):
 
 
 def test_every_row_is_there(monkeypatch, clips, tmp_path):
-    monkeypatch.setattr(storage, "_memory_of", lambda *_: "memory")
+    monkeypatch.setattr(storage, "_measure_memory", lambda *_: "memory")
     rows = storage.measure_size(tmp_path, clips, 1)
     assert len(rows) == len(FORMATS) + 8 * len(READERS)
     assert len({row.name for row in rows}) == len(rows) and "1 MB" in rows[0].note
