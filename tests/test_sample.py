@@ -56,9 +56,9 @@ def test_a_new_run_fits_its_vocabulary_and_an_old_one_keeps_it(home, tmp_path):
     c = SimpleNamespace(text=SimpleNamespace(min_count=1))
     tokenizer.TextTokenizer(("left", "behind")).save(tmp_path / "text.json")
     fitted = text_encoder.tokenizer(c, tmp_path, ["a b"])
-    assert fitted == tokenizer.fit(["a b"], 1) == tokenizer.load(tmp_path / "text.json")
+    assert fitted == tokenizer.fit_tokenizer(["a b"], 1) == tokenizer.load_tokenizer(tmp_path / "text.json")
     kept = text_encoder.tokenizer(c, home / "runs/gpt", ["a b"])
-    assert kept == tokenizer.load(home / "runs/gpt/text.json") != fitted
+    assert kept == tokenizer.load_tokenizer(home / "runs/gpt/text.json") != fitted
 
 
 def test_generated_clips_do_not_depend_on_the_batch(home):

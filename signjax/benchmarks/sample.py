@@ -63,7 +63,7 @@ def make_sampling_workload(
     """
     model = GPT(vocabulary=vocabulary, columns=columns, codes=CODES, **fields)
     words = np.random.default_rng(0).integers(len(tokenizer.SPECIAL), vocabulary, (batch, LENGTH))
-    ids, mask = tokenizer.stack(list(words))
+    ids, mask = tokenizer.pad_texts(list(words))
     if variables is None:
         # Random weights: what they are changes no time, and training the seed's size would take days.
         codes = jnp.zeros((1, 4, columns), jnp.int32)

@@ -20,7 +20,7 @@ from signjax.training.train_step import compile_steps, inference_variables, run_
 
 ROUNDS = 20
 SIZES = (12, 4, 1)  # clips in train, dev and test
-# Letters of the longest text to generate for: texts of two padded lengths, see signjax.text.tokenizer.stack.
+# Letters of the longest text to generate for: texts of two padded lengths (signjax.text.tokenizer.pad_texts).
 LETTERS = 29
 
 Rows = list[tuple[int, process_memory.MemoryReading]]  # a round's last step, and what was read after it

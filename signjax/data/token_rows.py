@@ -4,7 +4,7 @@ import numpy as np
 
 from signjax.data import packing
 from signjax.data.sources import bucket
-from signjax.text.tokenizer import empty
+from signjax.text.tokenizer import make_padding
 
 
 class TokenRows:
@@ -51,7 +51,7 @@ class TokenRows:
             "codes": np.zeros((self.tokens, columns), self.kind),
             "ends": np.zeros(self.tokens, bool),
             **{name: np.zeros(self.tokens, np.int32) for name in ("segment", "position")},
-            "text": empty(self.texts, self.text),
+            "text": make_padding(self.texts, self.text),
             **{name: np.zeros(self.text, np.int32) for name in ("text_segment", "text_position")},
         }
         at = text_at = 0

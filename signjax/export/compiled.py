@@ -71,7 +71,7 @@ def writer(c, loaded) -> Program:
         codes, lengths = autoregressive.sample(loaded.model, loaded.variables, ids, mask, keys, sampler)
         return codes[0], lengths[0]
 
-    said, _ = tokenizer.stack(loaded.words.encode_all(["a"]), TEXT)
+    said, _ = tokenizer.pad_texts(loaded.words.encode_all(["a"]), TEXT)
     takes = (said.shape, said.dtype), ((1, TEXT), bool), ((), np.int32)
     return Program(write, tuple(jax.ShapeDtypeStruct(*one) for one in takes))
 

@@ -62,9 +62,10 @@ def _own(workdir, c) -> dict[str, bytes]:
             other = _own(folder, run_config.load_config(f"{folder}/config.json"))
             held |= _below(field, other, digest_variables(checkpoint.load_variables(folder)[0]))
     if Path(workdir, f"{text_encoder.FIELD}.json").is_file():
-        folder = pretrained.find(dependencies.find(workdir, text_encoder.FIELD, c.text.encoder))
+        folder = pretrained.find_encoder(dependencies.find(workdir, text_encoder.FIELD, c.text.encoder))
         encoder = {name: _read(f"{folder}/{name}", None) for name in pretrained.FILES}
-        held |= _below(text_encoder.FIELD, encoder, digest_variables(pretrained.load(folder).variables))
+        digest = digest_variables(pretrained.load_encoder(folder).variables)
+        held |= _below(text_encoder.FIELD, encoder, digest)
     return held | {checksums.FILE: checksums.format_checksums(held)}
 
 

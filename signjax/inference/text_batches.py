@@ -39,7 +39,7 @@ def batches(words, texts, seed: int, size: int) -> Iterator[Batch]:
         places = order[start : start + size]
         rows = min(size, 1 << (len(places) - 1).bit_length())  # few batch shapes, few compilations
         index = places + places[-1:] * (rows - len(places))
-        ids, mask = tokenizer.stack([encoded[k] for k in index])
+        ids, mask = tokenizer.pad_texts([encoded[k] for k in index])
         yield Batch(np.array(places), ids, mask, keys[np.array(index)])
 
 

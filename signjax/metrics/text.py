@@ -27,7 +27,7 @@ def texts(hypotheses, references) -> dict[str, Score]:
 
 def tokens(line: str) -> list[str]:
     """Words and question marks of a text; nothing signed tells an exclamation mark from a full stop."""
-    return [word for word in tokenizer.split(line) if word != "!"]
+    return [word for word in tokenizer.split_words(line) if word != "!"]
 
 
 def bleu(hypotheses, references, order: int, unit: str) -> Score:

@@ -47,7 +47,7 @@ def make(c, workdir) -> Task:
     words = text_encoder.tokenizer(c, workdir, train.texts)
     model = build(c, words.size)
     rows = joined_clips.Joined(train, [words.encode(t) for t in train.texts], **c.augment)
-    ids, known = tokenizer.stack([words.encode(t) for t in dev.texts])
+    ids, known = tokenizer.pad_texts([words.encode(t) for t in dev.texts])
     host = {"hosts": jax.process_count(), "host": jax.process_index()}
 
     def init(rng, batch):
@@ -93,7 +93,7 @@ def load(workdir) -> Translator:
     """
     variables, _ = checkpoint.load_variables(workdir)
     c = run_config.load_config(f"{workdir}/config.json")
-    words = tokenizer.load(f"{workdir}/text.json")
+    words = tokenizer.load_tokenizer(f"{workdir}/text.json")
     return Translator(build(c, words.size), variables, words, c.ctc_share, digest(variables, words))
 
 
@@ -112,7 +112,7 @@ def translate(translator: Translator, clips, batch_size: int = 32) -> list[str]:
       batch_size: how many are translated at once.
 
     Returns:
-      n texts: lower-case words and marks with spaces between, as `text.split` has them; "" for a clip
+      n texts: lower-case words and marks with spaces between, as `split_words` has them; "" for a clip
       without frames.
 
     Raises:

@@ -6,7 +6,7 @@ from signjax.errors import ConfigError, StorageError
 from signjax.io import safe_read, safetensors
 from signjax.models.bert import Bert
 
-SIZES = {  # ours: the names in config.json
+CONFIG_FIELDS = {  # ours: the names in config.json
     "bert": {
         "vocabulary": "vocab_size",
         "positions": "max_position_embeddings",
@@ -25,12 +25,12 @@ SIZES = {  # ours: the names in config.json
         "mlp": "hidden_dim",
     },
 }
-EMBEDDINGS = {
+EMBEDDING_TENSORS = {
     "words": "embeddings.word_embeddings.weight",
     "positions": "embeddings.position_embeddings.weight",
     "types": "embeddings.token_type_embeddings.weight",
 }
-LAYERS = {  # where layers are, and the names of their parts
+LAYER_TENSORS = {  # where layers are, and the names of their parts
     "bert": {
         "at": "encoder.layer",
         "query": "attention.self.query",
@@ -56,7 +56,7 @@ LAYERS = {  # where layers are, and the names of their parts
 }
 
 
-def read_encoder(folder) -> tuple[Bert, dict]:
+def read_bert(folder) -> tuple[Bert, dict]:
     """The encoder of a folder with config.json and model.safetensors: (module, params), arrays of numpy.
 
     Raises:
@@ -66,7 +66,7 @@ def read_encoder(folder) -> tuple[Bert, dict]:
     family, model = _read_config(f"{folder}/config.json")
     path = f"{folder}/model.safetensors"
     try:
-        params = params_of(family, model, safetensors.read_tensors(path))
+        params = convert_tensors(family, model, safetensors.read_tensors(path))
     except safe_read.InvalidFileError as error:
         raise StorageError(f"{path}: cannot be read ({error}); fetch the folder again") from None
     return model, params
@@ -79,13 +79,13 @@ def _read_config(path) -> tuple[str, Bert]:
     except safe_read.InvalidFileError as error:
         raise StorageError(f"{path}: cannot be read ({error}); name a folder of a text encoder") from None
     family = saved.get("model_type")
-    if type(family) is not str or family not in SIZES:
-        raise ConfigError(f"{path}: model_type is {family!r}; text encoders are {', '.join(SIZES)}")
+    if type(family) is not str or family not in CONFIG_FIELDS:
+        raise ConfigError(f"{path}: model_type is {family!r}; text encoders are {', '.join(CONFIG_FIELDS)}")
     activation = saved.get("hidden_act" if family == "bert" else "activation")
     absolute = saved.get("position_embedding_type", "absolute") == "absolute"
     if activation != "gelu" or not absolute or saved.get("is_decoder"):
         raise ConfigError(f"{path}: no encoder with activation gelu and absolute positions, which is needed")
-    sizes = {ours: saved.get(name) for ours, name in SIZES[family].items()}
+    sizes = {ours: saved.get(name) for ours, name in CONFIG_FIELDS[family].items()}
     epsilon = saved.get("layer_norm_eps") if family == "bert" else 1e-12
     wrong = [n for n in sizes if type(sizes[n]) is not int or not 0 < sizes[n] < 1 << 24]
     if wrong or type(epsilon) is not float or not 0 < epsilon < 1 or sizes["width"] % sizes["heads"]:
@@ -93,9 +93,9 @@ def _read_config(path) -> tuple[str, Bert]:
     return family, Bert(epsilon=epsilon, **sizes)
 
 
-def params_of(family: str, model: Bert, arrays: dict) -> dict:
+def convert_tensors(family: str, model: Bert, arrays: dict) -> dict:
     """Our params of the arrays of a file; raises InvalidFileError if one is missing or has another shape."""
-    prefix = "" if EMBEDDINGS["words"] in arrays else f"{family}."
+    prefix = "" if EMBEDDING_TENSORS["words"] in arrays else f"{family}."
 
     def get(name: str, *shape: int) -> np.ndarray:
         array = arrays.get(f"{prefix}{name}")
@@ -115,8 +115,8 @@ def params_of(family: str, model: Bert, arrays: dict) -> dict:
     params = {"norm": norm("embeddings.LayerNorm")}
     for name, count in counts.items():
         if count:
-            params[name] = {"embedding": get(EMBEDDINGS[name], count, model.width)}
-    parts = LAYERS[family]
+            params[name] = {"embedding": get(EMBEDDING_TENSORS[name], count, model.width)}
+    parts = LAYER_TENSORS[family]
     for i in range(model.depth):
         own = params[f"layer_{i}"] = {}
         for name in ("query", "key", "value", "out", "up", "down", "out_norm", "down_norm"):

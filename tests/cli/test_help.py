@@ -179,7 +179,7 @@ def test_a_wrong_encoder_is_answered(monkeypatch):
 
     monkeypatch.setattr("huggingface_hub.snapshot_download", fetch)
     with pytest.raises(ConfigError, match=r"'minlm'.*did you mean 'minilm'\? give a folder"):
-        pretrained.find("minlm")
+        pretrained.find_encoder("minlm")
 
 
 def test_wrong_names_of_commands(capsys):

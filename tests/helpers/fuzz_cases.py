@@ -191,11 +191,11 @@ def check_config(found) -> None:
 
 
 def build_text(root: pathlib.Path) -> None:
-    tokenizer.fit(["hello you", "hello Zoë"], 2).save(root / "text.json")
+    tokenizer.fit_tokenizer(["hello you", "hello Zoë"], 2).save(root / "text.json")
 
 
 def load_text(root: pathlib.Path) -> tokenizer.TextTokenizer:
-    return tokenizer.load(root / "text.json")
+    return tokenizer.load_tokenizer(root / "text.json")
 
 
 def check_text(found: tokenizer.TextTokenizer) -> None:

@@ -17,7 +17,7 @@ MODEL = GPT(vocabulary=VOCABULARY, columns=COLUMNS, codes=CODES, **SIZE)
 @functools.cache
 def variables():
     """The model's params."""
-    ids, mask = tokenizer.stack([[4, 5]])
+    ids, mask = tokenizer.pad_texts([[4, 5]])
     shapes = jax.eval_shape(MODEL.init, jax.random.key(0), np.zeros((1, 2, COLUMNS), int), ids, mask)
     return large(shapes)
 

@@ -24,7 +24,7 @@ def keys(numbers):
 def draw(chosen, sampler, numbers=None, model=None, multiple=16):
     """Samples the chosen texts with the keys of the same numbers: a list of codes [length, C]."""
     numbers = chosen if numbers is None else numbers
-    ids, mask = tokenizer.stack([WORDS[i] for i in chosen], multiple)
+    ids, mask = tokenizer.pad_texts([WORDS[i] for i in chosen], multiple)
     out = autoregressive.sample(MODEL, model or values(), ids, mask, keys(numbers), sampler)
     codes, lengths = jax.device_get(out)
     assert codes.shape == (len(chosen), sampler.max_tokens, COLUMNS)
@@ -52,7 +52,7 @@ def values():
 
 def pair_of(ids):
     """A text and the text of no text."""
-    return tokenizer.stack([ids, [special_ids.NULL]])
+    return tokenizer.pad_texts([ids, [special_ids.NULL]])
 
 
 def by_hand(ids, sampler, model):
@@ -158,7 +158,7 @@ def test_lengths_come_from_the_end_head_within_limits():
 
 def test_ends_are_drawn_with_their_chance():
     sampler = Sampler(min_tokens=1, max_tokens=2)
-    ids, mask = tokenizer.stack([WORDS[0]] * 4000)
+    ids, mask = tokenizer.pad_texts([WORDS[0]] * 4000)
     chance, temperature = 0.3, 2.0
     model = with_end(temperature * np.log(chance / (1 - chance)))
     sampler = sampler._replace(temperature=temperature)

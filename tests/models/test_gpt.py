@@ -34,7 +34,7 @@ def packed():
 def alone(clip):
     """A clip as the only one of a batch, codes [1, 16, C], ids, mask; what comes after it is never read."""
     codes = np.pad(clips(LENGTHS)[clip], ((0, 16 - LENGTHS[clip]), (0, 0)))[None].astype(int)
-    return codes, *tokenizer.stack([texts(WORDS)[clip]])
+    return codes, *tokenizer.pad_texts([texts(WORDS)[clip]])
 
 
 @jax.jit
@@ -109,7 +109,7 @@ WEIGHTS = np.random.default_rng(5).normal(size=CODES)  # to look at all logits a
 
 def test_causal_by_gradient():
     """Exactly the tokens before a position reach its logits; in a token, exactly the codes before a code."""
-    length, (ids, mask) = 8, tokenizer.stack(texts([6]))
+    length, (ids, mask) = 8, tokenizer.pad_texts(texts([6]))
 
     def logits(v):
         own = functools.partial(run, variables_=v)

@@ -26,7 +26,7 @@ from signjax.training import loop
 
 pytestmark = pytest.mark.usefixtures("compile_quickly")
 SIZE = {"width": 32, "convolutions": 1, "depth": 1, "text_depth": 2, "heads": 2, "mlp": 64, "dropout": 0.1}
-WORDS = tokenizer.fit(["how are you ?", "my name is zoe"], 1)
+WORDS = tokenizer.fit_tokenizer(["how are you ?", "my name is zoe"], 1)
 MODEL = BackTranslator(WORDS.size, **SIZE)
 SMALL = {f"model.{name}": value for name, value in SIZE.items()} | {
     "model.dropout": 0.0,
@@ -208,7 +208,7 @@ def test_texts_are_read_back_from_their_ids():
 def test_rows_hold_whole_clips_and_their_texts(home):
     """Without changes to signer and tempo a row is its clips one after another."""
     clips = packed_dataset.load(home / "datasets", "demo", "train")
-    words = tokenizer.fit(clips.texts, 1)
+    words = tokenizer.fit_tokenizer(clips.texts, 1)
     ids = [words.encode(t) for t in clips.texts]
     still = {"mirror": 0.0, "turn": 0.0, "size": 0.0}
     source = joined_clips.Joined(clips, ids, joins=1.0, tempo=0.0, signer=still)
@@ -286,7 +286,7 @@ def test_it_learns_a_few_clips_by_heart(home):
     clips = packed_dataset.load(home / "datasets", "demo", "train")
     recorded = [backtranslate._whole(clips, i) for i in range(len(clips))]
     said = backtranslate.translate(backtranslate.load(home / "runs/backtranslate"), recorded)
-    assert said == [" ".join(tokenizer.split(t)) for t in clips.texts]
+    assert said == [" ".join(tokenizer.split_words(t)) for t in clips.texts]
 
 
 def test_the_digest_tells_weights_and_vocabulary(home):
@@ -307,7 +307,7 @@ def test_a_folder_without_a_run_is_one_line(tmp_path):
 
 def test_a_text_too_long_for_its_clip_teaches_the_decoder_only():
     pose, mask = batch(8, 60)
-    ids, real = tokenizer.stack([[*range(5, 12), tokenizer.END], [7, tokenizer.END]])
+    ids, real = tokenizer.pad_texts([[*range(5, 12), tokenizer.END], [7, tokenizer.END]])
     example = {"pose": pose, "mask": mask, "text": ids, "text_mask": real}
 
     @jax.jit

@@ -119,7 +119,7 @@ def test_clips_depend_on_text_place_and_seed_alone(generator):
 
 
 def test_a_clip_is_as_long_as_its_text_says(generator):
-    ids, known = tokenizer.stack([generator.words.encode(t) for t in ("hello", "my name is Zoë")])
+    ids, known = tokenizer.pad_texts([generator.words.encode(t) for t in ("hello", "my name is Zoë")])
     memory = generator.model.apply(generator.variables, ids, known, method="encode_text")
     wanted = np.asarray(text_conditioning.expected_length(memory))
     clips = flow.generate(generator, ["hello", "my name is Zoë"], 0, sampler(max_tokens=99))
@@ -190,7 +190,7 @@ def test_the_loss_counts_real_positions_only(home, generator, packed):
 
 
 def test_text_conditions_and_guidance_adds_to_it(generator):
-    ids, known = tokenizer.stack([generator.words.encode("hello how are you")])
+    ids, known = tokenizer.pad_texts([generator.words.encode("hello how are you")])
     other = ids.copy()
     other[0, 1] = ids[0, 0]
     z, mask = jax.random.normal(jax.random.key(2), (1, 8, generator.model.dim)), np.ones((1, 8), bool)

@@ -55,7 +55,7 @@ def alone(clip, size=16):
     codes = np.full((1, size, COLUMNS), 3)
     hidden = np.ones((1, size), bool)
     codes[0, :length], hidden[0, :length] = clips(LENGTHS)[clip], covered(length)
-    return codes, hidden, np.arange(size)[None] < length, *tokenizer.stack([ended(WORDS)[clip]])
+    return codes, hidden, np.arange(size)[None] < length, *tokenizer.pad_texts([ended(WORDS)[clip]])
 
 
 @jax.jit
@@ -180,7 +180,7 @@ WARM = masked_decoding.Sampler(steps=5, temperature=0.9, guidance=1.5, max_token
 
 def draw(chosen, sampler, numbers=None, model=None, multiple=16):
     """Samples the chosen texts with the keys of the same numbers: a list of codes [length, C]."""
-    ids, mask = tokenizer.stack([TEXTS[i] for i in chosen], multiple)
+    ids, mask = tokenizer.pad_texts([TEXTS[i] for i in chosen], multiple)
     own = keys(chosen if numbers is None else numbers)
     codes, lengths = masked_decoding.sample(MODEL, model or variables(), ids, mask, own, sampler)
     codes = np.asarray(codes)
@@ -190,7 +190,7 @@ def draw(chosen, sampler, numbers=None, model=None, multiple=16):
 
 def by_hand(ids, sampler):
     """The likeliest codes [N, C], each token from a pass of its own over the column before."""
-    pair, known = tokenizer.stack([ids, [special_ids.NULL]])
+    pair, known = tokenizer.pad_texts([ids, [special_ids.NULL]])
     size = np.round(expected_lengths(variables(), pair, known)[0]).astype(int).clip(1, sampler.max_tokens)
     codes, hidden, mask = np.zeros((2, 16, COLUMNS), int), np.ones((2, 16), bool), np.arange(16) < size
     for k in range(sampler.steps):
@@ -252,7 +252,7 @@ def test_lengths_are_what_durations_say():
     for more in (0.0, 0.7, 90.0):
         bias = params["duration"]["bias"] + np.float32(more)
         model = {"params": params | {"duration": params["duration"] | {"bias": bias}}}
-        expected = expected_lengths(model, *tokenizer.stack(TEXTS))
+        expected = expected_lengths(model, *tokenizer.pad_texts(TEXTS))
         lengths = [len(c) for c in draw([0, 1, 2, 3, 4], WARM, model=model)]
         np.testing.assert_array_equal(lengths, np.clip(np.round(expected), 1, 12))
         found.append(lengths)

