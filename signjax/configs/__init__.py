@@ -1,6 +1,7 @@
-"""The configs, and `common`, which they share: `from signjax.configs import common`.
+"""Configs of training runs, by name, and `common`, which they share.
 
-In a checkout they lie in the top-level folder `configs`; an installed package has them here.
+In a checkout they lie in the top-level folder `configs`; an installed package has them here. Either way
+`from signjax.configs import common` finds it.
 """
 
 import pathlib
