@@ -21,26 +21,22 @@ from signjax.cli.command import run_as_command
 from signjax.data import load
 from signjax.errors import ConfigError
 from signjax.evaluation import predictions, report_files, scorecard, tables
-from signjax.inference import text_to_pose
-from signjax.inference.text_batches import gather
+from signjax.inference import contracts
+from signjax.inference.load import load_clip_maker, load_pose_to_text
 from signjax.io import progress
 from signjax.io.digest import digest_variables
 from signjax.metrics import reconstruction
 from signjax.metrics.base import ratio
 from signjax.pose.clip import Clip
 from signjax.pose.normalization import CANONICAL
-from signjax.tasks import backtranslate, vqvae
 from signjax.training import checkpoint, process, run_config
-from signjax.training import task as tasks
 
 
 class System(NamedTuple):
     """What is scored: a run, another system's folder, or a folder beside a run of the same data."""
 
     data: Any  # config of the data set
-    config: Any  # of the run, None without one
-    task: Any  # its module of signjax.tasks
-    loaded: Any  # what the module's `load` gives
+    run: contracts.TrainedRun | None
     folder: str | None  # of another system's clips
 
 
@@ -111,13 +107,11 @@ def find_system(workdir, folder, root, name) -> System:
         raise ConfigError("nothing to score; give --workdir RUN or --predictions DIR")
     if not workdir:
         data = {"root": root or "datasets", "name": name}
-        return System(ml_collections.ConfigDict(data), None, None, None, folder)
-    c = run_config.load_config(f"{workdir}/config.json")
-    c.data.root = root or c.data.root
-    task = tasks.find(c.task)
-    if not hasattr(task, "reconstruct"):
-        raise ConfigError(f"{workdir} holds a {c.task} run, which makes no clips; name one that does")
-    return System(c.data, c, task, task.load(workdir), folder)
+        return System(ml_collections.ConfigDict(data), None, folder)
+    run = load_clip_maker(workdir)
+    data = run.config.data.copy_and_resolve_references()
+    data.root = root or data.root
+    return System(data, run, folder)
 
 
 def load_split(system: System, split: str):
@@ -126,9 +120,9 @@ def load_split(system: System, split: str):
     Raises:
       DataError: the split cannot be used, or lacks faces.
     """
-    if not system.task:
+    if not system.run:
         return load.load(system.data, split)
-    return vqvae.load_split(text_to_pose.coder(system.loaded).config, system.data, split)
+    return system.run.codec.load_split(system.data, split)
 
 
 def find_translator(workdir: str | None, data, say):
@@ -145,7 +139,7 @@ def find_translator(workdir: str | None, data, say):
     wanted = f"--backtranslate wants a backtranslate run of {data.name!r}"
     if trained.task != "backtranslate":
         raise ConfigError(f"{workdir} holds a {trained.task} run; {wanted}")
-    translator = backtranslate.load(workdir)  # which finds the config to be that of the weights
+    translator = load_pose_to_text(workdir)  # which finds the config to be that of the weights
     if trained.data.name != data.name:
         raise ConfigError(f"{workdir} holds a run of data {trained.data.name!r}; {wanted}")
     return translator
@@ -154,33 +148,32 @@ def find_translator(workdir: str | None, data, say):
 def produce(system: System, held, truth, by, say, seed: int) -> Output:
     """Makes the system's own rows."""
     rows, scores, faults, cost = {}, {}, {}, {}
-    task, loaded = system.task, system.loaded
-    if task:
+    run = system.run
+    if run:
         say("reconstructing")
-        rows[scorecard.CEILING] = text_to_pose.reconstruct(task, loaded, held)
+        rows[scorecard.CEILING] = run.codec.reconstruct(held, canonical=True)
         errors = reconstruction.compare(truth, rows[scorecard.CEILING])
         scores[scorecard.CEILING] = {"reconstruction": errors}
     if system.folder:
         found, faults = predictions.read(system.folder, held.sids, held.variant)
         rows["predictions"] = [scorecard.canonical_or_missing(clip) for clip in found]
         say(f"{system.folder}: {len(found) - len(faults)} clips, {len(faults)} missing or unreadable")
-    elif hasattr(task, "generate"):
+    elif run.can_generate:
         say("generating")
-        sampler = task.sampler_of(system.config)
 
-        def signed(texts, seed):
-            return gather(text_to_pose.sign(task, loaded, texts, seed, sampler), len(texts))
+        def generate(texts, seed):
+            return run.generate(texts, seed=seed, canonical=True)
 
-        rows["generated"] = signed(held.texts, seed)
+        rows["generated"] = generate(held.texts, seed)
         begun = time.monotonic()
-        signed(held.texts, seed)  # once more, as everything is compiled now
+        generate(held.texts, seed)  # once more, as everything is compiled now
         cost = {"seconds_per_clip": (time.monotonic() - begun) / len(truth)}
-        cost["parameters"] = sum(x.size for x in jax.tree.leaves(loaded.variables["params"]))
-        own = {"multimodality": scorecard.multimodality(signed, held.texts, by.extractor, seed)}
+        cost["parameters"] = sum(x.size for x in jax.tree.leaves(run.variables["params"]))
+        own = {"multimodality": scorecard.multimodality(generate, held.texts, by.extractor, seed)}
         scores["generated"] = {"distribution": own}
-        if hasattr(task, "write"):
+        if run.has_tokens:
             codes = [clip.tokens.codes for clip in rows["generated"]]
-            scores["generated"]["tokens"] = scorecard.token_bleu(codes, task.encode(loaded, held))
+            scores["generated"]["tokens"] = scorecard.token_bleu(codes, run.codec.encode(held))
     return Output(rows, scores, faults, cost)
 
 
@@ -216,12 +209,12 @@ def summary(system: System, held, output: Output, rows, by, args) -> dict:
     own = [scorecard.TRUTH, *output.rows]  # of the baselines one knows
     notes = [f"{name}: {line}" for name in own for line in rows[name].warnings]
     usage = {}
-    if system.task and hasattr(system.task, "codebook_sample"):
-        usage = system.task.codebook_sample(system.loaded, held, args.seed)
+    if system.run and system.run.has_tokens:
+        usage = system.run.codec.measure_codebooks(held, args.seed)
     return {
         "system": args.workdir or args.predictions,
         "predictions": system.folder,
-        "weights": digest_variables(system.loaded.variables) if system.task else None,
+        "weights": digest_variables(system.run.variables) if system.run else None,
         "data": {"name": system.data.name, "split": args.split, "clips": len(held)},
         "seed": args.seed,
         "versions": {"signjax": __version__, "jax": jax.__version__, "python": platform.python_version()},

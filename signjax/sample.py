@@ -20,13 +20,12 @@ from signjax.cli import parsing, sampler_options
 from signjax.cli.command import run_as_command
 from signjax.data import load, npz_clip
 from signjax.errors import ConfigError, DataError
-from signjax.inference import text_batches, text_to_pose
+from signjax.inference import text_batches
+from signjax.inference.load import load_text_to_pose
+from signjax.inference.text_to_pose import TextToPose
 from signjax.io import atomic, progress, safe_read
-from signjax.pose import normalization
 from signjax.pose.clip import Clip
-from signjax.pose.normalization import DEFAULT
-from signjax.training import checkpoint, metric_writer, process, run_config
-from signjax.training import task as tasks
+from signjax.training import checkpoint, metric_writer, process
 
 MOST = 1 << 20  # bytes of a file of texts
 ALL, SHOWN = "clips", 100  # name of the page of all texts, and how many it has at most
@@ -39,34 +38,28 @@ def main(argv: list[str] | None = None) -> int:
     process.enable_compile_cache()
     texts = read_texts(args.text, args.file)
     workdir = args.workdir or default_run()
-    c = run_config.load_config(f"{workdir}/config.json")
-    task = tasks.find(c.task)
-    if not hasattr(task, "generate"):
-        raise ConfigError(f"{workdir} holds a {c.task} run, which signs no text; name a gpt run")
+    generator = load_text_to_pose(workdir)
     changes = sampler_options.get_sampler_changes(args)
     if args.stream:
-        return stream(task, workdir, texts, task.sampler_of(c, **changes), args)
+        return stream(generator, workdir, texts, changes, args)
     begun, done, names, waiting = time.monotonic(), 0, unique_names(texts), collections.defaultdict(dict)
-    wanted, out, shown = [text for text in texts for _ in range(args.num)], pathlib.Path(args.out), {}
-    sampler = task.sampler_of(c, **changes)
-    signed = text_to_pose.sign(task, task.load(workdir), wanted, args.seed, sampler)
-    for places, clips in signed:  # each text's files are written as soon as it is signed
+    wanted, out, shown = len(texts) * args.num, pathlib.Path(args.out), {}
+    generated = generator.generate_batches(texts, args.num, args.seed, **changes)
+    for places, clips in generated:  # each text's files are written as soon as it is signed
         progress.clear(sys.stdout)
         for place, clip in zip(places.tolist(), clips, strict=True):
             k = place // args.num
             waiting[k][place] = clip
             if len(waiting[k]) == args.num:
                 own = [clip for _, clip in sorted(waiting.pop(k).items())]
-                panels = write(out, names[k], texts[k], own, c)
+                panels = write(out, names[k], texts[k], own, generator.config)
                 shown |= {k: panels} if k < SHOWN else {}
         done += len(clips)
         took = time.monotonic() - begun
-        left = (
-            "" if done == len(wanted) else f", {metric_writer.clock(took / done * (len(wanted) - done))} left"
-        )
-        said = f"{done}/{len(wanted)} clip(s) in {took:.1f} s, compilation included{left}"
+        left = "" if done == wanted else f", {metric_writer.clock(took / done * (wanted - done))} left"
+        said = f"{done}/{wanted} clip(s) in {took:.1f} s, compilation included{left}"
         if left and progress.terminal(sys.stdout):
-            progress.draw(sys.stdout, done, len(wanted), said)
+            progress.draw(sys.stdout, done, wanted, said)
         else:
             print(said, flush=True)
     if len(texts) > 1:
@@ -140,20 +133,19 @@ def unique_names(texts: list[str]) -> list[str]:
     return names
 
 
-def stream(task, workdir: str, texts: list[str], sampler, args) -> int:
+def stream(generator: TextToPose, workdir: str, texts: list[str], sampling: dict, args) -> int:
     """Prints {"text", "frame", "pose": 50 or 120 x 3} for each frame as soon as it is certain.
 
     Raises:
       ConfigError: the run signs whole clips only.
     """
-    if not hasattr(task, "stream") or args.num > 1:
+    if not generator.can_stream or args.num > 1:
         raise ConfigError(f"{workdir}: --stream takes a gpt run and --num 1; other models sign whole clips")
-    generator = task.load(workdir)
     for text in texts:
-        frames = itertools.chain.from_iterable(task.stream(generator, text, args.seed, sampler))
-        for k, frame in enumerate(frames):
-            placed = normalization.restore(frame[None], DEFAULT)[0].astype(float).round(5).tolist()
-            print(json.dumps({"text": text, "frame": k, "pose": placed}, ensure_ascii=False), flush=True)
+        parts = generator.stream(text, args.seed, **sampling)
+        for k, frame in enumerate(itertools.chain.from_iterable(part.points for part in parts)):
+            pose = frame.astype(float).round(5).tolist()
+            print(json.dumps({"text": text, "frame": k, "pose": pose}, ensure_ascii=False), flush=True)
     return 0
 
 
@@ -164,7 +156,7 @@ def write(folder: pathlib.Path, name: str, text: str, clips: list[Clip], c) -> l
       folder: where to.
       name: of the files.
       text: what is signed.
-      clips: see signjax.inference.text_to_pose.sign.
+      clips: of the text.
       c: the run's config.
 
     Returns:
@@ -172,15 +164,14 @@ def write(folder: pathlib.Path, name: str, text: str, clips: list[Clip], c) -> l
     """
     panels = []
     for k, clip in enumerate(clips):
-        placed = clip.move_to(DEFAULT)
-        panels.append(rendering.Panel(placed, f"sample {k + 1}" if len(clips) > 1 else ""))
+        panels.append(rendering.Panel(clip, f"sample {k + 1}" if len(clips) > 1 else ""))
         stem = folder / (f"{name}_{k + 1}" if len(clips) > 1 else name)
         written = [rendering.gif(f"{stem}.gif", panels[k])]
         if rendering.has_video():
             written.append(rendering.mp4(f"{stem}.mp4", panels[k]))
-        written.append(atomic.write_file(f"{stem}.npz", npz_clip.format_npz(placed)))
+        written.append(atomic.write_file(f"{stem}.npz", npz_clip.format_npz(clip)))
         said = (
-            f"  reads: {' '.join(demo.read_signs(placed.points)) or '(nothing)'}"
+            f"  reads: {' '.join(demo.read_signs(clip.points)) or '(nothing)'}"
             if load.readable(c.data)
             else ""
         )

@@ -120,6 +120,7 @@ def tiny_runs(tmp_path_factory):
     """A folder with datasets/demo, runs/vqvae and runs/gpt, trained for some steps; copy what you change."""
     import gpt_run
 
+    from signjax.tasks.registry import make_task
     from signjax.training import loop
 
     base = tmp_path_factory.getbasetemp()
@@ -127,7 +128,7 @@ def tiny_runs(tmp_path_factory):
     with _made_once(root) as missing, _jax_options({"jax_disable_most_optimizations": True}):
         if missing:
             gpt_run.write(root)
-            assert loop.train(gpt_run.gpt_config(root), root / "runs/gpt").finished
+            assert loop.train(gpt_run.gpt_config(root), root / "runs/gpt", make_task).finished
     return root
 
 
@@ -136,12 +137,13 @@ def tiny_families(tiny_runs):
     """{config: changes that make it tiny}; what they need lies in `tiny_runs`."""
     import gpt_run
 
-    from signjax.training import loop as train
+    from signjax.tasks.registry import make_task
+    from signjax.training import loop
 
     data = {"data.root": str(tiny_runs / "datasets")}
     c = gpt_run.get_config("vqvae", **data, **gpt_run.LATENTS)
     with _made_once(tiny_runs / "runs/kl") as missing:
-        assert not missing or train.train(c, tiny_runs / "runs/kl").finished
+        assert not missing or loop.train(c, tiny_runs / "runs/kl", make_task).finished
     return {
         "vqvae": data | gpt_run.TOKENIZER,
         "gpt": data | gpt_run.GPT | {"tokenizer": str(tiny_runs / "runs/vqvae")},

@@ -11,12 +11,15 @@ import jax
 import numpy as np
 import pytest
 from engine_helpers import rows, spawn
+from generated import generate_poses
 from PIL import Image
 
 from signjax import rendering
 from signjax.data import loader
 from signjax.errors import ConfigError
-from signjax.tasks import gpt
+from signjax.inference.families import make_sampler
+from signjax.inference.load import load
+from signjax.tasks.registry import make_task
 from signjax.text import tokenizer
 from signjax.training import checkpoint, loop, text_encoder
 
@@ -44,7 +47,7 @@ def test_resuming_is_exact_and_encodes_nothing(home, monkeypatch):
     shutil.rmtree(other / "checkpoints/latest/10")
     with monkeypatch.context() as patch:
         patch.delattr(loader, "clips")
-        assert loop.train(gpt_run.gpt_config(home), other).finished
+        assert loop.train(gpt_run.gpt_config(home), other, make_task).finished
     assert rows(other) == rows(home / "runs/gpt")
     (a, at), (b, _) = (checkpoint.load_variables(run, "latest") for run in (home / "runs/gpt", other))
     assert at == 10 and jax.tree.structure(a) == jax.tree.structure(b)
@@ -62,10 +65,9 @@ def test_a_new_run_fits_its_vocabulary_and_an_old_one_keeps_it(home, tmp_path):
 
 
 def test_generated_clips_do_not_depend_on_the_batch(home):
-    generator, texts = gpt.load(home / "runs/gpt"), ["Hello!", "how are you?", "my name is Zoë"]
-    sampler = gpt.sampler_of(gpt_run.gpt_config(home), max_tokens=6)
-    together = gpt.generate(generator, texts, 0, sampler)
-    singly = gpt.generate(generator, texts, 0, sampler, batch_size=1)
+    generator, texts = load(home / "runs/gpt"), ["Hello!", "how are you?", "my name is Zoë"]
+    together = generate_poses(generator, texts, max_tokens=6)
+    singly = generate_poses(generator, texts, max_tokens=6, batch_size=1)
     for a, b in zip(together, singly, strict=True):
         assert a.shape[0] % 4 == 0 and 4 <= len(a) <= 24 and a.shape[1:] == (50, 3)
         np.testing.assert_allclose(a, b, atol=1e-5)
@@ -73,10 +75,10 @@ def test_generated_clips_do_not_depend_on_the_batch(home):
 
 def test_lengths_that_cannot_be_are_refused(home):
     c = gpt_run.gpt_config(home)
-    assert gpt.sampler_of(c, top_k=3)._asdict().items() >= {**c.sampler, "top_k": 3}.items()
+    assert make_sampler(c, top_k=3)._asdict().items() >= {**c.sampler, "top_k": 3}.items()
     for changes in ({"min_tokens": 13}, {"min_tokens": 0}, {"max_tokens": 0}):
         with pytest.raises(ConfigError, match="min_tokens <= max_tokens"):
-            gpt.sampler_of(c, **changes)
+            make_sampler(c, **changes)
 
 
 DOOR = """

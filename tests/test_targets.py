@@ -11,8 +11,8 @@ from paths import ROOT
 
 from signjax import demo
 from signjax.data import packed_dataset
-from signjax.tasks import gpt
-from signjax.training import run_config
+from signjax.inference.load import load
+from signjax.tasks.preview import word_error_rate
 
 pytestmark = pytest.mark.slow
 
@@ -50,13 +50,13 @@ def trained(root):
 
 def word_error_rates(run, root):
     """Of clips generated from the unseen test sentences, and from each word alone, three times."""
-    generator, sampler = gpt.load(run), gpt.sampler_of(run_config.load_config(run / "config.json"))
+    generator = load(run)
     rates = {}
     for name, texts in (
         ("sentences", packed_dataset.load(root, "demo", "test").texts),
         ("words", 3 * demo.list_words()),
     ):
-        rates[name] = gpt.word_error_rate(texts, gpt.generate(generator, list(texts), 0, sampler))
+        rates[name] = word_error_rate(texts, generator.generate(list(texts), canonical=True))
     print(f"\nword error rates after {run}: {rates}")
     return rates
 

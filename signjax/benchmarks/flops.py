@@ -8,9 +8,8 @@ XLA's own count.
 import itertools
 from typing import NamedTuple
 
-from signjax.models import gpt
+from signjax.models import code_layout, gpt
 from signjax.pose import body_parts, skeleton
-from signjax.tasks import vqvae
 
 
 class TokenizerFlops(NamedTuple):
@@ -83,7 +82,7 @@ def _count_codec_parts(c, part: str, batch: int, tokens: int) -> TokenizerFlops:
     """The codec of one body part, see signjax.models.vqvae.Codec."""
     width, depth, stride = c.model.size.width, c.model.size.depth, c.model.size.stride
     parts, sides = body_parts.LAYOUTS[c.layout], len(body_parts.sides(c.layout))
-    dims = {name: vqvae.latent_dim(c.quantizer, name) for name in parts}
+    dims = {name: code_layout.latent_dim(c.quantizer, name) for name in parts}
     # Both sides of the body pass through one codec, as rows of its batch.
     features, dim, rows = stride * parts[part], dims[part], sides * batch * tokens
     # Tokens that a convolution of kernel 3, dilation 2^(i % 3) reads; those outside the window cost nothing.

@@ -14,7 +14,9 @@ from signjax.benchmarks import flops, hardware, restarts, sample, setup, timing
 from signjax.data import token_rows
 from signjax.errors import ConfigError
 from signjax.inference import autoregressive
+from signjax.inference.load import load_text_to_pose
 from signjax.models import quantizers
+from signjax.models.gpt import GPT
 from signjax.tasks import gpt
 from signjax.training.configs import get_config
 from signjax.training.task import Task
@@ -93,9 +95,11 @@ def make_training_workload(c, columns: int, goal: timing.Goal | None = None) -> 
     count = c.batch_tokens // LENGTH
     rows = [source.draw(i) for i in range(count)]
     batch = {name: np.stack([row[name] for row in rows]) for name in rows[0]}
-    model = gpt.GPT(vocabulary=VOCABULARY, columns=columns, codes=CODES, **c.model)
+    model = GPT(vocabulary=VOCABULARY, columns=columns, codes=CODES, **c.model)
     books = rng.normal(size=(columns, CODES, 32)).astype(np.float32)
-    step, _ = setup.make_step_call(c, Task(*gpt.objective(c, model, books), None, None), batch)
+    objective = gpt.make_objective(c, model, books)
+    task = Task(**objective._asdict(), batches=None, eval_batches=None)
+    step, _ = setup.make_step_call(c, task, batch)
     work = flops.count_gpt_step(c.model, columns, CODES, count, LENGTH, batch["text"].shape[1])
     # Padding at the ends of rows is work without use: only positions that hold a token count.
     return timing.Workload(step, int((batch["segment"] > 0).sum()), work, goal=goal)
@@ -140,7 +144,7 @@ def prepare_runs(config: str, folder: str) -> dict:
 
 def make_generation_workload(workdir: str) -> timing.Workload:
     """A text to its poses on the host: tokenizer of texts, GPT, sampling, decoder."""
-    generator, count = gpt.load(workdir), round(SECONDS * RATE)
-    sampler = autoregressive.Sampler(min_tokens=count, max_tokens=count)
+    generator, count = load_text_to_pose(workdir), round(SECONDS * RATE)
+    sampling = autoregressive.Sampler(min_tokens=count, max_tokens=count)._asdict()
     goal = timing.Goal("ms", 15, 10, lambda seconds: 1e3 * seconds)
-    return timing.Workload(lambda: gpt.generate(generator, [TEXT], 0, sampler), goal=goal)
+    return timing.Workload(lambda: generator.generate(TEXT, **sampling), goal=goal)

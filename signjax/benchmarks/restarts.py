@@ -10,8 +10,8 @@ import jax
 
 from signjax.benchmarks import setup, timing
 from signjax.errors import SignjaxError
+from signjax.tasks.registry import make_task
 from signjax.training import checkpoint, state_hash
-from signjax.training.task import make_task
 
 REPEATS = 5  # of saves and of restarts
 

@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterator
 import jax
 
 from signjax import demo
+from signjax.tasks.registry import make_task
 from signjax.training import loop, sharding
 from signjax.training.configs import get_config
-from signjax.training.task import make_task
 from signjax.training.train_step import compile_steps
 
 
@@ -32,7 +32,7 @@ def make_config(name: str, folder: str, changes: dict | None = None):
 
 def train_run(c, folder: str) -> str:
     """Trains a config in a folder; returns the folder."""
-    loop.train(c, folder)
+    loop.train(c, folder, make_task)
     return folder
 
 

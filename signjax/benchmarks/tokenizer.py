@@ -12,8 +12,8 @@ from typing import NamedTuple
 import jax
 
 from signjax.benchmarks import setup, timing
+from signjax.tasks.registry import make_task
 from signjax.training import sharding
-from signjax.training.task import make_task
 from signjax.training.train_step import compile_steps, inference_variables, run_evaluation
 
 SIZES = (400, 40, 1)  # clips in train, dev and test

@@ -12,8 +12,8 @@ from jax.experimental import topologies
 from signjax import demo
 from signjax.benchmarks import setup, smoke_runs
 from signjax.errors import ConfigError
+from signjax.tasks.registry import make_task
 from signjax.training import memory_check, sharding
-from signjax.training.task import make_task
 from signjax.training.train_step import compile_steps
 
 INSTALL = "compiling for TPUs needs libtpu: pip install --no-deps libtpu==0.0.42.1"

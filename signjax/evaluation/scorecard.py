@@ -8,12 +8,13 @@ clips under other texts. All are scored by the same judges at their own lengths.
 import collections
 import dataclasses
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from signjax import demo
 from signjax.errors import DataError
+from signjax.inference.pose_to_text import PoseToText
 from signjax.metrics import (
     diversity,
     dtw_distances,
@@ -25,9 +26,7 @@ from signjax.metrics import (
 from signjax.metrics import text as words
 from signjax.metrics.base import Score, value
 from signjax.pose.clip import Clip
-from signjax.pose.missing_joints import fill_missing_joints
 from signjax.pose.normalization import CANONICAL
-from signjax.tasks import backtranslate
 
 TRUTH, CEILING, MEAN = "ground truth", "tokenizer ceiling", "mean pose"
 RANDOM, RETRIEVAL, SHUFFLED = "random training clip", "nearest training text", "shuffled text"
@@ -37,7 +36,7 @@ class Judges(NamedTuple):
     """What scores a row besides plain geometry."""
 
     readable: bool  # whether clips are in the demo language
-    translator: Any  # of signjax.tasks.backtranslate, or None
+    translator: PoseToText | None
     extractor: motion_features.FeatureExtractor
     features: list[np.ndarray]  # of the recorded clips, [w, d] each
     train: list[Clip]  # training clips, body and hands in canonical space
@@ -59,7 +58,7 @@ def judges(truth: list[Clip], train: list[Clip], readable: bool, translator) -> 
       truth: the recorded clips that are to be matched.
       train: the training clips.
       readable: whether they are in the demo language.
-      translator: of signjax.tasks.backtranslate, or None.
+      translator: see signjax.inference.pose_to_text, or None.
     """
     extractor = motion_features.load_extractor()
     features = motion_features.extract_features(extractor, truth)
@@ -214,7 +213,7 @@ def _texts(clips: list[Clip], silent, texts, by: Judges) -> dict[str, Score]:
         said = [[] if no else demo.read_signs(m.points, m.valid) for m, no in zip(clips, silent, strict=True)]
         scores["WER"] = words.wer(said, [demo.normalize_text(t) for t in texts], "demo language")
     if by.translator is not None:
-        back = backtranslate.translate(by.translator, [_whole(clip) for clip in clips])
+        back = by.translator.translate(clips)
         back = ["" if no else line for line, no in zip(back, silent, strict=True)]
         by_model = words.texts(back, texts)
         named = {f"BT-{name}": score for name, score in by_model.items()}
@@ -223,13 +222,6 @@ def _texts(clips: list[Clip], silent, texts, by: Judges) -> dict[str, Score]:
             for name, s in named.items()
         }
     return scores
-
-
-def _whole(clip: Clip) -> np.ndarray:
-    """A clip's pose with missing joints where the translator was trained to find them."""
-    if clip.valid.all():
-        return clip.points
-    return np.asarray(fill_missing_joints({"pose": clip.points[None], "valid": clip.valid[None]}))[0]
 
 
 def multimodality(write: Callable, texts, extractor, seed: int) -> Score:

@@ -15,9 +15,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from signjax.errors import ConfigError
-from signjax.inference import autoregressive, text_to_pose
+from signjax.inference import autoregressive, contracts
+from signjax.inference.text_to_pose import TextToPose
 from signjax.pose import skeleton
-from signjax.tasks import gpt, vqvae
 from signjax.text import tokenizer
 
 PLATFORMS = ("cpu", "cuda", "tpu")
@@ -33,45 +33,44 @@ class Program(NamedTuple):
     takes: tuple
 
 
-def of(c, loaded, size=None) -> dict[str, Program]:
+def of(run: contracts.TrainedRun, size=None) -> dict[str, Program]:
     """The programs of a run by their names.
 
     Args:
-      c: its config.
-      loaded: what its task's `load` gives.
+      run: see signjax.inference.load.
       size: (clips, tokens of each), None for any numbers.
 
     Raises:
       ConfigError: it has no tokenizer or auto-encoder.
     """
-    coder = text_to_pose.coder(loaded)
-    if not hasattr(coder, "decode"):
-        raise ConfigError(f"a {c.task} run makes no poses; give the run of a tokenizer or of a generator")
-    encode = functools.partial(coder.encode, coder.variables)
+    codec, task = run.codec, run.config.task
+    if codec is None:
+        raise ConfigError(f"a {task} run makes no poses; give the run of a tokenizer or of a generator")
+    encode = functools.partial(codec.encode_batch, codec.variables)
     rows, tokens = size or jax.export.symbolic_shape("b, n")
-    frames = tokens * coder.stride
+    frames = tokens * codec.stride
     mask = jax.ShapeDtypeStruct((rows, frames), bool)
-    joints = skeleton.WITH_FACE if vqvae.has_face(coder.config) else skeleton.NUM_JOINTS
+    joints = skeleton.WITH_FACE if codec.has_face else skeleton.NUM_JOINTS
     poses = jax.ShapeDtypeStruct((rows, frames, joints, 3), jnp.float32), mask
     codes = jax.eval_shape(encode, *poses), jax.ShapeDtypeStruct((rows, tokens), bool)
     found = {"encode": Program(encode, poses)}
-    found["decode"] = Program(functools.partial(coder.decode, coder.variables), codes)
-    return found | ({"write": writer(c, loaded)} if c.task == "gpt" else {})
+    found["decode"] = Program(functools.partial(codec.decode_batch, codec.variables), codes)
+    return found | ({"write": writer(run)} if task == "gpt" else {})
 
 
-def writer(c, loaded) -> Program:
+def writer(run: TextToPose) -> Program:
     """A GPT: (ids [1, TEXT], mask [1, TEXT], seed []) -> (codes [max_tokens, C], their number).
 
-    Codes are those that signjax.tasks.gpt.write gives for one text, with the sampler of the config.
+    Codes are those that `generate_tokens` gives for one text, with the sampler of the config.
     """
-    sampler = gpt.sampler_of(c)
+    sampler = run.make_sampler()
 
     def write(ids, mask, seed):
         keys = jax.random.fold_in(jax.random.key(seed), 0)[None]
-        codes, lengths = autoregressive.sample(loaded.model, loaded.variables, ids, mask, keys, sampler)
+        codes, lengths = autoregressive.sample(run.model, run.variables, ids, mask, keys, sampler)
         return codes[0], lengths[0]
 
-    said, _ = tokenizer.pad_texts(loaded.words.encode_all(["a"]), TEXT)
+    said, _ = tokenizer.pad_texts(run.text_encoder.encode_all(["a"]), TEXT)
     takes = (said.shape, said.dtype), ((1, TEXT), bool), ((), np.int32)
     return Program(write, tuple(jax.ShapeDtypeStruct(*one) for one in takes))
 

@@ -11,11 +11,11 @@ from pathlib import Path
 
 from signjax.errors import StorageError
 from signjax.export import model_card
+from signjax.inference.load import load
 from signjax.io import checksums, model_file, safe_read
 from signjax.io.digest import digest_variables
 from signjax.text import pretrained
 from signjax.training import checkpoint, dependencies, run_config, text_encoder
-from signjax.training import task as tasks
 
 FIELDS = ("tokenizer", "autoencoder")  # of configs, that name other runs
 
@@ -33,7 +33,7 @@ def files(workdir, name: str, licence: str) -> dict[str, bytes]:
       ConfigError: what it needs is another run now.
     """
     c = run_config.load_config(f"{workdir}/config.json")
-    loaded = tasks.find(c.task).load(workdir)  # which checks all that it needs
+    loaded = load(workdir)  # which checks all that it needs
     held = _own(workdir, c)
     digest = digest_variables(loaded.variables)
     held["README.md"] = model_card.text(workdir, name, licence, c, loaded, digest).encode()

@@ -7,10 +7,8 @@ import jax
 
 from signjax import __version__
 from signjax.evaluation import tables
-from signjax.inference import text_to_pose
+from signjax.inference import contracts
 from signjax.io import safe_read
-from signjax.tasks import vqvae
-from signjax.training import task as tasks
 
 SIGNS = "Signs texts: {body}, 25 frames a second."
 BODY, FACED = "50 joints of upper body and hands", "50 joints of upper body and hands and 70 points of a face"
@@ -32,13 +30,13 @@ def text(workdir, name: str, licence: str, c, loaded, digest: str) -> str:
       name: of the model.
       licence: identifier, or "other".
       c: the run's config.
-      loaded: what its task's `load` gives.
+      loaded: the run, see signjax.inference.load.
       digest: of its variables; only scores that were measured with them are quoted.
     """
-    faces = vqvae.has_face(getattr(text_to_pose.coder(loaded), "config", c))
+    faces = loaded.codec is not None and loaded.codec.has_face
     what = WHAT.get(c.task, f"A {c.task} model.").format(body=FACED if faces else BODY)
     lines = [*_front(licence, c), "", f"# {name}", "", what, ""]
-    lines += [*_training(c, loaded, licence), "", "## Use", "", *_use(name, c), "", "## Scores", ""]
+    lines += [*_training(c, loaded, licence), "", "## Use", "", *_use(name, loaded), "", "## Scores", ""]
     return "\n".join(lines + _scores(workdir, digest)) + "\n"
 
 
@@ -66,11 +64,11 @@ def _training(c, loaded, licence: str) -> list[str]:
     return [*lines, "- it does not replace interpreters; people who sign should judge what it signs"]
 
 
-def _use(name: str, c) -> list[str]:
+def _use(name: str, loaded: contracts.TrainedRun) -> list[str]:
     commands = ["pip install signjax  # or from its source"]
-    if hasattr(tasks.find(c.task), "generate"):
+    if loaded.can_generate:
         commands.append(f'python -m signjax.sample --workdir {name} --text "hello"')
-    if hasattr(tasks.find(c.task), "reconstruct"):
+    if loaded.codec is not None:
         commands.append(f"python -m signjax.evaluate --workdir {name} --root datasets")
     return ["```", *commands, "```", "", f"`{name}` is this folder. `sha256sum -c SHA256SUMS` checks it."]
 

@@ -51,7 +51,7 @@ def encode_dataset(
                 factors = np.exp(tempo * np.array(draws))
             played, lengths = _play_clips(pose, batch["mask"].sum(1), version % phases, factors)
             mask = np.arange(played.shape[1]) < lengths[:, None]
-            codes = np.asarray(codec.encode(codec.variables, played, mask))
+            codes = np.asarray(codec.encode_batch(codec.variables, played, mask))
             kind = np.int16 if np.issubdtype(codes.dtype, np.integer) else np.float32
             for row, clip in enumerate(batch["index"]):
                 if batch["weight"][row]:

@@ -1,80 +1,223 @@
-"""Clips of a run to watch: with the tokens that they were decoded from, if its model has tokens."""
+"""A trained generator at work: texts in, clips out."""
 
 import dataclasses
+import functools
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
 
+import ml_collections
 import numpy as np
 
-from signjax.data.packed_dataset import Pack
-from signjax.pose.clip import Clip, Tokens
-from signjax.pose.normalization import CANONICAL, Placement
-from signjax.tasks import vqvae
+from signjax.errors import ConfigError
+from signjax.inference import autoregressive, families, latent_space, text_batches, windowed_decoding
+from signjax.inference.pose_codec import FPS, PoseCodec
+from signjax.inference.pose_tokenizer import PoseTokenizer
+from signjax.models import build
+from signjax.pose import normalization
+from signjax.pose.clip import Clip
 
 
-def sign(task, loaded, texts, seed: int, sampler):
-    """The clips of `task.sign`, with what they were decoded from.
+@dataclass(frozen=True, eq=False)
+class TextToPose:
+    """A trained generator, of a run with task "gpt", "seed_gpt", "masked" or "flow".
+
+    What it samples depends on a text, its place among the texts, the seed and the sampling options, and on
+    nothing else: neither on the other texts nor on how many are sampled at once.
+
+    Attributes:
+      config: of its run.
+      variables: parameters and collections; None while it is trained.
+      model: the flax module.
+      text_encoder: turns texts into ids or features.
+      codec: the trained tokenizer or auto-encoder that makes poses of what the model writes.
+    """
+
+    config: ml_collections.ConfigDict
+    variables: dict | None
+    model: Any
+    text_encoder: Any
+    codec: PoseCodec
+
+    can_generate = True
+    can_translate = False
+
+    @property
+    def family(self) -> families.Family:
+        """How it makes clips."""
+        return families.FAMILIES[self.config.task]
+
+    @property
+    def tokenizer(self) -> PoseTokenizer | None:
+        """What turns its tokens into poses; None if it writes latents."""
+        return self.codec if isinstance(self.codec, PoseTokenizer) else None
+
+    @property
+    def has_tokens(self) -> bool:
+        """Whether it writes tokens, see `generate_tokens`."""
+        return self.codec.has_tokens
+
+    @property
+    def can_stream(self) -> bool:
+        """Whether `stream` works: the model writes in order, and the codec decodes window by window."""
+        return self.family.streams and self.codec.decodes_windows
+
+    def with_variables(self, variables: dict) -> "TextToPose":
+        """The same generator with other variables; what was compiled stays compiled."""
+        return dataclasses.replace(self, variables=variables)
+
+    def make_sampler(self, **sampling) -> families.Sampler:
+        """The sampling options of the run's config, with changes by name.
+
+        Raises:
+          ConfigError: the family has no such option, or a value cannot be.
+        """
+        return families.make_sampler(self.config, **sampling)
+
+    def generate(
+        self,
+        texts: str | Sequence[str],
+        num: int = 1,
+        seed: int = 0,
+        *,
+        canonical: bool = False,
+        batch_size: int = 64,
+        **sampling,
+    ) -> Clip | list[Clip]:
+        """Generates clips of texts.
+
+        Args:
+          texts: one, or several.
+          num: clips of each text.
+          seed: decides all random choices.
+          canonical: leaves the clips in canonical space, bit for bit what the model gave; by default they
+            have the place and size of recorded clips, `normalization.DEFAULT`.
+          batch_size: how many clips are sampled at once.
+          **sampling: options of the sampler, such as temperature=0.9; the others are as in the run's config.
+
+        Returns:
+          The clip of one text if num is 1, else the clips: all of the first text, then of the next.
+
+        Raises:
+          DataError: a text has nothing to sign in it.
+          ConfigError: as `make_sampler`.
+        """
+        batches = self.generate_batches(
+            texts, num, seed, canonical=canonical, batch_size=batch_size, **sampling
+        )
+        clips = text_batches.gather(batches, len(_repeat_texts(texts, num)))
+        return clips[0] if isinstance(texts, str) and num == 1 else clips
+
+    def generate_batches(
+        self,
+        texts: str | Sequence[str],
+        num: int = 1,
+        seed: int = 0,
+        *,
+        canonical: bool = False,
+        batch_size: int = 64,
+        **sampling,
+    ) -> Iterator[tuple[np.ndarray, list[Clip]]]:
+        """Yields the clips of `generate` batch by batch, as soon as they are there, short texts first.
+
+        Yields:
+          (places [n] in the list of `generate`, the clip of each).
+        """
+        repeated = _repeat_texts(texts, num)
+        for places, sequences in self._sample_batches(repeated, seed, batch_size, sampling):
+            clips = self.codec.decode(sequences, canonical)
+            texts_of = [repeated[place] for place in places]
+            yield (
+                places,
+                [dataclasses.replace(clip, text=text) for clip, text in zip(clips, texts_of, strict=True)],
+            )
+
+    def generate_tokens(
+        self, texts: str | Sequence[str], num: int = 1, seed: int = 0, *, batch_size: int = 64, **sampling
+    ) -> np.ndarray | list[np.ndarray]:
+        """The tokens [N, C] of the clips of `generate`, without decoding them.
+
+        Raises:
+          ConfigError: the model writes no tokens; or as `generate`.
+        """
+        if not self.has_tokens:
+            raise ConfigError(f"a {self.config.task} run writes latents, no tokens; use generate")
+        repeated = _repeat_texts(texts, num)
+        batches = self._sample_batches(repeated, seed, batch_size, sampling)
+        tokens = text_batches.gather(batches, len(repeated))
+        return tokens[0] if isinstance(texts, str) and num == 1 else tokens
+
+    def stream(
+        self, text: str, seed: int = 0, *, canonical: bool = False, tokens_at_once: int = 4, **sampling
+    ) -> Iterator[Clip]:
+        """Yields parts of a text's clip while it is being written, as soon as their frames are certain.
+
+        Args:
+          text: what to sign.
+          seed: decides all random choices.
+          canonical: see `generate`.
+          tokens_at_once: tokens that are written at a time; fewer show frames earlier.
+          **sampling: see `generate`.
+
+        Yields:
+          Clips whose points, joined, are bit for bit those of `generate(text, seed=seed, ...)`.
+
+        Raises:
+          DataError: the text has nothing to sign in it.
+          ConfigError: the run makes whole clips only, see `can_stream`; or as `make_sampler`.
+        """
+        if not self.family.streams:
+            raise ConfigError(f"a {self.config.task} run makes whole clips only; stream from a gpt run")
+        if not self.can_stream:
+            raise ConfigError("the run's tokenizer decodes whole clips only; train one of configs/vqvae.py")
+        sampler = self.make_sampler(**sampling)
+        decode = functools.partial(self.codec.decode_batch, self.codec.variables)
+        written = self._write_tokens(text, seed, sampler, tokens_at_once)
+        parts = windowed_decoding.stream(decode, written, self.codec.reach)
+        clips = (Clip(part, fps=FPS, text=text, placement=normalization.CANONICAL) for part in parts)
+        return clips if canonical else (clip.move_to(normalization.DEFAULT) for clip in clips)
+
+    def _sample_batches(
+        self, texts: Sequence[str], seed: int, batch_size: int, sampling: dict
+    ) -> Iterator[tuple[np.ndarray, list[np.ndarray]]]:
+        """Yields (places in `texts`, codes or latents [N, C] of each), those of short texts first."""
+        sampler, fold = self.make_sampler(**sampling), self.config.get("fold", 1)
+        for places, ids, mask, keys in text_batches.batches(self.text_encoder, texts, seed, batch_size):
+            sampled = self.family.sample(self.model, self.variables, ids, mask, keys, sampler)
+            sequences, lengths = map(np.asarray, sampled)
+            own = [sequences[row, : lengths[row]] for row in range(len(places))]
+            yield places, [latent_space.unfold_positions(sequence, fold) for sequence in own]
+
+    def _write_tokens(
+        self, text: str, seed: int, sampler: autoregressive.Sampler, tokens_at_once: int
+    ) -> Iterator[tuple[np.ndarray, bool]]:
+        """Yields (the tokens written so far [N, C], whether these are all), again and again."""
+        [(_, ids, mask, keys)] = text_batches.batches(self.text_encoder, [text], seed, 1)
+        memory, state = autoregressive.begin(self.model, self.variables, ids, mask, sampler)
+        for until in range(tokens_at_once, sampler.max_tokens + tokens_at_once, tokens_at_once):
+            state = autoregressive.advance(self.model, self.variables, memory, state, keys, until, sampler)
+            done = bool(state.done[0]) or until >= sampler.max_tokens
+            yield np.asarray(state.codes[0, : int(state.length[0])]), done
+            if done:
+                return
+
+
+def build_text_to_pose(
+    config, text_encoder, codec: PoseCodec, variables: dict | None = None, dim: int = 0
+) -> TextToPose:
+    """The generator that a config describes.
 
     Args:
-      task: a module of signjax.tasks that signs.
-      loaded: what its `load` gave.
-      texts: n texts.
-      seed: decides all random choices.
-      sampler: of its `sampler_of`.
-
-    Yields:
-      (places in `texts`, a Clip in canonical space for each).
-
-    Raises:
-      DataError: a text has nothing to sign in it.
+      config: of the run.
+      text_encoder: of the run.
+      codec: the trained tokenizer or auto-encoder that the config names.
+      variables: of a trained run; None while it is trained.
+      dim: of a flow, numbers of a position in its space of latents.
     """
-    if not hasattr(task, "write"):
-        for places, poses in task.sign(loaded, texts, seed, sampler):
-            yield places, [_clip(pose, texts[i]) for pose, i in zip(poses, places, strict=True)]
-        return
-    for places, codes in task.write(loaded, texts, seed, sampler):
-        made = zip(task.decode(loaded, codes), tokens(loaded.tokenizer, codes), places, strict=True)
-        yield places, [_clip(pose, texts[i], of) for pose, of, i in made]
+    model = build.build_generator(config, text_encoder.size, codec.config, dim)
+    return TextToPose(config, variables, model, text_encoder, codec)
 
 
-def reconstruct(task, loaded, pack: Pack) -> list[Clip]:
-    """The clips of `task.reconstruct` in canonical space, with what they were decoded from."""
-    tokenizer = coder(loaded)
-    if not hasattr(task, "codebook_sample") or tokenizer.config.quantizer.kind == "kl":
-        poses = task.reconstruct(loaded, pack)
-        return [_clip(pose, text) for pose, text in zip(poses, pack.texts, strict=True)]
-    codes = vqvae.encode(tokenizer, pack)
-    poses = [pose[:n] for pose, n in zip(vqvae.decode(tokenizer, codes), pack.lengths, strict=True)]
-    made = zip(poses, pack.texts, tokens(tokenizer, codes), strict=True)
-    return [_clip(*one) for one in made]
-
-
-def _clip(pose, text: str, of: Tokens | None = None) -> Clip:
-    return Clip(pose, fps=vqvae.RATE, text=text, tokens=of, placement=CANONICAL)
-
-
-def coder(loaded):
-    """The tokenizer or auto-encoder of what a task's `load` gave: its own, or that itself."""
-    for name in ("tokenizer", "loaded"):
-        loaded = getattr(loaded, name, loaded)
-    return loaded
-
-
-def tokens(tokenizer: vqvae.Tokenizer, codes) -> list[Tokens]:
-    """Sequences of codes [N, C] as the player takes them."""
-    names = tuple(f"{side}{part}" for side, part, _ in vqvae.columns(tokenizer.config))
-    return [Tokens(np.asarray(one), tokenizer.stride, names) for one in codes]
-
-
-def chosen(pack: Pack, numbers) -> Pack:
-    """A pack in memory of the clips with these numbers."""
-    clips = [pack[i] for i in numbers]
-    return dataclasses.replace(
-        pack,
-        sids=tuple(clip.sid for clip in clips),
-        texts=tuple(clip.text for clip in clips),
-        offsets=np.cumsum([0, *(len(clip) for clip in clips)]),
-        pose=np.concatenate([clip.points for clip in clips]),
-        valid=None if pack.valid is None else np.concatenate([clip.valid for clip in clips]),
-        placements=Placement(*(x[np.asarray(numbers)] for x in pack.placements)),
-        broken=(),
-        folder=None,
-    )
+def _repeat_texts(texts: str | Sequence[str], num: int) -> list[str]:
+    """Each text `num` times: place // num is the number of a clip's text."""
+    return [text for text in ([texts] if isinstance(texts, str) else texts) for _ in range(num)]

@@ -45,6 +45,8 @@ class SeedVQVAE(nn.Module):
     dtype: Any = None
     original: bool = False
 
+    reach = None  # attention sees all tokens of a clip
+
     def setup(self):  # noqa: D102
         kind = {"dtype": self.dtype}
         block = {"heads": self.heads, "mlp": self.mlp, "exact": self.original, **kind}

@@ -1,42 +1,40 @@
-"""The encoder behind the Fréchet gesture distance: trained as an auto-encoder.
+"""Training of the encoder behind the Fréchet gesture distance (signjax.metrics.motion_features).
 
 Auto-encoders of poses let jitter pass unseen, since it moves no joint far, and Fréchet distances on their
 features praise motion that trembles or is too smooth. So these features have to give back how much moves,
-too (`energy` of the model), and training shows them other tempi, noise and smoothing (`disturb`).
+too (`energy` of the model), and training shows them other tempi, noise and smoothing (`perturb`).
 """
 
 import functools
 import math
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 
-from signjax.data import augmentation, loader, sources
-from signjax.data import load as splits
+from signjax.data import augmentation, load, loader, sources
 from signjax.metrics.frechet import WINDOW
 from signjax.models import motion_encoder as models
 from signjax.models.vqvae import hold_last_frame
 from signjax.pose import losses
 from signjax.pose.missing_joints import fill_missing_joints
+from signjax.tasks import batches
 from signjax.training.task import Task
 
 
-def build(c) -> models.MotionAutoEncoder:
-    """The auto-encoder of a config: its `model` field."""
-    return models.MotionAutoEncoder(frames=WINDOW, **c.model)
+def make_task(config, workdir) -> Task:
+    """The task of a config; reads `data`, `model`, `loss`, `augment` and `disturb`.
 
-
-def make(c, workdir) -> Task:
-    """The task of a config; reads `data`, `model`, `loss`, `augment` and `disturb`."""
+    Raises:
+      DataError: the data cannot be used.
+    """
     del workdir
-    train, dev = splits.load(c.data, "train"), splits.load(c.data, "dev")
-    model = build(c)
-    host = {"hosts": jax.process_count(), "host": jax.process_index()}
-    crops = sources.Crops(train, math.ceil(WINDOW * c.disturb.tempo))
+    train, dev = (load.load(config.data, split) for split in ("train", "dev"))
+    model = build_autoencoder(config)
+    # At the fastest tempo a window takes this many frames of a clip.
+    crops = sources.Crops(train, math.ceil(WINDOW * config.disturb.tempo))
     transforms = [
-        functools.partial(augmentation.augment_signer, **c.augment),
-        functools.partial(disturb, **c.disturb),
+        functools.partial(augmentation.augment_signer, **config.augment),
+        functools.partial(perturb, **config.disturb),
     ]
 
     def init(rng, batch):
@@ -46,28 +44,36 @@ def make(c, workdir) -> Task:
         del step
         pose = fill_missing_joints(batch)
         out, changed = model.apply(variables, pose, True, mutable=["batch_stats"], rngs={"noise": rng})
-        terms = losses.reconstruction(out.pose, pose, _all(batch), c.loss)
+        terms = losses.reconstruction(out.pose, pose, _count_all_joints(batch), config.loss)
         wrong = jnp.abs(out.energy - models.motion_energy(pose)).mean()
-        return terms.pop("loss") + c.loss.energy * wrong, (terms | {"energy": wrong}, changed)
+        return terms.pop("loss") + config.loss.energy * wrong, (terms | {"energy": wrong}, changed)
 
     def evaluate(variables, batch):
         pose, weight = hold_last_frame(fill_missing_joints(batch), batch["mask"]), batch["weight"]
         out = model.apply(variables, pose)
-        valid = _all(batch) * weight[:, None, None]
+        valid = _count_all_joints(batch) * weight[:, None, None]
         wrong = jnp.abs(out.energy - models.motion_energy(pose)).mean(-1)
         pairs = losses.errors(out.pose, pose, valid, jnp.ones_like(weight))
         return pairs | {"energy": ((wrong * weight).sum(), weight.sum())}
 
-    def batches(start):
-        return loader.stream(crops, c.batch_size, c.seed, start, transforms=transforms, **host)
-
     def eval_batches():
-        return loader.once(sources.Crops(dev, WINDOW), c.eval_batch_size, **host)
+        return loader.once(sources.Crops(dev, WINDOW), config.eval_batch_size, **batches.host_share())
 
-    return Task(init, loss, evaluate, batches, eval_batches)
+    return Task(
+        init=init,
+        loss=loss,
+        evaluate=evaluate,
+        batches=batches.stream_windows(crops, config, transforms),
+        eval_batches=eval_batches,
+    )
 
 
-def disturb(example, rng, *, tempo, noise, smooth):
+def build_autoencoder(config) -> models.MotionAutoEncoder:
+    """The auto-encoder of a config: its `model` field."""
+    return models.MotionAutoEncoder(frames=WINDOW, **config.model)
+
+
+def perturb(example, rng, *, tempo, noise, smooth):
     """A window of WINDOW frames at another tempo; of four, one is made noisy and one too smooth.
 
     Args:
@@ -79,7 +85,8 @@ def disturb(example, rng, *, tempo, noise, smooth):
       smooth: largest standard deviation of the Gaussian filter, in frames.
 
     Returns:
-      {"pose" [WINDOW, 50, 3], "valid" [WINDOW, 50] if it was there}; the last frame is held after the end.
+      {"pose" [WINDOW, 50, 3], "valid" [WINDOW, 50] if it was there}; the last frame is hold_last_frame after
+      the end.
     """
     last, factor = int(example["mask"].sum()) - 1, tempo ** rng.uniform(-1, 1)
     start = rng.uniform(0, max(last - factor * (WINDOW - 1), 0))
@@ -92,11 +99,11 @@ def disturb(example, rng, *, tempo, noise, smooth):
         pose = pose + (noise * rng.random() * rng.normal(size=pose.shape)).astype(np.float32)
     valid = example["valid"][low] & example["valid"][high] if "valid" in example else None
     if kind == 1:
-        pose = _smooth(pose, valid, smooth * rng.random() + 1e-3)
+        pose = _smooth_over_time(pose, valid, smooth * rng.random() + 1e-3)
     return {"pose": pose} if valid is None else {"pose": pose, "valid": valid}
 
 
-def _smooth(pose, valid, spread: float):
+def _smooth_over_time(pose, valid, spread: float):
     """Poses [W, 50, 3] through a Gaussian filter over time; joints that are missing do not enter it."""
     away = np.subtract.outer(np.arange(len(pose)), np.arange(len(pose))) / spread
     filters = np.exp(-(away**2) / 2)
@@ -107,6 +114,7 @@ def _smooth(pose, valid, spread: float):
     return np.tensordot(filters, pose * seen, 1) / np.maximum(np.tensordot(filters, seen, 1), 1e-6)
 
 
-def _all(batch):
-    """All joints count, [B, W, 50]: those that are missing lie on their parents and are as well encoded."""
+def _count_all_joints(batch):
+    """Weights of all joints, [B, W, 50]: those that are missing lie on their parents and are as well
+    encoded."""
     return jnp.ones(batch["pose"].shape[:-1], jnp.float32)

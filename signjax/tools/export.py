@@ -21,11 +21,10 @@ from signjax.cli.command import run_as_command
 from signjax.data import clip_files, clip_writers, npz_clip, pose_layout
 from signjax.errors import ConfigError, DataError
 from signjax.export import compiled, hub_folder, pose_file
+from signjax.inference.load import load
 from signjax.io import atomic, safe_read
 from signjax.pose.clip import Clip
 from signjax.tools import viz
-from signjax.training import run_config
-from signjax.training import task as tasks
 
 
 @run_as_command
@@ -165,9 +164,8 @@ def to_onnx(stem: Path, run: Path, licence: str) -> Path:
 
 
 def _programs(run: Path, *sizes) -> list[dict[str, compiled.Program]]:
-    c = run_config.load_config(run / "config.json")
-    loaded = tasks.find(c.task).load(run)
-    return [compiled.of(c, loaded, size) for size in sizes]
+    loaded = load(run)
+    return [compiled.of(loaded, size) for size in sizes]
 
 
 RUNS = {

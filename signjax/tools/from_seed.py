@@ -19,9 +19,9 @@ from signjax.cli.command import run_as_command
 from signjax.compat.seed import convert
 from signjax.compat.seed.match_tensors import POSE
 from signjax.errors import ConfigError, DataError, StorageError
+from signjax.inference.load import load_codec
 from signjax.io import safe_numpy, safe_read, torch_checkpoint
 from signjax.pose import normalization, skeleton
-from signjax.tasks import vqvae
 from signjax.text import bert_files, pretrained
 from signjax.training import checkpoint, dependencies, text_encoder
 from signjax.training.configs import get_config
@@ -164,7 +164,7 @@ def write_gpt(place, found: convert.SeedModel, tokenizer, encoder, data: dict) -
     c.data.update(data)
     c.tokenizer, c.text.encoder = str(tokenizer), str(encoder[0])
     place.mkdir(parents=True, exist_ok=True)
-    dependencies.record(place, "tokenizer", tokenizer, vqvae.load(tokenizer).variables)
+    dependencies.record(place, "tokenizer", tokenizer, load_codec(tokenizer).variables)
     dependencies.record(place, text_encoder.FIELD, encoder[0], encoder[1].variables)
     return write_run(place, c, found.variables)
 

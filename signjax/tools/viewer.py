@@ -9,7 +9,6 @@ browser here has open may not use it: their requests carry their own Origin or H
 import http.server
 import json
 import os
-import pathlib
 import re
 import sys
 import threading
@@ -22,13 +21,12 @@ from signjax.cli import parsing
 from signjax.cli.command import run_as_command
 from signjax.data import load
 from signjax.errors import ConfigError, DataError, SignjaxError
-from signjax.inference import text_batches, text_to_pose
+from signjax.inference import text_batches
+from signjax.inference.load import load_text_to_pose
+from signjax.inference.pose_codec import FPS
 from signjax.io import safe_read
-from signjax.pose.normalization import DEFAULT
 from signjax.rendering import html_player
-from signjax.tasks import vqvae
-from signjax.training import process, run_config
-from signjax.training import task as tasks
+from signjax.training import process
 
 HOST = "127.0.0.1"
 MOST = 1 << 14  # bytes of a request: a text of requests.LONGEST characters, each escaped
@@ -45,7 +43,7 @@ def main(argv: list[str] | None = None) -> int:
     process.enable_compile_cache()
     with Server(args.port) as server:
         server.sign = signer(args.run)
-        server.page = html_player.document([], vqvae.RATE, f"signjax: {args.run}", live=True).encode()
+        server.page = html_player.document([], FPS, f"signjax: {args.run}", live=True).encode()
         print(f"http://{HOST}:{server.server_port}/ (for this machine alone; Ctrl-C ends it)", flush=True)
         server.serve_forever()
     return 0
@@ -60,25 +58,18 @@ def signer(workdir) -> Callable[[str, int, int], dict]:
       ConfigError: the run signs no text.
       StorageError: nothing was trained in workdir.
     """
-    c = run_config.load_config(pathlib.Path(workdir, "config.json"))
-    task = tasks.find(c.task)
-    if not hasattr(task, "generate"):
-        raise ConfigError(f"{workdir} holds a {c.task} run, which signs no text; name a gpt run")
-    loaded, sampler, readable = task.load(workdir), task.sampler_of(c), load.readable(c.data)
+    generator = load_text_to_pose(workdir)
+    readable = load.readable(generator.config.data)
 
     def sign(text: str, seed: int, num: int) -> dict:
         begun = time.monotonic()
-        signed = text_to_pose.sign(task, loaded, [text] * num, seed, sampler)
-        found = text_batches.gather(signed, num)
+        clips = generator.generate([text], num, seed)
         took = time.monotonic() - begun
         panels = []
-        for k, clip in enumerate(found, 1):
-            placed = clip.move_to(DEFAULT)
+        for k, clip in enumerate(clips, 1):
             titles = [f"version {k}"] if num > 1 else []
-            titles += (
-                [f"reads: {' '.join(demo.read_signs(placed.points)) or '(nothing)'}"] if readable else []
-            )
-            panels.append(rendering.Panel(placed, "; ".join(titles)))
+            titles += [f"reads: {' '.join(demo.read_signs(clip.points)) or '(nothing)'}"] if readable else []
+            panels.append(rendering.Panel(clip, "; ".join(titles)))
         return html_player.pack_clip(panels, f"signed in {took:.2f} s, seed {seed}")
 
     sign("hello", 0, 1)

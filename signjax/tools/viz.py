@@ -24,12 +24,9 @@ from signjax.data import load, npz_clip, phrase_search
 from signjax.displacements import convert, read, write
 from signjax.errors import ConfigError, DataError
 from signjax.evaluation import report_files, scorecard
-from signjax.inference import text_batches, text_to_pose
+from signjax.inference.load import load_clip_maker
 from signjax.io import safe_read
 from signjax.pose.clip import Clip
-from signjax.tasks import vqvae
-from signjax.training import run_config
-from signjax.training import task as tasks
 
 SAMPLES = ".npz of signjax.sample, or the folder of a run"
 
@@ -160,23 +157,17 @@ def compare(args, workdir: Path, stem: str) -> None:
     Raises:
       ConfigError: it makes no clips.
     """
-    c = run_config.load_config(f"{workdir}/config.json")
-    task = tasks.find(c.task)
-    if not hasattr(task, "reconstruct"):
-        raise ConfigError(f"{workdir} holds a {c.task} run, which makes no clips; name one that does")
-    loaded = task.load(workdir)
-    held = vqvae.load_split(text_to_pose.coder(loaded).config, c.data, args.split)
+    run = load_clip_maker(workdir)
+    held = run.codec.load_split(run.config.data, args.split)
     numbers = np.unique(np.linspace(0, len(held) - 1, args.num).astype(int))
-    part = text_to_pose.chosen(held, numbers)
-    rows = {scorecard.TRUTH: list(part)}
-    rows["reconstruction"] = text_to_pose.reconstruct(task, loaded, part)
-    if hasattr(task, "generate"):
-        signed = text_to_pose.sign(task, loaded, part.texts, 0, task.sampler_of(c))
-        rows["generated"] = text_batches.gather(signed, len(part))
-    readable = load.readable(c.data)
+    part = [held[int(number)] for number in numbers]
+    rows = {scorecard.TRUTH: part, "reconstruction": run.codec.reconstruct(part, canonical=True)}
+    if run.can_generate:
+        rows["generated"] = run.generate([clip.text for clip in part], canonical=True)
+    readable = load.readable(run.config.data)
     pages = [
-        [report_files.panel(name, row[k], said, readable) for name, row in rows.items()]
-        for k, said in enumerate(part.texts)
+        [report_files.panel(name, row[k], clip.text, readable) for name, row in rows.items()]
+        for k, clip in enumerate(part)
     ]
     path = Path(args.out, f"run_{stem}_{args.split}.html")
     print(rendering.html(path, pages, title=f"{workdir}: {held.label}"))

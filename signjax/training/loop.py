@@ -14,7 +14,7 @@ import jax
 from signjax.errors import ConfigError, DataError, SignjaxError, did_you_mean
 from signjax.training import checkpoint, memory_check, metric_writer, process, sharding, state_hash, trackers
 from signjax.training.run_config import check_same, save_config
-from signjax.training.task import Task, make_task
+from signjax.training.task import MakeTask, Task
 from signjax.training.train_step import compile_steps, inference_variables, run_evaluation
 
 MAX_SKIPPED = 20
@@ -54,6 +54,7 @@ class Run(NamedTuple):
 def train(
     config,
     workdir,
+    make_task: MakeTask,
     *,
     out: TextIO | None = None,
     command: str = "",
@@ -66,6 +67,7 @@ def train(
     Args:
       config: a ConfigDict, see `signjax.get_config`.
       workdir: folder of the run, made if missing.
+      make_task: builds the task of a config, such as signjax.tasks.registry.make_task.
       out: where progress is shown, such as sys.stdout; None shows nothing.
       command: how the user started this, to say how to go on.
       wandb_project: of wandb, to send or keep the numbers there, too.
@@ -95,7 +97,9 @@ def train(
             save_config(f"{workdir}/config.json", config)
         checkpoints = checkpoint.open_run(workdir, new=not start)
         stack.callback(checkpoint.close, checkpoints)
-        run, state, batches = _prepare(config, workdir, start, (checkpoints, metrics, progress, stop))
+        run, state, batches = _prepare(
+            config, workdir, start, make_task, (checkpoints, metrics, progress, stop)
+        )
         step, finished = _fit(run, state, batches, start)
     if finished:
         progress.say(f"Finished {step} steps; the model is in {workdir}")
@@ -118,7 +122,7 @@ def _check_run(config, workdir, start: int) -> metric_writer.Spent:
     return metric_writer.Spent(**checkpoint.read_meta(workdir, "latest", start)["spent"])
 
 
-def _prepare(config, workdir, start: int, outputs):
+def _prepare(config, workdir, start: int, make_task: MakeTask, outputs):
     """Builds the task and its compiled steps, makes or restores the state, says so in one line.
 
     Returns:

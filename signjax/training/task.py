@@ -1,16 +1,7 @@
-"""The contract between the engine and a model family: a few pure functions, nothing else.
+"""The contract between the engine and a model family: a few pure functions, nothing else."""
 
-`signjax/tasks/<name>.py` has `make(config, workdir) -> Task`; files of its own that a run needs later
-(a text tokenizer, say) it keeps in `workdir` itself.
-"""
-
-import importlib
-import pkgutil
-import re
 from collections.abc import Callable
 from typing import NamedTuple
-
-from signjax.errors import ConfigError, did_you_mean
 
 
 class Task(NamedTuple):
@@ -28,22 +19,4 @@ class Task(NamedTuple):
     finish: Callable | None = None  # (variables, {name: float}) -> {name: float}, on the host, after evaluate
 
 
-def find(name: str):
-    """The module signjax.tasks.<name>, which makes a Task; raises ConfigError if there is none."""
-    try:
-        if re.fullmatch("[a-z0-9_]+", name):
-            module = importlib.import_module(f"signjax.tasks.{name}")
-            if hasattr(module, "make"):
-                return module
-    except ModuleNotFoundError as e:
-        if e.name != f"signjax.tasks.{name}":
-            raise
-    folder = importlib.import_module("signjax.tasks").__path__
-    known = sorted(m.name for m in pkgutil.iter_modules(folder))
-    has = f"signjax/tasks has only: {', '.join(known)}"
-    raise ConfigError(f"task is {name!r}{did_you_mean(name, known, has)}")
-
-
-def make_task(config, workdir) -> Task:
-    """Builds the task that `config.task` names; raises ConfigError if there is no such module."""
-    return find(config.task).make(config, workdir)
+MakeTask = Callable[..., Task]  # (config, workdir) -> Task; files that a run needs later it keeps in workdir

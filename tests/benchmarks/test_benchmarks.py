@@ -30,8 +30,7 @@ from signjax.benchmarks import (
 )
 from signjax.data import packed_dataset
 from signjax.inference import autoregressive
-from signjax.models import gpt
-from signjax.tasks import vqvae
+from signjax.models import build, gpt
 from signjax.tools import bench
 from signjax.training.configs import get_config
 
@@ -52,7 +51,7 @@ def here(monkeypatch):
 @pytest.mark.parametrize("name", ["vqvae", "vqvae:seed"])
 def test_operations_of_tokenizers(name, tiny_runs):
     c = setup.make_config(name, tiny_runs)
-    model, inputs = vqvae.build(c), (SHAPE((4, 64, 50, 3), jnp.float32), SHAPE((4, 64), bool))
+    model, inputs = build.build_tokenizer(c), (SHAPE((4, 64, 50, 3), jnp.float32), SHAPE((4, 64), bool))
     keys = {"params": jax.random.key(0), "quantize": jax.random.key(1)}
     variables = jax.eval_shape(functools.partial(model.init, keys), *inputs)
     assert flops.count_tokenizer(c, 4, 64) == pytest.approx(counted(model.apply, variables, *inputs), **CLOSE)

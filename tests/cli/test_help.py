@@ -13,13 +13,13 @@ from signjax import __main__ as listing
 from signjax.cli import config_help
 from signjax.data import packed_dataset
 from signjax.errors import ConfigError, DataError, StorageError, closest_match, did_you_mean
-from signjax.models import quantizers
-from signjax.tasks import flow, vqvae
+from signjax.inference.families import make_sampler
+from signjax.models import build, quantizers
+from signjax.tasks.registry import make_task
 from signjax.text import pretrained
 from signjax.tools import bench, memory
 from signjax.tools import pack as tool
 from signjax.training import config_fields, optimizer, run_config
-from signjax.training import task as tasks
 
 CONFIGS = sorted(path for path in ROOT.glob("configs/*.py") if path.stem != "common")
 
@@ -161,12 +161,12 @@ def test_wrong_names_are_answered(tmp_path):
             StorageError,
             "mean .*runs/gpt[?] train",
         ),
-        (lambda: vqvae.quantizer(quantizer, "arm"), ConfigError, "did you mean 'rvq'"),
-        (lambda: tasks.find("gtp"), ConfigError, "did you mean 'gpt'"),
+        (lambda: build.build_quantizer(quantizer, "arm"), ConfigError, "did you mean 'rvq'"),
+        (lambda: make_task(gpt_run.get_config("gpt", task="gtp"), ""), ConfigError, "did you mean 'gpt'"),
         (lambda: packed_dataset.load(tmp_path / "sets", "mnie", "train"), DataError, "did you mean 'mine'"),
         (lambda: packed_dataset.load(tmp_path / "sets", "mine", "trian"), DataError, "did you mean 'train'"),
-        (lambda: flow.sampler_of(generator, solver="midpont"), ConfigError, "did you mean midpoint"),
-        (lambda: flow.sampler_of(generator, stepps=3), ConfigError, "did you mean '--steps'"),
+        (lambda: make_sampler(generator, solver="midpont"), ConfigError, "did you mean midpoint"),
+        (lambda: make_sampler(generator, stepps=3), ConfigError, "did you mean '--steps'"),
         (lambda: optimizer.make_schedule(schedule, 9), ConfigError, "did you mean 'cosine'"),
     ):
         with pytest.raises(kind, match=meant):

@@ -14,16 +14,19 @@ import make_encoders
 import make_seed_files
 import numpy as np
 import pytest
+from generated import generate_poses
 from safetensors.numpy import load_file, save_file
 from scipy.special import log_softmax
 
 from signjax.compat.seed import convert, match_tensors
 from signjax.errors import ConfigError, DataError
 from signjax.inference import autoregressive
+from signjax.inference.families import make_sampler
+from signjax.inference.load import load
 from signjax.io.safe_read import InvalidFileError
-from signjax.models import layers
+from signjax.models import build, layers
 from signjax.pose import normalization
-from signjax.tasks import seed_gpt, vqvae
+from signjax.tasks.registry import make_task
 from signjax.tools import from_seed
 from signjax.training import loop, run_config
 
@@ -58,19 +61,19 @@ def runs(tmp_path_factory):
 
 
 def check_tokenizer(home, told):
-    tokenizer = vqvae.load(home / "vqvae")
+    tokenizer = load(home / "vqvae")
     where = from_seed.placement(told["mean"].astype(np.float64))
     x = normalization.canonical(told["pose"].reshape(1, -1, 50, 3), where).astype(np.float32)
     mask = np.ones(x.shape[:2], bool)
-    codes = np.asarray(tokenizer.encode(tokenizer.variables, x, mask))
+    codes = np.asarray(tokenizer.encode_batch(tokenizer.variables, x, mask))
     np.testing.assert_array_equal(codes[..., 0], told["codes"])
-    found = np.asarray(tokenizer.decode(tokenizer.variables, codes, mask[:, ::4]))
+    found = np.asarray(tokenizer.decode_batch(tokenizer.variables, codes, mask[:, ::4]))
     found = (normalization.restore(found, where).reshape(told["made"].shape) - told["mean"]) / told["std"]
     np.testing.assert_allclose(found, told["made"], atol=1e-4)
 
 
 def check_gpt(home, told):
-    generator = seed_gpt.load(home / "gpt")
+    generator = load(home / "gpt")
     model, variables = generator.model, generator.variables
     run = functools.partial(model.apply, variables)
     text = np.pad(told["text"], ((0, 0), (0, 3), (0, 0)), constant_values=9.0)  # padding, hidden by the mask
@@ -115,16 +118,16 @@ def test_codes_and_end_share_one_softmax(runs, told):
 
 def test_runs_are_found_and_sign(runs):
     c = run_config.load_config(runs / "gpt/config.json")
-    sampler = seed_gpt.sampler_of(c, max_tokens=5, min_tokens=2)
+    sampler = make_sampler(c, max_tokens=5, min_tokens=2)
     assert (sampler.top_k, sampler.temperature) == (20, 1.0)
-    generator, texts = seed_gpt.load(runs / "gpt"), ["hello how are you", "my name is Zoë"]
-    clips = seed_gpt.generate(generator, texts, 0, sampler)
-    singly = seed_gpt.generate(generator, texts, 0, sampler, batch_size=1)
+    generator, texts = load(runs / "gpt"), ["hello how are you", "my name is Zoë"]
+    clips = generate_poses(generator, texts, max_tokens=5, min_tokens=2)
+    singly = generate_poses(generator, texts, max_tokens=5, min_tokens=2, batch_size=1)
     for a, b in zip(clips, singly, strict=True):
         assert a.shape[1:] == (50, 3) and 8 <= len(a) <= 20
         np.testing.assert_allclose(a, b, atol=1e-4)
     with pytest.raises(ConfigError, match="guidance is 2"):
-        seed_gpt.sampler_of(c, guidance=2.0)
+        make_sampler(c, guidance=2.0)
 
 
 def saved(path):
@@ -263,14 +266,14 @@ def test_the_model_trains_too(runs, tiny_runs, tmp_path):
     changes |= {"model.width": 16, "model.depth": 1, "model.heads": 2, "model.mlp": 32, "model.dropout": 0.0}
     changes |= {"num_steps": 12, "eval_every": 12, "log_every": 1, "batch_tokens": 256, "eval_batch_size": 2}
     changes |= {"optim.lr": 1e-2, "optim.warmup": 1, "sampler.max_tokens": 4}
-    assert loop.train(gpt_run.get_config("gpt:seed", **changes), tmp_path).finished
+    assert loop.train(gpt_run.get_config("gpt:seed", **changes), tmp_path, make_task).finished
     lines = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
     losses = [line["train/loss"] for line in lines if "train/loss" in line]
     assert len(losses) == 12 and np.mean(losses[-3:]) < 0.9 * np.mean(losses[:2])
-    [clip] = seed_gpt.generate(seed_gpt.load(tmp_path), ["hello"], 0, autoregressive.Sampler(max_tokens=3))
+    [clip] = generate_poses(load(tmp_path), ["hello"], **autoregressive.Sampler(max_tokens=3)._asdict())
     assert np.isfinite(clip).all()
     c, tokenizer = gpt_run.get_config("gpt:seed", **changes), gpt_run.get_config("vqvae", **gpt_run.TOKENIZER)
     with pytest.raises(ConfigError, match="2 codes a token"):
-        seed_gpt.build(c, 0, tokenizer)
+        build.build_seed_gpt(c, 0, tokenizer)
     with pytest.raises(ConfigError, match=r"text\.encoder is empty"):
-        seed_gpt.build(c, 7, tokenizer)
+        build.build_seed_gpt(c, 7, tokenizer)

@@ -135,7 +135,7 @@ def toy_tokenizer(weight=0.0, joint=0):
         return np.stack([np.asarray(pose)[:, ::4, joint, 0].astype(int), size], axis=-1)
 
     variables = {"params": {"w": np.full(3, weight, np.float32)}}
-    return types.SimpleNamespace(variables=variables, stride=4, encode=encode, calls=calls)
+    return types.SimpleNamespace(variables=variables, stride=4, encode_batch=encode, calls=calls)
 
 
 def same(a, b):

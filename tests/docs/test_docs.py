@@ -15,8 +15,9 @@ import numpy as np
 import pytest
 from command_help import PARSERS, ROOT, SHORT, ask, parse, parse_commands
 
-from signjax.models import quantizers
-from signjax.tasks import vqvae
+from signjax.inference.load import load
+from signjax.models import build, quantizers
+from signjax.tasks.registry import make_task
 from signjax.training import loop
 
 pytestmark = pytest.mark.usefixtures("compile_quickly")
@@ -151,17 +152,17 @@ def test_the_quantizer_of_the_page_trains(tiny_runs, tmp_path, monkeypatch):
     exec(code, vars(quantizers) | {"QUANTIZERS": quantizers.QUANTIZERS})
     changes = gpt_run.TOKENIZER | {"data.root": str(tiny_runs / "datasets"), "quantizer.kind": "fixed"}
     changes |= {"num_steps": 40, "log_every": 1, "eval_every": 40, "optim.warmup": 1, "optim.lr": 3e-3}
-    assert loop.train(gpt_run.get_config("vqvae", **changes), tmp_path / "run").finished
+    assert loop.train(gpt_run.get_config("vqvae", **changes), tmp_path / "run", make_task).finished
     losses = [
         float.fromhex(row["train/loss"])
         for row in engine_helpers.rows(tmp_path / "run")
         if "train/loss" in row
     ]
     assert np.mean(losses[-10:]) < 0.9 * np.mean(losses[:10])
-    tokenizer = vqvae.load(tmp_path / "run")
-    books = vqvae.codebooks(tokenizer)
+    tokenizer = load(tmp_path / "run")
+    books = tokenizer.codebooks
     assert books.shape == (2, 16, 8) and np.isfinite(books).all()
-    module = vqvae.quantizer(tokenizer.config.quantizer, "whole")
+    module = build.build_quantizer(tokenizer.config.quantizer, "whole")
     z = jnp.asarray(np.random.default_rng(0).normal(size=(2, 5, 8)), jnp.float32)
     mask = jnp.arange(5) < jnp.array([[5], [3]])
     variables = module.init({}, z, mask, True)

@@ -10,17 +10,19 @@ import jax
 import numpy as np
 import pytest
 from engine_helpers import spawn
+from generated import generate_poses, reconstruct_poses
 
 from signjax.data import load
 from signjax.errors import StorageError
 from signjax.export import compiled
+from signjax.inference.load import load as load_run
 from signjax.io import checksums, model_file, safe_numpy, safetensors
 from signjax.io.digest import digest_variables
+from signjax.models import build
 from signjax.pose import normalization
-from signjax.tasks import gpt, vqvae
+from signjax.tasks.registry import make_task
 from signjax.tools import export
 from signjax.training import checkpoint, run_config
-from signjax.training import task as tasks
 
 pytestmark = pytest.mark.usefixtures("compile_quickly")
 TEXTS = ["hello", "my friend is happy"]
@@ -42,7 +44,7 @@ def home(tiny_runs, tiny_families):
 def untrained(place, c):
     """Writes a run as training would leave it, but for its variables."""
     place.mkdir(exist_ok=True)
-    task = tasks.find(c.task).make(c, place)
+    task = make_task(c, place)
     written(place, c, task.init(jax.random.key(0), next(iter(task.batches(0)))))
 
 
@@ -108,8 +110,7 @@ def test_the_folder_holds_what_it_takes_and_nothing_of_training(shared):
 def test_the_folder_signs_as_the_run_does(home, shared, name):
     places = [home / "runs" / name, shared / name]
     same_bits(*(checkpoint.load_variables(place)[0] for place in places))
-    task, c = tasks.find(name), run_config.load_config(shared / name / "config.json")
-    ours, theirs = (task.generate(task.load(place), TEXTS, 3, task.sampler_of(c)) for place in places)
+    ours, theirs = (generate_poses(load_run(place), TEXTS, 3) for place in places)
     for a, b in zip(ours, theirs, strict=True):
         assert a.dtype == b.dtype and np.array_equal(a, b)
 
@@ -124,26 +125,26 @@ def test_the_commands_take_the_folder(home, shared, tmp_path):
     _, err = process.communicate(timeout=300)
     assert process.returncode == 0, err[-2000:]
     c = run_config.load_config(folder / "config.json")
-    [clip] = gpt.generate(gpt.load(home / "runs/gpt"), ["hello"], 3, gpt.sampler_of(c))
+    [clip] = generate_poses(load_run(home / "runs/gpt"), ["hello"], 3)
     made = safe_numpy.read_arrays(folder / "outputs/hello.npz")["pose"]
     np.testing.assert_array_equal(made, normalization.restore(clip, normalization.DEFAULT).astype(np.float32))
     moved = shutil.copytree(home / "datasets", tmp_path / "sets")
     c.data.root = str(moved)
     held = load.load(c.data, "dev")
     assert held.folder is None or pathlib.Path(held.folder).is_relative_to(tmp_path)
-    ours = vqvae.reconstruct(vqvae.load(home / "runs/vqvae"), held)
-    for a, b in zip(ours, gpt.reconstruct(gpt.load(folder), held), strict=True):
+    ours = reconstruct_poses(load_run(home / "runs/vqvae"), held)
+    for a, b in zip(ours, reconstruct_poses(load_run(folder), held), strict=True):
         np.testing.assert_array_equal(a, b)
 
 
 def test_a_pretrained_encoder_comes_along(home, tmp_path, capsys):
     theirs = shutil.copytree(gpt_run.ROOT / "tests/assets/encoders/bert", tmp_path / "bert")
     untrained(tmp_path / "gpt", gpt_run.gpt_config(home, **{"text.encoder": str(theirs)}))
-    expected = gpt.load(tmp_path / "gpt").words.encode_all(TEXTS)
+    expected = load_run(tmp_path / "gpt").text_encoder.encode_all(TEXTS)
     assert run(capsys, tmp_path / "gpt", "--to", "hub_folder", "--out", tmp_path / "out")[0] == 0
     shutil.rmtree(theirs)
     shutil.rmtree(tmp_path / "gpt")
-    found = gpt.load(tmp_path / "out/gpt").words.encode_all(TEXTS)
+    found = load_run(tmp_path / "out/gpt").text_encoder.encode_all(TEXTS)
     assert all(np.array_equal(a, b) for a, b in zip(found, expected, strict=True))
     assert "under a licence of its own" in (tmp_path / "out/gpt/README.md").read_text()
 
@@ -162,20 +163,20 @@ def test_a_folder_of_a_folder_is_the_same(shared, tmp_path, capsys):
 def test_damage_is_found(shared, tmp_path, name):
     folder = shutil.copytree(shared / "gpt", tmp_path / "gpt")
     (folder / "README.md").write_text("edited")
-    gpt.load(folder)
+    load_run(folder)
     data = bytearray((folder / name).read_bytes())
     data[len(data) // 2] ^= 1
     (folder / name).write_bytes(data)
     with pytest.raises(StorageError, match=r"fetch .* again|cannot be read"):
-        gpt.load(folder)
+        load_run(folder)
     (folder / name).unlink()
     with pytest.raises(StorageError):
-        gpt.load(folder)
+        load_run(folder)
 
 
 def test_the_card_quotes_scores_of_these_weights_only(home, tmp_path, capsys):
     copied = shutil.copytree(home / "runs", tmp_path / "runs") / "gpt"
-    own = digest_variables(gpt.load(copied).variables)
+    own = digest_variables(load_run(copied).variables)
     rows = {"generated": {"distance": {"DTW-MJE": {"value": 0.125, "low": 0.1, "high": 0.15}}}}
     for split, digest in (("dev", own), ("test", "0" * 12), ("train", own)):
         said = {"weights": digest, "predictions": None, "rows": rows, "seed": 5, "notes": [f"note {split}"]}
@@ -201,7 +202,7 @@ def inputs_of(program, coder, rows, tokens):
     mask = np.arange(many) < np.linspace(1, many, rows).astype(int)[:, None]
     if program == "encode":
         return rng.normal(size=(rows, many, 50, 3)).astype(np.float32), mask
-    codes = coder.encode(coder.variables, *inputs_of("encode", coder, rows, tokens))
+    codes = coder.encode_batch(coder.variables, *inputs_of("encode", coder, rows, tokens))
     return np.asarray(rng.permuted(np.asarray(codes), axis=1)), mask
 
 
@@ -210,13 +211,13 @@ def test_programs_give_the_same_at_any_size(home, name, tmp_path, capsys):
     pytest.importorskip("flatbuffers")
     code, [made], _ = run(capsys, home / "runs" / name, "--to", "stablehlo", "--out", tmp_path)
     assert code == 0 and made == str(tmp_path / f"{name}-stablehlo")
-    coder = vqvae.load(home / "runs" / name)
+    coder = load_run(home / "runs" / name)
     for program in ("encode", "decode"):
         loaded = jax.export.deserialize(pathlib.Path(made, f"{program}.stablehlo").read_bytes())
         assert loaded.platforms == compiled.PLATFORMS and "stablehlo" in loaded.mlir_module()
         for rows, tokens in ((1, 3), (4, 5)):
             given = inputs_of(program, coder, rows, tokens)
-            expected = getattr(coder, program)(coder.variables, *given)
+            expected = getattr(coder, f"{program}_batch")(coder.variables, *given)
             found = loaded.call(*given)
             assert found.dtype == expected.dtype
             np.testing.assert_allclose(found, expected, rtol=0, atol=1e-6)
@@ -225,11 +226,13 @@ def test_programs_give_the_same_at_any_size(home, name, tmp_path, capsys):
 def test_a_run_with_faces_says_so(tmp_path, capsys):
     c, place = face_files.config(tmp_path, "rvq,face"), tmp_path / "run"
     drawn = {"params": jax.random.key(0), "quantize": jax.random.key(1)}
-    variables = vqvae.build(c).init(drawn, np.zeros((1, 16, 120, 3), np.float32), np.ones((1, 16), bool))
+    variables = build.build_tokenizer(c).init(
+        drawn, np.zeros((1, 16, 120, 3), np.float32), np.ones((1, 16), bool)
+    )
     written(place, c, variables)
-    coder = vqvae.load(place)
-    made = compiled.of(c, coder)
-    pose, mask = (np.zeros((1, *x.shape[1:]), x.dtype) for x in compiled.of(c, coder, (1, 4))["encode"].takes)
+    coder = load_run(place)
+    made = compiled.of(coder)
+    pose, mask = (np.zeros((1, *x.shape[1:]), x.dtype) for x in compiled.of(coder, (1, 4))["encode"].takes)
     codes = made["encode"].run(pose, mask)
     assert made["decode"].run(codes, mask[:, :: coder.stride]).shape == pose.shape == (1, 16, 120, 3)
     assert run(capsys, place, "--to", "hub_folder", "--out", tmp_path / "out")[0] == 0
@@ -239,16 +242,15 @@ def test_a_run_with_faces_says_so(tmp_path, capsys):
 def test_a_gpt_is_a_program_from_text_to_codes(home, tmp_path, capsys):
     pytest.importorskip("flatbuffers")
     assert run(capsys, home / "runs/gpt", "--to", "stablehlo", "--out", tmp_path)[0] == 0
-    folder, generator = tmp_path / "gpt-stablehlo", gpt.load(home / "runs/gpt")
+    folder, generator = tmp_path / "gpt-stablehlo", load_run(home / "runs/gpt")
     names = {"encode.stablehlo", "decode.stablehlo", "write.stablehlo", "text.json"}
     assert {p.name for p in folder.iterdir()} == names
     write = jax.export.deserialize((folder / "write.stablehlo").read_bytes())
     ids, mask = np.zeros((1, compiled.TEXT), np.int32), np.zeros((1, compiled.TEXT), bool)
-    said = generator.words.encode(TEXTS[1])
+    said = generator.text_encoder.encode(TEXTS[1])
     ids[0, : len(said)], mask[0, : len(said)] = said, True
     codes, length = write.call(ids, mask, np.int32(3))
-    c = run_config.load_config(home / "runs/gpt/config.json")
-    [(_, [expected])] = gpt.write(generator, TEXTS[1:], 3, gpt.sampler_of(c))
+    [expected] = generator.generate_tokens(TEXTS[1:], seed=3)
     np.testing.assert_array_equal(np.asarray(codes)[: int(length)], expected)
 
 
@@ -256,13 +258,13 @@ def test_onnx_gives_the_same(home, tmp_path, capsys):
     pytest.importorskip("jax2onnx")
     runtime = pytest.importorskip("onnxruntime")
     assert run(capsys, home / "runs/vqvae", "--to", "onnx", "--out", tmp_path)[0] == 0
-    coder = vqvae.load(home / "runs/vqvae")
+    coder = load_run(home / "runs/vqvae")
     for program, sizes in (("decode", ((1, 3), (4, 5))), ("encode", (compiled.ONE,))):
         session = runtime.InferenceSession(tmp_path / f"vqvae-onnx/{program}.onnx")
         for size in sizes:
             given = inputs_of(program, coder, *size)
             named = {one.name: array for one, array in zip(session.get_inputs(), given, strict=True)}
-            expected = getattr(coder, program)(coder.variables, *given)
+            expected = getattr(coder, f"{program}_batch")(coder.variables, *given)
             np.testing.assert_allclose(session.run(None, named)[0], expected, rtol=0, atol=1e-5)
 
 

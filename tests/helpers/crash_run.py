@@ -17,6 +17,7 @@ import gpt_run
 import jax
 
 from signjax.io import checksums
+from signjax.tasks.registry import make_task
 from signjax.training import checkpoint, loop
 
 TOY = {"log_every": 1, "eval_every": 7, "save_every": 3, "nap": 0.01, "mesh.shape": (1,)}
@@ -39,7 +40,7 @@ def begin(config, workdir) -> int:
     os.dup2(os.open(f"{workdir}.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND), 1)
     code = 99
     try:
-        code = loop.train(config, workdir, out=sys.stdout).exit_code
+        code = loop.train(config, workdir, make_task, out=sys.stdout).exit_code
     except Exception:
         traceback.print_exc()
     os._exit(code)

@@ -13,7 +13,8 @@ import crash_run
 import numpy as np
 from engine_helpers import plain
 
-from signjax.training import checkpoint, loop, sharding, task, train_step
+from signjax.tasks.registry import make_task
+from signjax.training import checkpoint, loop, sharding, train_step
 
 HALF, END = 4, 8
 RULE = ((r"(params|mu|nu|ema)/Dense_0/kernel", (None, "model")),)  # of the toy; others lie on all devices
@@ -34,7 +35,7 @@ def config_on(count: int, spec: dict, steps: int):
 
 def digest(c, workdir) -> str:
     """SHA-256 of a run's state as its devices hold it."""
-    made, mesh = task.make_task(c, workdir), sharding.make_mesh(c.mesh)
+    made, mesh = make_task(c, workdir), sharding.make_mesh(c.mesh)
     batch = sharding.to_global(next(iter(made.batches(HALF))), mesh)
     *_, abstract = train_step.compile_steps(c, made, mesh, batch)
     found, state = hashlib.sha256(), checkpoint.restore(workdir, HALF, abstract)
@@ -46,11 +47,11 @@ def digest(c, workdir) -> str:
 def main(spec: dict) -> None:
     """Prints a JSON line for each number of devices."""
     root = pathlib.Path(spec["root"])
-    assert loop.train(config_on(8, spec, HALF), root / "half").finished
+    assert loop.train(config_on(8, spec, HALF), root / "half", make_task).finished
     for count in spec["devices"]:
         c, workdir = config_on(count, spec, END), shutil.copytree(root / "half", root / f"on{count}")
         found = digest(c, workdir)
-        assert loop.train(c, workdir).finished
+        assert loop.train(c, workdir, make_task).finished
         lines = [json.loads(line) for line in (workdir / "metrics.jsonl").read_text().splitlines()]
         losses = [line["train/loss"] for line in lines if line["step"] > HALF and "train/loss" in line]
         print(json.dumps({"devices": count, "digest": found, "losses": losses}))

@@ -40,7 +40,7 @@ def compiled(c):
     """The toy's mesh and compiled steps."""
     mesh = sharding.make_mesh(c.mesh)
     batch = sharding.to_global(engine_toy.batch_of(0, c.batch_size), mesh)
-    return mesh, batch, *train_step.compile_steps(c, engine_toy.make(c, ""), mesh, batch)
+    return mesh, batch, *train_step.compile_steps(c, engine_toy.make_toy_task(c, ""), mesh, batch)
 
 
 def plain(state):

@@ -13,11 +13,11 @@ from fuzz_cases import Case, signed, split_of, write_clip
 
 from signjax import sample
 from signjax.inference import dataset_codes, text_batches
+from signjax.inference.pose_tokenizer import PoseTokenizer
 from signjax.io import checksums
 from signjax.metrics import motion_features
 from signjax.metrics.frechet import WINDOW
 from signjax.models import motion_encoder as models
-from signjax.tasks import vqvae
 from signjax.tools import viz
 from signjax.training import checkpoint, state_hash
 from signjax.training.run_config import save_config
@@ -41,7 +41,7 @@ def load_tokens(root: pathlib.Path):
     def encode(variables, played, mask):
         return np.arange(played.shape[0] * -(-played.shape[1] // 4) * 2).reshape(len(played), -1, 2)
 
-    tokenizer = vqvae.Tokenizer(None, {}, 4, encode, None)
+    tokenizer = PoseTokenizer(None, {}, 4, encode, None)
     return dataset_codes.encode_dataset(tokenizer, split_of(root), 2, f"{root}/tokens.npz")
 
 

@@ -5,6 +5,7 @@ import importlib.util
 from paths import ROOT
 
 from signjax import demo
+from signjax.tasks.registry import make_task
 from signjax.training import loop
 
 MESH = {"mesh.shape": (1,)}
@@ -79,7 +80,7 @@ def write(root):
     """Makes root/datasets/demo and trains root/runs/vqvae; two codes a token, to compile little."""
     demo.write_dataset(root / "datasets", sizes=(12, 4, 1))
     data = {"data.root": str(root / "datasets")}
-    assert loop.train(get_config("vqvae", **data, **TOKENIZER), root / "runs/vqvae").finished
+    assert loop.train(get_config("vqvae", **data, **TOKENIZER), root / "runs/vqvae", make_task).finished
 
 
 def gpt_config(root, name="gpt", **changes):

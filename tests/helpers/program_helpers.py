@@ -6,8 +6,8 @@ import flax.linen as nn
 import jax
 from gpt_run import get_config
 
+from signjax.tasks.registry import make_task
 from signjax.training import sharding
-from signjax.training.task import make_task
 from signjax.training.train_step import compile_steps
 
 

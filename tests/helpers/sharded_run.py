@@ -13,8 +13,9 @@ import jax
 import numpy as np
 from jax.sharding import NamedSharding, PartitionSpec
 
-from signjax.tasks import vqvae
-from signjax.training import checkpoint, sharding, task, train_step
+from signjax.models import build
+from signjax.tasks.registry import make_task
+from signjax.training import checkpoint, sharding, train_step
 
 END = "what follows is expected"
 
@@ -47,7 +48,7 @@ def program(c, made, batch) -> dict:
 
 def tokenize(c, variables, batch, path) -> None:
     """Writes codes and latents of a batch of windows."""
-    mesh, model = sharding.make_mesh(c.mesh), vqvae.build(c)
+    mesh, model = sharding.make_mesh(c.mesh), build.build_tokenizer(c)
     variables = jax.device_put(variables, sharding.shard(variables, mesh, c.sharding))
     batch = sharding.to_global(batch, mesh)
 
@@ -70,11 +71,11 @@ def involuntary() -> None:
 def main(spec: dict) -> None:
     """Prints a JSON line for each of the GPT's programs, writes codes, and last sets off the warning."""
     fields, data = spec["gpt"], spec["vqvae"]
-    made = task.make_task(config_on("gpt", (1,), fields), spec["workdir"])
+    made = make_task(config_on("gpt", (1,), fields), spec["workdir"])
     batch = next(iter(made.batches(0)))
     for name, shape in spec["programs"]:
         print(json.dumps(program(config_on(name, shape, fields), made, batch)))
-    windows = next(iter(task.make_task(config_on("vqvae", (1,), data), spec["workdir"]).batches(0)))
+    windows = next(iter(make_task(config_on("vqvae", (1,), data), spec["workdir"]).batches(0)))
     variables, _ = checkpoint.load_variables(fields["tokenizer"])
     for shape in spec["tokenizers"]:
         path = f"{spec['workdir']}/{'x'.join(map(str, shape))}.npz"

@@ -6,13 +6,11 @@ import re
 import numpy as np
 import pytest
 
+from signjax import rendering
 from signjax.data import load, packed_dataset
-from signjax.inference import text_batches, text_to_pose
-from signjax.pose.clip import Tokens
-from signjax.tasks import vqvae
+from signjax.data.clip_list import select_clips
+from signjax.inference.load import load as load_run
 from signjax.tools import viz
-from signjax.training import run_config
-from signjax.training import task as tasks
 
 pytestmark = pytest.mark.usefixtures("compile_quickly")
 TEXTS = ["hello", "my friend is happy"]
@@ -20,41 +18,34 @@ TEXTS = ["hello", "my friend is happy"]
 
 @pytest.fixture(scope="module")
 def run(tiny_runs):
-    """(task, what it loads, its config) of the tiny GPT."""
-    c = run_config.load_config(tiny_runs / "runs/gpt/config.json")
-    task = tasks.find("gpt")
-    return task, task.load(tiny_runs / "runs/gpt"), c
+    """The tiny GPT."""
+    return load_run(tiny_runs / "runs/gpt")
 
 
 def test_tokens_are_those_of_the_clip(run):
-    task, loaded, c = run
-    sampler = task.sampler_of(c)
-    found = text_batches.gather(text_to_pose.sign(task, loaded, TEXTS, 0, sampler), 2)
-    for clip, meant in zip(found, task.generate(loaded, TEXTS, 0, sampler), strict=True):
-        tokens = clip.tokens
-        np.testing.assert_array_equal(clip.points, meant)
-        np.testing.assert_array_equal(clip.canonical(), meant)
-        np.testing.assert_array_equal(vqvae.decode(loaded.tokenizer, [tokens.codes])[0], meant)
-        assert tokens.stride == 4 and tokens.names == ("whole",) * 2
+    clips, codes = run.generate(TEXTS, canonical=True), run.generate_tokens(TEXTS)
+    for clip, own, text in zip(clips, codes, TEXTS, strict=True):
+        np.testing.assert_array_equal(clip.tokens.codes, own)
+        np.testing.assert_array_equal(run.tokenizer.decode([own], canonical=True)[0].points, clip.points)
+        assert clip.tokens.stride == 4 and clip.tokens.names == ("whole",) * 2 and clip.text == text
 
 
 def test_chosen_clips_are_reconstructed_as_all_are(run):
-    task, loaded, c = run
-    held = load.load(c.data, "train")
-    some = text_to_pose.chosen(held, [7, 2])
+    held = load.load(run.config.data, "train")
+    some = select_clips(held, [7, 2])
     assert isinstance(some, packed_dataset.Pack) and some.sids == (held.sids[7], held.sids[2])
-    every = task.reconstruct(loaded, held)
-    for clip, i in zip(text_to_pose.reconstruct(task, loaded, some), (7, 2), strict=True):
-        np.testing.assert_allclose(clip.points, every[i], atol=1e-5)
-        assert len(clip.tokens.codes) == -(-len(clip) // 4) and clip.text == held.texts[i]
+    every = run.codec.reconstruct(held, canonical=True)
+    for clip, i in zip(run.codec.reconstruct(some, canonical=True), (7, 2), strict=True):
+        np.testing.assert_allclose(clip.points, every[i].points, atol=1e-5)
+        assert len(clip.tokens.codes) == -(-len(clip) // 4) and clip.sid == held.sids[i]
 
 
 def test_a_continuous_tokenizer_has_no_tokens(tiny_families, tiny_runs):
     del tiny_families  # which trains it
-    loaded = vqvae.load(tiny_runs / "runs/kl")
-    held = text_to_pose.chosen(load.load(loaded.config.data, "dev"), [0])
-    [clip] = text_to_pose.reconstruct(vqvae, loaded, held)
-    assert clip.tokens is None and len(clip) == held.lengths[0]
+    codec = load_run(tiny_runs / "runs/kl")
+    held = select_clips(load.load(codec.config.data, "dev"), [0])
+    [clip] = codec.reconstruct(held)
+    assert clip.tokens is None and not codec.has_tokens and len(clip) == held.lengths[0]
 
 
 def data_of(path):
@@ -94,4 +85,4 @@ def test_tokens_of_a_saved_clip(tmp_path, capsys, change, fault):
     else:
         [[panel]] = [clip["panels"] for clip in data_of(tmp_path / "sample_a.html")["clips"]]
         assert code == 0 and panel["tokens"]["codes"] == [[0, 1], [2, 3], [4, 5]]
-        assert Tokens(**panel["tokens"]).stride == 4
+        assert rendering.Tokens(**panel["tokens"]).stride == 4

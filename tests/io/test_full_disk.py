@@ -19,6 +19,7 @@ from jax.experimental.compilation_cache import compilation_cache
 from signjax.cli import command
 from signjax.errors import StorageError
 from signjax.io import atomic, checksums
+from signjax.tasks.registry import make_task
 from signjax.training import checkpoint, loop, process, trackers
 
 NOBODY = 65534
@@ -28,7 +29,7 @@ NOBODY = 65534
 def whole(tmp_path_factory):
     """A toy run that nothing disturbed."""
     workdir = tmp_path_factory.mktemp("disk") / "whole"
-    assert loop.train(toy(num_steps=20), workdir).finished
+    assert loop.train(toy(num_steps=20), workdir, make_task).finished
     return workdir
 
 
@@ -68,7 +69,7 @@ def ended_well(workdir, whole, told: str, reason: str) -> None:
     for which in ("latest", "best"):
         root = checkpoint.folder(workdir, which)
         assert not any(checksums.find_corruption(root / str(s)) for s in checksums.steps(root))
-    assert loop.train(toy(num_steps=20), workdir).finished
+    assert loop.train(toy(num_steps=20), workdir, make_task).finished
     assert rows(workdir) == rows(whole)
 
 
@@ -159,7 +160,7 @@ def test_what_a_crash_left_is_cleared_and_what_is_foreign_ignored(tmp_path):
     (latest / "12").write_text("a file")
     (tmp_path / "config.json.tmp").write_text("{")
     assert checkpoint.sound_step(tmp_path, "latest") is None
-    assert loop.train(toy(num_steps=2), tmp_path).finished
+    assert loop.train(toy(num_steps=2), tmp_path, make_task).finished
     assert checkpoint.sound_step(tmp_path, "latest") == ("latest", 2)
     assert not list(latest.glob("*tmp*")) and not (tmp_path / "config.json.tmp").exists()
     assert (latest / "notes").is_dir()
@@ -174,10 +175,10 @@ def test_a_best_step_of_a_start_that_saved_nothing_is_forgotten(tmp_path, at_bat
 
     at_batch(crash)
     with pytest.raises(KeyError):
-        loop.train(toy(save_every=10), tmp_path)
+        loop.train(toy(save_every=10), tmp_path, make_task)
     assert checkpoint.last_step(tmp_path, "best") == 4 and checkpoint.last_step(tmp_path, "latest") is None
     at_batch(lambda n: None)
-    assert loop.train(toy(num_steps=2, eval_every=2, **{"optim.lr": 1e-6}), tmp_path).finished
+    assert loop.train(toy(num_steps=2, eval_every=2, **{"optim.lr": 1e-6}), tmp_path, make_task).finished
     assert checkpoint.load_variables(tmp_path)[1] == 2
 
 

@@ -12,6 +12,7 @@ from signjax.data import token_rows
 from signjax.models import special_ids
 from signjax.models.gpt import RECENT
 from signjax.tasks import gpt, soft_targets
+from signjax.tasks.token_run import drop_texts
 from signjax.text import tokenizer
 
 pytestmark = pytest.mark.usefixtures("compile_quickly")
@@ -162,7 +163,7 @@ def test_a_packed_row_equals_its_clips_alone():
 
 
 def test_losses_of_a_packed_row_are_the_sums_of_its_clips():
-    terms = jax.jit(lambda batch: gpt._terms(MODEL, variables(), batch, batch["codes"], None))
+    terms = jax.jit(lambda batch: gpt.losses_and_metrics(MODEL, variables(), batch, batch["codes"], None))
     together = terms(packed())
     apart = []
     for clip, ids in zip(clips(LENGTHS), texts(WORDS), strict=True):
@@ -177,7 +178,7 @@ def test_losses_of_a_packed_row_are_the_sums_of_its_clips():
 def test_losses_are_cross_entropies_of_the_true_codes():
     """By hand; what the transformer sees of the past may be corrupted, the targets may not."""
     batch, seen = packed(), np.full_like(packed()["codes"], 7)
-    terms = jax.jit(lambda seen: gpt._terms(MODEL, variables(), batch, seen, None))(seen)
+    terms = jax.jit(lambda seen: gpt.losses_and_metrics(MODEL, variables(), batch, seen, None))(seen)
     total = ends = 0
     for clip, length in enumerate(LENGTHS):
         codes, ids, mask = alone(clip)
@@ -231,11 +232,11 @@ def test_codes_are_seen_as_similar_ones():
 
 def test_dropped_texts_leave_one_null_each():
     batch = packed()
-    same_batch = gpt.drop_texts(batch, jax.random.key(0), 0.0)
+    same_batch = drop_texts(batch, jax.random.key(0), 0.0)
     assert all(np.array_equal(same_batch[name], batch[name]) for name in batch)
     seen = set()
     for seed in range(20):
-        out = {k: np.asarray(x) for k, x in gpt.drop_texts(batch, jax.random.key(seed), 0.5).items()}
+        out = {k: np.asarray(x) for k, x in drop_texts(batch, jax.random.key(seed), 0.5).items()}
         dropped = []
         for segment in (1, 2, 3):
             was, now = batch["text_segment"] == segment, out["text_segment"] == segment
@@ -253,7 +254,7 @@ def test_dropped_texts_leave_one_null_each():
 
 def test_a_dropped_text_is_what_guidance_compares_with():
     """States of a row whose texts were dropped are those of the text NULL."""
-    batch = {k: np.asarray(x) for k, x in gpt.drop_texts(packed(), jax.random.key(0), 1.0).items()}
+    batch = {k: np.asarray(x) for k, x in drop_texts(packed(), jax.random.key(0), 1.0).items()}
     states, _ = whole_row(batch)
     for number, clip in enumerate(i for i, _ in rows().rows[0]):
         codes, ids, mask = alone(clip)

@@ -10,10 +10,9 @@ import numpy as np
 import pytest
 from tokenizer_helpers import tiny_config
 
-from signjax.models import quantizers
+from signjax.models import build, code_layout, linear_start, quantizers
 from signjax.models import vqvae as models
 from signjax.pose import body_parts, skeleton
-from signjax.tasks import vqvae
 
 pytestmark = pytest.mark.usefixtures("compile_quickly")
 VARIANTS = ("rvq", "fsq", "whole", "seed")
@@ -44,7 +43,7 @@ def batch(length, mates=0, padding=0.0):
 @functools.cache
 def tokenizer(variant):
     """A model and variables with nothing left at zero, its entries near the clip's latents."""
-    model = vqvae.build(tiny_config(variant))
+    model = build.build_tokenizer(tiny_config(variant))
     variables = jax.jit(model.init)(jax.random.key(0), *batch(40))
     rng = np.random.default_rng(3)
     variables["params"] = jax.tree.map(lambda x: x + 0.1 * rng.normal(size=x.shape), variables["params"])
@@ -86,7 +85,7 @@ def test_codes_say_all(variant):
     out = reconstruct(variant, pose, mask)
     codes = compiled(variant, "encode")(pose, mask)
     np.testing.assert_array_equal(codes, out.codes)
-    columns, size = vqvae.code_shape(tiny_config(variant))
+    columns, size = code_layout.code_shape(tiny_config(variant))
     assert codes.shape == (3, 64, columns) and 0 <= codes.min() <= codes.max() < size
     decode = compiled(variant, "decode")
     tokens = mask[:, ::4]
@@ -148,11 +147,11 @@ def test_training_starts_at_principal_components(variant):
     c = tiny_config(variant)
     rng = np.random.default_rng(2)
     pose = np.stack([motion(rng, 8) for _ in range(60)])
-    dims = {part: vqvae.latent_dim(c.quantizer, part) for part in body_parts.LAYOUTS[c.layout]}
+    dims = {part: code_layout.latent_dim(c.quantizer, part) for part in body_parts.LAYOUTS[c.layout]}
     model = models.VQVAE(layout=c.layout, dims=dims, quantizer=lambda part: Through(), **c.model.size)
     mask = np.ones(pose.shape[:2], bool)
     params = jax.jit(model.init)(jax.random.key(0), pose[:1], mask[:1])["params"]
-    start = vqvae.linear_start(c, pose)
+    start = linear_start.start_tokenizer(c, pose)
     params |= {name: params[name] | start[name] for name in start}
     out = jax.jit(model.apply)({"params": params}, pose, mask)
     expected = {}

@@ -10,15 +10,17 @@ import jax
 import numpy as np
 import pytest
 from engine_helpers import plain, rows, same_bits
+from generated import reconstruct_poses
 
 from signjax import demo
-from signjax.data import packed_dataset
+from signjax.data import loader, packed_dataset
 from signjax.errors import ConfigError, DataError
-from signjax.models import autoencoder2d
+from signjax.inference.load import load, load_codec
+from signjax.models import autoencoder2d, build, linear_start
 from signjax.pose import kinematics, losses, normalization
 from signjax.tasks import ae2d
+from signjax.tasks.registry import make_task
 from signjax.training import checkpoint, loop, sharding, train_step
-from signjax.training.task import make_task
 
 pytestmark = pytest.mark.usefixtures("compile_quickly")
 
@@ -60,13 +62,13 @@ def fitted(root, devices, count=2):
 def run(root, tmp_path_factory):
     """A run that nothing interrupted."""
     workdir = tmp_path_factory.mktemp("whole")
-    assert loop.train(small(root), workdir).finished
+    assert loop.train(small(root), workdir, make_task).finished
     return workdir
 
 
 @pytest.fixture(scope="module")
 def loaded(run):
-    return ae2d.load(run)
+    return load(run)
 
 
 @pytest.fixture(scope="module")
@@ -89,7 +91,7 @@ def test_features_are_scales_and_angles():
 
 
 def test_resume_is_bit_equal(root, run, tmp_path, monkeypatch):
-    stream = ae2d.loader.stream
+    stream = loader.stream
 
     def interrupted(*args, **more):
         for number, batch in enumerate(stream(*args, **more)):
@@ -99,10 +101,10 @@ def test_resume_is_bit_equal(root, run, tmp_path, monkeypatch):
 
     c = small(root)
     with monkeypatch.context() as m:
-        m.setattr(ae2d.loader, "stream", interrupted)
-        assert loop.train(c, tmp_path).finished
+        m.setattr(loader, "stream", interrupted)
+        assert loop.train(c, tmp_path, make_task).exit_code == 0
     assert checkpoint.last_step(tmp_path, "latest") == 4
-    assert loop.train(c, tmp_path).finished
+    assert loop.train(c, tmp_path, make_task).finished
     abstract = compiled(c)[-1]
     one, other = (plain(checkpoint.restore(workdir, 8, abstract)) for workdir in (run, tmp_path))
     assert same_bits(one, other) and any("statistics" in name for name in one)
@@ -155,8 +157,8 @@ def test_training_begins_at_the_principal_components(root, dev):
 def test_evaluation_is_the_error_in_own_units(run, loaded, dev):
     """Reckoned again from the best weights, clip by clip, without padding; one clip has one frame."""
     line = [json.loads(text) for text in (run / "metrics.jsonl").read_text().splitlines()][-1]
-    model, errors = ae2d.build(loaded.config), {"eval/mpjpe": [], "eval/mpjpe_xy": []}
-    made = ae2d.reconstruct(loaded, dev)
+    model, errors = build.build_autoencoder2d(loaded.config), {"eval/mpjpe": [], "eval/mpjpe_xy": []}
+    made = reconstruct_poses(loaded, dev)
     assert sorted(dev.lengths) == [1, 18, 130]
     assert [p.shape for p in made] == [(n, 50, 3) for n in dev.lengths]
     for i, clip in enumerate(dev):
@@ -181,7 +183,9 @@ def test_depth_is_learned_where_there_is_one(root):
         state = init(jax.random.key(0), batch)
         for _ in range(steps):
             state, _ = one_step(state, batch)
-        made = ae2d.build(c).apply({"params": state.params, **state.extra}, ae2d.flat(batch), batch["mask"])
+        made = build.build_autoencoder2d(c).apply(
+            {"params": state.params, **state.extra}, ae2d.drop_depth(batch), batch["mask"]
+        )
         apart = np.abs(made - batch["pose"])[..., 2]
         return made[..., 2], float(apart[np.asarray(batch["mask"])].mean())
 
@@ -189,23 +193,26 @@ def test_depth_is_learned_where_there_is_one(root):
     start, end = (errors(batch, steps)[1] for steps in (0, 60))
     assert end < 0.7 * start < 0.7 * none, (none, start, end)
     flat = batch | {"pose": batch["pose"] * np.array([1, 1, 0], np.float32)}
-    model, params = ae2d.build(c), ae2d.linear_start(12, np.asarray(flat["pose"]))
+    model, params = (
+        build.build_autoencoder2d(c),
+        linear_start.start_autoencoder2d(12, np.asarray(flat["pose"])),
+    )
     variables = init(jax.random.key(0), batch)
     merged = {name: variables.params[name] | params[name] for name in variables.params}
-    made = model.apply({"params": merged, **variables.extra}, ae2d.flat(flat), flat["mask"])
+    made = model.apply({"params": merged, **variables.extra}, ae2d.drop_depth(flat), flat["mask"])
     assert np.abs(made[..., 2]).max() < 1e-6
 
 
 def test_batch_mates_and_padding_change_nothing(loaded, dev):
-    together, alone = ae2d.encode(loaded, dev), ae2d.encode(loaded, dev, 1)
+    together, alone = loaded.encode(dev), loaded.encode(dev, 1)
     assert [z.shape for z in together] == [(n, 12) for n in dev.lengths]
     for a, b in zip(together, alone, strict=True):
         np.testing.assert_allclose(a, b, atol=1e-5)
     long = np.concatenate([together[2]] * 9)[:1100]  # longer than every bucket
     sets = [*together, long, long[:65]]
     for i, z in enumerate(sets):
-        np.testing.assert_allclose(ae2d.decode(loaded, sets)[i], ae2d.decode(loaded, [z])[0], atol=1e-5)
-    assert ae2d.decode(loaded, []) == []
+        np.testing.assert_allclose(loaded.decode_arrays(sets)[i], loaded.decode_arrays([z])[0], atol=1e-5)
+    assert loaded.decode([]) == []
 
 
 def test_what_lies_in_the_padding_has_no_influence(loaded, dev):
@@ -213,33 +220,35 @@ def test_what_lies_in_the_padding_has_no_influence(loaded, dev):
     clip = np.zeros((1, 64, 50, 2), np.float32)
     clip[0, :18] = normalization.canonical(dev[1].points, dev.placement(1))[:18, :, :2]
     noisy = np.where(mask[..., None, None], clip, 9).astype(np.float32)
-    one, other = (np.asarray(loaded.encode(loaded.variables, x, mask))[:, :18] for x in (clip, noisy))
+    one, other = (np.asarray(loaded.encode_batch(loaded.variables, x, mask))[:, :18] for x in (clip, noisy))
     np.testing.assert_allclose(one, other, atol=1e-5)
     latents = np.zeros((1, 64, 12), np.float32)
     latents[:, :18] = one
     noisy = np.where(mask[..., None], latents, 9).astype(np.float32)
-    one, other = (np.asarray(loaded.decode(loaded.variables, x, mask))[:, :18] for x in (latents, noisy))
+    one, other = (
+        np.asarray(loaded.decode_batch(loaded.variables, x, mask))[:, :18] for x in (latents, noisy)
+    )
     np.testing.assert_allclose(one, other, atol=1e-5)
 
 
 def test_latents_are_standardised_over_the_training_data(loaded, root):
-    latents = np.concatenate(ae2d.encode(loaded, packed_dataset.load(root, "demo", "train")))
+    latents = np.concatenate(loaded.encode(packed_dataset.load(root, "demo", "train")))
     assert np.abs(latents.mean(0)).max() < 0.5 and 0.6 < latents.std(0).min() < latents.std(0).max() < 1.5
 
 
 def test_statistics_count_the_data_and_not_their_augmentation(root):
     c = small(root)
-    task, model = make_task(c, ""), ae2d.build(c)
+    task, model = make_task(c, ""), build.build_autoencoder2d(c)
     batch = next(task.batches(0))
-    assert 0 < batch["own"].sum() < len(batch["own"])
+    assert 0 < batch["as_recorded"].sum() < len(batch["as_recorded"])
     variables = jax.jit(task.init)(jax.random.key(0), batch)
 
     @jax.jit
     def after(pose, own):
-        changed = task.loss(variables, batch | {"pose": pose, "own": own}, jax.random.key(1), 0)[1][1]
+        changed = task.loss(variables, batch | {"pose": pose, "as_recorded": own}, jax.random.key(1), 0)[1][1]
         return changed["statistics"]
 
-    own = batch["own"]
+    own = batch["as_recorded"]
     moved = after(batch["pose"], own)
     other = after(np.where(own[:, None, None, None], batch["pose"], 0), own)
     still = after(batch["pose"], np.zeros_like(own))
@@ -248,7 +257,9 @@ def test_statistics_count_the_data_and_not_their_augmentation(root):
         np.testing.assert_array_equal(still[name], begun)
         assert np.abs(moved[name] - begun).max() > 1e-3
     encode = jax.jit(functools.partial(model.apply, method="encode"))
-    latents = np.asarray(encode(variables, ae2d.flat(batch), batch["mask"]))[batch["mask"] & own[:, None]]
+    latents = np.asarray(encode(variables, ae2d.drop_depth(batch), batch["mask"]))[
+        batch["mask"] & own[:, None]
+    ]
     raw = latents * np.sqrt(variables["statistics"]["square"])
     np.testing.assert_allclose(moved["mean"], (1 - c.model.decay) * raw.mean(0), atol=1e-4)
 
@@ -256,10 +267,10 @@ def test_statistics_count_the_data_and_not_their_augmentation(root):
 def test_augmentation_leaves_half_as_they_are():
     rng = np.random.default_rng(0)
     example = {"pose": rng.normal(size=(5, 50, 3)).astype(np.float32), "mask": np.ones(5, bool)}
-    made = [ae2d.half(example, rng, mirror=1.0, turn=0.1, size=0.1) for _ in range(200)]
-    assert 70 < sum(bool(m["own"]) for m in made) < 130
+    made = [ae2d.augment_half(example, rng, mirror=1.0, turn=0.1, size=0.1) for _ in range(200)]
+    assert 70 < sum(bool(m["as_recorded"]) for m in made) < 130
     for m in made:
-        assert np.array_equal(m["pose"], example["pose"]) == m["own"]
+        assert np.array_equal(m["pose"], example["pose"]) == m["as_recorded"]
 
 
 def test_missing_joints_do_not_count(root):
@@ -280,7 +291,7 @@ def test_missing_joints_do_not_count(root):
     gradients = jax.jit(jax.grad(loss))(variables["params"], gone)
     assert all(np.isfinite(g).all() for g in jax.tree.leaves(gradients))
     wrists = np.broadcast_to(gone[..., [7], :2], (*gone.shape[:2], 21, 2))
-    np.testing.assert_array_equal(ae2d.flat({"pose": gone, "valid": valid})[..., 29:, :], wrists)
+    np.testing.assert_array_equal(ae2d.drop_depth({"pose": gone, "valid": valid})[..., 29:, :], wrists)
 
 
 def test_what_does_not_fit_is_said_in_one_line(root, loaded, tmp_path):
@@ -288,6 +299,6 @@ def test_what_does_not_fit_is_said_in_one_line(root, loaded, tmp_path):
         with pytest.raises(ConfigError, match=f"model.dim is {dim}; give 1 to 100"):
             make_task(small(root, **{"model.dim": dim}), "")
     with pytest.raises(DataError, match=r"latents 1 .* \[5, 11\]; give \[T, 12\]"):
-        ae2d.decode(loaded, [np.zeros((5, 12)), np.zeros((5, 11))])
+        loaded.decode([np.zeros((5, 12)), np.zeros((5, 11))])
     with pytest.raises(ValueError, match="train one first"):
-        ae2d.load(tmp_path)
+        load_codec(tmp_path)

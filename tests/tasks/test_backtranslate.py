@@ -1,6 +1,7 @@
 """The back-translator: looks back only, is deaf to padding and batch mates, trains exactly, and learns."""
 
 import collections
+import dataclasses
 import functools
 import itertools
 import json
@@ -10,6 +11,7 @@ import flax.linen as nn
 import gpt_run
 import jax
 import jax.numpy as jnp
+import ml_collections
 import numpy as np
 import pytest
 from engine_helpers import rows
@@ -18,9 +20,14 @@ from signjax import demo
 from signjax.data import joined_clips, packed_dataset
 from signjax.errors import DataError, StorageError
 from signjax.inference import ctc_prefix
+from signjax.inference.load import load, load_pose_to_text
+from signjax.inference.pose_to_text import PoseToText
 from signjax.models import special_ids
 from signjax.models.back_translator import RECENT, BackTranslator, count_signed_tokens
+from signjax.pose.clip import Clip
+from signjax.pose.normalization import CANONICAL
 from signjax.tasks import backtranslate
+from signjax.tasks.registry import make_task
 from signjax.text import tokenizer
 from signjax.training import loop
 
@@ -90,7 +97,7 @@ def same(a, b):
 
 
 def translator():
-    return backtranslate.Translator(MODEL, variables(), WORDS, 0.3, "")
+    return PoseToText(ml_collections.ConfigDict({"ctc_share": 0.3}), variables(), MODEL, WORDS)
 
 
 @pytest.fixture(scope="module")
@@ -98,7 +105,7 @@ def home(tmp_path_factory, compile_quickly):
     """A folder with datasets/demo, four clips to learn by heart, and runs/backtranslate."""
     root = tmp_path_factory.mktemp("home")
     demo.write_dataset(root / "datasets", sizes=(4, 1, 1))
-    assert loop.train(config(root), root / "runs/backtranslate").finished
+    assert loop.train(config(root), root / "runs/backtranslate", make_task).finished
     return root
 
 
@@ -153,17 +160,17 @@ def test_padding_and_batch_mates_change_nothing():
 
 
 def test_translations_do_not_depend_on_the_batch():
-    clips = [clip(n, n) for n in (30, 70, 1, 64, 0, 9)]
-    together = backtranslate.translate(translator(), clips)
-    assert together == backtranslate.translate(translator(), clips, batch_size=1)
+    clips = [Clip(clip(n, n), placement=CANONICAL) for n in (30, 70, 1, 64, 0, 9)]
+    together = translator().translate(clips)
+    assert together == translator().translate(clips, batch_size=1)
     assert together[4] == "" and all(isinstance(t, str) for t in together)
     assert len(set(together)) > 3
-    assert backtranslate.translate(translator(), []) == []
+    assert translator().translate([]) == []
 
 
 def test_a_clip_of_another_skeleton_is_refused():
-    with pytest.raises(DataError, match=r"clip 1 is of shape \(9, 49, 3\)"):
-        backtranslate.translate(translator(), [clip(9), clip(9)[:, 1:]])
+    with pytest.raises(DataError, match=r"shape \(9, 49, 3\)"):
+        translator().translate([Clip(clip(9)), Clip(clip(9)[:, 1:])])
 
 
 def test_tokens_are_counted_where_they_begin():
@@ -212,7 +219,7 @@ def test_rows_hold_whole_clips_and_their_texts(home):
     ids = [words.encode(t) for t in clips.texts]
     still = {"mirror": 0.0, "turn": 0.0, "size": 0.0}
     source = joined_clips.Joined(clips, ids, joins=1.0, tempo=0.0, signer=still)
-    row, alone = source.draw(3, np.random.default_rng(2)), backtranslate._whole(clips, 3)
+    row, alone = source.draw(3, np.random.default_rng(2)), clips[3].canonical()
     used, length = row["mask"].sum(), row["text_mask"].sum()
     assert row["mask"][:used].all() and used > len(alone) and not row["pose"][used:].any()
     assert row["text"][length - 1] == tokenizer.END and tokenizer.END not in row["text"][: length - 1]
@@ -243,7 +250,7 @@ def test_joints_that_are_missing_stay_marked_in_rows(home):
 def test_softened_clips_are_smoother_and_end_where_they_end():
     pose, mask = batch(40, 64)
     pose += np.random.default_rng(0).normal(size=pose.shape).astype(np.float32)
-    soften = functools.partial(backtranslate.soften, mask=mask, rng=jax.random.key(0))
+    soften = functools.partial(backtranslate.degrade_poses, mask=mask, rng=jax.random.key(0))
     np.testing.assert_array_equal(soften(pose, smooth=0, noise=0.0, drift=0.0), pose)
     soft = np.asarray(soften(pose, smooth=3, noise=0.0, drift=0.0))
     assert np.abs(np.diff(soft[0, :40], axis=0)).mean() < np.abs(np.diff(pose[0, :40], axis=0)).mean()
@@ -253,7 +260,7 @@ def test_softened_clips_are_smoother_and_end_where_they_end():
 
 def test_tremble_changes_with_every_frame_and_drift_slowly():
     pose, mask = batch(64, 64)
-    soften = functools.partial(backtranslate.soften, mask=mask, rng=jax.random.key(0), smooth=0)
+    soften = functools.partial(backtranslate.degrade_poses, mask=mask, rng=jax.random.key(0), smooth=0)
     for noise, drift in ((0.1, 0.0), (0.0, 0.1)):
         error = np.asarray(soften(pose, noise=noise, drift=drift)) - pose
         assert 0 < error.std() < 0.1
@@ -262,7 +269,7 @@ def test_tremble_changes_with_every_frame_and_drift_slowly():
 
 def test_corruption_replaces_its_share_of_ids():
     ids = np.full((400, 50), tokenizer.END)
-    seen = np.asarray(backtranslate.corrupt(ids, jax.random.key(0), 0.2, 1000))
+    seen = np.asarray(backtranslate.corrupt_ids(ids, jax.random.key(0), 0.2, 1000))
     assert abs((seen != ids).mean() - 0.2) < 0.02 and seen.min() >= tokenizer.SPELL
     assert (seen != ids).mean(1).std() > 0.08
 
@@ -270,13 +277,13 @@ def test_corruption_replaces_its_share_of_ids():
 def test_a_run_repeats_and_resumes_exactly(home):
     """Once its first steps, once from the last checkpoint but one, as after a crash."""
     first, again, resumed = (home / f"runs/{name}" for name in ("backtranslate", "again", "resumed"))
-    assert loop.train(config(home, num_steps=4), again).finished
+    assert loop.train(config(home, num_steps=4), again, make_task).finished
     assert rows(again)[:4] == rows(first)[:4]
     shutil.copytree(first, resumed)
     shutil.rmtree(resumed / "checkpoints/latest/94")
-    assert loop.train(config(home), resumed).finished
+    assert loop.train(config(home), resumed, make_task).finished
     assert rows(resumed) == rows(first)
-    assert backtranslate.load(resumed).digest == backtranslate.load(first).digest
+    assert load(resumed).digest == load(first).digest
     line = json.loads((first / "metrics.jsonl").read_text().splitlines()[-1])
     assert {"eval/text", "eval/ctc", "eval/right", "eval/wer"} <= line.keys()
 
@@ -284,24 +291,24 @@ def test_a_run_repeats_and_resumes_exactly(home):
 def test_it_learns_a_few_clips_by_heart(home):
     """Four clips of the training split are read back word for word."""
     clips = packed_dataset.load(home / "datasets", "demo", "train")
-    recorded = [backtranslate._whole(clips, i) for i in range(len(clips))]
-    said = backtranslate.translate(backtranslate.load(home / "runs/backtranslate"), recorded)
+    said = load(home / "runs/backtranslate").translate(list(clips))
     assert said == [" ".join(tokenizer.split_words(t)) for t in clips.texts]
 
 
 def test_the_digest_tells_weights_and_vocabulary(home):
-    run = backtranslate.load(home / "runs/backtranslate")
+    run = load(home / "runs/backtranslate")
     assert len(run.digest) == 12 and int(run.digest, 16) >= 0
     params = run.variables["params"]
     moved = {"params": params | {"text_bias": params["text_bias"].at[3].add(1e-6)}}
-    more = tokenizer.TextTokenizer((*run.words.entries, "more"))
-    found = [(run.variables, run.words), (moved, run.words), (run.variables, more)]
-    assert len({run.digest} | {backtranslate.digest(*pair) for pair in found}) == 3
+    more = tokenizer.TextTokenizer((*run.vocabulary.entries, "more"))
+    again = dataclasses.replace(run)
+    found = [again, run.with_variables(moved), dataclasses.replace(run, vocabulary=more)]
+    assert len({run.digest} | {other.digest for other in found}) == 3
 
 
 def test_a_folder_without_a_run_is_one_line(tmp_path):
     with pytest.raises(StorageError, match=r"no trained model here; train one first: python -m .*") as e:
-        backtranslate.load(tmp_path / "runs/backtranslate")
+        load_pose_to_text(tmp_path / "runs/backtranslate")
     assert "configs/backtranslate.py" in str(e.value) and "\n" not in str(e.value)
 
 
@@ -313,7 +320,7 @@ def test_a_text_too_long_for_its_clip_teaches_the_decoder_only():
     @jax.jit
     @functools.partial(jax.grad, has_aux=True)
     def gradient(params):
-        terms = backtranslate._terms(MODEL, {"params": params}, example, ids)
+        terms = backtranslate.losses_and_metrics(MODEL, {"params": params}, example, ids)
         return terms["ctc"][0], terms
 
     slope, terms = gradient(variables()["params"])

@@ -11,20 +11,25 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from generated import generate_poses, reconstruct_poses
 from paths import FORMATS_ARCHIVE
 
 from signjax.data import clip_files, clip_writers, npz_clip, packed_dataset, pose_layout
 from signjax.data.formats import openpose
 from signjax.data.import_poses import import_poses
 from signjax.errors import ConfigError, DataError
+from signjax.inference.load import load
 from signjax.metrics import reconstruction
 from signjax.metrics.base import value
+from signjax.models import build
+from signjax.models.code_layout import code_shape
 from signjax.pose import losses, normalization, skeleton
 from signjax.pose.clip import Clip
 from signjax.pose.missing_joints import fill_missing_joints, joint_weights
 from signjax.pose.normalization import CANONICAL
 from signjax.rendering import layout, shapes, style
-from signjax.tasks import gpt, vqvae
+from signjax.tasks import vqvae
+from signjax.tasks.registry import make_task
 from signjax.tools import export
 from signjax.training import loop
 
@@ -39,11 +44,11 @@ def root(tmp_path_factory):
     for face in (True, False):
         face_files.write_dataset(folder / "datasets", face=face)
     c = face_files.config(folder, num_steps=30, eval_every=10)
-    assert loop.train(c, folder / "runs/vqvae").finished
+    assert loop.train(c, folder / "runs/vqvae", make_task).finished
     return folder
 
 
-def load(root, name, split="train"):
+def load_pack(root, name, split="train"):
     return packed_dataset.load(root / "datasets", name, split, say=lambda line: None)
 
 
@@ -54,7 +59,7 @@ def told(run, name):
 
 
 def test_a_pack_has_the_faces_of_its_clips(root):
-    held = load(root, "faces")
+    held = load_pack(root, "faces")
     clip, given = held[0], face_files.clip(0)
     assert held.variant.face and clip.points.shape[1:] == (120, 3)
     seen = given.points[:, FACE, :2].any(-1)
@@ -66,17 +71,17 @@ def test_a_pack_has_the_faces_of_its_clips(root):
 
 def test_without_faces_a_pack_is_what_it_was(root):
     """Bit for bit, and where workers open it."""
-    bare, cut = load(root, "bare"), load(root, "faces").without_face()
+    bare, cut = load_pack(root, "bare"), load_pack(root, "faces").without_face()
     for found in (cut, pickle.loads(pickle.dumps(cut))):
         assert np.array_equal(found.pose, bare.pose) and found.valid is bare.valid is None
         assert all(map(np.array_equal, found.placements, bare.placements)) and found.variant == bare.variant
-    assert pickle.loads(pickle.dumps(load(root, "faces"))).pose.shape[1] == 120
+    assert pickle.loads(pickle.dumps(load_pack(root, "faces"))).pose.shape[1] == 120
     assert bare.without_face() is bare and pose_layout.parse(["depth", False, -1]) == bare.variant
 
 
 def test_a_clip_without_a_face_among_others_misses_it(root):
     given = face_files.clip(1, face=False)
-    found, seen = pose_layout.apply(given.points.copy(), load(root, "faces").variant)
+    found, seen = pose_layout.apply(given.points.copy(), load_pack(root, "faces").variant)
     assert found.shape[1] == 120 and not found[:, FACE].any()
     assert seen[:, BODY].all() and not seen[:, FACE].any()
 
@@ -99,7 +104,7 @@ def test_only_faces_of_70_numbers_are_read():
 def test_what_is_missing_changes_nothing(tmp_path, words):
     """Neither tokens nor losses nor errors, whatever numbers stand there."""
     c, rng = face_files.config(tmp_path, words), np.random.default_rng(0)
-    model, mask = vqvae.build(c), np.ones((2, 16), bool)
+    model, mask = build.build_tokenizer(c), np.ones((2, 16), bool)
     pose = rng.normal(size=(2, 16, 120, 3)).astype(np.float32)
     valid = rng.random((2, 16, 120)) > 0.3
     wild = np.where(valid[..., None], pose, 1e3 * rng.normal(size=pose.shape)).astype(np.float32)
@@ -158,11 +163,11 @@ def test_figures_of_the_body_are_those_without_a_face():
 def test_the_face_is_learned(root):
     found = told(root / "runs/vqvae", "eval/mpjpe_face")
     assert len(found) == 3 and found[-1] < 0.9 * found[0]
-    tokenizer = vqvae.load(root / "runs/vqvae")
-    names = [f"{side}{part}" for side, part, _ in vqvae.columns(tokenizer.config)]
-    assert names[-2:] == ["right face", "left face"] and vqvae.code_shape(tokenizer.config)[0] == len(names)
-    held = vqvae.load_split(tokenizer.config, tokenizer.config.data, "dev")
-    made = vqvae.reconstruct(tokenizer, held)
+    tokenizer = load(root / "runs/vqvae")
+    names = list(tokenizer.columns)
+    assert names[-2:] == ["right face", "left face"] and code_shape(tokenizer.config)[0] == len(names)
+    held = tokenizer.load_split(tokenizer.config.data, "dev")
+    made = reconstruct_poses(tokenizer, held)
     assert [clip.shape for clip in made] == [(n, 120, 3) for n in held.lengths]
     scores = reconstruction.compare(list(held), [Clip(points, placement=CANONICAL) for points in made])
     np.testing.assert_allclose(value(scores["MPJPE-face"]), found[-1], rtol=0.2)
@@ -173,21 +178,21 @@ def test_texts_become_clips_with_faces(root):
     """A GPT on a tokenizer with a face, unchanged; a flow takes the same path."""
     data = {"data.root": str(root / "datasets"), "data.name": "faces", "tokenizer": str(root / "runs/vqvae")}
     c = gpt_run.get_config("gpt", **data, **gpt_run.GPT | {"num_steps": 2, "eval_every": 2, "save_every": 2})
-    assert loop.train(c, root / "runs/gpt").finished
-    generator = gpt.load(root / "runs/gpt")
-    [clip] = gpt.generate(generator, ["hello"], 0, gpt.sampler_of(c))
+    assert loop.train(c, root / "runs/gpt", make_task).finished
+    generator = load(root / "runs/gpt")
+    [clip] = generate_poses(generator, ["hello"])
     assert clip.shape[1:] == (120, 3) and np.isfinite(clip).all()
     assert len(told(root / "runs/gpt", "eval/dtw")) == 1, "errors are of body and hands"
 
 
 def test_faces_that_are_not_there_are_named(root):
     with pytest.raises(DataError, match="bare/train: has no faces") as caught:
-        vqvae.make(face_files.config(root, name="bare"), "")
+        vqvae.make_task(face_files.config(root, name="bare"), "")
     assert caught.value.exit_code == 21
     with pytest.raises(ConfigError, match="layout is 'half'"):
-        vqvae.build(face_files.config(root, layout="half"))
+        build.build_tokenizer(face_files.config(root, layout="half"))
     with pytest.raises(ConfigError, match="'whole' alone"):
-        vqvae.build(face_files.config(root, "seed,face"))
+        build.build_tokenizer(face_files.config(root, "seed,face"))
 
 
 def drawn(pose, valid, frame=0):
@@ -224,7 +229,7 @@ def test_faces_come_and_go_within_a_clip():
 def test_clips_leave_with_their_faces(root, tmp_path):
     """As a data set's folder, as OpenPose's files, as arrays."""
     path = root / "datasets/faces/train/clip_0"
-    held = load(root, "faces")[0]
+    held = load_pack(root, "faces")[0]
     for form in ("json", "openpose", "npz"):
         assert export.main([str(path), "--to", form, "--out", str(tmp_path / form)]) == 0
     raw = clip_files.read_raw(tmp_path / "json/clip_0")[1]
@@ -250,7 +255,7 @@ def test_real_faces(real_data, tmp_path):
     source = _with_gaps(folder / "openpose_frames", tmp_path / "theirs")
     report = import_poses(source, str(tmp_path / "datasets"), "faces", None, 25.0)
     assert report["faces"] == 3 and not report["left_out"]
-    held = load(tmp_path, "faces")
+    held = load_pack(tmp_path, "faces")
     files = sorted(source.rglob(f"{held.sids[0]}/*_keypoints.json"))
     people = [json.loads(file.read_text())["people"][0]["face_keypoints_2d"] for file in files]
     theirs = np.array(people).reshape(-1, 70, 3)
@@ -259,15 +264,15 @@ def test_real_faces(real_data, tmp_path):
     np.testing.assert_allclose(held[0].points[:, FACE, :2][seen], theirs[..., :2][seen], atol=0.01)
     assert 0.85 < seen.mean() < 0.95 and "with faces" in held.describe()
     c = face_files.config(tmp_path, num_steps=60, eval_every=60, log_every=10)
-    assert loop.train(c, tmp_path / "run").finished
+    assert loop.train(c, tmp_path / "run", make_task).finished
     learned = told(tmp_path / "run", "train/face")
     assert learned[-1] < 0.9 * learned[0] and told(tmp_path / "run", "eval/mpjpe_face")[0] < 15, "pixels"
-    tokenizer = vqvae.load(tmp_path / "run")
-    made = vqvae.reconstruct(tokenizer, held)[0]
+    tokenizer = load(tmp_path / "run")
+    made = reconstruct_poses(tokenizer, held)[0]
     assert made.shape == (len(theirs), 120, 3)
     numbers = np.where(held.valid[..., None], held.pose, np.float32(1e5))
     wild = dataclasses.replace(held, pose=numbers, folder=None)
-    assert np.array_equal(vqvae.encode(tokenizer, wild)[0], vqvae.encode(tokenizer, held)[0])
+    assert np.array_equal(tokenizer.encode(wild)[0], tokenizer.encode(held)[0])
     assert not np.array_equal(drawn(made, None), drawn(made[:, BODY], None))
 
 

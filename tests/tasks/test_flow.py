@@ -11,12 +11,17 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from engine_helpers import rows
+from generated import generate_poses, reconstruct_poses
 
 from signjax.data import packed_dataset, token_rows
 from signjax.errors import ConfigError
-from signjax.inference import dataset_codes
+from signjax.inference import dataset_codes, flow_sampling, latent_space
+from signjax.inference.families import make_sampler
+from signjax.inference.latent_space import fold_latents
+from signjax.inference.load import load, load_autoencoder
 from signjax.models import text_conditioning
-from signjax.tasks import ae2d, flow, vqvae
+from signjax.tasks import flow
+from signjax.tasks.registry import make_task
 from signjax.text import tokenizer
 from signjax.training import checkpoint, loop
 
@@ -31,9 +36,11 @@ def home(tiny_runs, tmp_path_factory):
     data = {"data.root": str(root / "datasets")}
     gaussian = gpt_run.TOKENIZER | {"quantizer.kind": "kl", "layout": "parts"}
     gaussian |= {"quantizer.levels.arm": 2, "quantizer.levels.hand": 3}
-    assert loop.train(gpt_run.get_config("vqvae", **data, **gaussian), root / "runs/kl").finished
-    assert loop.train(gpt_run.get_config("ae2d", **data, **gpt_run.PLANAR), root / "runs/ae2d").finished
-    assert loop.train(small(root), root / "runs/flow2d").finished
+    assert loop.train(gpt_run.get_config("vqvae", **data, **gaussian), root / "runs/kl", make_task).finished
+    assert loop.train(
+        gpt_run.get_config("ae2d", **data, **gpt_run.PLANAR), root / "runs/ae2d", make_task
+    ).finished
+    assert loop.train(small(root), root / "runs/flow2d", make_task).finished
     return root
 
 
@@ -44,11 +51,11 @@ def small(root, **changes):
 
 @pytest.fixture(scope="module")
 def generator(home):
-    return flow.load(home / "runs/flow2d")
+    return load(home / "runs/flow2d")
 
 
 def sampler(**changes):
-    return flow.Sampler(**{"steps": 3, "solver": "euler", "guidance": 1.5, "max_tokens": 12} | changes)
+    return {"steps": 3, "solver": "euler", "guidance": 1.5, "max_tokens": 12} | changes
 
 
 class Exact:
@@ -76,7 +83,7 @@ def test_solvers_reach_the_exact_end_in_their_order():
     network = Exact()
 
     def error(solver, steps):
-        found = flow._integrate(network, solver, False, scale, (ids, known), mask, noise, steps, 1.0)
+        found = flow_sampling._integrate(network, solver, False, scale, (ids, known), mask, noise, steps, 1.0)
         return float(jnp.abs(found - exact).max())
 
     for solver, order in (("euler", 1), ("midpoint", 2)):
@@ -99,7 +106,7 @@ def test_a_run_resumes_exactly_and_encodes_nothing(home, monkeypatch):
     shutil.rmtree(other / "checkpoints/latest/10")
     with monkeypatch.context() as patch:
         patch.delattr(dataset_codes.loader, "clips")
-        assert loop.train(small(home), other).finished
+        assert loop.train(small(home), other, make_task).finished
     assert rows(other) == rows(home / "runs/flow2d")
     (a, at), (b, _) = (checkpoint.load_variables(run, "latest") for run in (home / "runs/flow2d", other))
     for x, y in zip(*map(jax.tree.leaves, jax.device_get((a, b))), strict=True):
@@ -108,32 +115,32 @@ def test_a_run_resumes_exactly_and_encodes_nothing(home, monkeypatch):
 
 def test_clips_depend_on_text_place_and_seed_alone(generator):
     texts = ["Hello!", "how are you?", "my name is Zoë"]
-    together = flow.generate(generator, texts, 0, sampler())
-    singly = flow.generate(generator, texts, 0, sampler(), batch_size=1)
+    together = generate_poses(generator, texts, **sampler())
+    singly = generate_poses(generator, texts, **sampler(), batch_size=1)
     for a, b in zip(together, singly, strict=True):
         assert a.shape == b.shape and len(a) % 4 == 0 and 4 <= len(a) <= 48 and a.shape[1:] == (50, 3)
         np.testing.assert_allclose(a, b, atol=1e-4)
-    again, other = (flow.generate(generator, texts, seed, sampler()) for seed in (0, 1))
+    again, other = (generate_poses(generator, texts, seed, **sampler()) for seed in (0, 1))
     assert all(np.array_equal(a, b) for a, b in zip(together, again, strict=True))
     assert not any(np.allclose(a, b, atol=1e-3) for a, b in zip(together, other, strict=True))
 
 
 def test_a_clip_is_as_long_as_its_text_says(generator):
-    ids, known = tokenizer.pad_texts([generator.words.encode(t) for t in ("hello", "my name is Zoë")])
+    ids, known = tokenizer.pad_texts([generator.text_encoder.encode(t) for t in ("hello", "my name is Zoë")])
     memory = generator.model.apply(generator.variables, ids, known, method="encode_text")
     wanted = np.asarray(text_conditioning.expected_length(memory))
-    clips = flow.generate(generator, ["hello", "my name is Zoë"], 0, sampler(max_tokens=99))
+    clips = generate_poses(generator, ["hello", "my name is Zoë"], **sampler(max_tokens=99))
     assert [len(clip) for clip in clips] == [4 * max(1, round(float(n))) for n in wanted]
     assert wanted[0] < wanted[1]
-    assert len(flow.generate(generator, ["my name is Zoë"], 0, sampler(max_tokens=2))[0]) == 8
+    assert len(generate_poses(generator, ["my name is Zoë"], **sampler(max_tokens=2))[0]) == 8
 
 
 @pytest.fixture(scope="module")
 def packed(home, generator):
     """A row that holds several clips, and the same clips in rows of their own."""
     held = packed_dataset.load(home / "datasets", "demo", "dev")
-    codes = [flow.folded(z, generator.fold) for z in ae2d.encode(generator.loaded, held)]
-    ids = [generator.words.encode(t) for t in held.texts]
+    codes = [fold_latents(z, generator.config.fold) for z in generator.codec.encode(held)]
+    ids = [generator.text_encoder.encode(t) for t in held.texts]
     together = token_rows.TokenRows([codes], ids, seed=0, packings=1)
     order = [clip for clip, _ in together.rows[0]]
     assert len(order) > 1
@@ -178,7 +185,9 @@ def test_the_loss_counts_real_positions_only(home, generator, packed):
     batch = {name: jnp.asarray(x)[None] for name, x in row.items()}
     spoiled = jnp.where(((batch["segment"] > 0) & ~batch["ends"])[..., None], batch["codes"], 7.0)
     terms = [
-        flow._terms(generator.model, generator.variables, batch | {"codes": codes}, jax.random.key(0), None)
+        flow.losses_and_metrics(
+            generator.model, generator.variables, batch | {"codes": codes}, jax.random.key(0), None
+        )
         for codes in (batch["codes"], spoiled)
     ]
     for name in ("flow", "length"):
@@ -190,14 +199,14 @@ def test_the_loss_counts_real_positions_only(home, generator, packed):
 
 
 def test_text_conditions_and_guidance_adds_to_it(generator):
-    ids, known = tokenizer.pad_texts([generator.words.encode("hello how are you")])
+    ids, known = tokenizer.pad_texts([generator.text_encoder.encode("hello how are you")])
     other = ids.copy()
     other[0, 1] = ids[0, 0]
     z, mask = jax.random.normal(jax.random.key(2), (1, 8, generator.model.dim)), np.ones((1, 8), bool)
     params = {"params": generator.variables["params"]}
     run = functools.partial(generator.model.apply, params, z, np.full((1, 8), 0.3))
     assert np.abs(run(mask, ids, known) - run(mask, other, known)).max() > 1e-5
-    how = [flow.generate(generator, ["hello"], 0, sampler(guidance=g))[0] for g in (1.0, 1.0001, 3.0)]
+    how = [generate_poses(generator, ["hello"], **sampler(guidance=g))[0] for g in (1.0, 1.0001, 3.0)]
     np.testing.assert_allclose(how[0], how[1], atol=1e-3)
     assert np.abs(how[0] - how[2]).max() > 1e-3
 
@@ -206,17 +215,19 @@ def test_the_space_of_latents_is_undone():
     """Correlated latents of five directions, the rest noise: what is kept comes back."""
     rng = np.random.default_rng(0)
     latents = (3 * rng.normal(size=(500, 5)) @ rng.normal(size=(5, 12)) + 1).astype(np.float32)
-    space = flow.principal(latents + 1e-3 * rng.normal(size=latents.shape).astype(np.float32))
+    space = latent_space.fit_latent_space(latents + 1e-3 * rng.normal(size=latents.shape).astype(np.float32))
     assert space["basis"].shape[1] <= 5
-    z = flow.into(space, latents)
+    z = latent_space.to_latent_space(space, latents)
     np.testing.assert_allclose(np.cov(z.T), np.eye(z.shape[1]), atol=0.02)
-    lost = ((flow.out_of(space, z) - latents) ** 2).sum() / ((latents - latents.mean(0)) ** 2).sum()
-    assert lost < 1 - flow.KEPT
+    lost = ((latent_space.from_latent_space(space, z) - latents) ** 2).sum() / (
+        (latents - latents.mean(0)) ** 2
+    ).sum()
+    assert lost < 1 - latent_space.KEPT
 
 
 def test_folding_is_undone(home):
     z = np.random.default_rng(0).normal(size=(10, 3))
-    found = flow.folded(z, 4)
+    found = fold_latents(z, 4)
     assert found.shape == (3, 12)
     back = found.reshape(12, 3)
     np.testing.assert_array_equal(back[:10], z)
@@ -226,14 +237,15 @@ def test_folding_is_undone(home):
 def test_any_auto_encoder_with_continuous_latents_will_do(generator, home):
     """A Gaussian tokenizer, too: encoded in versions, folded, and back."""
     held = packed_dataset.load(home / "datasets", "demo", "dev")
-    for a, b in zip(flow.reconstruct(generator, held), ae2d.reconstruct(generator.loaded, held), strict=True):
+    own = reconstruct_poses(load(home / "runs/ae2d"), held)
+    for a, b in zip(reconstruct_poses(generator, held), own, strict=True):
         np.testing.assert_array_equal(a, b)
-    coder, loaded = flow.coder_of(home / "runs/kl")
-    assert coder is vqvae
+    loaded = load_autoencoder(home / "runs/kl")
+    assert loaded.config.task == "vqvae"
     found = dataset_codes.encode_dataset(loaded, held, 3, str(home / "latents.npz"), 0.1, 0, 2)
     assert all(z.dtype == np.float32 and z.shape[1] == 2 * (2 + 3) for version in found for z in version)
-    back = coder.decode(loaded, [flow.folded(z, 2).reshape(-1, z.shape[1])[: len(z)] for z in found[0]])
-    for a, b, n in zip(back, coder.reconstruct(loaded, held), held.lengths, strict=True):
+    back = loaded.decode_arrays([fold_latents(z, 2).reshape(-1, z.shape[1])[: len(z)] for z in found[0]])
+    for a, b, n in zip(back, reconstruct_poses(loaded, held), held.lengths, strict=True):
         np.testing.assert_allclose(a[:n], b, atol=1e-5)
     again = dataset_codes.encode_dataset(loaded, held, 3, str(home / "latents.npz"), 0.1, 0, 2)
     for one, other in zip(found, again, strict=True):
@@ -243,11 +255,11 @@ def test_any_auto_encoder_with_continuous_latents_will_do(generator, home):
 def test_what_does_not_fit_is_said_in_one_line(home, tiny_runs):
     c = small(home)
     with pytest.raises(ConfigError, match=r"runs/vqvae, which has no continuous latents; .*vqvae.py:kl"):
-        flow.coder_of(tiny_runs / "runs/vqvae")
+        load_autoencoder(tiny_runs / "runs/vqvae")
     for changes, words in (
         ({"solver": "heun"}, "euler, midpoint"),
         ({"steps": 0}, "1 or more steps"),
         ({"temperature": 0.5}, "temperature means nothing to a flow"),
     ):
         with pytest.raises(ConfigError, match=words):
-            flow.sampler_of(c, **changes)
+            make_sampler(c, **changes)

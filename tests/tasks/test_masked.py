@@ -9,16 +9,21 @@ import jax
 import numpy as np
 import pytest
 from engine_helpers import rows
+from generated import generate_poses
 from gpt_helpers import CODES, COLUMNS, SIZE, VOCABULARY, clips, large, texts
 from scipy.special import log_softmax
 
 from signjax.data import loader, token_rows
 from signjax.errors import ConfigError
 from signjax.inference import autoregressive, masked_decoding
+from signjax.inference.families import make_sampler
+from signjax.inference.load import load
 from signjax.models import special_ids
 from signjax.models.masked_transformer import MaskedTransformer
 from signjax.models.text_conditioning import clip_times, expected_length
-from signjax.tasks import gpt, masked, row_times
+from signjax.tasks import masked, row_times
+from signjax.tasks.registry import make_task
+from signjax.tasks.token_run import drop_texts
 from signjax.text import tokenizer
 from signjax.training import checkpoint, loop
 
@@ -126,7 +131,7 @@ def test_a_packed_row_equals_its_clips_alone():
         places, _ = row_times.measure_row_times(batch, memory)
         there = (own > 0) & ~batch["ends"]
         states = run("compute_states", batch["codes"], hidden, there, memory, places, (own, belongs))
-        return states, masked._terms(MODEL, variables(), batch, batch["codes"], hidden, None)
+        return states, masked.losses_and_metrics(MODEL, variables(), batch, batch["codes"], hidden, None)
 
     states, terms = row(batch)
     total = miss = 0
@@ -145,7 +150,7 @@ def test_a_packed_row_equals_its_clips_alone():
 
 def test_a_dropped_text_and_a_row_of_padding_have_no_length():
     batch, *_ = packed()
-    unknown = gpt.drop_texts(batch, jax.random.key(0), 1.0)
+    unknown = drop_texts(batch, jax.random.key(0), 1.0)
 
     @jax.jit
     def places_in(batch):
@@ -161,7 +166,7 @@ def test_each_clip_has_its_own_share_hidden():
     """The cosine of a uniform angle: a share of s or less is as likely as 1 - arccos(s) / (pi / 2)."""
     own = np.repeat([[1, 2, 0]], [400, 400, 100], axis=1) * np.ones((500, 1), int)
     batch = {"segment": own, "ends": np.arange(900)[None] % 400 == 399}
-    found = np.asarray(masked.hide(batch, jax.random.key(0)))
+    found = np.asarray(masked.draw_hidden_tokens(batch, jax.random.key(0)))
     assert not found[(own == 0) | batch["ends"]].any()
     shares = np.stack([found[:, k : k + 399].mean(1) for k in (0, 400)])  # [2, rows]
     assert abs(np.corrcoef(*shares)[0, 1]) < 0.15
@@ -262,7 +267,7 @@ def test_lengths_are_what_durations_say():
 @pytest.fixture(scope="module")
 def home(tiny_runs):
     """A folder with datasets, runs/vqvae and runs/masked."""
-    assert loop.train(gpt_run.gpt_config(tiny_runs, "masked"), tiny_runs / "runs/masked").finished
+    assert loop.train(gpt_run.gpt_config(tiny_runs, "masked"), tiny_runs / "runs/masked", make_task).finished
     return tiny_runs
 
 
@@ -281,7 +286,7 @@ def test_resuming_is_exact_and_encodes_nothing(home, monkeypatch):
     shutil.rmtree(other / "checkpoints/latest/10")
     with monkeypatch.context() as patch:
         patch.delattr(loader, "clips")
-        assert loop.train(gpt_run.gpt_config(home, "masked"), other).finished
+        assert loop.train(gpt_run.gpt_config(home, "masked"), other, make_task).finished
     assert rows(other) == rows(home / "runs/masked")
     (a, at), (b, _) = (checkpoint.load_variables(run, "latest") for run in (home / "runs/masked", other))
     assert at == 10 and jax.tree.structure(a) == jax.tree.structure(b)
@@ -290,10 +295,9 @@ def test_resuming_is_exact_and_encodes_nothing(home, monkeypatch):
 
 
 def test_generated_clips_do_not_depend_on_the_batch(home):
-    generator, written = masked.load(home / "runs/masked"), ["Hello!", "how are you?", "my name is Zoë"]
-    sampler = masked.sampler_of(gpt_run.gpt_config(home, "masked"), max_tokens=6)
-    together = masked.generate(generator, written, 0, sampler)
-    singly = masked.generate(generator, written, 0, sampler, batch_size=1)
+    generator, written = load(home / "runs/masked"), ["Hello!", "how are you?", "my name is Zoë"]
+    together = generate_poses(generator, written, max_tokens=6)
+    singly = generate_poses(generator, written, max_tokens=6, batch_size=1)
     for a, b in zip(together, singly, strict=True):
         assert a.shape[0] % 4 == 0 and 4 <= len(a) <= 24 and a.shape[1:] == (50, 3)
         np.testing.assert_allclose(a, b, atol=1e-5)
@@ -301,13 +305,13 @@ def test_generated_clips_do_not_depend_on_the_batch(home):
 
 def test_flags_of_other_models_are_refused(home):
     c = gpt_run.gpt_config(home, "masked")
-    assert masked.sampler_of(c, steps=3)._asdict() == {**c.sampler, "steps": 3}
+    assert make_sampler(c, steps=3)._asdict() == {**c.sampler, "steps": 3}
     for name in autoregressive.Sampler._fields:
         if name not in masked_decoding.Sampler._fields:
             with pytest.raises(ConfigError, match=rf"--{name} means nothing to a masked run; .*--steps"):
-                masked.sampler_of(c, **{name: 2})
+                make_sampler(c, **{name: 2})
     for changes in ({"steps": 0}, {"max_tokens": 0}):
         with pytest.raises(ConfigError, match="give 1 or more"):
-            masked.sampler_of(c, **changes)
+            make_sampler(c, **changes)
     with pytest.raises(ConfigError, match=r"--steps means nothing to a gpt run; .*--top_k"):
-        gpt.sampler_of(gpt_run.gpt_config(home), steps=3)
+        make_sampler(gpt_run.gpt_config(home), steps=3)

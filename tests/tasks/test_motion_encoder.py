@@ -13,7 +13,8 @@ from signjax.metrics import frechet, motion_features
 from signjax.models import motion_encoder as models
 from signjax.pose import skeleton
 from signjax.pose.clip import Clip
-from signjax.tasks import motion_encoder
+from signjax.tasks import motion_encoder as training
+from signjax.tasks.registry import make_task
 from signjax.tools import motion_encoder as motion_encoder_command
 from signjax.training import checkpoint, loop, run_config
 
@@ -40,7 +41,7 @@ def test_disturbing_keeps_what_it_should():
     example = {"pose": line, "mask": np.arange(48) < 40, "valid": rng.random((48, 50)) < 0.9}
     example["valid"][:, 0] = True
     for _ in range(20):
-        out = motion_encoder.disturb(example, rng, tempo=1.5, noise=0.0, smooth=1e-9)
+        out = training.perturb(example, rng, tempo=1.5, noise=0.0, smooth=1e-9)
         assert out["pose"].shape == (32, 50, 3) and out["pose"].dtype == np.float32
         times = out["pose"][:, 0, 0]
         steps = np.diff(times)
@@ -48,7 +49,7 @@ def test_disturbing_keeps_what_it_should():
         assert (np.abs(steps - steps[0]) < 1e-4).sum() >= 25  # an even tempo until the end, which is held
         whole = times == times.round()
         np.testing.assert_array_equal(out["valid"][whole], example["valid"][times[whole].astype(int)])
-    drawn = [motion_encoder.disturb(example, rng, tempo=1.0, noise=0.5, smooth=1e-9) for _ in range(80)]
+    drawn = [training.perturb(example, rng, tempo=1.0, noise=0.5, smooth=1e-9) for _ in range(80)]
     share = np.mean([np.abs(np.diff(x["pose"], axis=0) - 1).max() > 0.02 for x in drawn])
     assert 0.1 < share < 0.6
 
@@ -56,10 +57,10 @@ def test_disturbing_keeps_what_it_should():
 def test_smoothing_leaves_missing_joints_out():
     rng = np.random.default_rng(0)
     steady, valid = np.full((32, 50, 3), 2, np.float32), rng.random((32, 50)) < 0.7
-    smooth = motion_encoder._smooth(np.where(valid[..., None], steady, 0), valid, 2.0)
+    smooth = training._smooth_over_time(np.where(valid[..., None], steady, 0), valid, 2.0)
     np.testing.assert_allclose(smooth[valid], 2, rtol=1e-5)
     shaken = steady + rng.normal(size=steady.shape).astype(np.float32)
-    assert motion_encoder._smooth(shaken, None, 2.0).std() < 0.5 < shaken.std()
+    assert training._smooth_over_time(shaken, None, 2.0).std() < 0.5 < shaken.std()
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +69,7 @@ def run(tmp_path_factory, compile_quickly):
     root = tmp_path_factory.mktemp("encoder")
     demo.write_dataset(root / "datasets", sizes=(6, 2, 1))
     data = {"data.root": str(root / "datasets")}
-    assert loop.train(gpt_run.get_config("motion_encoder", **data, **SMALL), root / "run").finished
+    assert loop.train(gpt_run.get_config("motion_encoder", **data, **SMALL), root / "run", make_task).finished
     return root / "run"
 
 
@@ -88,7 +89,7 @@ def test_what_is_written_is_what_was_trained(run, tmp_path, capsys):
     assert motion_encoder_command.main([str(run), "--out", str(out)]) == 0 and out.read_bytes() == first
     variables, _ = checkpoint.load_variables(run)
     rounded = jax.tree.map(lambda x: np.asarray(x).astype(np.float16).astype(np.float32), variables)
-    model = motion_encoder.build(run_config.load_config(run / "config.json"))
+    model = training.build_autoencoder(run_config.load_config(run / "config.json"))
     clip = Clip(demo.synthesize_pose("Where do you live, my friend?", np.random.default_rng(77))).move_to()
     windows = np.zeros((motion_features.BATCH, 32, 50, 3), np.float32)
     windows[:] = clip.points[frechet.window_frames(len(clip))[0]]

@@ -9,8 +9,11 @@ import pytest
 from gpt_helpers import CODES, COLUMNS, MODEL, variables
 from gpt_run import get_config
 
+from signjax.inference.pose_tokenizer import PoseTokenizer
+from signjax.models import build
+from signjax.models.code_layout import code_shape
 from signjax.pose import body_parts
-from signjax.tasks import gpt, soft_targets, vqvae
+from signjax.tasks import gpt, soft_targets
 
 pytestmark = pytest.mark.usefixtures("compile_quickly")
 BOOKS = np.random.default_rng(2).normal(size=(COLUMNS, CODES, 4)).astype(np.float32)
@@ -43,8 +46,8 @@ def test_soft_targets_of_single_codes_change_no_loss():
         "text_segment": np.ones((1, 3), int),
         "text_position": np.arange(3)[None],
     }
-    terms = jax.jit(lambda t: gpt._terms(MODEL, variables(), batch, batch["codes"], None, t))
-    hard = jax.jit(lambda: gpt._terms(MODEL, variables(), batch, batch["codes"], None))()["code"]
+    terms = jax.jit(lambda t: gpt.losses_and_metrics(MODEL, variables(), batch, batch["codes"], None, t))
+    hard = jax.jit(lambda: gpt.losses_and_metrics(MODEL, variables(), batch, batch["codes"], None))()["code"]
     np.testing.assert_allclose(terms(soft_targets.similar(BOOKS, 1.0))["code"], hard, rtol=1e-5)
     shifted = np.roll(soft_targets.similar(BOOKS, 1.0), 1, axis=-1)
     assert abs(terms(shifted)["code"][0] - hard[0]) > 0.1
@@ -73,19 +76,19 @@ def tokenizer(kind, layout):
     c.quantizer.update(kind=kind, codes=CODES, dim=5, steps=(4, 2, 2))
     c.quantizer.levels = {"arm": 1, "hand": 2, "whole": 3}
     c.model.size = ml_collections.ConfigDict({"stride": 4, "width": 8, "depth": 1})
-    model, rng = vqvae.build(c), np.random.default_rng(1)
+    model, rng = build.build_tokenizer(c), np.random.default_rng(1)
     keys = {"params": jax.random.key(0), "quantize": jax.random.key(1)}
     shapes = jax.eval_shape(model.init, keys, np.zeros((1, 8, 50, 3)), np.ones((1, 8), bool))
     filled = jax.tree.map(lambda x: np.float32(rng.uniform(1, 2, x.shape)), shapes)
-    return model, vqvae.Tokenizer(c, filled, 4, None, None)
+    return model, PoseTokenizer.from_config(c, filled)
 
 
 @pytest.mark.parametrize(("kind", "layout"), [("rvq", "parts"), ("rvq", "whole"), ("fsq", "whole")])
 def test_codebooks_are_in_the_order_of_the_columns(kind, layout):
     """Summed over a part's levels (side by side, for FSQ) they are what its quantizer decodes."""
     model, trained = tokenizer(kind, layout)
-    c, books = trained.config, vqvae.codebooks(trained)
-    columns, size = vqvae.code_shape(c)
+    c, books = trained.config, trained.codebooks
+    columns, size = code_shape(c)
     assert books.shape[:2] == (columns, size)
     codes = np.random.default_rng(3).integers(0, size, (2, 6, columns))
     latents = books[np.arange(columns), codes]  # [B, N, C, dim]

@@ -12,13 +12,14 @@ from engine_helpers import plain, rows, same_bits
 from tokenizer_helpers import tiny_config
 
 from signjax import demo
-from signjax.data import augmentation, packed_dataset
+from signjax.data import augmentation, loader, packed_dataset
 from signjax.errors import ConfigError
+from signjax.inference import codebook_use
+from signjax.models import build
 from signjax.pose import normalization, skeleton
 from signjax.pose.missing_joints import fill_missing_joints
-from signjax.tasks import vqvae
+from signjax.tasks.registry import make_task
 from signjax.training import checkpoint, loop, sharding, train_step
-from signjax.training.task import make_task
 
 pytestmark = pytest.mark.usefixtures("compile_quickly")
 
@@ -66,12 +67,12 @@ def fitted(root, variant, devices, count=2):
 def whole(root, tmp_path_factory):
     """A run that nothing interrupted."""
     workdir = tmp_path_factory.mktemp("whole")
-    assert loop.train(small(root), workdir).finished
+    assert loop.train(small(root), workdir, make_task).finished
     return workdir
 
 
 def test_resume_is_bit_equal(root, whole, tmp_path, monkeypatch):
-    stream = vqvae.loader.stream
+    stream = loader.stream
 
     def interrupted(*args, **more):
         for number, batch in enumerate(stream(*args, **more)):
@@ -81,10 +82,10 @@ def test_resume_is_bit_equal(root, whole, tmp_path, monkeypatch):
 
     c = small(root)
     with monkeypatch.context() as m:
-        m.setattr(vqvae.loader, "stream", interrupted)
-        assert loop.train(c, tmp_path).finished
+        m.setattr(loader, "stream", interrupted)
+        assert loop.train(c, tmp_path, make_task).exit_code == 0
     assert checkpoint.last_step(tmp_path, "latest") == 4
-    assert loop.train(c, tmp_path).finished
+    assert loop.train(c, tmp_path, make_task).finished
     abstract = compiled(c)[-1]
     one, other = (plain(checkpoint.restore(workdir, 8, abstract)) for workdir in (whole, tmp_path))
     assert same_bits(one, other)
@@ -126,7 +127,7 @@ def test_the_loss_draws_from_its_key(root):
 def test_evaluation_is_the_error_in_own_units(root, whole):
     """Reckoned again from the best weights, clip by clip, without padding."""
     line = [json.loads(text) for text in (whole / "metrics.jsonl").read_text().splitlines()][-1]
-    model, (variables, _) = vqvae.build(small(root)), checkpoint.load_variables(whole)
+    model, (variables, _) = build.build_tokenizer(small(root)), checkpoint.load_variables(whole)
     dev = packed_dataset.load(root, "tiny", "dev")
     assert sorted(dev.lengths) == [18, 55]
     errors, codes = [], []
@@ -141,7 +142,7 @@ def test_evaluation_is_the_error_in_own_units(root, whole):
         )
         codes.append(out.codes[0])
     np.testing.assert_allclose(line["eval/mpjpe"], np.concatenate(errors).mean(), rtol=1e-4)
-    use = vqvae.codebook_use(np.concatenate(codes), small(root))
+    use = codebook_use.measure_use(np.concatenate(codes), small(root))
     for name, value in use.items():
         np.testing.assert_allclose(line[f"eval/{name}"], value, rtol=1e-6, err_msg=name)
 
@@ -151,7 +152,7 @@ def test_use_of_codes(root):
     c = small(root, "vq")
     codes = np.zeros((40, 4), int)  # of 8
     codes[:20, 0], codes[:, 1] = 1, 2
-    use = vqvae.codebook_use(codes, c)
+    use = codebook_use.measure_use(codes, c)
     np.testing.assert_allclose(use["perplexity/right_arm_0"], 2, rtol=1e-6)
     np.testing.assert_allclose(use["perplexity/book_arm_0"], np.exp(1.5 * np.log(2)), rtol=1e-6)
     assert use["usage/left_arm_0"] == 1 / 8 and use["usage/book_arm_0"] == 3 / 8

@@ -12,14 +12,17 @@ import make_encoders
 import mutations
 import numpy as np
 import pytest
+from generated import generate_poses
 from safetensors.numpy import load_file, save_file
 
 from signjax.data import token_rows
 from signjax.errors import ConfigError, DataError, SignjaxError, StorageError
 from signjax.inference import autoregressive
+from signjax.inference.load import load
 from signjax.io import safetensors as tensors
 from signjax.io.safe_read import InvalidFileError
-from signjax.tasks import flow, gpt, masked
+from signjax.tasks.registry import make_task
+from signjax.tasks.token_run import drop_texts
 from signjax.text import bert_files, pretrained
 from signjax.training import loop, text_encoder
 
@@ -252,10 +255,10 @@ def test_no_text_is_zero_for_training_and_sampling():
         "text_segment": segments,
         "text_position": np.array([[0, 1, 2, 0], [0, 1, 0, 0]]),
     }
-    dropped = gpt.drop_texts(batch, jax.random.key(0), 1.0)
+    dropped = drop_texts(batch, jax.random.key(0), 1.0)
     assert not dropped["text"].any() and dropped["text"].dtype == np.float16
     assert dropped["text_segment"].tolist() == [[1, 0, 0, 2], [1, 0, 0, 0]]
-    kept = gpt.drop_texts(batch, jax.random.key(0), 0.0)
+    kept = drop_texts(batch, jax.random.key(0), 0.0)
     assert kept["text"].all() and kept["text_segment"].tolist() == segments.tolist()
     both, mask = autoregressive.with_null(jnp.asarray(features), jnp.asarray(segments > 0))
     assert both[:2].all() and not both[2:].any() and mask[2:].tolist() == [[True, False, False, False]] * 2
@@ -263,57 +266,56 @@ def test_no_text_is_zero_for_training_and_sampling():
 
 @pytest.fixture(scope="module")
 def home(tiny_runs, tiny_families):
-    """The tiny runs, and {generator: (its module, config that reads by an encoder)}."""
+    """The tiny runs, and {generator: config that reads by an encoder}."""
     reads = {
         "num_steps": 2,
         "eval_every": 2,
         "save_every": 2,
         "text.encoder": str(make_encoders.ROOT / "bert"),
     }
-    changes = {name: tiny_families["flow" if name == "flow" else "gpt"] | reads for name in FAMILY_OF}
-    c = {name: gpt_run.get_config(name, **changes[name]) for name in FAMILY_OF}
-    return tiny_runs, {name: (module, c[name]) for name, module in FAMILY_OF.items()}
+    changes = {name: tiny_families["flow" if name == "flow" else "gpt"] | reads for name in GENERATORS}
+    return tiny_runs, {name: gpt_run.get_config(name, **changes[name]) for name in GENERATORS}
 
 
-FAMILY_OF = {"gpt": gpt, "masked": masked, "flow": flow}
+GENERATORS = ("gpt", "masked", "flow")
 
 
 @pytest.mark.soak
-@pytest.mark.parametrize("name", FAMILY_OF)
+@pytest.mark.parametrize("name", GENERATORS)
 def test_generators_train_and_sign_by_an_encoder(name, home, tmp_path, runs_of):
-    module, c = home[1][name]
+    c = home[1][name]
     assert c.sampler.guidance != 1 and c.text_dropout > 0
-    assert loop.train(c, tmp_path).finished
+    assert loop.train(c, tmp_path, make_task).finished
     lines = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
     assert any(key.startswith("eval/") for key in lines[-1])
     del runs_of[:]
-    generator, sampler = module.load(tmp_path), module.sampler_of(c)
+    generator = load(tmp_path)
     assert "feature_in" in generator.variables["params"]
     assert "text_embedding" not in generator.variables["params"]
     texts = ["hello how are you", "my name is Zoë"]
-    clips = module.generate(generator, texts, 0, sampler)
+    clips = generate_poses(generator, texts)
     assert runs_of and all(np.isfinite(clip).all() and clip.shape[1:] == (50, 3) for clip in clips)
-    singly = module.generate(generator, texts, 0, sampler, batch_size=1)
+    singly = generate_poses(generator, texts, batch_size=1)
     for a, b in zip(clips, singly, strict=True):
         np.testing.assert_allclose(a, b, atol=1e-5)
 
 
 def test_training_goes_on_without_the_encoder_and_only_with_the_same(home, tmp_path, runs_of):
-    _, c = home[1]["gpt"]
+    c = home[1]["gpt"]
     folder = shutil.copytree(make_encoders.ROOT / "distilbert", tmp_path / "encoder")
     c = c.copy_and_resolve_references()
     c.text.encoder = str(folder)
-    assert loop.train(c, tmp_path / "run").finished and runs_of
+    assert loop.train(c, tmp_path / "run", make_task).finished and runs_of
     del runs_of[:]
     with c.unlocked():
         c.num_steps = 3
-    assert loop.train(c, tmp_path / "run").finished and not runs_of
+    assert loop.train(c, tmp_path / "run", make_task).finished and not runs_of
     path = folder / "model.safetensors"
     held = load_file(path)
     held["embeddings.word_embeddings.weight"][3, 3] += 1
     save_file(held, path)
     with c.unlocked():
         c.num_steps = 4  # a run that is finished asks nothing
-    for use in (lambda: gpt.load(tmp_path / "run"), lambda: loop.train(c, tmp_path / "run")):
+    for use in (lambda: load(tmp_path / "run"), lambda: loop.train(c, tmp_path / "run", make_task)):
         with pytest.raises(ConfigError, match=r"^text\.encoder: .*run was trained with"):
             use()

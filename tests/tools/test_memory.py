@@ -14,8 +14,10 @@ from signjax.benchmarks import memory_growth, memory_plot, process_memory, smoke
 from signjax.tools import memory
 
 FAMILY = """
-import engine_toy, jax, jax.numpy as jnp, numpy as np, sys
+import engine_toy, jax, jax.numpy as jnp, numpy as np, types
+from signjax.benchmarks import smoke_runs
 engine_toy.install()
+smoke_runs.FAMILIES.pop("toy", None)
 get_config, hooks, kept = engine_toy.get_config, engine_toy.HOOKS, []
 """
 LEAKS = {
@@ -23,9 +25,10 @@ LEAKS = {
     "keeps": "hooks['batch'] = lambda number: kept.append((np.ones(1_000_000, np.uint8), jnp.zeros(())))",
     "programs": "hooks['batch'] = lambda number: number % 5 or jax.jit(lambda x: x + number)(1.0)",
     "lengths": """
-task, total = sys.modules["signjax.tasks.toy"], jax.jit(jnp.sum)
-task.load = task.sampler_of = lambda _: None
-task.generate = lambda _, texts, *__: total(np.zeros(len(texts[0])))
+total = jax.jit(jnp.sum)
+smoke_runs.FAMILIES["toy"] = None
+generator = types.SimpleNamespace(generate=lambda texts, **_: total(np.zeros(len(texts[0]))))
+smoke_runs.load_text_to_pose = lambda _: generator
 """,
 }
 

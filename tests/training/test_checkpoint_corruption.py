@@ -16,6 +16,7 @@ from engine_helpers import compiled, rows, toy
 
 from signjax.errors import StorageError
 from signjax.io import checksums
+from signjax.tasks.registry import make_task
 from signjax.text import tokenizer
 from signjax.training import checkpoint, loop, state_hash
 
@@ -26,7 +27,7 @@ FAULTS = 500
 def whole(tmp_path_factory):
     """A toy run with the latest steps 10 and 12."""
     workdir = tmp_path_factory.mktemp("rot") / "run"
-    assert loop.train(toy(), workdir).finished
+    assert loop.train(toy(), workdir, make_task).finished
     return workdir
 
 
@@ -77,7 +78,7 @@ def test_every_fault_is_found_and_the_step_before_is_used(run, capsys):
 @pytest.mark.parametrize("family", ["vqvae", "gpt", "flow"])
 def test_every_fault_of_each_model_is_found(family, tiny_families, tmp_path, capsys, promise):
     fields = tiny_families[family] | {"num_steps": 4, "save_every": 2, "eval_every": 4}
-    assert loop.train(gpt_run.get_config(family, **fields), tmp_path).finished
+    assert loop.train(gpt_run.get_config(family, **fields), tmp_path, make_task).finished
     capsys.readouterr()
     found = missed(tmp_path, 2, 4, capsys)
     promise(f"{family}: of {FAULTS} files flipped, cut or deleted, those missed", found, most=0)
@@ -102,7 +103,7 @@ def test_a_step_is_sealed_after_its_last_file(tmp_path, monkeypatch):
         update(*args, **kwargs)
 
     monkeypatch.setattr(store, "update", late)
-    assert loop.train(toy(num_steps=3, eval_every=3), tmp_path).finished
+    assert loop.train(toy(num_steps=3, eval_every=3), tmp_path, make_task).finished
     for which in ("latest", "best"):
         assert checksums.newest(checkpoint.folder(tmp_path, which)) == (3, [])
 
@@ -113,7 +114,7 @@ def test_a_step_is_sealed_after_its_last_file(tmp_path, monkeypatch):
 ])  # fmt: skip
 def test_training_goes_on_from_the_step_before(name, how, whole, run, capsys):
     damage(checkpoint.folder(run, "latest") / "12" / name, how, random.Random(1))
-    assert loop.train(toy(), run, out=sys.stdout).finished
+    assert loop.train(toy(), run, make_task, out=sys.stdout).finished
     told = capsys.readouterr()
     assert f"12 is damaged: {name.split('/')[-1]}" in told.err.replace("meta/", "").replace("state/", "")
     assert "resumed from step 10" in told.out
@@ -128,7 +129,7 @@ def test_with_every_step_damaged_there_is_one_line_and_nothing_is_deleted(run):
     for step in steps:
         (step / checksums.FILE).unlink()
     before = files(run)
-    for use in (lambda: loop.train(toy(), run), lambda: checkpoint.load_variables(run)):
+    for use in (lambda: loop.train(toy(), run, make_task), lambda: checkpoint.load_variables(run)):
         with pytest.raises(StorageError, match=r"damaged: SHA256SUMS.*no other step is whole.*train again"):
             use()
     assert files(run) == before
@@ -141,7 +142,7 @@ def test_without_a_sound_best_step_the_latest_serves_until_there_is_one(run, cap
     assert step == 12 and "latest step 12 is used instead" in capsys.readouterr().err
     good, _ = checkpoint.load_variables(run, "latest")
     assert jax.tree.all(jax.tree.map(lambda x, y: bool((x == y).all()), found, good))
-    assert loop.train(toy(num_steps=16), run).finished
+    assert loop.train(toy(num_steps=16), run, make_task).finished
     assert checkpoint.load_variables(run)[1] == 16
 
 
@@ -169,7 +170,7 @@ def test_a_damaged_vocabulary_is_refused(tmp_path):
 def test_damaged_lines_of_metrics_do_not_stop_a_run(run):
     path = run / "metrics.jsonl"
     path.write_bytes(b"\xff\x00" + path.read_bytes()[2:])
-    assert loop.train(toy(num_steps=14), run).finished
+    assert loop.train(toy(num_steps=14), run, make_task).finished
     assert [row["step"] for row in rows(run)][-1] == float(14).hex()
 
 

@@ -11,8 +11,8 @@ from program_helpers import counted, lower, size, unroll
 
 from signjax.benchmarks import flops
 from signjax.inference import autoregressive
-from signjax.tasks import gpt
-from signjax.training.task import make_task
+from signjax.inference.load import load
+from signjax.tasks.registry import make_task
 
 pytestmark = pytest.mark.usefixtures("compile_quickly")
 LARGE = {"width": 768, "depth": 8, "text_depth": 4, "heads": 12, "mlp": 3072}
@@ -129,13 +129,13 @@ def test_all_batches_have_one_shape(tiny_families, tmp_path, name):
 
 
 def test_clips_of_all_lengths_are_made_by_one_program(tiny_runs):
-    generator = gpt.load(tiny_runs / "runs/gpt")
+    generator = load(tiny_runs / "runs/gpt")
     texts, before = ["hello", "good morning", "thank you friend"], autoregressive.advance._cache_size()
     lengths = set()
     for tokens in range(1, 12):
-        sampler = autoregressive.Sampler(min_tokens=1, max_tokens=12)
-        lengths |= {len(c) for c in gpt.generate(generator, texts, tokens, sampler)}
+        sampling = autoregressive.Sampler(min_tokens=1, max_tokens=12)._asdict()
+        lengths |= {len(c) for c in generator.generate(texts, seed=tokens, **sampling)}
     assert len(lengths) > 3 and autoregressive.advance._cache_size() == before + 1
     codes = [np.zeros((n, 2), np.int32) for n in (1, 5, 40, 100)]
-    assert [len(x) for x in gpt.decode(generator, codes)] == [4, 20, 160, 400]
-    assert generator.tokenizer.decode._cache_size() == 1
+    assert [len(x) for x in generator.codec.decode(codes)] == [4, 20, 160, 400]
+    assert generator.tokenizer.decode_batch._cache_size() == 1

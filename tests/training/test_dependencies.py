@@ -5,15 +5,16 @@ import shutil
 
 import gpt_run
 import jax.numpy as jnp
+import numpy as np
 import pytest
 
 from signjax.errors import ConfigError, StorageError
-from signjax.io.digest import digest_variables
-from signjax.tasks import flow, gpt
+from signjax.inference.load import load
+from signjax.tasks.registry import make_task
 from signjax.text import tokenizer
 from signjax.training import checkpoint, dependencies, loop, run_config
 
-FAMILIES = {"gpt": (gpt, "tokenizer", {}), "flow": (flow, "autoencoder", {"quantizer.kind": "kl"})}
+FAMILIES = {"gpt": ("tokenizer", {}), "flow": ("autoencoder", {"quantizer.kind": "kl"})}
 
 
 def save(workdir, c, step: int, value: float) -> None:
@@ -28,8 +29,8 @@ def save(workdir, c, step: int, value: float) -> None:
 
 @pytest.fixture(params=FAMILIES)
 def built(request, tmp_path, monkeypatch):
-    """(family's module, its field, home, config) of home/runs/mine, which was built on runs/other."""
-    module, field, changes = FAMILIES[request.param]
+    """(the field, home, config) of home/runs/mine, which was built on runs/other."""
+    field, changes = FAMILIES[request.param]
     home = tmp_path / "home"
     (home / "runs/mine").mkdir(parents=True)
     monkeypatch.chdir(home)
@@ -39,39 +40,55 @@ def built(request, tmp_path, monkeypatch):
     dependencies.record("runs/mine", field, "runs/other", variables)
     tokenizer.fit_tokenizer(["hello"], 1).save("runs/mine/text.json")
     save(home / "runs/mine", c, 1, 1.0)
-    return module, field, home, c
+    return field, home, c
 
 
 def test_a_run_is_used_from_any_folder_and_moves_with_its_home(built, tmp_path, monkeypatch):
-    module, _, home, _ = built
-    assert module.load("runs/mine").words.size > 5
+    _, home, _ = built
+    assert load("runs/mine").text_encoder.size > 5
     monkeypatch.chdir(tmp_path)
-    assert module.load("home/runs/mine").words.size > 5
+    assert load("home/runs/mine").text_encoder.size > 5
     (tmp_path / "link").symlink_to(home / "runs/mine")
-    assert module.load("link").words.size > 5
+    assert load("link").text_encoder.size > 5
     shutil.move(home, tmp_path / "moved")
-    assert module.load(tmp_path / "moved/runs/mine").words.size > 5
+    assert load(tmp_path / "moved/runs/mine").text_encoder.size > 5
     shutil.move(tmp_path / "moved/runs/mine", tmp_path / "mine")
     with pytest.raises(StorageError, match=r"runs/other.*train"):
-        module.load("mine")
+        load("mine")
     monkeypatch.chdir(tmp_path / "moved")
-    assert module.load("../mine").words.size > 5, "the config's own path is tried, too"
+    assert load("../mine").text_encoder.size > 5, "the config's own path is tried, too"
 
 
 def test_another_run_is_refused_with_both_digests(built):
-    module, field, home, c = built
+    field, home, c = built
     before = json.loads((home / f"runs/mine/{field}.json").read_text())["digest"]
     save(home / "runs/other", run_config.load_config("runs/other/config.json"), 2, 0.25)
-    now = digest_variables(checkpoint.load_variables("runs/other")[0])
-    for use in (lambda: module.load("runs/mine"), lambda: loop.train(c, "runs/mine")):
+    now = dependencies.digest(checkpoint.load_variables("runs/other")[0])
+    for use in (lambda: load("runs/mine"), lambda: loop.train(c, "runs/mine", make_task)):
         with pytest.raises(ConfigError, match=rf"^{field}: .*mine was trained with {before}.* is {now}"):
             use()
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"folder": "x"}', None])
 def test_a_damaged_note_is_one_line(content, built):
-    module, field, home, _ = built
+    field, home, _ = built
     path = home / f"runs/mine/{field}.json"
     path.unlink() if content is None else path.write_text(content)
     with pytest.raises(StorageError, match=rf"{field}\.json: cannot be read"):
-        module.load("runs/mine")
+        load("runs/mine")
+
+
+def test_digests_see_names_types_shapes_and_bits():
+    x = np.arange(6, dtype=np.float32)
+    flipped = x.copy()
+    flipped.view(np.uint8)[9] ^= 1
+    trees = [
+        {"a": x},
+        {"b": x},
+        {"a": x.reshape(2, 3)},
+        {"a": x.view(np.int32)},
+        {"a": flipped},
+        {"a": {"a": x}},
+    ]
+    assert len({dependencies.digest(tree) for tree in trees}) == len(trees)
+    assert dependencies.digest({"a": jnp.asarray(x)}) == dependencies.digest({"a": x.copy()})

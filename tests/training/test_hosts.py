@@ -13,7 +13,9 @@ from engine_helpers import toy
 from host_helpers import TOY, flags, until
 
 from signjax.errors import ConfigError, StorageError
-from signjax.tasks import gpt
+from signjax.tasks.batches import stream_rows
+from signjax.tasks.registry import make_task
+from signjax.tasks.token_run import prepare_token_run
 from signjax.training import checkpoint, loop, process
 
 ENDLESS = {
@@ -50,7 +52,7 @@ def test_nothing_is_lost_with_a_host(tmp_path):
     assert f"Stopped at step {stopped};" in said and said.count("starting again") == 1
     c = toy(**ENDLESS | {"num_steps": stopped + 10, "mesh.shape": (2,)})
     for workdir in (run, tmp_path / "whole"):
-        assert loop.train(c, workdir).finished
+        assert loop.train(c, workdir, make_task).finished
     host_helpers.assert_same_training(run, tmp_path / "whole")
 
 
@@ -94,12 +96,12 @@ def test_hosts_agree_on_a_stop_that_comes_early(monkeypatch):
 def test_hosts_share_the_batches_of_the_gpt(tiny_runs, tmp_path, monkeypatch):
     c = gpt_run.gpt_config(tiny_runs)
     c.batch_tokens = 512  # four rows
-    _, packed, _ = gpt.prepare(c, tmp_path, gpt.build)
+    packed = prepare_token_run(c, tmp_path).train
 
     def batches(host, hosts):
         monkeypatch.setattr(jax, "process_count", lambda: hosts)
         monkeypatch.setattr(jax, "process_index", lambda: host)
-        stream = gpt.feeds(c, packed)[0](3)
+        stream = stream_rows(c, packed)(3)
         found = [next(stream) for _ in range(4)]
         stream.close()
         return found

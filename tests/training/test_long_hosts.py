@@ -13,6 +13,7 @@ import pytest
 from engine_helpers import toy
 from host_helpers import MAIN, PATIENCE, TOY, children, flags, until
 
+from signjax.tasks.registry import make_task
 from signjax.training import checkpoint, loop
 
 pytestmark = [
@@ -106,7 +107,7 @@ def test_a_signal_before_the_first_step_of_a_resumed_run_counts(tmp_path, promis
     """Hosts agree when they ask whether to stop; they have not asked yet, and are at a step that is not 0."""
     run = tmp_path / "run"
     fields = ENDLESS | {"nap": 4, "save_every": 1, "mesh.shape": (2,)}
-    assert loop.train(toy(**fields | {"num_steps": 2}), run).finished
+    assert loop.train(toy(**fields | {"num_steps": 2}), run, make_task).finished
     program = [*TOY, f"--workdir={run}", *flags(**fields)]
     jobs = host_helpers.alone(tmp_path, [program] * 2)
     for rank in range(2):

@@ -8,8 +8,8 @@ import jax.numpy as jnp
 import pytest
 from engine_helpers import plain
 
+from signjax.tasks.registry import make_task
 from signjax.training import loop, sharding, train_step
-from signjax.training.task import make_task
 
 pytestmark = pytest.mark.soak
 FAMILIES = ("vqvae", "gpt", "flow")
@@ -50,7 +50,7 @@ def test_a_bad_batch_changes_no_bit(family, factor, tiny_families, tmp_path, pro
 @pytest.mark.parametrize("family", FAMILIES)
 def test_ordinary_training_leaves_nothing_out(family, tiny_families, tmp_path, promise):
     c = gpt_run.get_config(family, **tiny_families[family] | {"num_steps": 300, "eval_every": 300})
-    assert loop.train(c, tmp_path).finished
+    assert loop.train(c, tmp_path, make_task).finished
     lines = (tmp_path / "metrics.jsonl").read_text().splitlines()
     left_out = [json.loads(line).get("train/skipped", 0) for line in lines]
     promise(f"{family}: updates left out in 300 steps of ordinary training", max(left_out), most=0)

@@ -16,6 +16,7 @@ import pytest
 from engine_helpers import compiled, plain, rows, same_bits, saved_state, start, toy
 
 from signjax.errors import ConfigError, StorageError
+from signjax.tasks.registry import make_task
 from signjax.training import checkpoint, loop, run_config, sharding, task, train_step
 
 
@@ -34,7 +35,7 @@ def signal_at(number, number_of_signal=signal.SIGTERM):
 def whole(tmp_path_factory):
     """A toy run that nothing interrupted."""
     workdir = tmp_path_factory.mktemp("whole")
-    assert loop.train(toy(), workdir).finished
+    assert loop.train(toy(), workdir, make_task).finished
     return workdir
 
 
@@ -50,16 +51,16 @@ def test_resume_is_bit_equal(where, whole, tmp_path, hooks, capsys):
     if where == "crash":
         hooks["batch"] = crash
         with pytest.raises(KeyError):
-            loop.train(toy(), tmp_path)
+            loop.train(toy(), tmp_path, make_task)
         assert checkpoint.last_step(tmp_path, "latest") == 5
     else:
         hooks[where] = signal_at({"batch": 6, "evals": 1}[where])
-        assert not loop.train(toy(), tmp_path, out=sys.stdout, command="again").finished
+        assert not loop.train(toy(), tmp_path, make_task, out=sys.stdout, command="again").finished
         assert checkpoint.last_step(tmp_path, "latest") == {"batch": 7, "evals": 4}[where]
         assert "run the same command again to continue: again" in capsys.readouterr().out
         assert any("eval/error" in row for row in rows(tmp_path)) == (where == "batch")
     hooks.update(keep)
-    assert loop.train(toy(), tmp_path).finished
+    assert loop.train(toy(), tmp_path, make_task).finished
     assert same_bits(saved_state(toy(), whole), saved_state(toy(), tmp_path))
     assert rows(whole) == rows(tmp_path)
     for which in ("best", "latest"):
@@ -70,10 +71,10 @@ def test_resume_is_bit_equal(where, whole, tmp_path, hooks, capsys):
 
 def test_time_spent_adds_up(tmp_path, hooks):
     hooks["batch"] = signal_at(3)
-    loop.train(toy(), tmp_path)
+    loop.train(toy(), tmp_path, make_task)
     spent = checkpoint.read_meta(tmp_path, "latest", 4)["spent"]
     hooks["batch"] = lambda number: None
-    loop.train(toy(), tmp_path)
+    loop.train(toy(), tmp_path, make_task)
     lines = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
     for name in ("cpu_s", "wall_s"):
         times = [line[name] for line in lines]
@@ -83,7 +84,7 @@ def test_time_spent_adds_up(tmp_path, hooks):
 
 def test_a_finished_run_says_so(whole, capsys):
     before = rows(whole)
-    assert loop.train(toy(), whole, out=sys.stdout).finished
+    assert loop.train(toy(), whole, make_task, out=sys.stdout).finished
     assert "already finished" in capsys.readouterr().out
     assert rows(whole) == before
 
@@ -116,10 +117,10 @@ def plain_start():
 
 def test_a_run_moves_to_other_devices(whole, tmp_path, hooks):
     hooks["batch"] = signal_at(6)
-    loop.train(toy("fsdp"), tmp_path)
+    loop.train(toy("fsdp"), tmp_path, make_task)
     hooks["batch"] = lambda number: None
     one = toy(**{"mesh.shape": (1,)})
-    assert loop.train(one, tmp_path).finished
+    assert loop.train(one, tmp_path, make_task).finished
     a, b = saved_state(toy(), whole), saved_state(one, tmp_path)
     for name in a:
         np.testing.assert_allclose(a[name], b[name], rtol=0, atol=1e-6, err_msg=name)
@@ -197,7 +198,7 @@ def test_every_step_has_its_own_randomness(whole):
 def test_bad_batches_end_the_run(tmp_path):
     c = toy(bad=(3, 99), num_steps=60, eval_every=30)
     with pytest.raises(loop.NumericsError, match=r"last good step 3, last saved 20") as e:
-        loop.train(c, tmp_path)
+        loop.train(c, tmp_path, make_task)
     assert e.value.exit_code == 20
     assert all(np.isfinite(x).all() for x in saved_state(c, tmp_path).values())
     assert json.loads((tmp_path / "metrics.jsonl").read_text().splitlines()[-1])["train/loss"] is None
@@ -209,12 +210,12 @@ def test_the_best_survives_resuming(tmp_path, hooks):
     hooks["finish"] = lambda evals: {"score": next(scores)}
     hooks["batch"] = signal_at(5)
     c = toy(best="score", eval_every=3)
-    loop.train(c, tmp_path)
+    loop.train(c, tmp_path, make_task)
     hooks["batch"] = lambda number: None
-    loop.train(c, tmp_path)
+    loop.train(c, tmp_path, make_task)
     assert checkpoint.load_variables(tmp_path)[1] == 6
     assert checkpoint.read_meta(tmp_path, "latest", 12)["best"] == 1.0
-    assert loop.train(toy(best="score", eval_every=3, num_steps=15), tmp_path).finished
+    assert loop.train(toy(best="score", eval_every=3, num_steps=15), tmp_path, make_task).finished
     assert checkpoint.load_variables(tmp_path)[1] == 15
     assert checkpoint.load_variables(tmp_path, "latest")[1] == 15
     assert sorted(p.name for p in (tmp_path / "checkpoints/latest").iterdir()) == ["12", "15"]
@@ -222,7 +223,7 @@ def test_the_best_survives_resuming(tmp_path, hooks):
 
 def test_details_go_to_the_file_only(tmp_path, hooks, capsys):
     hooks["finish"] = lambda evals: {"usage/left_hand": 0.25, "usage_min": 0.5}
-    loop.train(toy(num_steps=2), tmp_path, out=sys.stdout)
+    loop.train(toy(num_steps=2), tmp_path, make_task, out=sys.stdout)
     out = capsys.readouterr().out
     assert "usage_min 0.5" in out and "usage/" not in out
     assert rows(tmp_path)[-1]["eval/usage/left_hand"] == (0.25).hex()
@@ -230,15 +231,15 @@ def test_details_go_to_the_file_only(tmp_path, hooks, capsys):
 
 def test_another_config_is_refused(whole):
     with pytest.raises(ConfigError, match=r"optim\.lr was 0\.01 .* and is 0\.02 now"):
-        loop.train(toy(**{"optim.lr": 0.02}), whole)
+        loop.train(toy(**{"optim.lr": 0.02}), whole, make_task)
     more = toy()
     more.extra = 1
     with pytest.raises(ConfigError, match=r"extra was 'nothing' .* is 1 now"):
-        loop.train(more, whole)
+        loop.train(more, whole, make_task)
     with pytest.raises(ConfigError, match="save_every is 0"):
-        loop.train(toy(save_every=0), whole)
+        loop.train(toy(save_every=0), whole, make_task)
     with pytest.raises(ConfigError, match="best is 'wer'; evaluation gives: error, root, weight"):
-        loop.train(toy(best="wer", eval_every=1), whole.parent / "new")
+        loop.train(toy(best="wer", eval_every=1), whole.parent / "new", make_task)
 
 
 def test_the_whole_config_is_saved(whole):
@@ -302,7 +303,7 @@ def test_a_state_of_another_model_is_refused(whole):
 def test_foreign_step_folders_do_not_count(whole, tmp_path):
     (tmp_path / "checkpoints/latest/99").mkdir(parents=True)
     assert checkpoint.last_step(tmp_path, "latest") is None
-    assert loop.train(toy(num_steps=2), tmp_path).finished
+    assert loop.train(toy(num_steps=2), tmp_path, make_task).finished
     assert checkpoint.last_step(tmp_path, "latest") == 2
 
 
@@ -325,7 +326,7 @@ def test_ctrl_c_saves_and_the_same_command_goes_on(tmp_path):
     assert second.returncode == 0, err
     assert f"resumed from step {stopped}" in out
     assert not err
-    loop.train(toy(**c), other)
+    loop.train(toy(**c), other, make_task)
     assert rows(other) == rows(tmp_path / "run")
 
 

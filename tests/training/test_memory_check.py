@@ -10,8 +10,8 @@ import jax.numpy as jnp
 import pytest
 
 from signjax.errors import ConfigError
+from signjax.tasks.registry import make_task
 from signjax.training import jaxpr_memory, loop, memory_check, sharding
-from signjax.training.task import make_task
 from signjax.training.train_step import compile_steps
 
 KB = 4 * 256  # bytes of 256 numbers
@@ -140,8 +140,8 @@ def test_only_what_surely_cannot_fit_is_refused():
 def test_training_does_not_begin_where_it_cannot_fit(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(memory_check, "limit", lambda device: 1000.0)
     with pytest.raises(ConfigError, match=r"a training step takes at least .* a cpu has 1e-06"):
-        loop.train(engine_helpers.toy(), tmp_path / "run")
+        loop.train(engine_helpers.toy(), tmp_path / "run", make_task)
     assert not (tmp_path / "run/metrics.jsonl").exists() or not (tmp_path / "run/metrics.jsonl").read_text()
     monkeypatch.setattr(memory_check, "limit", lambda device: 1e9)
-    assert loop.train(engine_helpers.toy(num_steps=1), tmp_path / "run").finished
+    assert loop.train(engine_helpers.toy(num_steps=1), tmp_path / "run", make_task).finished
     assert "warning" not in capsys.readouterr().out

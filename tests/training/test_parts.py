@@ -18,6 +18,7 @@ from engine_helpers import compiled, spawn, toy
 from signjax import main
 from signjax.cli import command as commands
 from signjax.errors import ConfigError, StorageError
+from signjax.tasks.registry import make_task
 from signjax.training import (
     checkpoint,
     loop,
@@ -26,7 +27,6 @@ from signjax.training import (
     process,
     run_config,
     sharding,
-    task,
     train_step,
 )
 
@@ -144,20 +144,20 @@ def test_what_ends_an_evaluation_sees_whole_parameters():
     def finish(variables, evals):
         return {"whole": all(x.is_fully_replicated for x in jax.tree.leaves(variables))}
 
-    made = engine_toy.make(toy(), "")._replace(finish=finish)
+    made = engine_toy.make_toy_task(toy(), "")._replace(finish=finish)
     assert train_step.run_evaluation(made, evaluate, mesh, variables)["whole"]
 
 
 def test_one_job_a_workdir(tmp_path):
     with process.lock(tmp_path), pytest.raises(StorageError, match=f"process {os.getpid()} on .+ is already"):
-        loop.train(toy(), tmp_path)
+        loop.train(toy(), tmp_path, make_task)
     with pytest.raises(StorageError, match="cannot be written"), process.lock("/dev/null/run"):
         pass
 
 
 def test_unknown_task_and_config(capsys):
     with pytest.raises(ConfigError, match="task is 'nope'"):
-        task.make_task(toy(task="nope"), "")
+        make_task(toy(task="nope"), "")
     assert main.main(["--config=configs/nope.py:a"]) == 23
     assert capsys.readouterr().err.startswith("error: configs/nope.py: no such config")
 

@@ -7,6 +7,7 @@ import pytest
 from engine_helpers import rows, toy
 
 from signjax.errors import ConfigError
+from signjax.tasks.registry import make_task
 from signjax.training import loop, trackers
 
 pytestmark = pytest.mark.usefixtures("compile_quickly")
@@ -56,8 +57,8 @@ def told(folder):
 
 def test_a_resumed_run_has_one_id_and_one_axis(wandb, tmp_path):
     run = tmp_path / "run"
-    assert loop.train(toy(num_steps=10), run, wandb_project="mine").finished
-    assert loop.train(toy(num_steps=20), run, wandb_project="mine").finished
+    assert loop.train(toy(num_steps=10), run, make_task, wandb_project="mine").finished
+    assert loop.train(toy(num_steps=20), run, make_task, wandb_project="mine").finished
     calls = told(wandb)
     starts = [more for what, more in calls if what == "init"]
     assert len(starts) == 2 and len({start["id"] for start in starts}) == 1
@@ -71,28 +72,28 @@ def test_a_resumed_run_has_one_id_and_one_axis(wandb, tmp_path):
 
 
 def test_only_who_asks_gets_it(wandb, tmp_path):
-    assert loop.train(toy(num_steps=5), tmp_path / "run").finished
+    assert loop.train(toy(num_steps=5), tmp_path / "run", make_task).finished
     assert not (wandb / "calls").exists() and not (tmp_path / "run" / trackers.ID).exists()
 
 
 @pytest.mark.parametrize("fault", ["init", "log", "finish"])
 def test_a_fault_ends_no_training(wandb, tmp_path, capsys, fault):
     (wandb / "fault").write_text(fault)
-    assert loop.train(toy(num_steps=10), tmp_path / "run", wandb_project="mine").finished
+    assert loop.train(toy(num_steps=10), tmp_path / "run", make_task, wandb_project="mine").finished
     out, err = capsys.readouterr()
     lines = [line for line in out.splitlines() if "wandb" in line]
     assert lines == ["warning: wandb is left out from here on (the network is down)"] and not err
     assert [what for what, _ in told(wandb)].count(fault) == 1
-    assert loop.train(toy(num_steps=10), tmp_path / "alone").finished
+    assert loop.train(toy(num_steps=10), tmp_path / "alone", make_task).finished
     assert rows(tmp_path / "run") == rows(tmp_path / "alone")
 
 
 def test_without_wandb_a_line_says_how_to_get_it(tmp_path, monkeypatch):
     monkeypatch.setattr(trackers.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(ConfigError, match=r"pip install -e '\.\[wandb\]'"):
-        loop.train(toy(num_steps=5), tmp_path / "run", wandb_project="mine")
+        loop.train(toy(num_steps=5), tmp_path / "run", make_task, wandb_project="mine")
     assert not (tmp_path / "run/config.json").exists()
-    assert loop.train(toy(num_steps=5), tmp_path / "run").finished
+    assert loop.train(toy(num_steps=5), tmp_path / "run", make_task).finished
     assert not (tmp_path / "run/tensorboard").exists()
 
 
@@ -114,7 +115,7 @@ def test_tensorboard_that_fails_is_left_out(tmp_path, monkeypatch, capsys):
         whole(path, data)
 
     monkeypatch.setattr(trackers, "append", full)
-    assert loop.train(toy(num_steps=10), tmp_path / "run").finished
+    assert loop.train(toy(num_steps=10), tmp_path / "run", make_task).finished
     said = capsys.readouterr().out
     assert said.count("TensorBoard is left out from here on (No space left on device)") == 1
     assert len(rows(tmp_path / "run")) > 3
@@ -124,7 +125,9 @@ def test_the_real_wandb_offline(tmp_path, monkeypatch):
     pytest.importorskip("wandb")
     monkeypatch.delenv("WANDB_MODE", raising=False)
     for num_steps in (5, 10):
-        assert loop.train(toy(num_steps=num_steps), tmp_path / "run", wandb_project="mine").finished
+        assert loop.train(
+            toy(num_steps=num_steps), tmp_path / "run", make_task, wandb_project="mine"
+        ).finished
     parts = list((tmp_path / "run/wandb").glob("offline-run-*/run-*.wandb"))
     assert len({part.name for part in parts}) == 1 and len(parts) >= 1
     assert (tmp_path / "run" / trackers.ID).read_text() in parts[0].name

@@ -1,0 +1,47 @@
+"""Clips in memory as a data set, so that models take a list of clips as they take a split."""
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from signjax.data.packed_dataset import Pack
+from signjax.data.pose_layout import Variant
+from signjax.errors import DataError
+from signjax.pose.clip import Clip
+from signjax.pose.normalization import Placement
+
+
+def pack_clips(clips: Sequence[Clip], face: bool) -> Pack:
+    """A data set of some clips, in their order.
+
+    Args:
+      clips: at least one.
+      face: whether faces are kept; all clips need one then.
+
+    Raises:
+      DataError: a clip has no face that should have one, or no place in canonical space.
+    """
+    for number, clip in enumerate(clips):
+        if face and not clip.has_face:
+            raise DataError(f"clip {clip.sid or number}: has 50 joints; give clips with a face, 120 joints")
+    clips = list(clips) if face else [clip.without_face() for clip in clips]
+    placements = [clip.find_placement() for clip in clips]
+    valid = np.concatenate([clip.valid for clip in clips])
+    return Pack(
+        label="clips",
+        sids=tuple(clip.sid for clip in clips),
+        texts=tuple(clip.text for clip in clips),
+        offsets=np.cumsum([0, *map(len, clips)]),
+        pose=np.concatenate([clip.points for clip in clips]),
+        valid=None if valid.all() else valid,
+        placements=Placement(*(np.stack(part) for part in zip(*placements, strict=True))),
+        variant=Variant(face=face),
+        broken=(),
+        folder=None,
+    )
+
+
+def select_clips(dataset: Pack, numbers: Iterable[int]) -> Pack:
+    """A data set in memory of the clips with these numbers."""
+    clips = [dataset[int(number)] for number in numbers]
+    return pack_clips(clips, dataset.variant.face)

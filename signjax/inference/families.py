@@ -1,0 +1,96 @@
+"""The model families that make clips of texts: what each needs, and how it samples."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from signjax.errors import ConfigError, closest_match, did_you_mean
+from signjax.inference import autoregressive, flow_sampling, masked_decoding
+
+Sampler = autoregressive.Sampler | masked_decoding.Sampler | flow_sampling.Sampler
+
+
+def make_sampler(config, **changes) -> Sampler:
+    """The sampler of a run's config, with changes by field.
+
+    Raises:
+      ConfigError: a change is no field of the family's sampler, or has a value that cannot be.
+    """
+    family = FAMILIES[config.task]
+    fields = family.sampler._fields
+    unknown = [name for name in changes if name not in fields]
+    if unknown:
+        known = [f"--{name}" for name in fields]
+        hint = did_you_mean(f"--{unknown[0]}", known, f"it takes {', '.join(known)}")
+        raise ConfigError(f"--{unknown[0]} means nothing to a {config.task} run{hint}")
+    sampler = family.sampler(**{**config.sampler, **changes})
+    family.check(config, sampler)
+    return sampler
+
+
+def _check_autoregressive(config, sampler: autoregressive.Sampler) -> None:
+    del config
+    low, high = sampler.min_tokens, sampler.max_tokens
+    if not 1 <= low <= high:
+        raise ConfigError(f"min_tokens is {low}, max_tokens {high}; give 1 <= min_tokens <= max_tokens")
+
+
+def _check_seed(config, sampler: autoregressive.Sampler) -> None:
+    _check_autoregressive(config, sampler)
+    # Without dropped texts in training the model has never seen a clip without its text.
+    if sampler.guidance != 1 and not config.text_dropout:
+        raise ConfigError(f"guidance is {sampler.guidance:g}; this model knows texts only: give 1")
+
+
+def _check_masked(config, sampler: masked_decoding.Sampler) -> None:
+    del config
+    if sampler.steps < 1 or sampler.max_tokens < 1:
+        raise ConfigError(f"steps is {sampler.steps}, max_tokens {sampler.max_tokens}; give 1 or more")
+
+
+def _check_flow(config, sampler: flow_sampling.Sampler) -> None:
+    del config
+    if sampler.solver not in flow_sampling.SOLVERS or sampler.steps < 1 or sampler.max_tokens < 1:
+        near = closest_match(sampler.solver, flow_sampling.SOLVERS)
+        near = f"did you mean {near}? " if near not in ("", sampler.solver) else ""
+        take = f"give a solver of {', '.join(flow_sampling.SOLVERS)}, and 1 or more steps and tokens"
+        raise ConfigError(f"{sampler}: {near}{take}")
+
+
+class Family(NamedTuple):
+    """A model family, by the `task` of its configs."""
+
+    needs: str  # the field of its configs that names the run of its tokenizer or auto-encoder
+    sampler: type  # a NamedTuple of the sampling options
+    check: Callable  # (config, sampler) -> None, or a ConfigError
+    sample: Callable  # (model, variables, text, mask, keys, sampler) -> (sequences [B, N, ...], lengths [B])
+    streams: bool = False  # whether it writes a clip from its beginning to its end
+
+
+FAMILIES = {
+    "gpt": Family(
+        needs="tokenizer",
+        sampler=autoregressive.Sampler,
+        check=_check_autoregressive,
+        sample=autoregressive.sample,
+        streams=True,
+    ),
+    "seed_gpt": Family(
+        needs="tokenizer",
+        sampler=autoregressive.Sampler,
+        check=_check_seed,
+        sample=autoregressive.sample,
+        streams=True,
+    ),
+    "masked": Family(
+        needs="tokenizer",
+        sampler=masked_decoding.Sampler,
+        check=_check_masked,
+        sample=masked_decoding.sample,
+    ),
+    "flow": Family(
+        needs="autoencoder",
+        sampler=flow_sampling.Sampler,
+        check=_check_flow,
+        sample=flow_sampling.sample_latents,
+    ),
+}

@@ -1,0 +1,111 @@
+"""Sampling with a flow: noise becomes latents along the velocities that the network learned.
+
+Flow matching of Lipman et al. 2023 (arXiv 2210.02747). A clip's latents depend on its own text and key only,
+never on its batch mates or on padding.
+"""
+
+import functools
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from signjax.data.sources import bucket
+from signjax.inference import latent_space
+from signjax.models import flow_transformer, text_conditioning
+
+SOLVERS = ("euler", "midpoint")
+SIZES = (16, 32, 64, 96, 128, 192, 256)  # of a batch, in positions: few shapes, few compilations
+
+
+class Sampler(NamedTuple):
+    """How noise becomes latents.
+
+    Attributes:
+      steps: of the solver.
+      solver: "euler", or "midpoint" of second order, which asks the network twice a step.
+      guidance: classifier-free guidance scale (Ho and Salimans 2022); 1 is the plain conditional model.
+      max_tokens: a clip has no more positions.
+    """
+
+    steps: int
+    solver: str
+    guidance: float
+    max_tokens: int
+
+
+def sample_latents(model: flow_transformer.FlowTransformer, variables, text, mask, keys, sampler: Sampler):
+    """Samples latents for each text, as many positions as the text is expected to take.
+
+    Args:
+      model: the flow.
+      variables: its params, and "latents", the space of signjax.inference.latent_space.
+      text: [B, L] ids, or features [B, L, F].
+      mask: [B, L] bool.
+      keys: [B] random keys, one a clip.
+      sampler: how to solve.
+
+    Returns:
+      (positions [B, N, D] float32, anything after a clip's end; lengths [B] in positions).
+    """
+    lengths = np.asarray(_predict_lengths(model, variables, text, mask))
+    lengths = np.clip(np.round(lengths).astype(int), 1, sampler.max_tokens)
+    inside = np.arange(bucket(int(lengths.max()), SIZES)) < lengths[:, None]
+    noise = _draw_noise(keys, sampler.max_tokens, model.dim)
+    noise = np.pad(noise, ((0, 0), (0, max(0, inside.shape[1] - noise.shape[1])), (0, 0)))
+    noise = noise[:, : inside.shape[1]]
+    compiled = model, sampler.solver, sampler.guidance != 1
+    found = _integrate(*compiled, variables, (text, mask), inside, noise, sampler.steps, sampler.guidance)
+    return found, lengths
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def _predict_lengths(model, variables, text, mask):
+    params = {"params": variables["params"]}
+    return text_conditioning.expected_length(model.apply(params, text, mask, method="encode_text"))
+
+
+@functools.partial(jax.jit, static_argnums=(1, 2))
+def _draw_noise(keys, length: int, dim: int):
+    """Noise [B, length, dim], each row of its own key: whatever a clip is batched with, its noise is the
+    same."""
+    return jax.vmap(lambda key: jax.random.normal(key, (length, dim)))(keys)
+
+
+@functools.partial(jax.jit, static_argnums=(0, 1, 2))
+def _integrate(model, solver: str, guided: bool, variables, texts, mask, noise, steps, guidance):
+    """Latents [B, N, D] in their own units, from noise, by `steps` steps of equal size.
+
+    Args:
+      model: the flow.
+      solver: see Sampler; it and `guided` are compiled in, steps and guidance are not.
+      guided: whether guidance is not 1.
+      variables: params and the space of the latents.
+      texts: (ids [B, L] or features [B, L, F], mask [B, L]).
+      mask: [B, N] positions.
+      noise: [B, N, dim].
+      steps: [] of the solver.
+      guidance: [] scale.
+    """
+    run = functools.partial(model.apply, {"params": variables["params"]})
+    ids, known = texts
+    null = text_conditioning.null_text(ids), jnp.broadcast_to(jnp.arange(ids.shape[1]) == 0, known.shape)
+    memories = [run(*t, method="encode_text") for t in ((ids, known), null)[: 1 + guided]]
+    times = [text_conditioning.clip_times(mask, memory) for memory in memories]
+
+    def velocity(z, t):
+        t = jnp.full(mask.shape, t)
+        clean = [run(z, t, mask, *of, method="predict_clean") for of in zip(memories, times, strict=True)]
+        return flow_transformer.compute_velocity(
+            z, clean[-1] + guidance * (clean[0] - clean[-1]) if guided else clean[0], t
+        )
+
+    def step(k, z):
+        t, h = k / steps, 1 / steps
+        if solver == "midpoint":
+            return z + h * velocity(z + h / 2 * velocity(z, t), t + h / 2)
+        return z + h * velocity(z, t)
+
+    z = jax.lax.fori_loop(0, steps, step, noise)
+    return latent_space.from_latent_space(variables["latents"], z)

@@ -1,0 +1,132 @@
+"""Loads trained runs: the one place that knows which class uses a run of which task."""
+
+from signjax.errors import ConfigError
+from signjax.inference import contracts
+from signjax.inference.families import FAMILIES
+from signjax.inference.pose_autoencoder import PoseAutoencoder
+from signjax.inference.pose_codec import PoseCodec
+from signjax.inference.pose_to_text import PoseToText
+from signjax.inference.pose_tokenizer import PoseTokenizer
+from signjax.inference.text_to_pose import TextToPose, build_text_to_pose
+from signjax.models import build
+from signjax.text import tokenizer
+from signjax.training import checkpoint, dependencies, run_config, text_encoder
+
+
+def load(run) -> contracts.TrainedRun:
+    """Loads a trained run, ready to use; its functions are compiled when they are first called.
+
+    Args:
+      run: the run's folder, or a folder that was made from it to be shared (signjax.export.hub_folder).
+
+    Returns:
+      What its task makes of it: TextToPose, PoseTokenizer, PoseAutoencoder or PoseToText.
+
+    Raises:
+      StorageError: nothing was trained in the folder (the message has the command that does), or something
+        there or in a run that it needs is corrupt.
+      ConfigError: a run that it needs is another one now, or its task has no use by itself.
+    """
+    config = run_config.load_config(f"{run}/config.json")
+    if config.task not in LOADERS:
+        raise ConfigError(f"{run} holds a {config.task} run, which cannot be used by itself")
+    return LOADERS[config.task](run)
+
+
+def load_text_to_pose(run) -> TextToPose:
+    """Loads a run that makes clips of texts.
+
+    Raises:
+      ConfigError: the run makes none; or as `load`.
+      StorageError: as `load`.
+    """
+    task = run_config.load_config(f"{run}/config.json").task
+    if task not in FAMILIES:
+        raise ConfigError(f"{run} holds a {task} run, which signs no text; name a gpt run")
+    return _load_generator(run)
+
+
+def load_clip_maker(run) -> contracts.TrainedRun:
+    """Loads a run that makes clips, of texts or of other clips.
+
+    Raises:
+      ConfigError: the run makes none; or as `load`.
+      StorageError: as `load`.
+    """
+    task = run_config.load_config(f"{run}/config.json").task
+    if task not in FAMILIES and LOADERS.get(task) is not load_codec:
+        raise ConfigError(f"{run} holds a {task} run, which makes no clips; name one that does")
+    return load(run)
+
+
+def load_codec(run) -> PoseCodec:
+    """Loads the run of a tokenizer or an auto-encoder.
+
+    Raises:
+      ConfigError: the run is neither; or as `load`.
+      StorageError: as `load`.
+    """
+    variables, _ = checkpoint.load_variables(run)
+    config = run_config.load_config(f"{run}/config.json")
+    if config.task not in ("vqvae", "ae2d"):
+        raise ConfigError(
+            f"{run} holds a {config.task} run; give a run of configs/vqvae.py or configs/ae2d.py"
+        )
+    continuous = config.task == "ae2d" or config.quantizer.kind == "kl"
+    return (PoseAutoencoder if continuous else PoseTokenizer).from_config(config, variables)
+
+
+def load_autoencoder(run) -> PoseAutoencoder:
+    """Loads a run with continuous latents, on which a flow is trained.
+
+    Raises:
+      ConfigError: the run has none; or as `load`.
+      StorageError: as `load`.
+    """
+    codec = load_codec(run)
+    if not isinstance(codec, PoseAutoencoder):
+        raise ConfigError(
+            f"autoencoder is {run}, which has no continuous latents; give a run of "
+            "configs/ae2d.py or configs/vqvae.py:kl"
+        )
+    return codec
+
+
+def load_pose_to_text(run) -> PoseToText:
+    """Loads the run of a back-translator.
+
+    Raises:
+      ConfigError: the run is none; or as `load`.
+      StorageError: as `load`.
+    """
+    variables, _ = checkpoint.load_variables(run)
+    config = run_config.load_config(f"{run}/config.json")
+    if config.task != "backtranslate":
+        raise ConfigError(f"{run} holds a {config.task} run; give a backtranslate run")
+    vocabulary = tokenizer.load_tokenizer(f"{run}/text.json")
+    model = build.build_back_translator(config, vocabulary.size)
+    return PoseToText(config, variables, model, vocabulary)
+
+
+def _load_generator(run) -> TextToPose:
+    variables, _ = checkpoint.load_variables(run)
+    config = run_config.load_config(f"{run}/config.json")
+    words = text_encoder.load(run, config)
+    field = FAMILIES[config.task].needs
+    folder = dependencies.find(run, field, config[field])
+    codec = load_autoencoder(folder) if field == "autoencoder" else load_codec(folder)
+    # Codes mean nothing to another codec than the one that the model was trained with.
+    dependencies.check(run, field, folder, codec.variables)
+    dim = len(variables["latents"]["deviation"]) if "latents" in variables else 0
+    return build_text_to_pose(config, words, codec, variables, dim)
+
+
+LOADERS = {
+    "vqvae": load_codec,
+    "ae2d": load_codec,
+    "gpt": _load_generator,
+    "seed_gpt": _load_generator,
+    "masked": _load_generator,
+    "flow": _load_generator,
+    "backtranslate": load_pose_to_text,
+}

@@ -1,0 +1,54 @@
+"""Decoding whole clips in padded batches: for decoders that look at all frames of a clip at once."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from signjax.data import sources
+
+SIZES = (16, 32, 64, 128, 256)  # of a batch, in tokens: few shapes, few compilations
+
+
+def decode_in_order(run: Callable, codes: list[np.ndarray], stride: int, batch_size: int = 64) -> list:
+    """Decodes clips in their order, each batch padded to its longest clip.
+
+    Args:
+      run: (codes [B, N, C], mask [B, N]) -> frames [B, N * stride, ...].
+      codes: of each clip, [N, C].
+      stride: frames of a token.
+      batch_size: clips decoded at once, at most.
+
+    Returns:
+      [N * stride, ...] for each clip.
+    """
+    frames: list[np.ndarray] = []
+    for start in range(0, len(codes), batch_size):
+        part = codes[start : start + batch_size]
+        size = sources.bucket(max(map(len, part)), SIZES)
+        rows = min(batch_size, 1 << (len(part) - 1).bit_length())  # few shapes, few compilations
+        frames += _decode_padded(run, part, stride, rows, size)
+    return frames
+
+
+def decode_by_length(run: Callable, codes: list[np.ndarray], stride: int, batch_size: int = 16) -> list:
+    """Decodes clips of like length together; arguments and result are those of `decode_in_order`."""
+    frames: list = [None] * len(codes)
+    sizes = np.array([sources.bucket(len(own)) for own in codes])
+    for size in np.unique(sizes):
+        members = np.flatnonzero(sizes == size)
+        for numbers in np.split(members, range(batch_size, len(members), batch_size)):
+            part = [codes[number] for number in numbers]
+            decoded = _decode_padded(run, part, stride, batch_size, int(size))
+            for number, clip in zip(numbers, decoded, strict=True):
+                frames[number] = clip
+    return frames
+
+
+def _decode_padded(run: Callable, codes: list[np.ndarray], stride: int, rows: int, size: int) -> list:
+    """Frames of clips in one batch of `rows` rows of `size` tokens."""
+    padded = np.zeros((rows, size, codes[0].shape[1]), codes[0].dtype)
+    mask = np.zeros((rows, size), bool)
+    for row, own in enumerate(codes):
+        padded[row, : len(own)], mask[row, : len(own)] = own, True
+    frames = np.asarray(run(padded, mask))
+    return [frames[row, : len(own) * stride] for row, own in enumerate(codes)]

@@ -1,0 +1,104 @@
+"""A trained back-translator at work: clips in, texts out."""
+
+import dataclasses
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import ml_collections
+import numpy as np
+
+from signjax.data import sources
+from signjax.inference import ctc_attention_decoding
+from signjax.io.digest import digest_variables
+from signjax.models.back_translator import BackTranslator
+from signjax.pose.clip import Clip
+from signjax.pose.missing_joints import fill_missing_joints
+from signjax.pose.skeleton import NUM_JOINTS
+from signjax.text.tokenizer import TextTokenizer
+
+
+@dataclass(frozen=True, eq=False)
+class PoseToText:
+    """A trained back-translator, of a run with task "backtranslate".
+
+    Attributes:
+      config: of its run; `ctc_share` is the weight of the CTC head beside the decoder.
+      variables: parameters; None while it is trained.
+      model: the flax module.
+      vocabulary: the words that it can write.
+    """
+
+    config: ml_collections.ConfigDict
+    variables: dict | None
+    model: BackTranslator
+    vocabulary: TextTokenizer
+
+    codec = None
+    can_generate = False
+    can_translate = True
+    can_stream = False
+    has_tokens = False
+
+    @property
+    def digest(self) -> str:
+        """12 hexadecimal digits that differ with weights or vocabulary; scores quote it."""
+        # Signatures of scores quote it, so it stays what it was: without types and shapes.
+        words = repr(self.vocabulary.entries).encode()
+        return digest_variables(self.variables["params"], words, typed=False)
+
+    def with_variables(self, variables: dict) -> "PoseToText":
+        """The same model with other variables; what was compiled stays compiled."""
+        return dataclasses.replace(self, variables=variables)
+
+    def translate(self, clips: Sequence[Clip], batch_size: int = 32) -> list[str]:
+        """Writes what clips say, the likeliest token at a time.
+
+        A clip's text does not depend on the other clips.
+
+        Args:
+          clips: of any length, size and place; faces are not looked at.
+          batch_size: how many are translated at once.
+
+        Returns:
+          A text for each: lower-case words and marks with spaces between, as `signjax.text.tokenizer.split`
+          has them; "" for a clip without frames.
+
+        Raises:
+          DataError: a clip has no place in canonical space.
+        """
+        poses, texts = [_fill_clip(clip) for clip in clips], [""] * len(clips)
+        for numbers, pose, mask in _batch_poses(poses, batch_size):
+            decoded = ctc_attention_decoding.read(
+                self.model, self.variables, pose, mask, self.config.ctc_share
+            )
+            # Rows after those of `numbers` only fill the batch.
+            for number, ids in zip(numbers, np.asarray(decoded), strict=False):
+                texts[number] = self.vocabulary.decode(ids.tolist())
+        return texts
+
+
+def _fill_clip(clip: Clip) -> np.ndarray:
+    """The canonical pose [T, 50, 3] of a clip, missing joints on their parents, as in training."""
+    clip = clip.without_face()
+    if not len(clip):
+        return clip.points
+    pose = clip.canonical()
+    if clip.valid.all():
+        return pose
+    return np.asarray(fill_missing_joints({"pose": pose[None], "valid": clip.valid[None]}))[0]
+
+
+def _batch_poses(poses: Sequence[np.ndarray], batch_size: int) -> Iterator[tuple]:
+    """Yields clips of like length together: (their numbers, poses [B, T, 50, 3], mask [B, T]), of few
+    shapes."""
+    lengths = np.array([sources.bucket(max(1, len(pose))) for pose in poses], int)
+    for length in np.unique(lengths):
+        members = np.flatnonzero(lengths == length)
+        for start in range(0, len(members), batch_size):
+            numbers = members[start : start + batch_size]
+            rows = min(batch_size, 1 << (len(numbers) - 1).bit_length())
+            batch = np.zeros((rows, length, NUM_JOINTS, 3), np.float32)
+            mask = np.zeros((rows, length), bool)
+            for row, number in enumerate(numbers):
+                batch[row, : len(poses[number])], mask[row, : len(poses[number])] = poses[number], True
+            yield numbers, batch, mask

@@ -1,0 +1,75 @@
+"""A trained tokenizer: clips to integer codes and back, and what its codebooks hold."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from signjax.data.packed_dataset import Pack
+from signjax.inference import codebook_use
+from signjax.inference.pose_codec import FPS, PoseCodec, compile_methods
+from signjax.models import build, code_layout, quantizers
+from signjax.pose import body_parts
+from signjax.pose.clip import Clip, Tokens
+
+SAMPLED = 4096  # tokens over which codebooks are compared
+
+
+class PoseTokenizer(PoseCodec):
+    """Clips to codes [N, C] and back, of a run with task "vqvae" that has codes.
+
+    A token is C codes: one for each side, body part and level of quantization, in the order of `columns`.
+    """
+
+    has_tokens = True
+
+    @classmethod
+    def from_config(cls, config, variables: dict | None = None) -> "PoseTokenizer":
+        """The tokenizer that a config describes, with the variables of a run if there is one."""
+        model = build.build_tokenizer(config)
+        return cls(config, variables, model.stride, reach=model.reach, **compile_methods(model))
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Side and body part of each of the C codes of a token, such as "right hand"."""
+        return tuple(f"{side}{part}" for side, part, _ in code_layout.code_columns(self.config))
+
+    @property
+    def codebooks(self) -> np.ndarray:
+        """Latents that the codes of each column stand for, [C, K, dim]."""
+        books = []
+        for part in body_parts.LAYOUTS[self.config.layout]:
+            books += self._part_codebooks(part) * len(body_parts.sides(self.config.layout))
+        return np.stack(books)
+
+    def describe_tokens(self, codes: np.ndarray) -> Tokens:
+        """The tokens of a clip of these codes [N, C]."""
+        return Tokens(np.asarray(codes), self.stride, self.columns)
+
+    def measure_codebooks(self, clips: Sequence[Clip] | Pack, seed: int = 0) -> dict[str, float]:
+        """How much of its codebooks the tokenizer uses on a fixed sample of the clips' tokens.
+
+        Perplexity grows with the sample, so the sample has SAMPLED tokens or, of few clips, all of them.
+
+        Returns:
+          {"tokens": size of the sample, "bits_per_second": of all columns at FPS, "usage/<codebook>": share
+          of its codes that occur, "perplexity/<codebook>"}.
+        """
+        codes = np.concatenate(self.encode(clips))
+        if len(codes) > SAMPLED:
+            chosen = np.random.default_rng((seed, 12)).choice(len(codes), SAMPLED, replace=False)
+            codes = codes[chosen]
+        use = codebook_use.measure_use(codes, self.config)
+        columns = [name for name in use if name.startswith("perplexity/") and "/book_" not in name]
+        bits = sum(np.log2(use[name]) for name in columns) * FPS / self.stride
+        return {"tokens": len(codes), "bits_per_second": float(bits)} | use
+
+    def _part_codebooks(self, part: str) -> list[np.ndarray]:
+        """Latents [K, dim] of the codes of each level of a body part."""
+        quantizer = self.config.quantizer
+        if quantizer.kind == "fsq":
+            # Digits of one level are those of all levels: FSQ has no learned entries.
+            codes = np.arange(code_layout.code_shape(self.config)[1])[None, :, None]
+            entries = np.asarray(quantizers.FSQ(1, tuple(quantizer.steps)).decode(codes))[0]
+            return [entries] * quantizer.levels[part]
+        book = self.variables["codebook"][f"quantizers_{part}"]
+        return list(np.asarray(book["sums"]) / np.maximum(book["counts"], 1e-8)[..., None])

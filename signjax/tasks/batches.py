@@ -1,0 +1,67 @@
+"""Batches that several tasks share, and what they do with the sums of losses."""
+
+from collections.abc import Callable, Iterable, Iterator
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from signjax.data import loader, sources
+from signjax.data.packed_dataset import Pack
+from signjax.pose.missing_joints import fill_missing_joints
+
+SAMPLE = 2048  # windows from which first parameters are computed
+
+
+def host_share() -> dict[str, int]:
+    """Which part of each batch this process makes, as arguments of signjax.data.loader."""
+    return {"hosts": jax.process_count(), "host": jax.process_index()}
+
+
+def stream_windows(source, config, transforms=()) -> Callable[[int], Iterator[dict]]:
+    """`Task.batches` of examples of a source, `config.batch_size` at a time."""
+
+    def batches(start):
+        return loader.stream(
+            source, config.batch_size, config.seed, start, transforms=transforms, **host_share()
+        )
+
+    return batches
+
+
+def iterate_dev_clips(dev: Pack, config) -> Callable[[], Iterable[dict]]:
+    """`Task.eval_batches` of whole clips, with "scale" [B]: own units of a clip in a canonical unit."""
+
+    def eval_batches():
+        for batch in loader.clips(dev, config.eval_batch_size, **host_share()):
+            yield batch | {"scale": dev.placements.scale[batch["index"]]}
+
+    return eval_batches
+
+
+def stream_rows(config, rows) -> Callable[[int], Iterator[dict]]:
+    """`Task.batches` of packed rows, `config.batch_tokens` positions at a time."""
+
+    def batches(start):
+        size = max(1, config.batch_tokens // rows.tokens)
+        return loader.stream(rows, size, config.seed, start, **host_share())
+
+    return batches
+
+
+def iterate_dev_rows(config, rows) -> Callable[[], Iterable[dict]]:
+    """`Task.eval_batches` of packed rows."""
+    return lambda: loader.once(rows, config.eval_batch_size, **host_share())
+
+
+def sample_full_windows(crops: sources.Crops) -> np.ndarray:
+    """Evenly spaced windows of the training split, [n, W, J, 3]: those that are full, if there are any."""
+    numbers = np.unique(np.linspace(0, len(crops) - 1, SAMPLE).astype(int))
+    windows = [crops.draw(int(i)) for i in numbers]
+    full = [window for window in windows if window["mask"].all()] or windows
+    return np.asarray(fill_missing_joints({name: np.stack([w[name] for w in full]) for name in full[0]}))
+
+
+def mean_terms(terms: dict) -> dict:
+    """{name: mean} of {name: (sum, count)}; 0 where the count is 0."""
+    return {name: total / jnp.maximum(count, 1) for name, (total, count) in terms.items()}

@@ -1,0 +1,51 @@
+"""Clips that are generated at each evaluation of a generator, and how well they say their texts."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from signjax import demo
+from signjax.data import load
+from signjax.data.packed_dataset import Pack
+from signjax.inference.text_to_pose import TextToPose
+from signjax.metrics import base, dtw_distances
+
+CLIPS = 64  # of the dev split
+
+
+def make_preview(generator: TextToPose, dev: Pack) -> Callable:
+    """`Task.finish` of a generator: generates clips for some dev texts and compares them with the recorded
+    ones.
+
+    Args:
+      generator: without variables.
+      dev: the dev split.
+
+    Returns:
+      (variables, evals) -> {"dtw": mean distance after warping, "wer": word error rate if the data are of the
+      demo language, "score": the better judge of the two}.
+    """
+    config = generator.config
+    numbers = np.unique(np.linspace(0, len(dev) - 1, CLIPS).astype(int))
+    recorded = [dev[int(i)] for i in numbers]
+    texts = [clip.text for clip in recorded]
+    readable = load.readable(config.data)
+
+    def finish(variables, evals):
+        del evals
+        clips = generator.with_variables(variables).generate(texts, seed=config.seed, canonical=True)
+        scores = {"dtw": base.value(dtw_distances.dtw_mje(recorded, clips))}
+        if readable:
+            scores["wer"] = word_error_rate(texts, clips)
+        return scores | {"score": scores.get("wer", scores["dtw"])}
+
+    return finish
+
+
+def word_error_rate(texts, clips) -> float:
+    """Word error rate of canonical clips against their texts, by the demo language's reader."""
+    counts = [
+        demo.count_word_errors(demo.normalize_text(text), demo.read_signs(clip.points))
+        for text, clip in zip(texts, clips, strict=True)
+    ]
+    return sum(errors for errors, _ in counts) / sum(length for _, length in counts)

@@ -1,0 +1,69 @@
+"""What training of a model of tokens or latents begins with: its text encoder, its codec, its rows."""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from signjax.data.packed_dataset import Pack
+from signjax.data.token_rows import TokenRows
+from signjax.inference.dataset_codes import encode_dataset
+from signjax.inference.load import load_codec
+from signjax.inference.text_to_pose import TextToPose, build_text_to_pose
+from signjax.models.text_conditioning import null_text
+from signjax.training import dependencies, text_encoder
+
+PACKINGS = 16  # different fillings of the training rows that make an epoch
+
+
+class TokenRun(NamedTuple):
+    """A generator that is to be trained, and what it is trained on."""
+
+    generator: TextToPose  # without variables
+    train: TokenRows
+    dev: TokenRows
+    dev_clips: Pack
+
+
+def prepare_token_run(config, workdir) -> TokenRun:
+    """Loads tokenizer and data of a config, and encodes the data unless that was done before.
+
+    Args:
+      config: reads `data`, `tokenizer`, `text`, `versions`, `tempo`.
+      workdir: of the run; texts and tokens are kept there.
+
+    Raises:
+      ConfigError: the tokenizer is another one than the run was begun with, or the model cannot use it.
+      DataError: the data cannot be used.
+    """
+    tokenizer = load_codec(config.tokenizer)
+    dependencies.record(workdir, "tokenizer", config.tokenizer, tokenizer.variables)
+    train, dev = (tokenizer.load_split(config.data, split) for split in ("train", "dev"))
+    words = text_encoder.prepare(config, workdir, train.texts, dev.texts)
+    rows = {}
+    for name, clips, versions in (("train", train, config.versions), ("dev", dev, 1)):
+        path = f"{workdir}/tokens-{name}.npz"
+        codes = encode_dataset(tokenizer, clips, versions, path, config.tempo, config.seed)
+        packings = PACKINGS if name == "train" else 1
+        rows[name] = TokenRows(codes, words.encode_all(clips.texts), config.seed, packings)
+    generator = build_text_to_pose(config, words, tokenizer)
+    return TokenRun(generator, rows["train"], rows["dev"], dev)
+
+
+def drop_texts(batch, rng, rate: float):
+    """A batch with a share of its texts replaced by the text of no text, for classifier-free guidance.
+
+    Args:
+      batch: rows, see signjax.data.token_rows.TokenRows.
+      rng: key.
+      rate: the share.
+    """
+    segments = batch["text_segment"]  # [B, L]
+    most = segments.shape[1] + 1
+    dropped = jax.random.bernoulli(rng, rate, (segments.shape[0], most))
+    dropped = jnp.take_along_axis(dropped, segments, axis=1)  # [B, L]
+    # The text of no text is one position long: the others are hidden.
+    hide = dropped & (batch["text_position"] > 0)
+    text = batch["text"]
+    text = jnp.where(jnp.expand_dims(dropped, range(2, text.ndim)), null_text(text), text)
+    return batch | {"text": text, "text_segment": jnp.where(hide, 0, segments)}
