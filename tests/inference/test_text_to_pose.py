@@ -6,10 +6,10 @@ import re
 import numpy as np
 import pytest
 
-from signjax import rendering
 from signjax.data import load, packed_dataset
 from signjax.data.clip_list import select_clips
 from signjax.inference.load import load as load_run
+from signjax.pose.clip import Tokens
 from signjax.tools import viz
 
 pytestmark = pytest.mark.usefixtures("compile_quickly")
@@ -85,4 +85,4 @@ def test_tokens_of_a_saved_clip(tmp_path, capsys, change, fault):
     else:
         [[panel]] = [clip["panels"] for clip in data_of(tmp_path / "sample_a.html")["clips"]]
         assert code == 0 and panel["tokens"]["codes"] == [[0, 1], [2, 3], [4, 5]]
-        assert rendering.Tokens(**panel["tokens"]).stride == 4
+        assert Tokens(**panel["tokens"]).stride == 4
