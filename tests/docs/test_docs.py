@@ -135,6 +135,16 @@ def test_the_readme_is_short_and_has_every_package():
     assert rows == {name: text.partition("\n")[0].removesuffix(".") for name, text in first.items()}
 
 
+@pytest.mark.parametrize("page", ["CONTRIBUTING.md", "docs/design.md"])
+def test_the_layers_of_a_page_are_those_of_the_test(page):
+    text = (ROOT / page).read_text(encoding="utf-8")
+    [listed] = re.findall(r"^`errors`, .*?, and last the commands\.$", text, re.MULTILINE | re.DOTALL)
+    source = ast.parse((ROOT / "tests/test_layers.py").read_text(encoding="utf-8"))
+    values = [node.value for node in source.body if ast.unparse(node).startswith("ROOMS =")]
+    rooms = ast.literal_eval(values[0])
+    assert re.findall(r"`(\w+)`", listed) == rooms[: rooms.index("cli") + 1]
+
+
 def test_fields_in_tables_are_fields():
     text = (DOCS / "hands.md").read_text(encoding="utf-8")
     named = re.findall(r"^\| `--(config\.\S+?)=(\S+)` \((\S+)\)", text, re.MULTILINE)
