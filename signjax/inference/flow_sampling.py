@@ -68,8 +68,7 @@ def _predict_lengths(model, variables, text, mask):
 
 @functools.partial(jax.jit, static_argnums=(1, 2))
 def _draw_noise(keys, length: int, dim: int):
-    """Noise [B, length, dim], each row of its own key: whatever a clip is batched with, its noise is the
-    same."""
+    """Noise [B, length, dim], each row from a key of its own: a clip's noise is the same in any batch."""
     return jax.vmap(lambda key: jax.random.normal(key, (length, dim)))(keys)
 
 

@@ -13,8 +13,7 @@ def fold_latents(latents, fold: int) -> np.ndarray:
 
 
 def unfold_positions(positions, fold: int) -> np.ndarray:
-    """Positions [M, fold * dim] as latents [M * fold, dim], the inverse of `fold_latents` but for the
-    padding."""
+    """Positions [M, fold * dim] as latents [M * fold, dim]: the inverse of `fold_latents`, with its padding."""
     return positions.reshape(len(positions) * fold, -1)
 
 
@@ -40,6 +39,5 @@ def to_latent_space(space, latents):
 
 
 def from_latent_space(space, z):
-    """Latents [..., D] of z [..., dim], the inverse of `to_latent_space` but for what the space leaves
-    out."""
+    """Latents [..., D] of z [..., dim]: the inverse of `to_latent_space`, up to what the space leaves out."""
     return z * space["deviation"] @ space["basis"].T + space["mean"]

@@ -25,8 +25,7 @@ FPS = 25.0  # of generated clips: models are trained on frames, and most data do
 
 @dataclass(frozen=True, eq=False)
 class PoseCodec:
-    """A trained model that turns clips into sequences and back; `PoseTokenizer` and `PoseAutoencoder` are
-    two.
+    """A trained model that turns clips into sequences and back: a PoseTokenizer or a PoseAutoencoder.
 
     Attributes:
       config: of its run.

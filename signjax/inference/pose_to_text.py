@@ -89,8 +89,7 @@ def _fill_clip(clip: Clip) -> np.ndarray:
 
 
 def _batch_poses(poses: Sequence[np.ndarray], batch_size: int) -> Iterator[tuple]:
-    """Yields clips of like length together: (their numbers, poses [B, T, 50, 3], mask [B, T]), of few
-    shapes."""
+    """Yields (numbers of clips of like length, their poses [B, T, 50, 3], mask [B, T]), of few shapes."""
     lengths = np.array([sources.bucket(max(1, len(pose))) for pose in poses], int)
     for length in np.unique(lengths):
         members = np.flatnonzero(lengths == length)

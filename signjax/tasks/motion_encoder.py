@@ -85,8 +85,7 @@ def perturb(example, rng, *, tempo, noise, smooth):
       smooth: largest standard deviation of the Gaussian filter, in frames.
 
     Returns:
-      {"pose" [WINDOW, 50, 3], "valid" [WINDOW, 50] if it was there}; the last frame is hold_last_frame after
-      the end.
+      {"pose" [WINDOW, 50, 3], "valid" [WINDOW, 50] if it was there}; the last frame is held after the end.
     """
     last, factor = int(example["mask"].sum()) - 1, tempo ** rng.uniform(-1, 1)
     start = rng.uniform(0, max(last - factor * (WINDOW - 1), 0))
@@ -115,6 +114,5 @@ def _smooth_over_time(pose, valid, spread: float):
 
 
 def _count_all_joints(batch):
-    """Weights of all joints, [B, W, 50]: those that are missing lie on their parents and are as well
-    encoded."""
+    """Weights [B, W, 50] of joints, all 1: missing ones lie on their parents and are encoded like others."""
     return jnp.ones(batch["pose"].shape[:-1], jnp.float32)

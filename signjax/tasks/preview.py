@@ -14,8 +14,7 @@ CLIPS = 64  # of the dev split
 
 
 def make_preview(generator: TextToPose, dev: Pack) -> Callable:
-    """`Task.finish` of a generator: generates clips for some dev texts and compares them with the recorded
-    ones.
+    """`Task.finish` of a generator: clips of some dev texts, compared with the recorded ones.
 
     Args:
       generator: without variables.

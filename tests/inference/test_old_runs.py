@@ -1,8 +1,9 @@
 """Runs of the code before it had rooms: they load, and give what that code made of them.
 
-tests/assets/old_runs has the best checkpoints of two tiny runs on the demo language, a tokenizer and the GPT on
-it, and what the old code made of them. Codes are compared exactly. Poses are compared bit for bit with the JAX
-and on the kind of CPU that they were made with, else to rounding, for another one may add in another order.
+tests/assets/old_runs has the best checkpoints of two tiny runs on the demo language, a tokenizer and the
+GPT on it, and what the old code made of them. Codes are compared exactly. Poses are compared bit for bit
+with the JAX and on the kind of CPU that they were made with, else to rounding, for another one may add in
+another order.
 """
 
 import tarfile
