@@ -13,7 +13,7 @@ def fold_latents(latents, fold: int) -> np.ndarray:
 
 
 def unfold_positions(positions, fold: int) -> np.ndarray:
-    """Positions [M, fold * dim] as latents [M * fold, dim]: the inverse of `fold_latents`, with its padding."""
+    """Positions [M, fold * dim] as latents [M * fold, dim]: the inverse of `fold_latents`, with padding."""
     return positions.reshape(len(positions) * fold, -1)
 
 
