@@ -94,7 +94,7 @@ def test_codebooks_are_in_the_order_of_the_columns(kind, layout):
     latents = books[np.arange(columns), codes]  # [B, N, C, dim]
 
     def decode(m, codes):
-        return {name: m.quantizers[name].decode(part) for name, part in m._unpack(codes).items()}
+        return {name: m.quantizers[name].decode(part) for name, part in m._split_codes(codes).items()}
 
     expected, at = model.apply(trained.variables, codes, method=decode), 0
     for part in body_parts.LAYOUTS[layout]:
