@@ -10,6 +10,7 @@ import pytest
 
 from signjax.errors import ConfigError, StorageError
 from signjax.inference.load import load
+from signjax.io.digest import digest_variables
 from signjax.tasks.registry import make_task
 from signjax.text import tokenizer
 from signjax.training import checkpoint, dependencies, loop, run_config
@@ -63,7 +64,7 @@ def test_another_run_is_refused_with_both_digests(built):
     field, home, c = built
     before = json.loads((home / f"runs/mine/{field}.json").read_text())["digest"]
     save(home / "runs/other", run_config.load_config("runs/other/config.json"), 2, 0.25)
-    now = dependencies.digest(checkpoint.load_variables("runs/other")[0])
+    now = digest_variables(checkpoint.load_variables("runs/other")[0])
     for use in (lambda: load("runs/mine"), lambda: loop.train(c, "runs/mine", make_task)):
         with pytest.raises(ConfigError, match=rf"^{field}: .*mine was trained with {before}.* is {now}"):
             use()
