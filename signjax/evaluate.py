@@ -26,7 +26,7 @@ from signjax.inference.load import load_clip_maker, load_pose_to_text
 from signjax.io import progress
 from signjax.io.digest import digest_variables
 from signjax.metrics import reconstruction
-from signjax.metrics.base import ratio
+from signjax.metrics.score import divide_sums
 from signjax.pose.clip import Clip
 from signjax.pose.normalization import CANONICAL
 from signjax.training import checkpoint, process, run_config
@@ -75,7 +75,7 @@ def main(argv: list[str] | None = None) -> int:
     print(f"\n{table}\n")
     for line in content["notes"]:
         print(f"note: {line}")
-    errors = ratio(rows[list(output.rows)[-1]].scores["distance"]["DTW-MJE"].statistics)
+    errors = divide_sums(rows[list(output.rows)[-1]].scores["distance"]["DTW-MJE"].statistics)
     for path in report_files.write(out, content, table, output.rows, truth, by, errors):
         print(path)
     return 0
@@ -152,7 +152,7 @@ def produce(system: System, held, truth, by, say, seed: int) -> Output:
     if run:
         say("reconstructing")
         rows[scorecard.CEILING] = run.codec.reconstruct(held, canonical=True)
-        errors = reconstruction.compare(truth, rows[scorecard.CEILING])
+        errors = reconstruction.score_reconstruction(truth, rows[scorecard.CEILING])
         scores[scorecard.CEILING] = {"reconstruction": errors}
     if system.folder:
         found, faults = predictions.read(system.folder, held.sids, held.variant)
@@ -193,7 +193,7 @@ def score_rows(output: Output, truth, known, by, say, seed: int) -> dict[str, sc
         if name == scorecard.MEAN:
             guess = Clip(mean.points, placement=CANONICAL)  # joints that training never shows count as errors
             still = [scorecard.hold(guess, len(clip)) for clip in truth]
-            row.scores["reconstruction"] = reconstruction.compare(truth, still)
+            row.scores["reconstruction"] = reconstruction.score_reconstruction(truth, still)
         done[name] = row
     progress.clear(sys.stdout)
     return done

@@ -16,7 +16,7 @@ from signjax import demo
 from signjax.errors import DataError
 from signjax.inference.pose_to_text import PoseToText
 from signjax.metrics import (
-    diversity,
+    diversity_scores,
     dtw_distances,
     frechet,
     memorization,
@@ -24,7 +24,7 @@ from signjax.metrics import (
     motion_statistics,
 )
 from signjax.metrics import text as words
-from signjax.metrics.base import Score, value
+from signjax.metrics.score import Score, compute_value
 from signjax.pose.clip import Clip
 from signjax.pose.normalization import CANONICAL
 
@@ -64,7 +64,7 @@ def judges(truth: list[Clip], train: list[Clip], readable: bool, translator) -> 
     features = motion_features.extract_features(extractor, truth)
     # Moved once: every row is compared with all of them.
     train = [clip.without_face().move_to() for clip in train]
-    near = memorization.nearest(truth, train)
+    near = memorization.find_nearest_distances(truth, train)
     return Judges(readable, translator, extractor, features, train, near)
 
 
@@ -114,7 +114,7 @@ def derangement(count: int, rng) -> np.ndarray:
 
 def nearest_texts(texts, known) -> np.ndarray:
     """For each text the number of the most similar known one: cosine of word counts weighted by rarity."""
-    bags = [[collections.Counter(words.tokens(t)) for t in side] for side in (texts, known)]
+    bags = [[collections.Counter(words.split_words(t)) for t in side] for side in (texts, known)]
     spread = collections.Counter(word for bag in bags[1] for word in bag)
     index = {word: k for k, word in enumerate(spread)}
     rarity = np.log((1 + len(known)) / (1 + np.array(list(spread.values()))))
@@ -181,21 +181,23 @@ def score_row(name: str, clips: list[Clip], truth: list[Clip], by: Judges, stand
     """
     made, counts, silent = usable(clips, stand_in)
     features = motion_features.extract_features(by.extractor, made)
-    near = memorization.nearest(made, by.train)
+    means = diversity_scores.average_windows(features)
+    near = memorization.find_nearest_distances(made, by.train)
     digest = by.extractor.digest
-    floor = {"FGD-half": frechet.split_half(features, digest, seed)} if name == TRUTH else {}
+    floor = {"FGD-half": frechet.score_split_half(features, digest, seed)} if name == TRUTH else {}
     scores = {
         "text": _texts(made, silent, [clip.text for clip in truth], by),
-        "distance": dtw_distances.compare(truth, made),
+        "distance": dtw_distances.score_distances(truth, made),
         "distribution": {
-            "FGD": frechet.fgd(by.features, features, digest),
-            "diversity": diversity.diversity(diversity.clip_means(features), seed, digest),
+            "FGD": frechet.score_fgd(by.features, features, digest),
+            "diversity": diversity_scores.score_diversity(means, seed, digest),
             **floor,
         },
-        "guards": motion_statistics.compare(truth, made) | {"copies": memorization.copies(near, by.near)},
+        "guards": motion_statistics.score_motion(truth, made)
+        | {"copies": memorization.score_copies(near, by.near)},
     }
-    values = {metric: value(s) for metric, s in scores["guards"].items()}
-    warned = motion_statistics.warnings(values)
+    values = {metric: compute_value(s) for metric, s in scores["guards"].items()}
+    warned = motion_statistics.list_warnings(values)
     if values["copies"] > COPIED:
         warned.append(f"{values['copies']:.0f} % of the clips lie as near to a training clip as a copy does")
     missing = [f"{count} {kind}" for kind, count in counts.items() if count]
@@ -211,11 +213,13 @@ def _texts(clips: list[Clip], silent, texts, by: Judges) -> dict[str, Score]:
     scores = {}
     if by.readable:
         said = [[] if no else demo.read_signs(m.points, m.valid) for m, no in zip(clips, silent, strict=True)]
-        scores["WER"] = words.wer(said, [demo.normalize_text(t) for t in texts], "demo language")
+        scores["WER"] = words.score_word_errors(
+            said, [demo.normalize_text(t) for t in texts], "demo language"
+        )
     if by.translator is not None:
         back = by.translator.translate(clips)
         back = ["" if no else line for line, no in zip(back, silent, strict=True)]
-        by_model = words.texts(back, texts)
+        by_model = words.score_texts(back, texts)
         named = {f"BT-{name}": score for name, score in by_model.items()}
         scores |= {
             name: s._replace(signature=f"{s.signature}|translator:{by.translator.digest}")
@@ -235,8 +239,9 @@ def multimodality(write: Callable, texts, extractor, seed: int) -> Score:
     """
     chosen = [texts[i] for i in np.unique(np.linspace(0, len(texts) - 1, TEXTS).astype(int))]
     clips = write([text for text in chosen for _ in range(REPEATS)], seed + 1)
-    means = diversity.clip_means(motion_features.extract_features(extractor, clips))
-    return diversity.multimodality(means.reshape(len(chosen), REPEATS, -1), seed, extractor.digest)
+    means = diversity_scores.average_windows(motion_features.extract_features(extractor, clips))
+    means = means.reshape(len(chosen), REPEATS, -1)
+    return diversity_scores.score_multimodality(means, seed, extractor.digest)
 
 
 TEXTS, REPEATS = 20, 10
@@ -248,7 +253,7 @@ def token_bleu(written, meant) -> dict[str, Score]:
     columns = meant[0].shape[1]
     scores = {}
     for order in range(1, words.ORDERS + 1):
-        found = words.bleu(*sides, order, unit="codes of a column")
+        found = words.score_bleu(*sides, order, unit="codes of a column")
         by_clip = found.statistics.reshape(len(written), columns, -1).sum(1)
         scores[f"token BLEU-{order}"] = found._replace(statistics=by_clip)
     return scores

@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from signjax.io import atomic
-from signjax.metrics import base
+from signjax.metrics import score
 
 # family -> metrics whose larger values are better; of guards 1 is best, of the others smaller is better
 UP = {"text": ("BT-BLEU", "BT-chrF", "BT-ROUGE"), "reconstruction": ("PCK",), "tokens": ("token BLEU",)}
@@ -23,11 +23,11 @@ BESIDE = ("hand travel", "deviation", "speed", "length")  # guards that stand in
 WIDTH = 6  # metrics of a table
 
 
-def measured(scores: dict[str, base.Score], seed: int) -> dict[str, dict]:
+def measured(scores: dict[str, score.Score], seed: int) -> dict[str, dict]:
     """{metric: {"value", "low", "high"}} with the bounds of the 95 % interval, None where undefined."""
     result = {}
     for name, one in scores.items():
-        numbers = (base.value(one), *base.interval(one, seed))
+        numbers = (score.compute_value(one), *score.compute_interval(one, seed))
         plain = [float(f"{x:.6g}") if math.isfinite(x) else None for x in numbers]
         result[name] = dict(zip(("value", "low", "high"), plain, strict=True))
     return result

@@ -1,4 +1,4 @@
-"""Exact dynamic time warping of many pairs at once, on any device.
+"""Exact dynamic time warping (DTW) of many pairs at once, on any device.
 
 The recursion runs along anti-diagonals, whose cells do not need one another. What the path costs and what
 else is summed along it come from the same pass, so no path is traced back.
@@ -11,14 +11,14 @@ import jax.numpy as jnp
 
 
 class Alignment(NamedTuple):
-    """Of each pair, along its cheapest path from both first to both last frames."""
+    """Of each of B pairs, along its cheapest path from both first to both last frames."""
 
     cost: jax.Array  # [B] sum of the costs
     length: jax.Array  # [B] int32, pairs of frames
     extra: jax.Array  # [B] sum of `extra`
 
 
-def align(cost, rows, columns, extra=None) -> Alignment:
+def align_pairs(cost, rows, columns, extra=None) -> Alignment:
     """Aligns pairs of sequences: full DTW, steps (1, 1), (1, 0), (0, 1) of equal weight, no window.
 
     Sakoe and Chiba 1978 without slope constraint. Where several paths cost the same, the one that comes
@@ -31,43 +31,45 @@ def align(cost, rows, columns, extra=None) -> Alignment:
       extra: [B, N, M], summed along the path that `cost` decides; None for nothing.
 
     Returns:
-      The alignments; `extra` is 0 if none was given.
+      The alignments; their `extra` is 0 if none was passed.
     """
     batch, height, width = cost.shape
-    last = rows + columns - 2  # the diagonal on which each pair ends
+    last_diagonal = rows + columns - 2  # [B], where each pair ends
     row = jnp.arange(height)
     tables = (cost,) if extra is None else (cost, extra)
 
-    def step(carry, now):
-        one, two, found = carry  # the last two diagonals: (cost, length, extra), each [B, N]
-        number, here, *more = now
-        best, length, total = _shift(two)
-        for way in (_shift(one), one):
-            shorter = way[0] < best
+    def visit_diagonal(carry, current):
+        previous, before_previous, ends = carry  # two diagonals and the ends: (cost, length, extra) each
+        number, cell_cost, *cell_extra = current
+        best, length, total = _shift_down(before_previous)
+        # Strictly cheaper ways only, the diagonal first: that is how ties are broken.
+        for way in (_shift_down(previous), previous):
+            cheaper = way[0] < best
             best, length, total = (
-                jnp.where(shorter, a, b) for a, b in zip(way, (best, length, total), strict=True)
+                jnp.where(cheaper, a, b) for a, b in zip(way, (best, length, total), strict=True)
             )
         inside = (row <= number) & (number - row < width)
-        best = jnp.where((number == 0) & (row == 0), 0.0, best) + jnp.where(inside, here, jnp.inf)
-        new = best, length + 1, total + (jnp.where(inside, more[0], 0.0) if more else 0.0)
-        ends = number == last  # [B]
-        found = tuple(
-            jnp.where(ends, jnp.take_along_axis(x, rows[:, None] - 1, axis=1)[:, 0], old)
-            for x, old in zip(new, found, strict=True)
+        best = jnp.where((number == 0) & (row == 0), 0.0, best) + jnp.where(inside, cell_cost, jnp.inf)
+        added = jnp.where(inside, cell_extra[0], 0.0) if cell_extra else 0.0
+        cells = best, length + 1, total + added
+        ended = number == last_diagonal  # [B]
+        ends = tuple(
+            jnp.where(ended, jnp.take_along_axis(x, rows[:, None] - 1, axis=1)[:, 0], old)
+            for x, old in zip(cells, ends, strict=True)
         )
-        return (new, one, found), None
+        return (cells, previous, ends), None
 
-    def empty(*shape):
+    def start_cells(*shape):
         zeros = jnp.zeros(shape, cost.dtype)
         return jnp.full(shape, jnp.inf, cost.dtype), jnp.zeros(shape, jnp.int32), zeros
 
-    carry = empty(batch, height), empty(batch, height), empty(batch)
-    diagonals = (jnp.arange(height + width - 1), *map(_diagonals, tables))
-    (_, _, found), _ = jax.lax.scan(step, carry, diagonals)
-    return Alignment(*found)
+    carry = start_cells(batch, height), start_cells(batch, height), start_cells(batch)
+    diagonals = (jnp.arange(height + width - 1), *map(_take_diagonals, tables))
+    (_, _, ends), _ = jax.lax.scan(visit_diagonal, carry, diagonals)
+    return Alignment(*ends)
 
 
-def _diagonals(table):
+def _take_diagonals(table):
     """Cells (i, k - i) of [B, N, M] at [k, :, i]; what lies outside the table is arbitrary."""
     _, height, width = table.shape
     i = jnp.arange(height)
@@ -75,7 +77,7 @@ def _diagonals(table):
     return table[:, i, jnp.clip(j, 0, width - 1)].swapaxes(0, 1)
 
 
-def _shift(cells):
+def _shift_down(cells):
     """Cells of a diagonal seen from the row below; nothing comes from above the first row."""
     return tuple(
         jnp.pad(x, ((0, 0), (1, 0)), constant_values=fill)[:, :-1]

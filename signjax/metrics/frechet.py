@@ -4,20 +4,20 @@ Heusel et al. 2017 (arXiv 1706.08500) on features of a motion auto-encoder, as Y
 (arXiv 2009.02119) have it for gestures. Features are those of signjax.metrics.motion_features, one vector for
 each window of a clip.
 
-Of few windows it is too high, so only sets of equal size compare; `split_half` is what recorded motion itself
-gets.
+Of few windows it is too high, so only sets of equal size compare; `score_split_half` is what recorded motion
+itself gets.
 """
 
 import numpy as np
 
 from signjax.errors import DataError
-from signjax.metrics.base import Score, signature
+from signjax.metrics.score import Score, format_signature
 
 WINDOW = 32  # frames of which the encoder makes one vector of features
 HOP = 16  # frames from a window to the next
 
 
-def window_frames(frames: int) -> np.ndarray:
+def split_windows(frames: int) -> np.ndarray:
     """Which frames of a clip each of its windows holds.
 
     Windows begin every HOP frames; the last one ends with the clip. A shorter clip has one window, in which
@@ -33,7 +33,7 @@ def window_frames(frames: int) -> np.ndarray:
     return np.minimum(np.array(starts)[:, None] + np.arange(WINDOW), frames - 1)
 
 
-def fgd(reference, predicted, digest: str) -> Score:
+def score_fgd(reference, predicted, digest: str) -> Score:
     """Fréchet distance of Gaussians fitted to two sets of windows: ||m - n||² + tr(A + B - 2 (A B)^½).
 
     Args:
@@ -48,13 +48,13 @@ def fgd(reference, predicted, digest: str) -> Score:
     Raises:
       DataError: the numbers of clips or of features differ, or features are not finite.
     """
-    return _score("FGD", reference, predicted, digest)
+    return _score_features("FGD", reference, predicted, digest)
 
 
-def split_half(features, digest: str, seed: int) -> Score:
-    """FGD between halves of the recorded clips, drawn at random: the floor under every `fgd`.
+def score_split_half(features, digest: str, seed: int) -> Score:
+    """FGD between halves of the recorded clips, drawn at random: the floor under every `score_fgd`.
 
-    Each half has half the windows that `fgd` has, so it lies a little too high.
+    Each half has half the windows that `score_fgd` has, so it lies a little too high.
 
     Args:
       features: [w, d] of each clip.
@@ -62,22 +62,22 @@ def split_half(features, digest: str, seed: int) -> Score:
       seed: decides the halves; with an odd number one clip is left out.
 
     Raises:
-      DataError: fewer than two clips, or as for `fgd`.
+      DataError: fewer than two clips, or as for `score_fgd`.
     """
     if len(features) < 2:
         raise DataError(f"FGD of two halves needs at least 2 recorded clips; there are {len(features)}")
     order, half = np.random.default_rng((seed, 11)).permutation(len(features)), len(features) // 2
     one, other = ([features[i] for i in part] for part in (order[:half], order[half : 2 * half]))
-    return _score("FGD-half", one, other, digest, seed=seed)
+    return _score_features("FGD-half", one, other, digest, seed=seed)
 
 
-def encoder_signature(name: str, digest: str, features: int, **parameters) -> str:
+def format_encoder_signature(name: str, digest: str, features: int, **parameters) -> str:
     """The signature of a metric on features: with the encoder, its windows and d."""
     protocol = {"encoder": digest[:12], "window": WINDOW, "hop": HOP, "features": features}
-    return signature(name, **protocol, **parameters)
+    return format_signature(name, **protocol, **parameters)
 
 
-def _score(name: str, reference, predicted, digest: str, **parameters) -> Score:
+def _score_features(name: str, reference, predicted, digest: str, **parameters) -> Score:
     if len(reference) != len(predicted) or not len(reference):
         raise DataError(
             f"{name} needs a generated clip for each recorded one, and at least one; "
@@ -92,24 +92,26 @@ def _score(name: str, reference, predicted, digest: str, **parameters) -> Score:
                 f"{name}: features of {whose} clip {number % len(reference)}, {clip.shape}, must be finite "
                 f"and [windows, {size}]; take all features from one encoder"
             )
-    sums = np.stack([_sums(clip) for clip in clips]).reshape(2, len(reference), -1)
+    sums = np.stack([_sum_windows(clip) for clip in clips]).reshape(2, len(reference), -1)
     return Score(
-        encoder_signature(name, digest, size, **parameters), np.concatenate(sums, axis=-1), distance_of
+        format_encoder_signature(name, digest, size, **parameters),
+        np.concatenate(sums, axis=-1),
+        compute_frechet_distance,
     )
 
 
-def _sums(clip) -> np.ndarray:
+def _sum_windows(clip) -> np.ndarray:
     """Number of windows, their sum and the sum of their outer products, [1 + d + d²]."""
     return np.concatenate([[len(clip)], clip.sum(0), (clip.T @ clip).ravel()])
 
 
-def distance_of(sums) -> np.ndarray:
+def compute_frechet_distance(sums) -> np.ndarray:
     """Sums of both sides [..., 2 (1 + d + d²)] -> squared Fréchet distances [...]."""
     reference, predicted = np.split(np.asarray(sums, np.float64), 2, axis=-1)
     enough = np.minimum(reference[..., 0], predicted[..., 0]) >= 2
-    (m, a), (n, b) = _gaussian(reference), _gaussian(predicted)
+    (m, a), (n, b) = _fit_gaussian(reference), _fit_gaussian(predicted)
     # (A B)^½ has the trace of (A^½ B A^½)^½, which is symmetric
-    root = _root(a)
+    root = _matrix_root(a)
     power = np.linalg.eigvalsh(root @ b @ root)
     cross = np.sqrt(np.maximum(power, 0)).sum(-1)
     spread = np.trace(a, axis1=-2, axis2=-1) + np.trace(b, axis1=-2, axis2=-1) - 2 * cross
@@ -117,7 +119,7 @@ def distance_of(sums) -> np.ndarray:
     return np.where(enough, distance, np.nan)
 
 
-def _gaussian(sums):
+def _fit_gaussian(sums):
     """Mean [..., d] and covariance [..., d, d] of the windows in sums [..., 1 + d + d²]."""
     size = int(np.sqrt(sums.shape[-1] - 1))  # d² < d + d² < (d + 1)²
     count = np.maximum(sums[..., :1], 2)  # with less, the distance is NaN anyway
@@ -127,7 +129,7 @@ def _gaussian(sums):
     return mean, (squares - count * mean[..., :, None] * mean[..., None, :]) / (count - 1)
 
 
-def _root(a):
+def _matrix_root(a):
     """The symmetric square roots of covariances [..., d, d]."""
     power, basis = np.linalg.eigh(a)
     return (basis * np.sqrt(np.maximum(power, 0))[..., None, :]) @ basis.swapaxes(-1, -2)

@@ -21,7 +21,7 @@ from signjax.io import safe_read
 from signjax.io.digest import digest_arrays
 from signjax.io.safe_numpy import read_arrays
 from signjax.io.safe_read import InvalidFileError
-from signjax.metrics.frechet import HOP, WINDOW, window_frames
+from signjax.metrics.frechet import HOP, WINDOW, split_windows
 from signjax.models import motion_encoder as models
 from signjax.pose.clip import Clip
 from signjax.pose.missing_joints import fill_missing_joints
@@ -96,12 +96,12 @@ def extract_features(extractor: FeatureExtractor, clips: list[Clip]) -> list[np.
       clips: of at least one frame each.
 
     Returns:
-      [w, D] float64 of each clip, w windows as signjax.metrics.frechet.window_frames has them.
+      [w, D] float64 of each clip, w windows as signjax.metrics.frechet.split_windows has them.
     """
     if not clips:
         return []
     bodies = [clip.without_face().move_to() for clip in clips]
-    windows = [window_frames(len(body)) for body in bodies]
+    windows = [split_windows(len(body)) for body in bodies]
     points = np.concatenate([body.points[frames] for body, frames in zip(bodies, windows, strict=True)])
     valid = np.concatenate([body.valid[frames] for body, frames in zip(bodies, windows, strict=True)])
     features = []

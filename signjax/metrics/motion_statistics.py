@@ -4,9 +4,11 @@ Standing still scores well on DTW, and so does a copied training clip; these num
 to the reference, 1 at best.
 """
 
+from collections.abc import Callable
+
 import numpy as np
 
-from signjax.metrics.base import Score, mean_score, ratio, signature
+from signjax.metrics.score import Score, divide_sums, format_signature, make_mean_score
 from signjax.pose import skeleton
 from signjax.pose.clip import Clip
 
@@ -14,72 +16,101 @@ WRISTS = (skeleton.L_WRIST, skeleton.R_WRIST)
 STILL = 0.5  # of the recorded travel or deviation: less than that stands still
 
 
-def compare(references: list[Clip], predictions: list[Clip]) -> dict[str, Score]:
-    """Every guard between n pairs of clips of any lengths: {name: Score}.
+def score_motion(references: list[Clip], predictions: list[Clip]) -> dict[str, Score]:
+    """Every ratio of this file between n pairs of clips of any lengths: {name: Score}.
 
-    "hand travel" is the total distance of the SLRTP 2025 challenge (mean path of a wrist over the mean path
-    in the references, mean of both wrists), "deviation" the standard deviation of joints over time, "speed"
-    the mean speed of joints, "jitter" the mean third difference over the mean first one, "length" the mean
-    of frames over the reference's frames.
+    Args:
+      references: n clips.
+      predictions: n clips.
+
+    Returns:
+      "hand travel": the total distance of the SLRTP 2025 challenge, the mean path of a wrist over the mean
+      path in the references, mean of both wrists; "deviation": of the standard deviation of joints over time;
+      "speed": of the mean speed of joints; "jitter": of the mean third difference over the mean first one;
+      "length": mean of frames over the reference's frames.
     """
     sides = [[clip.without_face().move_to() for clip in side] for side in (predictions, references)]
-
-    def quotient(name: str, of, **parameters) -> Score:
-        """Sums of `of` over the predictions divided by sums over the references, [n, 4] statistics."""
-        values = np.concatenate([[of(m) for m in side] for side in sides], axis=1)
-        return Score(signature(name, **parameters), values, _quotient)
-
     lengths = [len(p) / len(r) for r, p in zip(references, predictions, strict=True)]
     return {
         "hand travel": Score(
-            signature("hand-travel", joints="wrists", mean="clips, hands"),
-            np.concatenate([[_travel(m) for m in side] for side in sides], axis=1),
-            lambda sums: (ratio(sums[..., [0, 2]]) + ratio(sums[..., [1, 3]])) / 2,
+            format_signature("hand-travel", joints="wrists", mean="clips, hands"),
+            _measure_sides(_measure_travel, sides),
+            _average_travel_ratios,
         ),
-        "deviation": quotient("deviation", _deviation, joints="all"),
-        "speed": quotient("speed", lambda m: _difference(m, 1), joints="all"),
+        "deviation": Score(
+            format_signature("deviation", joints="all"),
+            _measure_sides(_measure_deviation, sides),
+            _divide_means,
+        ),
+        "speed": Score(
+            format_signature("speed", joints="all"), _measure_sides(_measure_speed, sides), _divide_means
+        ),
         "jitter": Score(
-            signature("jitter", difference="third over first"),
-            np.concatenate([[(*_difference(m, 3), *_difference(m, 1)) for m in side] for side in sides], 1),
-            lambda sums: ratio(
-                np.stack([_quotient(sums[..., [0, 1, 4, 5]]), _quotient(sums[..., [2, 3, 6, 7]])], axis=-1)
-            ),
+            format_signature("jitter", difference="third over first"),
+            _measure_sides(_measure_jitter, sides),
+            _divide_jitters,
         ),
-        "length": mean_score(signature("length", mean="clips"), lengths),
+        "length": make_mean_score(format_signature("length", mean="clips"), lengths),
     }
 
 
-def warnings(scores: dict[str, float]) -> list[str]:
-    """What the values of `compare` give reason to warn of, in words."""
-    still = [f"{name} {scores[name]:.2f}" for name in ("hand travel", "deviation") if scores[name] < STILL]
-    return [f"moves much less than the recordings ({', '.join(still)}): no distance is to be trusted"] * bool(
-        still
-    )
+def list_warnings(values: dict[str, float]) -> list[str]:
+    """What the values of `score_motion` give reason to warn of, a line each."""
+    still = [f"{name} {values[name]:.2f}" for name in ("hand travel", "deviation") if values[name] < STILL]
+    if not still:
+        return []
+    return [f"moves much less than the recordings ({', '.join(still)}): no distance is to be trusted"]
 
 
-def _quotient(sums):
-    return ratio(sums[..., :2]) / ratio(sums[..., 2:])
+def _measure_sides(measure: Callable, sides: list[list[Clip]]) -> np.ndarray:
+    """What a measure says of each prediction, then of its reference, as statistics of the pair [n, S]."""
+    return np.concatenate([[measure(clip) for clip in side] for side in sides], axis=1)
 
 
-def _travel(clip: Clip) -> tuple[float, float]:
+def _divide_means(sums):
+    """Mean of the predictions over the mean of the references: (sum, count, sum, count) [..., 4] -> [...]."""
+    return divide_sums(sums[..., :2]) / divide_sums(sums[..., 2:])
+
+
+def _average_travel_ratios(sums):
+    return (divide_sums(sums[..., [0, 2]]) + divide_sums(sums[..., [1, 3]])) / 2
+
+
+def _divide_jitters(sums):
+    third, first = sums[..., [0, 1, 4, 5]], sums[..., [2, 3, 6, 7]]
+    return divide_sums(np.stack([_divide_means(third), _divide_means(first)], axis=-1))
+
+
+def _measure_travel(clip: Clip) -> tuple[float, float]:
     """The paths of both wrists."""
-    return tuple(_difference(clip, 1, [wrist])[0] for wrist in WRISTS)
+    left, right = (_measure_difference(clip, 1, [wrist])[0] for wrist in WRISTS)
+    return left, right
 
 
-def _deviation(clip: Clip) -> tuple[float, float]:
+def _measure_speed(clip: Clip) -> tuple[float, int]:
+    return _measure_difference(clip, 1)
+
+
+def _measure_jitter(clip: Clip) -> tuple[float, int, float, int]:
+    # A third difference alone would call every fast clip shaky.
+    return (*_measure_difference(clip, 3), *_measure_difference(clip, 1))
+
+
+def _measure_deviation(clip: Clip) -> tuple[float, int]:
     """(sum, count) over joints of the standard deviation over time."""
-    seen = clip.valid.sum(0)  # [50]
-    weight = clip.valid[..., None] / np.maximum(seen, 1)[:, None]
+    frames = clip.valid.sum(0)  # [50] that show each joint
+    weight = clip.valid[..., None] / np.maximum(frames, 1)[:, None]
     mean = (clip.points * weight).sum(0)
-    spread = np.sqrt((((clip.points - mean) ** 2) * weight).sum((0, 2)))
-    return float(spread[seen > 0].sum()), int((seen > 0).sum())
+    deviation = np.sqrt((((clip.points - mean) ** 2) * weight).sum((0, 2)))
+    return float(deviation[frames > 0].sum()), int((frames > 0).sum())
 
 
-def _difference(clip: Clip, order: int, joints=slice(None)) -> tuple[float, int]:
+def _measure_difference(clip: Clip, order: int, joints=slice(None)) -> tuple[float, int]:
     """(sum, count) of the lengths of differences of successive frames, of order 1 or 3."""
     points, valid = clip.points[:, joints], clip.valid[:, joints]
     if len(points) <= order:
         return 0.0, 0
+    # A difference exists where all the frames that it is made of show the joint.
     seen = np.logical_and.reduce([valid[k : len(valid) - order + k] for k in range(order + 1)])
     lengths = np.linalg.norm(np.diff(points.astype(np.float64), order, axis=0), axis=-1)
     return float((lengths * seen).sum()), int(seen.sum())

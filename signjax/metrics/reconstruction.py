@@ -1,82 +1,110 @@
 """Errors of clips that follow their reference frame by frame: tokenizers and other auto-encoders.
 
-All in the data's own units, every frame of every clip alike; joints that the reference misses do not count.
-The face has an error of its own; all others are of the 50 joints of body and hands.
+Clips are compared with their necks at the origin and in the unit of the reference, whose data people know
+(pixels, metres). Every frame of every clip counts alike; joints that either side misses do not count. The
+face has an error of its own; all others are of the 50 joints of body and hands.
 """
 
 import functools
 from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 
-from signjax.metrics.base import Score, mean_score, signature
+from signjax.errors import DataError
+from signjax.metrics.score import Score, format_signature, make_mean_score
 from signjax.pose import skeleton
 from signjax.pose.clip import Clip
 
 HANDS = slice(skeleton.RIGHT.start, skeleton.LEFT.stop)
-SHARES = (0.1, 0.2)  # of a shoulder width or a hand's box, for PCK
+PCK_SHARES = (0.1, 0.2)  # of a shoulder width or a hand's box
+PCK_PARTS = {"body": "shoulder width", "hands": "hand box"}  # and what a share of them is of
 
 
-def compare(references: list[Clip], predictions: list[Clip]) -> dict[str, Score]:
+class Measure(NamedTuple):
+    """How far a prediction is from its reference."""
+
+    name: str  # in signatures
+    # (reference [T, J, 3], prediction [T, J, 3], valid [T, J]) -> (values [T, k], weights [T, k])
+    compute: Callable
+    parameters: dict  # in signatures
+
+
+def score_reconstruction(references: list[Clip], predictions: list[Clip]) -> dict[str, Score]:
     """Every error of this file between n pairs of clips of equal length: {name: Score}.
 
-    Each clip is taken out of its own place and size first, so that neither is an error by itself. Errors
-    are in the unit of the reference.
+    Each clip is taken out of its own place and size first, so that neither is an error by itself.
 
     Args:
       references: n clips.
       predictions: n clips of the same numbers of frames.
+
+    Raises:
+      DataError: two clips differ in length, or one has no place in canonical space.
     """
-    bare = ([clip.without_face() for clip in side] for side in (references, predictions))
-    pairs = _pairs(*bare)
-    mean = functools.partial(_mean, pairs)
-    scores = {
-        "MPJPE": mean("MPJPE", _joints(slice(None)), unit="own"),
-        "MPJPE-body": mean("MPJPE-body", _joints(skeleton.BODY), unit="own"),
-        "MPJPE-hands": mean("MPJPE-hands", _joints(HANDS), unit="own"),
-        "MPJPE-hands-relative": mean("MPJPE-hands-relative", _hands, origin="wrist", unit="own"),
-        "PA-MPJPE": mean("PA-MPJPE", _aligned, align="frame, similarity", unit="own"),
-        "velocity error": mean("velocity", _differences(1), unit="own/frame"),
-        "acceleration error": mean("acceleration", _differences(2), unit="own/frame^2"),
-        "bone-length error": mean("bone-length", _bones, unit="own"),
-        "seed xy": mean_score(signature("seed-xy", sum="50 joints", mean="frames, clips"), _seed_xy(pairs)),
-    }
+    pairs = _pair_points(*_remove_faces(references, predictions))
+    scores = {name: _score_pairs(measure, pairs) for name, measure in MEASURES.items()}
+    signature = format_signature("seed-xy", sum="50 joints", mean="frames, clips")
+    scores["seed xy"] = make_mean_score(signature, _sum_squared_xy(pairs))
     if all(clip.has_face for clip in (*references, *predictions)):
-        faces = _pairs(references, predictions)
-        scores["MPJPE-face"] = _mean(faces, "MPJPE-face", _face, origin="nose", unit="own")
-    for share in SHARES:
-        for part in ("body", "hands"):
-            name = f"PCK-{part}@{share}"
-            of = "shoulder width" if part == "body" else "hand box"
-            scores[name] = mean(name, _near(part, share), share=f"{share} {of}", unit="percent")
+        scores["MPJPE-face"] = _score_pairs(FACE_MEASURE, _pair_points(references, predictions))
+    for share in PCK_SHARES:
+        for part in PCK_PARTS:
+            scores[f"PCK-{part}@{share}"] = _score_pairs(make_pck(part, share), pairs)
     return scores
 
 
-def _pairs(references: list[Clip], predictions: list[Clip]) -> list[tuple]:
+def score_measure(measure: Measure, references: list[Clip], predictions: list[Clip]) -> Score:
+    """One of MEASURES, FACE_MEASURE or those of `make_pck`, as `score_reconstruction` has it."""
+    if measure is not FACE_MEASURE:
+        references, predictions = _remove_faces(references, predictions)
+    return _score_pairs(measure, _pair_points(references, predictions))
+
+
+def make_pck(part: str, share: float) -> Measure:
+    """Percentage of correct keypoints (Yang and Ramanan 2013) of "body" or "hands".
+
+    A keypoint is correct if its error is below a share of the shoulder width of its frame, or of the longest
+    side of the box around its own hand, both those of the reference.
+    """
+    compute = functools.partial(_find_correct_keypoints, part=part, share=share)
+    return Measure(f"PCK-{part}@{share}", compute, {"share": f"{share} {PCK_PARTS[part]}", "unit": "percent"})
+
+
+def _remove_faces(*sides: list[Clip]) -> list[list[Clip]]:
+    return [[clip.without_face() for clip in side] for side in sides]
+
+
+def _pair_points(references: list[Clip], predictions: list[Clip]) -> list[tuple]:
     """(reference, prediction, valid) of each pair, in the reference's unit, the necks at the origin."""
     pairs = []
     for reference, prediction in zip(references, predictions, strict=True):
+        if len(reference) != len(prediction):
+            raise DataError(
+                f"clips of {len(reference)} and {len(prediction)} frames cannot be compared frame by frame; "
+                "cut them to one length, or take a distance after warping such as dtw_mje"
+            )
         scale = reference.find_placement().scale
         points = [clip.canonical().astype(np.float64) * scale for clip in (reference, prediction)]
         pairs.append((*points, reference.valid & prediction.valid))
     return pairs
 
 
-def _mean(pairs, name: str, of: Callable, **parameters) -> Score:
-    """A mean over what `of` gives of each pair, (values, weights)."""
-    found = [of(*pair) for pair in pairs]
-    sums, counts = [(x * w).sum() for x, w in found], [w.sum() for _, w in found]
-    return mean_score(signature(name, **parameters), sums, counts)
+def _score_pairs(measure: Measure, pairs: list[tuple]) -> Score:
+    """The weighted mean of what a measure says of all pairs."""
+    results = [measure.compute(*pair) for pair in pairs]
+    sums = [(values * weights).sum() for values, weights in results]
+    counts = [weights.sum() for _, weights in results]
+    return make_mean_score(format_signature(measure.name, **measure.parameters), sums, counts)
 
 
-def _joints(part: slice) -> Callable:
-    def of(x, y, valid):
-        return np.linalg.norm(x - y, axis=-1)[:, part], valid[:, part]
-
-    return of
+def _measure_joints(x, y, valid, part: slice = slice(None)):
+    """Euclidean errors of the joints of a part."""
+    return np.linalg.norm(x - y, axis=-1)[:, part], valid[:, part]
 
 
-def _hands(x, y, valid):
+def _measure_relative_hands(x, y, valid):
+    """Errors of both hands, each relative to its own wrist."""
     errors, weights = [], []
     for joints, wrist in skeleton.HANDS:
         errors.append(np.linalg.norm((x - x[:, [wrist]] - y + y[:, [wrist]])[:, joints], axis=-1))
@@ -84,28 +112,26 @@ def _hands(x, y, valid):
     return np.concatenate(errors, 1), np.concatenate(weights, 1)
 
 
-def _face(x, y, valid):
+def _measure_relative_face(x, y, valid):
+    """Errors of the face relative to the nose."""
     face, nose = skeleton.FACE, [skeleton.NOSE]
     errors = np.linalg.norm((x - x[:, nose] - y + y[:, nose])[:, face], axis=-1)
     return errors, valid[:, face] & valid[:, nose]
 
 
-def _differences(order: int) -> Callable:
+def _measure_differences(x, y, valid, order: int):
     """Errors of the first or second differences of successive frames; a clip may be too short for any."""
-
-    def of(x, y, valid):
-        seen = np.logical_and.reduce([valid[k : len(valid) - order + k] for k in range(order + 1)])
-        return np.linalg.norm(np.diff(x - y, order, axis=0), axis=-1), seen
-
-    return of
+    seen = np.logical_and.reduce([valid[k : len(valid) - order + k] for k in range(order + 1)])
+    return np.linalg.norm(np.diff(x - y, order, axis=0), axis=-1), seen
 
 
-def _bones(x, y, valid):
+def _measure_bones(x, y, valid):
+    """How much longer or shorter each bone is."""
     child, parent = skeleton.BONES.T
     return abs(skeleton.bone_lengths(x) - skeleton.bone_lengths(y)), valid[:, child] & valid[:, parent]
 
 
-def _aligned(x, y, valid):
+def _measure_aligned_joints(x, y, valid):
     """Errors after each frame of y is moved, turned and scaled onto x (Gower 1975; Umeyama 1991)."""
     weight = valid[..., None].astype(np.float64)
     count = np.maximum(weight.sum(1, keepdims=True), 1)
@@ -118,26 +144,45 @@ def _aligned(x, y, valid):
     return np.linalg.norm(x - scale * y @ ((u * flip[:, None]) @ v), axis=-1), valid
 
 
-def _near(part: str, share: float) -> Callable:
-    """Percent of joints nearer than a share of the reference's shoulder width or of the hand's own box."""
-
-    def of(x, y, valid):
-        error = np.linalg.norm(x - y, axis=-1)  # [T, 50]
-        if part == "body":
-            width = np.linalg.norm(x[:, skeleton.R_SHOULDER] - x[:, skeleton.L_SHOULDER], axis=-1)
-            seen = valid[:, [skeleton.R_SHOULDER]] & valid[:, [skeleton.L_SHOULDER]]
-            return 100.0 * (error[:, skeleton.BODY] < share * width[:, None]), valid[:, skeleton.BODY] & seen
-        near, counts = [], []
-        for joints, _ in skeleton.HANDS:
-            hand, hidden = x[:, joints], ~valid[:, joints, None]
-            box = np.where(hidden, -np.inf, hand).max(1) - np.where(hidden, np.inf, hand).min(1)  # [T, 3]
-            near.append(100.0 * (error[:, joints] < share * box.max(-1, keepdims=True)))
-            counts.append(valid[:, joints])
-        return np.concatenate(near, 1), np.concatenate(counts, 1)
-
-    return of
+def _find_correct_keypoints(x, y, valid, part: str, share: float):
+    """100 where a keypoint is correct, else 0, see `make_pck`."""
+    error = np.linalg.norm(x - y, axis=-1)  # [T, 50]
+    if part == "body":
+        width = np.linalg.norm(x[:, skeleton.R_SHOULDER] - x[:, skeleton.L_SHOULDER], axis=-1)
+        measured = valid[:, [skeleton.R_SHOULDER]] & valid[:, [skeleton.L_SHOULDER]]
+        correct = error[:, skeleton.BODY] < share * width[:, None]
+        return 100.0 * correct, valid[:, skeleton.BODY] & measured
+    values, weights = [], []
+    for joints, _ in skeleton.HANDS:
+        hand, missing = x[:, joints], ~valid[:, joints, None]
+        # Missing points have no part in the box.
+        low, high = np.where(missing, np.inf, hand).min(1), np.where(missing, -np.inf, hand).max(1)  # [T, 3]
+        values.append(100.0 * (error[:, joints] < share * (high - low).max(-1, keepdims=True)))
+        weights.append(valid[:, joints])
+    return np.concatenate(values, 1), np.concatenate(weights, 1)
 
 
-def _seed_xy(pairs) -> list[float]:
+def _sum_squared_xy(pairs: list[tuple]) -> list[float]:
     """The seed's measure: squared xy errors summed over the joints, mean over a clip's frames."""
     return [(((x - y)[..., :2] ** 2).sum(-1) * valid).sum(1).mean() for x, y, valid in pairs]
+
+
+MEASURES = {
+    "MPJPE": Measure("MPJPE", _measure_joints, {"unit": "own"}),
+    "MPJPE-body": Measure(
+        "MPJPE-body", functools.partial(_measure_joints, part=skeleton.BODY), {"unit": "own"}
+    ),
+    "MPJPE-hands": Measure("MPJPE-hands", functools.partial(_measure_joints, part=HANDS), {"unit": "own"}),
+    "MPJPE-hands-relative": Measure(
+        "MPJPE-hands-relative", _measure_relative_hands, {"origin": "wrist", "unit": "own"}
+    ),
+    "PA-MPJPE": Measure("PA-MPJPE", _measure_aligned_joints, {"align": "frame, similarity", "unit": "own"}),
+    "velocity error": Measure(
+        "velocity", functools.partial(_measure_differences, order=1), {"unit": "own/frame"}
+    ),
+    "acceleration error": Measure(
+        "acceleration", functools.partial(_measure_differences, order=2), {"unit": "own/frame^2"}
+    ),
+    "bone-length error": Measure("bone-length", _measure_bones, {"unit": "own"}),
+}
+FACE_MEASURE = Measure("MPJPE-face", _measure_relative_face, {"origin": "nose", "unit": "own"})

@@ -10,8 +10,8 @@ import optax
 from signjax.data import joined_clips, load, loader
 from signjax.data.packed_dataset import Pack
 from signjax.inference.pose_to_text import PoseToText
-from signjax.metrics.base import value
-from signjax.metrics.text import tokens, wer
+from signjax.metrics.score import compute_value
+from signjax.metrics.text import score_word_errors, split_words
 from signjax.models import build
 from signjax.models.back_translator import STRIDE
 from signjax.models.special_ids import END, PAD, SPELL
@@ -93,8 +93,8 @@ def make_preview(translator: PoseToText, dev: Pack):
 
 def word_error_rate(texts, translations) -> float:
     """Word errors of translations against texts, as a share of the texts' words (signjax.metrics.text)."""
-    translations, texts = ([tokens(line) for line in side] for side in (translations, texts))
-    return value(wer(translations, texts, "none")) / 100
+    translations, texts = ([split_words(line) for line in side] for side in (translations, texts))
+    return compute_value(score_word_errors(translations, texts, "none")) / 100
 
 
 def degrade_poses(pose, mask, rng, smooth: int, noise: float, drift: float):

@@ -8,7 +8,8 @@ from signjax import demo
 from signjax.data import load
 from signjax.data.packed_dataset import Pack
 from signjax.inference.text_to_pose import TextToPose
-from signjax.metrics import base, dtw_distances
+from signjax.metrics import dtw_distances
+from signjax.metrics.score import compute_value
 
 CLIPS = 64  # of the dev split
 
@@ -33,7 +34,7 @@ def make_preview(generator: TextToPose, dev: Pack) -> Callable:
     def finish(variables, evals):
         del evals
         clips = generator.with_variables(variables).generate(texts, seed=config.seed, canonical=True)
-        scores = {"dtw": base.value(dtw_distances.dtw_mje(recorded, clips))}
+        scores = {"dtw": compute_value(dtw_distances.score_dtw_mje(recorded, clips))}
         if readable:
             scores["wer"] = word_error_rate(texts, clips)
         return scores | {"score": scores.get("wer", scores["dtw"])}

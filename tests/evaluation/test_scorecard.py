@@ -7,7 +7,7 @@ import pytest
 
 from signjax import demo
 from signjax.evaluation import scorecard, tables
-from signjax.metrics import base, memorization, motion_statistics
+from signjax.metrics import memorization, motion_statistics, score
 from signjax.pose.clip import Clip
 from signjax.pose.normalization import CANONICAL
 
@@ -42,7 +42,7 @@ def mean(train):
 
 
 def values(row):
-    return {name: base.value(s) for scores in row.scores.values() for name, s in scores.items()}
+    return {name: score.compute_value(s) for scores in row.scores.values() for name, s in scores.items()}
 
 
 def test_clips_without_content_are_counted_and_scored(truth, by, mean):
@@ -104,32 +104,32 @@ def test_mean_pose_is_over_frames_that_show_a_joint():
 def test_copies_are_found_through_noise(truth, train):
     """A copy that trembles is a copy; other recordings of nearly the same words are not."""
     rng = np.random.default_rng(0)
-    near = memorization.nearest(truth, train)
+    near = memorization.find_nearest_distances(truth, train)
     noisy = [
         Clip(m.points + 0.05 * rng.normal(size=m.points.shape), m.valid, placement=CANONICAL)
         for m in train[:6]
     ]
-    copied = memorization.nearest(noisy, train)
+    copied = memorization.find_nearest_distances(noisy, train)
     assert copied.max() < 0.7 * near.min()
-    assert base.value(memorization.copies(copied, near)) == 100
-    assert base.value(memorization.copies(near, near)) <= 100 / 6 + 1e-6
+    assert score.compute_value(memorization.score_copies(copied, near)) == 100
+    assert score.compute_value(memorization.score_copies(near, near)) <= 100 / 6 + 1e-6
 
 
 def test_token_bleu_has_the_systems_own_lengths():
     rng = np.random.default_rng(1)
     meant = [rng.integers(0, 9, (n, 2)) for n in (12, 20, 5)]
     found = scorecard.token_bleu(meant, meant)
-    assert all(base.value(s) == pytest.approx(100) for s in found.values())
+    assert all(score.compute_value(s) == pytest.approx(100) for s in found.values())
     short = scorecard.token_bleu([m[: len(m) // 2] for m in meant], meant)
-    assert base.value(short["token BLEU-1"]) == pytest.approx(100 * math.exp(1 - 37 / 18), rel=1e-6)
+    assert score.compute_value(short["token BLEU-1"]) == pytest.approx(100 * math.exp(1 - 37 / 18), rel=1e-6)
     assert len(short["token BLEU-4"].statistics) == 3, "resampled by clip"
     swapped = scorecard.token_bleu([m[:, ::-1] for m in meant], meant)
-    assert base.value(swapped["token BLEU-4"]) < 20, "columns are apart"
+    assert score.compute_value(swapped["token BLEU-4"]) < 20, "columns are apart"
 
 
 def test_still_clips_are_warned_of():
-    assert motion_statistics.warnings({"hand travel": 0.2, "deviation": 0.9})
-    assert not motion_statistics.warnings({"hand travel": 0.8, "deviation": 0.7})
+    assert motion_statistics.list_warnings({"hand travel": 0.2, "deviation": 0.9})
+    assert not motion_statistics.list_warnings({"hand travel": 0.8, "deviation": 0.7})
 
 
 def test_tables_show_values_and_intervals():

@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 from dtaidistance import dtw_ndim
 
-from signjax.metrics import base, dtw, dtw_distances
-from signjax.metrics.dtw_distances import Track
+from signjax.metrics import dtw, dtw_distances
+from signjax.metrics.dtw_tracks import Track, align_by_frame
+from signjax.metrics.score import compute_value
 from signjax.pose import skeleton
 from signjax.pose.clip import Clip
 from signjax.pose.normalization import CANONICAL
@@ -93,13 +94,13 @@ def test_pt_dtw(clips, gaps):
 
     for sides in (clips, gaps):
         expected = slow_frames(*sides, l1)[:, 0] / [len(m) for m in sides[0]]
-        assert base.value(dtw_distances.pt_dtw(*sides)) == pytest.approx(expected.mean(), rel=1e-5)
+        assert compute_value(dtw_distances.score_pt_dtw(*sides)) == pytest.approx(expected.mean(), rel=1e-5)
 
 
 def test_dtw_mje_pools_the_frames_of_the_corpus(clips, gaps):
     for sides in (clips, gaps):
         _, length, errors = slow_frames(*sides, euclidean).T
-        found = base.value(dtw_distances.dtw_mje(*sides))
+        found = compute_value(dtw_distances.score_dtw_mje(*sides))
         assert found == pytest.approx(errors.sum() / length.sum(), rel=1e-5)
 
 
@@ -115,7 +116,9 @@ def test_dtw_jpe(clips, gaps, part):
             for side in sides
         ]
         expected = slow_frames(*moved, lambda a, b, seen: (euclidean(a, b, seen)[1],) * 2)[:, 0]
-        assert base.value(dtw_distances.dtw_jpe(*sides, part)) == pytest.approx(expected.mean(), rel=1e-5)
+        assert compute_value(dtw_distances.score_dtw_jpe(*sides, part)) == pytest.approx(
+            expected.mean(), rel=1e-5
+        )
 
 
 def in_shoulders(m):
@@ -151,7 +154,9 @@ def test_ndtw_mje(clips, gaps):
                             cost[i, j] = there if v[j, k] else missed
                 points.append(slow_dtw(cost)[0])
             expected.append(np.mean(points))
-        assert base.value(dtw_distances.ndtw_mje(*sides)) == pytest.approx(np.mean(expected), rel=1e-5)
+        assert compute_value(dtw_distances.score_ndtw_mje(*sides)) == pytest.approx(
+            np.mean(expected), rel=1e-5
+        )
 
 
 def test_dtwp_equals_dtaidistance(clips, gaps):
@@ -165,19 +170,19 @@ def test_dtwp_equals_dtaidistance(clips, gaps):
         return np.where(m.valid[..., None], in_shoulders(m), 1.0)[:, HANDS]
 
     for sides in (clips, gaps):
-        for metric, prepared in ((dtw_distances.dtwp, raised), (dtw_distances.ndtwp, shoulders)):
+        for metric, prepared in ((dtw_distances.score_dtwp, raised), (dtw_distances.score_ndtwp, shoulders)):
             expected = [
                 np.mean([dtw_ndim.distance(x[:, k].astype(float), y[:, k].astype(float)) for k in range(42)])
                 for x, y in zip(map(prepared, sides[0]), map(prepared, sides[1]), strict=True)
             ]
-            assert base.value(metric(*sides)) == pytest.approx(np.mean(expected), rel=1e-4)
+            assert compute_value(metric(*sides)) == pytest.approx(np.mean(expected), rel=1e-4)
 
 
 def test_the_exact_path_is_no_longer_than_fastdtws(clips):
     """fastdtw with a radius as large as the clips is exact; with the field's radius of 1 it is above."""
     reference, prediction = ([m.points.reshape(len(m), -1) for m in side] for side in clips)
     tracks = [[Track(m.points, m.valid) for m in side] for side in clips]
-    cost, *_ = dtw_distances._frames(dtw_distances._euclidean, *tracks)
+    cost, *_ = align_by_frame(dtw_distances._euclidean_cost, *tracks)
     for x, y, found in zip(reference, prediction, cost, strict=True):
 
         def apart(a, b):
@@ -194,32 +199,34 @@ def test_by_hand():
     longer, shorter = still.copy(), still[:2].copy()
     longer[:, 20, 0], shorter[:, 20, 0] = [0, 1, 2], [0, 2]
     sides = [[canonical(pose)] for pose in (longer, shorter)]
-    assert base.value(dtw_distances.pt_dtw(*sides)) == pytest.approx(1 / 3)
-    assert base.value(dtw_distances.dtw_mje(*sides)) == pytest.approx(1 / 50 / 3)
-    assert base.value(dtw_distances.dtw_jpe(*sides, "right")) == pytest.approx(1 / 21)
-    assert base.value(dtw_distances.dtw_jpe(*sides, "left")) == 0
-    assert base.value(dtw_distances.ndtw_mje(*sides)) == pytest.approx(0.5 / 50)  # shoulders are 2 apart
-    assert base.value(dtw_distances.dtwp(*sides)) == pytest.approx(1 / 42)
-    assert base.value(dtw_distances.ndtwp(*sides)) == pytest.approx(0.5 / 42)
+    assert compute_value(dtw_distances.score_pt_dtw(*sides)) == pytest.approx(1 / 3)
+    assert compute_value(dtw_distances.score_dtw_mje(*sides)) == pytest.approx(1 / 50 / 3)
+    assert compute_value(dtw_distances.score_dtw_jpe(*sides, "right")) == pytest.approx(1 / 21)
+    assert compute_value(dtw_distances.score_dtw_jpe(*sides, "left")) == 0
+    assert compute_value(dtw_distances.score_ndtw_mje(*sides)) == pytest.approx(
+        0.5 / 50
+    )  # shoulders are 2 apart
+    assert compute_value(dtw_distances.score_dtwp(*sides)) == pytest.approx(1 / 42)
+    assert compute_value(dtw_distances.score_ndtwp(*sides)) == pytest.approx(0.5 / 42)
 
 
 def test_a_pair_does_not_depend_on_the_others(clips):
     """Padding and chunks change nothing."""
-    together = dtw_distances.compare(*clips)
+    together = dtw_distances.score_distances(*clips)
     for k in (1, 2, 5):  # one frame on either side, and the longest
-        for name, alone in dtw_distances.compare([clips[0][k]], [clips[1][k]]).items():
+        for name, alone in dtw_distances.score_distances([clips[0][k]], [clips[1][k]]).items():
             np.testing.assert_allclose(alone.statistics[0], together[name].statistics[k], rtol=1e-5)
 
 
 def test_nothing_is_nearer_than_itself(clips):
-    for name, found in dtw_distances.compare(clips[0], clips[0]).items():
-        assert base.value(found) == pytest.approx(0, abs=1e-4), name
-    for name, found in dtw_distances.compare(*clips).items():
-        assert base.value(found) > 0.01, name
+    for name, found in dtw_distances.score_distances(clips[0], clips[0]).items():
+        assert compute_value(found) == pytest.approx(0, abs=1e-4), name
+    for name, found in dtw_distances.score_distances(*clips).items():
+        assert compute_value(found) > 0.01, name
 
 
 def test_signatures_tell_the_metrics_apart(clips):
-    found = dtw_distances.compare(*clips)
+    found = dtw_distances.score_distances(*clips)
     assert len({s.signature for s in found.values()}) == len(found)
     for name, s in found.items():
         assert s.signature.startswith(f"{name}|") and s.signature.endswith("|v:1")
@@ -229,7 +236,7 @@ def test_alignment_equals_the_loop():
     rng = np.random.default_rng(2)
     cost, extra = rng.random((2, 40, 30, 45)).astype(np.float32)
     rows, columns = rng.integers(1, 31, 40), rng.integers(1, 46, 40)
-    found = dtw.align(cost, rows, columns, extra)
+    found = dtw.align_pairs(cost, rows, columns, extra)
     for k, (n, m) in enumerate(zip(rows, columns, strict=True)):
         expected = slow_dtw(cost[k, :n, :m].astype(float), extra[k, :n, :m].astype(float))
         np.testing.assert_allclose([x[k] for x in found], expected, rtol=1e-5)

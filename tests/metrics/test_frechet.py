@@ -8,7 +8,9 @@ import pytest
 from scipy import linalg
 
 from signjax.errors import DataError
-from signjax.metrics import base, diversity, frechet
+from signjax.metrics import frechet
+from signjax.metrics.diversity_scores import average_windows, score_diversity, score_multimodality
+from signjax.metrics.score import compute_interval, compute_value
 
 DIGEST = "0123456789abcdef" * 4
 
@@ -30,7 +32,7 @@ def slow(reference, predicted):
 
 
 def distance(one, other):
-    return base.value(frechet.fgd(one, other, DIGEST))
+    return compute_value(frechet.score_fgd(one, other, DIGEST))
 
 
 @pytest.mark.parametrize("count, size", [(30, 6), (40, 32), (5, 1)])
@@ -66,7 +68,7 @@ def test_fewer_windows_than_features():
 
 
 def test_many_sums_are_as_one_by_one():
-    result = frechet.fgd(clips(0), clips(1), DIGEST)
+    result = frechet.score_fgd(clips(0), clips(1), DIGEST)
     assert result.statistics.shape == (30, 2 * (1 + 6 + 36)) and result.statistics.dtype == np.float64
     weights = np.random.default_rng(0).integers(0, 4, size=(2, 3, 30))
     weights[0, 0] = 0  # a sum of nothing: undefined, and harmless to its neighbours
@@ -80,27 +82,29 @@ def test_many_sums_are_as_one_by_one():
 
 
 def test_the_bootstrap_is_quick():
-    result = frechet.fgd(clips(0, 200, 32), clips(1, 200, 32), DIGEST)
+    result = frechet.score_fgd(clips(0, 200, 32), clips(1, 200, 32), DIGEST)
     start = time.process_time()
-    low, high = base.interval(result, resamples=250)
+    low, high = compute_interval(result, resamples=250)
     assert low < high and time.process_time() - start < 4  # about .25 s on an idle core
 
 
 def test_halves():
     one = clips(0, 31)
-    result = frechet.split_half(one, DIGEST, 3)
+    result = frechet.score_split_half(one, DIGEST, 3)
     assert result.signature == "FGD-half|encoder:0123456789ab|window:32|hop:16|features:6|seed:3|v:1"
     assert len(result.statistics) == 15
     whole, parts = sum(map(len, one)), result.statistics.sum(0)
     assert whole - 9 <= parts[0] + parts[43] < whole  # one clip left out
-    assert base.value(result) == base.value(frechet.split_half(one, DIGEST, 3)) > 0
-    assert base.value(result) != base.value(frechet.split_half(one, DIGEST, 4))
-    pair = frechet.split_half(one[:2], DIGEST, 0)
-    np.testing.assert_allclose(base.value(pair), distance(one[:1], one[1:2]), rtol=1e-6)
+    assert compute_value(result) == compute_value(frechet.score_split_half(one, DIGEST, 3)) > 0
+    assert compute_value(result) != compute_value(frechet.score_split_half(one, DIGEST, 4))
+    pair = frechet.score_split_half(one[:2], DIGEST, 0)
+    np.testing.assert_allclose(compute_value(pair), distance(one[:1], one[1:2]), rtol=1e-6)
 
 
 def test_signatures_tell_encoders_apart():
-    signatures = {frechet.fgd(clips(0), clips(1), digest).signature for digest in (DIGEST, DIGEST[::-1])}
+    signatures = {
+        frechet.score_fgd(clips(0), clips(1), digest).signature for digest in (DIGEST, DIGEST[::-1])
+    }
     assert "FGD|encoder:0123456789ab|window:32|hop:16|features:6|v:1" in signatures and len(signatures) == 2
 
 
@@ -112,16 +116,16 @@ def test_signatures_tell_encoders_apart():
 ])  # fmt: skip
 def test_what_cannot_be_compared_is_named(predicted, message):
     with pytest.raises(DataError, match=message):
-        frechet.fgd(clips(0), predicted, DIGEST)
+        frechet.score_fgd(clips(0), predicted, DIGEST)
     with pytest.raises(DataError, match="at least 2"):
-        frechet.split_half(clips(0, 1), DIGEST, 0)
+        frechet.score_split_half(clips(0, 1), DIGEST, 0)
 
 
 @pytest.mark.parametrize("frames, starts", [
     (1, [0]), (20, [0]), (32, [0]), (33, [0, 1]), (48, [0, 16]), (49, [0, 16, 17]), (64, [0, 16, 32]),
 ])  # fmt: skip
 def test_windows(frames, starts):
-    windows = frechet.window_frames(frames)
+    windows = frechet.split_windows(frames)
     assert windows[:, 0].tolist() == starts and windows.shape == (len(starts), 32)
     assert windows.max() == frames - 1 and set(windows.ravel()) == set(range(frames))
     if frames >= 32:
@@ -131,20 +135,20 @@ def test_windows(frames, starts):
 
 
 def test_diversity_is_the_mean_distance_of_pairs():
-    means = diversity.clip_means(clips(0, 40))
+    means = average_windows(clips(0, 40))
     np.testing.assert_allclose(means[7], clips(0, 40)[7].mean(0))
-    result = diversity.diversity(means, 0, DIGEST)
+    result = score_diversity(means, 0, DIGEST)
     expected = "Diversity|encoder:0123456789ab|window:32|hop:16|features:6|pairs:300|seed:0|v:1"
     assert result.signature == expected and len(result.statistics) == 300
     possible = np.array([np.linalg.norm(a - b) for a, b in itertools.combinations(means, 2)])
     drawn = result.statistics[:, 0]
     assert np.abs(drawn[:, None] - possible).min(1).max() < 1e-12  # pairs of different clips
     assert len(np.unique(drawn.round(9))) > 200
-    np.testing.assert_allclose(base.value(result), possible.mean(), rtol=0.1)
-    np.testing.assert_array_equal(diversity.diversity(means, 0, DIGEST).statistics, result.statistics)
-    assert base.value(diversity.diversity(means, 1, DIGEST)) != base.value(result)
+    np.testing.assert_allclose(compute_value(result), possible.mean(), rtol=0.1)
+    np.testing.assert_array_equal(score_diversity(means, 0, DIGEST).statistics, result.statistics)
+    assert compute_value(score_diversity(means, 1, DIGEST)) != compute_value(result)
     with pytest.raises(DataError, match="at least 2 clips"):
-        diversity.diversity(means[:1], 0, DIGEST)
+        score_diversity(means[:1], 0, DIGEST)
 
 
 def test_multimodality_is_the_mean_distance_within_texts():
@@ -154,13 +158,13 @@ def test_multimodality_is_the_mean_distance_within_texts():
     rng = np.random.default_rng(0)
     few = rng.normal(size=(7, 3, 6))  # three pairs: all are taken
     expected = np.mean([np.mean(pairs_of(text)) for text in few])
-    np.testing.assert_allclose(base.value(diversity.multimodality(few, 0, DIGEST)), expected, rtol=1e-12)
+    np.testing.assert_allclose(compute_value(score_multimodality(few, 0, DIGEST)), expected, rtol=1e-12)
     more = rng.normal(size=(2, 6, 6))  # fifteen pairs, ten of which are taken
-    result = diversity.multimodality(more, 0, DIGEST)
+    result = score_multimodality(more, 0, DIGEST)
     assert result.signature.endswith("|features:6|repeats:6|pairs:10|seed:0|v:1")
     for text, (total, count) in zip(more, result.statistics, strict=True):
         means = [np.mean(chosen) for chosen in itertools.combinations(pairs_of(text), 10)]
         assert count == 1 and np.abs(np.array(means) - total).min() < 1e-12
-    assert base.value(diversity.multimodality(more, 1, DIGEST)) != base.value(result)
+    assert compute_value(score_multimodality(more, 1, DIGEST)) != compute_value(result)
     with pytest.raises(DataError, match="there are 1 of 7"):
-        diversity.multimodality(few[:, :1], 0, DIGEST)
+        score_multimodality(few[:, :1], 0, DIGEST)

@@ -9,7 +9,8 @@ from paths import ROOT
 from signjax import demo
 from signjax.errors import StorageError
 from signjax.io.digest import digest_arrays
-from signjax.metrics import base, frechet, motion_features
+from signjax.metrics import frechet, motion_features
+from signjax.metrics.score import compute_value
 from signjax.pose import normalization, skeleton
 from signjax.pose.clip import Clip
 
@@ -41,12 +42,12 @@ def reference():
 def distance(change):
     """FGD of the recorded clips to themselves changed by pose -> pose."""
     changed = motion_features.extract_features(shipped(), [motion(change(m.points)) for m in recorded()])
-    return base.value(frechet.fgd(reference(), changed, shipped().digest))
+    return compute_value(frechet.score_fgd(reference(), changed, shipped().digest))
 
 
 def floor():
-    halves = [frechet.split_half(reference(), shipped().digest, seed) for seed in range(3)]
-    return np.mean([base.value(half) for half in halves])
+    halves = [frechet.score_split_half(reference(), shipped().digest, seed) for seed in range(3)]
+    return np.mean([compute_value(half) for half in halves])
 
 
 def noisy(amount):
@@ -133,7 +134,7 @@ def test_company_changes_nothing():
 def test_windows_are_cut_from_their_clip_alone():
     long = next(m for m in recorded() if len(m) > 50)
     found = motion_features.extract_features(shipped(), [long])[0]
-    for frames, row in zip(frechet.window_frames(len(long)), found, strict=True):
+    for frames, row in zip(frechet.split_windows(len(long)), found, strict=True):
         alone = motion_features.extract_features(shipped(), [motion(long.points[frames])])[0]
         np.testing.assert_allclose(alone, row[None], atol=1e-5)
     short = motion(long.points[:20])

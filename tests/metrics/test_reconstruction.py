@@ -5,7 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from signjax.metrics import base, motion_statistics, reconstruction
+from signjax.metrics import motion_statistics, reconstruction
+from signjax.metrics.score import compute_value
 from signjax.pose import skeleton
 from signjax.pose.clip import Clip
 from signjax.pose.normalization import CANONICAL, Placement
@@ -43,7 +44,7 @@ def each(pair):
 
 
 def values(pair):
-    return {name: base.value(s) for name, s in reconstruction.compare(*pair).items()}
+    return {name: compute_value(s) for name, s in reconstruction.score_reconstruction(*pair).items()}
 
 
 def test_positions(pair):
@@ -116,8 +117,8 @@ def test_procrustes_takes_out_a_similarity_and_nothing_else():
     turn *= np.sign(np.linalg.det(turn))[:, None, None]
     moved = 1.7 * reference.points @ turn + rng.normal(size=(20, 1, 3))
     for pose, low, high in ((moved, 0, 1e-5), (moved * [-1, 1, 1], 0.1, 10)):
-        found = reconstruction.compare([reference], [canonical(pose, reference.valid)])
-        assert low <= base.value(found["PA-MPJPE"]) <= high
+        found = reconstruction.score_reconstruction([reference], [canonical(pose, reference.valid)])
+        assert low <= compute_value(found["PA-MPJPE"]) <= high
 
 
 def test_procrustes_is_the_best_similarity():
@@ -128,7 +129,7 @@ def test_procrustes_is_the_best_similarity():
     seen = rng.random((1, 50)) < 0.7
 
     def squares(of):
-        errors, valid = reconstruction._aligned(x, of, seen)
+        errors, valid = reconstruction._measure_aligned_joints(x, of, seen)
         return ((errors * valid) ** 2).sum()
 
     best = squares(y)
@@ -147,8 +148,8 @@ def test_by_hand():
     off = pose.copy()
     off[1, 0, 1] = 0.3  # the nose, in one of two frames
     recorded = canonical(pose).move_to(Placement(np.zeros(3, np.float32), np.float32(0.5)))
-    found = reconstruction.compare([recorded], [canonical(off)])
-    found = {name: base.value(s) for name, s in found.items()}
+    found = reconstruction.score_reconstruction([recorded], [canonical(off)])
+    found = {name: compute_value(s) for name, s in found.items()}
     assert found["MPJPE"] == pytest.approx(0.15 / 100) and found["MPJPE-body"] == pytest.approx(0.15 / 16)
     assert found["MPJPE-hands"] == found["MPJPE-hands-relative"] == 0
     assert found["velocity error"] == pytest.approx(0.15 / 50) and math.isnan(found["acceleration error"])
@@ -163,17 +164,17 @@ def test_guards_by_hand():
 
     def found(change):
         changed = [canonical(change(m.points)) for m in truth]
-        return {name: base.value(s) for name, s in motion_statistics.compare(truth, changed).items()}
+        return {name: compute_value(s) for name, s in motion_statistics.score_motion(truth, changed).items()}
 
     same = found(lambda p: p)
-    assert all(v == pytest.approx(1) for v in same.values()) and not motion_statistics.warnings(same)
+    assert all(v == pytest.approx(1) for v in same.values()) and not motion_statistics.list_warnings(same)
     half = found(lambda p: p.mean(0) + 0.5 * (p - p.mean(0)))
     assert all(half[n] == pytest.approx(0.5, rel=1e-4) for n in ("hand travel", "deviation", "speed"))
     assert half["jitter"] == pytest.approx(1, rel=1e-4) and half["length"] == 1
     slow = found(lambda p: np.repeat(p, 2, 0))
     assert slow["hand travel"] == pytest.approx(1) and slow["length"] == 2 and slow["speed"] < 0.51
     still = found(lambda p: np.repeat(p.mean(0, keepdims=True), len(p), 0))
-    assert still["hand travel"] == 0 and motion_statistics.warnings(still)
+    assert still["hand travel"] == 0 and motion_statistics.list_warnings(still)
     trembling = found(lambda p: p + 0.2 * rng.normal(size=p.shape))
     assert trembling["jitter"] > 1.2
     right = np.arange(50) != skeleton.R_WRIST
@@ -186,7 +187,8 @@ def test_guards_do_not_count_missing_joints():
     truth = [motion(rng, 25, 0.3)]
     spoilt = np.where(truth[0].valid[..., None], truth[0].points, 1e3).astype(np.float32)
     clean, other = (
-        motion_statistics.compare(truth, [canonical(p, truth[0].valid)]) for p in (truth[0].points, spoilt)
+        motion_statistics.score_motion(truth, [canonical(p, truth[0].valid)])
+        for p in (truth[0].points, spoilt)
     )
     for name in clean:
         np.testing.assert_array_equal(clean[name].statistics, other[name].statistics)

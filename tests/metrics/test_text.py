@@ -8,7 +8,8 @@ import pytest
 import sacrebleu
 from sacrebleu.metrics import CHRF
 
-from signjax.metrics import base, text
+from signjax.metrics import text
+from signjax.metrics.score import compute_interval, compute_value
 
 LINES = (
     ("the cat sat on the mat", "the cat is on the mat"),
@@ -37,43 +38,47 @@ def sides(request):
 @pytest.mark.parametrize("order", [1, 2, 3, 4])
 def test_bleu_equals_sacrebleu(sides, order):
     said, meant = sides
-    ours = text.bleu([t.split() for t in said], [t.split() for t in meant], order, "words")
+    ours = text.score_bleu([t.split() for t in said], [t.split() for t in meant], order, "words")
     theirs = sacrebleu.BLEU(tokenize="none", smooth_method="none", max_ngram_order=order)
-    assert base.value(ours) == pytest.approx(theirs.corpus_score(list(said), [list(meant)]).score, abs=1e-9)
+    assert compute_value(ours) == pytest.approx(
+        theirs.corpus_score(list(said), [list(meant)]).score, abs=1e-9
+    )
 
 
 def test_chrf_equals_sacrebleu(sides):
     said, meant = sides
-    ours = text.chrf([t.split() for t in said], [t.split() for t in meant])
-    assert base.value(ours) == pytest.approx(CHRF().corpus_score(list(said), [list(meant)]).score, abs=1e-9)
+    ours = text.score_chrf([t.split() for t in said], [t.split() for t in meant])
+    assert compute_value(ours) == pytest.approx(
+        CHRF().corpus_score(list(said), [list(meant)]).score, abs=1e-9
+    )
 
 
 def test_bleu_by_hand():
     # Papineni et al. 2002: "the" x 7 against a reference that has it twice is 2 / 7, not 1
-    found = text.bleu([["the"] * 7], [["the", "cat", "is", "on", "the", "mat"]], 1, "words")
-    assert base.value(found) == pytest.approx(100 * 2 / 7)
+    found = text.score_bleu([["the"] * 7], [["the", "cat", "is", "on", "the", "mat"]], 1, "words")
+    assert compute_value(found) == pytest.approx(100 * 2 / 7)
     # 3 of 4 words and 1 of 3 pairs right, one word short
-    found = text.bleu([["a", "b", "x", "d"]], [["a", "b", "c", "d", "e"]], 2, "words")
-    assert base.value(found) == pytest.approx(100 * math.exp(1 - 5 / 4) * math.sqrt(3 / 4 * 1 / 3))
+    found = text.score_bleu([["a", "b", "x", "d"]], [["a", "b", "c", "d", "e"]], 2, "words")
+    assert compute_value(found) == pytest.approx(100 * math.exp(1 - 5 / 4) * math.sqrt(3 / 4 * 1 / 3))
 
 
 def test_a_perfect_sequence_scores_100_whatever_it_repeats():
     """The seed's BLEU counted every n-gram once: ten equal tokens scored 0.21 against themselves."""
     same = [(3, 1)] * 10
-    assert base.value(text.bleu([same], [same], 4, "codes")) == pytest.approx(100)
+    assert compute_value(text.score_bleu([same], [same], 4, "codes")) == pytest.approx(100)
 
 
 def test_length_is_the_systems_own():
     """Neither a short nor a long answer is cut or filled to the reference's length."""
     meant = [list("abcdefgh")]
     said = (*meant, "abcd", "abcdefghabcd")
-    right, short, long = (base.value(text.bleu([x], meant, 2, "letters")) for x in said)
+    right, short, long = (compute_value(text.score_bleu([x], meant, 2, "letters")) for x in said)
     assert right == pytest.approx(100) and short < 50 and long < 75
 
 
 def test_bleu_of_nothing():
-    assert base.value(text.bleu([[]], [["a"]], 4, "words")) == 0
-    assert math.isnan(base.value(text.bleu([], [], 4, "words")))
+    assert compute_value(text.score_bleu([[]], [["a"]], 4, "words")) == 0
+    assert math.isnan(compute_value(text.score_bleu([], [], 4, "words")))
 
 
 def slow_common(a, b):
@@ -93,16 +98,18 @@ def test_rouge_equals_the_definition():
         common = slow_common(said, meant)
         p, r = common / len(said), common / len(meant)
         values.append(100 * (1 + 1.2**2) * p * r / (r + 1.2**2 * p) if common else 0)
-    assert base.value(text.rouge(*zip(*pairs, strict=True))) == pytest.approx(np.mean(values), abs=1e-9)
+    assert compute_value(text.score_rouge_l(*zip(*pairs, strict=True))) == pytest.approx(
+        np.mean(values), abs=1e-9
+    )
 
 
 def test_word_error_rate_is_pooled_over_words():
-    found = text.wer([["a"], ["x", "y", "z"]], [["a"] + ["b"] * 3, ["x"]], reader="none")
-    assert base.value(found) == pytest.approx(100 * 5 / 5)
+    found = text.score_word_errors([["a"], ["x", "y", "z"]], [["a"] + ["b"] * 3, ["x"]], reader="none")
+    assert compute_value(found) == pytest.approx(100 * 5 / 5)
 
 
 def test_tokens_of_a_text():
-    assert text.tokens("How ARE you, Zoë?!") == ["how", "are", "you", "zoe", "?"]
+    assert text.split_words("How ARE you, Zoë?!") == ["how", "are", "you", "zoe", "?"]
 
 
 def test_intervals_hold_the_value_and_shrink_with_more_clips():
@@ -110,10 +117,10 @@ def test_intervals_hold_the_value_and_shrink_with_more_clips():
     widths = []
     for count in (30, 480):
         said, meant = corpus(rng, count)
-        found = text.texts(said, meant)["BLEU-2"]
-        low, high = base.interval(found)
-        assert low < base.value(found) < high
-        assert base.interval(found) == (low, high), "seeded"
+        found = text.score_texts(said, meant)["BLEU-2"]
+        low, high = compute_interval(found)
+        assert low < compute_value(found) < high
+        assert compute_interval(found) == (low, high), "seeded"
         widths.append(high - low)
     assert widths[1] < 0.5 * widths[0]
 
@@ -124,6 +131,8 @@ def test_the_interval_is_the_bootstrap():
     rng, values = np.random.default_rng(4), []
     for _ in range(1000):
         k = rng.integers(0, 50, 50)
-        values.append(base.value(text.wer([said[i] for i in k], [meant[i] for i in k], "none")))
-    low, high = base.interval(text.wer(said, meant, "none"))
+        values.append(
+            compute_value(text.score_word_errors([said[i] for i in k], [meant[i] for i in k], "none"))
+        )
+    low, high = compute_interval(text.score_word_errors(said, meant, "none"))
     np.testing.assert_allclose([low, high], np.quantile(values, [0.025, 0.975]), atol=0.15 * (high - low))

@@ -20,7 +20,7 @@ from signjax.data.import_poses import import_poses
 from signjax.errors import ConfigError, DataError
 from signjax.inference.load import load
 from signjax.metrics import reconstruction
-from signjax.metrics.base import value
+from signjax.metrics.score import compute_value
 from signjax.models import build
 from signjax.models.code_layout import code_shape
 from signjax.pose import losses, normalization, skeleton
@@ -124,8 +124,8 @@ def test_what_is_missing_changes_nothing(tmp_path, words):
     def results(pose):
         codes, made, terms, sums = run(pose)
         sides = [[Clip(x[0], seen, placement=CANONICAL)] for x, seen in ((pose, valid[0]), (made, None))]
-        scores = reconstruction.compare(*sides)
-        return codes, made, terms, sums, {name: value(score) for name, score in scores.items()}
+        scores = reconstruction.score_reconstruction(*sides)
+        return codes, made, terms, sums, {name: compute_value(score) for name, score in scores.items()}
 
     one, other = results(pose), results(wild)
     assert {"face"} <= one[2].keys() and {"mpjpe_face"} <= one[3].keys() and {"MPJPE-face"} <= one[4].keys()
@@ -144,8 +144,12 @@ def test_figures_of_the_body_are_those_without_a_face():
         cut = pose[..., part, :], target[..., part, :], valid[..., part]
         terms = losses.reconstruction(*cut, weights)
         sides = [[Clip(x[0], cut[2][0] > 0, placement=CANONICAL)] for x in cut[:2]]
-        scores = reconstruction.compare(*sides)
-        return terms, losses.errors(*cut, scale), {name: value(score) for name, score in scores.items()}
+        scores = reconstruction.score_reconstruction(*sides)
+        return (
+            terms,
+            losses.errors(*cut, scale),
+            {name: compute_value(score) for name, score in scores.items()},
+        )
 
     bare, faced = both(BODY), both(slice(None))
     for one, other, new in zip(bare, faced, ("face", "mpjpe_face", "MPJPE-face"), strict=True):
@@ -169,8 +173,10 @@ def test_the_face_is_learned(root):
     held = tokenizer.load_split(tokenizer.config.data, "dev")
     made = reconstruct_poses(tokenizer, held)
     assert [clip.shape for clip in made] == [(n, 120, 3) for n in held.lengths]
-    scores = reconstruction.compare(list(held), [Clip(points, placement=CANONICAL) for points in made])
-    np.testing.assert_allclose(value(scores["MPJPE-face"]), found[-1], rtol=0.2)
+    scores = reconstruction.score_reconstruction(
+        list(held), [Clip(points, placement=CANONICAL) for points in made]
+    )
+    np.testing.assert_allclose(compute_value(scores["MPJPE-face"]), found[-1], rtol=0.2)
 
 
 @pytest.mark.soak

@@ -92,7 +92,7 @@ def test_what_is_written_is_what_was_trained(run, tmp_path, capsys):
     model = training.build_autoencoder(run_config.load_config(run / "config.json"))
     clip = Clip(demo.synthesize_pose("Where do you live, my friend?", np.random.default_rng(77))).move_to()
     windows = np.zeros((motion_features.BATCH, 32, 50, 3), np.float32)
-    windows[:] = clip.points[frechet.window_frames(len(clip))[0]]
+    windows[:] = clip.points[frechet.split_windows(len(clip))[0]]
     expected = jax.jit(lambda v, x: model.apply(v, x, method=lambda m, x: m.encoder(x)))(rounded, windows)
     np.testing.assert_allclose(encoder.encode(windows), expected, atol=1e-5)
     with np.load(out, allow_pickle=False) as file:

@@ -1,7 +1,7 @@
-"""What a metric gives: a statistic of every clip, and how their sum becomes one number.
+"""What a metric returns: a statistic of every clip, and how their sum becomes one number.
 
-Because statistics add up, a corpus score, a mean of clips and their bootstrap intervals are one thing: sum
-the statistics of all clips, or of clips drawn with replacement, and turn each sum into a value.
+Because statistics add up, the score of a corpus, the mean over clips and their bootstrap intervals are one
+computation: sum the statistics of all clips, or of clips drawn with replacement, and make each sum a value.
 """
 
 from collections.abc import Callable
@@ -27,25 +27,25 @@ class Score(NamedTuple):
     value_of: Callable
 
 
-def ratio(sums) -> np.ndarray:
+def divide_sums(sums) -> np.ndarray:
     """First statistic over second, NaN where the second is 0: means are sum over count."""
     with np.errstate(invalid="ignore", divide="ignore"):
         return sums[..., 0] / sums[..., 1]
 
 
-def mean_score(signature: str, sums, counts=None) -> Score:
+def make_mean_score(signature: str, sums, counts=None) -> Score:
     """A mean of sums [n] over counts [n]; over clips if there are no counts."""
     sums = np.asarray(sums, np.float64)
     counts = np.ones_like(sums) if counts is None else np.asarray(counts, np.float64)
-    return Score(signature, np.stack([sums, counts], axis=-1), ratio)
+    return Score(signature, np.stack([sums, counts], axis=-1), divide_sums)
 
 
-def value(score: Score) -> float:
+def compute_value(score: Score) -> float:
     """The score over all clips; NaN if it is not defined for them."""
     return float(score.value_of(score.statistics.sum(0)))
 
 
-def interval(score: Score, seed: int = 0, resamples: int = RESAMPLES) -> tuple[float, float]:
+def compute_interval(score: Score, seed: int = 0, resamples: int = RESAMPLES) -> tuple[float, float]:
     """The 95 % bootstrap interval over clips (Efron 1979); NaN, NaN without clips.
 
     Percentiles, moved by the bias that the resamples show: a Fréchet distance is too large on any sample.
@@ -54,15 +54,16 @@ def interval(score: Score, seed: int = 0, resamples: int = RESAMPLES) -> tuple[f
     if not count:
         return float("nan"), float("nan")
     rng = np.random.default_rng((seed, 7))
+    # How often each clip is drawn says as much as which clips are: a resample is one matrix product.
     weights = rng.multinomial(count, np.full(count, 1 / count), size=resamples)  # [R, n]
     values = score.value_of(weights @ score.statistics)
     values = values[np.isfinite(values)]
     if not values.size:
         return float("nan"), float("nan")
-    low, high = np.quantile(values, [0.025, 0.975]) - (values.mean() - value(score))
+    low, high = np.quantile(values, [0.025, 0.975]) - (values.mean() - compute_value(score))
     return float(low), float(high)
 
 
-def signature(name: str, version: int = 1, **parameters) -> str:
-    """Name, parameters in the order given, and version: "DTW-MJE|path:exact|v:1"."""
-    return "|".join([name, *(f"{key}:{given}" for key, given in parameters.items()), f"v:{version}"])
+def format_signature(name: str, version: int = 1, **parameters) -> str:
+    """Name, parameters in the order they are passed, and version: "DTW-MJE|path:exact|v:1"."""
+    return "|".join([name, *(f"{key}:{value}" for key, value in parameters.items()), f"v:{version}"])

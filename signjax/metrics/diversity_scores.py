@@ -7,23 +7,23 @@ Text"), on a clip's mean features. More is not better: recorded clips are the ma
 import numpy as np
 
 from signjax.errors import DataError
-from signjax.metrics.base import Score, mean_score
-from signjax.metrics.frechet import encoder_signature
+from signjax.metrics.frechet import format_encoder_signature
+from signjax.metrics.score import Score, make_mean_score
 
 PAIRS = 300  # of clips, for diversity
 PAIRS_OF_TEXT = 10  # of generations of one text, for multimodality
 
 
-def clip_means(features) -> np.ndarray:
+def average_windows(features) -> np.ndarray:
     """The mean over windows of each clip's features: a list of [w, d] -> [n, d]."""
     return np.stack([np.mean(clip, axis=0, dtype=np.float64) for clip in features])
 
 
-def diversity(features, seed: int, digest: str) -> Score:
+def score_diversity(features, seed: int, digest: str) -> Score:
     """Mean Euclidean distance of PAIRS random pairs of different clips.
 
     Args:
-      features: [n, d], of each clip (`clip_means`).
+      features: [n, d], of each clip (`average_windows`).
       seed: decides the pairs.
       digest: of the encoder.
 
@@ -40,17 +40,17 @@ def diversity(features, seed: int, digest: str) -> Score:
     rng = np.random.default_rng((seed, 12))
     one = rng.integers(count, size=PAIRS)
     other = (one + rng.integers(1, count, size=PAIRS)) % count
-    name = encoder_signature("Diversity", digest, size, pairs=PAIRS, seed=seed)
-    return mean_score(name, _distance(features[one], features[other]))
+    name = format_encoder_signature("Diversity", digest, size, pairs=PAIRS, seed=seed)
+    return make_mean_score(name, _euclidean_distance(features[one], features[other]))
 
 
-def multimodality(features, seed: int, digest: str) -> Score:
+def score_multimodality(features, seed: int, digest: str) -> Score:
     """Mean Euclidean distance of generations of the same text.
 
     Of each text PAIRS_OF_TEXT different pairs are drawn, or all if there are no more.
 
     Args:
-      features: [texts, repeats, d], of each generated clip (`clip_means`).
+      features: [texts, repeats, d], of each generated clip (`average_windows`).
       seed: decides the pairs.
       digest: of the encoder.
 
@@ -71,9 +71,9 @@ def multimodality(features, seed: int, digest: str) -> Score:
     used = min(PAIRS_OF_TEXT, len(pairs))
     chosen = np.stack([pairs[rng.permutation(len(pairs))[:used]] for _ in range(texts)])  # [texts, used, 2]
     one, other = (np.take_along_axis(features, chosen[..., k, None], axis=1) for k in (0, 1))
-    name = encoder_signature("MultiModality", digest, size, repeats=repeats, pairs=used, seed=seed)
-    return mean_score(name, _distance(one, other).mean(-1))
+    name = format_encoder_signature("MultiModality", digest, size, repeats=repeats, pairs=used, seed=seed)
+    return make_mean_score(name, _euclidean_distance(one, other).mean(-1))
 
 
-def _distance(a, b) -> np.ndarray:
+def _euclidean_distance(a, b) -> np.ndarray:
     return np.sqrt(((a - b) ** 2).sum(-1))
