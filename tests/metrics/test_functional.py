@@ -134,7 +134,7 @@ def test_what_cannot_be_compared_is_said_in_one_line(pair):
         (lambda: metrics.pck(recorded, made, part="all"), "'all'; choose one of body, hands"),
         (lambda: metrics.dtw_jpe(recorded, made, part="hands"), "'hands'; choose one of body, right"),
         (lambda: metrics.diversity(recorded[:1]), "at least 2 clips"),
-        (lambda: metrics.multimodality([recorded, made[:1]]), r"equally many clips of each text, not \[1, 2\]"),
+        (lambda: metrics.multimodality([recorded, made[:1]]), r"equally many .* not \[1, 2\]"),
         (lambda: metrics.bleu(["a"], ["a", "b"]), "1 and 2 texts"),
     ):
         with pytest.raises(DataError, match=message) as error:
