@@ -16,8 +16,8 @@ import sys
 from signjax.cli import config_options, parsing
 from signjax.cli.command import run_as_command
 from signjax.errors import ConfigError
-from signjax.tasks.registry import make_task
-from signjax.training import loop, process, run_config
+from signjax.tasks.train import train
+from signjax.training import process, run_config
 
 
 @run_as_command
@@ -41,7 +41,7 @@ def main(argv: list[str] | None = None) -> int:
     process.enable_compile_cache()
     workdir = args.workdir or run_config.default_workdir(spec)
     command = shlex.join(["python", "-m", "signjax.main", *(sys.argv[1:] if argv is None else argv)])
-    result = loop.train(config, workdir, make_task, out=sys.stdout, command=command, wandb_project=args.wandb)
+    result = train(config, workdir, out=sys.stdout, command=command, wandb_project=args.wandb)
     return result.exit_code
 
 

@@ -57,8 +57,11 @@ def imports(tree):
             yield from (f"{node.module}.{a.name}" for a in node.names)
 
 
-# A clip reads, saves and shows itself in one word; these imports wait until that is asked for.
-LATE = {"pose.clip": {"data.read_clip", "export.clips", "rendering.figure", "rendering.html_player"}}
+# A clip reads, saves and shows itself in one word, and a run saves itself; these imports wait for the call.
+LATE = {
+    "pose.clip": {"data.read_clip", "export.clips", "rendering.figure", "rendering.html_player"},
+    "inference.hub": {"export.hub_folder"},
+}
 
 
 def own_imports(name):

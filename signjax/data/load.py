@@ -17,10 +17,30 @@ def load(config, split: str, face: bool = False) -> packed_dataset.Pack:
     Raises:
       DataError: the split cannot be used, see signjax.data.packed_dataset.load.
     """
-    if config.name == "demo" and not pathlib.Path(config.root, "demo").exists():
-        demo.write_dataset(config.root, "demo")
-    found = packed_dataset.load(config.root, config.name, split)
-    return found if face else found.without_face()
+    dataset = load_dataset(config.root, config.name, split)
+    return dataset if face else dataset.without_face()
+
+
+def load_dataset(root, name: str, split: str) -> packed_dataset.Pack:
+    """Loads a split of a data set; the demo set is made first if it is not there.
+
+    Clips are packed once into memory-mapped arrays beside the data, see docs/data.md; later calls open them.
+
+    Args:
+      root: folder that holds data sets.
+      name: folder of this one; "demo" is the constructed language.
+      split: "train", "dev" or "test".
+
+    Returns:
+      A sequence of Clips, with their faces if the data have any.
+
+    Raises:
+      DataError: the split cannot be used, see signjax.data.packed_dataset.
+      StorageError: nothing can be written anywhere.
+    """
+    if name == "demo" and not pathlib.Path(root, "demo").exists():
+        demo.write_dataset(root, "demo")
+    return packed_dataset.load(root, name, split)
 
 
 def readable(config) -> bool:

@@ -12,12 +12,28 @@ from pathlib import Path
 from signjax.errors import StorageError
 from signjax.export import model_card
 from signjax.inference.load import load
-from signjax.io import checksums, model_file, safe_read
+from signjax.io import atomic, checksums, model_file, safe_read
 from signjax.io.digest import digest_variables
 from signjax.text import pretrained
 from signjax.training import checkpoint, dependencies, run_config, text_encoder
 
 FIELDS = ("tokenizer", "autoencoder")  # of configs, that name other runs
+
+
+def write_hub_folder(run, folder, licence: str = "other") -> Path:
+    """Writes the folder, whole or not at all; the model is named after it.
+
+    Args:
+      run: folder of the run.
+      folder: a new folder.
+      licence: identifier of the Hugging Face hub, such as "apache-2.0", or "other".
+
+    Raises:
+      StorageError: the folder is there already or cannot be written; or as `files`.
+      ConfigError: as `files`.
+    """
+    folder = Path(folder)
+    return atomic.write_folder(folder, files(run, folder.name, licence))
 
 
 def files(workdir, name: str, licence: str) -> dict[str, bytes]:

@@ -1,8 +1,11 @@
 """Loads trained runs: the one place that knows which class uses a run of which task."""
 
+import dataclasses
+
 from signjax.errors import ConfigError
 from signjax.inference import contracts
 from signjax.inference.families import FAMILIES
+from signjax.inference.hub import find_run
 from signjax.inference.pose_autoencoder import PoseAutoencoder
 from signjax.inference.pose_codec import PoseCodec
 from signjax.inference.pose_to_text import PoseToText
@@ -17,7 +20,8 @@ def load(run) -> contracts.TrainedRun:
     """Loads a trained run, ready to use; its functions are compiled when they are first called.
 
     Args:
-      run: the run's folder, or a folder that was made from it to be shared (signjax.export.hub_folder).
+      run: the run's folder, a folder that was made from it to be shared (signjax.export.hub_folder), or the
+        id of one on the Hugging Face hub, such as "my-name/my-model".
 
     Returns:
       What its task makes of it: TextToPose, PoseTokenizer, PoseAutoencoder or PoseToText.
@@ -27,6 +31,7 @@ def load(run) -> contracts.TrainedRun:
         there or in a run that it needs is corrupt.
       ConfigError: a run that it needs is another one now, or its task has no use by itself.
     """
+    run = find_run(run)
     config = run_config.load_config(f"{run}/config.json")
     if config.task not in LOADERS:
         raise ConfigError(f"{run} holds a {config.task} run, which cannot be used by itself")
@@ -40,6 +45,7 @@ def load_text_to_pose(run) -> TextToPose:
       ConfigError: the run makes none; or as `load`.
       StorageError: as `load`.
     """
+    run = find_run(run)
     task = run_config.load_config(f"{run}/config.json").task
     if task not in FAMILIES:
         raise ConfigError(f"{run} holds a {task} run, which signs no text; name a gpt run")
@@ -53,6 +59,7 @@ def load_clip_maker(run) -> contracts.TrainedRun:
       ConfigError: the run makes none; or as `load`.
       StorageError: as `load`.
     """
+    run = find_run(run)
     task = run_config.load_config(f"{run}/config.json").task
     if task not in FAMILIES and LOADERS.get(task) is not load_codec:
         raise ConfigError(f"{run} holds a {task} run, which makes no clips; name one that does")
@@ -73,7 +80,8 @@ def load_codec(run) -> PoseCodec:
             f"{run} holds a {config.task} run; give a run of configs/vqvae.py or configs/ae2d.py"
         )
     continuous = config.task == "ae2d" or config.quantizer.kind == "kl"
-    return (PoseAutoencoder if continuous else PoseTokenizer).from_config(config, variables)
+    codec = (PoseAutoencoder if continuous else PoseTokenizer).from_config(config, variables)
+    return dataclasses.replace(codec, run=str(run))
 
 
 def load_autoencoder(run) -> PoseAutoencoder:
@@ -105,7 +113,7 @@ def load_pose_to_text(run) -> PoseToText:
         raise ConfigError(f"{run} holds a {config.task} run; give a backtranslate run")
     vocabulary = tokenizer.load_tokenizer(f"{run}/text.json")
     model = build.build_back_translator(config, vocabulary.size)
-    return PoseToText(config, variables, model, vocabulary)
+    return PoseToText(config, variables, model, vocabulary, run=str(run))
 
 
 def _load_generator(run) -> TextToPose:
@@ -118,7 +126,8 @@ def _load_generator(run) -> TextToPose:
     # Codes mean nothing to another codec than the one that the model was trained with.
     dependencies.check(run, field, folder, codec.variables)
     dim = len(variables["latents"]["deviation"]) if "latents" in variables else 0
-    return build_text_to_pose(config, words, codec, variables, dim)
+    generator = build_text_to_pose(config, words, codec, variables, dim)
+    return dataclasses.replace(generator, run=str(run))
 
 
 LOADERS = {

@@ -15,6 +15,7 @@ from signjax.data.clip_list import pack_clips
 from signjax.data.packed_dataset import Pack
 from signjax.errors import DataError
 from signjax.inference import padded_decoding, windowed_decoding
+from signjax.inference.hub import SharedRun
 from signjax.models import code_layout
 from signjax.pose import normalization
 from signjax.pose.clip import Clip, Tokens
@@ -24,7 +25,7 @@ FPS = 25.0  # of generated clips: models are trained on frames, and most data do
 
 
 @dataclass(frozen=True, eq=False)
-class PoseCodec:
+class PoseCodec(SharedRun):
     """A trained model that turns clips into sequences and back: a PoseTokenizer or a PoseAutoencoder.
 
     Attributes:

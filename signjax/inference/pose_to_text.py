@@ -9,6 +9,7 @@ import numpy as np
 
 from signjax.data import sources
 from signjax.inference import ctc_attention_decoding
+from signjax.inference.hub import SharedRun
 from signjax.io.digest import digest_variables
 from signjax.models.back_translator import BackTranslator
 from signjax.pose.clip import Clip
@@ -18,7 +19,7 @@ from signjax.text.tokenizer import TextTokenizer
 
 
 @dataclass(frozen=True, eq=False)
-class PoseToText:
+class PoseToText(SharedRun):
     """A trained back-translator, of a run with task "backtranslate".
 
     Attributes:

@@ -11,6 +11,7 @@ import numpy as np
 
 from signjax.errors import ConfigError
 from signjax.inference import autoregressive, families, latent_space, text_batches, windowed_decoding
+from signjax.inference.hub import SharedRun
 from signjax.inference.pose_codec import FPS, PoseCodec
 from signjax.inference.pose_tokenizer import PoseTokenizer
 from signjax.models import build
@@ -19,7 +20,7 @@ from signjax.pose.clip import Clip
 
 
 @dataclass(frozen=True, eq=False)
-class TextToPose:
+class TextToPose(SharedRun):
     """A trained generator, of a run with task "gpt", "seed_gpt", "masked" or "flow".
 
     What it samples depends on a text, its place among the texts, the seed and the sampling options, and on

@@ -141,7 +141,7 @@ def to_safetensors(stem: Path, run: Path, licence: str) -> Path:
 
 def to_hub_folder(stem: Path, run: Path, licence: str) -> Path:
     """All that it takes to use the run, with a model card."""
-    return atomic.write_folder(stem, hub_folder.files(run, stem.name, licence))
+    return hub_folder.write_hub_folder(run, stem, licence)
 
 
 def to_stablehlo(stem: Path, run: Path, licence: str) -> Path:

@@ -1,0 +1,95 @@
+"""Runs shared on the Hugging Face hub: found by their id, saved for it, sent to it."""
+
+import re
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from signjax.errors import ConfigError, StorageError
+
+_HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
+# Of all that a stranger's repository may hold, what a shared run consists of (signjax.export.hub_folder).
+_FILES = ["*.json", "*.safetensors", "*.txt", "README.md", "SHA256SUMS"]
+
+
+def find_run(run) -> Path:
+    """The folder of a run: itself, or that of a run on the hub, downloaded when it is not here yet.
+
+    Args:
+      run: a folder, or an id of the hub such as "my-name/my-model".
+
+    Raises:
+      StorageError: the hub has no such run, or cannot be reached.
+    """
+    path = Path(run)
+    # "runs/gpt" has the form of an id, too: where "runs" is a folder here, a run of it is meant.
+    if path.exists() or path.parent.is_dir() or not _HUB_ID.fullmatch(str(run)):
+        return path
+    import huggingface_hub  # slow to import
+
+    try:
+        return Path(huggingface_hub.snapshot_download(str(run), allow_patterns=_FILES))
+    except (OSError, ValueError) as error:
+        raise StorageError(
+            f"{run}: no such folder here, and not to be had from the Hugging Face hub ({_first_line(error)})"
+        ) from None
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class SharedRun:
+    """What every loaded run can do besides its work: be saved for others.
+
+    Attributes:
+      run: the folder that it was loaded from; None for one that is still trained.
+    """
+
+    run: str | None = None
+
+    def save_pretrained(self, folder, license: str = "other") -> Path:
+        """Writes a folder that `signjax.load` takes like the run: weights, config and a model card.
+
+        Args:
+          folder: a new folder.
+          license: identifier of the hub, such as "cc-by-4.0"; the licence of the training data may decide.
+
+        Raises:
+          ConfigError: the model was not loaded from a run.
+          StorageError: the folder is there already, or cannot be written.
+        """
+        # Export stands above this room, as it takes loaded runs; so its import waits for the call.
+        from signjax.export import hub_folder
+
+        if self.run is None:
+            raise ConfigError("this model was not loaded from a run; save one that signjax.load gives")
+        return hub_folder.write_hub_folder(self.run, folder, license)
+
+    def push_to_hub(self, repo_id: str, license: str = "other", private: bool = False) -> str:
+        """Sends the folder of `save_pretrained` to the hub; returns its address there.
+
+        It takes an account: `hf auth login`, or the environment variable HF_TOKEN.
+
+        Args:
+          repo_id: such as "my-name/my-model"; made if it is not there.
+          license: see `save_pretrained`.
+          private: whether a new repository is for you alone.
+
+        Raises:
+          ConfigError: the model was not loaded from a run.
+          StorageError: the hub refuses, or cannot be reached.
+        """
+        import huggingface_hub  # slow to import
+
+        with tempfile.TemporaryDirectory() as place:
+            folder = self.save_pretrained(Path(place, repo_id.rpartition("/")[2]), license)
+            api = huggingface_hub.HfApi()
+            try:
+                url = api.create_repo(repo_id, private=private, exist_ok=True)
+                api.upload_folder(repo_id=repo_id, folder_path=folder)
+            except (OSError, ValueError) as error:
+                raise StorageError(f"{repo_id}: cannot be sent to the hub ({_first_line(error)})") from None
+        return str(url)
+
+
+def _first_line(error: Exception) -> str:
+    """The library's messages go on with advice over many lines."""
+    return str(error).strip().partition("\n")[0] or type(error).__name__
