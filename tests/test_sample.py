@@ -116,7 +116,7 @@ FAULTS = {  # exit code and what the line says
     "empty text": (21, "nothing to sign"),
     "text without words": (21, "'...'"),
     "a tokenizer": (23, "runs/vqvae"),
-    "flag of a masked model": (23, "--steps means nothing to a gpt run"),
+    "flag of a masked model": (23, "steps means nothing to a gpt run"),
     "no length": (23, "min_tokens"),
     "bad folder": (22, "texts.txt"),
 }

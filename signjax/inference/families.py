@@ -19,9 +19,8 @@ def make_sampler(config, **changes) -> Sampler:
     fields = family.sampler._fields
     unknown = [name for name in changes if name not in fields]
     if unknown:
-        known = [f"--{name}" for name in fields]
-        hint = did_you_mean(f"--{unknown[0]}", known, f"it takes {', '.join(known)}")
-        raise ConfigError(f"--{unknown[0]} means nothing to a {config.task} run{hint}")
+        hint = did_you_mean(unknown[0], fields, f"it takes {', '.join(fields)}")
+        raise ConfigError(f"{unknown[0]} means nothing to a {config.task} run{hint}")
     sampler = family.sampler(**{**config.sampler, **changes})
     family.check(config, sampler)
     return sampler

@@ -8,6 +8,7 @@ what has a step's name but not its checksums is damaged. No step is read before 
 """
 
 import contextlib
+import logging
 import math
 import os
 import pathlib
@@ -223,11 +224,22 @@ def _check_size(path: pathlib.Path, wanted) -> None:
 
 @contextlib.contextmanager
 def _readable(path: pathlib.Path):
-    """Makes a StorageError of whatever orbax raises at a damaged step."""
+    """Makes a StorageError of whatever orbax raises at a damaged step, and hears no warnings of it.
+
+    It warns of a file that checkpoints of this kind never have, and our users can do nothing about that.
+    """
+    log = logging.getLogger("absl")
+    log.addFilter(_is_no_warning)
     try:
         yield
     except Exception as e:
         raise StorageError(f"{path}: cannot be read ({_reason(e)}); delete the folder {path.parent}") from e
+    finally:
+        log.removeFilter(_is_no_warning)
+
+
+def _is_no_warning(record: logging.LogRecord) -> bool:
+    return record.levelno > logging.WARNING
 
 
 def load_variables(workdir, which: str = "best"):

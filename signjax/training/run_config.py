@@ -6,7 +6,7 @@ import re
 
 import ml_collections
 
-from signjax.errors import ConfigError, StorageError, closest_match, did_you_mean
+from signjax.errors import ConfigError, StorageError, closest_match
 from signjax.io import atomic, safe_read
 from signjax.training import config_fields, configs
 
@@ -60,20 +60,6 @@ def load_config(path) -> ml_collections.ConfigDict:
     ) as e:  # the last two: names that no field can have
         advice = "put the file back as it was, or train again"
         raise StorageError(f"{path}: cannot be read as a config ({e}); {advice}") from None
-
-
-def sampler(kind, c, changes: dict):
-    """A run's sampler, the NamedTuple `kind` of the fields of `c.sampler`, with changes.
-
-    Raises:
-      ConfigError: a change is no field of it.
-    """
-    unknown = [name for name in changes if name not in kind._fields]
-    if unknown:
-        known = [f"--{name}" for name in kind._fields]
-        takes = did_you_mean(f"--{unknown[0]}", known, f"it takes {', '.join(known)}")
-        raise ConfigError(f"--{unknown[0]} means nothing to a {c.task} run{takes}")
-    return kind(**{**c.sampler, **changes})
 
 
 def check_same(saved: dict, config, workdir) -> None:
