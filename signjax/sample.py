@@ -109,8 +109,8 @@ def read_texts(texts: list[str], file: str | None) -> list[str]:
             raise DataError(f"{file}: cannot be read ({e}); give a UTF-8 file with a text a line") from None
         found += [(file, line) for line in lines]
     for place, text in found:
-        if len(text) > text_batches.LONGEST:
-            size = f"{len(text):,} characters, more than {text_batches.LONGEST:,}"
+        if len(text) > text_batches.LONGEST_TEXT:
+            size = f"{len(text):,} characters, more than {text_batches.LONGEST_TEXT:,}"
             raise DataError(f"{place}: the text {text[:40]!r}... has {size}; make it several texts")
     texts = [text.strip() for _, text in found if text.strip()]
     if not texts:

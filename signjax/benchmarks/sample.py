@@ -76,6 +76,6 @@ def make_sampling_workload(
     work = flops.count_sampling(fields, columns, CODES, clips, ids.shape[1], TOKENS)
 
     def sample_tokens():
-        return autoregressive.sample(model, variables, ids, mask, keys, fixed)
+        return autoregressive.sample_tokens(model, variables, ids, mask, keys, fixed)
 
     return timing.Workload(sample_tokens, batch, work), variables

@@ -67,7 +67,7 @@ def writer(run: TextToPose) -> Program:
 
     def write(ids, mask, seed):
         keys = jax.random.fold_in(jax.random.key(seed), 0)[None]
-        codes, lengths = autoregressive.sample(run.model, run.variables, ids, mask, keys, sampler)
+        codes, lengths = autoregressive.sample_tokens(run.model, run.variables, ids, mask, keys, sampler)
         return codes[0], lengths[0]
 
     said, _ = tokenizer.pad_texts(run.text_encoder.encode_all(["a"]), TEXT)

@@ -36,7 +36,7 @@ class Sampler(NamedTuple):
     max_tokens: int = 256
 
 
-class State(NamedTuple):
+class DecodeState(NamedTuple):
     """Clips that are being written."""
 
     at: jax.Array  # [] the next position
@@ -47,7 +47,7 @@ class State(NamedTuple):
     cache: KVCache  # of 2 B rows with guidance, the unconditional ones last
 
 
-def sample(model: GPT, variables, text, mask, keys, sampler: Sampler):
+def sample_tokens(model: GPT, variables, text, mask, keys, sampler: Sampler):
     """Samples a token sequence for each text.
 
     Args:
@@ -61,18 +61,18 @@ def sample(model: GPT, variables, text, mask, keys, sampler: Sampler):
     Returns:
       (codes [B, max_tokens, C] int32, 0 after a clip's end; lengths [B] in tokens).
     """
-    memory, state = begin(model, variables, text, mask, sampler)
-    state = advance(model, variables, memory, state, keys, sampler.max_tokens, sampler)
+    memory, state = init_decode_state(model, variables, text, mask, sampler)
+    state = decode_until(model, variables, memory, state, keys, sampler.max_tokens, sampler)
     return state.codes, state.length
 
 
 @functools.partial(jax.jit, static_argnums=(0, 4))
-def begin(model: GPT, variables, text, mask, sampler: Sampler):
-    """The encoded texts, and the State before the first token; see `sample`."""
+def init_decode_state(model: GPT, variables, text, mask, sampler: Sampler):
+    """The encoded texts, and the State before the first token; see `sample_tokens`."""
     batch = text.shape[0]
     if sampler.guidance != 1.0:
-        text, mask = with_null(text, mask)
-    state = State(
+        text, mask = add_null_text(text, mask)
+    state = DecodeState(
         jnp.zeros((), jnp.int32),
         jnp.zeros((batch, sampler.max_tokens, model.columns), jnp.int32),
         jnp.zeros((batch, model.columns, model.codes), bool),
@@ -84,22 +84,26 @@ def begin(model: GPT, variables, text, mask, sampler: Sampler):
 
 
 @functools.partial(jax.jit, static_argnums=(0, 6), donate_argnums=3)
-def advance(model: GPT, variables, memory, state: State, keys, until, sampler: Sampler) -> State:
+def decode_until(
+    model: GPT, variables, memory, state: DecodeState, keys, until, sampler: Sampler
+) -> DecodeState:
     """Samples on until token number `until` [], or until all clips have ended. Gives `state` away."""
     guided = sampler.guidance != 1.0
     run, later = functools.partial(model.apply, variables), model.later_layer_params(variables)
 
-    def body(state: State) -> State:
+    def body(state: DecodeState) -> DecodeState:
         recent = jnp.take(state.codes, jnp.maximum(state.at - 1 - jnp.arange(RECENT), 0), axis=1)
-        hidden, cache = run(both(recent, guided), state.at, state.cache, memory, later, method="decode_step")
-        ends = _guide(run(hidden, method="end_logits"), sampler.guidance, guided)
+        hidden, cache = run(
+            tile_for_guidance(recent, guided), state.at, state.cache, memory, later, method="decode_step"
+        )
+        ends = _apply_guidance(run(hidden, method="end_logits"), sampler.guidance, guided)
         steps = jax.vmap(jax.random.fold_in, (0, None))(keys, state.at)
-        end = _ends(ends, steps, sampler) & (state.at >= sampler.min_tokens)
+        end = _sample_ends(ends, steps, sampler) & (state.at >= sampler.min_tokens)
         done = state.done | end
-        codes = _token(run, hidden, state.used, steps, sampler, model.columns)
+        codes = _sample_next_token(run, hidden, state.used, steps, sampler, model.columns)
         codes = jnp.where(done[:, None], 0, codes)
         marks = jax.nn.one_hot(codes, model.codes, dtype=bool) & ~done[:, None, None]
-        return State(
+        return DecodeState(
             state.at + 1,
             jax.lax.dynamic_update_index_in_dim(state.codes, codes, state.at, 1),
             state.used | marks,
@@ -112,17 +116,17 @@ def advance(model: GPT, variables, memory, state: State, keys, until, sampler: S
     return jax.lax.while_loop(lambda s: (s.at < until) & ~s.done.all(), body, state)
 
 
-def _token(run, hidden, used, keys, sampler: Sampler, columns: int):
+def _sample_next_token(run, hidden, used, keys, sampler: Sampler, columns: int):
     """One token [B, C]."""
 
     def pick(logits, column):
         steps = jax.vmap(jax.random.fold_in, (0, None))(keys, column)
-        return choose(_penalized(logits, used[:, column], sampler.repetition), steps, sampler)
+        return sample_code(_penalize_repetition(logits, used[:, column], sampler.repetition), steps, sampler)
 
-    return token(run, hidden, sampler.guidance, columns, pick)
+    return sample_token(run, hidden, sampler.guidance, columns, pick)
 
 
-def token(run, hidden, guidance: float, columns: int, pick):
+def sample_token(run, hidden, guidance: float, columns: int, pick):
     """One token [B, C], code after code.
 
     Args:
@@ -136,18 +140,18 @@ def token(run, hidden, guidance: float, columns: int, pick):
     earlier, codes = jnp.zeros_like(hidden), []
     for column in range(columns):
         logits = run(hidden, earlier, column, method="column_logits")
-        codes.append(pick(_guide(logits, guidance, guided), column))
-        earlier += run(both(codes[-1], guided), column, method="column_embedding")
+        codes.append(pick(_apply_guidance(logits, guidance, guided), column))
+        earlier += run(tile_for_guidance(codes[-1], guided), column, method="column_embedding")
     return jnp.stack(codes, axis=-1)
 
 
-def with_null(text, mask):
+def add_null_text(text, mask):
     """Ids [B, L] or features [B, L, F] of texts, and mask [B, L]; then as many times no text, [2 B, ...]."""
     first = jnp.broadcast_to(jnp.arange(mask.shape[1]) == 0, mask.shape)
     return jnp.concatenate([text, null_text(text)]), jnp.concatenate([mask, first])
 
 
-def choose(logits, keys, sampler: Sampler):
+def sample_code(logits, keys, sampler: Sampler):
     """Draws one code [B] from logits [B, K] with keys [B]."""
     if sampler.temperature == 0:
         return jnp.argmax(logits, axis=-1)
@@ -163,11 +167,11 @@ def choose(logits, keys, sampler: Sampler):
     return jnp.take_along_axis(codes, rank[:, None], axis=-1)[:, 0]
 
 
-def _penalized(logits, used, penalty: float):
+def _penalize_repetition(logits, used, penalty: float):
     return jnp.where(used, jnp.where(logits > 0, logits / penalty, logits * penalty), logits)
 
 
-def _ends(logits, keys, sampler: Sampler):
+def _sample_ends(logits, keys, sampler: Sampler):
     """Whether each clip ends here, [B] bool."""
     if sampler.temperature == 0:
         return logits > 0
@@ -175,12 +179,12 @@ def _ends(logits, keys, sampler: Sampler):
     return jax.vmap(jax.random.uniform)(keys) < jax.nn.sigmoid(logits / sampler.temperature)
 
 
-def both(x, guided: bool):
+def tile_for_guidance(x, guided: bool):
     """x [B, ...] once more for the text of no text, [2 B, ...]."""
     return jnp.concatenate([x, x]) if guided else x
 
 
-def _guide(logits, scale: float, guided: bool):
+def _apply_guidance(logits, scale: float, guided: bool):
     if not guided:
         return logits
     conditional, unconditional = jnp.split(logits, 2)

@@ -34,7 +34,7 @@ class Sampler(NamedTuple):
     max_tokens: int
 
 
-def sample(model, variables, text, mask, keys, sampler: Sampler):
+def sample_masked_tokens(model, variables, text, mask, keys, sampler: Sampler):
     """Samples a token sequence for each text, of the length that the text is expected to take.
 
     Args:
@@ -49,36 +49,39 @@ def sample(model, variables, text, mask, keys, sampler: Sampler):
       (codes [B, N, C] int32, 0 after a clip's end; lengths [B] in tokens).
     """
     guided = sampler.guidance != 1
-    memory, expected = _read(
-        model, variables, *(autoregressive.with_null(text, mask) if guided else (text, mask))
+    memory, expected = _encode_texts(
+        model, variables, *(autoregressive.add_null_text(text, mask) if guided else (text, mask))
     )
     lengths = np.clip(np.round(expected[: len(text)]).astype(int), 1, sampler.max_tokens)
     longest = int(lengths.max())
     size = next((s for s in SIZES if s >= longest), longest)
     there = np.arange(size) < lengths[:, None]  # [B, N]
-    return _fill(model, variables, memory, there, keys, sampler), lengths
+    return _fill_tokens(model, variables, memory, there, keys, sampler), lengths
 
 
 @functools.partial(jax.jit, static_argnums=0)
-def _read(model, variables, text, mask):
+def _encode_texts(model, variables, text, mask):
     memory = model.apply(variables, text, mask, method="encode_text")
     return memory, text_conditioning.expected_length(memory)
 
 
 @functools.partial(jax.jit, static_argnums=(0, 5))
-def _fill(model, variables, memory, there, keys, sampler: Sampler):
+def _fill_tokens(model, variables, memory, there, keys, sampler: Sampler):
     """Codes [B, N, C] of the positions there [B, N]; memory of 2 B texts with guidance."""
     guided, size = sampler.guidance != 1, there.sum(1)
     run = functools.partial(model.apply, variables)
-    mask = autoregressive.both(there, guided)
+    mask = autoregressive.tile_for_guidance(there, guided)
     places = text_conditioning.clip_times(mask, memory)
-    each = _folded(keys[:, None], jnp.arange(there.shape[1]))  # [B, N]
+    each = _fold_keys(keys[:, None], jnp.arange(there.shape[1]))  # [B, N]
 
     def one_pass(k, known):
         codes, hidden = known
-        seen = autoregressive.both(codes, guided), autoregressive.both(hidden, guided)
+        seen = (
+            autoregressive.tile_for_guidance(codes, guided),
+            autoregressive.tile_for_guidance(hidden, guided),
+        )
         states = run(*seen, mask, memory, places, method="compute_states")
-        drawn, confidence = _draw(run, states, _folded(each, k), sampler, model.columns)
+        drawn, confidence = _propose_tokens(run, states, _fold_keys(each, k), sampler, model.columns)
         codes = jnp.where(hidden[..., None], drawn, codes)
         left = jnp.floor(size * jnp.cos(jnp.pi / 2 * (k + 1) / sampler.steps))  # [B]
         order = jnp.argsort(jnp.argsort(jnp.where(hidden, confidence, jnp.inf)))
@@ -88,21 +91,21 @@ def _fill(model, variables, memory, there, keys, sampler: Sampler):
     return jax.lax.fori_loop(0, sampler.steps, one_pass, start)[0]
 
 
-def _draw(run, states, keys, sampler: Sampler, columns: int):
+def _propose_tokens(run, states, keys, sampler: Sampler, columns: int):
     """A token [B, N, C] for each of the states [B, N, D] with keys [B, N], and its log-likelihood [B, N]."""
     shape, keys = keys.shape, keys.reshape(-1)
     chosen, chances = autoregressive.Sampler(temperature=sampler.temperature), []
 
     def pick(logits, column):
-        code = autoregressive.choose(logits, _folded(keys, column), chosen)
+        code = autoregressive.sample_code(logits, _fold_keys(keys, column), chosen)
         chances.append(jnp.take_along_axis(jax.nn.log_softmax(logits), code[:, None], axis=1)[:, 0])
         return code
 
     flat = states.reshape(-1, states.shape[-1])
-    codes = autoregressive.token(run, flat, sampler.guidance, columns, pick)
+    codes = autoregressive.sample_token(run, flat, sampler.guidance, columns, pick)
     return codes.reshape(*shape, columns), sum(chances).reshape(shape)
 
 
-def _folded(keys, numbers):
+def _fold_keys(keys, numbers):
     """Keys [...] with numbers folded in, each of any shape that broadcasts."""
     return jnp.vectorize(jax.random.fold_in)(*jnp.broadcast_arrays(keys, numbers))

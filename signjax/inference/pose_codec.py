@@ -135,7 +135,7 @@ class PoseCodec(SharedRun):
         """Canonical poses [N * stride, J, 3] of sequences [N, C]."""
         run = functools.partial(self.decode_batch, self.variables)
         if self.decodes_windows:
-            return windowed_decoding.decode(run, list(codes), self.reach)
+            return windowed_decoding.decode_windows(run, list(codes), self.reach)
         return padded_decoding.decode_in_order(run, list(codes), self.stride)
 
     def describe_tokens(self, codes: np.ndarray) -> Tokens | None:

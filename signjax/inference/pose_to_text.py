@@ -69,7 +69,7 @@ class PoseToText(SharedRun):
         """
         poses, texts = [_fill_clip(clip) for clip in clips], [""] * len(clips)
         for numbers, pose, mask in _batch_poses(poses, batch_size):
-            decoded = ctc_attention_decoding.read(
+            decoded = ctc_attention_decoding.decode_texts(
                 self.model, self.variables, pose, mask, self.config.ctc_share
             )
             # Rows after those of `numbers` only fill the batch.

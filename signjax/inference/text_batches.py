@@ -8,10 +8,10 @@ import numpy as np
 
 from signjax.text import tokenizer
 
-LONGEST = 1000  # characters of a text from outside
+LONGEST_TEXT = 1000  # characters of a text from outside
 
 
-class Batch(NamedTuple):
+class TextBatch(NamedTuple):
     """Some of the texts."""
 
     places: np.ndarray  # [n] in the list of all
@@ -20,7 +20,7 @@ class Batch(NamedTuple):
     keys: jax.Array  # [rows] random keys, each of its text's place
 
 
-def batches(words, texts, seed: int, size: int) -> Iterator[Batch]:
+def batch_texts(words, texts, seed: int, size: int) -> Iterator[TextBatch]:
     """Yields the texts in batches, the short ones first.
 
     Args:
@@ -40,10 +40,10 @@ def batches(words, texts, seed: int, size: int) -> Iterator[Batch]:
         rows = min(size, 1 << (len(places) - 1).bit_length())  # few batch shapes, few compilations
         index = places + places[-1:] * (rows - len(places))
         ids, mask = tokenizer.pad_texts([encoded[k] for k in index])
-        yield Batch(np.array(places), ids, mask, keys[np.array(index)])
+        yield TextBatch(np.array(places), ids, mask, keys[np.array(index)])
 
 
-def gather(found: Iterable[tuple[np.ndarray, list]], count: int) -> list:
+def gather_by_place(found: Iterable[tuple[np.ndarray, list]], count: int) -> list:
     """What was yielded as (places, one thing for each), as a list by place."""
     things = {k: thing for places, some in found for k, thing in zip(places, some, strict=True)}
     return [things[k] for k in range(count)]

@@ -106,7 +106,7 @@ class TextToPose(SharedRun):
         batches = self.generate_batches(
             texts, num, seed, canonical=canonical, batch_size=batch_size, **sampling
         )
-        clips = text_batches.gather(batches, len(_repeat_texts(texts, num)))
+        clips = text_batches.gather_by_place(batches, len(_repeat_texts(texts, num)))
         return clips[0] if isinstance(texts, str) and num == 1 else clips
 
     def generate_batches(
@@ -145,7 +145,7 @@ class TextToPose(SharedRun):
             raise ConfigError(f"a {self.config.task} run writes latents, no tokens; use generate")
         repeated = _repeat_texts(texts, num)
         batches = self._sample_batches(repeated, seed, batch_size, sampling)
-        tokens = text_batches.gather(batches, len(repeated))
+        tokens = text_batches.gather_by_place(batches, len(repeated))
         return tokens[0] if isinstance(texts, str) and num == 1 else tokens
 
     def stream(
@@ -174,7 +174,7 @@ class TextToPose(SharedRun):
         sampler = self.make_sampler(**sampling)
         decode = functools.partial(self.codec.decode_batch, self.codec.variables)
         written = self._write_tokens(text, seed, sampler, tokens_at_once)
-        parts = windowed_decoding.stream(decode, written, self.codec.reach)
+        parts = windowed_decoding.stream_windows(decode, written, self.codec.reach)
         clips = (Clip(part, fps=FPS, text=text, placement=normalization.CANONICAL) for part in parts)
         return clips if canonical else (clip.move_to(normalization.DEFAULT) for clip in clips)
 
@@ -183,7 +183,7 @@ class TextToPose(SharedRun):
     ) -> Iterator[tuple[np.ndarray, list[np.ndarray]]]:
         """Yields (places in `texts`, codes or latents [N, C] of each), those of short texts first."""
         sampler, fold = self.make_sampler(**sampling), self.config.get("fold", 1)
-        for places, ids, mask, keys in text_batches.batches(self.text_encoder, texts, seed, batch_size):
+        for places, ids, mask, keys in text_batches.batch_texts(self.text_encoder, texts, seed, batch_size):
             sampled = self.family.sample(self.model, self.variables, ids, mask, keys, sampler)
             sequences, lengths = map(np.asarray, sampled)
             own = [sequences[row, : lengths[row]] for row in range(len(places))]
@@ -193,10 +193,12 @@ class TextToPose(SharedRun):
         self, text: str, seed: int, sampler: autoregressive.Sampler, tokens_at_once: int
     ) -> Iterator[tuple[np.ndarray, bool]]:
         """Yields (the tokens written so far [N, C], whether these are all), again and again."""
-        [(_, ids, mask, keys)] = text_batches.batches(self.text_encoder, [text], seed, 1)
-        memory, state = autoregressive.begin(self.model, self.variables, ids, mask, sampler)
+        [(_, ids, mask, keys)] = text_batches.batch_texts(self.text_encoder, [text], seed, 1)
+        memory, state = autoregressive.init_decode_state(self.model, self.variables, ids, mask, sampler)
         for until in range(tokens_at_once, sampler.max_tokens + tokens_at_once, tokens_at_once):
-            state = autoregressive.advance(self.model, self.variables, memory, state, keys, until, sampler)
+            state = autoregressive.decode_until(
+                self.model, self.variables, memory, state, keys, until, sampler
+            )
             done = bool(state.done[0]) or until >= sampler.max_tokens
             yield np.asarray(state.codes[0, : int(state.length[0])]), done
             if done:

@@ -13,7 +13,7 @@ WINDOW = 32  # tokens
 ROWS = 16  # windows decoded at once
 
 
-def decode(run: Callable, codes: list[np.ndarray], reach: int) -> list[np.ndarray]:
+def decode_windows(run: Callable, codes: list[np.ndarray], reach: int) -> list[np.ndarray]:
     """Decodes whole clips.
 
     Args:
@@ -29,32 +29,34 @@ def decode(run: Callable, codes: list[np.ndarray], reach: int) -> list[np.ndarra
     found: list[list[np.ndarray]] = [[] for _ in codes]
     for begin in range(0, len(starts), ROWS):
         part = starts[begin : begin + ROWS]
-        for (clip, _), frames in zip(part, _decode(run, codes, part, reach), strict=True):
+        for (clip, _), frames in zip(part, _decode_batch(run, codes, part, reach), strict=True):
             found[clip].append(frames)
     return [np.concatenate(frames) for frames in found]
 
 
-def stream(run: Callable, arriving: Iterable[tuple[np.ndarray, bool]], reach: int) -> Iterator[np.ndarray]:
-    """Yields a clip's frames as soon as they are certain, [t, ...] each; joined they are those of `decode`.
+def stream_windows(
+    run: Callable, arriving: Iterable[tuple[np.ndarray, bool]], reach: int
+) -> Iterator[np.ndarray]:
+    """Yields a clip's frames [t, ...] as soon as they are certain; joined they are those of `decode_windows`.
 
     Args:
-      run: see `decode`.
+      run: see `decode_windows`.
       arriving: (all codes so far [N, C], whether they are all), again and again, never fewer.
-      reach: see `decode`.
+      reach: see `decode_windows`.
     """
     core, shown = WINDOW - 2 * reach, 0
     for codes, whole in arriving:
         certain = len(codes) if whole else len(codes) - reach
         while shown < certain:
             at = shown // core * core
-            [frames] = _decode(run, [codes], [(0, at)], reach)
+            [frames] = _decode_batch(run, [codes], [(0, at)], reach)
             stride = len(frames) // min(core, len(codes) - at)
             last = min(certain, at + core)
             yield frames[(shown - at) * stride : (last - at) * stride]
             shown = last
 
 
-def _decode(run, codes, starts, reach: int) -> list[np.ndarray]:
+def _decode_batch(run, codes, starts, reach: int) -> list[np.ndarray]:
     """Frames of the windows that begin at (clip, token), without those that they share with others."""
     shape = ROWS, WINDOW
     held, there = np.zeros((*shape, *codes[0].shape[1:]), codes[0].dtype), np.zeros(shape, bool)

@@ -45,19 +45,22 @@ def make_objective(config, model: GPT, codebooks) -> Objective:
       model: the GPT, or one with its methods.
       codebooks: [C, K, dim] latents of the codes.
     """
-    spread = soft_targets.similar(codebooks, config.smooth)
-    targets, neighbours = jnp.asarray(spread), jnp.asarray(soft_targets.draws(spread, config.seed))
+    spread = soft_targets.make_soft_targets(codebooks, config.smooth)
+    targets, neighbours = (
+        jnp.asarray(spread),
+        jnp.asarray(soft_targets.sample_neighbours(spread, config.seed)),
+    )
 
     def init(rng, batch):
         variables = model.init(rng, batch["codes"], batch["text"], batch["text_segment"] > 0)
-        start = soft_targets.start_codes(codebooks, model.width, config.seed)
+        start = soft_targets.init_code_embeddings(codebooks, model.width, config.seed)
         return {"params": variables["params"] | start}
 
     def loss(variables, batch, rng, step):
         del step
         keys = dict(zip(("dropout", "corrupt", "text"), jax.random.split(rng, 3), strict=True))
         batch = drop_texts(batch, keys["text"], config.text_dropout)
-        seen = soft_targets.corrupt(batch["codes"], keys["corrupt"], config.corrupt, neighbours)
+        seen = soft_targets.corrupt_codes(batch["codes"], keys["corrupt"], config.corrupt, neighbours)
         terms = losses_and_metrics(model, variables, batch, seen, keys["dropout"], targets)
         means = batches.mean_terms(terms)
         return means["code"] + config.end_weight * means["end"], (means, {})
@@ -90,7 +93,7 @@ def losses_and_metrics(model, variables, batch, seen, dropout, targets=None) -> 
         seen, memory, segments, batch["position"], text_segments, train, method="compute_states"
     )  # [B, W, D]
     logits = run(states, batch["codes"], method="code_logits")  # [B, W, C, K]
-    entropy = soft_targets.entropy(logits, batch["codes"], targets)  # [B, W, C]
+    entropy = soft_targets.cross_entropy(logits, batch["codes"], targets)  # [B, W, C]
     ends = optax.sigmoid_binary_cross_entropy(run(states, method="end_logits"), batch["ends"])
     real = segments > 0
     token = jnp.broadcast_to((real & ~batch["ends"])[..., None], entropy.shape)

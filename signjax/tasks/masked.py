@@ -16,19 +16,22 @@ def make_task(config, workdir) -> Task:
     """The task of a config; reads `model`, the rates, and what `prepare_token_run` names."""
     run = prepare_token_run(config, workdir)
     model, codebooks = run.generator.model, run.generator.tokenizer.codebooks
-    spread = soft_targets.similar(codebooks, config.smooth)
-    targets, neighbours = jnp.asarray(spread), jnp.asarray(soft_targets.draws(spread, config.seed))
+    spread = soft_targets.make_soft_targets(codebooks, config.smooth)
+    targets, neighbours = (
+        jnp.asarray(spread),
+        jnp.asarray(soft_targets.sample_neighbours(spread, config.seed)),
+    )
 
     def init(rng, batch):
         mask, texts = batch["segment"] > 0, batch["text_segment"] > 0
         params = model.init(rng, batch["codes"], mask, mask, batch["text"], texts)["params"]
-        return {"params": params | soft_targets.start_codes(codebooks, model.width, config.seed)}
+        return {"params": params | soft_targets.init_code_embeddings(codebooks, model.width, config.seed)}
 
     def loss(variables, batch, rng, step):
         del step
         keys = dict(zip(("dropout", "corrupt", "text", "hide"), jax.random.split(rng, 4), strict=True))
         batch = drop_texts(batch, keys["text"], config.text_dropout)
-        seen = soft_targets.corrupt(batch["codes"], keys["corrupt"], config.corrupt, neighbours)
+        seen = soft_targets.corrupt_codes(batch["codes"], keys["corrupt"], config.corrupt, neighbours)
         hidden = draw_hidden_tokens(batch, keys["hide"])
         terms = losses_and_metrics(model, variables, batch, seen, hidden, keys["dropout"], targets)
         means = batches.mean_terms(terms)
@@ -81,7 +84,7 @@ def losses_and_metrics(model, variables, batch, seen, hidden, dropout, targets=N
         seen, hidden, token, memory, times, (segments, text_segments), train, method="compute_states"
     )  # [B, W, D]
     logits = run(states, batch["codes"], method="code_logits")  # [B, W, C, K]
-    entropy = soft_targets.entropy(logits, batch["codes"], targets)  # [B, W, C]
+    entropy = soft_targets.cross_entropy(logits, batch["codes"], targets)  # [B, W, C]
     counted = jnp.broadcast_to(hidden[..., None], entropy.shape)
     right = jnp.argmax(logits, axis=-1) == batch["codes"]
     return {

@@ -6,7 +6,7 @@ import numpy as np
 import optax
 
 
-def corrupt(codes, rng, rate: float, mistakes):
+def corrupt_codes(codes, rng, rate: float, mistakes):
     """Codes [B, N, C] as a model that has written them itself would see them.
 
     Every code is drawn anew among those similar to it, and a share of the tokens is replaced at random
@@ -18,7 +18,7 @@ def corrupt(codes, rng, rate: float, mistakes):
       codes: [B, N, C].
       rng: key.
       rate: mean share of the tokens replaced.
-      mistakes: see `draws`.
+      mistakes: see `sample_neighbours`.
     """
     near, how, where, what = jax.random.split(rng, 4)
     columns, size, count = mistakes.shape
@@ -29,15 +29,15 @@ def corrupt(codes, rng, rate: float, mistakes):
     return jnp.where(jax.random.bernoulli(where, rates, (*codes.shape[:2], 1)), noise, codes)
 
 
-def draws(spread, seed: int, count: int = 32) -> np.ndarray:
-    """Codes [C, K, count] drawn from the distributions [C, K, K] of `similar`."""
+def sample_neighbours(spread, seed: int, count: int = 32) -> np.ndarray:
+    """Codes [C, K, count] drawn from the distributions [C, K, K] of `make_soft_targets`."""
     rng = np.random.default_rng((seed, 5))
     below = np.cumsum(spread, axis=-1)  # [C, K, K]
     found = [[np.searchsorted(row, rng.random(count) * row[-1]) for row in column] for column in below]
     return np.minimum(np.array(found), spread.shape[-1] - 1).astype(np.int32)
 
 
-def similar(books, spread: float) -> np.ndarray:
+def make_soft_targets(books, spread: float) -> np.ndarray:
     """Soft targets [C, K, K]: a code and those that stand for nearly the same latent.
 
     Which of two near codes a frame gets is chance; learning both from either is learning from more data.
@@ -62,7 +62,7 @@ def similar(books, spread: float) -> np.ndarray:
     return result
 
 
-def entropy(logits, codes, targets):
+def cross_entropy(logits, codes, targets):
     """Cross entropies [..., C] of logits [..., C, K] with the targets of codes [..., C].
 
     Args:
@@ -75,7 +75,7 @@ def entropy(logits, codes, targets):
     return optax.softmax_cross_entropy(logits, targets[jnp.arange(len(targets)), codes])
 
 
-def start_codes(books, width: int, seed: int) -> dict:
+def init_code_embeddings(books, width: int, seed: int) -> dict:
     """First values of the code embeddings and of the output layer: near codes start near each other.
 
     Args:

@@ -183,8 +183,12 @@ def wish(data: bytes) -> tuple[str, int, int]:
     if set(asked) != {"text", "seed", "num"}:
         raise DataError('a request is {"text": "...", "seed": 0, "num": 1}')
     text = asked["text"]
-    if not isinstance(text, str) or len(text) > text_batches.LONGEST or re.search("[\ud800-\udfff]", text):
-        raise DataError(f"text: not Unicode of at most {text_batches.LONGEST:,} characters")
+    if (
+        not isinstance(text, str)
+        or len(text) > text_batches.LONGEST_TEXT
+        or re.search("[\ud800-\udfff]", text)
+    ):
+        raise DataError(f"text: not Unicode of at most {text_batches.LONGEST_TEXT:,} characters")
     for name, low, high in (("seed", 0, 2**31 - 1), ("num", 1, VERSIONS)):
         if type(asked[name]) is not int or not low <= asked[name] <= high:
             raise DataError(f"{name}: not a whole number from {low} to {high:,}")

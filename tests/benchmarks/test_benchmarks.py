@@ -78,7 +78,7 @@ def test_operations_of_gpts(monkeypatch):
         hidden, cache = run(
             recent, 5, cache, memory, model.later_layer_params(variables), method="decode_step"
         )
-        return autoregressive.token(
+        return autoregressive.sample_token(
             run, hidden, 1.0, columns, lambda logits, column: logits[:, 0].astype(int)
         ), cache
 

@@ -84,7 +84,7 @@ def check_gpt(home, told):
     np.testing.assert_allclose(run(states, method="logits"), told["logits"], atol=1e-4)
     sampler = autoregressive.Sampler(temperature=0.0, min_tokens=12, max_tokens=12)
     keys = jax.random.split(jax.random.key(0), 1)
-    written, _ = autoregressive.sample(model, variables, text, mask, keys, sampler)
+    written, _ = autoregressive.sample_tokens(model, variables, text, mask, keys, sampler)
     assert written[0, :, 0].tolist() == told["likeliest"].tolist()
     return run, states, codes
 

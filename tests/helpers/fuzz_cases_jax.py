@@ -100,7 +100,7 @@ def load_texts(root: pathlib.Path) -> list[str]:
 
 
 def check_texts(found: list[str]) -> None:
-    assert found and all(0 < len(line) <= text_batches.LONGEST for line in found)
+    assert found and all(0 < len(line) <= text_batches.LONGEST_TEXT for line in found)
     assert len(set(sample.unique_names(found))) == len(found)
 
 

@@ -25,7 +25,7 @@ def draw(chosen, sampler, numbers=None, model=None, multiple=16):
     """Samples the chosen texts with the keys of the same numbers: a list of codes [length, C]."""
     numbers = chosen if numbers is None else numbers
     ids, mask = tokenizer.pad_texts([WORDS[i] for i in chosen], multiple)
-    out = autoregressive.sample(MODEL, model or values(), ids, mask, keys(numbers), sampler)
+    out = autoregressive.sample_tokens(MODEL, model or values(), ids, mask, keys(numbers), sampler)
     codes, lengths = jax.device_get(out)
     assert codes.shape == (len(chosen), sampler.max_tokens, COLUMNS)
     assert all(not c[n:].any() for c, n in zip(codes, lengths, strict=True)), "nothing after the end"
@@ -162,7 +162,7 @@ def test_ends_are_drawn_with_their_chance():
     chance, temperature = 0.3, 2.0
     model = with_end(temperature * np.log(chance / (1 - chance)))
     sampler = sampler._replace(temperature=temperature)
-    _, lengths = autoregressive.sample(MODEL, model, ids, mask, keys(np.arange(4000)), sampler)
+    _, lengths = autoregressive.sample_tokens(MODEL, model, ids, mask, keys(np.arange(4000)), sampler)
     share = (np.asarray(lengths) == 1).mean()
     assert abs(share - chance) < 4 * (chance * (1 - chance) / 4000) ** 0.5
 
@@ -189,7 +189,7 @@ CHOICES = [
 def test_choices_have_the_chances_of_what_is_kept(sampler, kept):
     count = 4000
     logits = np.broadcast_to(np.log(CHANCES) + 3, (count, 4))
-    found = np.asarray(autoregressive.choose(logits, keys(np.arange(count)), sampler))
+    found = np.asarray(autoregressive.sample_code(logits, keys(np.arange(count)), sampler))
     chances = np.zeros(4)
     chances[kept] = CHANCES[kept] ** (1 / sampler.temperature if sampler.temperature else 1)
     chances /= chances.sum()

@@ -42,7 +42,7 @@ def test_windows_give_the_frames_of_whole_clips(tokenizer, codes):
     for a, b, n in zip(found, whole, LENGTHS, strict=True):
         assert a.shape == b.shape == (4 * n, 50, 3)
         np.testing.assert_allclose(a, b, atol=1e-5)
-    nearer = windowed_decoding.decode(
+    nearer = windowed_decoding.decode_windows(
         lambda c, m: tokenizer.decode_batch(tokenizer.variables, c, m), codes, 5
     )
     assert np.abs(nearer[-1] - whole[-1]).max() > 1e-3, "less than the reach is not enough"
@@ -67,7 +67,7 @@ def test_frames_that_arrive_early_are_the_final_ones(tokenizer, codes, tokens):
             yield own[:n], n >= len(own)
 
     shown = 0
-    for frames in windowed_decoding.stream(
+    for frames in windowed_decoding.stream_windows(
         lambda c, m: tokenizer.decode_batch(tokenizer.variables, c, m), arriving(), 7
     ):
         assert len(frames) and (frames == whole[shown : shown + len(frames)]).all()

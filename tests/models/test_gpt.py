@@ -207,7 +207,7 @@ def test_text_padding_and_batch_mates_change_nothing():
 def test_corruption_replaces_its_share_of_tokens(rate):
     codes = np.random.default_rng(0).integers(0, CODES, (256, 1024, COLUMNS))
     themselves = np.broadcast_to(np.arange(CODES)[:, None], (COLUMNS, CODES, 5))
-    noisy = np.asarray(soft_targets.corrupt(codes, jax.random.key(0), rate, themselves))
+    noisy = np.asarray(soft_targets.corrupt_codes(codes, jax.random.key(0), rate, themselves))
     changed = (noisy != codes).mean((1, 2)) * CODES / (CODES - 1)  # a new code may be the old one
     assert abs(changed.mean() - rate) <= 0.2 * rate
     assert changed.max() <= 2.5 * rate and noisy.min() >= 0 and noisy.max() < CODES
@@ -219,10 +219,12 @@ def test_corruption_replaces_its_share_of_tokens(rate):
 
 def test_codes_are_seen_as_similar_ones():
     """Each column by its own table, as often as the table says."""
-    spread = soft_targets.similar(np.random.default_rng(2).normal(size=(COLUMNS, CODES, 4)), 3.0)
+    spread = soft_targets.make_soft_targets(np.random.default_rng(2).normal(size=(COLUMNS, CODES, 4)), 3.0)
     codes = np.random.default_rng(0).integers(0, CODES, (64, 512, COLUMNS))
     seen = np.asarray(
-        soft_targets.corrupt(codes, jax.random.key(0), 0.0, soft_targets.draws(spread, 0, count=512))
+        soft_targets.corrupt_codes(
+            codes, jax.random.key(0), 0.0, soft_targets.sample_neighbours(spread, 0, count=512)
+        )
     )
     for column in range(COLUMNS):
         counts = np.zeros((CODES, CODES))

@@ -183,18 +183,18 @@ def test_prefix_scores_equal_all_alignments_counted():
     """Of four positions, the last two of a longer row being padding; id 3 stands for the end."""
     blank, end = 0, 3
     logits = np.random.default_rng(0).normal(size=(1, 6, 4))
-    frames = ctc_prefix.log_chances(logits, np.arange(6)[None] < 4, blank)
+    frames = ctc_prefix.log_probabilities(logits, np.arange(6)[None] < 4, blank)
     chances = np.exp(frames[0, :4])
     found = collections.Counter()
     for path in itertools.product(range(4), repeat=4):
         said = tuple(k for k, _ in itertools.groupby(path) if k != blank)
         found[said] += np.prod(chances[np.arange(4), path])
     for said in ((), (1,), (1, 1), (1, 2), (2, 2, 1)):
-        prefix, last = ctc_prefix.empty(frames, blank), jnp.array([blank])
+        prefix, last = ctc_prefix.empty_prefix(frames, blank), jnp.array([blank])
         for token in said:
-            prefix = ctc_prefix.extend(frames, prefix, last, jnp.array([token]), blank)
+            prefix = ctc_prefix.extend_prefix(frames, prefix, last, jnp.array([token]), blank)
             last = jnp.array([token])
-        scores = np.exp(ctc_prefix.scores(frames, prefix, last, blank, end))[0]
+        scores = np.exp(ctc_prefix.score_next_tokens(frames, prefix, last, blank, end))[0]
         for token in (1, 2):
             begins = [p for t, p in found.items() if t[: len(said) + 1] == (*said, token)]
             np.testing.assert_allclose(scores[token], sum(begins), atol=1e-6)

@@ -187,7 +187,9 @@ def draw(chosen, sampler, numbers=None, model=None, multiple=16):
     """Samples the chosen texts with the keys of the same numbers: a list of codes [length, C]."""
     ids, mask = tokenizer.pad_texts([TEXTS[i] for i in chosen], multiple)
     own = keys(chosen if numbers is None else numbers)
-    codes, lengths = masked_decoding.sample(MODEL, model or variables(), ids, mask, own, sampler)
+    codes, lengths = masked_decoding.sample_masked_tokens(
+        MODEL, model or variables(), ids, mask, own, sampler
+    )
     codes = np.asarray(codes)
     assert all(not c[n:].any() for c, n in zip(codes, lengths, strict=True)), "nothing after the end"
     return [c[:n] for c, n in zip(codes, lengths, strict=True)]

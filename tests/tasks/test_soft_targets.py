@@ -21,7 +21,7 @@ BOOKS = np.random.default_rng(2).normal(size=(COLUMNS, CODES, 4)).astype(np.floa
 
 @pytest.mark.parametrize("spread", [2.0, 4.0])
 def test_soft_targets_prefer_the_code_and_its_neighbours(spread):
-    targets = soft_targets.similar(BOOKS, spread)
+    targets = soft_targets.make_soft_targets(BOOKS, spread)
     np.testing.assert_allclose(targets.sum(-1), 1, rtol=1e-5)
     entropy = -(targets * np.log(targets + 1e-30)).sum(-1).mean(1)
     np.testing.assert_allclose(np.exp(entropy), spread, rtol=1e-3)
@@ -31,7 +31,9 @@ def test_soft_targets_prefer_the_code_and_its_neighbours(spread):
 
 
 def test_no_spread_is_the_code_itself():
-    np.testing.assert_array_equal(soft_targets.similar(BOOKS, 1.0), np.stack([np.eye(CODES)] * COLUMNS))
+    np.testing.assert_array_equal(
+        soft_targets.make_soft_targets(BOOKS, 1.0), np.stack([np.eye(CODES)] * COLUMNS)
+    )
 
 
 def test_soft_targets_of_single_codes_change_no_loss():
@@ -48,14 +50,14 @@ def test_soft_targets_of_single_codes_change_no_loss():
     }
     terms = jax.jit(lambda t: gpt.losses_and_metrics(MODEL, variables(), batch, batch["codes"], None, t))
     hard = jax.jit(lambda: gpt.losses_and_metrics(MODEL, variables(), batch, batch["codes"], None))()["code"]
-    np.testing.assert_allclose(terms(soft_targets.similar(BOOKS, 1.0))["code"], hard, rtol=1e-5)
-    shifted = np.roll(soft_targets.similar(BOOKS, 1.0), 1, axis=-1)
+    np.testing.assert_allclose(terms(soft_targets.make_soft_targets(BOOKS, 1.0))["code"], hard, rtol=1e-5)
+    shifted = np.roll(soft_targets.make_soft_targets(BOOKS, 1.0), 1, axis=-1)
     assert abs(terms(shifted)["code"][0] - hard[0]) > 0.1
 
 
 def test_near_codes_start_near():
     """In all three tables, each of its own projection; far codes start further apart."""
-    start, params = soft_targets.start_codes(BOOKS, MODEL.width, 0), variables()["params"]
+    start, params = soft_targets.init_code_embeddings(BOOKS, MODEL.width, 0), variables()["params"]
     names = ("code_embedding", "depth_embedding", "depth_out")
     assert jax.tree.map(np.shape, start) == {name: jax.tree.map(np.shape, params[name]) for name in names}
     inner = [start[name]["embedding"].reshape(COLUMNS, CODES, -1) for name in names[:2]]

@@ -260,7 +260,7 @@ def test_no_text_is_zero_for_training_and_sampling():
     assert dropped["text_segment"].tolist() == [[1, 0, 0, 2], [1, 0, 0, 0]]
     kept = drop_texts(batch, jax.random.key(0), 0.0)
     assert kept["text"].all() and kept["text_segment"].tolist() == segments.tolist()
-    both, mask = autoregressive.with_null(jnp.asarray(features), jnp.asarray(segments > 0))
+    both, mask = autoregressive.add_null_text(jnp.asarray(features), jnp.asarray(segments > 0))
     assert both[:2].all() and not both[2:].any() and mask[2:].tolist() == [[True, False, False, False]] * 2
 
 
