@@ -13,7 +13,7 @@ import numpy as np
 
 from signjax.data.sources import bucket
 from signjax.inference import latent_space
-from signjax.models import flow_transformer, text_conditioning
+from signjax.models import flow_transformer, text_alignment, text_conditioning
 
 SOLVERS = ("euler", "midpoint")
 SIZES = (16, 32, 64, 96, 128, 192, 256)  # of a batch, in positions: few shapes, few compilations
@@ -63,7 +63,7 @@ def sample_latents(model: flow_transformer.FlowTransformer, variables, text, mas
 @functools.partial(jax.jit, static_argnums=0)
 def _predict_lengths(model, variables, text, mask):
     params = {"params": variables["params"]}
-    return text_conditioning.expected_length(model.apply(params, text, mask, method="encode_text"))
+    return text_alignment.expected_length(model.apply(params, text, mask, method="encode_text"))
 
 
 @functools.partial(jax.jit, static_argnums=(1, 2))
@@ -91,7 +91,7 @@ def _integrate(model, solver: str, guided: bool, variables, texts, mask, noise, 
     ids, known = texts
     null = text_conditioning.null_text(ids), jnp.broadcast_to(jnp.arange(ids.shape[1]) == 0, known.shape)
     memories = [run(*t, method="encode_text") for t in ((ids, known), null)[: 1 + guided]]
-    times = [text_conditioning.clip_times(mask, memory) for memory in memories]
+    times = [text_alignment.clip_times(mask, memory) for memory in memories]
 
     def velocity(z, t):
         t = jnp.full(mask.shape, t)

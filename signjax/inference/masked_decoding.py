@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from signjax.inference import autoregressive
-from signjax.models import text_conditioning
+from signjax.models import text_alignment
 
 SIZES = (16, 32, 64, 96, 128, 192, 256)  # of a batch, in tokens: few shapes, few compilations
 
@@ -62,7 +62,7 @@ def sample_masked_tokens(model, variables, text, mask, keys, sampler: Sampler):
 @functools.partial(jax.jit, static_argnums=0)
 def _encode_texts(model, variables, text, mask):
     memory = model.apply(variables, text, mask, method="encode_text")
-    return memory, text_conditioning.expected_length(memory)
+    return memory, text_alignment.expected_length(memory)
 
 
 @functools.partial(jax.jit, static_argnums=(0, 5))
@@ -71,7 +71,7 @@ def _fill_tokens(model, variables, memory, there, keys, sampler: Sampler):
     guided, size = sampler.guidance != 1, there.sum(1)
     run = functools.partial(model.apply, variables)
     mask = autoregressive.tile_for_guidance(there, guided)
-    places = text_conditioning.clip_times(mask, memory)
+    places = text_alignment.clip_times(mask, memory)
     each = _fold_keys(keys[:, None], jnp.arange(there.shape[1]))  # [B, N]
 
     def one_pass(k, known):

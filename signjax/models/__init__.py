@@ -1,1 +1,1 @@
-"""Flax modules: networks and layers only; no loss, no config, no file."""
+"""Flax modules: networks and their layers. No losses, configs or files."""

@@ -1,7 +1,7 @@
-"""The planar auto-encoder: angles, bone scales and root of every frame to a latent, and back, lifted to 3-D.
+"""The planar auto-encoder: x and y of each frame to one latent, and latents back to poses in 3-D.
 
-It sees x and y only. What comes back has a depth, too, which is learned from the motion wherever the training
-data have one: a flat figure hides which way a palm faces.
+It sees x and y only. Its output also has a depth z, which it learns from the motion where the training data
+have one: a flat figure hides which way a palm faces.
 """
 
 import flax.linen as nn
@@ -14,84 +14,85 @@ from signjax.models.vqvae import Codec
 from signjax.pose import kinematics
 
 NUM_FEATURES = 2 + 2 * len(kinematics.REST)  # of a frame: root, and two for each bone
-NUM_DEPTH_FEATURES = 1 + len(kinematics.REST)  # root, and one for each bone
-FOLDED_FRAMES = 4  # frames that share a position where depth is found
-_REST = kinematics.REST.astype(np.float32)[:, None]
+NUM_DEPTH_FEATURES = 1 + len(kinematics.REST)  # of a frame: root, and one for each bone
+FOLDED_FRAMES = 4  # frames that share a position in `DepthPredictor`
+_REST = kinematics.REST.astype(np.float32)[:, None]  # [49, 1] lengths of the rest skeleton's bones
 
 
 def points_to_features(points):
-    """Joints [..., 50, 2] to features [..., 100]: root, and scale times cosine and sine of each bone's angle.
+    """Joints [..., 50, 2] to features [..., 100]: root, and scale times (cos, sin) of the angle of each bone.
 
-    The angle is the one in the plane, from the x axis. An angle by itself jumps where it wraps and where a
-    bone points at the camera and has no length; its cosine and sine times the scale do neither.
+    The angle is in the plane, from the x axis; the scale is the length over that of the rest skeleton.
     """
+    # An angle alone jumps where it wraps around, and has no value for a bone that points at the camera.
     root, vectors = kinematics.bones(points)
     scaled = vectors / _REST
     return jnp.concatenate([root, scaled.reshape(*root.shape[:-1], -1)], axis=-1)
 
 
 def features_to_points(features):
-    """Features [..., 100] to joints [..., 50, 2], by forward kinematics; linear, inverse of the above."""
+    """Features [..., 100] to joints [..., 50, 2], the inverse of `points_to_features`; linear."""
     scaled = features[..., 2:].reshape(*features.shape[:-1], -1, 2)
     return kinematics.chain(features[..., :2], scaled * _REST)
 
 
 def z_to_depth_features(z):
-    """z [..., 50] of joints to depths [..., 50]: root, and scale times the sine of each bone's elevation."""
-    root, steps = kinematics.bones(z[..., None])
-    return jnp.concatenate([root, (steps / _REST)[..., 0]], axis=-1)
+    """z [..., 50] of joints to depth features [..., 50]: root, and scale times sin(elevation) of bones."""
+    root, differences = kinematics.bones(z[..., None])
+    return jnp.concatenate([root, (differences / _REST)[..., 0]], axis=-1)
 
 
-def depth_features_to_z(depths):
-    """Depths [..., 50] to z [..., 50] of the joints, the inverse of `z_to_depth_features`; linear."""
-    return kinematics.chain(depths[..., :1], depths[..., 1:, None] * _REST)[..., 0]
+def depth_features_to_z(features):
+    """Depth features [..., 50] to z [..., 50] of joints, the inverse of `z_to_depth_features`; linear."""
+    return kinematics.chain(features[..., :1], features[..., 1:, None] * _REST)[..., 0]
 
 
 class DepthPredictor(nn.Module):
-    """Latents [B, T, D] to the depths [B, T, 50] of their poses: a linear path beside a deep one.
+    """Latents to the depth features of their poses: a deep path beside a linear one.
 
-    The deep one sees FOLD frames as one position, as the tokenizer does: a quarter of the work, and a long
-    view, since it is the motion that tells which way a bone points.
+    The deep path sees FOLDED_FRAMES frames as one position, as the tokenizer does: that is a quarter of the
+    work and a long view, and only the motion tells which way a bone points.
 
     Attributes:
       width: of the hidden layers.
-      depth: blocks.
+      depth: convolution blocks.
     """
 
     width: int
     depth: int
 
     @nn.compact
-    def __call__(self, z, mask):  # noqa: D102
+    def __call__(self, z, mask):
+        """Latents z [B, T, D], mask [B, T] -> depth features [B, T, 50]."""
         batch, length, dim = z.shape
         count = -(-length // FOLDED_FRAMES)
-        inside = jnp.pad(z * mask[..., None], ((0, 0), (0, count * FOLDED_FRAMES - length), (0, 0)))
-        h = layers.Dense(self.width, name="stem")(inside.reshape(batch, count, FOLDED_FRAMES * dim))
+        padded = jnp.pad(z * mask[..., None], ((0, 0), (0, count * FOLDED_FRAMES - length), (0, 0)))
+        h = layers.Dense(self.width, name="stem")(padded.reshape(batch, count, FOLDED_FRAMES * dim))
         for i in range(self.depth):
             h = layers.ConvBlock(dilation=2 ** (i % 3), name=f"block_{i}")(h, mask[:, ::FOLDED_FRAMES])
         h = nn.LayerNorm(name="norm")(h)
-        deep = layers.Dense(
+        # Zeros at the end of the deep path: training begins at the linear one, which is set from the data.
+        head = layers.Dense(
             FOLDED_FRAMES * NUM_DEPTH_FEATURES, kernel_init=nn.initializers.zeros, name="head"
-        )(h)
-        return deep.reshape(batch, -1, NUM_DEPTH_FEATURES)[:, :length] + layers.Dense(
-            NUM_DEPTH_FEATURES, name="linear"
-        )(z)
+        )
+        deep = head(h).reshape(batch, -1, NUM_DEPTH_FEATURES)[:, :length]
+        return deep + layers.Dense(NUM_DEPTH_FEATURES, name="linear")(z)
 
 
 class PlanarAutoEncoder(nn.Module):
-    """Planar poses to one latent a frame and back; decoding is deterministic and takes clips of any length.
+    """Planar poses to one latent a frame and back, for clips of any length.
 
-    Codec of the tokenizer, a frame a token: convolutions over time beside a linear path. Latents that leave
-    or enter are standardised by running statistics of training (collection "statistics"), so that a flow
-    can be trained on them as they are; the loss knows them as the size of the noise only.
+    It is the tokenizer's codec with one frame a token: convolutions over time beside a linear path. `encode`
+    and `decode` standardise latents by running statistics of training (collection "statistics"), so that a
+    flow can be trained on them as they are.
 
     Attributes:
       width: D of the hidden layers.
-      depth: blocks in the encoder and in the decoder.
-      lift: blocks that find the depth of a pose.
+      depth: blocks in the encoder, and as many in the decoder.
+      lift: blocks of the DepthPredictor.
       dim: of the latents.
-      noise: standard deviation of the noise on latents in training, in theirs: a flow's latents will be as
-        wrong, and what lies near must look alike.
+      noise: of latents in training, in standard deviations. The latents of a flow will be as wrong, so near
+        latents must decode to poses that look alike.
       decay: of the running statistics.
     """
 
@@ -109,12 +110,19 @@ class PlanarAutoEncoder(nn.Module):
         self.square = self.variable("statistics", "square", jnp.ones, (self.dim,))
 
     def __call__(self, pose, mask, counted=None):
-        """Encodes and decodes poses [B, T, 50, 2] with mask [B, T]; gives [B, T, 50, 3].
+        """Encodes and decodes canonical poses.
 
-        In training counted [B, T] tells the frames that enter the statistics; needs the rng "noise".
+        Args:
+          pose: [B, T, 50, 2].
+          mask: [B, T] bool, frames that exist.
+          counted: [B, T] frames that enter the statistics, in training only, which needs the rng "noise".
+
+        Returns:
+          poses [B, T, 50, 3].
         """
         z = self._encode_points(pose, mask)
         if counted is not None:
+            # The loss sees the statistics as the size of the noise only: no gradient goes through them.
             self._update_statistics(jax.lax.stop_gradient(z), counted)
             z = z + self.noise * self._latent_std() * jax.random.normal(self.make_rng("noise"), z.shape)
         return self._decode_latents(z, mask)
@@ -132,16 +140,17 @@ class PlanarAutoEncoder(nn.Module):
         return self.codec.encode(x, x, mask)
 
     def _decode_latents(self, z, mask):
-        flat = features_to_points(self.codec.decode(z, z, mask))
-        return jnp.concatenate([flat, depth_features_to_z(self.lifted(z, mask))[..., None]], axis=-1)
+        points = features_to_points(self.codec.decode(z, z, mask))
+        return jnp.concatenate([points, depth_features_to_z(self.lifted(z, mask))[..., None]], axis=-1)
 
     def _latent_std(self):
+        # Rounding can make the difference of squares negative for a latent that hardly varies.
         return jnp.sqrt(jnp.maximum(self.square.value - self.mean.value**2, 1e-8))
 
     def _update_statistics(self, z, counted):
-        """Moves the statistics towards those of a batch's frames; not at all if it has none."""
+        """Moves the statistics towards those of the counted frames [B, T] of latents z [B, T, dim]."""
         total = counted.sum()
-        share = (counted / jnp.maximum(total, 1))[..., None]
-        for held, seen in ((self.mean, z), (self.square, z**2)):
-            move = (1 - self.decay) * ((seen * share).sum((0, 1)) - held.value)
-            held.value += jnp.where(total > 0, move, 0)
+        weight = (counted / jnp.maximum(total, 1))[..., None]
+        for statistic, values in ((self.mean, z), (self.square, z**2)):
+            change = (1 - self.decay) * ((values * weight).sum((0, 1)) - statistic.value)
+            statistic.value += jnp.where(total > 0, change, 0)  # an empty batch has no mean to move towards

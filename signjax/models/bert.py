@@ -1,7 +1,7 @@
 """BERT (Devlin et al. 2019, arXiv 1810.04805) and DistilBERT (Sanh et al. 2019, arXiv 1910.01108).
 
-Encoders only, in evaluation: there is no dropout. The same numbers as PyTorch's to 1e-5. Their weights are
-read by signjax.text.bert_files.
+Encoders for evaluation only, so there is no dropout. Their outputs equal those of PyTorch to 1e-5.
+signjax.text.bert_files reads their weights.
 """
 
 import jax
@@ -26,7 +26,7 @@ class BertLayer(nn.Module):
         q, k, v = (part.reshape(*x.shape[:2], self.heads, -1) for part in parts)  # [B, L, H, D / H]
         h = jax.nn.dot_product_attention(q, k, v, mask=mask[:, None, None])
         x = _layer_norm(self.epsilon, "out_norm")(x + layers.Dense(width, name="out")(h.reshape(x.shape)))
-        h = nn.gelu(layers.Dense(self.mlp, name="up")(x), approximate=False)
+        h = layers.apply_gelu(layers.Dense(self.mlp, name="up")(x), exact=True)
         return _layer_norm(self.epsilon, "down_norm")(x + layers.Dense(width, name="down")(h))
 
 
@@ -34,14 +34,14 @@ class Bert(nn.Module):
     """Word pieces to features.
 
     Attributes:
-      vocabulary: ids.
-      positions: most word pieces of a text.
+      vocabulary: number of word pieces.
+      positions: length of the longest text, in word pieces.
       width: D.
       depth: layers.
       heads: H.
       mlp: hidden width of the MLPs.
       epsilon: of the norms.
-      types: embeddings of kinds of text, of which the first is used; 0 for none.
+      types: number of token types (first and second text of a pair), 0 for none.
     """
 
     vocabulary: int
@@ -58,7 +58,7 @@ class Bert(nn.Module):
         """ids [B, L], mask [B, L] bool -> features of the last layer [B, L, D]."""
         x = nn.Embed(self.vocabulary, self.width, name="words")(ids)
         x += nn.Embed(self.positions, self.width, name="positions")(jnp.arange(ids.shape[1]))
-        if self.types:
+        if self.types:  # there is only one text, whose type is 0
             x += nn.Embed(self.types, self.width, name="types")(jnp.zeros_like(ids))
         x = _layer_norm(self.epsilon, "norm")(x)
         for i in range(self.depth):
@@ -67,4 +67,5 @@ class Bert(nn.Module):
 
 
 def _layer_norm(epsilon: float, name: str) -> nn.LayerNorm:
+    # BERT's epsilon is 1e-12: the one-pass variance of flax would lose more digits than that.
     return nn.LayerNorm(epsilon, use_fast_variance=False, name=name)

@@ -1,28 +1,22 @@
-"""Flow matching: latents of a whole clip from noise and a text, all positions at once.
+"""The flow's network: latents of a whole clip without their noise, from noisy ones and a text, all at once.
 
-A network sees latents mixed with noise and says what they would be without it (Lipman et al. 2023; it
-predicts the data rather than the velocity, from which the velocity follows, as it lies on a smaller set).
-Where each text token is to be signed is known at once: the text's learned durations, stretched to the clip's
-length, say which part of the text every position should look at first (signjax.models.text_conditioning).
-Their sum is the length that a text takes.
+Flow matching (Lipman et al. 2023). The network predicts the clean latents and not the velocity, because clips
+lie on a smaller set than noise does; the velocity follows from them (`compute_velocity`).
+
+The durations that the text encoder predicts, stretched to the clip's length, say which part of the text each
+position should look at first (signjax.models.text_alignment). Their sum is the length of the clip.
 """
 
 import flax.linen as nn
 
 from signjax.models import layers
-from signjax.models.text_conditioning import (
-    BidirectionalBlock,
-    EncodedText,
-    TextConditionedModel,
-    aligned_text,
-    alignment_offsets,
-    attention_masks,
-    clip_times,
-)
+from signjax.models.decoder_blocks import BidirectionalBlock
+from signjax.models.text_alignment import aligned_text, alignment_offsets, attention_masks, clip_times
+from signjax.models.text_conditioning import EncodedText, TextConditionedModel
 
 
 class FlowTransformer(TextConditionedModel):
-    """Noisy latents, their time and a text to clean latents.
+    """Noisy latents, their flow time and a text to clean latents.
 
     Attributes:
       dim: numbers of a position's latent.
@@ -40,41 +34,42 @@ class FlowTransformer(TextConditionedModel):
         self.norm = nn.LayerNorm(dtype=self.dtype)
         self.latent_out = layers.Dense(self.dim)
 
-    def predict_clean(self, z, t, mask, memory: EncodedText, places, segments=None, train: bool = False):
-        """What latents z [B, N, dim] at times t [B, N] are without their noise, [B, N, dim].
+    def predict_clean(self, z, t, mask, memory: EncodedText, times, segments=None, train: bool = False):
+        """Latents [B, N, dim] without their noise, from latents z [B, N, dim] at flow times t [B, N].
 
         Args:
-          z: t parts of the latents and 1 - t parts of noise.
-          t: 0 for noise, 1 for latents.
-          mask: [B, N] positions that are there; the others change nothing.
-          memory: of the texts.
-          places: (position within its clip [B, N], the same in the text's own time [B, N]).
-          segments: ([B, N], [B, L]) clips packed in a row, and the clip of each text token; None for one
-            clip a row.
+          z: t parts of clean latents and 1 - t parts of noise.
+          t: 0 is noise, 1 is clean.
+          mask: [B, N] bool, positions that exist; the others change nothing.
+          memory: encoded texts.
+          times: (position in the clip [B, N], text time at it [B, N]), see text_alignment.clip_times.
+          segments: ([B, N], [B, L]) numbers of the clip of each position and of each text token, if several
+            clips are packed in a row; None for one clip a row.
           train: use dropout.
         """
-        position, time = places
-        when = nn.gelu(self.time_in(layers.sinusoidal_embedding(1000 * t, self.width)))  # [B, N, D]
-        x = self.latent_in(z) + layers.sinusoidal_embedding(position, self.width, when.dtype) + when
-        see, read = attention_masks(mask, memory, segments)
-        offsets = alignment_offsets(time, memory.centres, 0.0)  # the length is known, and so the tempo
-        told = self.text_in(aligned_text(memory, read[:, 0], offsets, self.focus))
-        x = self.drop(x + told, deterministic=not train)
+        position, text_time = times
+        # Stretched to 0 to 1000, as diffusion models do: sinusoids tell apart positions, not small fractions.
+        condition = nn.gelu(self.time_in(layers.sinusoidal_embedding(1000 * t, self.width)))  # [B, N, D]
+        x = self.latent_in(z) + layers.sinusoidal_embedding(position, self.width, condition.dtype) + condition
+        self_mask, text_mask = attention_masks(mask, memory, segments)
+        # No error of the tempo: the length is known, and the tempo follows from it.
+        offsets = alignment_offsets(text_time, memory.centres, 0.0)
+        x = x + self.text_in(aligned_text(memory, text_mask[:, 0], offsets, self.focus))
+        x = self.drop(x, deterministic=not train)
 
-        def layer(block, x, both):
-            return block(x, mask, see, both, read, offsets, when, train)
+        def apply_layer(block, x, layer_memory):
+            return block(x, mask, self_mask, layer_memory, text_mask, offsets, condition, train)
 
-        both = memory.keys, memory.values
-        return self.latent_out(
-            self.norm(layers.scan_layers(layer, self.layers, self.depth, x, both, self.remat))
-        )
+        keys_values = memory.keys, memory.values
+        x = layers.scan_layers(apply_layer, self.layers, self.depth, x, keys_values, self.remat)
+        return self.latent_out(self.norm(x))
 
     def __call__(self, z, t, mask, text, text_mask):
-        """Clean latents without packing; see `predict_clean`."""
+        """Clean latents [B, N, dim], one clip a row; see `predict_clean`."""
         memory = self.encode_text(text, text_mask)
         return self.predict_clean(z, t, mask, memory, clip_times(mask, memory))
 
 
 def compute_velocity(z, clean, t):
-    """The velocity [B, N, dim] of latents z at times t [B, N] < 1 towards clean ones."""
+    """The velocity [B, N, dim] of latents z at flow times t [B, N] < 1 towards clean latents."""
     return (clean - z) / (1 - t)[..., None]

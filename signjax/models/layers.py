@@ -1,7 +1,7 @@
-"""Building blocks shared by the models: masked convolution blocks and pre-norm transformers.
+"""Layers that several models share: dense layers, masked convolution blocks and pre-norm transformer blocks.
 
-`dtype` is the type that a block computes in, None for that of its input; parameters are float32 always, and
-so is the inside of norms and of softmax.
+`dtype` is the type that a block computes in; None means the type of its input. Parameters are always float32,
+and norms and softmax compute in float32 inside: bfloat16 has 8 bits, too few for their sums.
 """
 
 import functools
@@ -14,17 +14,18 @@ import numpy as np
 
 
 class Dense(nn.Dense):
-    """flax's Dense as one matrix product: over [B, N, D] as it is, its gradient takes CPUs twice as long."""
+    """flax's Dense layer, computed as one matrix product of all rows."""
 
     def __call__(self, x):
         """x [..., D] -> [..., features]."""
+        # XLA's gradient of a product with two leading axes takes CPUs twice as long as with one.
         return super().__call__(x.reshape(-1, x.shape[-1])).reshape(*x.shape[:-1], self.features)
 
 
 class ConvBlock(nn.Module):
     """Pre-norm residual block over time: convolution, GELU, projection. [B, N, D] -> [B, N, D].
 
-    Masked positions enter the convolution as zeros, so that a sequence's padding cannot reach its content.
+    Masked positions enter the convolution as zeros, so the padding of a sequence cannot reach its content.
     """
 
     kernel: int = 3
@@ -34,22 +35,24 @@ class ConvBlock(nn.Module):
     @nn.compact
     def __call__(self, x, mask):
         """x [B, N, D], mask [B, N] bool."""
-        width, kind = x.shape[-1], {"dtype": self.dtype}
-        h = nn.LayerNorm(**kind)(x) * mask[..., None]
-        h = nn.Conv(width, (self.kernel,), kernel_dilation=(self.dilation,), name="mix", **kind)(h)
-        return x + Dense(width, kernel_init=nn.initializers.zeros, name="out", **kind)(nn.gelu(h))
+        width, compute = x.shape[-1], {"dtype": self.dtype}
+        # The mask comes after the norm: the bias of a norm would make zeros something else again.
+        h = nn.LayerNorm(**compute)(x) * mask[..., None]
+        h = nn.Conv(width, (self.kernel,), kernel_dilation=(self.dilation,), name="mix", **compute)(h)
+        # With zeros here a new block changes nothing, so deep stacks train from the first step.
+        return x + Dense(width, kernel_init=nn.initializers.zeros, name="out", **compute)(nn.gelu(h))
 
 
 class EncoderBlock(nn.Module):
     """Pre-norm transformer block (Vaswani et al. 2017, Xiong et al. 2020). [B, N, D] -> [B, N, D].
 
-    Masked positions are never attended to; what comes out at them means nothing.
+    Masked positions are never attended to; the output at masked positions has no meaning.
 
     Attributes:
-      heads: of the attention; they divide D.
-      mlp: width of the hidden layer of the GELU MLP.
-      dropout: of both residual branches in training.
-      exact: GELU and norms to the digits of PyTorch's, see `gelu` and `make_layer_norm`.
+      heads: H, attention heads; H divides D.
+      mlp: hidden width of the MLP.
+      dropout: rate on both residual branches in training.
+      exact: compute GELU and norms as PyTorch does, for weights that were trained there.
     """
 
     heads: int
@@ -60,59 +63,66 @@ class EncoderBlock(nn.Module):
 
     @nn.compact
     def __call__(self, x, mask, train: bool = False):
-        """x [B, N, D], mask [B, N], or [B, N, N] for the positions each may attend to, bool."""
+        """x [B, N, D]; mask bool, [B, N] or, for each position what it may attend to, [B, N, N]."""
         width = x.shape[-1]
         dense = functools.partial(Dense, dtype=self.dtype)
         norm = functools.partial(make_layer_norm, self.exact, dtype=self.dtype)
         drop = nn.Dropout(self.dropout, deterministic=not train)
-        mask = mask[:, None, None, :] if mask.ndim == 2 else mask[:, None]
+        mask = mask[:, None, None, :] if mask.ndim == 2 else mask[:, None]  # an axis for the heads
         h = dense(3 * width, name="qkv")(norm()(x))
         q, k, v = jnp.split(h.reshape(*h.shape[:2], self.heads, -1), 3, axis=-1)  # [B, N, H, D / H]
         h = jax.nn.dot_product_attention(q, k, v, mask=mask)
         x = x + drop(dense(width, name="out")(h.reshape(x.shape)))
-        h = gelu(dense(self.mlp, name="up")(norm()(x)), self.exact)
+        h = apply_gelu(dense(self.mlp, name="up")(norm()(x)), self.exact)
         return x + drop(dense(width, name="down")(h))
 
 
 def make_layer_norm(exact: bool, **options) -> nn.LayerNorm:
-    """flax's LayerNorm; if it must be exact with the epsilon of PyTorch's, 1e-5."""
-    digits = {"epsilon": 1e-5, "use_fast_variance": False} if exact else {}
-    return nn.LayerNorm(**digits, **options)
+    """flax's LayerNorm; with `exact` it has PyTorch's epsilon and takes the variance in two passes."""
+    # flax's default epsilon is 1e-6, and its one-pass variance loses digits: weights from PyTorch notice
+    # both.
+    as_pytorch = {"epsilon": 1e-5, "use_fast_variance": False} if exact else {}
+    return nn.LayerNorm(**as_pytorch, **options)
 
 
-def gelu(x, exact: bool):
-    """The usual approximation of GELU by tanh, or as it is defined (Hendrycks and Gimpel 2016)."""
+def apply_gelu(x, exact: bool):
+    """GELU (Hendrycks and Gimpel 2016): by definition if `exact`, else by the usual tanh approximation."""
     return nn.gelu(x, approximate=not exact)
 
 
-def scan_layers(layer, block: nn.Module, depth: int, x, rows=None, remat: bool = False):
-    """Takes x through `depth` layers of one kind, which are compiled once, however many they are.
+def scan_layers(apply_layer, block: nn.Module, depth: int, x, layer_inputs=None, remat: bool = False):
+    """Passes x through `depth` layers of one kind; they are compiled once, however many there are.
 
-    Parameters of layer i are row i of the block's (jax.lax.scan over layers).
+    The parameters of layer i are row i of the block's parameters (jax.lax.scan over the layers).
 
     Args:
-      layer: (block, x, its own of `rows`) -> x.
-      block: bound, and called in nothing else but `layer`.
-      depth: how many; 0 leaves x as it is.
-      x: what a layer changes.
-      rows: arrays [depth, ...] that layer i sees row i of.
-      remat: keep nothing of a layer for its gradient but its input, and compute the rest again (Chen et al.
-        2016): less memory for a third more work.
+      apply_layer: (block, x, the layer's row of `layer_inputs`) -> x.
+      block: bound, and called nowhere else but in `apply_layer`.
+      depth: number of layers; with 0, x is returned as it is.
+      x: what the layers change.
+      layer_inputs: arrays [depth, ...]; layer i gets row i.
+      remat: keep only each layer's input for the gradient, and compute the rest again (Chen et al. 2016):
+        less memory for a third more work.
     """
     if not depth:
         return x
 
-    def one(block, x, rows):
-        return layer(block, x, rows), None
+    def scan_step(block, x, row):
+        return apply_layer(block, x, row), None
 
     if remat:
-        one = nn.remat(one, prevent_cse=False)
+        # prevent_cse keeps XLA from merging the second computation with the first; a scan does that already.
+        scan_step = nn.remat(scan_step, prevent_cse=False)
     axes = {"variable_axes": {"params": 0}, "split_rngs": {"params": True, "dropout": True}}
-    return nn.scan(one, **axes, length=depth)(block, x, rows)[0]
+    return nn.scan(scan_step, **axes, length=depth)(block, x, layer_inputs)[0]
 
 
 def sinusoidal_embedding(positions, width: int, dtype=jnp.float32):
-    """Positions [...] as sines and cosines, wavelengths 2 pi to 20000 pi, [..., D] (Vaswani et al. 2017)."""
-    frequencies = 10_000.0 ** (-np.arange(0, width, 2, dtype=np.float32) / width)  # [D / 2]
+    """Positions [...] to sines and cosines [..., width] (Vaswani et al. 2017).
+
+    The first half are the sines, the second the cosines; wavelengths grow from 2 pi to 20000 pi.
+    """
+    # In numpy, so that the frequencies are constants of the program and not computed in it.
+    frequencies = 10_000.0 ** (-np.arange(0, width, 2, dtype=np.float32) / width)  # [width / 2]
     angles = positions[..., None] * frequencies
     return jnp.concatenate([jnp.sin(angles), jnp.cos(angles)], axis=-1).astype(dtype)

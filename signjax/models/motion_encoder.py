@@ -1,4 +1,4 @@
-"""A small auto-encoder of windows of motion, whose features the Fréchet gesture distance compares."""
+"""A small auto-encoder of windows of motion; the Fréchet gesture distance compares its features."""
 
 from typing import NamedTuple
 
@@ -13,23 +13,25 @@ from signjax.pose import body_parts, losses, skeleton
 LAYOUT = "whole"
 ARMS = np.array([[skeleton.R_ELBOW, skeleton.R_WRIST], [skeleton.L_ELBOW, skeleton.L_WRIST]])
 ORDERS = (1, 2, 3)  # of the differences over time: velocity, acceleration, jerk
-ENERGIES = 4 * len(ORDERS)
+ENERGIES = 4 * len(ORDERS)  # of two arms and two hands
 STILL = 3e-3  # neck-to-shoulder lengths a frame that count as no motion
 
 
 def motion_energy(pose):
-    """How much moves, at three orders of time: [B, W, 50, 3] -> [B, ENERGIES].
+    """How much a window moves: canonical poses [B, W, 50, 3] -> [B, ENERGIES].
 
-    Logarithms of the root mean square of first, second and third differences over time, each for the right
-    and the left arm and for the right and the left hand relative to its wrist.
+    Logarithms of the root mean square of first, second and third differences over time, for the right arm,
+    the left arm, and the right and left hand relative to its wrist.
     """
+    # Jitter moves no joint far, so an error of positions hardly sees it; third differences do.
     parts = [*(pose[..., arm, :] for arm in ARMS), *jnp.split(losses.relative_hands(pose), 2, axis=-2)]
     powers = [(jnp.diff(x, order, axis=1) ** 2).sum(-1).mean((1, 2)) for order in ORDERS for x in parts]
+    # The floor: among windows that stand still the logarithm would compare nothing but rounding.
     return jnp.log(STILL**2 + jnp.stack(powers, axis=-1)) / 2
 
 
 class DecodedWindow(NamedTuple):
-    """What features tell about their window."""
+    """A window as decoded from its features."""
 
     pose: jax.Array  # [B, W, 50, 3], canonical
     energy: jax.Array  # [B, ENERGIES]
@@ -37,9 +39,6 @@ class DecodedWindow(NamedTuple):
 
 class MotionEncoder(nn.Module):
     """Windows of canonical poses to features [B, d].
-
-    Features have mean 0 and variance 1 over the training data, so that every one of them counts alike in a
-    distance, and none is lost in the noise that training adds to them.
 
     Attributes:
       stride: frames folded into one token; it divides the window.
@@ -55,7 +54,7 @@ class MotionEncoder(nn.Module):
 
     @nn.compact
     def __call__(self, pose, train: bool = False):
-        """pose [B, W, 50, 3], hands taken relative to their wrists; all frames count."""
+        """Canonical poses [B, W, 50, 3], all of whose frames exist -> features [B, d]."""
         x = body_parts.cut(pose, LAYOUT)["whole"][0]  # [B, W, F]
         h = x.reshape(x.shape[0], -1, self.stride * x.shape[-1])  # [B, N, stride * F]
         h = layers.Dense(self.width, name="stem")(h)
@@ -63,17 +62,21 @@ class MotionEncoder(nn.Module):
         for i in range(self.depth):
             h = layers.ConvBlock(dilation=2**i, name=f"block_{i}")(h, mask)
         h = nn.LayerNorm(name="norm")(h)
+        # An input of its own, as the features must tell how much moves (see MotionDecoder).
         h = jnp.concatenate([h.reshape(h.shape[0], -1), motion_energy(pose)], axis=-1)
         h = nn.Dense(self.features, name="to_features")(h)
+        # Mean 0 and variance 1 over the training data: each feature counts alike in a distance, and none is
+        # lost in the noise that training adds to it.
         whiten = nn.BatchNorm(use_bias=False, use_scale=False, momentum=0.99, name="whiten")
         return whiten(h, use_running_average=not train)
 
 
 class MotionDecoder(nn.Module):
-    """Features [B, d] back to a window and its energy; the mirror image of `MotionEncoder`.
+    """Features [B, d] back to a window and its energy, by the layers of MotionEncoder in reverse.
 
     Attributes:
       frames: W.
+      stride, width, depth: as of MotionEncoder.
     """
 
     frames: int
@@ -83,7 +86,7 @@ class MotionDecoder(nn.Module):
 
     @nn.compact
     def __call__(self, z) -> DecodedWindow:
-        """z [B, d]."""
+        """Features z [B, d] to a window."""
         batch, tokens = z.shape[0], self.frames // self.stride
         h = nn.Dense(tokens * self.width, name="from_features")(z).reshape(batch, tokens, self.width)
         for i in range(self.depth):
@@ -99,8 +102,9 @@ class MotionAutoEncoder(nn.Module):
 
     Attributes:
       frames: W.
-      noise: standard deviation of the noise, in standard deviations of the features. What is to get through
-        must differ by more than that, so near features mean alike motion.
+      stride, width, depth, features: as of MotionEncoder.
+      noise: standard deviation of the noise, in standard deviations of the features. Motions that the decoder
+        tells apart must differ by more than that, so near features mean similar motion.
     """
 
     frames: int
@@ -116,7 +120,7 @@ class MotionAutoEncoder(nn.Module):
         self.decoder = MotionDecoder(frames=self.frames, **size)
 
     def __call__(self, pose, train: bool = False) -> DecodedWindow:
-        """Encodes and decodes canonical poses [B, W, 50, 3]; in training with the rng "noise"."""
+        """Encodes and decodes canonical poses [B, W, 50, 3]; training needs the rng "noise"."""
         z = self.encoder(pose, train)
         if train:
             z = z + self.noise * jax.random.normal(self.make_rng("noise"), z.shape)

@@ -1,9 +1,9 @@
-"""The transformer VQ-VAE of the seed project, as a point of reference with the same interface as vqvae's.
+"""The transformer VQ-VAE of the seed project, as a point of reference with the methods of vqvae.VQVAE.
 
-Its layers and sizes are the seed's; its faults are not: nothing sees padding (attention, the fold into
-tokens, the quantizer), a clip of T frames has ceil(T / stride) tokens, codebooks start from data. It works
-on canonical poses instead of values standardised by dimension and clipped, and without dropout. With the
-seed's own weights (signjax.tools.from_seed) poses are standardised and clipped as they were there.
+Its layers and sizes are the seed's; its faults are not: padding is never seen (by attention, the fold into
+tokens, the quantizer), a clip of T frames has ceil(T / stride) tokens, and codebooks start from data. It
+works on canonical poses, where the seed standardises and clips each dimension, and without dropout. With the
+seed's own weights (signjax.tools.from_seed) poses are standardised and clipped as in the seed.
 """
 
 from collections.abc import Callable
@@ -17,7 +17,7 @@ from signjax.models import layers
 from signjax.models.vqvae import Reconstruction
 from signjax.pose import skeleton
 
-CLIP = 2.0  # standard deviations
+CLIP = 2.0  # standard deviations at which the seed cuts its inputs off
 
 
 class SeedVQVAE(nn.Module):
@@ -30,9 +30,10 @@ class SeedVQVAE(nn.Module):
       heads: of the attention.
       mlp: width of the hidden layer of a block's MLP.
       dim: of the latents.
-      dtype: that the blocks compute in, None for float32; latents and poses are float32 always.
-      original: with the seed's own weights, to their digits; "standard" has the statistics of its poses.
-      quantizer: part -> a new quantizer (signjax.models.quantizers); the one part is "whole".
+      quantizer: part -> a new quantizer (signjax.models.quantizers); the only part is "whole".
+      dtype: that the blocks compute in, None for float32; latents and poses are always float32.
+      original: for the seed's own weights, computed to their digits; the collection "standard" has the mean
+        and standard deviation of the seed's poses.
     """
 
     stride: int
@@ -48,34 +49,37 @@ class SeedVQVAE(nn.Module):
     reach = None  # attention sees all tokens of a clip
 
     def setup(self):  # noqa: D102
-        kind = {"dtype": self.dtype}
-        block = {"heads": self.heads, "mlp": self.mlp, "exact": self.original, **kind}
-        self.embed = nn.Dense(self.width, **kind)
+        compute = {"dtype": self.dtype}
+        block = {"heads": self.heads, "mlp": self.mlp, "exact": self.original, **compute}
+        self.embed = nn.Dense(self.width, **compute)
         self.encoder = [layers.EncoderBlock(**block) for _ in range(self.depth)]
-        self.encoder_norm = layers.make_layer_norm(self.original, **kind)
-        self.fold = nn.Dense(self.dim)  # on stride frames side by side: a convolution of kernel = stride
-        self.quantizers = {"whole": self.quantizer("whole")}  # named as those of signjax.models.vqvae
-        self.from_latent = nn.Dense(self.width, **kind)
-        self.unfold = nn.Dense(self.stride * self.width, **kind)  # its transpose
+        self.encoder_norm = layers.make_layer_norm(self.original, **compute)
+        # A Dense layer on `stride` frames side by side is the seed's convolution of kernel and stride
+        # `stride`.
+        self.fold = nn.Dense(self.dim)
+        # A dict, so that codebooks have the same place in `variables` as those of signjax.models.vqvae.
+        self.quantizers = {"whole": self.quantizer("whole")}
+        self.from_latent = nn.Dense(self.width, **compute)
+        self.unfold = nn.Dense(self.stride * self.width, **compute)  # the transposed convolution
         self.decoder = [layers.EncoderBlock(**block) for _ in range(self.depth)]
-        self.decoder_norm = layers.make_layer_norm(self.original, **kind)
+        self.decoder_norm = layers.make_layer_norm(self.original, **compute)
         self.head = nn.Dense(3 * skeleton.NUM_JOINTS)
         if self.original:
             shape = (3 * skeleton.NUM_JOINTS,)
-            self.centre = self.variable("standard", "centre", jnp.zeros, shape)  # canonical
+            self.centre = self.variable("standard", "centre", jnp.zeros, shape)
             self.spread = self.variable("standard", "spread", jnp.ones, shape)
 
     def __call__(self, pose, mask, train: bool = False) -> Reconstruction:
         """Encodes and decodes canonical poses [B, T, 50, 3] with mask [B, T], valid frames first.
 
-        T must be a multiple of the stride. Frames outside the mask have no influence on the others.
+        T must be a multiple of the stride. Frames outside the mask do not influence the others.
         """
         tokens = mask[:, :: self.stride]  # [B, N]
         result = self.quantizers["whole"](self.compute_latents(pose, mask), tokens, train)
         return Reconstruction(self._decode_latents(result.z, tokens), result.codes, result.loss)
 
     def compute_latents(self, pose, mask):
-        """Latents before quantization, [B, N, dim]."""
+        """Latents [B, N, dim] before quantization, of canonical poses [B, T, 50, 3] with mask [B, T]."""
         x = pose.reshape(*pose.shape[:2], -1)
         if self.original:
             x = jnp.clip((x - self.centre.value) / self.spread.value, -CLIP, CLIP)
@@ -83,14 +87,14 @@ class SeedVQVAE(nn.Module):
         h += layers.sinusoidal_embedding(np.arange(h.shape[1]), self.width, h.dtype)
         for block in self.encoder:
             h = block(h, mask)
+        # Attention skips padding, but the last token folds it in: there it must be zeros.
         h = self.encoder_norm(h) * mask[..., None]
         return self.fold(h.reshape(h.shape[0], -1, self.stride * self.width))  # [B, N, dim]
 
     def encode(self, pose, mask):
         """Canonical poses [B, T, 50, 3], mask [B, T] -> codes [B, N, Q] int32."""
-        return self.quantizers["whole"](
-            self.compute_latents(pose, mask), mask[:, :: self.stride], False
-        ).codes
+        latents = self.compute_latents(pose, mask)
+        return self.quantizers["whole"](latents, mask[:, :: self.stride], False).codes
 
     def decode(self, codes, mask):
         """Codes [B, N, Q], mask [B, N] over tokens -> canonical poses [B, N * stride, 50, 3]."""

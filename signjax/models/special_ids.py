@@ -1,6 +1,8 @@
-"""Ids of text tokens that mean the same in every vocabulary: models and the text tokenizer agree on them."""
+"""Ids of text tokens that mean the same in every vocabulary; the models and the text tokenizer share them.
 
-PAD, NULL, UNKNOWN, SPELL, END = range(5)
-# PAD fills rows; NULL alone is the text of no text, for classifier-free guidance; SPELL goes before the
-# letters of a word without an entry; END is where decoding of a text stops. Saved vocabularies begin with
-# these five.
+PAD fills rows, and is the blank of a CTC. NULL alone is the text of no text, for classifier-free guidance,
+and stands before a text in its decoder. UNKNOWN is a letter without an entry. SPELL stands before the letters
+of a word without an entry. END ends a text.
+"""
+
+PAD, NULL, UNKNOWN, SPELL, END = range(5)  # never another order: saved vocabularies begin with these five

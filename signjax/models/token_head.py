@@ -1,8 +1,8 @@
-"""What models of motion tokens share: embeddings of tokens, and a head that predicts a token's codes.
+"""What models of motion tokens share: the embedding of tokens, and a head that predicts a token's codes.
 
-One position is one token, that is C codes. They are predicted one after another from the position's state
-(the "depth" scheme, as in the RQ-Transformer of Lee et al. 2022, here with one hidden layer a code), so the
-joint distribution of a token is exact while the transformer runs once for all its codes.
+One position is one token, which is C codes. They are predicted one after another from the position's state
+(the depth transformer of the RQ-Transformer, Lee et al. 2022, reduced to one hidden layer a code). So the
+joint distribution of a token is exact, while the large transformer runs once for all its codes.
 """
 
 import flax.linen as nn
@@ -12,7 +12,7 @@ from signjax.models.text_conditioning import TextConditionedModel
 
 
 class TokenModel(TextConditionedModel):
-    """A model of tokens that follow a text; it is subclassed, and its `setup` called.
+    """Base class of models of tokens that follow a text. A subclass calls this `setup`.
 
     Attributes:
       columns: C, codes a token.
@@ -25,9 +25,10 @@ class TokenModel(TextConditionedModel):
     def setup(self):  # noqa: D102
         super().setup()
         init = nn.initializers.normal(0.02)
+        # One table for all columns: row c * K + k is code k of column c.
         embedding = {"num_embeddings": self.columns * self.codes, "features": self.width}
         self.code_embedding = nn.Embed(**embedding, embedding_init=init, dtype=self.dtype)
-        # the depth head, all columns side by side
+        # The depth head, all columns in one array; the fan-in of a column must not count the other columns.
         shape = (self.columns, self.width)
         fan_in = nn.initializers.lecun_normal(batch_axis=(0,))
         self.depth_embedding = nn.Embed(**embedding, embedding_init=init, dtype=self.dtype)
@@ -38,18 +39,26 @@ class TokenModel(TextConditionedModel):
 
     def code_logits(self, states, codes):
         """Logits [B, N, C, K] of each code, given states [B, N, D] and the codes before it in its token."""
-        own = self.depth_embedding(codes + jnp.arange(self.columns) * self.codes)  # [B, N, C, D]
-        earlier = jnp.cumsum(own, axis=-2) - own
+        embedded = self.depth_embedding(codes + jnp.arange(self.columns) * self.codes)  # [B, N, C, D]
+        earlier = jnp.cumsum(embedded, axis=-2) - embedded  # a code must not see itself
         x = self.depth_norm(states[..., None, :] + earlier)
-        x = x.reshape(-1, self.columns, self.width).swapaxes(0, 1)  # [C, B * N, D], quick to multiply
+        # Columns first, so that each column's weights are one batched matrix product.
+        x = x.reshape(-1, self.columns, self.width).swapaxes(0, 1)  # [C, B * N, D]
         h = jnp.einsum("cnd,cdh->cnh", x, self.depth_in.astype(x.dtype))
         x = x + nn.gelu(h + self.depth_bias[:, None].astype(x.dtype))
         out = self.depth_out.astype(x.dtype)
+        # Logits in float32 also of bfloat16 states: their differences decide which code is likeliest.
         logits = jnp.einsum("cnd,cdk->cnk", x, out, preferred_element_type=jnp.float32)
         return logits.swapaxes(0, 1).reshape(*codes.shape, self.codes)
 
     def column_logits(self, states, earlier, column: int):
-        """Logits [B, K] of code `column`, from states [B, D] and the sum of earlier codes' embeddings."""
+        """Logits [B, K] of the code of one column.
+
+        Args:
+          states: [B, D].
+          earlier: [B, D] sum of `column_embedding` over the codes before it in its token.
+          column: which of the C codes.
+        """
         x = self.depth_norm(states + earlier)
         weight, bias, out = (
             p[column].astype(x.dtype) for p in (self.depth_in, self.depth_bias, self.depth_out)
@@ -57,9 +66,9 @@ class TokenModel(TextConditionedModel):
         return jnp.matmul(x + nn.gelu(x @ weight + bias), out, preferred_element_type=jnp.float32)
 
     def column_embedding(self, codes, column: int):
-        """What code `column` [B] adds to `earlier` [B, D] for the codes after it."""
+        """What the codes [B] of column `column` add to `earlier` [B, D] for the codes after them."""
         return self.depth_embedding(codes + column * self.codes)
 
     def _embed_tokens(self, codes):
-        """Embeddings [..., D] of tokens [..., C]."""
+        """Embeddings [..., D] of tokens [..., C]: the sum over their codes."""
         return self.code_embedding(codes + jnp.arange(self.columns) * self.codes).sum(-2)

@@ -1,4 +1,4 @@
-"""The motion tokenizer: canonical poses to codes and back, one codec a part of the body."""
+"""The VQ-VAE that tokenizes poses: canonical poses to codes and back, with one codec for each body part."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -12,33 +12,34 @@ from signjax.pose import body_parts
 
 
 class Reconstruction(NamedTuple):
-    """A pass through the tokenizer."""
+    """Poses after encoding, quantization and decoding."""
 
     pose: jax.Array  # [B, T, J, 3], canonical; J is 120 with a face, else 50
     codes: jax.Array  # [B, N, C] int32
-    loss: jax.Array  # [], the quantizers' commitment
+    loss: jax.Array  # [], sum of the quantizers' losses
 
 
 def block_dilation(block: int) -> int:
-    """Of the convolutions of kernel 3, in tokens."""
+    """Dilation in tokens of the convolutions (kernel 3) of block number `block`: 1, 2, 4, 1, 2, 4, ..."""
+    # Starting again keeps the reach to a few tokens a block, which streaming must wait for.
     return 2 ** (block % 3)
 
 
 class Codec(nn.Module):
-    """Encoder and decoder of one part; every layer runs at token rate.
+    """Encoder and decoder of one body part; every layer runs at token rate.
 
     `stride` frames are folded into the features of one token, so that each layer is a few large matrix
-    products at a fraction of the frame rate. A linear path runs beside the deep one on both sides: with
-    principal components in it and zeros at the end of the deep one (signjax.tasks.vqvae), training begins
-    at the best linear code and only has to improve on it.
+    products at a fraction of the frame rate. A linear path runs beside the deep one in encoder and decoder:
+    with principal components in it and zeros at the end of the deep one (signjax.tasks.vqvae), training
+    begins at the best linear code and only has to improve on it.
 
     Attributes:
       features: F of the part, per frame.
       stride: frames a token.
       width: D of the hidden layers.
-      depth: blocks in the encoder and in the decoder.
+      depth: blocks in the encoder, and as many in the decoder.
       dim: of the latents.
-      dtype: that hidden layers compute in, None for float32; latents and poses are float32 always.
+      dtype: that hidden layers compute in, None for float32; latents and poses are always float32.
     """
 
     features: int
@@ -49,27 +50,45 @@ class Codec(nn.Module):
     dtype: Any = None
 
     def setup(self):  # noqa: D102
-        kind = {"dtype": self.dtype}
-        self.stem = layers.Dense(self.width, **kind)
-        self.encoder = [layers.ConvBlock(dilation=block_dilation(i), **kind) for i in range(self.depth)]
-        self.encoder_norm = nn.LayerNorm(**kind)
+        compute = {"dtype": self.dtype}
+        self.stem = layers.Dense(self.width, **compute)
+        self.encoder = [layers.ConvBlock(dilation=block_dilation(i), **compute) for i in range(self.depth)]
+        self.encoder_norm = nn.LayerNorm(**compute)
         self.to_latent = layers.Dense(self.dim, kernel_init=nn.initializers.zeros)
         self.linear_in = layers.Dense(self.dim)
-        self.from_latent = layers.Dense(self.width, **kind)
-        self.decoder = [layers.ConvBlock(dilation=block_dilation(i), **kind) for i in range(self.depth)]
-        self.decoder_norm = nn.LayerNorm(**kind)
+        self.from_latent = layers.Dense(self.width, **compute)
+        self.decoder = [layers.ConvBlock(dilation=block_dilation(i), **compute) for i in range(self.depth)]
+        self.decoder_norm = nn.LayerNorm(**compute)
         self.head = layers.Dense(self.features * self.stride, kernel_init=nn.initializers.zeros)
         self.linear_out = layers.Dense(self.features * self.stride)
 
     def encode(self, x, context, mask):
-        """Own frames x [B, N, stride * F], all parts' frames [B, N, *], mask [B, N] -> [B, N, dim]."""
+        """Encodes a part.
+
+        Args:
+          x: [B, N, stride * F] frames of the part, as tokens.
+          context: [B, N, *] frames of all parts.
+          mask: [B, N] bool.
+
+        Returns:
+          latents [B, N, dim].
+        """
         h = self.stem(context)
         for block in self.encoder:
             h = block(h, mask)
         return self.to_latent(self.encoder_norm(h)) + self.linear_in(x)
 
     def decode(self, z, context, mask):
-        """Own latents z [B, N, dim], all parts' latents [B, N, *], mask [B, N] -> [B, N, stride * F]."""
+        """Decodes a part.
+
+        Args:
+          z: [B, N, dim] latents of the part.
+          context: [B, N, *] latents of all parts.
+          mask: [B, N] bool.
+
+        Returns:
+          frames [B, N, stride * F], as tokens.
+        """
         h = self.from_latent(context)
         for block in self.decoder:
             h = block(h, mask)
@@ -79,14 +98,14 @@ class Codec(nn.Module):
 class VQVAE(nn.Module):
     """Poses to codes [B, N, C] and back, N = ceil(T / stride), C codes a token over all parts and sides.
 
-    Both sides of a part share codec and codebooks (signjax.pose.body_parts). Every codec sees all parts, its
-    own side first, since what one hand does tells much about the other.
+    The two sides S of a part (right and left) share codec and codebooks (signjax.pose.body_parts). Every
+    codec sees all parts, its own side first, since what one hand does tells much about the other.
 
     Attributes:
-      layout: of signjax.pose.body_parts.
-      quantizer: part -> a new quantizer (signjax.models.quantizers).
+      layout: a name of signjax.pose.body_parts.LAYOUTS.
+      stride, width, depth, dtype: see Codec.
       dims: part -> latent dimensions.
-      dtype: see Codec.
+      quantizer: part -> a new quantizer (signjax.models.quantizers).
     """
 
     layout: str
@@ -107,103 +126,108 @@ class VQVAE(nn.Module):
 
     @property
     def reach(self) -> int:
-        """Tokens to either side of a token that its frames depend on."""
+        """Tokens to either side of a token that its frames depend on when decoded."""
         return sum(map(block_dilation, range(self.depth)))
 
     def __call__(self, pose, mask, train: bool = False) -> Reconstruction:
         """Encodes and decodes canonical poses [B, T, J, 3] with mask [B, T], valid frames first.
 
-        T must be a multiple of the stride. Frames outside the mask have no influence on the others.
+        T must be a multiple of the stride. Frames outside the mask do not influence the others.
         """
-        tokens = mask[:, :: self.stride]  # [B, N]
-        latents, loss = {}, 0.0
-        sides = self._tile_sides(tokens)
-        results = {}
-        for name, z in self.compute_latents(pose, mask).items():
-            results[name] = self.quantizers[name](z, sides, train)
-            latents[name] = results[name].z
-            loss += results[name].loss
-        codes = self._join_codes({name: r.codes for name, r in results.items()}, pose.shape[0])
-        return Reconstruction(self._decode_latents(latents, tokens), codes, loss)
+        # A clip's frames come first, so a token exists if its first frame does.
+        token_mask = mask[:, :: self.stride]  # [B, N]
+        quantized, loss = {}, 0.0
+        for part, z in self.compute_latents(pose, mask).items():
+            quantized[part] = self.quantizers[part](z, self._tile_sides(token_mask), train)
+            loss += quantized[part].loss
+        codes = self._join_codes({part: q.codes for part, q in quantized.items()}, pose.shape[0])
+        latents = {part: q.z for part, q in quantized.items()}
+        return Reconstruction(self._decode_latents(latents, token_mask), codes, loss)
 
     def compute_latents(self, pose, mask) -> dict:
-        """Latents before quantization, {part: [S * B, N, dim]}."""
-        tokens = self._tile_sides(mask[:, :: self.stride])
+        """Latents {part: [S * B, N, dim]} before quantization, of poses and mask as for a call."""
+        token_mask = self._tile_sides(mask[:, :: self.stride])
         frames = {
             name: self._fold_frames(x)
             for name, x in body_parts.cut(hold_last_frame(pose, mask), self.layout).items()
         }
         return {
             name: self.codecs[name].encode(
-                _merge_sides(frames[name]), self._gather_context(frames, name), tokens
+                _merge_sides(frames[name]), self._gather_context(frames, name), token_mask
             )
             for name in self.parts
         }
 
     def encode(self, pose, mask):
         """Canonical poses [B, T, J, 3], mask [B, T] -> codes [B, N, C] int32."""
-        sides = self._tile_sides(mask[:, :: self.stride])
+        token_mask = self._tile_sides(mask[:, :: self.stride])
         latents = self.compute_latents(pose, mask)
-        codes = {name: self.quantizers[name](z, sides, False).codes for name, z in latents.items()}
+        codes = {part: self.quantizers[part](z, token_mask, False).codes for part, z in latents.items()}
         return self._join_codes(codes, pose.shape[0])
 
     def decode(self, codes, mask):
         """Codes [B, N, C], mask [B, N] over tokens -> canonical poses [B, N * stride, J, 3]."""
         parts = self._split_codes(codes)
-        return self._decode_latents(
-            {name: self.quantizers[name].decode(c) for name, c in parts.items()}, mask
-        )
+        latents = {part: self.quantizers[part].decode(c) for part, c in parts.items()}
+        return self._decode_latents(latents, mask)
 
-    def _decode_latents(self, latents: dict, tokens):
-        count = len(body_parts.sides(self.layout))
-        split = {name: z.reshape(count, -1, *z.shape[1:]) for name, z in latents.items()}
+    def _decode_latents(self, latents: dict, token_mask):
+        """Latents {part: [S * B, N, dim]}, mask [B, N] -> canonical poses [B, N * stride, J, 3]."""
+        num_sides = len(body_parts.sides(self.layout))
+        by_side = {part: z.reshape(num_sides, -1, *z.shape[1:]) for part, z in latents.items()}
         frames = {}
-        for name, z in latents.items():
-            x = self.codecs[name].decode(z, self._gather_context(split, name), self._tile_sides(tokens))
-            frames[name] = x.reshape(count, tokens.shape[0], -1, self.parts[name])  # [S, B, T, F]
+        for part, z in latents.items():
+            context = self._gather_context(by_side, part)
+            x = self.codecs[part].decode(z, context, self._tile_sides(token_mask))
+            frames[part] = x.reshape(num_sides, token_mask.shape[0], -1, self.parts[part])  # [S, B, T, F]
         return body_parts.join(frames, self.layout)
 
     def _gather_context(self, parts: dict, first: str):
-        """All of {part: [S, B, N, *]} on the last axis, part `first` and each side's own first."""
+        """All of {part: [S, B, N, *]} side by side on the last axis, [S * B, N, *].
+
+        Part `first` comes first, and for each side the parts of that side before those of the other.
+        """
+        # By this order the right and the left codec call see the same kind of input at the same place. Only
+        # so can they share weights, and a mirrored clip get the codes of the other side.
         names = [first, *(name for name in parts if name != first)]
-        own = [parts[name] for name in names]
-        others = [x[::-1] for x in own] if len(body_parts.sides(self.layout)) == 2 else []
-        return _merge_sides(jnp.concatenate(own + others, axis=-1))
+        same_side = [parts[name] for name in names]
+        other_side = [x[::-1] for x in same_side] if len(body_parts.sides(self.layout)) == 2 else []
+        return _merge_sides(jnp.concatenate(same_side + other_side, axis=-1))
 
     def _fold_frames(self, x):
-        """[S, B, T, F] -> [S, B, N, stride * F]."""
+        """Frames [S, B, T, F] to tokens [S, B, N, stride * F]."""
         return x.reshape(*x.shape[:2], -1, self.stride * x.shape[-1])
 
     def _tile_sides(self, mask):
-        """[B, N] -> [S * B, N]."""
+        """A mask [B, N] for each side, [S * B, N]."""
         return jnp.concatenate([mask] * len(body_parts.sides(self.layout)))
 
     def _join_codes(self, codes: dict, batch: int):
-        """{part: [S * B, N, Q]} -> [B, N, C], by part, then side, then level."""
+        """Codes {part: [S * B, N, Q]} to columns [B, N, C], by part, then side, then level."""
         columns = []
         for part in codes.values():
             columns += list(part.reshape(-1, batch, *part.shape[1:]))
         return jnp.concatenate(columns, axis=-1)
 
     def _split_codes(self, codes) -> dict:
-        """[B, N, C] -> {part: [S * B, N, Q]}, the inverse of `_join_codes`."""
-        parts, at, count = {}, 0, len(body_parts.sides(self.layout))
-        for name in self.parts:
-            levels = self.quantizers[name].levels
-            columns = [codes[..., at + s * levels : at + (s + 1) * levels] for s in range(count)]
-            parts[name] = jnp.concatenate(columns)
-            at += count * levels
+        """Columns [B, N, C] to codes {part: [S * B, N, Q]}, the inverse of `_join_codes`."""
+        parts, start, num_sides = {}, 0, len(body_parts.sides(self.layout))
+        for part in self.parts:
+            levels = self.quantizers[part].levels
+            sides = [codes[..., start + s * levels : start + (s + 1) * levels] for s in range(num_sides)]
+            parts[part] = jnp.concatenate(sides)
+            start += num_sides * levels
         return parts
 
 
 def _merge_sides(x):
-    """[S, B, ...] -> [S * B, ...]."""
+    """[S, B, ...] -> [S * B, ...]: for a codec, a side is one more example."""
     return x.reshape(-1, *x.shape[2:])
 
 
 def hold_last_frame(pose, mask):
-    """Poses [B, T, J, 3] whose frames outside mask [B, T] repeat the last one inside: padding must not reach
-    a part-filled token."""
+    """Poses [B, T, J, 3] in which all frames after those of mask [B, T] repeat the last one of the mask."""
+    # A token is `stride` frames: in the last one of a clip padding would stand beside real frames.
     last = jnp.maximum(mask.sum(1) - 1, 0)
     index = jnp.minimum(jnp.arange(mask.shape[1]), last[:, None])  # [B, T]
     return jnp.take_along_axis(pose, index[..., None, None], axis=1)

@@ -19,7 +19,7 @@ from signjax.inference import dataset_codes, flow_sampling, latent_space
 from signjax.inference.families import make_sampler
 from signjax.inference.latent_space import fold_latents
 from signjax.inference.load import load, load_autoencoder
-from signjax.models import text_conditioning
+from signjax.models import text_alignment, text_conditioning
 from signjax.tasks import flow
 from signjax.tasks.registry import make_task
 from signjax.text import tokenizer
@@ -128,7 +128,7 @@ def test_clips_depend_on_text_place_and_seed_alone(generator):
 def test_a_clip_is_as_long_as_its_text_says(generator):
     ids, known = tokenizer.pad_texts([generator.text_encoder.encode(t) for t in ("hello", "my name is Zoë")])
     memory = generator.model.apply(generator.variables, ids, known, method="encode_text")
-    wanted = np.asarray(text_conditioning.expected_length(memory))
+    wanted = np.asarray(text_alignment.expected_length(memory))
     clips = generate_poses(generator, ["hello", "my name is Zoë"], **sampler(max_tokens=99))
     assert [len(clip) for clip in clips] == [4 * max(1, round(float(n))) for n in wanted]
     assert wanted[0] < wanted[1]

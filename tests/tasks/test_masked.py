@@ -20,7 +20,7 @@ from signjax.inference.families import make_sampler
 from signjax.inference.load import load
 from signjax.models import special_ids
 from signjax.models.masked_transformer import MaskedTransformer
-from signjax.models.text_conditioning import clip_times, expected_length
+from signjax.models.text_alignment import clip_times, expected_length
 from signjax.tasks import masked, row_times
 from signjax.tasks.registry import make_task
 from signjax.tasks.token_run import drop_texts

@@ -174,7 +174,7 @@ def _convert_encoder_layer(layer: dict, heads: int, order) -> dict:
 
 
 def _convert_decoder_layer(layer: dict, heads: int, order) -> dict:
-    """Params of an exact signjax.models.text_conditioning.DecoderBlock, and "memory_in" that makes its keys
+    """Params of an exact signjax.models.decoder_blocks.DecoderBlock, and "memory_in" that makes its keys
     and values."""
     tensors = match_tensors.check_layer(layer, ("self_attn", "multihead_attn"))
     self_weight, self_bias = (tensors[f"self_attn.in_proj_{name}"] for name in ("weight", "bias"))
