@@ -65,18 +65,18 @@ def main(argv: list[str] | None = None) -> int:
     held, train = load_split(system, args.split), load.load(system.data, "train")
     truth, known = list(held), list(train)
     say(f"{held.label}: {len(held)} clips to match; training clips for comparison: {len(train)}")
-    by = scorecard.judges(
+    by = scorecard.make_judges(
         truth, known, load.readable(system.data), find_translator(args.backtranslate, system.data, say)
     )
     output = produce(system, held, truth, by, say, args.seed)
     rows = score_rows(output, truth, known, by, say, args.seed)
     content = summary(system, held, output, rows, by, args)
-    table = tables.tables(content["rows"])
+    table = tables.format_tables(content["rows"])
     print(f"\n{table}\n")
     for line in content["notes"]:
         print(f"note: {line}")
     errors = divide_sums(rows[list(output.rows)[-1]].scores["distance"]["DTW-MJE"].statistics)
-    for path in report_files.write(out, content, table, output.rows, truth, by, errors):
+    for path in report_files.write_report(out, content, table, output.rows, truth, by, errors):
         print(path)
     return 0
 
@@ -155,8 +155,8 @@ def produce(system: System, held, truth, by, say, seed: int) -> Output:
         errors = reconstruction.score_reconstruction(truth, rows[scorecard.CEILING])
         scores[scorecard.CEILING] = {"reconstruction": errors}
     if system.folder:
-        found, faults = predictions.read(system.folder, held.sids, held.variant)
-        rows["predictions"] = [scorecard.canonical_or_missing(clip) for clip in found]
+        found, faults = predictions.read_predictions(system.folder, held.sids, held.variant)
+        rows["predictions"] = [scorecard.move_or_blank(clip) for clip in found]
         say(f"{system.folder}: {len(found) - len(faults)} clips, {len(faults)} missing or unreadable")
     elif run.can_generate:
         say("generating")
@@ -169,20 +169,20 @@ def produce(system: System, held, truth, by, say, seed: int) -> Output:
         generate(held.texts, seed)  # once more, as everything is compiled now
         cost = {"seconds_per_clip": (time.monotonic() - begun) / len(truth)}
         cost["parameters"] = sum(x.size for x in jax.tree.leaves(run.variables["params"]))
-        own = {"multimodality": scorecard.multimodality(generate, held.texts, by.extractor, seed)}
+        own = {"multimodality": scorecard.score_multimodality(generate, held.texts, by.extractor, seed)}
         scores["generated"] = {"distribution": own}
         if run.has_tokens:
             codes = [clip.tokens.codes for clip in rows["generated"]]
-            scores["generated"]["tokens"] = scorecard.token_bleu(codes, run.codec.encode(held))
+            scores["generated"]["tokens"] = scorecard.score_token_bleu(codes, run.codec.encode(held))
     return Output(rows, scores, faults, cost)
 
 
 def score_rows(output: Output, truth, known, by, say, seed: int) -> dict[str, scorecard.Row]:
     """Scores recorded clips, the system's own rows and the baselines."""
-    mean = scorecard.mean_pose(known)
+    mean = scorecard.compute_mean_pose(known)
     own = list(output.rows.values())[-1]
     rows = {scorecard.TRUTH: truth, **output.rows}
-    rows |= scorecard.baselines(truth, known, own, seed)
+    rows |= scorecard.make_baselines(truth, known, own, seed)
     done = {}
     for number, (name, clips) in enumerate(rows.items()):
         say(f"scoring {name}")
@@ -192,7 +192,7 @@ def score_rows(output: Output, truth, known, by, say, seed: int) -> dict[str, sc
             row.scores[family] = row.scores.get(family, {}) | more
         if name == scorecard.MEAN:
             guess = Clip(mean.points, placement=CANONICAL)  # joints that training never shows count as errors
-            still = [scorecard.hold(guess, len(clip)) for clip in truth]
+            still = [scorecard.hold_frame(guess, len(clip)) for clip in truth]
             row.scores["reconstruction"] = reconstruction.score_reconstruction(truth, still)
         done[name] = row
     progress.clear(sys.stdout)
@@ -203,7 +203,7 @@ def summary(system: System, held, output: Output, rows, by, args) -> dict:
     """Everything of scores.json."""
     signatures, measured = {}, {}
     for name, row in rows.items():
-        measured[name] = {f: tables.measured(scores, args.seed) for f, scores in row.scores.items()}
+        measured[name] = {f: tables.measure_scores(scores, args.seed) for f, scores in row.scores.items()}
         for scores in row.scores.values():
             signatures |= {metric: s.signature for metric, s in scores.items() if metric not in signatures}
     own = [scorecard.TRUTH, *output.rows]  # of the baselines one knows
@@ -225,7 +225,7 @@ def summary(system: System, held, output: Output, rows, by, args) -> dict:
         "warnings": {name: row.warnings for name, row in rows.items()},
         "counts": {name: row.counts for name, row in rows.items()},
         "unreadable": output.faults,
-        "notes": notes + scorecard.limits(len(held), by, measured),
+        "notes": notes + scorecard.describe_limits(len(held), by, measured),
     }
 
 

@@ -114,9 +114,9 @@ def test_predictions_that_cannot_be_read_have_a_reason(tmp_path):
     gaps = np.ones((2, 50, 3))
     gaps[1, 7] = np.nan
     np.save(tmp_path / "e.npy", gaps)
-    clips, faults = predictions.read(tmp_path, ["a", "b", "c", "d", "e", "f"], layout)
+    clips, faults = predictions.read_predictions(tmp_path, ["a", "b", "c", "d", "e", "f"], layout)
     assert set(faults) == {"a", "b", "c", "d", "f"} and [len(clip) for clip in clips] == [0, 0, 0, 0, 2, 0]
     assert "JSON" in faults["a"] and "[3, 42, 3]" in faults["c"] and "cannot be read" in faults["d"]
     assert clips[4].valid.sum() == 99 and np.isfinite(clips[4].points).all()
     with pytest.raises(DataError, match="none of 2 clips is there"):
-        predictions.read(tmp_path, ["x", "y"], layout)
+        predictions.read_predictions(tmp_path, ["x", "y"], layout)

@@ -13,7 +13,7 @@ from signjax.pose.clip import Clip
 FORMS = ("{sid}/pose.json", "{sid}.json", "{sid}.npz", "{sid}.npy")
 
 
-def read(folder, sids, layout: pose_layout.Variant) -> tuple[list[Clip], dict[str, str]]:
+def read_predictions(folder, sids, layout: pose_layout.Variant) -> tuple[list[Clip], dict[str, str]]:
     """Reads a system's clip for each name.
 
     `<sid>/pose.json` and `<sid>.json` have the schema of the data; `<sid>.npz` has an array "pose" and
@@ -36,7 +36,7 @@ def read(folder, sids, layout: pose_layout.Variant) -> tuple[list[Clip], dict[st
     found, faults = [], {}
     for sid in sids:
         try:
-            found.append(_clip(folder, sid, layout))
+            found.append(_read_prediction(folder, sid, layout))
         except DataError as error:
             faults[sid] = str(error)
             found.append(Clip(np.zeros((0, skeleton.NUM_JOINTS, 3)), sid=sid))
@@ -46,7 +46,7 @@ def read(folder, sids, layout: pose_layout.Variant) -> tuple[list[Clip], dict[st
     return found, faults
 
 
-def _clip(folder: Path, sid: str, layout: pose_layout.Variant) -> Clip:
+def _read_prediction(folder: Path, sid: str, layout: pose_layout.Variant) -> Clip:
     paths = [folder / form.format(sid=sid) for form in FORMS]
     path = next((path for path in paths if path.is_file()), None)
     if path is None:

@@ -14,7 +14,7 @@ SHOWN = 7  # clips on the page: the worst, those between, the median, the best
 DRAWN = 3  # every third of them as a GIF
 
 
-def write(out: pathlib.Path, content: dict, table: str, clips: dict, truth, by, errors) -> list:
+def write_report(out: pathlib.Path, content: dict, table: str, clips: dict, truth, by, errors) -> list:
     """Writes scores.json, the tables, a plot a family, GIFs and a page of some clips side by side.
 
     They are the system's worst clip, its best, and those that lie evenly between in the order of errors.
@@ -25,7 +25,7 @@ def write(out: pathlib.Path, content: dict, table: str, clips: dict, truth, by, 
       table: its tables as text.
       clips: {row: a Clip for each recorded one}.
       truth: n recorded clips.
-      by: see signjax.evaluation.scorecard.judges.
+      by: see signjax.evaluation.scorecard.make_judges.
       errors: [n] DTW-MJE of the last row's clips.
 
     Returns:
@@ -34,12 +34,12 @@ def write(out: pathlib.Path, content: dict, table: str, clips: dict, truth, by, 
     paths = [tables.write_json(out / "scores.json", content), tables.write_text(out / "scores.txt", table)]
     for family in tables.FAMILIES:
         if any(families.get(family) for families in content["rows"].values()):
-            paths.append(tables.plot(out / f"{family}.png", family, content["rows"]))
+            paths.append(tables.plot_family(out / f"{family}.png", family, content["rows"]))
     count = len(truth)
     ranks = np.unique(np.linspace(0, count - 1, SHOWN).astype(int))
     shown, pages = {scorecard.TRUTH: truth, **clips}, []
     for rank, i in zip(ranks, np.argsort(-errors, kind="stable")[ranks], strict=True):
-        panels = [panel(name, row[i], truth[i].text, by.readable) for name, row in shown.items()]
+        panels = [make_panel(name, row[i], truth[i].text, by.readable) for name, row in shown.items()]
         label = f"{panels[-1].title}: DTW-MJE {errors[i]:.2f}, {rank + 1} of {count} from the worst"
         pages.append([*panels[:-1], panels[-1]._replace(title=label)])
     for k, panels in enumerate(pages[::DRAWN], 1):
@@ -48,7 +48,7 @@ def write(out: pathlib.Path, content: dict, table: str, clips: dict, truth, by, 
     return [*paths, rendering.html(out / "clips.html", pages, title=title)]
 
 
-def panel(name: str, clip: Clip, text: str, readable: bool) -> rendering.Panel:
+def make_panel(name: str, clip: Clip, text: str, readable: bool) -> rendering.Panel:
     """A clip for the eye: its row above, its text below, and what a demo clip says.
 
     Args:

@@ -51,7 +51,7 @@ class Row(NamedTuple):
     warnings: list[str]
 
 
-def judges(truth: list[Clip], train: list[Clip], readable: bool, translator) -> Judges:
+def make_judges(truth: list[Clip], train: list[Clip], readable: bool, translator) -> Judges:
     """Everything that all rows share.
 
     Args:
@@ -68,7 +68,9 @@ def judges(truth: list[Clip], train: list[Clip], readable: bool, translator) -> 
     return Judges(readable, translator, extractor, features, train, near)
 
 
-def baselines(truth: list[Clip], train: list[Clip], clips: list[Clip], seed: int) -> dict[str, list[Clip]]:
+def make_baselines(
+    truth: list[Clip], train: list[Clip], clips: list[Clip], seed: int
+) -> dict[str, list[Clip]]:
     """The rows that need no model: {name: clips}.
 
     Args:
@@ -78,18 +80,18 @@ def baselines(truth: list[Clip], train: list[Clip], clips: list[Clip], seed: int
       seed: of the random choices.
     """
     rng = np.random.default_rng((seed, 11))
-    mean = mean_pose(train)
-    still = hold(mean, round(float(np.mean([len(clip) for clip in train]))))
+    mean = compute_mean_pose(train)
+    still = hold_frame(mean, round(float(np.mean([len(clip) for clip in train]))))
     count, texts = len(truth), [[clip.text for clip in side] for side in (truth, train)]
     return {
         MEAN: [still] * count,
         RANDOM: [train[i] for i in rng.integers(0, len(train), count)],
-        RETRIEVAL: [train[i] for i in nearest_texts(*texts)],
-        SHUFFLED: [clips[i] for i in derangement(count, rng)],
+        RETRIEVAL: [train[i] for i in find_nearest_texts(*texts)],
+        SHUFFLED: [clips[i] for i in draw_derangement(count, rng)],
     }
 
 
-def mean_pose(train: list[Clip]) -> Clip:
+def compute_mean_pose(train: list[Clip]) -> Clip:
     """One frame in canonical space: every joint at its mean over all training frames that show it."""
     total, seen = np.zeros((50, 3)), np.zeros(50)
     for clip in (clip.without_face() for clip in train):
@@ -99,20 +101,20 @@ def mean_pose(train: list[Clip]) -> Clip:
     return Clip(mean[None], (seen > 0)[None], placement=CANONICAL)
 
 
-def hold(frame: Clip, frames: int) -> Clip:
+def hold_frame(frame: Clip, frames: int) -> Clip:
     """A clip of so many frames that stands still."""
     points, valid = (np.repeat(array, frames, 0) for array in (frame.points, frame.valid))
     return dataclasses.replace(frame, points=points, valid=valid)
 
 
-def derangement(count: int, rng) -> np.ndarray:
+def draw_derangement(count: int, rng) -> np.ndarray:
     """A random order [count] that leaves nothing in its place, unless there is but one."""
     order, result = rng.permutation(count), np.zeros(count, int)
     result[order] = np.roll(order, 1)
     return result
 
 
-def nearest_texts(texts, known) -> np.ndarray:
+def find_nearest_texts(texts, known) -> np.ndarray:
     """For each text the number of the most similar known one: cosine of word counts weighted by rarity."""
     bags = [[collections.Counter(words.split_words(t)) for t in side] for side in (texts, known)]
     spread = collections.Counter(word for bag in bags[1] for word in bag)
@@ -130,7 +132,7 @@ def nearest_texts(texts, known) -> np.ndarray:
     return (vectors(bags[0]) @ vectors(bags[1]).T).argmax(1)
 
 
-def usable(clips: list[Clip], stand_in: Clip) -> tuple[list[Clip], dict[str, int], np.ndarray]:
+def prepare_clips(clips: list[Clip], stand_in: Clip) -> tuple[list[Clip], dict[str, int], np.ndarray]:
     """Clips that every metric can take, and how many were not so by themselves.
 
     A clip without frames, without any joint or without a body that could be measured is scored as one frame
@@ -146,7 +148,7 @@ def usable(clips: list[Clip], stand_in: Clip) -> tuple[list[Clip], dict[str, int
     """
     found, counts, silent = [], {"empty": 0, "all missing": 0, "one frame": 0}, []
     for clip in clips:
-        body = canonical_or_missing(clip.without_face())
+        body = move_or_blank(clip.without_face())
         silent.append(not body.valid.any())
         kind = "empty" if not len(body) else "all missing" if silent[-1] else "one frame"
         counts[kind] += silent[-1] or len(body) == 1
@@ -154,7 +156,7 @@ def usable(clips: list[Clip], stand_in: Clip) -> tuple[list[Clip], dict[str, int
     return found, counts, np.array(silent, bool)
 
 
-def canonical_or_missing(clip: Clip) -> Clip:
+def move_or_blank(clip: Clip) -> Clip:
     """The clip in canonical space, missing joints at 0; all joints are missing if it has no place there.
 
     Joints that are not finite are missing.
@@ -173,20 +175,20 @@ def score_row(name: str, clips: list[Clip], truth: list[Clip], by: Judges, stand
 
     Args:
       name: of the row; recorded clips get the floor of the Fréchet distance, too.
-      clips: as `usable` takes them, one for each of truth's.
+      clips: as `prepare_clips` takes them, one for each of truth's.
       truth: the recorded clips.
-      by: see `judges`.
-      stand_in: see `usable`.
+      by: see `make_judges`.
+      stand_in: see `prepare_clips`.
       seed: of the random pairs and halves.
     """
-    made, counts, silent = usable(clips, stand_in)
+    made, counts, silent = prepare_clips(clips, stand_in)
     features = motion_features.extract_features(by.extractor, made)
     means = diversity_scores.average_windows(features)
     near = memorization.find_nearest_distances(made, by.train)
     digest = by.extractor.digest
     floor = {"FGD-half": frechet.score_split_half(features, digest, seed)} if name == TRUTH else {}
     scores = {
-        "text": _texts(made, silent, [clip.text for clip in truth], by),
+        "text": _score_texts(made, silent, [clip.text for clip in truth], by),
         "distance": dtw_distances.score_distances(truth, made),
         "distribution": {
             "FGD": frechet.score_fgd(by.features, features, digest),
@@ -209,7 +211,7 @@ def score_row(name: str, clips: list[Clip], truth: list[Clip], by: Judges, stand
 COPIED = 30.0  # percent of copies from which on a row is warned of; 5 is no copying
 
 
-def _texts(clips: list[Clip], silent, texts, by: Judges) -> dict[str, Score]:
+def _score_texts(clips: list[Clip], silent, texts, by: Judges) -> dict[str, Score]:
     scores = {}
     if by.readable:
         said = [[] if no else demo.read_signs(m.points, m.valid) for m, no in zip(clips, silent, strict=True)]
@@ -228,7 +230,7 @@ def _texts(clips: list[Clip], silent, texts, by: Judges) -> dict[str, Score]:
     return scores
 
 
-def multimodality(write: Callable, texts, extractor, seed: int) -> Score:
+def score_multimodality(write: Callable, texts, extractor, seed: int) -> Score:
     """How much clips of one text differ.
 
     Args:
@@ -247,7 +249,7 @@ def multimodality(write: Callable, texts, extractor, seed: int) -> Score:
 TEXTS, REPEATS = 20, 10
 
 
-def token_bleu(written, meant) -> dict[str, Score]:
+def score_token_bleu(written, meant) -> dict[str, Score]:
     """BLEU of codes written, [N, C] a clip, against the recorded clip's, all columns pooled, own lengths."""
     sides = [[column for codes in side for column in codes.T.tolist()] for side in (written, meant)]
     columns = meant[0].shape[1]
@@ -259,7 +261,7 @@ def token_bleu(written, meant) -> dict[str, Score]:
     return scores
 
 
-def limits(count: int, by: Judges, rows: dict) -> list[str]:
+def describe_limits(count: int, by: Judges, rows: dict) -> list[str]:
     """What so many clips cannot support, in plain words.
 
     Args:

@@ -10,7 +10,11 @@ from signjax.io import atomic
 from signjax.metrics import score
 
 # family -> metrics whose larger values are better; of guards 1 is best, of the others smaller is better
-UP = {"text": ("BT-BLEU", "BT-chrF", "BT-ROUGE"), "reconstruction": ("PCK",), "tokens": ("token BLEU",)}
+HIGHER_IS_BETTER = {
+    "text": ("BT-BLEU", "BT-chrF", "BT-ROUGE"),
+    "reconstruction": ("PCK",),
+    "tokens": ("token BLEU",),
+}
 FAMILIES = {
     "text": "what the clips say",
     "distance": "distance after warping",
@@ -19,11 +23,11 @@ FAMILIES = {
     "reconstruction": "frame by frame, in the data's own units",
     "tokens": "codes against the recorded clips'",
 }
-BESIDE = ("hand travel", "deviation", "speed", "length")  # guards that stand in every table
+GUARDS_SHOWN = ("hand travel", "deviation", "speed", "length")  # guards that stand in every table
 WIDTH = 6  # metrics of a table
 
 
-def measured(scores: dict[str, score.Score], seed: int) -> dict[str, dict]:
+def measure_scores(scores: dict[str, score.Score], seed: int) -> dict[str, dict]:
     """{metric: {"value", "low", "high"}} with the bounds of the 95 % interval, None where undefined."""
     result = {}
     for name, one in scores.items():
@@ -33,22 +37,22 @@ def measured(scores: dict[str, score.Score], seed: int) -> dict[str, dict]:
     return result
 
 
-def tables(rows: dict[str, dict[str, dict]]) -> str:
+def format_tables(rows: dict[str, dict[str, dict]]) -> str:
     """Text tables, one or more for each family of {row: {family: measured}}; guards stand beside each."""
     blocks = []
     for family, title in FAMILIES.items():
         having = {name: families[family] for name, families in rows.items() if families.get(family)}
         metrics = list(dict.fromkeys(metric for row in having.values() for metric in row))
-        beside = () if family == "guards" else BESIDE
+        beside = () if family == "guards" else GUARDS_SHOWN
         guards = {name: rows[name].get("guards", {}) for name in having}
         for start in range(0, len(metrics), WIDTH):
-            columns = [_column(metric, having, True) for metric in metrics[start : start + WIDTH]]
-            columns += [_column(metric, guards, False) for metric in beside]
-            blocks.append(f"{title}\n{_table(list(having), columns)}")
+            columns = [_format_column(metric, having, True) for metric in metrics[start : start + WIDTH]]
+            columns += [_format_column(metric, guards, False) for metric in beside]
+            blocks.append(f"{title}\n{_format_table(list(having), columns)}")
     return "\n\n".join(blocks)
 
 
-def _table(names: list[str], columns: list[list[str]]) -> str:
+def _format_table(names: list[str], columns: list[list[str]]) -> str:
     left = [" " * 21, *(name.ljust(21) for name in names)]
     widths = [max(map(len, column)) for column in columns]
     return "\n".join(
@@ -57,22 +61,22 @@ def _table(names: list[str], columns: list[list[str]]) -> str:
     )
 
 
-def _column(metric: str, rows: dict[str, dict], spread: bool) -> list[str]:
+def _format_column(metric: str, rows: dict[str, dict], spread: bool) -> list[str]:
     """A metric's name and a cell a row: its value and half the width of its interval."""
     values = [row[metric]["value"] for row in rows.values() if metric in row]
     largest = max((abs(value) for value in values if value is not None), default=0)
     digits = 2 if not spread else 1 if largest >= 20 else 2 if largest >= 5 else 3 if largest >= 1 else 4
-    return [metric, *(_cell(row.get(metric), digits, spread) for row in rows.values())]
+    return [metric, *(_format_cell(row.get(metric), digits, spread) for row in rows.values())]
 
 
-def _cell(found: dict | None, digits: int, spread: bool) -> str:
+def _format_cell(found: dict | None, digits: int, spread: bool) -> str:
     if found is None or found["value"] is None:
         return "-"
     half = "" if found["low"] is None or not spread else f"±{(found['high'] - found['low']) / 2:.{digits}f}"
     return f"{found['value']:.{digits}f}{half}"
 
 
-def plot(path, family: str, rows: dict[str, dict[str, dict]]):
+def plot_family(path, family: str, rows: dict[str, dict[str, dict]]):
     """Writes a PNG: for each metric of a family a bar a row, with its 95 % interval."""
     from matplotlib.figure import Figure  # slow to import
 
@@ -90,7 +94,7 @@ def plot(path, family: str, rows: dict[str, dict[str, dict]]):
         bounds = [(c["low"], c["high"]) if c.get("low") is not None else (np.nan,) * 2 for c in cells]
         error = np.abs(np.array(bounds, float).T - values)
         axis.barh(np.arange(len(names)), values, xerr=error, color="#6f9bd1", ecolor="#30445c", height=0.7)
-        up = any(metric.startswith(start) for start in UP.get(family, ()))
+        up = any(metric.startswith(start) for start in HIGHER_IS_BETTER.get(family, ()))
         arrow = "" if family == "guards" or metric == "diversity" else " (higher is better)" if up else ""
         axis.set_title(metric + arrow, fontsize=8)
         axis.tick_params(labelsize=7)

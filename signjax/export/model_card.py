@@ -81,7 +81,7 @@ def _scores(workdir, digest: str) -> list[str]:
             found = safe_read.read_object(path)
             if found.get("weights") != digest or found.get("predictions"):
                 continue
-            table = tables.tables(found["rows"])
+            table = tables.format_tables(found["rows"])
             data, seed = found["data"], found["seed"]
             what = f"{data['name']}/{data['split']}, {data['clips']} clips, seed {seed}"
             notes = [f"- {line}" for line in found["notes"]]

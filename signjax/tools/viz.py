@@ -166,7 +166,7 @@ def compare(args, workdir: Path, stem: str) -> None:
         rows["generated"] = run.generate([clip.text for clip in part], canonical=True)
     readable = load.readable(run.config.data)
     pages = [
-        [report_files.panel(name, row[k], clip.text, readable) for name, row in rows.items()]
+        [report_files.make_panel(name, row[k], clip.text, readable) for name, row in rows.items()]
         for k, clip in enumerate(part)
     ]
     path = Path(args.out, f"run_{stem}_{args.split}.html")

@@ -33,12 +33,12 @@ def train():
 
 @pytest.fixture(scope="module")
 def by(truth, train):
-    return scorecard.judges(truth, train, readable=True, translator=None)
+    return scorecard.make_judges(truth, train, readable=True, translator=None)
 
 
 @pytest.fixture(scope="module")
 def mean(train):
-    return scorecard.mean_pose(train)
+    return scorecard.compute_mean_pose(train)
 
 
 def values(row):
@@ -51,7 +51,7 @@ def test_clips_without_content_are_counted_and_scored(truth, by, mean):
     empty, hidden = Clip(np.zeros((0, 50, 3))), Clip(good[1].points, np.zeros_like(good[1].valid))
     broken, short = Clip(np.full((4, 50, 3), np.nan)), Clip(good[3].points[:1], placement=CANONICAL)
     clips = [empty, hidden, broken, short, *good[4:]]
-    motions, counts, silent = scorecard.usable(clips, mean)
+    motions, counts, silent = scorecard.prepare_clips(clips, mean)
     assert counts == {"empty": 1, "all missing": 2, "one frame": 1}
     assert silent.tolist() == [True] * 3 + [False] * 3
     assert len(motions) == len(clips) and all(len(m) and m.valid.any() for m in motions)
@@ -65,7 +65,7 @@ def test_clips_without_content_are_counted_and_scored(truth, by, mean):
 
 
 def test_recorded_clips_score_perfectly_and_the_baselines_do_not(truth, train, by, mean):
-    rows = {scorecard.TRUTH: truth, **scorecard.baselines(truth, train, truth, 0)}
+    rows = {scorecard.TRUTH: truth, **scorecard.make_baselines(truth, train, truth, 0)}
     found = {name: scorecard.score_row(name, clips, truth, by, mean, 0) for name, clips in rows.items()}
     best = values(found[scorecard.TRUTH])
     assert best["WER"] == 0 and not found[scorecard.TRUTH].warnings
@@ -84,12 +84,12 @@ def test_recorded_clips_score_perfectly_and_the_baselines_do_not(truth, train, b
 def test_nearest_texts_prefer_rare_words():
     known = ["the house is red", "the house is blue", "my zebra"]
     wanted = ["a zebra is the house", "Blue!", "nothing known"]
-    assert scorecard.nearest_texts(wanted, known).tolist() == [2, 1, 0]
+    assert scorecard.find_nearest_texts(wanted, known).tolist() == [2, 1, 0]
 
 
 def test_shuffling_moves_every_clip():
     for count in (2, 3, 50):
-        order = scorecard.derangement(count, np.random.default_rng(count))
+        order = scorecard.draw_derangement(count, np.random.default_rng(count))
         assert sorted(order) == list(range(count)) and (order != np.arange(count)).all()
 
 
@@ -97,7 +97,7 @@ def test_mean_pose_is_over_frames_that_show_a_joint():
     one = Clip(np.ones((2, 50, 3)), placement=CANONICAL)
     other = Clip(np.full((6, 50, 3), 5), placement=CANONICAL)
     other.valid[:, 7], other.valid[:4, 8] = False, False
-    mean = scorecard.mean_pose([one, other]).points[0]
+    mean = scorecard.compute_mean_pose([one, other]).points[0]
     assert mean[0] == pytest.approx(4) and mean[7] == pytest.approx(1) and mean[8] == pytest.approx(3)
 
 
@@ -118,12 +118,12 @@ def test_copies_are_found_through_noise(truth, train):
 def test_token_bleu_has_the_systems_own_lengths():
     rng = np.random.default_rng(1)
     meant = [rng.integers(0, 9, (n, 2)) for n in (12, 20, 5)]
-    found = scorecard.token_bleu(meant, meant)
+    found = scorecard.score_token_bleu(meant, meant)
     assert all(score.compute_value(s) == pytest.approx(100) for s in found.values())
-    short = scorecard.token_bleu([m[: len(m) // 2] for m in meant], meant)
+    short = scorecard.score_token_bleu([m[: len(m) // 2] for m in meant], meant)
     assert score.compute_value(short["token BLEU-1"]) == pytest.approx(100 * math.exp(1 - 37 / 18), rel=1e-6)
     assert len(short["token BLEU-4"].statistics) == 3, "resampled by clip"
-    swapped = scorecard.token_bleu([m[:, ::-1] for m in meant], meant)
+    swapped = scorecard.score_token_bleu([m[:, ::-1] for m in meant], meant)
     assert score.compute_value(swapped["token BLEU-4"]) < 20, "columns are apart"
 
 
@@ -136,7 +136,7 @@ def test_tables_show_values_and_intervals():
     cell = {"value": 12.3456, "low": 10.0, "high": 14.0}
     none = {"value": None, "low": None, "high": None}
     rows = {"mine": {"text": {"WER": cell, "BT-BLEU-4": none}, "guards": {"hand travel": cell}}}
-    text, guards = tables.tables(rows).split("\n\n")
+    text, guards = tables.format_tables(rows).split("\n\n")
     head, line = text.splitlines()[1:]
     assert head.split() == ["WER", "BT-BLEU-4", "hand", "travel", "deviation", "speed", "length"]
     assert line.split() == ["mine", "12.35±2.00", "-", "12.35", "-", "-", "-"]
@@ -146,5 +146,5 @@ def test_tables_show_values_and_intervals():
 def test_plots_are_the_same_every_time(tmp_path):
     cell = {"value": 1.0, "low": 0.5, "high": 1.5}
     rows = {name: {"guards": {"speed": cell, "length": cell}} for name in ("a", "b")}
-    one, two = (tables.plot(tmp_path / f"{k}.png", "guards", rows).read_bytes() for k in range(2))
+    one, two = (tables.plot_family(tmp_path / f"{k}.png", "guards", rows).read_bytes() for k in range(2))
     assert one == two and one.startswith(b"\x89PNG")

@@ -88,7 +88,7 @@ def build_predictions(root: pathlib.Path) -> None:
 
 
 def load_predictions(root: pathlib.Path):
-    return predictions.read(root, ["a", "b", "c", "d"], pose_layout.Variant())
+    return predictions.read_predictions(root, ["a", "b", "c", "d"], pose_layout.Variant())
 
 
 def check_predictions(result) -> None:

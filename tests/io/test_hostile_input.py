@@ -77,7 +77,7 @@ def test_text_stays_text_on_the_page_of_an_evaluation(tmp_path):
         content = {"system": said[0], "data": {"name": said[1], "split": said[2]}, "rows": {}}
         rows = {said[3]: clips}
         by = types.SimpleNamespace(readable=False)
-        return report_files.write(tmp_path / name, content, "", rows, clips, by, np.zeros(6))[-1]
+        return report_files.write_report(tmp_path / name, content, "", rows, clips, by, np.zeros(6))[-1]
 
     texts = HOSTILE[:6]
     found = same_page(page("a", texts), page("b", ["plain"] * 6))
@@ -153,7 +153,7 @@ def test_predictions_are_read_in_their_folder_only(tmp_path):
     for name, target in (("a", tmp_path / "given/b.npy"), ("b", tmp_path / "secret.npy")):
         linked(tmp_path / f"given/{name}.npy", target)
     with pytest.raises(DataError, match="none of 2 clips"):
-        predictions.read(tmp_path / "given", ["a", "b"], pose_layout.Variant())
+        predictions.read_predictions(tmp_path / "given", ["a", "b"], pose_layout.Variant())
 
 
 def test_a_run_does_not_write_through_links(tmp_path):
