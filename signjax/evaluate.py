@@ -57,7 +57,7 @@ def main(argv: list[str] | None = None) -> int:
     begun = time.monotonic()
 
     def say(line: str) -> None:
-        progress.clear(sys.stdout)
+        progress.clear_bar(sys.stdout)
         print(f"[{time.monotonic() - begun:5.0f} s] {line}", flush=True)
 
     system = find_system(args.workdir, args.predictions, args.root, args.name)
@@ -186,7 +186,7 @@ def score_rows(output: Output, truth, known, by, say, seed: int) -> dict[str, sc
     done = {}
     for number, (name, clips) in enumerate(rows.items()):
         say(f"scoring {name}")
-        progress.draw(sys.stdout, number, len(rows), f"{number} of {len(rows)} rows scored")
+        progress.draw_bar(sys.stdout, number, len(rows), f"{number} of {len(rows)} rows scored")
         row = scorecard.score_row(name, clips, truth, by, mean, seed)
         for family, more in output.scores.get(name, {}).items():
             row.scores[family] = row.scores.get(family, {}) | more
@@ -195,7 +195,7 @@ def score_rows(output: Output, truth, known, by, say, seed: int) -> dict[str, sc
             still = [scorecard.hold_frame(guess, len(clip)) for clip in truth]
             row.scores["reconstruction"] = reconstruction.score_reconstruction(truth, still)
         done[name] = row
-    progress.clear(sys.stdout)
+    progress.clear_bar(sys.stdout)
     return done
 
 

@@ -46,7 +46,7 @@ def main(argv: list[str] | None = None) -> int:
     wanted, out, shown = len(texts) * args.num, pathlib.Path(args.out), {}
     generated = generator.generate_batches(texts, args.num, args.seed, **changes)
     for places, clips in generated:  # each text's files are written as soon as it is signed
-        progress.clear(sys.stdout)
+        progress.clear_bar(sys.stdout)
         for place, clip in zip(places.tolist(), clips, strict=True):
             k = place // args.num
             waiting[k][place] = clip
@@ -58,8 +58,8 @@ def main(argv: list[str] | None = None) -> int:
         took = time.monotonic() - begun
         left = "" if done == wanted else f", {metric_writer.clock(took / done * (wanted - done))} left"
         said = f"{done}/{wanted} clip(s) in {took:.1f} s, compilation included{left}"
-        if left and progress.terminal(sys.stdout):
-            progress.draw(sys.stdout, done, wanted, said)
+        if left and progress.is_terminal(sys.stdout):
+            progress.draw_bar(sys.stdout, done, wanted, said)
         else:
             print(said, flush=True)
     if len(texts) > 1:
@@ -104,7 +104,7 @@ def read_texts(texts: list[str], file: str | None) -> list[str]:
     found = [("--text", text) for text in texts]
     if file:
         try:
-            lines = safe_read.read(file, MOST).decode("utf-8-sig").splitlines()
+            lines = safe_read.read_bytes(file, MOST).decode("utf-8-sig").splitlines()
         except (safe_read.InvalidFileError, UnicodeDecodeError) as e:
             raise DataError(f"{file}: cannot be read ({e}); give a UTF-8 file with a text a line") from None
         found += [(file, line) for line in lines]

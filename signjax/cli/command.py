@@ -66,7 +66,7 @@ def _show_unraisable(show: Callable, unraisable) -> None:
 
 
 def _print_error(error: Exception, code: int) -> int:
-    progress.clear(sys.stdout)
+    progress.clear_bar(sys.stdout)
     print(f"error: {error}", file=sys.stderr)
     return code
 

@@ -21,7 +21,8 @@ TEXT, POSE = "text.txt", "pose.json"
 # In the order of signjax.pose.skeleton: body, right hand, left hand.
 FIELDS = (("pose_keypoints_2d", 8), ("hand_right_keypoints_2d", 21), ("hand_left_keypoints_2d", 21))
 FACE = ("face_keypoints_2d", 70)
-MAX_BYTES = {TEXT: 1 << 12, POSE: safe_read.SIZE}  # a page of text, ten minutes of video; more is no clip
+# A page of text and ten minutes of video; more is no clip.
+MAX_BYTES = {TEXT: 1 << 12, POSE: safe_read.MAX_BYTES}
 MAX_COORDINATE = 1e6  # squares and sums stay far inside float32
 
 
@@ -123,7 +124,7 @@ def parse_pose(data: bytes) -> np.ndarray:
       [T, 50, 3] float32, or [T, 120, 3] if a frame has a face that is not all zeros; frames without have
       zeros there.
     """
-    content = safe_read.parse_object(data)
+    content = safe_read.parse_json(data)
     poses = content.get("poses")
     if not isinstance(poses, list):
         raise InvalidFileError('has no list "poses"')
@@ -180,5 +181,5 @@ def _numbers(values: list, key: str, t: int) -> list:
 def _read(folder: Path, name: str) -> bytes:
     """The bytes of a clip's file; links may lead to other places of the same root, and no farther."""
     above = folder.absolute().parents
-    safe_read.inside(folder / name, above[min(2, len(above) - 1)], folder.parent)
-    return safe_read.read(folder / name, MAX_BYTES[name])
+    safe_read.check_inside(folder / name, above[min(2, len(above) - 1)], folder.parent)
+    return safe_read.read_bytes(folder / name, MAX_BYTES[name])

@@ -5,13 +5,13 @@ from pathlib import Path
 import numpy as np
 
 from signjax.data import clip_files, clip_writers
-from signjax.io.safe_read import MEMORY, InvalidFileError
+from signjax.io.safe_read import MAX_MEMORY, InvalidFileError
 from signjax.pose import normalization, skeleton
 from signjax.pose.clip import Clip
 
 DIGITS = 5  # of the distance from neck to shoulder
 # A frame's numbers take 40 bytes of memory each while they are read, see signjax.io.safe_read.
-MOST = MEMORY // (60 * 3 * skeleton.WITH_FACE)  # frames, about twelve minutes at 25 a second
+MOST = MAX_MEMORY // (60 * 3 * skeleton.WITH_FACE)  # frames, about twelve minutes at 25 a second
 
 
 def pose_json(clip: Clip) -> bytes:

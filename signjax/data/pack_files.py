@@ -96,8 +96,8 @@ def list_packs(place: Path, split: str) -> list[Path]:
 def read_json(path: Path, clips: int = 0) -> dict | None:
     """The object of a JSON file about so many clips, None if it is missing or damaged."""
     try:
-        safe_read.inside(path, path.parent)
-        return safe_read.read_object(path, PER_CLIP * clips)
+        safe_read.check_inside(path, path.parent)
+        return safe_read.read_json(path, PER_CLIP * clips)
     except safe_read.InvalidFileError:
         return None
 

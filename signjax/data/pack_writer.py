@@ -56,7 +56,7 @@ def write(workspace: Path, source: Path, sids: list[str], variant: Variant, say:
     words = functools.partial(_told, label, len(sids))
     with (
         pack_files.ArrayWriter(workspace / "pose.npy", (variant.joints, 3)) as pose,
-        progress.counted(words, len(sids), say, PROGRESS_EVERY) as tell,
+        progress.report_counts(words, len(sids), say, PROGRESS_EVERY) as tell,
     ):
         for chunk in parallel_read.read_chunks(source, sids, variant):
             pose.append(chunk.pose)
@@ -138,7 +138,7 @@ def read_index(folder: Path, count: int) -> dict:
     Raises:
       InvalidFileError: it is damaged or of another version.
     """
-    index = safe_read.read_object(folder / "index.json", pack_files.PER_CLIP * count)
+    index = safe_read.read_json(folder / "index.json", pack_files.PER_CLIP * count)
     if index.get("version") != VERSION:
         raise InvalidFileError("is of another version")
     kinds = {"label": str, "digests": dict, "clips": list, "broken": list, "missing": list}

@@ -25,7 +25,7 @@ def read_clip(path) -> Clip:
     try:
         if path.suffix == ".npz":
             return npz_clip.read_npz(path)
-        if path.suffix == ".json" and "poses" in safe_read.read_object(path):
+        if path.suffix == ".json" and "poses" in safe_read.read_json(path):
             return signjax_folders.read_pose_json(path)
     except InvalidFileError as error:
         raise DataError(f"{path}: {error}") from None

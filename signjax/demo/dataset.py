@@ -100,7 +100,7 @@ def is_written(place: Path, record: dict) -> bool:
     if not place.exists() or (place.is_dir() and not any(place.iterdir())):
         return False
     try:
-        found = safe_read.read_object(place / RECORD_FILE)
+        found = safe_read.read_json(place / RECORD_FILE)
         return {"language": found["language"], "seed": found["seed"], "sizes": found["sizes"]} == record
     except (safe_read.InvalidFileError, KeyError):
         raise DataError(

@@ -17,8 +17,8 @@ def read_json(path: Path) -> dict:
     """
     try:
         # A link in a folder that somebody sent could otherwise make us read any file of this machine.
-        safe_read.inside(path, path.parent)
-        return safe_read.read_object(path)
+        safe_read.check_inside(path, path.parent)
+        return safe_read.read_json(path)
     except safe_read.MissingFileError:
         raise DataError(f"{path}: cannot be read (not there); a JSON belongs to each array") from None
     except safe_read.InvalidFileError as error:
@@ -37,7 +37,7 @@ def read_array(path: Path, shape: tuple, kind: type[np.generic] = np.floating) -
       DataError: it is missing, damaged, a link out of its folder, or of another shape or kind.
     """
     try:
-        safe_read.inside(path, path.parent)
+        safe_read.check_inside(path, path.parent)
         array = safe_numpy.read_array(path)
         _check_shape(array, shape, kind)
         return _check_numbers(array) if kind is np.floating else array

@@ -52,10 +52,10 @@ def _read_prediction(folder: Path, sid: str, layout: pose_layout.Variant) -> Cli
     if path is None:
         raise DataError("missing")
     try:
-        safe_read.inside(path, folder)
+        safe_read.check_inside(path, folder)
         if path.suffix != ".json":
             return npz_clip.read_arrays(path)
-        raw = clip_files.parse_pose(safe_read.read(path))
+        raw = clip_files.parse_pose(safe_read.read_bytes(path))
         return Clip(*pose_layout.apply(raw, layout), sid=sid)
     except safe_read.InvalidFileError as error:
         raise DataError(f"{path.name}: cannot be read ({error})") from None

@@ -64,7 +64,7 @@ def safetensors(workdir) -> bytes:
     """
     variables, step = checkpoint.load_variables(workdir)
     said = json.dumps(run_config.load_config(f"{workdir}/config.json").to_dict(), sort_keys=True)
-    return model_file.pack(variables, config=said, step=str(step))
+    return model_file.pack_variables(variables, config=said, step=str(step))
 
 
 def _own(workdir, c) -> dict[str, bytes]:
@@ -91,9 +91,9 @@ def _below(field: str, held: dict[str, bytes], digest: str) -> dict[str, bytes]:
     return note | {f"{field}/{name}": content for name, content in held.items()}
 
 
-def _read(path, most: int | None = safe_read.SIZE) -> bytes:
+def _read(path, most: int | None = safe_read.MAX_BYTES) -> bytes:
     try:
-        with safe_read.opened(path, most) as (file, size):
+        with safe_read.open_bounded(path, most) as (file, size):
             return file.read(size)
     except safe_read.InvalidFileError as error:
         raise StorageError(f"{path}: cannot be read ({error})") from None

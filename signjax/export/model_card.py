@@ -78,7 +78,7 @@ def _scores(workdir, digest: str) -> list[str]:
     lines: list[str] = []
     for path in sorted(Path(workdir).glob("scores-*/scores.json")):
         try:
-            found = safe_read.read_object(path)
+            found = safe_read.read_json(path)
             if found.get("weights") != digest or found.get("predictions"):
                 continue
             table = tables.format_tables(found["rows"])

@@ -38,7 +38,7 @@ def find_corruption(folder, extra_files: bool = False) -> str | None:
     """
     folder = pathlib.Path(folder)
     try:
-        recorded = _parse_lines(safe_read.read(folder / FILE).decode(errors="replace"))
+        recorded = _parse_lines(safe_read.read_bytes(folder / FILE).decode(errors="replace"))
         if not recorded:
             return f"{FILE} is corrupt"
         files = _list_files(folder)

@@ -15,21 +15,21 @@ from signjax.io import checksums, safe_read, safetensors
 FILE = "model.safetensors"
 
 
-def pack(variables: dict, **said: str) -> bytes:
+def pack_variables(variables: dict, **said: str) -> bytes:
     """The bytes of a .safetensors file; `said` goes into its metadata.
 
     Raises:
       DataError: a name has a dot in it, or an array is of a type that the reader does not know.
     """
-    return safetensors.pack(dict(_flat(variables)), {"format": "flax", **said})
+    return safetensors.pack_tensors(dict(_flatten_tree(variables)), {"format": "flax", **said})
 
 
-def there(folder) -> bool:
+def is_shared_run(folder) -> bool:
     """Whether a folder is a run that was made to be shared."""
     return pathlib.Path(folder, FILE).is_file()
 
 
-def load(folder) -> tuple[dict, int]:
+def load_variables(folder) -> tuple[dict, int]:
     """The variables of a shared run, and the step they were saved at.
 
     Raises:
@@ -40,26 +40,26 @@ def load(folder) -> tuple[dict, int]:
     if wrong := checksums.find_corruption(folder, extra_files=True):
         raise StorageError(f"{folder} is damaged: {wrong}; {advice}")
     try:
-        arrays, said = safetensors.read(path)
+        arrays, said = safetensors.read_with_metadata(path)
         step = said.get("step", "")
         if type(step) is not str or not step.isdecimal():
             raise safe_read.InvalidFileError("its metadata say no step")
-        return _nested(arrays), int(step)
+        return _nest_arrays(arrays), int(step)
     except safe_read.InvalidFileError as error:
         raise StorageError(f"{path}: cannot be read ({error}); {advice}") from None
 
 
-def _flat(tree: dict, prefix: str = ""):
+def _flatten_tree(tree: dict, prefix: str = ""):
     for name, value in tree.items():
         if "." in name:
             raise DataError(f"the variable {prefix}{name} has a dot in its name; rename the module")
         if isinstance(value, dict):
-            yield from _flat(value, f"{prefix}{name}.")
+            yield from _flatten_tree(value, f"{prefix}{name}.")
         else:
             yield f"{prefix}{name}", np.asarray(value)
 
 
-def _nested(arrays: dict[str, np.ndarray]) -> dict:
+def _nest_arrays(arrays: dict[str, np.ndarray]) -> dict:
     tree: dict = {}
     for path, array in arrays.items():
         *parents, name = path.split(".")

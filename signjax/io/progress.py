@@ -9,45 +9,45 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 
-OFTEN = 0.2  # seconds between two bars
-WIDEST, LEAST = 30, 8  # columns of a bar; with less room there are words only
+REDRAW_EVERY = 0.2  # seconds between two bars
+MAX_WIDTH, MIN_WIDTH = 30, 8  # columns of a bar; with less room there are words only
 
 
-def terminal(out) -> bool:
+def is_terminal(out) -> bool:
     """Whether `out` is a terminal that can move its cursor."""
     return out.isatty() and os.environ.get("TERM", "dumb") not in ("dumb", "unknown")
 
 
-def clear(out) -> None:
+def clear_bar(out) -> None:
     """Removes the bar, if `out` is a terminal."""
-    if terminal(out):
+    if is_terminal(out):
         out.write("\r\x1b[2K")
         out.flush()
 
 
-def draw(out, done: int, total: int | None, words: str) -> None:
+def draw_bar(out, done: int, total: int | None, words: str) -> None:
     """Renews the last line of a terminal: a bar if the total is known, and words. Does nothing elsewhere."""
-    if not terminal(out):
+    if not is_terminal(out):
         return
     columns = shutil.get_terminal_size().columns - 1  # a full line would wrap
     words = words[:columns]
-    room = min(WIDEST, columns - len(words) - 2)
-    bar = f"{_bar(out.encoding, done, total, room)}  " if total and room >= LEAST else ""
+    room = min(MAX_WIDTH, columns - len(words) - 2)
+    bar = f"{_render_bar(out.encoding, done, total, room)}  " if total and room >= MIN_WIDTH else ""
     out.write(f"\r\x1b[2K{bar}{words}")
     out.flush()
 
 
-def _bar(encoding: str, done: int, total: int, width: int) -> str:
+def _render_bar(encoding: str, done: int, total: int, width: int) -> str:
     from rich.progress_bar import ProgressBar  # slow to import, and only terminals need it
 
-    console = _console(encoding, width)
+    console = _make_console(encoding, width)
     with console.capture() as drawn:
         console.print(ProgressBar(total, min(done, total), width), end="")
     return drawn.get().rstrip("\n")
 
 
 @functools.cache
-def _console(encoding: str, width: int):
+def _make_console(encoding: str, width: int):
     from rich.console import Console
 
     file = io.TextIOWrapper(io.BytesIO(), encoding)
@@ -55,7 +55,7 @@ def _console(encoding: str, width: int):
 
 
 @contextlib.contextmanager
-def counted(
+def report_counts(
     words: Callable[[int, float], str], total: int | None, say: Callable[[str], None], every: float
 ) -> Iterator[Callable[[int], None]]:
     """Yields a function that is to be told how much is done; it tells the user.
@@ -67,18 +67,18 @@ def counted(
       every: seconds.
     """
     out, start = sys.stderr, time.monotonic()
-    shown, last = terminal(out), time.monotonic()
+    shown, last = is_terminal(out), time.monotonic()
 
     def tell(done: int) -> None:
         nonlocal last
         now = time.monotonic()
-        if now - last < (OFTEN if shown else every) or done == total:
+        if now - last < (REDRAW_EVERY if shown else every) or done == total:
             return
         last = now
         said = words(done, now - start)
-        draw(out, done, total, said) if shown else say(said)
+        draw_bar(out, done, total, said) if shown else say(said)
 
     try:
         yield tell
     finally:
-        clear(out)
+        clear_bar(out)

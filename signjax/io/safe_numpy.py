@@ -13,32 +13,32 @@ import zipfile
 
 import numpy as np
 
-from signjax.io.safe_read import SIZE, InvalidFileError, opened, read, reason
+from signjax.io.safe_read import MAX_BYTES, InvalidFileError, describe_error, open_bounded, read_bytes
 
-MEMBERS = 4096  # of an .npz
+MAX_MEMBERS = 4096  # of an .npz
 
 
-def read_array(path, most: int = SIZE) -> np.ndarray:
+def read_array(path, most: int = MAX_BYTES) -> np.ndarray:
     """The array of an .npy file of at most `most` bytes.
 
     Raises:
       InvalidFileError: it cannot be read, is no array of numbers, booleans or text, or has another size
         than it says.
     """
-    return _array(read(path, most))
+    return _parse_array(read_bytes(path, most))
 
 
 def map_array(path) -> np.ndarray:
     """The array of an .npy file of any size, read-only over the file's pages; raises as `read_array`."""
-    with opened(path, None) as (file, size):
+    with open_bounded(path, None) as (file, size):
         start = file.read(4096)
-        shape, order, dtype, at = _header(start, size)
+        shape, order, dtype, at = _parse_header(start, size)
         if not math.prod(shape):
             return np.zeros(shape, dtype)
         return np.memmap(file, dtype, "r", at, shape, order).view(np.ndarray)
 
 
-def read_arrays(path, names=None, most: int | None = SIZE) -> dict[str, np.ndarray]:
+def read_arrays(path, names=None, most: int | None = MAX_BYTES) -> dict[str, np.ndarray]:
     """The arrays of an .npz file.
 
     Args:
@@ -49,25 +49,25 @@ def read_arrays(path, names=None, most: int | None = SIZE) -> dict[str, np.ndarr
     Raises:
       InvalidFileError: as for `read_array`; one of the names is missing; it unpacks to more than that.
     """
-    with opened(path, most) as (file, size):
+    with open_bounded(path, most) as (file, size):
         try:
-            count_members(file)
+            check_member_count(file)
             with zipfile.ZipFile(file) as archive:
-                held = _members(archive)
+                held = _list_members(archive)
                 wanted = {name: held[name] for name in (held if names is None else names)}
                 unpacked = sum(info.file_size for info in wanted.values())
                 if unpacked > (most or size):
                     raise InvalidFileError(f"unpacks to {unpacked:,} bytes, more than {most or size:,}")
-                return {name: _unpacked(archive, name, info) for name, info in wanted.items()}
+                return {name: _unpack_member(archive, name, info) for name, info in wanted.items()}
         except InvalidFileError:
             raise
         except KeyError as error:
             raise InvalidFileError(f"has no array {error}") from None
         except Exception as error:  # a damaged file makes zipfile raise nearly anything
-            raise InvalidFileError(f"is no .npz file ({reason(error)})") from None
+            raise InvalidFileError(f"is no .npz file ({describe_error(error)})") from None
 
 
-def _header(start: bytes, size: int) -> tuple[tuple[int, ...], str, np.dtype, int]:
+def _parse_header(start: bytes, size: int) -> tuple[tuple[int, ...], str, np.dtype, int]:
     """Shape, order, type and offset of the array of an .npy file that begins so and has `size` bytes."""
     file = io.BytesIO(start)
     try:
@@ -75,7 +75,7 @@ def _header(start: bytes, size: int) -> tuple[tuple[int, ...], str, np.dtype, in
         reader = {1: np.lib.format.read_array_header_1_0, 2: np.lib.format.read_array_header_2_0}[version[0]]
         shape, fortran, dtype = reader(file)
     except Exception as error:  # numpy parses Python here: a damaged header raises nearly anything
-        raise InvalidFileError(f"is no array ({reason(error)})") from None
+        raise InvalidFileError(f"is no array ({describe_error(error)})") from None
     largest = math.prod(n or 1 for n in shape) * dtype.itemsize  # numpy refuses even empty ones beyond
     if dtype.kind not in "biufU" or not 0 < largest < 1 << 62 or min(shape, default=0) < 0 or len(shape) > 8:
         raise InvalidFileError(f"is no array of numbers ({str(dtype)[:40]} {str(shape)[:40]})")
@@ -84,9 +84,9 @@ def _header(start: bytes, size: int) -> tuple[tuple[int, ...], str, np.dtype, in
     return shape, "F" if fortran else "C", dtype, file.tell()
 
 
-def _array(data: bytes) -> np.ndarray:
+def _parse_array(data: bytes) -> np.ndarray:
     """The array in the bytes of an .npy file, in this machine's order of bytes."""
-    shape, order, dtype, at = _header(data, len(data))
+    shape, order, dtype, at = _parse_header(data, len(data))
     if not math.prod(shape):
         return np.zeros(shape, dtype)
     if dtype.kind == "U":
@@ -99,19 +99,19 @@ def _array(data: bytes) -> np.ndarray:
     return array.astype(dtype.newbyteorder("="), copy=False)
 
 
-def count_members(file) -> None:
+def check_member_count(file) -> None:
     """Refuses an archive of many members: zipfile makes an object of each before it counts them.
 
     Raises:
       InvalidFileError: it has more than MEMBERS.
     """
     with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as pages:
-        found = itertools.islice(re.finditer(b"PK\x01\x02", pages), MEMBERS + 1)
-        if sum(1 for _ in found) > MEMBERS:
-            raise InvalidFileError(f"has more than {MEMBERS:,} members")
+        found = itertools.islice(re.finditer(b"PK\x01\x02", pages), MAX_MEMBERS + 1)
+        if sum(1 for _ in found) > MAX_MEMBERS:
+            raise InvalidFileError(f"has more than {MAX_MEMBERS:,} members")
 
 
-def _members(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
+def _list_members(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
     """The members of an .npz by the names of their arrays."""
     members = archive.infolist()
     held = {info.filename.removesuffix(".npy"): info for info in members}
@@ -120,12 +120,12 @@ def _members(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
     return held
 
 
-def _unpacked(archive: zipfile.ZipFile, name: str, info: zipfile.ZipInfo) -> np.ndarray:
+def _unpack_member(archive: zipfile.ZipFile, name: str, info: zipfile.ZipInfo) -> np.ndarray:
     """A member's array; no more of it is unpacked than it declares, whatever it holds."""
     try:
         if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
             raise InvalidFileError("is packed in a way that .npz files are not")
         with archive.open(info) as member:
-            return _array(member.read(info.file_size + 1))
+            return _parse_array(member.read(info.file_size + 1))
     except InvalidFileError as error:
         raise InvalidFileError(f"its array {name[:40]!r} {error}") from None

@@ -14,9 +14,9 @@ import stat
 
 from signjax.errors import DataError
 
-SIZE = 1 << 26  # bytes of a file, 64 MB
-MEMORY = 6 * SIZE  # bytes of memory that the objects of a JSON text may take
-DEPTH = 32  # of JSON: deeper than anything that is written here
+MAX_BYTES = 1 << 26  # bytes of a file, 64 MB
+MAX_MEMORY = 6 * MAX_BYTES  # bytes of memory that the objects of a JSON text may take
+MAX_DEPTH = 32  # of JSON: deeper than anything that is written here
 _HALF = re.compile("[\ud800-\udfff]")  # of a character
 
 
@@ -28,25 +28,25 @@ class MissingFileError(InvalidFileError):
     """There is no such file."""
 
 
-def inside(path, *roots) -> None:
+def check_inside(path, *roots) -> None:
     """Raises InvalidFileError if a path, links followed, lies outside of all these folders."""
     try:
         real, homes = os.path.realpath(path), [os.path.realpath(root) for root in roots]
     except (OSError, ValueError) as error:
-        raise InvalidFileError(reason(error)) from None
+        raise InvalidFileError(describe_error(error)) from None
     if not any(os.path.commonpath((real, home)) == home for home in homes):
         raise InvalidFileError(f"lies outside of {homes[0]}")
 
 
 @contextlib.contextmanager
-def opened(path, most: int | None = SIZE):
+def open_bounded(path, most: int | None = MAX_BYTES):
     """(open file, its size in bytes) of a regular file of at most `most` bytes, else InvalidFileError."""
     try:
-        file = open(path, "rb", opener=_at_once)  # noqa: SIM115  closed below
+        file = open(path, "rb", opener=_open_without_waiting)  # noqa: SIM115  closed below
     except FileNotFoundError as error:
-        raise MissingFileError(reason(error)) from None
+        raise MissingFileError(describe_error(error)) from None
     except (OSError, ValueError) as error:
-        raise InvalidFileError(reason(error)) from None
+        raise InvalidFileError(describe_error(error)) from None
     with file:
         status = os.fstat(file.fileno())
         if not stat.S_ISREG(status.st_mode):
@@ -56,56 +56,56 @@ def opened(path, most: int | None = SIZE):
         try:
             yield file, status.st_size
         except OSError as error:
-            raise InvalidFileError(reason(error)) from None
+            raise InvalidFileError(describe_error(error)) from None
 
 
-def read(path, most: int = SIZE) -> bytes:
-    """The bytes of a file, see `opened`."""
-    with opened(path, most) as (file, size):
+def read_bytes(path, most: int = MAX_BYTES) -> bytes:
+    """The bytes of a file, see `open_bounded`."""
+    with open_bounded(path, most) as (file, size):
         return file.read(size)
 
 
-def read_object(path, more: int = 0) -> dict:
+def read_json(path, more: int = 0) -> dict:
     """The object of a JSON file, all numbers finite; `more` bytes are added to what it may have and take."""
-    content = parse_object(read(path, SIZE + more), MEMORY + more)
-    _check(content)
+    content = parse_json(read_bytes(path, MAX_BYTES + more), MAX_MEMORY + more)
+    _check_values(content)
     return content
 
 
-def parse_object(data: bytes, memory: int = MEMORY) -> dict:
+def parse_json(data: bytes, memory: int = MAX_MEMORY) -> dict:
     """The object of a JSON text; numbers may be as large as can be written, so 1e999 is infinite.
 
     Raises:
       InvalidFileError: it is no JSON, no object, has a key twice, holds NaN or Infinity, or would take more
         than `memory` bytes.
     """
-    if (needed := _needed(data)) > memory:
+    if (needed := _estimate_memory(data)) > memory:
         raise InvalidFileError(f"needs up to {needed >> 20:,} MB of memory, more than {memory >> 20:,}")
     try:
         text = data.decode("utf-8-sig")
-        content = json.loads(text, object_pairs_hook=_once, parse_constant=_no_constant)
+        content = json.loads(text, object_pairs_hook=_refuse_repeated_keys, parse_constant=_refuse_constant)
     except RecursionError:
         raise InvalidFileError("is nested too deeply") from None
     except InvalidFileError:
         raise
     except ValueError as error:  # bad JSON, bad UTF-8, integers of thousands of digits
-        raise InvalidFileError(f"is not valid JSON ({reason(error)})") from None
+        raise InvalidFileError(f"is not valid JSON ({describe_error(error)})") from None
     if not isinstance(content, dict):
         raise InvalidFileError("is no JSON object")
     return content
 
 
-def reason(error: Exception) -> str:
+def describe_error(error: Exception) -> str:
     """The first line of what an exception says, short."""
     said = getattr(error, "strerror", None) or str(error) or type(error).__name__
     return said.strip().partition("\n")[0][:80]
 
 
-def _at_once(path, flags: int) -> int:
+def _open_without_waiting(path, flags: int) -> int:
     return os.open(path, flags | os.O_NONBLOCK)  # else a pipe that nobody writes to would be waited for
 
 
-def _needed(data: bytes) -> int:
+def _estimate_memory(data: bytes) -> int:
     """Bytes that Python's objects of a JSON text take at most, from the signs that make them.
 
     A list or an object takes up to 100 bytes, an element 40 with its number, a text 60, a key in its
@@ -117,13 +117,13 @@ def _needed(data: bytes) -> int:
     return characters + 100 * containers + 40 * elements + 60 * strings + 250 * keys
 
 
-def _check(content: dict) -> None:
+def _check_values(content: dict) -> None:
     """Refuses what JSON can say and nobody means: endless numbers and nesting, half characters.
 
     It goes level by level: a call for each of the values would take longer than parsing them.
     """
     level: list = [content]
-    for left in range(DEPTH, -1, -1):
+    for left in range(MAX_DEPTH, -1, -1):
         objects = [x for x in level if type(x) is dict]
         lists = [x for x in level if type(x) is list]
         if any(not x.isascii() and _HALF.search(x) for x in level if type(x) is str):
@@ -135,7 +135,7 @@ def _check(content: dict) -> None:
         level = list(itertools.chain(*lists, *objects, *(x.values() for x in objects)))
 
 
-def _once(pairs: list) -> dict:
+def _refuse_repeated_keys(pairs: list) -> dict:
     content = dict(pairs)
     if len(content) != len(pairs):
         seen: set = set()
@@ -144,5 +144,5 @@ def _once(pairs: list) -> dict:
     return content
 
 
-def _no_constant(name: str):
+def _refuse_constant(name: str):
     raise InvalidFileError(f"holds {name}, which is not a number")

@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from signjax.io.safe_numpy import count_members
-from signjax.io.safe_read import InvalidFileError, opened, reason
+from signjax.io.safe_numpy import check_member_count
+from signjax.io.safe_read import InvalidFileError, describe_error, open_bounded
 
 STORAGES = {
     "DoubleStorage": "<f8",
@@ -28,13 +28,13 @@ STORAGES = {
     "BoolStorage": "u1",
 }
 CONSTANTS = {"NONE": None, "NEWTRUE": True, "NEWFALSE": False, "EMPTY_TUPLE": ()}
-GIVEN = {"BINUNICODE", "BININT", "BININT1", "BININT2", "LONG1", "BINFLOAT"}
+LITERALS = {"BINUNICODE", "BININT", "BININT1", "BININT2", "LONG1", "BINFLOAT"}
 TUPLES = {"TUPLE1": 1, "TUPLE2": 2, "TUPLE3": 3}
 MARK = object()
-PICKLE = 1 << 24  # bytes of a pickle; that of a model of a thousand tensors has 200 kB
+MAX_PICKLE = 1 << 24  # bytes of a pickle; that of a model of a thousand tensors has 200 kB
 
 
-class Name(NamedTuple):
+class ClassName(NamedTuple):
     """The name of a class or a function, which is all that is known of it."""
 
     module: str
@@ -44,7 +44,7 @@ class Name(NamedTuple):
 class Instance(NamedTuple):
     """An object of a class that is not known."""
 
-    of: Name
+    of: ClassName
     given: Any  # what it was made of
     fields: dict
 
@@ -55,18 +55,19 @@ def read_torch(path) -> Any:
     Raises:
       InvalidFileError: it is no such file, is damaged, or holds what no checkpoint does.
     """
-    with opened(path, None) as (file, size):
+    with open_bounded(path, None) as (file, size):
         try:
-            count_members(file)
+            check_member_count(file)
             with zipfile.ZipFile(file) as archive:
-                return _Reader(archive, size).run()
+                return _PickleReader(archive, size).run()
         except InvalidFileError:
             raise
         except Exception as error:  # a damaged file makes zipfile and pickletools raise nearly anything
-            raise InvalidFileError(f"is no file of torch.save that can be read ({reason(error)})") from None
+            reason = describe_error(error)
+            raise InvalidFileError(f"is no file of torch.save that can be read ({reason})") from None
 
 
-class _Reader:
+class _PickleReader:
     """The stack of a pickle, and what its instructions do to it."""
 
     def __init__(self, archive: zipfile.ZipFile, size: int):
@@ -79,8 +80,8 @@ class _Reader:
         unpacked = sum(info.file_size for info in members.values())
         if unpacked > size:
             raise InvalidFileError(f"unpacks to {unpacked:,} bytes, more than it has")
-        if (pickled := members[found[0]].file_size) > PICKLE:
-            raise InvalidFileError(f"its pickle has {pickled:,} bytes, more than {PICKLE:,}")
+        if (pickled := members[found[0]].file_size) > MAX_PICKLE:
+            raise InvalidFileError(f"its pickle has {pickled:,} bytes, more than {MAX_PICKLE:,}")
 
     def run(self) -> Any:
         """The object that the pickle builds."""
@@ -98,7 +99,7 @@ class _Reader:
         stack = self.stack
         if name in CONSTANTS:
             stack.append(CONSTANTS[name])
-        elif name in GIVEN:
+        elif name in LITERALS:
             stack.append(argument)
         elif name in ("EMPTY_DICT", "EMPTY_LIST", "MARK"):
             stack.append({"EMPTY_DICT": dict, "EMPTY_LIST": list, "MARK": lambda: MARK}[name]())
@@ -111,15 +112,15 @@ class _Reader:
         elif name in ("BINGET", "LONG_BINGET"):
             stack.append(self.memo[argument])
         elif name == "GLOBAL":
-            stack.append(Name(*argument.split(" ", 1)))
+            stack.append(ClassName(*argument.split(" ", 1)))
         elif name == "BINPERSID":
             stack.append(self._storage(*stack.pop()))
         elif name in ("REDUCE", "NEWOBJ"):
             given = stack.pop()
-            stack.append(_made(stack.pop(), given))
+            stack.append(_call_by_name(stack.pop(), given))
         elif name in ("APPEND", "APPENDS"):
             items = [stack.pop()] if name == "APPEND" else self._marked()
-            _kind(stack[-1], list).extend(items)
+            _expect_type(stack[-1], list).extend(items)
         elif name in ("SETITEM", "SETITEMS"):
             self._set(stack[-2:] if name == "SETITEM" else self._marked(), name == "SETITEM")
         elif name == "BUILD":
@@ -138,20 +139,21 @@ class _Reader:
         if single:
             del self.stack[-2:]
         target = self.stack[-1]
-        target = target.fields if isinstance(target, Instance) else _kind(target, dict)
+        target = target.fields if isinstance(target, Instance) else _expect_type(target, dict)
         for key, value in zip(items[::2], items[1::2], strict=True):
             if type(key) not in (str, int):
                 raise InvalidFileError("its pickle has a key that is neither text nor number")
             target[key] = value
 
     def _build(self, state) -> None:
-        target = _kind(self.stack[-1], (Instance, dict))
+        target = _expect_type(self.stack[-1], (Instance, dict))
         if isinstance(target, Instance) and isinstance(state, dict):
             target.fields.update(state)  # what else is given is not needed: torch's dicts get attributes
 
     def _storage(self, kind, of, key, _, count) -> np.ndarray:
         """The numbers [count] of a member of the archive."""
-        if kind != "storage" or not isinstance(of, Name) or of.name not in STORAGES or type(key) is not str:
+        known = isinstance(of, ClassName) and of.name in STORAGES
+        if kind != "storage" or not known or type(key) is not str:
             raise InvalidFileError(f"its pickle has data of an unknown kind, {str(of)[:60]}")
         if key not in self.storages:
             array = np.frombuffer(self.archive.read(f"{self.root}data/{key}"), STORAGES[of.name])
@@ -163,25 +165,25 @@ class _Reader:
         return self.storages[key]
 
 
-def _made(of, given) -> Any:
+def _call_by_name(of, given) -> Any:
     """What a call of `of` with the tuple `given` would have made, of the few that are known."""
-    of, given = _kind(of, Name), _kind(given, tuple)
+    of, given = _expect_type(of, ClassName), _expect_type(given, tuple)
     if of == ("torch._utils", "_rebuild_tensor_v2"):
-        return _tensor(*given[:4])
+        return _view_tensor(*given[:4])
     if of == ("torch._utils", "_rebuild_parameter"):
-        return _kind(given[0], np.ndarray)
+        return _expect_type(given[0], np.ndarray)
     if of == ("collections", "OrderedDict") and not given:
         return {}
     return Instance(of, given, {})
 
 
-def _tensor(storage, offset, shape, strides) -> np.ndarray:
+def _view_tensor(storage, offset, shape, strides) -> np.ndarray:
     """A view of a storage, read-only, and never larger than it."""
-    numbers = [offset, *_kind(shape, tuple), *_kind(strides, tuple)]
+    numbers = [offset, *_expect_type(shape, tuple), *_expect_type(strides, tuple)]
     if len(shape) != len(strides) or len(shape) > 8 or any(type(n) is not int or n < 0 for n in numbers):
         raise InvalidFileError("a tensor has no shape")
     last = offset + sum((n - 1) * step for n, step in zip(shape, strides, strict=True))
-    size, there = math.prod(shape), len(_kind(storage, np.ndarray))
+    size, there = math.prod(shape), len(_expect_type(storage, np.ndarray))
     if size > there or (size and last >= there):
         raise InvalidFileError("a tensor is larger than its data")
     if math.prod(n or 1 for n in shape) >= 1 << 60:
@@ -190,7 +192,7 @@ def _tensor(storage, offset, shape, strides) -> np.ndarray:
     return np.lib.stride_tricks.as_strided(storage[offset:], shape, steps, writeable=False)
 
 
-def _kind(value, kind):
+def _expect_type(value, kind):
     """The value, which must be of a kind."""
     if not isinstance(value, kind):
         raise InvalidFileError(f"its pickle has a {type(value).__name__} where none can be")

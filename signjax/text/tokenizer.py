@@ -99,7 +99,7 @@ def load_tokenizer(path) -> TextTokenizer:
       StorageError: the file is missing or damaged.
     """
     try:
-        saved = safe_read.read_object(path)
+        saved = safe_read.read_json(path)
         entries = saved.get("entries")
         if not (isinstance(entries, list) and all(type(entry) is str for entry in entries)):
             raise safe_read.InvalidFileError('has no list "entries" of text')

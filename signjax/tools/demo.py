@@ -48,11 +48,11 @@ def main(argv: list[str] | None = None) -> int:
 
 def _show_progress(done: int, total: int) -> None:
     line = f"{done} of {total} clips"
-    if done == total or (done % 500 == 0 and not progress.terminal(sys.stderr)):
-        progress.clear(sys.stderr)
+    if done == total or (done % 500 == 0 and not progress.is_terminal(sys.stderr)):
+        progress.clear_bar(sys.stderr)
         print(line, file=sys.stderr, flush=True)
     else:
-        progress.draw(sys.stderr, done, total, line)
+        progress.draw_bar(sys.stderr, done, total, line)
 
 
 if __name__ == "__main__":

@@ -150,7 +150,7 @@ def to_stablehlo(stem: Path, run: Path, licence: str) -> Path:
     held = {f"{name}.stablehlo": compiled.stablehlo(one) for name, one in _programs(run, None)[0].items()}
     vocabulary = run / "text.json"
     if "write.stablehlo" in held and vocabulary.is_file():
-        held[vocabulary.name] = safe_read.read(vocabulary)
+        held[vocabulary.name] = safe_read.read_bytes(vocabulary)
     return atomic.write_folder(stem.with_name(f"{stem.name}-stablehlo"), held)
 
 

@@ -44,7 +44,9 @@ def _import(args) -> list[str]:
     if args.fps is not None and not 0 < args.fps < 1000:
         raise ConfigError(f"--fps {args.fps:g}: give frames per second, as in 25")
     # How many clips there will be is not known before all were read.
-    with progress.counted(lambda count, _: f"{count:,} clips read", None, _print_progress, EVERY) as tell:
+    with progress.report_counts(
+        lambda count, _: f"{count:,} clips read", None, _print_progress, EVERY
+    ) as tell:
         report = import_poses(Path(args.path), args.root, args.name, args.texts, args.fps, size, tell)
     check = f"python -m signjax.tools.pack --root {args.root} --name {args.name}"
     return [*format_report(report, folder), f"{folder}: check it with {check}"]

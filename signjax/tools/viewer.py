@@ -92,7 +92,8 @@ class Server(http.server.ThreadingHTTPServer):
         try:
             super().__init__((HOST, port), Handler)
         except (OSError, OverflowError) as error:
-            raise ConfigError(f"port {port}: {safe_read.reason(error)}; give another --port") from None
+            reason = safe_read.describe_error(error)
+            raise ConfigError(f"port {port}: {reason}; give another --port") from None
 
     def handle_error(self, request, client_address):
         """A client that has gone is no fault of ours."""
@@ -179,7 +180,7 @@ def wish(data: bytes) -> tuple[str, int, int]:
     Raises:
       DataError: it has other fields, or values that cannot be.
     """
-    asked = safe_read.parse_object(data, MOST << 8)
+    asked = safe_read.parse_json(data, MOST << 8)
     if set(asked) != {"text", "seed", "num"}:
         raise DataError('a request is {"text": "...", "seed": 0, "num": 1}')
     text = asked["text"]

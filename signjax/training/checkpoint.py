@@ -132,7 +132,7 @@ def storage_errors(workdir, *kinds: type[Exception]):
 def _reason(e: Exception) -> str:
     """The first line of an exception, or of one of orbax what the system told it."""
     told = _OS_ERROR.search(str(e))
-    return os.strerror(int(told[1])) if told else safe_read.reason(e)
+    return os.strerror(int(told[1])) if told else safe_read.describe_error(e)
 
 
 def last_step(workdir, which: str) -> int | None:
@@ -179,7 +179,7 @@ def read_meta(workdir, which: str, step: int, item: str = "meta") -> dict:
     """Reads what `save` was given as `meta`, or with item "config" the config it was given."""
     path = folder(workdir, which) / str(step) / item / "metadata"
     try:
-        return safe_read.read_object(path)
+        return safe_read.read_json(path)
     except safe_read.InvalidFileError as e:
         raise StorageError(f"{path}: cannot be read ({e}); delete the folder {path.parents[1]}") from e
 
@@ -218,7 +218,7 @@ def _check_size(path: pathlib.Path, wanted) -> None:
     """Raises InvalidFileError for arrays so much larger than their files that these cannot be weights."""
     declared = sum(math.prod(x.shape) * x.dtype.itemsize for x in jax.tree.leaves(wanted))
     there = sum(p.stat().st_size for p in path.rglob("*") if p.is_file())
-    if declared > 16 * there + safe_read.SIZE:
+    if declared > 16 * there + safe_read.MAX_BYTES:
         raise safe_read.InvalidFileError(f"{there:,} bytes say that they are arrays of {declared:,}")
 
 
@@ -256,8 +256,8 @@ def load_variables(workdir, which: str = "best"):
     Raises:
       StorageError: no checkpoint (the message has the command that trains one), or damaged ones, or config.
     """
-    if model_file.there(workdir):
-        return model_file.load(workdir)
+    if model_file.is_shared_run(workdir):
+        return model_file.load_variables(workdir)
     found = sound_step(workdir, which, "latest")
     if not found:
         raise StorageError(f"{workdir}: no trained model here; train one first: {train_command(workdir)}")

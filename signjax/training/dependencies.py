@@ -64,7 +64,7 @@ def _path(workdir, field: str) -> pathlib.Path:
 def _read(workdir, field: str) -> dict:
     path = _path(workdir, field)
     try:
-        saved = safe_read.read_object(path)
+        saved = safe_read.read_json(path)
         for name in ("folder", "digest"):
             if type(saved.get(name)) is not str or "\0" in saved[name]:
                 raise safe_read.InvalidFileError(f"field {name!r} is no text")

@@ -66,7 +66,7 @@ def _rows(path: pathlib.Path):
       StorageError: the file cannot be read.
     """
     try:
-        with safe_read.opened(path, LARGEST) as (file, _):
+        with safe_read.open_bounded(path, LARGEST) as (file, _):
             while line := file.readline(LINE):
                 if row := _row(line):
                     yield row
@@ -79,7 +79,7 @@ def _rows(path: pathlib.Path):
 def _row(line: bytes) -> dict | None:
     """The numbers of a line by their names, of them a whole "step"; None if it has others or none."""
     try:
-        row = safe_read.parse_object(line)
+        row = safe_read.parse_json(line)
     except safe_read.InvalidFileError:
         return None
     numbers = all(value is None or type(value) in (int, float) for value in row.values())
@@ -93,7 +93,7 @@ class Progress:
 
     def __init__(self, num_steps: int, out: TextIO | None):
         self.num_steps, self.out = num_steps, out
-        self.tty = out is not None and progress.terminal(out)
+        self.tty = out is not None and progress.is_terminal(out)
         self._begin = self._since = None  # (step, seconds) of the first step seen, and since the last pause
         self._rate = 0.0  # steps a second
         self._shown = -1.0  # seconds
@@ -120,7 +120,7 @@ class Progress:
             left = (self.num_steps - step) * (now - self._begin[1]) / (step - self._begin[0])
             line += f"  {self._rate:.3g} steps/s  {clock(left)} left"
         if self.tty:
-            progress.draw(self.out, step, self.num_steps, line)
+            progress.draw_bar(self.out, step, self.num_steps, line)
             return
         self.out.write(line + "\n")
         self.out.flush()
@@ -129,7 +129,7 @@ class Progress:
         """Prints a line of its own."""
         if self.out is None:
             return
-        progress.clear(self.out)
+        progress.clear_bar(self.out)
         self.out.write(f"{line}\n")
         self.out.flush()
 

@@ -43,7 +43,7 @@ def load_config(path) -> ml_collections.ConfigDict:
       StorageError: the file is missing or holds no config.
     """
     try:
-        saved = safe_read.read_object(path)
+        saved = safe_read.read_json(path)
         if type(saved.get("task")) is not str:
             raise safe_read.InvalidFileError("field 'task' is no text")
         return ml_collections.ConfigDict(config_fields.to_tuples(saved)).lock()

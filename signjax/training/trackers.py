@@ -71,7 +71,7 @@ def _tried(name: str, call: Callable):
     try:
         return call()
     except Exception as error:  # whatever a library raises
-        print(f"warning: {name} is left out from here on ({safe_read.reason(error)})", flush=True)
+        print(f"warning: {name} is left out from here on ({safe_read.describe_error(error)})", flush=True)
         return None
 
 
@@ -131,7 +131,7 @@ def weights_and_biases(workdir: pathlib.Path, project: str, config: dict) -> Tra
 def _id(path: pathlib.Path) -> str:
     """The id that a run has at wandb, made at its first start."""
     try:
-        found = safe_read.read(path, 64).decode("ascii", "replace").strip()
+        found = safe_read.read_bytes(path, 64).decode("ascii", "replace").strip()
         if re.fullmatch("[0-9a-f]{16}", found):
             return found
     except safe_read.InvalidFileError:

@@ -85,7 +85,7 @@ def test_weights_are_read_back_bit_by_bit(home, name, tmp_path, capsys):
     code, [made], _ = run(capsys, home / "runs" / name, "--to", "safetensors", "--out", tmp_path)
     assert code == 0 and made == str(tmp_path / f"{name}.safetensors")
     variables, step = checkpoint.load_variables(home / "runs" / name)
-    found, said = safetensors.read(made)
+    found, said = safetensors.read_with_metadata(made)
     expected = {".".join(k.key for k in path): x for path, x in jax.tree.leaves_with_path(variables)}
     same_bits(dict(found), expected)
     assert said["step"] == str(step)

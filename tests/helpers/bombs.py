@@ -35,14 +35,14 @@ FRAME = f"{{{JOINTS}}},"
 
 def repeated(element: str, beside: str = "") -> bytes:
     """A JSON object that holds as many elements as may be."""
-    unit = safe_read._needed(element.encode() * 1000) / 1000
-    count = int(min(0.98 * safe_read.MEMORY / unit, safe_read.SIZE / len(element))) - 10
+    unit = safe_read._estimate_memory(element.encode() * 1000) / 1000
+    count = int(min(0.98 * safe_read.MAX_MEMORY / unit, safe_read.MAX_BYTES / len(element))) - 10
     return f'{{"poses":[{element * count}{element.rstrip(",")}]{beside}}}'.encode()
 
 
 def keys() -> bytes:
     """An object of as many keys as may be."""
-    count = int(0.98 * safe_read.MEMORY / 390)
+    count = int(0.98 * safe_read.MAX_MEMORY / 390)
     return ('{"poses":1,' + ",".join(f'"{k:07}":{k}' for k in range(count)) + "}").encode()
 
 
@@ -55,7 +55,7 @@ def archives(folder: pathlib.Path) -> dict:
     end = mutated_arrays.archived([], 0)[:-10] + (len(entry) * 10**6).to_bytes(4, "little") + bytes(6)
     (folder / "many.npz").write_bytes(entry * 10**6 + end)
     np.save(folder / "long.npy", np.ones((npz_clip.MAX_FRAMES, 50, 3)))
-    np.save(folder / "longer.npy", np.ones((safe_read.SIZE // 200, 50, 3), np.int8))
+    np.save(folder / "longer.npy", np.ones((safe_read.MAX_BYTES // 200, 50, 3), np.int8))
     header = mutated_arrays.HEADER % ("<f4", "(100000000000, 50, 3)")
     (folder / "header.npy").write_bytes(mutated_arrays.with_header(header, bytes(600)))
     names = ("bomb.npz", "liar.npz", "many.npz", "long.npy", "longer.npy", "header.npy")
@@ -77,7 +77,7 @@ def main() -> dict:
         tried = {name: (clip_files.parse_pose, lambda e=e: repeated(e)) for name, e in ELEMENTS.items()}
         tried["frames"] = (clip_files.parse_pose, lambda: repeated(FRAME))
         tried["frames of text"] = (clip_files.parse_pose, lambda: repeated(FRAME, ',"é":"\\ud83d\\ude00"'))
-        tried["many keys"] = (safe_read.parse_object, keys)
+        tried["many keys"] = (safe_read.parse_json, keys)
         tried |= archives(pathlib.Path(folder))
         wanted = sys.argv[1:] or tried
         return {name: measured(attempt, *how) for name, how in tried.items() if name in wanted}

@@ -173,6 +173,6 @@ def test_pipes_and_devices_are_no_files(tmp_path):
     os.mkfifo(tmp_path / "pipe")
     for path in (tmp_path / "pipe", "/dev/zero", tmp_path):
         with pytest.raises(safe_read.InvalidFileError):
-            safe_read.read(path)
+            safe_read.read_bytes(path)
     with pytest.raises(safe_read.MissingFileError):
-        safe_read.read(tmp_path / "nothing")
+        safe_read.read_bytes(tmp_path / "nothing")

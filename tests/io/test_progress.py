@@ -19,9 +19,9 @@ BAR = "━"
 COUNTS = """
 import sys, time
 from signjax.io import progress
-progress.OFTEN = 0.0
+progress.REDRAW_EVERY = 0.0
 words = lambda done, seconds: f"{done:,} of 4 clips read"
-with progress.counted(words, 4, lambda line: print(line, file=sys.stderr), float(sys.argv[1])) as tell:
+with progress.report_counts(words, 4, lambda line: print(line, file=sys.stderr), float(sys.argv[1])) as tell:
     for done in (1, 2, 3, 4):
         time.sleep(0.01)
         tell(done)
@@ -125,7 +125,7 @@ def test_a_terminal_that_cannot_do_it_gets_lines():
 
 def test_nothing_is_drawn_where_there_is_no_terminal():
     out = io.StringIO()
-    progress.draw(out, 1, 2, "half")
-    progress.clear(out)
+    progress.draw_bar(out, 1, 2, "half")
+    progress.clear_bar(out)
     metric_writer.Progress(5, out).say("a line")
     assert out.getvalue() == "a line\n"

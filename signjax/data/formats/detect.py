@@ -92,7 +92,7 @@ def _by_content(files: list[Path]) -> Format:
     faults = []
     for file in files:
         try:
-            content = dwpose.parse(safe_read.read(file), mediapipe.MEMORY)
+            content = dwpose.parse(safe_read.read_bytes(file), mediapipe.MEMORY)
             for form, module in ((MEDIAPIPE, mediapipe), (DWPOSE, dwpose)):
                 if module.fits(content):
                     return form

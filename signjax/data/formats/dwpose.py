@@ -28,10 +28,10 @@ def fits(content: dict) -> bool:
     return isinstance(found, list) and bool(found)
 
 
-def parse(data: bytes, memory: int = safe_read.MEMORY) -> dict:
+def parse(data: bytes, memory: int = safe_read.MAX_MEMORY) -> dict:
     """The object of a file; a list becomes its "instance_info"."""
     listed = data.lstrip().startswith(b"[")
-    return safe_read.parse_object(b'{"instance_info":%s}' % data if listed else data, memory)
+    return safe_read.parse_json(b'{"instance_info":%s}' % data if listed else data, memory)
 
 
 def read(path: Path) -> Iterator[Clip | Broken]:
@@ -41,7 +41,7 @@ def read(path: Path) -> Iterator[Clip | Broken]:
 
 def _one(item: tuple[Path, Path]) -> Clip:
     root, path = item
-    content = parse(safe_read.read(path))
+    content = parse(safe_read.read_bytes(path))
     if "instance_info" in content:
         frames = content["instance_info"]
     else:

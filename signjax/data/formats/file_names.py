@@ -56,7 +56,7 @@ def beside(path: Path) -> str:
     """The text in a .txt file of the same name beside a file, "" if there is none."""
     try:
         return clip_files.parse_text(
-            safe_read.read(path.with_suffix(".txt"), clip_files.MAX_BYTES[clip_files.TEXT])
+            safe_read.read_bytes(path.with_suffix(".txt"), clip_files.MAX_BYTES[clip_files.TEXT])
         )
     except safe_read.MissingFileError:
         return ""

@@ -33,7 +33,8 @@ PARTS = {"pose": 33, "right_hand": 21, "left_hand": 21, "face": 478}  # points; 
 PLACES = Places(
     ((0,), (12, 11), (12,), (14,), (16,), (11,), (13,), (15,)), 33, 54, tuple(75 + k for k in FACE)
 )
-MEMORY = 4 * safe_read.MEMORY  # bytes that a file's objects may take at most: a minute with all of the face
+# Bytes that a file's objects may take at most: a minute with all of the face.
+MEMORY = 4 * safe_read.MAX_MEMORY
 SHARES = 8.0  # shares of a picture are about 0 to 1; larger numbers are pixels
 
 
@@ -55,7 +56,7 @@ def read(path: Path, size: tuple[int, int] | None = None) -> Iterator[Clip | Bro
 
 def _one(item) -> Clip:
     root, path, size = item
-    content = safe_read.parse_object(safe_read.read(path), MEMORY)
+    content = safe_read.parse_json(safe_read.read_bytes(path), MEMORY)
     if not fits(content):
         raise InvalidFileError('has no "frames" with "pose_landmarks"')
     rows = [_frame(frame, t) for t, frame in enumerate(content["frames"])]

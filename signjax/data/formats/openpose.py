@@ -70,7 +70,7 @@ def _one(item) -> Clip:
 def _frame(file: Path) -> np.ndarray:
     """Points [120, 3], x, y and confidence, of the person whose body is surest; zeros if there is nobody."""
     try:
-        people = safe_read.parse_object(safe_read.read(file, MOST)).get("people")
+        people = safe_read.parse_json(safe_read.read_bytes(file, MOST)).get("people")
         if not isinstance(people, list):
             raise InvalidFileError('has no list "people"')
         found = [_person(person) for person in people]

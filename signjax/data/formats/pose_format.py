@@ -37,7 +37,7 @@ def read(path: Path) -> Iterator[Clip | Broken]:
 
 def _one(item: tuple[Path, Path]) -> Clip:
     root, path = item
-    file = pose_file.parse(safe_read.read(path, MOST))
+    file = pose_file.parse(safe_read.read_bytes(path, MOST))
     if not file.points.size:
         raise InvalidFileError("has no frames with people")
     person = int(np.nansum(file.confidence, axis=(0, 2), dtype=np.float64).argmax())

@@ -41,7 +41,7 @@ def _lines(file: Path) -> Iterator[tuple[str, tuple]]:
     if count > LINES:
         raise InvalidFileError(f"has {count:,} lines, more than {LINES:,}")
     texts, sids = (_beside(file, ending, count) for ending in (".text", ".files"))
-    with safe_read.opened(file, None) as (held, _):
+    with safe_read.open_bounded(file, None) as (held, _):
         for number, (text, sid) in enumerate(zip(texts, sids, strict=True), 1):
             line = held.readline(LINE)
             if len(line) == LINE:
@@ -54,7 +54,7 @@ def _lines(file: Path) -> Iterator[tuple[str, tuple]]:
 def _count(file: Path) -> int:
     """The lines of a file of any size; the last may end with the file."""
     lines, last = 0, b"\n"
-    with safe_read.opened(file, None) as (held, _):
+    with safe_read.open_bounded(file, None) as (held, _):
         while chunk := held.read(1 << 20):
             lines, last = lines + chunk.count(b"\n"), chunk[-1:]
     return lines + (last != b"\n")
@@ -64,7 +64,7 @@ def _beside(file: Path, ending: str, count: int) -> list[bytes]:
     """The lines of the file of another ending, `count` of them; empty ones if there is no such file."""
     other = file.with_suffix(ending)
     try:
-        found = safe_read.read(other).split(b"\n", count)
+        found = safe_read.read_bytes(other).split(b"\n", count)
     except safe_read.MissingFileError:
         return [b""] * count
     except InvalidFileError as error:
@@ -109,7 +109,8 @@ def _numbers(line: bytes) -> np.ndarray:
     try:
         values = np.array([float(word) for word in words]).reshape(-1, width)
     except ValueError as error:
-        raise InvalidFileError(f"holds something that is not a number ({safe_read.reason(error)})") from None
+        reason = safe_read.describe_error(error)
+        raise InvalidFileError(f"holds something that is not a number ({reason})") from None
     if not np.isfinite(values).all():
         raise InvalidFileError("holds numbers that are not finite")
     return values[:, :150].reshape(-1, 50, 3)

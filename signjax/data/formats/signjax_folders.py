@@ -30,7 +30,7 @@ def _variant(folders: list[Path]) -> pose_layout.Variant:
     raw = []
     for folder in folders:
         try:
-            raw.append(clip_files.parse_pose(safe_read.read(folder / clip_files.POSE)))
+            raw.append(clip_files.parse_pose(safe_read.read_bytes(folder / clip_files.POSE)))
         except DataError:
             continue  # it will be named when its turn comes
     return pose_layout.detect(raw)
@@ -60,13 +60,13 @@ def read_pose_json(path: Path, variant: pose_layout.Variant | None = None) -> Cl
     Raises:
       InvalidFileError: it cannot be read, or is not in this format.
     """
-    data = safe_read.read(path)
+    data = safe_read.read_bytes(path)
     raw = clip_files.parse_pose(data)
     variant = variant or pose_layout.detect([raw])
     points, valid = pose_layout.apply(raw, variant)
     if not valid[:, FACE].any():  # this clip has no face, whatever the others of its set have
         points, valid = points[:, :NUM_JOINTS], valid[:, :NUM_JOINTS]
-    content = safe_read.parse_object(data)
+    content = safe_read.parse_json(data)
     fps, signer = names_of(content)
     source = content.get("source")
     return Clip(

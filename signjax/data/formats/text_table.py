@@ -48,7 +48,7 @@ def read(path: Path) -> dict[str, Row]:
       DataError: it cannot be read, lacks a column, or a clip is in it twice; names the file and the line.
     """
     try:
-        return _rows(safe_read.read(path))
+        return _rows(safe_read.read_bytes(path))
     except InvalidFileError as error:
         raise DataError(f"{path}: {error}") from None
 
@@ -76,7 +76,7 @@ def _rows(data: bytes) -> dict[str, Row]:
                 )
             found[sid] = Row(*rest)
     except csv.Error as error:
-        raise InvalidFileError(f"line {table.line_num + 1}: {safe_read.reason(error)}") from None
+        raise InvalidFileError(f"line {table.line_num + 1}: {safe_read.describe_error(error)}") from None
     return found
 
 
