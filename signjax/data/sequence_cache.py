@@ -10,10 +10,10 @@ def read_sequences(path: str, key: str, versions: int, count: int) -> list[list[
     """What `write_sequences` wrote; None if it is missing, corrupt, or of another key or number."""
     try:
         # The key alone first: of a large file with another key nothing else is read.
-        if str(safe_numpy.read_arrays(path, ["key"], most=None)["key"]) != key:
+        if str(safe_numpy.read_arrays(path, ["key"], max_bytes=None)["key"]) != key:
             return None
         names = [f"{name}{k}" for k in range(versions) for name in ("codes", "offsets")]
-        arrays = safe_numpy.read_arrays(path, names, most=None)
+        arrays = safe_numpy.read_arrays(path, names, max_bytes=None)
     except InvalidFileError:
         return None
     sequences = [_split_rows(arrays[f"codes{k}"], arrays[f"offsets{k}"], count) for k in range(versions)]

@@ -5,6 +5,7 @@ signjax.export.hub_folder: its files are compared with its checksums before any 
 """
 
 import pathlib
+from collections.abc import Iterator
 
 import jax.numpy as jnp
 import numpy as np
@@ -15,13 +16,13 @@ from signjax.io import checksums, safe_read, safetensors
 FILE = "model.safetensors"
 
 
-def pack_variables(variables: dict, **said: str) -> bytes:
-    """The bytes of a .safetensors file; `said` goes into its metadata.
+def pack_variables(variables: dict, **metadata: str) -> bytes:
+    """The bytes of a .safetensors file of a run's variables.
 
     Raises:
       DataError: a name has a dot in it, or an array is of a type that the reader does not know.
     """
-    return safetensors.pack_tensors(dict(_flatten_tree(variables)), {"format": "flax", **said})
+    return safetensors.pack_tensors(dict(_flatten_tree(variables)), {"format": "flax", **metadata})
 
 
 def is_shared_run(folder) -> bool:
@@ -37,11 +38,12 @@ def load_variables(folder) -> tuple[dict, int]:
     """
     path = pathlib.Path(folder, FILE)
     advice = f"fetch {folder} again"
-    if wrong := checksums.find_corruption(folder, extra_files=True):
-        raise StorageError(f"{folder} is damaged: {wrong}; {advice}")
+    # README.md may be edited, and hubs add files of their own.
+    if corruption := checksums.find_corruption(folder, extra_files=True):
+        raise StorageError(f"{folder} is damaged: {corruption}; {advice}")
     try:
-        arrays, said = safetensors.read_with_metadata(path)
-        step = said.get("step", "")
+        arrays, metadata = safetensors.read_with_metadata(path)
+        step = metadata.get("step", "")
         if type(step) is not str or not step.isdecimal():
             raise safe_read.InvalidFileError("its metadata say no step")
         return _nest_arrays(arrays), int(step)
@@ -49,7 +51,8 @@ def load_variables(folder) -> tuple[dict, int]:
         raise StorageError(f"{path}: cannot be read ({error}); {advice}") from None
 
 
-def _flatten_tree(tree: dict, prefix: str = ""):
+def _flatten_tree(tree: dict, prefix: str = "") -> Iterator[tuple[str, np.ndarray]]:
+    """Each array of a tree of dicts with the names that lead to it, joined by dots."""
     for name, value in tree.items():
         if "." in name:
             raise DataError(f"the variable {prefix}{name} has a dot in its name; rename the module")
@@ -60,17 +63,18 @@ def _flatten_tree(tree: dict, prefix: str = ""):
 
 
 def _nest_arrays(arrays: dict[str, np.ndarray]) -> dict:
+    """The tree that `_flatten_tree` was given; refuses one without params, or where two names meet."""
     tree: dict = {}
     for path, array in arrays.items():
         *parents, name = path.split(".")
-        place = tree
+        parent_dict = tree
         for parent in parents:
-            place = place.setdefault(parent, {})
-            if not isinstance(place, dict):
+            parent_dict = parent_dict.setdefault(parent, {})
+            if not isinstance(parent_dict, dict):
                 raise safe_read.InvalidFileError(f"{parent[:40]!r} is an array and a module")
-        if name in place:
+        if name in parent_dict:
             raise safe_read.InvalidFileError(f"{name[:40]!r} is an array and a module")
-        place[name] = jnp.asarray(array)
+        parent_dict[name] = jnp.asarray(array)
     if not isinstance(tree.get("params"), dict):
         raise safe_read.InvalidFileError("has no params")
     return tree

@@ -6,11 +6,13 @@ import threading
 
 
 def die_with_parent(*_) -> None:
-    """Called in a new worker: ends it as soon as its parent is gone; a pool would leave it running."""
+    """Ends this worker as soon as its parent is gone; a pool would leave it running."""
     parent = multiprocessing.parent_process()
 
-    def wait():
-        parent.join()
+    def wait_for_parent():
+        if parent is not None:
+            parent.join()
+        # Not sys.exit, which would end this thread alone.
         os._exit(1)
 
-    threading.Thread(target=wait, daemon=True).start()
+    threading.Thread(target=wait_for_parent, daemon=True).start()

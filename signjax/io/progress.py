@@ -31,54 +31,59 @@ def draw_bar(out, done: int, total: int | None, words: str) -> None:
         return
     columns = shutil.get_terminal_size().columns - 1  # a full line would wrap
     words = words[:columns]
-    room = min(MAX_WIDTH, columns - len(words) - 2)
-    bar = f"{_render_bar(out.encoding, done, total, room)}  " if total and room >= MIN_WIDTH else ""
+    width = min(MAX_WIDTH, columns - len(words) - 2)
+    bar = f"{_render_bar(out.encoding, done, total, width)}  " if total and width >= MIN_WIDTH else ""
     out.write(f"\r\x1b[2K{bar}{words}")
     out.flush()
+
+
+@contextlib.contextmanager
+def report_counts(
+    format_line: Callable[[int, float], str],
+    total: int | None,
+    print_line: Callable[[str], None],
+    every: float,
+) -> Iterator[Callable[[int], None]]:
+    """Yields a function to call with how much is done; it shows the user that on standard error.
+
+    Args:
+      format_line: (done, seconds so far) -> what to show.
+      total: how much there is; None if that is not known.
+      print_line: gets a line every `every` seconds where standard error is no terminal, but none for the end.
+      every: seconds.
+    """
+    out, start = sys.stderr, time.monotonic()
+    on_terminal, last = is_terminal(out), time.monotonic()
+
+    def report(done: int) -> None:
+        nonlocal last
+        now = time.monotonic()
+        # Of the end the caller tells in words of its own.
+        if now - last < (REDRAW_EVERY if on_terminal else every) or done == total:
+            return
+        last = now
+        line = format_line(done, now - start)
+        draw_bar(out, done, total, line) if on_terminal else print_line(line)
+
+    try:
+        yield report
+    finally:
+        clear_bar(out)
 
 
 def _render_bar(encoding: str, done: int, total: int, width: int) -> str:
     from rich.progress_bar import ProgressBar  # slow to import, and only terminals need it
 
     console = _make_console(encoding, width)
-    with console.capture() as drawn:
+    with console.capture() as rendered:
         console.print(ProgressBar(total, min(done, total), width), end="")
-    return drawn.get().rstrip("\n")
+    return rendered.get().rstrip("\n")
 
 
 @functools.cache
 def _make_console(encoding: str, width: int):
     from rich.console import Console
 
+    # rich chooses its characters by the encoding of the file, which is not written to.
     file = io.TextIOWrapper(io.BytesIO(), encoding)
     return Console(file=file, force_terminal=True, width=width, legacy_windows=False)
-
-
-@contextlib.contextmanager
-def report_counts(
-    words: Callable[[int, float], str], total: int | None, say: Callable[[str], None], every: float
-) -> Iterator[Callable[[int], None]]:
-    """Yields a function that is to be told how much is done; it tells the user.
-
-    Args:
-      words: (done, seconds so far) -> what to say.
-      total: how much there is; None if that is not known.
-      say: gets a line every `every` seconds where standard error is no terminal, but none for the end.
-      every: seconds.
-    """
-    out, start = sys.stderr, time.monotonic()
-    shown, last = is_terminal(out), time.monotonic()
-
-    def tell(done: int) -> None:
-        nonlocal last
-        now = time.monotonic()
-        if now - last < (REDRAW_EVERY if shown else every) or done == total:
-            return
-        last = now
-        said = words(done, now - start)
-        draw_bar(out, done, total, said) if shown else say(said)
-
-    try:
-        yield tell
-    finally:
-        clear_bar(out)

@@ -1,7 +1,7 @@
 """Arrays of .npy and .npz files that nobody vouches for: as large as their bytes and no larger.
 
 numpy's own reading believes what a header says, and unpacks whatever an archive holds. Here arrays are of
-numbers, booleans or text.
+numbers, booleans or text. (The format: numpy.lib.format, NEP 1.)
 """
 
 import io
@@ -10,54 +10,62 @@ import math
 import mmap
 import re
 import zipfile
+from collections.abc import Iterable
+from typing import BinaryIO, Literal
 
 import numpy as np
 
 from signjax.io.safe_read import MAX_BYTES, InvalidFileError, describe_error, open_bounded, read_bytes
 
 MAX_MEMBERS = 4096  # of an .npz
+HEADER_BYTES = 4096  # read of a file for its header, which takes some hundred
+MAX_DIMENSIONS = 8
+ENTRY = b"PK\x01\x02"  # begins a member's entry in the directory of a zip file
 
 
-def read_array(path, most: int = MAX_BYTES) -> np.ndarray:
-    """The array of an .npy file of at most `most` bytes.
+def read_array(path, max_bytes: int = MAX_BYTES) -> np.ndarray:
+    """The array of an .npy file of at most `max_bytes` bytes.
 
     Raises:
       InvalidFileError: it cannot be read, is no array of numbers, booleans or text, or has another size
         than it says.
     """
-    return _parse_array(read_bytes(path, most))
+    return _parse_array(read_bytes(path, max_bytes))
 
 
 def map_array(path) -> np.ndarray:
     """The array of an .npy file of any size, read-only over the file's pages; raises as `read_array`."""
     with open_bounded(path, None) as (file, size):
-        start = file.read(4096)
-        shape, order, dtype, at = _parse_header(start, size)
+        shape, order, dtype, offset = _parse_header(file.read(HEADER_BYTES), size)
         if not math.prod(shape):
-            return np.zeros(shape, dtype)
-        return np.memmap(file, dtype, "r", at, shape, order).view(np.ndarray)
+            return np.zeros(shape, dtype)  # no file has an empty page to map
+        return np.memmap(file, dtype, "r", offset, shape, order).view(np.ndarray)
 
 
-def read_arrays(path, names=None, most: int | None = MAX_BYTES) -> dict[str, np.ndarray]:
-    """The arrays of an .npz file.
+def read_arrays(
+    path, names: Iterable[str] | None = None, max_bytes: int | None = MAX_BYTES
+) -> dict[str, np.ndarray]:
+    """The arrays of an .npz file by their names.
 
     Args:
       path: the file.
       names: of the arrays wanted; None for all.
-      most: bytes that they may unpack to, and of the file; None for those of the file, as np.savez writes it.
+      max_bytes: of the file, and that its arrays may unpack to. None for a file of any size whose arrays
+        take no more than itself, as np.savez writes it.
 
     Raises:
       InvalidFileError: as for `read_array`; one of the names is missing; it unpacks to more than that.
     """
-    with open_bounded(path, most) as (file, size):
+    with open_bounded(path, max_bytes) as (file, size):
+        limit = max_bytes or size
         try:
             check_member_count(file)
             with zipfile.ZipFile(file) as archive:
-                held = _list_members(archive)
-                wanted = {name: held[name] for name in (held if names is None else names)}
+                members = _list_members(archive)
+                wanted = {name: members[name] for name in (members if names is None else names)}
                 unpacked = sum(info.file_size for info in wanted.values())
-                if unpacked > (most or size):
-                    raise InvalidFileError(f"unpacks to {unpacked:,} bytes, more than {most or size:,}")
+                if unpacked > limit:
+                    raise InvalidFileError(f"unpacks to {unpacked:,} bytes, more than {limit:,}")
                 return {name: _unpack_member(archive, name, info) for name, info in wanted.items()}
         except InvalidFileError:
             raise
@@ -67,7 +75,19 @@ def read_arrays(path, names=None, most: int | None = MAX_BYTES) -> dict[str, np.
             raise InvalidFileError(f"is no .npz file ({describe_error(error)})") from None
 
 
-def _parse_header(start: bytes, size: int) -> tuple[tuple[int, ...], str, np.dtype, int]:
+def check_member_count(file: BinaryIO) -> None:
+    """Refuses an archive of many members: zipfile makes an object of each before it counts them.
+
+    Raises:
+      InvalidFileError: it has more than MAX_MEMBERS.
+    """
+    with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as pages:
+        entries = itertools.islice(re.finditer(ENTRY, pages), MAX_MEMBERS + 1)
+        if sum(1 for _ in entries) > MAX_MEMBERS:
+            raise InvalidFileError(f"has more than {MAX_MEMBERS:,} members")
+
+
+def _parse_header(start: bytes, size: int) -> tuple[tuple[int, ...], Literal["C", "F"], np.dtype, int]:
     """Shape, order, type and offset of the array of an .npy file that begins so and has `size` bytes."""
     file = io.BytesIO(start)
     try:
@@ -76,48 +96,42 @@ def _parse_header(start: bytes, size: int) -> tuple[tuple[int, ...], str, np.dty
         shape, fortran, dtype = reader(file)
     except Exception as error:  # numpy parses Python here: a damaged header raises nearly anything
         raise InvalidFileError(f"is no array ({describe_error(error)})") from None
-    largest = math.prod(n or 1 for n in shape) * dtype.itemsize  # numpy refuses even empty ones beyond
-    if dtype.kind not in "biufU" or not 0 < largest < 1 << 62 or min(shape, default=0) < 0 or len(shape) > 8:
+    # numpy refuses arrays beyond 2^62 bytes even where one dimension is 0.
+    largest = math.prod(n or 1 for n in shape) * dtype.itemsize
+    usual = min(shape, default=0) >= 0 and len(shape) <= MAX_DIMENSIONS
+    if dtype.kind not in "biufU" or not 0 < largest < 1 << 62 or not usual:
         raise InvalidFileError(f"is no array of numbers ({str(dtype)[:40]} {str(shape)[:40]})")
-    if (said := math.prod(shape) * dtype.itemsize) != (there := size - file.tell()):
-        raise InvalidFileError(f"is no array ({said:,} bytes are said to follow its header, {there:,} do)")
+    declared, following = math.prod(shape) * dtype.itemsize, size - file.tell()
+    if declared != following:
+        raise InvalidFileError(
+            f"is no array ({declared:,} bytes are said to follow its header, {following:,} do)"
+        )
     return shape, "F" if fortran else "C", dtype, file.tell()
 
 
 def _parse_array(data: bytes) -> np.ndarray:
     """The array in the bytes of an .npy file, in this machine's order of bytes."""
-    shape, order, dtype, at = _parse_header(data, len(data))
+    shape, order, dtype, offset = _parse_header(data, len(data))
     if not math.prod(shape):
         return np.zeros(shape, dtype)
     if dtype.kind == "U":
-        letters = np.frombuffer(data, np.dtype("u4").newbyteorder(dtype.byteorder), offset=at)
+        # numpy keeps a character in 4 bytes and believes them; Python then fails wherever it is printed.
+        letters = np.frombuffer(data, np.dtype("u4").newbyteorder(dtype.byteorder), offset=offset)
         if ((letters > 0x10FFFF) | ((letters >= 0xD800) & (letters < 0xE000))).any():
             raise InvalidFileError("holds text that is not Unicode")
-    array = np.frombuffer(data, dtype, offset=at).reshape(shape, order=order)
+    array = np.frombuffer(data, dtype, offset=offset).reshape(shape, order=order)
     if dtype.kind == "b":
         return array.view(np.uint8) != 0  # a byte that is neither 0 nor 1 would be True and not
     return array.astype(dtype.newbyteorder("="), copy=False)
 
 
-def check_member_count(file) -> None:
-    """Refuses an archive of many members: zipfile makes an object of each before it counts them.
-
-    Raises:
-      InvalidFileError: it has more than MEMBERS.
-    """
-    with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as pages:
-        found = itertools.islice(re.finditer(b"PK\x01\x02", pages), MAX_MEMBERS + 1)
-        if sum(1 for _ in found) > MAX_MEMBERS:
-            raise InvalidFileError(f"has more than {MAX_MEMBERS:,} members")
-
-
 def _list_members(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
     """The members of an .npz by the names of their arrays."""
-    members = archive.infolist()
-    held = {info.filename.removesuffix(".npy"): info for info in members}
-    if len(held) != len(members):
+    infos = archive.infolist()
+    members = {info.filename.removesuffix(".npy"): info for info in infos}
+    if len(members) != len(infos):
         raise InvalidFileError("has two arrays of one name")
-    return held
+    return members
 
 
 def _unpack_member(archive: zipfile.ZipFile, name: str, info: zipfile.ZipInfo) -> np.ndarray:
@@ -126,6 +140,7 @@ def _unpack_member(archive: zipfile.ZipFile, name: str, info: zipfile.ZipInfo) -
         if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
             raise InvalidFileError("is packed in a way that .npz files are not")
         with archive.open(info) as member:
+            # One byte more than declared: if it is there, the header does not fit and the array is refused.
             return _parse_array(member.read(info.file_size + 1))
     except InvalidFileError as error:
         raise InvalidFileError(f"its array {name[:40]!r} {error}") from None

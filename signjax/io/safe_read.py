@@ -11,13 +11,16 @@ import json
 import os
 import re
 import stat
+from collections.abc import Iterator
+from typing import BinaryIO
 
 from signjax.errors import DataError
 
-MAX_BYTES = 1 << 26  # bytes of a file, 64 MB
+MAX_BYTES = 1 << 26  # of a file, 64 MB
 MAX_MEMORY = 6 * MAX_BYTES  # bytes of memory that the objects of a JSON text may take
 MAX_DEPTH = 32  # of JSON: deeper than anything that is written here
-_HALF = re.compile("[\ud800-\udfff]")  # of a character
+MAX_NUMBER = 1 << 63  # beyond it numbers of JSON fit into no array
+_HALF = re.compile("[\ud800-\udfff]")  # of a character: JSON can write it, and UTF-8 cannot
 
 
 class InvalidFileError(DataError):
@@ -28,19 +31,28 @@ class MissingFileError(InvalidFileError):
     """There is no such file."""
 
 
-def check_inside(path, *roots) -> None:
-    """Raises InvalidFileError if a path, links followed, lies outside of all these folders."""
+def check_inside(path, *folders) -> None:
+    """Refuses a path that leads out of all these folders when its links are followed.
+
+    Raises:
+      InvalidFileError: it does, or it cannot be followed.
+    """
     try:
-        real, homes = os.path.realpath(path), [os.path.realpath(root) for root in roots]
+        target, homes = os.path.realpath(path), [os.path.realpath(folder) for folder in folders]
     except (OSError, ValueError) as error:
         raise InvalidFileError(describe_error(error)) from None
-    if not any(os.path.commonpath((real, home)) == home for home in homes):
+    if not any(os.path.commonpath((target, home)) == home for home in homes):
         raise InvalidFileError(f"lies outside of {homes[0]}")
 
 
 @contextlib.contextmanager
-def open_bounded(path, most: int | None = MAX_BYTES):
-    """(open file, its size in bytes) of a regular file of at most `most` bytes, else InvalidFileError."""
+def open_bounded(path, max_bytes: int | None = MAX_BYTES) -> Iterator[tuple[BinaryIO, int]]:
+    """Opens a regular file of at most `max_bytes` bytes, None for any size; yields it and its size in bytes.
+
+    Raises:
+      InvalidFileError: it cannot be read, is a folder, pipe or device, or is larger.
+      MissingFileError: it is not there.
+    """
     try:
         file = open(path, "rb", opener=_open_without_waiting)  # noqa: SIM115  closed below
     except FileNotFoundError as error:
@@ -48,39 +60,49 @@ def open_bounded(path, most: int | None = MAX_BYTES):
     except (OSError, ValueError) as error:
         raise InvalidFileError(describe_error(error)) from None
     with file:
+        # Asked of the open file: what its name leads to could change between a check and the opening.
         status = os.fstat(file.fileno())
         if not stat.S_ISREG(status.st_mode):
             raise InvalidFileError("is not a file")
-        if most is not None and status.st_size > most:
-            raise InvalidFileError(f"has {status.st_size:,} bytes, more than {most:,}")
+        if max_bytes is not None and status.st_size > max_bytes:
+            raise InvalidFileError(f"has {status.st_size:,} bytes, more than {max_bytes:,}")
         try:
             yield file, status.st_size
         except OSError as error:
             raise InvalidFileError(describe_error(error)) from None
 
 
-def read_bytes(path, most: int = MAX_BYTES) -> bytes:
-    """The bytes of a file, see `open_bounded`."""
-    with open_bounded(path, most) as (file, size):
-        return file.read(size)
+def read_bytes(path, max_bytes: int | None = MAX_BYTES) -> bytes:
+    """The bytes of a file; raises as `open_bounded`."""
+    with open_bounded(path, max_bytes) as (file, size):
+        return file.read(size)  # no more than it had when it was opened, even if it grows
 
 
-def read_json(path, more: int = 0) -> dict:
-    """The object of a JSON file, all numbers finite; `more` bytes are added to what it may have and take."""
-    content = parse_json(read_bytes(path, MAX_BYTES + more), MAX_MEMORY + more)
+def read_json(path, extra_bytes: int = 0) -> dict:
+    """The object of a JSON file whose numbers are all finite.
+
+    Args:
+      path: of the file.
+      extra_bytes: that the file may have, and its objects take, beyond MAX_BYTES and MAX_MEMORY.
+
+    Raises:
+      InvalidFileError: as `open_bounded` and `parse_json`; numbers, nesting or text that nobody writes.
+    """
+    content = parse_json(read_bytes(path, MAX_BYTES + extra_bytes), MAX_MEMORY + extra_bytes)
     _check_values(content)
     return content
 
 
-def parse_json(data: bytes, memory: int = MAX_MEMORY) -> dict:
+def parse_json(data: bytes, max_memory: int = MAX_MEMORY) -> dict:
     """The object of a JSON text; numbers may be as large as can be written, so 1e999 is infinite.
 
     Raises:
       InvalidFileError: it is no JSON, no object, has a key twice, holds NaN or Infinity, or would take more
-        than `memory` bytes.
+        than `max_memory` bytes.
     """
-    if (needed := _estimate_memory(data)) > memory:
-        raise InvalidFileError(f"needs up to {needed >> 20:,} MB of memory, more than {memory >> 20:,}")
+    # Before parsing: a text of a few megabytes can stand for gigabytes of empty lists.
+    if (needed := _estimate_memory(data)) > max_memory:
+        raise InvalidFileError(f"needs up to {needed >> 20:,} MB of memory, more than {max_memory >> 20:,}")
     try:
         text = data.decode("utf-8-sig")
         content = json.loads(text, object_pairs_hook=_refuse_repeated_keys, parse_constant=_refuse_constant)
@@ -96,9 +118,9 @@ def parse_json(data: bytes, memory: int = MAX_MEMORY) -> dict:
 
 
 def describe_error(error: Exception) -> str:
-    """The first line of what an exception says, short."""
-    said = getattr(error, "strerror", None) or str(error) or type(error).__name__
-    return said.strip().partition("\n")[0][:80]
+    """The first line of what an exception says, at most 80 characters."""
+    message = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    return message.strip().partition("\n")[0][:80]
 
 
 def _open_without_waiting(path, flags: int) -> int:
@@ -123,24 +145,25 @@ def _check_values(content: dict) -> None:
     It goes level by level: a call for each of the values would take longer than parsing them.
     """
     level: list = [content]
-    for left in range(MAX_DEPTH, -1, -1):
+    for levels_left in range(MAX_DEPTH, -1, -1):
         objects = [x for x in level if type(x) is dict]
         lists = [x for x in level if type(x) is list]
         if any(not x.isascii() and _HALF.search(x) for x in level if type(x) is str):
             raise InvalidFileError("holds text that is not Unicode")
-        if not all(abs(x) < 1 << 63 for x in level if type(x) is int or type(x) is float):
+        if not all(abs(x) < MAX_NUMBER for x in level if type(x) is int or type(x) is float):
             raise InvalidFileError("holds a number beyond 9e18")
-        if (objects or lists) and not left:
+        if (objects or lists) and not levels_left:
             raise InvalidFileError("is nested too deeply")
         level = list(itertools.chain(*lists, *objects, *(x.values() for x in objects)))
 
 
 def _refuse_repeated_keys(pairs: list) -> dict:
     content = dict(pairs)
+    # Python takes the last of them and other readers the first: two programs would see two files.
     if len(content) != len(pairs):
         seen: set = set()
-        twice = next(key for key, _ in pairs if key in seen or seen.add(key))
-        raise InvalidFileError(f"has the key {twice[:40]!r} twice")
+        repeated = next(key for key, _ in pairs if key in seen or seen.add(key))
+        raise InvalidFileError(f"has the key {repeated[:40]!r} twice")
     return content
 
 

@@ -3,6 +3,7 @@
 torch.save writes a zip of raw arrays and a pickle that says how they belong together. Here that pickle is
 read as data: its instructions build dicts, lists, numbers, text and views of arrays on a stack. What it would
 import and call is never looked up. An object of another class than a tensor's becomes an `Instance`.
+(The instructions: Python's pickletools; the classes: torch/_utils.py and torch/serialization.py.)
 """
 
 import math
@@ -12,14 +13,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from signjax.io.safe_numpy import check_member_count
+from signjax.io.safe_numpy import MAX_DIMENSIONS, check_member_count
 from signjax.io.safe_read import InvalidFileError, describe_error, open_bounded
 
 STORAGES = {
     "DoubleStorage": "<f8",
     "FloatStorage": "<f4",
     "HalfStorage": "<f2",
-    "BFloat16Storage": "<u2",
+    "BFloat16Storage": "<u2",  # numpy has no such type: the two bytes are the upper half of a float32
     "LongStorage": "<i8",
     "IntStorage": "<i4",
     "ShortStorage": "<i2",
@@ -27,10 +28,11 @@ STORAGES = {
     "ByteStorage": "u1",
     "BoolStorage": "u1",
 }
+# Instructions by what they do; those that `_execute` does not name are refused.
 CONSTANTS = {"NONE": None, "NEWTRUE": True, "NEWFALSE": False, "EMPTY_TUPLE": ()}
 LITERALS = {"BINUNICODE", "BININT", "BININT1", "BININT2", "LONG1", "BINFLOAT"}
 TUPLES = {"TUPLE1": 1, "TUPLE2": 2, "TUPLE3": 3}
-MARK = object()
+MARK = object()  # lies on the stack below the items of a list, dict or tuple
 MAX_PICKLE = 1 << 24  # bytes of a pickle; that of a model of a thousand tensors has 200 kB
 
 
@@ -45,7 +47,7 @@ class Instance(NamedTuple):
     """An object of a class that is not known."""
 
     of: ClassName
-    given: Any  # what it was made of
+    arguments: Any  # that it was made with
     fields: dict
 
 
@@ -59,7 +61,7 @@ def read_torch(path) -> Any:
         try:
             check_member_count(file)
             with zipfile.ZipFile(file) as archive:
-                return _PickleReader(archive, size).run()
+                return _PickleReader(archive, size).build_object()
         except InvalidFileError:
             raise
         except Exception as error:  # a damaged file makes zipfile and pickletools raise nearly anything
@@ -73,29 +75,29 @@ class _PickleReader:
     def __init__(self, archive: zipfile.ZipFile, size: int):
         self.archive, self.stack, self.memo, self.storages = archive, [], {}, {}
         members = {info.filename: info for info in archive.infolist()}
-        found = [name for name in members if name.endswith("/data.pkl") and name.count("/") == 1]
-        if len(found) != 1 or any(info.compress_type != zipfile.ZIP_STORED for info in members.values()):
+        pickles = [name for name in members if name.endswith("/data.pkl") and name.count("/") == 1]
+        if len(pickles) != 1 or any(info.compress_type != zipfile.ZIP_STORED for info in members.values()):
             raise InvalidFileError("is no file of torch.save (torch 1.6 or later)")
-        self.root = found[0].removesuffix("data.pkl")
+        self.root = pickles[0].removesuffix("data.pkl")
+        # Nothing is compressed, but members of a zip may still lie over one another.
         unpacked = sum(info.file_size for info in members.values())
         if unpacked > size:
             raise InvalidFileError(f"unpacks to {unpacked:,} bytes, more than it has")
-        if (pickled := members[found[0]].file_size) > MAX_PICKLE:
+        if (pickled := members[pickles[0]].file_size) > MAX_PICKLE:
             raise InvalidFileError(f"its pickle has {pickled:,} bytes, more than {MAX_PICKLE:,}")
 
-    def run(self) -> Any:
-        """The object that the pickle builds."""
+    def build_object(self) -> Any:
+        """The object that the pickle describes."""
         for instruction, argument, _ in pickletools.genops(self.archive.read(f"{self.root}data.pkl")):
-            name = instruction.name
-            if name == "STOP":
-                made = self.stack.pop()
-                if self.stack or made is MARK:
+            if instruction.name == "STOP":
+                result = self.stack.pop()
+                if self.stack or result is MARK:
                     raise InvalidFileError("its pickle leaves something over")
-                return made
-            self._step(name, argument)
+                return result
+            self._execute(instruction.name, argument)
         raise InvalidFileError("its pickle has no end")
 
-    def _step(self, name: str, argument) -> None:
+    def _execute(self, name: str, argument) -> None:
         stack = self.stack
         if name in CONSTANTS:
             stack.append(CONSTANTS[name])
@@ -106,7 +108,7 @@ class _PickleReader:
         elif name in TUPLES:
             stack[-TUPLES[name] :] = [tuple(stack[-TUPLES[name] :])]
         elif name == "TUPLE":
-            stack.append(tuple(self._marked()))
+            stack.append(tuple(self._pop_marked()))
         elif name in ("BINPUT", "LONG_BINPUT"):
             self.memo[argument] = stack[-1]
         elif name in ("BINGET", "LONG_BINGET"):
@@ -114,44 +116,47 @@ class _PickleReader:
         elif name == "GLOBAL":
             stack.append(ClassName(*argument.split(" ", 1)))
         elif name == "BINPERSID":
-            stack.append(self._storage(*stack.pop()))
+            stack.append(self._read_storage(*stack.pop()))
         elif name in ("REDUCE", "NEWOBJ"):
-            given = stack.pop()
-            stack.append(_call_by_name(stack.pop(), given))
+            arguments = stack.pop()
+            stack.append(_call_by_name(stack.pop(), arguments))
         elif name in ("APPEND", "APPENDS"):
-            items = [stack.pop()] if name == "APPEND" else self._marked()
+            items = [stack.pop()] if name == "APPEND" else self._pop_marked()
             _expect_type(stack[-1], list).extend(items)
         elif name in ("SETITEM", "SETITEMS"):
-            self._set(stack[-2:] if name == "SETITEM" else self._marked(), name == "SETITEM")
+            self._set_items(stack[-2:] if name == "SETITEM" else self._pop_marked(), name == "SETITEM")
         elif name == "BUILD":
-            self._build(stack.pop())
+            self._update_fields(stack.pop())
         elif name != "PROTO":
             raise InvalidFileError(f"its pickle has an instruction {name}, which no checkpoint needs")
 
-    def _marked(self) -> list:
+    def _pop_marked(self) -> list:
         """What lies on the stack above the last mark."""
         at = next(i for i in range(len(self.stack) - 1, -1, -1) if self.stack[i] is MARK)
         items = self.stack[at + 1 :]
         del self.stack[at:]
         return items
 
-    def _set(self, items: list, single: bool) -> None:
+    def _set_items(self, items: list, single: bool) -> None:
+        """Puts keys and values, one after the other, into the dict below them."""
         if single:
             del self.stack[-2:]
         target = self.stack[-1]
         target = target.fields if isinstance(target, Instance) else _expect_type(target, dict)
         for key, value in zip(items[::2], items[1::2], strict=True):
+            # Any other key could be an object whose hash is never computed here.
             if type(key) not in (str, int):
                 raise InvalidFileError("its pickle has a key that is neither text nor number")
             target[key] = value
 
-    def _build(self, state) -> None:
+    def _update_fields(self, state) -> None:
         target = _expect_type(self.stack[-1], (Instance, dict))
+        # Other states are not needed: torch gives its dicts attributes.
         if isinstance(target, Instance) and isinstance(state, dict):
-            target.fields.update(state)  # what else is given is not needed: torch's dicts get attributes
+            target.fields.update(state)
 
-    def _storage(self, kind, of, key, _, count) -> np.ndarray:
-        """The numbers [count] of a member of the archive."""
+    def _read_storage(self, kind, of, key, _, count) -> np.ndarray:
+        """The numbers [count] of a member of the archive, which several tensors may share."""
         known = isinstance(of, ClassName) and of.name in STORAGES
         if kind != "storage" or not known or type(key) is not str:
             raise InvalidFileError(f"its pickle has data of an unknown kind, {str(of)[:60]}")
@@ -165,35 +170,38 @@ class _PickleReader:
         return self.storages[key]
 
 
-def _call_by_name(of, given) -> Any:
-    """What a call of `of` with the tuple `given` would have made, of the few that are known."""
-    of, given = _expect_type(of, ClassName), _expect_type(given, tuple)
+def _call_by_name(of, arguments) -> Any:
+    """What a call of `of` would have returned, of the few functions that are known; else an Instance."""
+    of, arguments = _expect_type(of, ClassName), _expect_type(arguments, tuple)
     if of == ("torch._utils", "_rebuild_tensor_v2"):
-        return _view_tensor(*given[:4])
+        return _view_tensor(*arguments[:4])
     if of == ("torch._utils", "_rebuild_parameter"):
-        return _expect_type(given[0], np.ndarray)
-    if of == ("collections", "OrderedDict") and not given:
+        return _expect_type(arguments[0], np.ndarray)
+    if of == ("collections", "OrderedDict") and not arguments:
         return {}
-    return Instance(of, given, {})
+    return Instance(of, arguments, {})
 
 
 def _view_tensor(storage, offset, shape, strides) -> np.ndarray:
-    """A view of a storage, read-only, and never larger than it."""
+    """A view of a storage [n], read-only, and never larger than it; offset and strides count its numbers."""
     numbers = [offset, *_expect_type(shape, tuple), *_expect_type(strides, tuple)]
-    if len(shape) != len(strides) or len(shape) > 8 or any(type(n) is not int or n < 0 for n in numbers):
+    counts = all(type(n) is int and n >= 0 for n in numbers)
+    if len(shape) != len(strides) or len(shape) > MAX_DIMENSIONS or not counts:
         raise InvalidFileError("a tensor has no shape")
-    last = offset + sum((n - 1) * step for n, step in zip(shape, strides, strict=True))
-    size, there = math.prod(shape), len(_expect_type(storage, np.ndarray))
-    if size > there or (size and last >= there):
+    last = offset + sum((n - 1) * stride for n, stride in zip(shape, strides, strict=True))
+    size, stored = math.prod(shape), len(_expect_type(storage, np.ndarray))
+    # A stride of 0 could make a huge view of one number, so both the size and the last place are compared.
+    if size > stored or (size and last >= stored):
         raise InvalidFileError("a tensor is larger than its data")
+    # numpy refuses some sizes even where one dimension is 0 and the array empty.
     if math.prod(n or 1 for n in shape) >= 1 << 60:
         raise InvalidFileError("a tensor has no shape")
-    steps = [step * storage.itemsize for step in strides]
-    return np.lib.stride_tricks.as_strided(storage[offset:], shape, steps, writeable=False)
+    byte_strides = [stride * storage.itemsize for stride in strides]
+    return np.lib.stride_tricks.as_strided(storage[offset:], shape, byte_strides, writeable=False)
 
 
 def _expect_type(value, kind):
-    """The value, which must be of a kind."""
+    """The value, which must be of a type or of one of several."""
     if not isinstance(value, kind):
         raise InvalidFileError(f"its pickle has a {type(value).__name__} where none can be")
     return value

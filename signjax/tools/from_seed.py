@@ -110,8 +110,8 @@ def statistics(path: str, fields: dict) -> list[np.ndarray]:
             raise safe_read.InvalidFileError(f"mean and std are not {POSE} finite numbers each")
     except (safe_read.InvalidFileError, ValueError) as error:
         raise DataError(
-            f"{path}: says no mean and std of the poses, nor does {beside} ({safe_read.describe_error(error)}); copy "
-            f"{STATISTICS} there from the .cache of the data set it was trained on"
+            f"{path}: says no mean and std of the poses, nor does {beside} ({safe_read.describe_error(error)}); "
+            f"copy {STATISTICS} there from the .cache of the data set it was trained on"
         ) from None
     return [x.astype(np.float64) for x in both]
 
