@@ -13,7 +13,8 @@ class SignjaxError(ValueError):
 
     def __init__(self, message: str):
         # What a message quotes from a file may hold line breaks, or commands for the terminal.
-        shown = message if message.isprintable() else "".join(map(_printable, message))
+        shown = message if message.isprintable() else "".join(map(_escape_letter, message))
+        # Nor may it fill the screen: a file can have a field's name of a megabyte.
         super().__init__(shown if len(shown) <= MAX_LENGTH else shown[:MAX_LENGTH] + "...")
 
 
@@ -56,5 +57,5 @@ def did_you_mean(word: object, known: Iterable[str], advice: str = "") -> str:
     return "; " + " ".join(parts) if parts else ""
 
 
-def _printable(letter: str) -> str:
+def _escape_letter(letter: str) -> str:
     return letter if letter.isprintable() else repr(letter)[1:-1]
