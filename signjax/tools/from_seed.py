@@ -109,8 +109,9 @@ def statistics(path: str, fields: dict) -> list[np.ndarray]:
         if not all(x.dtype.kind == "f" and x.shape == (POSE,) and np.isfinite(x).all() for x in both):
             raise safe_read.InvalidFileError(f"mean and std are not {POSE} finite numbers each")
     except (safe_read.InvalidFileError, ValueError) as error:
+        reason = safe_read.describe_error(error)
         raise DataError(
-            f"{path}: says no mean and std of the poses, nor does {beside} ({safe_read.describe_error(error)}); "
+            f"{path}: says no mean and std of the poses, nor does {beside} ({reason}); "
             f"copy {STATISTICS} there from the .cache of the data set it was trained on"
         ) from None
     return [x.astype(np.float64) for x in both]
