@@ -1,6 +1,7 @@
-"""Sampling motion tokens: one compiled loop over a batch of texts with a key-value cache.
+"""Sampling motion tokens one after another: one compiled loop over a batch of texts with a key-value cache.
 
-A clip's tokens depend on its own text and key only, never on its batch mates or on the batch's padding.
+A clip's tokens depend on its text and its random key only, never on the other clips of the batch or on
+padding.
 """
 
 import functools
@@ -20,8 +21,8 @@ class Sampler(NamedTuple):
       temperature: 0 takes the likeliest code.
       top_k: only the k likeliest codes; 0 for all.
       top_p: only the likeliest codes that together have this probability (Holtzman et al. 2020).
-      repetition: logits of codes a stream has already used are divided (positive) or multiplied (negative)
-        by this (Keskar et al. 2019); 1 for no penalty.
+      repetition: logits of codes that a column has already used are divided (positive) or multiplied
+        (negative) by this (Keskar et al. 2019); 1 for no penalty.
       guidance: classifier-free guidance scale (Ho and Salimans 2022); 1 is the plain conditional model.
       min_tokens: a clip does not end before this many tokens.
       max_tokens: it ends there at the latest.
@@ -37,13 +38,13 @@ class Sampler(NamedTuple):
 
 
 class DecodeState(NamedTuple):
-    """Clips that are being written."""
+    """Clips that are being written, B of them, of at most M tokens of C codes with K values."""
 
     at: jax.Array  # [] the next position
     codes: jax.Array  # [B, M, C]
-    used: jax.Array  # [B, C, K] bool, codes a stream has used
-    length: jax.Array  # [B] tokens so far
-    done: jax.Array  # [B] bool
+    used: jax.Array  # [B, C, K] bool, codes that a column has used
+    length: jax.Array  # [B] tokens of each clip so far
+    done: jax.Array  # [B] bool, whether the clip has ended
     cache: KVCache  # of 2 B rows with guidance, the unconditional ones last
 
 
@@ -61,98 +62,104 @@ def sample_tokens(model: GPT, variables, text, mask, keys, sampler: Sampler):
     Returns:
       (codes [B, max_tokens, C] int32, 0 after a clip's end; lengths [B] in tokens).
     """
-    memory, state = init_decode_state(model, variables, text, mask, sampler)
-    state = decode_until(model, variables, memory, state, keys, sampler.max_tokens, sampler)
+    encoded, state = init_decode_state(model, variables, text, mask, sampler)
+    state = decode_until(model, variables, encoded, state, keys, sampler.max_tokens, sampler)
     return state.codes, state.length
 
 
 @functools.partial(jax.jit, static_argnums=(0, 4))
 def init_decode_state(model: GPT, variables, text, mask, sampler: Sampler):
-    """The encoded texts, and the State before the first token; see `sample_tokens`."""
+    """(The encoded texts, the state before the first token); arguments as of `sample_tokens`."""
     batch = text.shape[0]
     if sampler.guidance != 1.0:
         text, mask = add_null_text(text, mask)
     state = DecodeState(
-        jnp.zeros((), jnp.int32),
-        jnp.zeros((batch, sampler.max_tokens, model.columns), jnp.int32),
-        jnp.zeros((batch, model.columns, model.codes), bool),
-        jnp.zeros(batch, jnp.int32),
-        jnp.zeros(batch, bool),
-        model.init_cache(text.shape[0], sampler.max_tokens),
+        at=jnp.zeros((), jnp.int32),
+        codes=jnp.zeros((batch, sampler.max_tokens, model.columns), jnp.int32),
+        used=jnp.zeros((batch, model.columns, model.codes), bool),
+        length=jnp.zeros(batch, jnp.int32),
+        done=jnp.zeros(batch, bool),
+        cache=model.init_cache(text.shape[0], sampler.max_tokens),
     )
     return model.apply(variables, text, mask, method="encode_text"), state
 
 
 @functools.partial(jax.jit, static_argnums=(0, 6), donate_argnums=3)
 def decode_until(
-    model: GPT, variables, memory, state: DecodeState, keys, until, sampler: Sampler
+    model: GPT, variables, encoded, state: DecodeState, keys, until, sampler: Sampler
 ) -> DecodeState:
-    """Samples on until token number `until` [], or until all clips have ended. Gives `state` away."""
+    """Samples on until token number `until` [], or until all clips have ended.
+
+    The memory of `state` is used for the result: it cannot be read afterwards.
+    """
     guided = sampler.guidance != 1.0
     run, later = functools.partial(model.apply, variables), model.later_layer_params(variables)
 
-    def body(state: DecodeState) -> DecodeState:
+    def decode_one(state: DecodeState) -> DecodeState:
+        # Before the first token there is none to look back to; the model knows that from the position.
         recent = jnp.take(state.codes, jnp.maximum(state.at - 1 - jnp.arange(RECENT), 0), axis=1)
         hidden, cache = run(
-            tile_for_guidance(recent, guided), state.at, state.cache, memory, later, method="decode_step"
+            tile_for_guidance(recent, guided), state.at, state.cache, encoded, later, method="decode_step"
         )
-        ends = _apply_guidance(run(hidden, method="end_logits"), sampler.guidance, guided)
-        steps = jax.vmap(jax.random.fold_in, (0, None))(keys, state.at)
-        end = _sample_ends(ends, steps, sampler) & (state.at >= sampler.min_tokens)
-        done = state.done | end
-        codes = _sample_next_token(run, hidden, state.used, steps, sampler, model.columns)
+        end_logits = _apply_guidance(run(hidden, method="end_logits"), sampler.guidance, guided)
+        # A key of its own for every position: a clip's draws do not depend on how long the loop runs.
+        step_keys = jax.vmap(jax.random.fold_in, (0, None))(keys, state.at)
+        ends = _sample_ends(end_logits, step_keys, sampler) & (state.at >= sampler.min_tokens)
+        done = state.done | ends
+        codes = _sample_next_token(run, hidden, state.used, step_keys, sampler, model.columns)
         codes = jnp.where(done[:, None], 0, codes)
-        marks = jax.nn.one_hot(codes, model.codes, dtype=bool) & ~done[:, None, None]
+        newly_used = jax.nn.one_hot(codes, model.codes, dtype=bool) & ~done[:, None, None]
         return DecodeState(
-            state.at + 1,
-            jax.lax.dynamic_update_index_in_dim(state.codes, codes, state.at, 1),
-            state.used | marks,
-            state.length + ~done,
-            done,
-            cache,
+            at=state.at + 1,
+            codes=jax.lax.dynamic_update_index_in_dim(state.codes, codes, state.at, 1),
+            used=state.used | newly_used,
+            length=state.length + ~done,
+            done=done,
+            cache=cache,
         )
 
     until = jnp.minimum(until, sampler.max_tokens)
-    return jax.lax.while_loop(lambda s: (s.at < until) & ~s.done.all(), body, state)
+    return jax.lax.while_loop(lambda s: (s.at < until) & ~s.done.all(), decode_one, state)
 
 
 def _sample_next_token(run, hidden, used, keys, sampler: Sampler, columns: int):
-    """One token [B, C]."""
+    """The next token [B, C] of each clip, of states [B, D] with keys [B]."""
 
-    def pick(logits, column):
-        steps = jax.vmap(jax.random.fold_in, (0, None))(keys, column)
-        return sample_code(_penalize_repetition(logits, used[:, column], sampler.repetition), steps, sampler)
+    def pick_code(logits, column):
+        column_keys = jax.vmap(jax.random.fold_in, (0, None))(keys, column)
+        logits = _penalize_repetition(logits, used[:, column], sampler.repetition)
+        return sample_code(logits, column_keys, sampler)
 
-    return sample_token(run, hidden, sampler.guidance, columns, pick)
+    return sample_token(run, hidden, sampler.guidance, columns, pick_code)
 
 
-def sample_token(run, hidden, guidance: float, columns: int, pick):
-    """One token [B, C], code after code.
+def sample_token(run, hidden, guidance: float, columns: int, pick_code):
+    """One token [B, C], code after code: each is drawn knowing those before it.
 
     Args:
       run: calls a method of a signjax.models.token_head.TokenModel by name.
       hidden: [B, D] states; with guidance 2 B, the unconditional ones last.
       guidance: see Sampler.
       columns: C.
-      pick: (logits [B, K], column) -> code [B].
+      pick_code: (logits [B, K], column) -> code [B].
     """
     guided = guidance != 1.0
     earlier, codes = jnp.zeros_like(hidden), []
     for column in range(columns):
         logits = run(hidden, earlier, column, method="column_logits")
-        codes.append(pick(_apply_guidance(logits, guidance, guided), column))
+        codes.append(pick_code(_apply_guidance(logits, guidance, guided), column))
         earlier += run(tile_for_guidance(codes[-1], guided), column, method="column_embedding")
     return jnp.stack(codes, axis=-1)
 
 
 def add_null_text(text, mask):
-    """Ids [B, L] or features [B, L, F] of texts, and mask [B, L]; then as many times no text, [2 B, ...]."""
+    """Texts (ids [B, L] or features [B, L, F]) and their mask [B, L], and after them B times no text."""
     first = jnp.broadcast_to(jnp.arange(mask.shape[1]) == 0, mask.shape)
     return jnp.concatenate([text, null_text(text)]), jnp.concatenate([mask, first])
 
 
 def sample_code(logits, keys, sampler: Sampler):
-    """Draws one code [B] from logits [B, K] with keys [B]."""
+    """One code [B] from logits [B, K] with keys [B]."""
     if sampler.temperature == 0:
         return jnp.argmax(logits, axis=-1)
     logits = logits / sampler.temperature
@@ -160,9 +167,10 @@ def sample_code(logits, keys, sampler: Sampler):
         return jax.vmap(jax.random.categorical)(keys, logits)
     # By rank: a compiled program may compute a logit twice, and the two need not be equal.
     ordered, codes = jax.lax.top_k(logits, min(sampler.top_k or logits.shape[-1], logits.shape[-1]))
-    chance = jax.nn.softmax(ordered, axis=-1)
-    first = jnp.arange(chance.shape[-1]) == 0  # the likeliest is always kept
-    kept = (jnp.cumsum(chance, axis=-1) - chance < sampler.top_p) | first
+    probability = jax.nn.softmax(ordered, axis=-1)
+    # The likeliest is kept even if top_p is 0: there has to be one to draw.
+    first = jnp.arange(probability.shape[-1]) == 0
+    kept = (jnp.cumsum(probability, axis=-1) - probability < sampler.top_p) | first
     rank = jax.vmap(jax.random.categorical)(keys, jnp.where(kept, ordered, -jnp.inf))
     return jnp.take_along_axis(codes, rank[:, None], axis=-1)[:, 0]
 
@@ -175,16 +183,18 @@ def _sample_ends(logits, keys, sampler: Sampler):
     """Whether each clip ends here, [B] bool."""
     if sampler.temperature == 0:
         return logits > 0
-    keys = jax.vmap(jax.random.fold_in, (0, None))(keys, 1 << 20)  # apart from those of the codes
+    # Beyond all columns, so that the end is drawn apart from the codes.
+    keys = jax.vmap(jax.random.fold_in, (0, None))(keys, 1 << 20)
     return jax.vmap(jax.random.uniform)(keys) < jax.nn.sigmoid(logits / sampler.temperature)
 
 
 def tile_for_guidance(x, guided: bool):
-    """x [B, ...] once more for the text of no text, [2 B, ...]."""
+    """x [B, ...], and with guidance once more for no text, [2 B, ...]."""
     return jnp.concatenate([x, x]) if guided else x
 
 
 def _apply_guidance(logits, scale: float, guided: bool):
+    """Logits [B, ...] of texts and, if guided, of no text after them, [2 B, ...], as guidance mixes them."""
     if not guided:
         return logits
     conditional, unconditional = jnp.split(logits, 2)

@@ -1,4 +1,4 @@
-"""Texts to sign, in batches of about one length: little padding, few shapes, first clips early."""
+"""Texts in batches of about one length: little padding, few shapes, and the first clips are there early."""
 
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
@@ -8,32 +8,33 @@ import numpy as np
 
 from signjax.text import tokenizer
 
-LONGEST_TEXT = 1000  # characters of a text from outside
+LONGEST_TEXT = 1000  # characters that commands take of a text
 
 
 class TextBatch(NamedTuple):
-    """Some of the texts."""
+    """Some of the texts. Rows after the n-th repeat the last text and only fill the batch."""
 
-    places: np.ndarray  # [n] in the list of all
-    ids: np.ndarray  # [rows, L], features [rows, L, F]; rows is n, or more, and those repeat the last text
+    places: np.ndarray  # [n] in the list of all texts
+    ids: np.ndarray  # [rows, L], or features [rows, L, F]
     mask: np.ndarray  # [rows, L] bool
-    keys: jax.Array  # [rows] random keys, each of its text's place
+    keys: jax.Array  # [rows] random keys, one for each place
 
 
-def batch_texts(words, texts, seed: int, size: int) -> Iterator[TextBatch]:
+def batch_texts(text_encoder, texts, seed: int, size: int) -> Iterator[TextBatch]:
     """Yields the texts in batches, the short ones first.
 
     Args:
-      words: reads them, see signjax.training.text_encoder.
+      text_encoder: turns them into ids or features, see signjax.training.text_encoder.
       texts: n texts.
       seed: of the keys.
       size: of the largest batch.
 
     Raises:
-      DataError: a text has nothing to sign in it; at once, whichever it is.
+      DataError: a text has nothing to sign in it. All texts are encoded before the first batch is yielded.
     """
+    # The key of a place, not of a batch: a clip is the same in any batch.
     keys = jax.vmap(jax.random.fold_in, (None, 0))(jax.random.key(seed), np.arange(len(texts)))
-    encoded = words.encode_all(texts)
+    encoded = text_encoder.encode_all(texts)
     order = sorted(range(len(texts)), key=lambda k: len(encoded[k]))
     for start in range(0, len(order), size):
         places = order[start : start + size]
@@ -43,7 +44,9 @@ def batch_texts(words, texts, seed: int, size: int) -> Iterator[TextBatch]:
         yield TextBatch(np.array(places), ids, mask, keys[np.array(index)])
 
 
-def gather_by_place(found: Iterable[tuple[np.ndarray, list]], count: int) -> list:
-    """What was yielded as (places, one thing for each), as a list by place."""
-    things = {k: thing for places, some in found for k, thing in zip(places, some, strict=True)}
-    return [things[k] for k in range(count)]
+def gather_by_place(batches: Iterable[tuple[np.ndarray, list]], count: int) -> list:
+    """Results that are yielded as (places, one result for each), as a list in the order of places."""
+    by_place = {
+        place: result for places, results in batches for place, result in zip(places, results, strict=True)
+    }
+    return [by_place[place] for place in range(count)]

@@ -1,8 +1,9 @@
-"""Decoding in windows: one program for clips of all lengths, and frames before their clip is written.
+"""Decoding in windows: one program for clips of all lengths, and frames before the clip is complete.
 
-A decoder of convolutions needs some tokens to either side of a token for its frames, its `reach`. Windows
-begin at fixed tokens of a clip, and always as many are decoded at once. So a clip's frames are the same to
-the bit whatever it is decoded with, and whether it is there as a whole or arrives token by token.
+A decoder of convolutions looks at some tokens to either side of a token to make its frames: its `reach`.
+Windows overlap by that much, begin at fixed tokens of a clip, and always as many are decoded at once. So a
+clip's frames are bit for bit the same with any other clips, and whether the clip is complete or arrives
+token by token.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -24,14 +25,14 @@ def decode_windows(run: Callable, codes: list[np.ndarray], reach: int) -> list[n
     Returns:
       [N * stride, ...] for each clip.
     """
-    core = WINDOW - 2 * reach
+    core = WINDOW - 2 * reach  # tokens of a window whose frames are right
     starts = [(clip, at) for clip, own in enumerate(codes) for at in range(0, len(own), core)]
-    found: list[list[np.ndarray]] = [[] for _ in codes]
-    for begin in range(0, len(starts), ROWS):
-        part = starts[begin : begin + ROWS]
-        for (clip, _), frames in zip(part, _decode_batch(run, codes, part, reach), strict=True):
-            found[clip].append(frames)
-    return [np.concatenate(frames) for frames in found]
+    parts: list[list[np.ndarray]] = [[] for _ in codes]
+    for first in range(0, len(starts), ROWS):
+        batch = starts[first : first + ROWS]
+        for (clip, _), frames in zip(batch, _decode_batch(run, codes, batch, reach), strict=True):
+            parts[clip].append(frames)
+    return [np.concatenate(frames) for frames in parts]
 
 
 def stream_windows(
@@ -41,14 +42,15 @@ def stream_windows(
 
     Args:
       run: see `decode_windows`.
-      arriving: (all codes so far [N, C], whether they are all), again and again, never fewer.
+      arriving: (all codes so far [N, C], whether the clip is complete), again and again, never fewer.
       reach: see `decode_windows`.
     """
     core, shown = WINDOW - 2 * reach, 0
-    for codes, whole in arriving:
-        certain = len(codes) if whole else len(codes) - reach
+    for codes, complete in arriving:
+        # Later tokens can still change the frames of the last `reach` ones.
+        certain = len(codes) if complete else len(codes) - reach
         while shown < certain:
-            at = shown // core * core
+            at = shown // core * core  # the window that token `shown` has in a complete clip, too
             [frames] = _decode_batch(run, [codes], [(0, at)], reach)
             stride = len(frames) // min(core, len(codes) - at)
             last = min(certain, at + core)
@@ -57,15 +59,15 @@ def stream_windows(
 
 
 def _decode_batch(run, codes, starts, reach: int) -> list[np.ndarray]:
-    """Frames of the windows that begin at (clip, token), without those that they share with others."""
+    """Frames of the windows whose cores begin at (clip, token), without those of the overlaps."""
     shape = ROWS, WINDOW
-    held, there = np.zeros((*shape, *codes[0].shape[1:]), codes[0].dtype), np.zeros(shape, bool)
+    padded, mask = np.zeros((*shape, *codes[0].shape[1:]), codes[0].dtype), np.zeros(shape, bool)
     for row, (clip, at) in enumerate(starts):
-        own = codes[clip][max(at - reach, 0) : at - reach + WINDOW]
-        first = max(reach - at, 0)
-        held[row, first : first + len(own)] = own
-        there[row, first : first + len(own)] = True
-    frames = np.asarray(run(held, there))
+        window = codes[clip][max(at - reach, 0) : at - reach + WINDOW]
+        first = max(reach - at, 0)  # before the clip's first token there is padding
+        padded[row, first : first + len(window)] = window
+        mask[row, first : first + len(window)] = True
+    frames = np.asarray(run(padded, mask))
     stride = frames.shape[1] // WINDOW
     sizes = [min(WINDOW - 2 * reach, len(codes[clip]) - at) for clip, at in starts]
     return [frames[row, reach * stride : (reach + n) * stride] for row, n in enumerate(sizes)]
