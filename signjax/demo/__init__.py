@@ -1,6 +1,6 @@
 """The demo's constructed language: text to pose by rule, and an exact reader back to text.
 
-No real sign language: words, letters and grammar are made up so that text can be signed by rule and
+It is no real sign language: words, letters and grammar are made up so that text can be signed by rule and
 signed poses can be read back by rule, which makes "did it sign the sentence?" a number.
 """
 

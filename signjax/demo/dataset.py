@@ -1,12 +1,13 @@
-"""Writes demo sets in the layout and schema of the real data: <split>/<sid>/{text.txt,pose.json}."""
+"""Writes demo data sets in the layout of real data: <split>/<sid>/{text.txt,pose.json}."""
 
 import json
 import multiprocessing
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -18,20 +19,30 @@ from signjax.io import atomic, safe_read
 from signjax.io.processes import die_with_parent
 from signjax.pose import skeleton
 
-LANGUAGE_VERSION = 4  # of the language; a set of another version is made again
+LANGUAGE_VERSION = 4  # a set of another version is made again
 RECORD_FILE = "demo.json"
 SPLITS = ("train", "dev", "test")
-_LARGEST_STEP = 300_000  # numbers up to 3.0 in steps of 1e-5 come from a table
+_LARGEST_STEP = 300_000  # numbers up to 3.0 in steps of 1e-5
+_CLIPS_PER_CHUNK = 25  # that a worker writes at once
 _EMPTY_FACE = ",".join(["0.0"] * 210)
 
 
 @cache
 def _number_strings() -> np.ndarray:
+    # Nearly all the time of writing would go into formatting numbers; looking them up is many times faster.
     return np.array([json.dumps(k / 1e5) for k in range(-_LARGEST_STEP, _LARGEST_STEP + 1)], dtype=object)
 
 
 def format_pose_json(pose: np.ndarray, original_index: int) -> str:
-    """The JSON of a clip, pose [T, 50, 3], numbers rounded to 5 decimals, compact."""
+    """A clip as the JSON of a pose.json, compact; numbers are rounded to 5 decimals.
+
+    Args:
+      pose: [T, 50, 3].
+      original_index: number of the clip, as real data have it.
+
+    Raises:
+      DataError: a number is larger than 3.
+    """
     steps = np.rint(np.asarray(pose, np.float64).reshape(len(pose), -1) * 1e5).astype(np.int64)
     if abs(steps).max(initial=0) > _LARGEST_STEP:
         raise DataError("a pose to be written lies further than 3 units from the origin: scale it down")
@@ -47,13 +58,18 @@ def format_pose_json(pose: np.ndarray, original_index: int) -> str:
 
 
 def make_split_texts(seed: int, sizes: tuple[int, int, int]) -> dict[str, list[str]]:
-    """The texts of train, dev and test; those of dev and test occur nowhere else in the set."""
-    out, seen = {}, set()
+    """The texts {split: [text]}; those of dev and test occur nowhere else in the set.
+
+    Args:
+      seed: decides them.
+      sizes: number of texts in train, dev and test.
+    """
+    texts, seen = {}, set()
     for k, (split, size) in enumerate(zip(SPLITS, sizes, strict=True)):
         rng = np.random.default_rng([seed, k])
-        out[split] = sentences.make_texts(size, rng, unseen=seen if k else None)
-        seen |= {tuple(normalize_text(text)) for text in out[split]}
-    return out
+        texts[split] = sentences.make_texts(size, rng, unseen=seen if k else None)
+        seen |= {tuple(normalize_text(text)) for text in texts[split]}
+    return texts
 
 
 def write_dataset(
@@ -64,75 +80,91 @@ def write_dataset(
     workers: int = 1,
     progress: Callable[[int, int], None] | None = None,
 ) -> Path:
-    """Writes <root>/<name>; the same arguments give the same bytes whatever the number of workers.
+    """Writes the data set <root>/<name> and returns its folder.
 
-    The set is built beside its place and moved there when complete. A set of the same seed, sizes and
-    language version that is already there is left alone; an older demo set is replaced.
+    The same arguments give the same bytes, whatever the number of workers. The set is built beside its folder
+    and moved there when complete. A set of the same seed, sizes and language version that is already there is
+    left alone; another demo set is replaced.
 
     Args:
       root: folder of data sets.
       name: folder of this one.
-      seed: of texts, signers and motion.
-      sizes: clips in train, dev and test.
+      seed: decides texts, signers and motion.
+      sizes: number of clips in train, dev and test.
       workers: processes; more than one needs a main module that can be imported (multiprocessing's spawn).
       progress: called with (clips done, clips in all).
 
     Raises:
       DataError: <root>/<name> exists and is no demo set.
     """
-    place = Path(root) / name
+    folder = Path(root) / name
     record = {"language": LANGUAGE_VERSION, "seed": seed, "sizes": list(sizes)}
-    if is_written(place, record):
-        return place
-    with atomic.temporary_folder(place.parent) as building:
+    if is_written(folder, record):
+        return folder
+    with atomic.temporary_folder(folder.parent) as building:
         jobs = _plan_clips(building, seed, make_split_texts(seed, sizes))
         for done, _ in enumerate(_run_jobs(jobs, workers), 1):
             if progress:
-                progress(min(done * _CLIPS_PER_JOB, len(jobs)), len(jobs))
+                progress(min(done * _CLIPS_PER_CHUNK, len(jobs)), len(jobs))
         (building / RECORD_FILE).write_text(json.dumps(record) + "\n", encoding="utf-8")
-        if not is_written(place, record):  # else another process was faster
-            atomic.move_folder(building, place)
-    return place
+        if not is_written(folder, record):  # else another process was faster
+            atomic.move_folder(building, folder)
+    return folder
 
 
-def is_written(place: Path, record: dict) -> bool:
-    """Whether this very set lies at place; False when a demo set of another make or nothing does."""
-    if not place.exists() or (place.is_dir() and not any(place.iterdir())):
+def is_written(folder: Path, record: dict) -> bool:
+    """Whether the folder has the demo set of this record; False for another demo set, or without a folder.
+
+    Raises:
+      DataError: the folder exists and is no demo set.
+    """
+    if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
         return False
     try:
-        found = safe_read.read_json(place / RECORD_FILE)
-        return {"language": found["language"], "seed": found["seed"], "sizes": found["sizes"]} == record
+        saved = safe_read.read_json(folder / RECORD_FILE)
+        return {"language": saved["language"], "seed": saved["seed"], "sizes": saved["sizes"]} == record
     except (safe_read.InvalidFileError, KeyError):
+        # Never overwritten: a folder of this name may be somebody's own data.
         raise DataError(
-            f"{place} exists and has no {RECORD_FILE}, so it is no demo set: remove it or choose another name"
+            f"{folder} exists and has no {RECORD_FILE}, so it is no demo set: "
+            "remove it or choose another name"
         ) from None
 
 
-_CLIPS_PER_JOB = 25
+class _ClipJob(NamedTuple):
+    """A clip to write."""
+
+    folder: str
+    text: str
+    seed: tuple[int, int, int]
+    index: int  # number of the clip in the whole set
 
 
-def _plan_clips(place: Path, seed: int, texts: dict[str, list[str]]) -> list[tuple]:
+def _plan_clips(folder: Path, seed: int, texts: dict[str, list[str]]) -> list[_ClipJob]:
+    """Makes the folders of the splits; the clips to write in them."""
     jobs = []
     for k, split in enumerate(SPLITS):
-        (place / split).mkdir()
+        (folder / split).mkdir()
         for number, text in enumerate(texts[split]):
-            folder = str(place / split / f"{split}_{number:05d}")
-            jobs.append((folder, text, (seed, 10 + k, number), len(jobs)))
+            clip_folder = str(folder / split / f"{split}_{number:05d}")
+            # A seed for each clip, apart from those of the texts (0 to 2): so workers may share the clips.
+            jobs.append(_ClipJob(clip_folder, text, (seed, 10 + k, number), len(jobs)))
     return jobs
 
 
-def _run_jobs(jobs: list[tuple], workers: int):
-    chunks = [jobs[k : k + _CLIPS_PER_JOB] for k in range(0, len(jobs), _CLIPS_PER_JOB)]
+def _run_jobs(jobs: list[_ClipJob], workers: int) -> Iterator[None]:
+    """Writes the clips; yields after each chunk of _CLIPS_PER_CHUNK clips."""
+    chunks = [jobs[k : k + _CLIPS_PER_CHUNK] for k in range(0, len(jobs), _CLIPS_PER_CHUNK)]
     if workers <= 1 or len(chunks) <= 2:
         yield from map(_write_clips, chunks)
         return
-    # Fresh interpreters: the caller may hold threads (JAX does) that a fork would not survive.
+    # Fresh interpreters: the caller may have threads (JAX does), which a fork would not survive.
     spawn = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(min(workers, len(chunks)), spawn, initializer=die_with_parent) as pool:
         yield from pool.map(_write_clips, chunks)
 
 
-def _write_clips(jobs: list[tuple]) -> None:
+def _write_clips(jobs: list[_ClipJob]) -> None:
     for folder, text, seed, index in jobs:
         os.mkdir(folder)
         pose = synthesize_pose(text, np.random.default_rng(seed))

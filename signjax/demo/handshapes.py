@@ -1,19 +1,19 @@
-"""Handshapes of the demo language and the kinematics of one hand.
+"""Handshapes of the demo language, and the kinematics of one hand.
 
-A handshape is 18 numbers that interpolate well: flexion of the four fingers at the knuckle and at the
-middle joint, their sideways spread, and the thumb's first and last direction. The language is made up
-for testing; its handshapes are no alphabet anybody signs.
+A handshape is 18 numbers that can be interpolated: flexion of the four fingers at the knuckle and at the
+middle joint, their sideways spread, and the first and the last direction of the thumb. The language is made
+up; its handshapes are not the manual alphabet of any sign language.
 """
 
 from functools import cache
 
 import numpy as np
 
-# One character a finger: (knuckle, middle joint) flexion in radians.
+# A finger is one character: flexion of (knuckle, middle joint) in radians.
 _CURLS = {"1": (0.05, 0.08), "0": (1.40, 1.65), "b": (1.45, 0.08), "h": (0.35, 1.45), "r": (0.35, 0.45)}
 _REST_DIRECTIONS = np.array([0.21, 0.03, -0.13, -0.30])  # index to little, radians towards the thumb
-_SPREAD_SHARES = np.array([1.0, 0.25, -0.45, -1.1])  # how the fingers share a spread
-# Thumb: first and last direction as (towards the thumb's side, along the fingers, out of the palm).
+_SPREAD_SHARES = np.array([1.0, 0.25, -0.45, -1.1])  # of a spread, index to little finger
+# Thumb: first and last direction, each (towards the thumb's side, along the fingers, out of the palm).
 _THUMBS = {
     "out": ((0.75, 0.60, 0.15), (1.0, 0.15, 0.05)),
     "side": ((0.55, 0.75, 0.30), (0.15, 1.0, 0.10)),
@@ -45,27 +45,28 @@ HANDSHAPES = {
 
 @cache
 def handshape_parameters(name: str) -> np.ndarray:
-    """The numbers [18] of a handshape named in HANDSHAPES."""
+    """The 18 numbers of a handshape in HANDSHAPES: flexions 4 and 4, spread 4, thumb directions 3 and 3."""
     curls, spread, thumb = HANDSHAPES[name]
     knuckle, middle = np.array([_CURLS[c] for c in curls]).T
-    # Curled fingers cannot spread.
+    # Fingers curled at the knuckle cannot spread.
     fan = spread * _SPREAD_SHARES * (np.asarray(knuckle) < 0.5)
     return np.concatenate([knuckle, middle, fan, np.ravel(_THUMBS[thumb])])
 
 
 def hand_joints(shape: np.ndarray, lengths: np.ndarray) -> np.ndarray:
-    """Joint positions of right hands in their own frame, hand root at the origin.
+    """Joints of right hands in the hand's own axes, with its root at the origin.
 
     Args:
-      shape: [..., 18] handshape numbers.
-      lengths: [21] bone lengths of the hand, skeleton.LENGTHS order; the first (wrist to root) is unused.
+      shape: [..., 18] numbers of handshapes.
+      lengths: [21] bone lengths in the order of skeleton.LENGTHS; the first one (wrist to root) is unused.
 
     Returns:
-      [..., 21, 3]; axes are the thumb's side, the direction of the fingers and out of the palm.
+      [..., 21, 3]; the axes are the thumb's side, the direction of the fingers, and out of the palm.
     """
     out = np.zeros((*shape.shape[:-1], 21, 3))
     first, last = shape[..., 12:15], shape[..., 15:18]
     joint = np.zeros((*shape.shape[:-1], 3))
+    # A thumb bends between its second and third bone most: hence the uneven steps from first to last.
     for k, blend in enumerate((0.0, 0.25, 0.8, 1.0)):
         joint = joint + lengths[1 + k] * _unit_vectors(first + blend * (last - first))
         out[..., 1 + k, :] = joint
@@ -77,6 +78,7 @@ def hand_joints(shape: np.ndarray, lengths: np.ndarray) -> np.ndarray:
     angle = 0.5 * _REST_DIRECTIONS + fan  # knuckles lie wider apart than the fingers point
     along = np.stack([np.sin(angle), np.cos(angle), np.zeros_like(angle)], -1)  # [..., 4, 3]
     palm = np.array([0.0, 0.0, 1.0])
+    # The last joint of a finger cannot bend alone: it bends 0.6 of what the middle joint does.
     for k, flexion in enumerate((knuckle, knuckle + middle, knuckle + 1.6 * middle)):
         direction = np.cos(flexion)[..., None] * along + np.sin(flexion)[..., None] * palm
         joint = joint + lengths[at + 1 + k, None] * direction

@@ -1,8 +1,8 @@
-"""Jitter as lifted recordings have it: every bone trembles, no bone changes its length.
+"""Jitter as in recordings that were lifted to 3-D: every bone trembles, and none changes its length.
 
-Directions of bones get correlated noise and positions are summed again along the tree. Levels are set so
-that a clip at amplitude 1 trembles like How2Sign: mean |second difference| over mean |first difference|
-of 0.77 to 1.08 for body joints and about 0.90 for hands (measured in the project's notes on real data).
+Directions of bones get noise that is correlated over time, and positions are summed again along the skeleton.
+A clip at amplitude 1 trembles like How2Sign: its mean |second difference| over mean |first difference| is
+0.77 to 1.08 for body joints and about 0.90 for hands.
 """
 
 import numpy as np
@@ -17,17 +17,20 @@ _PREVIOUS_SHARE = 0.25  # share of the noise of the frame before
 
 
 def add_jitter(pose: np.ndarray, amplitude: float, rng: np.random.Generator) -> np.ndarray:
-    """The pose [T, 50, 3], in neck-to-shoulder lengths, with noise; amplitude 1 is the level of real data."""
+    """Poses [T, 50, 3] in neck-to-shoulder lengths, with jitter; amplitude 1 is the level of real data."""
     white = rng.standard_normal((len(pose) + 1, skeleton.NUM_JOINTS, 3))
+    # Weighted so that the correlated noise has the variance of white noise, whatever the weight.
     noise = (white[1:] + _PREVIOUS_SHARE * white[:-1]) / np.sqrt(1 + _PREVIOUS_SHARE**2)
     noise *= amplitude * _NOISE_LEVEL[:, None]
     child, parent = skeleton.BONES.T
     bones = pose[:, child] - pose[:, parent]
     noisy = bones + noise[:, child]
+    # Only directions tremble: lifted recordings have rigid bones.
     noisy *= np.sqrt((bones**2).sum(-1, keepdims=True) / (noisy**2).sum(-1, keepdims=True))
     out = pose.copy()
-    for k, (joint, above) in enumerate(skeleton.BONES):
-        out[:, joint] = out[:, above] + noisy[:, k]
-    # The nose is the steadiest joint of real clips, steadier than the neck: it stays, the trunk trembles.
+    for k, (joint, parent) in enumerate(skeleton.BONES):
+        out[:, joint] = out[:, parent] + noisy[:, k]
+    # In real clips the nose is the steadiest joint, steadier than the neck. So all joints are shifted until
+    # the nose is steady and the trunk trembles.
     shift = pose[:, skeleton.NOSE] + 0.5 * noise[:, skeleton.NECK] - out[:, skeleton.NOSE]
     return out + shift[:, None]

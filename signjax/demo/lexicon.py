@@ -1,7 +1,7 @@
-"""The words of the demo language and its letters, as plain data.
+"""The signs of the demo language's words and letters, as plain data.
 
-This is a constructed language: nobody signs it, and likeness to a sign of a real sign language is chance
-or a hint to memory. Signs were chosen to lie far apart (tests/demo/test_reader.py holds the distance).
+Nobody signs this constructed language; where a sign looks like one of a real sign language, that is chance or
+helps to remember it. Signs were chosen to differ clearly (tests/demo/test_reader.py checks by how much).
 """
 
 from signjax.demo.phonology import Sign
@@ -120,7 +120,8 @@ nine: ring high in-down forward
 ten: thumb high front-in twist
 """
 
-# Letters combine three palms (with a place each) and nine handshapes that differ in at least two fingers.
+# A letter is one of three palms, each with a place of its own, and one of nine handshapes. The handshapes
+# differ in at least two fingers, so that one finger read wrongly does not make another letter.
 _LETTER_PALMS = {"a": "up-front", "b": "in-down", "c": "down-back"}
 _LETTER_SHAPES = ("fist", "ell", "wye", "vee", "horns", "four", "three", "ring", "bent")
 
@@ -132,7 +133,7 @@ def _parse_words() -> dict[str, Sign]:
 
 def _make_letters() -> dict[str, Sign]:
     cells = [(palm, shape) for shape in _LETTER_SHAPES for palm in _LETTER_PALMS]
-    cells.remove(("a", "four"))  # too much like anybody's raised hand
+    cells.remove(("a", "four"))  # too similar to a hand that is just raised
     return {
         chr(ord("A") + k): Sign(shape, f"letter-{palm}", _LETTER_PALMS[palm], "hold")
         for k, (palm, shape) in enumerate(cells)
@@ -141,8 +142,8 @@ def _make_letters() -> dict[str, Sign]:
 
 WORDS = _parse_words()
 LETTERS = _make_letters()  # keys are capitals: the gloss "I" is the letter, "i" the word
-PAUSE = "|"  # between two spelled words and in a word said twice; says nothing
+PAUSE = "|"  # a gloss without meaning, between two spelled words and in a word that is signed twice
 PAUSE_SIGN = Sign("five", "under", "front-down", "dip")
 SIGNS = {**WORDS, **LETTERS, PAUSE: PAUSE_SIGN}
-# The second of two equal letters is held further out, the third back in its place.
+# Arm lengths. Of equal letters in a row every second one is held further out: else two would look like one.
 REPEAT_SHIFT = (-0.40, 0.0, 0.0)

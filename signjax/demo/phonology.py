@@ -1,8 +1,9 @@
-"""Places, palms, movements and head marks of the demo language, and the stroke of one sign.
+"""Phonology of the demo language: places, palms, movements and head marks, and the stroke of one sign.
 
-A stroke is a table of channels over time. Each hand is written as if it were a right hand, in its own
-side's coordinates (x towards the image's right is across the body), so a mirrored hand has the same
-numbers. Positions are in arm lengths (upper arm + forearm) from the neck: x across, y down, z forward.
+A stroke is a table of channels over time. Each hand is described as if it were a right hand, in the
+coordinates of its own side (for the right side x goes to the right of the image, across the body), so a
+mirrored hand has the same numbers. Positions are in arm lengths (upper arm + forearm) from the neck: x across
+the body, y down, z forward.
 """
 
 from functools import cache
@@ -12,7 +13,7 @@ import numpy as np
 
 from signjax.demo import handshapes
 
-PLACES = {  # where the wrist is
+PLACES = {  # of the wrist
     "brow": (-0.16, -0.30, 0.24),
     "ear": (-0.46, -0.26, 0.14),
     "chin": (-0.06, -0.04, 0.32),
@@ -29,8 +30,8 @@ PLACES = {  # where the wrist is
     "letter-b": (-0.34, 0.26, 0.38),
     "letter-c": (-0.48, 0.22, 0.34),
 }
-BASE_PLACE = (0.00, 0.36, 0.40)  # of the hand that is signed upon
-REST_PLACE = (-0.30, 0.74, 0.24)
+BASE_PLACE = (0.00, 0.36, 0.40)  # of a still other hand, on which the dominant one signs
+REST_PLACE = (-0.30, 0.74, 0.24)  # of a hand that hangs down
 _AXES = {
     "up": (0, -1, 0),
     "down": (0, 1, 0),
@@ -48,24 +49,28 @@ HEADS = {
 }  # (roll, swings)
 TILT_ANGLE, NOD_ANGLE, QUESTION_ANGLE = 0.22, 0.10, 0.40  # radians
 
-# channels of one hand: wrist 3, rotation quaternion 4, handshape 18
+# Channels of one hand: wrist position 3, rotation of the palm 4 (a quaternion), handshape 18.
 WRIST, TURN, SHAPE = slice(0, 3), slice(3, 7), slice(7, 25)
 HAND_CHANNELS = 25
 
 
 class Sign(NamedTuple):
-    """One sign; every field but `then` is a key of the tables here and in handshapes."""
+    """One sign; its fields are keys of the tables here and in signjax.demo.handshapes."""
 
     shape: str
     place: str
     palm: str  # direction of the fingers - direction of the palm
     move: str
-    hands: str = "1"  # 1; 2 (mirrored); 2x (mirrored, moving in turn); 2b (on a still flat hand)
+    hands: str = "1"  # 1; 2 (mirrored); 2x (mirrored, moving in turn); 2b (upon a still flat hand)
     head: str = "none"
-    then: str = ""  # the handshape it changes to
+    then: str = ""  # handshape at the end; empty for no change
+
+
+# The functions of movements: phases p [T] in 0..1 to offsets [T, 3] in arm lengths.
 
 
 def _minimum_jerk(p):
+    # How a hand moves from point to point (Flash and Hogan 1985).
     return p * p * p * (10 - 15 * p + 6 * p * p)
 
 
@@ -104,7 +109,7 @@ def _still_path(p):
     return np.zeros((len(p), 3))
 
 
-# name: (frames at tempo 1, wrist offset [T, 3] in arm lengths for phases [T], twist in radians)
+# name: (frames at tempo 1, offset of the wrist, twist about the fingers in radians)
 MOVES = {
     "hold": (5, _still_path, 0.0),
     "dip": (7, _poke_path("down", 0.14), 0.0),
@@ -127,11 +132,16 @@ MOVES = {
 
 
 def stroke_channels(sign: Sign, phase: np.ndarray, amplitude: float = 1.0) -> tuple[np.ndarray, np.ndarray]:
-    """The channels of a sign at phases [T] in 0..1.
+    """The channels of a sign.
+
+    Args:
+      sign: the sign.
+      phase: [T] in 0..1, from its beginning to its end.
+      amplitude: factor on its movement.
 
     Returns:
-      hands [T, 2, 25] of the dominant and the other hand (the latter NaN where it is not used) and
-      head [T, 2], pitch and roll in radians.
+      hands [T, 2, 25] of the dominant and the other hand, NaN for a hand that is not used; head [T, 2], pitch
+      and roll in radians.
     """
     _, offset, twist = MOVES[sign.move]
     hands = np.full((len(phase), 2, HAND_CHANNELS), np.nan)
@@ -151,9 +161,9 @@ def stroke_channels(sign: Sign, phase: np.ndarray, amplitude: float = 1.0) -> tu
         )
     roll, swings = HEADS[sign.head]
     wave = np.sin(2 * np.pi * phase)
-    steady = TILT_ANGLE * roll if swings < 2 else TILT_ANGLE * roll * wave
+    tilt = TILT_ANGLE * roll if swings < 2 else TILT_ANGLE * roll * wave  # held, or shaken
     pitch = NOD_ANGLE * wave if sign.head == "nod" else 0 * phase
-    return hands, np.stack([pitch, steady + 0 * phase], -1)
+    return hands, np.stack([pitch, tilt + 0 * phase], -1)
 
 
 def rest_channels() -> np.ndarray:
@@ -163,24 +173,26 @@ def rest_channels() -> np.ndarray:
 
 @cache
 def palm_quaternion(palm: str) -> np.ndarray:
-    """The rotation [4] of a palm named as <fingers>-<palm>, e.g. up-front, directions may be joined."""
+    """The quaternion [4] of a palm named <fingers>-<palm>, as "up-front"; "downin" joins two directions."""
     fingers, normal = (sum(np.array(v) for k, v in _AXES.items() if k in name) for name in palm.split("-"))
     fingers = np.asarray(fingers, float) / np.linalg.norm(fingers)
+    # Joined directions need not be at right angles; the direction of the fingers counts.
     normal = normal - fingers * (fingers @ normal)
     normal = normal / np.linalg.norm(normal)
     return _matrix_to_quaternion(np.stack([np.cross(fingers, normal), fingers, normal], -1))
 
 
 def _twisted_palm(palm: str, angle: np.ndarray) -> np.ndarray:
-    """The palm's rotation followed by a twist about the direction of the fingers, [T, 4]."""
+    """Quaternions [T, 4] of a palm after a twist about the fingers by angles [T] in radians."""
     w, x, y, z = palm_quaternion(palm)
     c, s = np.cos(angle / 2), np.sin(angle / 2)
-    # q * (c, 0, s, 0): the fingers are the hand's second axis
+    # The product q * (c, 0, s, 0), as the fingers are the second axis of the hand.
     return np.stack([w * c - y * s, x * c - z * s, y * c + w * s, z * c + x * s], -1)
 
 
 def _matrix_to_quaternion(m: np.ndarray) -> np.ndarray:
-    """The quaternion of a rotation matrix (Shepperd's choice of the largest component)."""
+    """The quaternion (w, x, y, z) of a rotation matrix [3, 3] (Shepperd 1978)."""
+    # The largest component first: dividing by a small one would lose digits.
     trace = np.array([m[0, 0] + m[1, 1] + m[2, 2], m[0, 0], m[1, 1], m[2, 2]])
     k = int(np.argmax(trace))
     if k == 0:

@@ -1,8 +1,8 @@
-"""Reads poses back into words without learning: one dynamic programme over all templates.
+"""The reader of the demo language: poses to words without learning, by dynamic programming over templates.
 
-Every frame costs each state its squared distance in feature space; a frame that belongs to no sign costs
-a constant. A sign pays an entrance fee, so what resembles nothing is cheapest read as nothing. Segments
-follow one another freely: the grammar knows no words that are likely, so it cannot invent any.
+A frame in a state of a sign costs its squared distance from the state in feature space; a frame outside signs
+costs a constant. Each sign has a cost of its own, so what looks like no sign is cheapest as no sign. Signs
+may follow one another in any order: without a language model the reader cannot invent likely words.
 """
 
 from functools import cache
@@ -15,50 +15,60 @@ from signjax.demo import lexicon, phonology, reader_features
 from signjax.demo.reader_templates import SHORTEST_HOLD, Templates, sign_templates
 from signjax.demo.text import glosses_to_tokens
 
-FREE_FRAME_COST = 22.0  # cost of a frame outside signs
-SIGN_COST = 55.0  # of a sign
-QUESTION_PITCH = 0.5 * phonology.QUESTION_ANGLE - 0.06  # radians of head pitch above which a clip asks
-_SKIP_COST = 1.0  # of leaving out a state
-_LEAP_SPEED = 0.45  # arm lengths: no wrist moves further in one frame of or next to a sign
-_MOST_LEAPS = 0.15  # share of leaping frames above which a clip is no motion of a body
-_LEAST_AGREEMENT = 0.28  # least share of a sign's motion
-_STILL_TRAVEL = 0.15  # arm lengths: a clip whose wrists stay within this says nothing
+FREE_FRAME_COST = 22.0  # of a frame outside signs
+SIGN_COST = 55.0  # of each sign, besides its frames
+# Radians of head pitch above which a clip asks: half of a question's, less 0.06 by which heads lean back at
+# rest.
+QUESTION_PITCH = 0.5 * phonology.QUESTION_ANGLE - 0.06
+_SKIP_COST = 1.0  # of a state that is left out
+_LEAP_SPEED = 0.45  # arm lengths a frame; near a sign no wrist is faster
+_MOST_LEAPS = 0.15  # share of leaping frames above which a clip is not the motion of a body
+_LEAST_AGREEMENT = 0.28  # see `_motion_agreement`
+_STILL_TRAVEL = 0.15  # arm lengths; a clip whose wrists stay within them signs nothing
 _SEARCH_ROUNDS = 4
-_IDLE_COST = 6.0  # most that a raised idle hand can cost a one-handed sign
+_IDLE_COST = 6.0  # the most that a raised idle hand can cost a one-handed sign in a frame
 
 
 def state_costs(hands: np.ndarray, table: Templates, dominant: int) -> np.ndarray:
-    """Cost [T, states] of frames hands [T, 2, 24] when hand `dominant` (0 right, 1 left) leads."""
-    lead, other = hands[:, dominant], hands[:, 1 - dominant]
-    one = _squared_distances(lead, table.hands[:, 0])
-    two = _squared_distances(other, table.hands[:, 1])
+    """Costs [T, states] of each frame in each state.
+
+    Args:
+      hands: [T, 2, 24] features of right and left hand.
+      table: the templates.
+      dominant: the hand that makes one-handed signs, 0 right, 1 left.
+    """
+    dominant_cost = _squared_distances(hands[:, dominant], table.hands[:, 0])
+    other = hands[:, 1 - dominant]
+    other_cost = _squared_distances(other, table.hands[:, 1])
     # An idle hand hangs low; how it hangs does not matter.
-    rest = phonology.REST_PLACE[1] / reader_features.WRIST_TOLERANCE
-    idle = np.minimum(_IDLE_COST, 0.25 * np.maximum(0.0, rest - 2.0 - other[:, 1]) ** 2)
-    return np.where(table.both, 0.6 * (one + two), one + idle[:, None])
+    rest_height = phonology.REST_PLACE[1] / reader_features.WRIST_TOLERANCE
+    idle_cost = np.minimum(_IDLE_COST, 0.25 * np.maximum(0.0, rest_height - 2.0 - other[:, 1]) ** 2)
+    # Two hands have twice the features that can be wrong: they count 0.6 each, to compete with one hand.
+    return np.where(table.both, 0.6 * (dominant_cost + other_cost), dominant_cost + idle_cost[:, None])
 
 
 def _squared_distances(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Squared distances [T, S] of rows x [T, F] from rows y [S, F]; rounding may not make one negative."""
     return np.maximum(0.0, (x**2).sum(-1)[:, None] + (y**2).sum(-1) - 2 * x @ y.T)
 
 
 class Segment(NamedTuple):
-    """One sign found: frames start <= t < end."""
+    """A sign in a clip, in frames start <= t < end."""
 
-    sign: int
-    hand: int  # which hand leads, 0 right, 1 left
+    sign: int  # number of the sign in Templates
+    hand: int  # the dominant hand, 0 right, 1 left
     start: int
     end: int
 
 
 class _StateGraph(NamedTuple):
-    """How tokens move; states are those of right-handed signs, then again of left-handed ones."""
+    """Costs of moving between the S states: those of right-handed signs, then those of left-handed ones."""
 
-    first: np.ndarray  # [S] bool
+    first: np.ndarray  # [S] bool, whether it is the first state of its sign
     stay: np.ndarray  # [S] cost of staying in a state
-    skip: np.ndarray  # [S] cost of coming from the state before the previous one
-    leave: np.ndarray  # [S] cost of ending the sign after this state
-    sign: np.ndarray  # [S] which sign, then the same of the left hand
+    skip: np.ndarray  # [S] cost of leaving out the state before it
+    leave: np.ndarray  # [S] cost of ending the sign after it
+    sign: np.ndarray  # [S] number of its sign; left-handed signs are counted on from the right-handed ones
 
 
 @cache
@@ -69,79 +79,89 @@ def _state_graph() -> _StateGraph:
     first[table.first] = True
     sign = np.cumsum(first) - 1
     hold = table.hold[sign]
-    at = np.arange(size) - table.first[sign]
+    position = np.arange(size) - table.first[sign]  # of a state in its sign
+    # A letter is the same in all its states: staying or skipping would let it be held forever, or for no
+    # time.
     stay = np.where(hold, np.inf, 0.0)
-    skip = np.where(hold | (at < 2), np.inf, _SKIP_COST)
-    ends = np.where(hold, at >= SHORTEST_HOLD - 1, np.arange(size) == table.last[sign])
-    leave = np.where(ends, 0.0, np.inf)
+    skip = np.where(hold | (position < 2), np.inf, _SKIP_COST)
+    may_end = np.where(hold, position >= SHORTEST_HOLD - 1, np.arange(size) == table.last[sign])
+    leave = np.where(may_end, 0.0, np.inf)
     sides = np.concatenate([sign, sign + len(table.glosses)])
     return _StateGraph(*(np.tile(x, 2) for x in (first, stay, skip, leave)), sides)
 
 
-def _state_gains(seen: reader_features.Features, table: Templates) -> np.ndarray:
-    """What each state saves against a free frame, [T, 2 x states]."""
-    both = np.concatenate([state_costs(seen.hands, table, 0), state_costs(seen.hands, table, 1)], 1)
-    return FREE_FRAME_COST - both
+def _state_gains(features: reader_features.Features, table: Templates) -> np.ndarray:
+    """What a frame saves in a state against a free frame, [T, 2 x states]: right-handed, left-handed."""
+    costs = [state_costs(features.hands, table, dominant) for dominant in (0, 1)]
+    return FREE_FRAME_COST - np.concatenate(costs, 1)
 
 
 def _best_segments(gains: np.ndarray, table: Templates) -> list[Segment]:
-    """The best sequence of signs and free frames by token passing: a token is a score and a start."""
+    """The best sequence of signs and free frames (Viterbi's algorithm as token passing, Young et al. 1989).
+
+    A token in a state is the score of the best way there and the frame in which its sign began. So the way
+    itself need not be stored, only the best sign that ends in each frame.
+    """
     graph = _state_graph()
     size = gains.shape[1]
     score, start = np.full(size, -np.inf), np.zeros(size, np.int64)
-    best = np.zeros(len(gains) + 1)  # of everything before a frame
-    back: list[tuple[int, int] | None] = [None] * (len(gains) + 1)
+    best = np.zeros(len(gains) + 1)  # score of everything before a frame
+    ended: list[tuple[int, int] | None] = [None] * (len(gains) + 1)  # (sign, its start) that ends before it
     for t, gain in enumerate(gains):
+        # From the previous state, or into the first state of a sign from whatever is best before this frame.
         step = np.concatenate([[-np.inf], score[:-1]])
         step[graph.first] = best[t] - SIGN_COST
-        begin = np.concatenate([[t], start[:-1]])
-        begin[graph.first] = t
-        leap = np.concatenate([[-np.inf] * 2, score[:-2]]) - graph.skip
-        far = leap > step
-        step = np.where(far, leap, step)
-        begin = np.where(far, np.concatenate([[0, 0], start[:-2]]), begin)
+        step_start = np.concatenate([[t], start[:-1]])
+        step_start[graph.first] = t
+        # From the state before the previous one, where that is better.
+        skip = np.concatenate([[-np.inf] * 2, score[:-2]]) - graph.skip
+        skips = skip > step
+        step = np.where(skips, skip, step)
+        step_start = np.where(skips, np.concatenate([[0, 0], start[:-2]]), step_start)
         stay = score - graph.stay
         stays = stay > step
         score = np.where(stays, stay, step) + gain
-        start = np.where(stays, start, begin)
+        start = np.where(stays, start, step_start)
         exits = score - graph.leave
         state = int(np.argmax(exits))
         if exits[state] > best[t]:
-            best[t + 1], back[t + 1] = exits[state], (int(graph.sign[state]), int(start[state]))
+            best[t + 1], ended[t + 1] = exits[state], (int(graph.sign[state]), int(start[state]))
         else:
             best[t + 1] = best[t]
-    return _trace_back(back, len(table.glosses))
+    return _trace_back(ended, len(table.glosses))
 
 
-def _trace_back(back: list[tuple[int, int] | None], signs: int) -> list[Segment]:
-    found, t = [], len(back) - 1
+def _trace_back(ended: list[tuple[int, int] | None], signs: int) -> list[Segment]:
+    """The segments of the best sequence in order of time, from the end of the clip backwards."""
+    segments, t = [], len(ended) - 1
     while t > 0:
-        if back[t] is None:
+        if ended[t] is None:
             t -= 1
         else:
-            sign, start = back[t]
-            found.append(Segment(sign % signs, sign // signs, start, t))
+            sign, start = ended[t]
+            segments.append(Segment(sign % signs, sign // signs, start, t))
             t = start
-    return found[::-1]
+    return segments[::-1]
 
 
-def _moves_like_signing(seen: reader_features.Features) -> bool:
-    """Whether the clip moves at all and does not consist of leaps."""
-    wrists = reader_features.wrist_positions(seen)
+def _moves_like_signing(features: reader_features.Features) -> bool:
+    """Whether a clip moves at all and does not consist of leaps: noise must not be read as signs."""
+    wrists = reader_features.wrist_positions(features)
     travel = np.sqrt((np.ptp(wrists, axis=0) ** 2).sum(-1)).max()
-    return (
-        len(wrists) > 3
-        and travel > _STILL_TRAVEL
-        and (seen.speed.max(1) > 0.75 * _LEAP_SPEED).mean() < _MOST_LEAPS
-    )
+    leaps = (features.speed.max(1) > 0.75 * _LEAP_SPEED).mean()
+    return len(wrists) > 3 and travel > _STILL_TRAVEL and leaps < _MOST_LEAPS
 
 
-def _search_segments(seen: reader_features.Features, table: Templates) -> list[Segment]:
-    """The best sequence of plausible signs: what is not plausible is forbidden and the search repeated."""
-    gains, size = _state_gains(seen, table), len(table.hands)
+def _search_segments(features: reader_features.Features, table: Templates) -> list[Segment]:
+    """The best sequence of plausible signs.
+
+    Whether a sign is plausible is known only when its whole segment is. So signs that are not are forbidden
+    where they were found, and the search is repeated.
+    """
+    gains, size = _state_gains(features, table), len(table.hands)
     for _ in range(_SEARCH_ROUNDS):
         segments = _best_segments(gains, table)
-        wrong = [segment for segment in segments if not _is_plausible(segment, seen, table)]
+        wrong = [segment for segment in segments if not _is_plausible(segment, features, table)]
         wrong += [segment for pair in pairwise(segments) if _is_one_held_sign(*pair) for segment in pair]
         if not wrong:
             return segments
@@ -151,67 +171,73 @@ def _search_segments(seen: reader_features.Features, table: Templates) -> list[S
     return [segment for segment in segments if segment not in wrong]
 
 
-def _is_plausible(segment: Segment, seen: reader_features.Features, table: Templates) -> bool:
+def _is_plausible(segment: Segment, features: reader_features.Features, table: Templates) -> bool:
     """Whether a segment is not too long, does not leap and moves as its sign moves."""
     frames = segment.end - segment.start
-    speed = seen.speed[:, segment.hand]
+    if frames > 2.5 * table.frames[segment.sign] + 2:
+        return False
+    speed = features.speed[:, segment.hand]
     inside = speed[segment.start : segment.end - 1].max(initial=0.0)
     around = speed[max(segment.start - 1, 0) : segment.end].max()
-    short = frames <= 2.5 * table.frames[segment.sign] + 2
-    return (
-        short
-        and inside < 0.65 * _LEAP_SPEED
-        and around < _LEAP_SPEED
-        and _motion_agreement(segment, seen, table) > _LEAST_AGREEMENT
-    )
+    if not (inside < 0.65 * _LEAP_SPEED and around < _LEAP_SPEED):
+        return False
+    return _motion_agreement(segment, features, table) > _LEAST_AGREEMENT
 
 
 def _is_one_held_sign(one: Segment, two: Segment) -> bool:
-    """Whether two segments are one sign held too long."""
+    """Whether two segments are one sign that was held too long: the same one again without a gap."""
     return one[:2] == two[:2] and two.start - one.end < 3
 
 
-def _motion_agreement(segment: Segment, seen: reader_features.Features, table: Templates) -> float:
-    """How much of the sign's own motion was made: about 1 if it was, 0 if held still, below 0 if reversed."""
+def _motion_agreement(segment: Segment, features: reader_features.Features, table: Templates) -> float:
+    """The share of the sign's motion in a segment: about 1 if it was made, 0 if held still, < 0 if reversed.
+
+    It is the projection of the hand's motion on that of the template, relative to the template's energy.
+    """
     states = table.hands[table.first[segment.sign] : table.last[segment.sign] + 1, 0]
     motion = states - states.mean(0)
     energy = (motion**2).sum(-1).mean()
-    if energy < 0.01:  # a letter is held
+    if energy < 0.01:  # a letter is held and has no motion to compare
         return 1.0
     phase = np.linspace(0, 1, len(states))
     best = -np.inf
-    for late, early in ((0, 0), (2, 0), (0, 2), (2, 2)):  # a segment may hold a frame or two of transition
+    # A segment may have a frame or two of transition at either end: the best of four cuts counts.
+    for late, early in ((0, 0), (2, 0), (0, 2), (2, 2)):
         start, end = segment.start + late, segment.end - 1 - early
         at = start + phase * max(end - start, 1)
-        low = np.minimum(at.astype(int), len(seen.hands) - 2)
+        low = np.minimum(at.astype(int), len(features.hands) - 2)
         share = (at - low)[:, None]
-        made = seen.hands[low, segment.hand] * (1 - share) + seen.hands[low + 1, segment.hand] * share
-        best = max(best, float(((made - made.mean(0)) * motion).sum(-1).mean() / energy))
+        hand = features.hands[low, segment.hand] * (1 - share) + features.hands[low + 1, segment.hand] * share
+        best = max(best, float(((hand - hand.mean(0)) * motion).sum(-1).mean() / energy))
     return best
 
 
 def read_signs(pose: np.ndarray, valid: np.ndarray | None = None) -> list[str]:
-    """The tokens a clip signs, such as ["how", "are", "you", "?"]; [] when it signs nothing.
+    """The tokens that a clip signs, such as ["how", "are", "you", "?"]; [] if it signs nothing.
 
     Args:
-      pose: [T, 50, 3] positions in any unit, at any place.
-      valid: [T, 50] bool, False where a joint is missing; None means all are there.
+      pose: [T, 50, 3] in any unit, at any place.
+      valid: [T, 50] bool, False for a missing joint; None if no joint is missing.
     """
-    seen, segments = _find_segments(pose, valid)
+    features, segments = _find_segments(pose, valid)
     if not segments:
         return []
     span = slice(segments[0].start, segments[-1].end)
-    question = float(np.median(seen.pitch[span])) > QUESTION_PITCH
+    question = float(np.median(features.pitch[span])) > QUESTION_PITCH
     return glosses_to_tokens([sign_templates().glosses[s.sign] for s in segments], question)
 
 
 def locate_words(pose: np.ndarray, valid: np.ndarray | None = None) -> list[tuple[str, int, int]]:
     """Where each word of a clip is signed: (word, first frame, last frame + 1) in order, without "?".
 
-    Args: as for `read_signs`. The frames are those of the sign itself; the way there and back is not in them.
+    The frames are those of the sign itself, without the transitions before and after it.
+
+    Args:
+      pose: [T, 50, 3] in any unit, at any place.
+      valid: [T, 50] bool, False for a missing joint; None if no joint is missing.
     """
     words, spelled = [], []
-    for segment in [*_find_segments(pose, valid)[1], None]:
+    for segment in [*_find_segments(pose, valid)[1], None]:  # the None ends a spelled word at the end
         gloss = sign_templates().glosses[segment.sign] if segment else ""
         if gloss in lexicon.LETTERS:
             spelled.append((gloss.lower(), segment))
@@ -228,8 +254,8 @@ def locate_words(pose: np.ndarray, valid: np.ndarray | None = None) -> list[tupl
 def _find_segments(
     pose: np.ndarray, valid: np.ndarray | None
 ) -> tuple[reader_features.Features | None, list[Segment]]:
-    """Features of a clip and the signs in it."""
-    seen = reader_features.measure_features(pose, valid)
-    if seen is None or not _moves_like_signing(seen):
-        return seen, []
-    return seen, _search_segments(seen, sign_templates())
+    """The features of a clip, None if it has no body, and the signs in it in order of time."""
+    features = reader_features.measure_features(pose, valid)
+    if features is None or not _moves_like_signing(features):
+        return features, []
+    return features, _search_segments(features, sign_templates())

@@ -1,4 +1,4 @@
-"""What every sign should look like to the reader, generated from the same phonology as the clips."""
+"""Templates of all signs for the reader, made by the same phonology as the clips."""
 
 from functools import cache
 from typing import NamedTuple
@@ -8,20 +8,21 @@ import numpy as np
 from signjax.demo import body, lexicon, phonology, reader_features
 from signjax.demo.signers import AVERAGE_SIGNER
 
-# A word passes through its states at its own pace; a letter takes one frame a state and may end early.
+# States of a template. A word may stay in a state or skip one, as tempo varies; a letter is held, so it takes
+# one frame a state and may end after SHORTEST_HOLD of them.
 WORD_STATES, HOLD_STATES, SHORTEST_HOLD = 7, 13, 2
 
 
 class Templates(NamedTuple):
-    """All states of all signs, a sign's states in a row."""
+    """All states of all signs; those of one sign follow one another."""
 
-    glosses: tuple[str, ...]  # of each sign; a letter has two signs, the second shifted
-    first: np.ndarray  # [signs] its first state
-    last: np.ndarray  # [signs]
+    glosses: tuple[str, ...]  # of each sign; a letter has two signs, the second one shifted (REPEAT_SHIFT)
+    first: np.ndarray  # [signs] number of the first state
+    last: np.ndarray  # [signs] number of the last state
     frames: np.ndarray  # [signs] duration at tempo 1
-    hands: np.ndarray  # [states, 2, 24] dominant and other hand
-    both: np.ndarray  # [states] bool, the other hand takes part
-    hold: np.ndarray  # [signs] bool, a letter
+    hands: np.ndarray  # [states, 2, 24] features of dominant and other hand
+    both: np.ndarray  # [states] bool, whether the other hand takes part
+    hold: np.ndarray  # [signs] bool, whether it is a letter
 
 
 @cache
@@ -30,6 +31,7 @@ def sign_templates() -> Templates:
     glosses, hands, both, counts, frames, holds = [], [], [], [], [], []
     for gloss, sign in lexicon.SIGNS.items():
         hold = sign.move == "hold"
+        # Not quite to the ends, which lean towards the neighbours of a sign.
         phase = np.linspace(0.02, 0.98, HOLD_STATES if hold else WORD_STATES)
         channels, head = phonology.stroke_channels(sign, phase)
         idle = np.isnan(channels)

@@ -3,10 +3,11 @@
 import numpy as np
 
 from signjax.demo import lexicon
+from signjax.demo.names import draw_name
 from signjax.demo.text import normalize_text
 
-# Slots are in capitals; a pattern's number is its share. Words that ask also stand in statements, so that
-# nothing but the head tells a question.
+# Words in capitals are slots; the number of a pattern is its share. Question words also stand in statements
+# ("i know where"), so that only the head tells a question.
 _SLOTS = {
     "WHO": "i you he she we they",
     "KIN": "mother father sister brother friend child family",
@@ -92,191 +93,14 @@ _PATTERNS = """
 2 ASK can we CAN with NAME in NAME ?
 1 NAME ?
 """
-_NAMES = (
-    "ada",
-    "alex",
-    "amir",
-    "anna",
-    "aziz",
-    "bella",
-    "boris",
-    "bruno",
-    "carla",
-    "cecil",
-    "clara",
-    "david",
-    "dexter",
-    "diego",
-    "elif",
-    "emma",
-    "erik",
-    "fatima",
-    "felix",
-    "fiona",
-    "frank",
-    "gina",
-    "greta",
-    "gwen",
-    "hanna",
-    "hugo",
-    "ida",
-    "igor",
-    "ivan",
-    "jack",
-    "jana",
-    "jonas",
-    "juan",
-    "kira",
-    "klaus",
-    "kofi",
-    "laila",
-    "lars",
-    "lily",
-    "lucas",
-    "maria",
-    "max",
-    "mei",
-    "milo",
-    "nadia",
-    "nina",
-    "noah",
-    "olga",
-    "omar",
-    "oscar",
-    "paula",
-    "pedro",
-    "petra",
-    "quentin",
-    "quinn",
-    "rosa",
-    "ruth",
-    "sami",
-    "sofia",
-    "sven",
-    "tariq",
-    "tess",
-    "tom",
-    "uma",
-    "ursula",
-    "vera",
-    "victor",
-    "viola",
-    "wanda",
-    "will",
-    "xenia",
-    "ximena",
-    "yara",
-    "yusuf",
-    "zack",
-    "zara",
-    "zoe",
-    "berlin",
-    "cairo",
-    "delhi",
-    "jazz",
-    "kiwi",
-    "london",
-    "oxford",
-    "paris",
-    "pizza",
-    "quiz",
-    "quebec",
-    "tokyo",
-    "vienna",
-    "warsaw",
-    "yoga",
-    "zebra",
-)
-_ONSETS = (
-    "b",
-    "br",
-    "c",
-    "ch",
-    "d",
-    "dr",
-    "f",
-    "fl",
-    "g",
-    "gr",
-    "h",
-    "j",
-    "k",
-    "kl",
-    "l",
-    "m",
-    "n",
-    "p",
-    "pr",
-    "qu",
-    "r",
-    "s",
-    "sh",
-    "st",
-    "t",
-    "tr",
-    "v",
-    "w",
-    "x",
-    "y",
-    "z",
-)
-_VOWELS = (
-    "a",
-    "e",
-    "i",
-    "o",
-    "u",
-    "ai",
-    "ee",
-    "ou",
-    "ia",
-    "eo",
-)
-_CODAS = (
-    "",
-    "",
-    "",
-    "n",
-    "r",
-    "l",
-    "s",
-    "t",
-    "x",
-    "ck",
-    "mb",
-    "nd",
-    "gg",
-    "zz",
-    "v",
-    "q",
-    "ph",
-    "w",
-    "j",
-)
-
-SPELLED_SHARE = 0.3  # share of the sentences, in every split alike, that have a word to spell
-
-_UNKIND = (
-    "fuc",
-    "fuk",
-    "shit",
-    "cun",
-    "dic",
-    "nig",
-    "neg",
-    "rap",
-    "fag",
-    "coc",
-    "cum",
-    "sex",
-    "tit",
-    "ass",
-    "ho",
-)
+SPELLED_SHARE = 0.3  # of the sentences of every split have a word that must be spelled
 
 
 class SentenceWriter:
-    """Draws sentences; slots prefer the words used least so far, so that all words come up often."""
+    """Draws sentences; patterns and words that were used least so far are preferred.
+
+    So every word comes up often, also in a small set, which independent draws would not do.
+    """
 
     def __init__(self, rng: np.random.Generator):
         self._rng = rng
@@ -285,18 +109,23 @@ class SentenceWriter:
         self._patterns = {" ".join(line[1:]): int(line[0]) for line in lines}
 
     def draw_sentence(self, spelled: bool) -> list[str]:
-        """Words of one sentence with or without one to spell, "?" last when it asks; few are one word."""
+        """Draws the words of a sentence; a question has "?" as the last one.
+
+        Args:
+          spelled: whether one or more of them must be spelled.
+        """
         while True:
             before = dict(self._used)
             words = self._draw_words()
             if any(word not in lexicon.WORDS for word in words if word != "?") == spelled:
                 return words
-            self._used = before
+            self._used = before  # words of a sentence that is thrown away were not used
 
     def _draw_words(self) -> list[str]:
+        # A tenth of the sentences are one word: a model must also sign a word by itself.
         if self._rng.random() < 0.1:
-            asks = ["?"] if self._rng.random() < 0.15 else []
-            return [self._fill_slot("NAME" if self._rng.random() < 0.3 else "WORD"), *asks]
+            mark = ["?"] if self._rng.random() < 0.15 else []
+            return [self._fill_slot("NAME" if self._rng.random() < 0.3 else "WORD"), *mark]
         pattern = self._pick_least_used(
             list(self._patterns), np.array(list(self._patterns.values())), spread=6.0
         )
@@ -309,30 +138,19 @@ class SentenceWriter:
         return self._pick_least_used(choices, np.ones(len(choices)), spread=4.0)
 
     def _pick_least_used(self, choices: list[str], share: np.ndarray, spread: float) -> str:
+        """Picks the choice with the fewest uses for its share, give or take `spread` uses by chance."""
         used = np.array([self._used.get(choice, 0) for choice in choices])
         choice = choices[int(np.argmin(used / share + spread * self._rng.random(len(choices))))]
         self._used[choice] = self._used.get(choice, 0) + 1
         return choice
 
 
-def draw_name(rng: np.random.Generator) -> str:
-    """A word without a sign: a known name or a made-up one of 2 to 8 letters."""
-    while True:
-        if rng.random() < 0.4:
-            return _NAMES[int(rng.integers(len(_NAMES)))]
-        parts = [(_ONSETS, _VOWELS), (_ONSETS, _VOWELS, _CODAS), (_ONSETS, _VOWELS, _ONSETS, _VOWELS, _CODAS)]
-        kinds = parts[int(rng.choice(3, p=[0.25, 0.4, 0.35]))]
-        word = "".join(kind[int(rng.integers(len(kind)))] for kind in kinds)
-        if len(word) <= 8 and word not in lexicon.WORDS and not any(bad in word for bad in _UNKIND):
-            return word
-
-
 def format_sentence(words: list[str], rng: np.random.Generator) -> str:
-    """The words as a person would type them: capitals, a full stop or none, names in capitals."""
-    asks = words[-1] == "?"
-    shown = ["I" if w == "i" else w if w in lexicon.WORDS else w.capitalize() for w in words if w != "?"]
-    line = " ".join(shown)
-    end = "?" if asks else (".", ".", ".", "", "!")[int(rng.integers(5))]
+    """The words as a person would type them: names with a capital letter, a full stop or none."""
+    is_question = words[-1] == "?"
+    typed = ["I" if w == "i" else w if w in lexicon.WORDS else w.capitalize() for w in words if w != "?"]
+    line = " ".join(typed)
+    end = "?" if is_question else (".", ".", ".", "", "!")[int(rng.integers(5))]
     return line[0].upper() + line[1:] + end
 
 
@@ -340,23 +158,24 @@ def make_texts(count: int, rng: np.random.Generator, unseen: set[tuple[str, ...]
     """Texts of one split.
 
     Args:
-      count: how many.
-      rng: draws them.
-      unseen: normalised sentences that may not occur; such texts are all different, too. None for a
-        training split, which may repeat itself and has every word on its own, four times
-        where count allows.
+      count: number of texts.
+      rng: decides them.
+      unseen: normalised sentences that must not occur; then no two texts are equal either. None for a
+        training split, which may repeat itself and has every word alone, four times if `count` allows.
     """
-    writer, out = SentenceWriter(rng), []
+    writer, texts = SentenceWriter(rng), []
     if unseen is None:
-        alone = 4 if count >= 8 * len(lexicon.WORDS) else 0
-        out = [format_sentence([word], rng) for word in lexicon.WORDS for _ in range(alone)]
+        repeats = 4 if count >= 8 * len(lexicon.WORDS) else 0
+        texts = [format_sentence([word], rng) for word in lexicon.WORDS for _ in range(repeats)]
     taken = set(unseen or ())
-    while len(out) < count:
-        spelled = rng.random() < SPELLED_SHARE  # decided first: sentences without are sooner all taken
+    while len(texts) < count:
+        # Decided before the sentence is drawn: there are fewer sentences without a name, so they run out
+        # first, and drawing again would leave too few of them.
+        spelled = rng.random() < SPELLED_SHARE
         text = format_sentence(writer.draw_sentence(spelled), rng)
         key = tuple(normalize_text(text))
         if unseen is not None and key in taken:
             continue
         taken.add(key)
-        out.append(text)
-    return [out[k] for k in rng.permutation(len(out))]
+        texts.append(text)
+    return [texts[k] for k in rng.permutation(len(texts))]
