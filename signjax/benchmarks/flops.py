@@ -81,7 +81,7 @@ def _count_seed_tokenizer_parts(c, batch: int, frames: int) -> TokenizerFlops:
 def _count_codec_parts(c, part: str, batch: int, tokens: int) -> TokenizerFlops:
     """The codec of one body part, see signjax.models.vqvae.Codec."""
     width, depth, stride = c.model.size.width, c.model.size.depth, c.model.size.stride
-    parts, sides = body_parts.LAYOUTS[c.layout], len(body_parts.sides(c.layout))
+    parts, sides = body_parts.LAYOUTS[c.layout], len(body_parts.list_sides(c.layout))
     dims = {name: code_layout.latent_dim(c.quantizer, name) for name in parts}
     # Both sides of the body pass through one codec, as rows of its batch.
     features, dim, rows = stride * parts[part], dims[part], sides * batch * tokens

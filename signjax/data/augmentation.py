@@ -21,7 +21,7 @@ def augment_signer(example, rng, *, mirror, turn, size):
     rotation = np.array([[np.cos(angle), 0, np.sin(angle)], [0, 1, 0], [-np.sin(angle), 0, np.cos(angle)]])
     result = example | {"pose": pose @ (factor * rotation).astype(np.float32)}
     if rng.random() < mirror:
-        result["pose"] = skeleton.mirror(result["pose"])
+        result["pose"] = skeleton.mirror_pose(result["pose"])
         if "valid" in example:
             result["valid"] = example["valid"][:, skeleton.COUNTERPARTS[: example["valid"].shape[1]]]
     return result

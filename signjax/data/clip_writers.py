@@ -62,8 +62,8 @@ def picture(clip: Clip) -> np.ndarray:
       DataError: the clip has no measurable body.
     """
     # In float64: seven digits of a pixel are what float32 has in all.
-    placed = normalization.canonical(clip.points.astype(np.float64), clip.find_placement())
-    return normalization.restore(placed, PLACE)
+    placed = normalization.to_canonical(clip.points.astype(np.float64), clip.find_placement())
+    return normalization.from_canonical(placed, PLACE)
 
 
 def openpose(clip: Clip) -> list[bytes]:

@@ -26,7 +26,7 @@ def pose_json(clip: Clip) -> bytes:
     try:
         # A face point far outside is no reason to leave the body out.
         body = clip.without_face()
-        scale = float(normalization.measure(body.points, body.valid).scale)
+        scale = float(normalization.measure_placement(body.points, body.valid).scale)
     except ValueError as error:
         raise InvalidFileError(str(error)) from None
     digits = int(np.clip(DIGITS - np.floor(np.log10(scale)), 0, 12))

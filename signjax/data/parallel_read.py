@@ -101,7 +101,7 @@ def read_chunk(split: Path, sids: list[str], variant: Variant) -> Chunk:
 
 def _measure(pose: np.ndarray, valid: np.ndarray) -> normalization.Placement:
     try:
-        return normalization.measure(pose, None if valid.all() else valid)
+        return normalization.measure_placement(pose, None if valid.all() else valid)
     except ValueError as error:
         raise DataError(f"{clip_files.POSE}: {error}") from None
 

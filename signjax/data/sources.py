@@ -100,7 +100,7 @@ def window(pack: Pack, clip: int, start: int, frames: int) -> dict[str, np.ndarr
     low = int(pack.offsets[clip]) + start
     high = min(low + frames, int(pack.offsets[clip + 1]))
     real = high - low
-    pose = normalization.canonical(pack.pose[low:high], pack.placement(clip))
+    pose = normalization.to_canonical(pack.pose[low:high], pack.placement(clip))
     if real < frames:
         pose = np.concatenate([pose, np.zeros((frames - real, *pose.shape[1:]), np.float32)])
     example = {"pose": pose, "mask": np.arange(frames) < real}

@@ -42,7 +42,7 @@ def forward_kinematics(
         out[:, hand] = arm[:, 3:] * flip
     if sway is not None:
         out = np.einsum("tij,tkj->tki", _trunk_rotation(sway), out)
-    return skeleton.mirror(out) if signer.left_handed else out
+    return skeleton.mirror_pose(out) if signer.left_handed else out
 
 
 def _nose_direction(head: np.ndarray, posture: float) -> np.ndarray:

@@ -46,7 +46,7 @@ def measure_features(pose: np.ndarray, valid: np.ndarray | None = None) -> Featu
     trunk = 0.5 * (pose[:, skeleton.R_SHOULDER] + pose[:, skeleton.L_SHOULDER])
     body = (pose - trunk[:, None]) @ axes.T / arm
     nose = body[:, skeleton.NOSE] - body[:, skeleton.NECK]
-    right, left = body, skeleton.mirror(body)  # mirrored, the left hand is described as a right one
+    right, left = body, skeleton.mirror_pose(body)  # mirrored, the left hand is described as a right one
     hands = np.stack([_hand_features(right), _hand_features(left)], 1)
     wrists = np.stack([right[:, skeleton.R_WRIST], left[:, skeleton.R_WRIST]], 1)
     speed = np.sqrt((np.diff(wrists, axis=0, append=wrists[-1:]) ** 2).sum(-1))

@@ -25,14 +25,14 @@ def find_leading_hand(sequence: DisplacementSequence) -> int:
 
 def mirror_sequence(sequence: DisplacementSequence) -> DisplacementSequence:
     """The clip as a left-handed twin would sign it at the same place: mirrored about its median neck."""
-    # skeleton.mirror negates x, which would also carry the signer to the other side of the picture.
+    # skeleton.mirror_pose negates x, which would also carry the signer to the other side of the picture.
     neck_x = np.median(convert.compute_positions(sequence)[:, skeleton.NECK, 0])
     center = np.array([neck_x, 0, 0])
     valid = sequence.valid[:, skeleton.MIRROR]
     # Joints that are never visible lie at 0 by convention, on both sides of the mirror.
     ever_valid = valid.any(0)[:, None]
-    start = np.where(ever_valid, skeleton.mirror(sequence.start - center) + center, 0.0)
-    return DisplacementSequence(start, skeleton.mirror(sequence.deltas), valid)
+    start = np.where(ever_valid, skeleton.mirror_pose(sequence.start - center) + center, 0.0)
+    return DisplacementSequence(start, skeleton.mirror_pose(sequence.deltas), valid)
 
 
 def unify_handedness(

@@ -148,7 +148,7 @@ def to_canonical(sequence: DisplacementSequence, name: object = "a clip") -> Dis
     """
     positions = convert.compute_positions(sequence)
     try:
-        placement = normalization.measure(positions, sequence.valid)
+        placement = normalization.measure_placement(positions, sequence.valid)
     except ValueError as error:
         raise DataError(f"{name} cannot be averaged: {error}; leave it out") from None
-    return convert.compute_displacements(normalization.canonical(positions, placement), sequence.valid)
+    return convert.compute_displacements(normalization.to_canonical(positions, placement), sequence.valid)

@@ -51,12 +51,12 @@ def measure_round_trip(points, valid, dims: int) -> tuple[np.ndarray, np.ndarray
       0 at missing joints, inf where nothing finite comes back.
     """
     # Missing joints are placed on their ancestors: at any other place they would bend the bones beside them.
-    start = kinematics.filled(points[..., :dims], valid)
+    start = kinematics.fill_missing(points[..., :dims], valid)
     if dims == 2:
-        returned = [kinematics.from_planar(kinematics.planar(start))]
+        returned = [kinematics.from_planar(kinematics.to_planar(start))]
     else:
-        form = kinematics.spatial(start)
-        returned = [kinematics.from_spatial(one) for one in (form, kinematics.rigid(form, valid))]
+        form = kinematics.to_spatial(start)
+        returned = [kinematics.from_spatial(one) for one in (form, kinematics.make_rigid(form, valid))]
     errors = [np.where(valid, np.linalg.norm(back - points[..., :dims], axis=-1), 0) for back in returned]
     # NaN would be smaller than any tolerance for a maximum; infinity is larger.
     errors = [np.where(np.isfinite(error), error, np.inf) for error in errors]

@@ -38,7 +38,7 @@ class PoseTokenizer(PoseCodec):
         """Latents that the codes of each column stand for, [C, K, dim]."""
         books = []
         for part in body_parts.LAYOUTS[self.config.layout]:
-            books += self._part_codebooks(part) * len(body_parts.sides(self.config.layout))
+            books += self._part_codebooks(part) * len(body_parts.list_sides(self.config.layout))
         return np.stack(books)
 
     def describe_tokens(self, codes: np.ndarray) -> Tokens:

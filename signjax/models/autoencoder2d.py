@@ -25,7 +25,7 @@ def points_to_features(points):
     The angle is in the plane, from the x axis; the scale is the length over that of the rest skeleton.
     """
     # An angle alone jumps where it wraps around, and has no value for a bone that points at the camera.
-    root, vectors = kinematics.bones(points)
+    root, vectors = kinematics.bone_vectors(points)
     scaled = vectors / _REST
     return jnp.concatenate([root, scaled.reshape(*root.shape[:-1], -1)], axis=-1)
 
@@ -33,18 +33,18 @@ def points_to_features(points):
 def features_to_points(features):
     """Features [..., 100] to joints [..., 50, 2], the inverse of `points_to_features`; linear."""
     scaled = features[..., 2:].reshape(*features.shape[:-1], -1, 2)
-    return kinematics.chain(features[..., :2], scaled * _REST)
+    return kinematics.chain_bones(features[..., :2], scaled * _REST)
 
 
 def z_to_depth_features(z):
     """z [..., 50] of joints to depth features [..., 50]: root, and scale times sin(elevation) of bones."""
-    root, differences = kinematics.bones(z[..., None])
+    root, differences = kinematics.bone_vectors(z[..., None])
     return jnp.concatenate([root, (differences / _REST)[..., 0]], axis=-1)
 
 
 def depth_features_to_z(features):
     """Depth features [..., 50] to z [..., 50] of joints, the inverse of `z_to_depth_features`; linear."""
-    return kinematics.chain(features[..., :1], features[..., 1:, None] * _REST)[..., 0]
+    return kinematics.chain_bones(features[..., :1], features[..., 1:, None] * _REST)[..., 0]
 
 
 class DepthPredictor(nn.Module):

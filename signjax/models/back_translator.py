@@ -173,7 +173,7 @@ def pose_features(pose, mask):
     # A position is STRIDE frames: in the last one of a clip padding would stand beside real frames.
     last = jnp.maximum(mask.sum(1, keepdims=True) - 1, 0)
     index = jnp.minimum(jnp.arange(mask.shape[1]), last)  # [B, T]
-    parts = body_parts.cut(jnp.take_along_axis(pose, index[..., None, None], axis=1), "parts")
+    parts = body_parts.split_parts(jnp.take_along_axis(pose, index[..., None, None], axis=1), "parts")
     x = jnp.concatenate([side for part in parts.values() for side in part], axis=-1)
     change = jnp.diff(x, axis=1, prepend=x[:, :1])
     # Changes from frame to frame are small: times STRIDE they are those from position to position.

@@ -32,7 +32,7 @@ def code_columns(config) -> list[tuple[str, str, int]]:
     return [
         (side, part, level)
         for part in body_parts.LAYOUTS[config.layout]
-        for side in body_parts.sides(config.layout)
+        for side in body_parts.list_sides(config.layout)
         for level in range(config.quantizer.levels[part])
     ]
 

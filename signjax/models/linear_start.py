@@ -24,7 +24,7 @@ def start_tokenizer(config, pose) -> dict:
       pose: [n, stride * m, J, 3] canonical windows.
     """
     params = {}
-    for part, frames in body_parts.cut(pose, config.layout).items():
+    for part, frames in body_parts.split_parts(pose, config.layout).items():
         x = np.asarray(frames, np.float64).reshape(-1, config.model.size.stride * frames.shape[-1])
         centre, dim = x.mean(0), latent_dim(config.quantizer, part)
         power, basis = np.linalg.eigh(np.cov(x - centre, rowvar=False))

@@ -55,7 +55,7 @@ class MotionEncoder(nn.Module):
     @nn.compact
     def __call__(self, pose, train: bool = False):
         """Canonical poses [B, W, 50, 3], all of whose frames exist -> features [B, d]."""
-        x = body_parts.cut(pose, LAYOUT)["whole"][0]  # [B, W, F]
+        x = body_parts.split_parts(pose, LAYOUT)["whole"][0]  # [B, W, F]
         h = x.reshape(x.shape[0], -1, self.stride * x.shape[-1])  # [B, N, stride * F]
         h = layers.Dense(self.width, name="stem")(h)
         mask = jnp.ones(h.shape[:2], bool)
@@ -92,7 +92,7 @@ class MotionDecoder(nn.Module):
         for i in range(self.depth):
             h = layers.ConvBlock(dilation=2**i, name=f"block_{i}")(h, jnp.ones((batch, tokens), bool))
         h = layers.Dense(self.stride * body_parts.LAYOUTS[LAYOUT]["whole"], name="head")(nn.LayerNorm()(h))
-        pose = body_parts.join({"whole": h.reshape(1, batch, self.frames, -1)}, LAYOUT)
+        pose = body_parts.merge_parts({"whole": h.reshape(1, batch, self.frames, -1)}, LAYOUT)
         hidden = nn.gelu(nn.Dense(self.width, name="up")(z))
         return DecodedWindow(pose, nn.Dense(ENERGIES, name="energy")(hidden))
 

@@ -149,7 +149,7 @@ class VQVAE(nn.Module):
         token_mask = self._tile_sides(mask[:, :: self.stride])
         frames = {
             name: self._fold_frames(x)
-            for name, x in body_parts.cut(hold_last_frame(pose, mask), self.layout).items()
+            for name, x in body_parts.split_parts(hold_last_frame(pose, mask), self.layout).items()
         }
         return {
             name: self.codecs[name].encode(
@@ -173,14 +173,14 @@ class VQVAE(nn.Module):
 
     def _decode_latents(self, latents: dict, token_mask):
         """Latents {part: [S * B, N, dim]}, mask [B, N] -> canonical poses [B, N * stride, J, 3]."""
-        num_sides = len(body_parts.sides(self.layout))
+        num_sides = len(body_parts.list_sides(self.layout))
         by_side = {part: z.reshape(num_sides, -1, *z.shape[1:]) for part, z in latents.items()}
         frames = {}
         for part, z in latents.items():
             context = self._gather_context(by_side, part)
             x = self.codecs[part].decode(z, context, self._tile_sides(token_mask))
             frames[part] = x.reshape(num_sides, token_mask.shape[0], -1, self.parts[part])  # [S, B, T, F]
-        return body_parts.join(frames, self.layout)
+        return body_parts.merge_parts(frames, self.layout)
 
     def _gather_context(self, parts: dict, first: str):
         """All of {part: [S, B, N, *]} side by side on the last axis, [S * B, N, *].
@@ -191,7 +191,7 @@ class VQVAE(nn.Module):
         # so can they share weights, and a mirrored clip get the codes of the other side.
         names = [first, *(name for name in parts if name != first)]
         same_side = [parts[name] for name in names]
-        other_side = [x[::-1] for x in same_side] if len(body_parts.sides(self.layout)) == 2 else []
+        other_side = [x[::-1] for x in same_side] if len(body_parts.list_sides(self.layout)) == 2 else []
         return _merge_sides(jnp.concatenate(same_side + other_side, axis=-1))
 
     def _fold_frames(self, x):
@@ -200,7 +200,7 @@ class VQVAE(nn.Module):
 
     def _tile_sides(self, mask):
         """A mask [B, N] for each side, [S * B, N]."""
-        return jnp.concatenate([mask] * len(body_parts.sides(self.layout)))
+        return jnp.concatenate([mask] * len(body_parts.list_sides(self.layout)))
 
     def _join_codes(self, codes: dict, batch: int):
         """Codes {part: [S * B, N, Q]} to columns [B, N, C], by part, then side, then level."""
@@ -211,7 +211,7 @@ class VQVAE(nn.Module):
 
     def _split_codes(self, codes) -> dict:
         """Columns [B, N, C] to codes {part: [S * B, N, Q]}, the inverse of `_join_codes`."""
-        parts, start, num_sides = {}, 0, len(body_parts.sides(self.layout))
+        parts, start, num_sides = {}, 0, len(body_parts.list_sides(self.layout))
         for part in self.parts:
             levels = self.quantizers[part].levels
             sides = [codes[..., start + s * levels : start + (s + 1) * levels] for s in range(num_sides)]

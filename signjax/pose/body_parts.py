@@ -1,10 +1,10 @@
-"""Part streams: what of a canonical pose each codec sees, and how the parts make a pose again.
+"""Body parts: what of a canonical pose each codec sees, and how the parts make a pose again.
 
-A hand is taken relative to its own wrist, because its shape says the same wherever the arm carries it, and
-the left side is mirrored, so that both arms, and both hands, look alike: they share a codec and codebooks,
-which doubles the data behind every code. A left-handed twin of a clip has the same features with the sides
-exchanged. The face, relative to the nose, is a part of its own, cut into halves in the same way. `join` is
-the exact inverse of `cut`.
+A hand is taken relative to its own wrist, because its shape means the same wherever the arm carries it. The
+left side is mirrored, so that both arms, and both hands, look alike: they share a codec and codebooks, which
+doubles the data behind every code. A left-handed twin of a clip has the same features with the sides
+exchanged. The face, relative to the nose, is a part of its own, divided into halves in the same way.
+`merge_parts` is the exact inverse of `split_parts`.
 """
 
 import jax.numpy as jnp
@@ -25,7 +25,7 @@ _RIGHT = np.array([*range(8), *range(17, 22), 31, 32, *range(36, 42), 48, 49, 50
 _LEFT = skeleton.COUNTERPARTS[skeleton.FACE][_RIGHT] - skeleton.NUM_JOINTS
 _MIDDLE = np.setdiff1d(np.arange(70), [_RIGHT, _LEFT])
 _HALVES = np.array([[*_MIDDLE, *_RIGHT], [*_MIDDLE, *_LEFT]])  # [2, 40]
-_PLACES = np.argsort([*_MIDDLE, *_RIGHT, *_LEFT])  # [70], of every point there
+_FACE_ORDER = np.argsort([*_MIDDLE, *_RIGHT, *_LEFT])  # [70], where each point stands among these
 
 # layout -> {part: features a frame}; poses have 120 joints where there is a part "face", else 50
 LAYOUTS = {
@@ -41,44 +41,44 @@ def has_face(layout: str) -> bool:
     return "face" in LAYOUTS[layout]
 
 
-def sides(layout: str) -> tuple[str, ...]:
-    """Names of the leading axis [S] that `cut` gives its parts."""
+def list_sides(layout: str) -> tuple[str, ...]:
+    """Names of the leading axis [S] that `split_parts` gives its parts."""
     return ("",) if "whole" in LAYOUTS[layout] else ("right ", "left ")
 
 
-def cut(pose, layout: str) -> dict:
-    """Cuts canonical poses [B, T, J, 3] into {part: features [S, B, T, F]}, the left side mirrored."""
-    parts = _whole(pose) if "whole" in LAYOUTS[layout] else _sides(pose)
+def split_parts(pose, layout: str) -> dict:
+    """Splits canonical poses [B, T, J, 3] into {part: features [S, B, T, F]}, the left side mirrored."""
+    parts = _split_whole(pose) if "whole" in LAYOUTS[layout] else _split_sides(pose)
     if not has_face(layout):
         return parts
-    face = _relative(pose, skeleton.FACE, skeleton.NOSE)
+    face = _subtract_origin(pose, skeleton.FACE, skeleton.NOSE)
     if "whole" in parts:
-        return parts | {"face": jnp.stack([_flat(face)])}
+        return parts | {"face": jnp.stack([_flatten_joints(face)])}
     right, left = (face[..., half, :] for half in _HALVES)
-    return parts | {"face": jnp.stack([_flat(right), _flat(left * _FLIP)])}
+    return parts | {"face": jnp.stack([_flatten_joints(right), _flatten_joints(left * _FLIP)])}
 
 
-def _whole(pose) -> dict:
-    hands = [_relative(pose, *hand) for hand in skeleton.HANDS]
-    return {"whole": _flat(jnp.concatenate([pose[..., skeleton.BODY, :], *hands], axis=-2))[None]}
+def _split_whole(pose) -> dict:
+    hands = [_subtract_origin(pose, *hand) for hand in skeleton.HANDS]
+    return {"whole": _flatten_joints(jnp.concatenate([pose[..., skeleton.BODY, :], *hands], axis=-2))[None]}
 
 
-def _sides(pose) -> dict:
+def _split_sides(pose) -> dict:
     arms = [pose[..., np.array(joints), :] * _ARM_WEIGHTS for joints in ARM_JOINTS]
-    hands = [_relative(pose, *hand) for hand in skeleton.HANDS]
+    hands = [_subtract_origin(pose, *hand) for hand in skeleton.HANDS]
     return {
-        name: jnp.stack([_flat(right), _flat(left * _FLIP)])
+        name: jnp.stack([_flatten_joints(right), _flatten_joints(left * _FLIP)])
         for name, (right, left) in (("arm", arms), ("hand", hands))
     }
 
 
-def join(parts: dict, layout: str):
-    """Puts {part: [S, B, T, F]} together to poses [B, T, J, 3]; what two parts tell twice is averaged."""
+def merge_parts(parts: dict, layout: str):
+    """Puts {part: [S, B, T, F]} together to poses [B, T, J, 3]; joints that two parts have are averaged."""
     if "whole" in parts:
-        pose = _joints(parts["whole"][0])
+        pose = _restore_joints(parts["whole"][0])
         body, hands = pose[..., skeleton.BODY, :], [pose[..., joints, :] for joints, _ in skeleton.HANDS]
     else:
-        (right, left), hands = (_unmirrored(parts[name]) for name in ("arm", "hand"))
+        (right, left), hands = (_undo_mirror(parts[name]) for name in ("arm", "hand"))
         right, left = right / _ARM_WEIGHTS, left / _ARM_WEIGHTS
         trunk = (right[..., :2, :] + left[..., :2, :]) / 2
         body = jnp.concatenate([trunk, right[..., 2:, :], left[..., 2:, :]], axis=-2)
@@ -86,32 +86,33 @@ def join(parts: dict, layout: str):
         hand + body[..., wrist : wrist + 1, :] for hand, (_, wrist) in zip(hands, skeleton.HANDS, strict=True)
     ]
     if has_face(layout):
-        placed.append(_face(parts["face"]) + body[..., skeleton.NOSE : skeleton.NOSE + 1, :])
+        placed.append(_merge_face(parts["face"]) + body[..., skeleton.NOSE : skeleton.NOSE + 1, :])
     return jnp.concatenate([body, *placed], axis=-2)  # [B, T, 50 or 120, 3]
 
 
-def _face(part):
+def _merge_face(part):
     """The 70 points relative to the nose, of one stream or two halves."""
     if len(part) == 1:
-        return _joints(part[0])
-    right, left = _unmirrored(part)
+        return _restore_joints(part[0])
+    right, left = _undo_mirror(part)
     count = len(_MIDDLE)
     middle = (right[..., :count, :] + left[..., :count, :]) / 2
-    return jnp.concatenate([middle, right[..., count:, :], left[..., count:, :]], axis=-2)[..., _PLACES, :]
+    face = jnp.concatenate([middle, right[..., count:, :], left[..., count:, :]], axis=-2)
+    return face[..., _FACE_ORDER, :]
 
 
-def _relative(pose, joints, wrist):
-    return pose[..., joints, :] - pose[..., wrist : wrist + 1, :]
+def _subtract_origin(pose, joints, origin: int):
+    return pose[..., joints, :] - pose[..., origin : origin + 1, :]
 
 
-def _unmirrored(part):
-    right, left = _joints(part)
+def _undo_mirror(part):
+    right, left = _restore_joints(part)
     return right, left * _FLIP
 
 
-def _flat(x):
+def _flatten_joints(x):
     return x.reshape(*x.shape[:-2], -1)
 
 
-def _joints(x):
+def _restore_joints(x):
     return x.reshape(*x.shape[:-1], -1, 3)

@@ -110,7 +110,7 @@ class Clip:
         if self.placement is not None:
             return self.placement
         try:
-            return normalization.measure(self.points, self.valid)
+            return normalization.measure_placement(self.points, self.valid)
         except ValueError as error:
             raise DataError(f"{self._label}{error}; it has no place in canonical space") from None
 
@@ -125,7 +125,7 @@ class Clip:
         placement = self.find_placement()
         if normalization.is_canonical(placement):
             return self.points
-        moved = normalization.canonical(self.points, placement).astype(np.float32)
+        moved = normalization.to_canonical(self.points, placement).astype(np.float32)
         return np.where(self.valid[..., None], moved, np.float32(0))
 
     def move_to(self, placement: Placement = CANONICAL) -> "Clip":
@@ -136,7 +136,7 @@ class Clip:
         """
         points = self.canonical()
         if not normalization.is_canonical(placement):
-            points = normalization.restore(points, placement)
+            points = normalization.from_canonical(points, placement)
         return dataclasses.replace(self, points=points, placement=placement)
 
     @classmethod

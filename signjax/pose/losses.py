@@ -1,6 +1,6 @@
-"""Pose losses and errors, all mean Euclidean distances in the units of the poses given.
+"""Pose losses and errors: mean Euclidean distances, in the unit of the poses.
 
-One unit for positions, velocities and bone lengths means that their weights say what they seem to say.
+Positions, velocities and bone lengths have one unit, so that their weights can be compared with one another.
 """
 
 import jax.numpy as jnp
@@ -8,12 +8,12 @@ import jax.numpy as jnp
 from signjax.pose import skeleton
 
 
-def distance(x):
-    """Lengths of the vectors x [..., 3], with a finite gradient at zero."""
+def vector_length(x):
+    """Lengths [...] of the vectors x [..., D], with a finite gradient at zero."""
     return jnp.sqrt((x**2).sum(-1) + 1e-12)
 
 
-def mean(x, weight):
+def masked_mean(x, weight):
     """Mean of x where weight (broadcast against it) is not 0; 0 where it is 0 everywhere."""
     weight = jnp.broadcast_to(weight, x.shape)
     return (x * weight).sum() / jnp.maximum(weight.sum(), 1e-6)
@@ -41,22 +41,22 @@ def valid_face(valid):
     return valid[..., skeleton.FACE] * valid[..., [skeleton.NOSE]]
 
 
-def _apart(pose, target, valid):
+def _split_face(pose, target, valid):
     """(pose, target, valid) of body and hands; errors and valid [B, T, 70] of the face, or None."""
     if pose.shape[-2] == skeleton.NUM_JOINTS:
         return (pose, target, valid), None
-    face = distance(relative_face(pose) - relative_face(target)), valid_face(valid)
-    cut = slice(0, skeleton.NUM_JOINTS)
-    return (pose[..., cut, :], target[..., cut, :], valid[..., cut]), face
+    face = vector_length(relative_face(pose) - relative_face(target)), valid_face(valid)
+    joints = slice(0, skeleton.NUM_JOINTS)
+    return (pose[..., joints, :], target[..., joints, :], valid[..., joints]), face
 
 
-def reconstruction(pose, target, valid, weights) -> dict:
+def reconstruction_losses(pose, target, valid, weights) -> dict:
     """The terms of the reconstruction loss and, as "loss", their weighted sum.
 
     Args:
       pose: [B, T, J, 3], J 50, or 120 with a face.
       target: [B, T, J, 3].
-      valid: [B, T, J], joints that count.
+      valid: [B, T, J] float, what each joint counts: 0 for missing ones.
       weights: of the terms, by name.
 
     Returns:
@@ -64,49 +64,52 @@ def reconstruction(pose, target, valid, weights) -> dict:
       "velocity": differences of successive frames, "bones": 3-D bone lengths, "face": face relative to the
       nose if there is one, "loss"}. All but "face" are of the 50 joints of body and hands.
     """
-    (pose, target, valid), face = _apart(pose, target, valid)
+    (pose, target, valid), face = _split_face(pose, target, valid)
     child, parent = skeleton.BONES.T
-    steps = valid[:, 1:] * valid[:, :-1]
-    error = distance(pose - target)  # [B, T, 50]
-    lengths = [distance(x[..., child, :] - x[..., parent, :]) for x in (pose, target)]  # [B, T, 49]
+    steps = valid[:, 1:] * valid[:, :-1]  # a velocity needs both frames
+    error = vector_length(pose - target)  # [B, T, 50]
+    lengths = [vector_length(x[..., child, :] - x[..., parent, :]) for x in (pose, target)]  # [B, T, 49]
     terms = {
-        "joints": mean(error, valid),
-        "body": mean(error[..., skeleton.BODY], valid[..., skeleton.BODY]),
-        "hands": mean(distance(relative_hands(pose) - relative_hands(target)), valid_hands(valid)),
-        "velocity": mean(distance(jnp.diff(pose, axis=1) - jnp.diff(target, axis=1)), steps),
-        "bones": mean(jnp.abs(lengths[0] - lengths[1]), valid[..., child] * valid[..., parent]),
+        "joints": masked_mean(error, valid),
+        "body": masked_mean(error[..., skeleton.BODY], valid[..., skeleton.BODY]),
+        # Relative to the wrists, or the arms' errors would drown the shapes of the hands.
+        "hands": masked_mean(
+            vector_length(relative_hands(pose) - relative_hands(target)), valid_hands(valid)
+        ),
+        "velocity": masked_mean(vector_length(jnp.diff(pose, axis=1) - jnp.diff(target, axis=1)), steps),
+        "bones": masked_mean(jnp.abs(lengths[0] - lengths[1]), valid[..., child] * valid[..., parent]),
     }
     if face:
-        terms["face"] = mean(*face)
+        terms["face"] = masked_mean(*face)
     return terms | {"loss": sum(weights[name] * term for name, term in terms.items())}
 
 
-def errors(pose, target, valid, scale) -> dict:
-    """Reconstruction errors in the clips' own units, as {name: (sum [], count [])}.
+def reconstruction_errors(pose, target, valid, scale) -> dict:
+    """Reconstruction errors in the units of the clips, as {name: (sum [], count [])}.
 
     Args:
       pose: [B, T, J, 3] canonical, J 50, or 120 with a face.
       target: [B, T, J, 3] canonical.
       valid: [B, T, J], joints that count.
-      scale: [B], own units per canonical unit (signjax.pose.normalization.Placement).
+      scale: [B], units of each clip per neck-to-shoulder length (signjax.pose.normalization.Placement).
 
     Returns:
-      Mean per joint position error over all joints ("mpjpe"), body, hands, hands relative to their own
+      Mean per-joint position error over all joints ("mpjpe"), body, hands, hands relative to their own
       wrists, and of successive frames' differences ("velocity"); shares of joints nearer than .01, .02
-      and .05 ("pck_01" ...): all of the 50 joints of body and hands, so that figures with and without a face
-      compare. With a face its error relative to the nose ("mpjpe_face"). Every frame of every clip counts
-      alike.
+      and .05 ("pck_01" ...). All are of the 50 joints of body and hands, so that numbers with and without a
+      face compare. With a face there is its error relative to the nose ("mpjpe_face"). Every frame of every
+      clip counts alike.
     """
-    (pose, target, valid), face = _apart(pose, target, valid)
+    (pose, target, valid), face = _split_face(pose, target, valid)
     unit = scale[:, None, None]
-    error = distance(pose - target) * unit  # [B, T, 50]
-    relative = distance(relative_hands(pose) - relative_hands(target)) * unit
-    speed = distance(jnp.diff(pose, axis=1) - jnp.diff(target, axis=1)) * unit
-    both = slice(skeleton.RIGHT.start, skeleton.LEFT.stop)
+    error = vector_length(pose - target) * unit  # [B, T, 50]
+    relative = vector_length(relative_hands(pose) - relative_hands(target)) * unit
+    speed = vector_length(jnp.diff(pose, axis=1) - jnp.diff(target, axis=1)) * unit
+    hands = slice(skeleton.RIGHT.start, skeleton.LEFT.stop)
     pairs = {
         "mpjpe": (error, valid),
         "mpjpe_body": (error[..., skeleton.BODY], valid[..., skeleton.BODY]),
-        "mpjpe_hands": (error[..., both], valid[..., both]),
+        "mpjpe_hands": (error[..., hands], valid[..., hands]),
         "mpjpe_hands_relative": (relative, valid_hands(valid)),
         "velocity": (speed, valid[:, 1:] * valid[:, :-1]),
     }

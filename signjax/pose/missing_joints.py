@@ -17,7 +17,7 @@ def fill_missing_joints(batch):
     if "valid" not in batch:
         return batch["pose"]
     valid = jnp.asarray(batch["valid"])
-    return kinematics.filled(jnp.where(valid[..., None], batch["pose"], 0), valid)
+    return kinematics.fill_missing(jnp.where(valid[..., None], batch["pose"], 0), valid)
 
 
 def joint_weights(batch):

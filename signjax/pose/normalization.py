@@ -1,9 +1,9 @@
 """Canonical space: where a clip stands and how large it is, taken out and given back.
 
-Who signs and where the camera stood explain most of the variance of raw positions, and neither is
-part of what is signed. A clip in canonical space has its median neck at the origin and an average
-adult's size in neck-to-shoulder lengths. One translation and one factor per clip: motion within the
-clip, proportions and angles stay as they are, and `restore` gives back the clip to rounding.
+Who signs and where the camera stood explain most of the variance of raw positions, and neither is part of
+what is signed. A clip in canonical space has its median neck at the origin and an average adult's size, in
+neck-to-shoulder lengths. It is one translation and one factor for the whole clip: motion within the clip,
+proportions and angles stay as they are, and `from_canonical` gives back the clip to rounding.
 """
 
 from typing import NamedTuple
@@ -12,29 +12,29 @@ import numpy as np
 
 from signjax.pose import skeleton
 
-FARTHEST = 1e4  # in neck-to-shoulder lengths; signers reach 10
+MAX_DISTANCE = 1e4  # of a joint from the neck, in neck-to-shoulder lengths; signers reach 10
 
 
 class Placement(NamedTuple):
-    """Where canonical space lies in a clip's own space: own = canonical * scale + origin."""
+    """Where canonical space lies in the space of a clip: position = canonical * scale + origin."""
 
-    origin: np.ndarray  # [3], own units
-    scale: np.ndarray  # [], own units per neck-to-shoulder length
+    origin: np.ndarray  # [3], in the clip's unit; [n, 3] of n clips
+    scale: np.ndarray  # [], the clip's units per neck-to-shoulder length; [n] of n clips
 
 
 # Of clips that lie in canonical space.
 CANONICAL = Placement(np.zeros(3, np.float32), np.float32(1))
-# A newborn placement for poses that never had one (generated clips): the size and place at which
-# signers of lifted data stand, so that files of generated clips look like files of recorded ones.
+# For poses that never had a placement (generated clips): the size and place at which signers of lifted data
+# stand, so that files of generated clips look like files of recorded ones.
 DEFAULT = Placement(np.array([0.0, -0.05, 0.0], np.float32), np.float32(0.09))
 
 
-def measure(pose: np.ndarray, valid: np.ndarray | None = None) -> Placement:
-    """Finds a clip's placement.
+def measure_placement(pose: np.ndarray, valid: np.ndarray | None = None) -> Placement:
+    """Finds a clip's placement from its median neck and the median lengths of its bones.
 
     Args:
-      pose: [T, 50, 3] positions in own units, T >= 1.
-      valid: [T, 50] bool, False where a joint is missing; None means all are there.
+      pose: [T, J, 3] positions in any unit, T >= 1; J is 50, or 120 with a face.
+      valid: [T, J] bool, False where a joint is missing; None means that all are there.
 
     Raises:
       ValueError: no frame shows the neck together with any bone of positive length, or a joint lies so
@@ -47,17 +47,18 @@ def measure(pose: np.ndarray, valid: np.ndarray | None = None) -> Placement:
     origin = np.median(pose[seen, skeleton.NECK], axis=0)
     child, parent = skeleton.BONES.T
     lengths = np.where(valid[:, child] & valid[:, parent], skeleton.bone_lengths(pose), np.nan)
-    lengths = _median(lengths)  # [49]
-    present = lengths > 0  # never seen is NaN; a hand collapsed to a point says nothing about size
+    lengths = _median_without_nan(lengths)  # [49]
+    # A bone that is never seen is NaN; one of length 0, as in a collapsed hand, says nothing about size.
+    present = lengths > 0
     scale = lengths[present].sum() / skeleton.LENGTHS[child[present]].sum() if present.any() else 0.0
     if not scale > 0:
         raise ValueError("all joints of the clip lie on one point")
-    if not np.abs(pose[valid] - origin).max() <= FARTHEST * scale:
-        raise ValueError(f"a joint lies more than {FARTHEST:g} times the size of the body away")
+    if not np.abs(pose[valid] - origin).max() <= MAX_DISTANCE * scale:
+        raise ValueError(f"a joint lies more than {MAX_DISTANCE:g} times the size of the body away")
     return Placement(origin.astype(np.float32), np.float32(scale))
 
 
-def _median(x: np.ndarray) -> np.ndarray:
+def _median_without_nan(x: np.ndarray) -> np.ndarray:
     """Median over the first axis without the NaNs, NaN where there is nothing else.
 
     The same as np.nanmedian, without its Python loop over the columns.
@@ -74,7 +75,7 @@ def is_canonical(placement: Placement) -> bool:
     return bool(placement.scale == 1) and not placement.origin.any()
 
 
-def canonical(pose, placement: Placement):
+def to_canonical(pose, placement: Placement):
     """Moves poses from their own space to canonical space.
 
     Args:
@@ -88,8 +89,8 @@ def canonical(pose, placement: Placement):
     return ((_to_rows(pose) - origin) / scale).reshape(pose.shape)
 
 
-def restore(pose, placement: Placement):
-    """Moves poses [..., J, 3] from canonical space to their own, the inverse of `canonical`."""
+def from_canonical(pose, placement: Placement):
+    """Moves poses [..., J, 3] from canonical space to their own, the inverse of `to_canonical`."""
     origin, scale = _per_row(pose, placement)
     return (_to_rows(pose) * scale + origin).reshape(pose.shape)
 

@@ -1,10 +1,10 @@
-"""The 50-joint skeleton every file of signjax speaks: names, tree, groups, mirror image; and the face.
+"""The skeleton of 50 joints that all of signjax uses: names, tree, groups, mirror image; and the face.
 
-Order: 8 body joints (the first eight OpenPose BODY points), 21 right-hand and 21 left-hand joints
-(the OpenPose hand order). "Right" is the signer's right; hand roots hang on their own wrists.
-Where data have a face, its 70 points follow in OpenPose's order, and hang on the nose: an array of 120
+Order: 8 body joints (the first eight OpenPose BODY points), 21 right-hand and 21 left-hand joints (the
+OpenPose hand order). "Right" is the signer's right; the root of each hand is a child of its own wrist.
+Where data have a face, its 70 points follow in OpenPose's order, as children of the nose: an array of 120
 joints is one with a face, and its first 50 are what they are without.
-Coordinates are x to the image's right, y down, z away from or towards the camera as the data have it.
+Coordinates are x to the image's right, y down, z away from or towards the camera, as the data have it.
 """
 
 import numpy as np
@@ -21,18 +21,18 @@ RIGHT = slice(8, 29)
 LEFT = slice(29, 50)
 # Outline 17 points from the right ear to the left, brows 10, nose 9, eyes 12, lips 20, pupils 2.
 FACE = slice(NUM_JOINTS, WITH_FACE)
-# (hand joints, the wrist they hang on): wrist-relative errors and hand streams are built from these.
+# (hand joints, their wrist): errors relative to the wrist and features of hands are built from these.
 HANDS = ((RIGHT, R_WRIST), (LEFT, L_WRIST))
 
 
-def _names() -> tuple[str, ...]:
+def _make_names() -> tuple[str, ...]:
     arm = ("shoulder", "elbow", "wrist")
     body = ["nose", "neck"] + [f"{side}_{part}" for side in ("right", "left") for part in arm]
     hand = ["hand"] + [f"{finger}_{k}" for finger in FINGERS for k in (1, 2, 3, 4)]
     return tuple(body + [f"{side}_{part}" for side in ("right", "left") for part in hand])
 
 
-def _parents() -> np.ndarray:
+def _make_parents() -> np.ndarray:
     parents = [NECK, -1, NECK, R_SHOULDER, R_ELBOW, NECK, L_SHOULDER, L_ELBOW]
     for root, wrist in ((R_HAND, R_WRIST), (L_HAND, L_WRIST)):
         parents.append(wrist)
@@ -41,7 +41,7 @@ def _parents() -> np.ndarray:
     return np.array(parents)
 
 
-def _mirror() -> np.ndarray:
+def _make_counterparts() -> np.ndarray:
     outline, brows, bridge, nose = range(16, -1, -1), range(26, 16, -1), range(27, 31), range(35, 30, -1)
     eyes = (45, 44, 43, 42, 47, 46, 39, 38, 37, 36, 41, 40)
     lips = (*range(54, 47, -1), *range(59, 54, -1), *range(64, 59, -1), 67, 66, 65)
@@ -49,11 +49,11 @@ def _mirror() -> np.ndarray:
     return np.array([0, 1, 5, 6, 7, 2, 3, 4, *range(29, 50), *range(8, 29), *(NUM_JOINTS + face)])
 
 
-NAMES = _names()  # of the 50
-PARENTS = _parents()  # [50], -1 for the neck, the root of the tree
+NAMES = _make_names()  # of the 50
+PARENTS = _make_parents()  # [50], -1 for the neck, the root of the tree
 ORDER = (NECK, NOSE, *range(2, NUM_JOINTS))  # every joint after its parent
 BONES = np.array([(joint, PARENTS[joint]) for joint in ORDER[1:]])  # [49, 2] child, parent
-COUNTERPARTS = _mirror()  # [120], joint -> its counterpart, that of a face point in the face
+COUNTERPARTS = _make_counterparts()  # [120], joint -> its counterpart, that of a face point in the face
 MIRROR = COUNTERPARTS[:NUM_JOINTS]
 
 # Proportions of an average adult in neck-to-shoulder lengths, the unit of canonical space
@@ -70,7 +70,7 @@ _HAND_LENGTHS = [
 LENGTHS = np.array([1.2, 0.0, 1.0, 1.65, 1.25, 1.0, 1.65, 1.25] + 2 * _HAND_LENGTHS)
 
 
-def mirror(pose):
+def mirror_pose(pose):
     """The pose as a left-handed twin would sign it: x negated, right and left swapped; its own inverse.
 
     Args:

@@ -89,7 +89,7 @@ def _check_tokens(tokens: Tokens, frames: int, name: str) -> None:
 def _placement(pose, valid) -> tuple[np.ndarray, float]:
     """Median neck and size; a clip without a measurable body gets its centre and extent instead."""
     try:
-        placement = normalization.measure(pose, valid)
+        placement = normalization.measure_placement(pose, valid)
         return placement.origin.astype(np.float64), float(placement.scale)
     except ValueError:
         seen = pose[valid] if valid.any() else np.zeros((1, 3))

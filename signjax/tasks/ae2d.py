@@ -40,14 +40,16 @@ def make_task(config, workdir) -> Task:
         pose, changed = model.apply(
             variables, drop_depth(batch), batch["mask"], counted, mutable=["statistics"], rngs={"noise": rng}
         )
-        terms = losses.reconstruction(pose, batch["pose"], joint_weights(batch), config.loss)
+        terms = losses.reconstruction_losses(pose, batch["pose"], joint_weights(batch), config.loss)
         return terms.pop("loss"), (terms, changed)
 
     def evaluate(variables, batch):
         pose = model.apply(variables, drop_depth(batch), batch["mask"])
         valid = joint_weights(batch) * batch["weight"][:, None, None]
-        planar = losses.errors(pose[..., :2], batch["pose"][..., :2], valid, batch["scale"])
-        return losses.errors(pose, batch["pose"], valid, batch["scale"]) | {"mpjpe_xy": planar["mpjpe"]}
+        planar = losses.reconstruction_errors(pose[..., :2], batch["pose"][..., :2], valid, batch["scale"])
+        return losses.reconstruction_errors(pose, batch["pose"], valid, batch["scale"]) | {
+            "mpjpe_xy": planar["mpjpe"]
+        }
 
     augment = functools.partial(augment_half, **config.augment)
     return Task(

@@ -44,7 +44,7 @@ def make_task(config, workdir) -> Task:
         del step
         pose = fill_missing_joints(batch)
         out, changed = model.apply(variables, pose, True, mutable=["batch_stats"], rngs={"noise": rng})
-        terms = losses.reconstruction(out.pose, pose, _count_all_joints(batch), config.loss)
+        terms = losses.reconstruction_losses(out.pose, pose, _count_all_joints(batch), config.loss)
         wrong = jnp.abs(out.energy - models.motion_energy(pose)).mean()
         return terms.pop("loss") + config.loss.energy * wrong, (terms | {"energy": wrong}, changed)
 
@@ -53,7 +53,7 @@ def make_task(config, workdir) -> Task:
         out = model.apply(variables, pose)
         valid = _count_all_joints(batch) * weight[:, None, None]
         wrong = jnp.abs(out.energy - models.motion_energy(pose)).mean(-1)
-        pairs = losses.errors(out.pose, pose, valid, jnp.ones_like(weight))
+        pairs = losses.reconstruction_errors(out.pose, pose, valid, jnp.ones_like(weight))
         return pairs | {"energy": ((wrong * weight).sum(), weight.sum())}
 
     def eval_batches():

@@ -35,7 +35,7 @@ def make_task(config, workdir) -> Task:
     def evaluate(variables, batch):
         out = model.apply(variables, fill_missing_joints(batch), batch["mask"])
         valid = joint_weights(batch) * batch["weight"][:, None, None]
-        return losses.errors(out.pose, batch["pose"], valid, batch["scale"])
+        return losses.reconstruction_errors(out.pose, batch["pose"], valid, batch["scale"])
 
     return Task(
         init=_make_init(config, model, crops),
@@ -68,7 +68,7 @@ def _make_loss(config, model):
         out, changed = model.apply(
             variables, pose, mask, train=True, mutable=["codebook"], rngs={"quantize": rng}
         )
-        terms = losses.reconstruction(out.pose, batch["pose"], joint_weights(batch), config.loss)
+        terms = losses.reconstruction_losses(out.pose, batch["pose"], joint_weights(batch), config.loss)
         total = terms.pop("loss") + out.loss
         return total, (terms | {"commitment": out.loss}, changed)
 

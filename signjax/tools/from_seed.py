@@ -123,7 +123,7 @@ def standard(mean, std) -> dict:
         where = placement(mean)
     except ValueError as error:
         raise DataError(f"the mean pose is none: {error}") from None
-    centre = normalization.canonical(mean.reshape(1, -1, 3), where).reshape(-1)
+    centre = normalization.to_canonical(mean.reshape(1, -1, 3), where).reshape(-1)
     spread = np.maximum(std, 1e-8) / where.scale
     return {"centre": centre.astype(np.float32), "spread": spread.astype(np.float32)}
 
@@ -132,7 +132,7 @@ def placement(mean) -> normalization.Placement:
     """Where canonical space lies in the seed's units: that of the mean pose [150]."""
     valid = np.zeros((1, skeleton.NUM_JOINTS), bool)
     valid[:, TRUNK] = True
-    return normalization.measure(mean.reshape(1, -1, 3), valid)
+    return normalization.measure_placement(mean.reshape(1, -1, 3), valid)
 
 
 def encoder_of(name: str, beside: dict, path: str):

@@ -63,12 +63,14 @@ def runs(tmp_path_factory):
 def check_tokenizer(home, told):
     tokenizer = load(home / "vqvae")
     where = from_seed.placement(told["mean"].astype(np.float64))
-    x = normalization.canonical(told["pose"].reshape(1, -1, 50, 3), where).astype(np.float32)
+    x = normalization.to_canonical(told["pose"].reshape(1, -1, 50, 3), where).astype(np.float32)
     mask = np.ones(x.shape[:2], bool)
     codes = np.asarray(tokenizer.encode_batch(tokenizer.variables, x, mask))
     np.testing.assert_array_equal(codes[..., 0], told["codes"])
     found = np.asarray(tokenizer.decode_batch(tokenizer.variables, codes, mask[:, ::4]))
-    found = (normalization.restore(found, where).reshape(told["made"].shape) - told["mean"]) / told["std"]
+    found = (normalization.from_canonical(found, where).reshape(told["made"].shape) - told["mean"]) / told[
+        "std"
+    ]
     np.testing.assert_allclose(found, told["made"], atol=1e-4)
 
 

@@ -105,7 +105,7 @@ def test_neither_place_nor_size_nor_mirror_nor_turn_matters():
     for k, line in enumerate(TEXTS[:12]):
         pose, tokens = make(line, k), demo.normalize_text(line)
         neck = pose[0, 1] * [1, 0, 0]
-        assert demo.read_signs(skeleton.mirror(pose - neck)) == tokens
+        assert demo.read_signs(skeleton.mirror_pose(pose - neck)) == tokens
         assert demo.read_signs(pose * 7.0 + [3.0, -200.0, 1.0]) == tokens
         assert demo.read_signs(pose @ turn.T) == tokens
         assert demo.read_signs(pose.astype(np.float32)) == tokens
@@ -127,7 +127,7 @@ def test_reads_any_text():
 
 def test_one_sign_made_with_the_other_hand_is_read():
     right, left = (make("hello apple" if k else "you see", 3, signer=signers.AVERAGE_SIGNER) for k in (0, 1))
-    left = skeleton.mirror(left - left[:, 1:2].mean(0) * [1, 0, 0])
+    left = skeleton.mirror_pose(left - left[:, 1:2].mean(0) * [1, 0, 0])
     assert demo.read_signs(np.concatenate([right, left])) == ["you", "see", "hello", "apple"]
 
 

@@ -80,7 +80,9 @@ def test_openpose_holds_the_picture_plane(saved, tmp_path, capsys):
     ours = np.concatenate([found[:, :8], found[:, 25:]], axis=1)
     np.testing.assert_array_equal(ours[..., 2], valid)
     assert not found[:, 8:25].any() and not ours[~valid].any()
-    placed = normalization.canonical(points.astype(np.float64), normalization.measure(points, valid))
+    placed = normalization.to_canonical(
+        points.astype(np.float64), normalization.measure_placement(points, valid)
+    )
     back = (ours[..., :2] - clip_writers.PLACE.origin[:2]) / clip_writers.PLACE.scale
     np.testing.assert_allclose(back[valid], placed[..., :2][valid], rtol=0, atol=1e-6)
     inside = (ours[valid][:, :2] > 0) & (ours[valid][:, :2] < clip_writers.SIZE)

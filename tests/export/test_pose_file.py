@@ -35,7 +35,9 @@ def exported(saved, tmp_path, capsys):
 
 def same_place(found, points, valid):
     """Whether pixels are those of the clip, to 1e-6 of the distance between its shoulders."""
-    placed = normalization.canonical(points.astype(np.float64), normalization.measure(points, valid))
+    placed = normalization.to_canonical(
+        points.astype(np.float64), normalization.measure_placement(points, valid)
+    )
     width = np.linalg.norm(placed[0, skeleton.R_SHOULDER] - placed[0, skeleton.L_SHOULDER])
     back = (found - clip_writers.PLACE.origin) / clip_writers.PLACE.scale
     np.testing.assert_allclose(back[valid], placed[valid], rtol=0, atol=1e-6 * width)

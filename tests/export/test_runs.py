@@ -127,7 +127,9 @@ def test_the_commands_take_the_folder(home, shared, tmp_path):
     c = run_config.load_config(folder / "config.json")
     [clip] = generate_poses(load_run(home / "runs/gpt"), ["hello"], 3)
     made = safe_numpy.read_arrays(folder / "outputs/hello.npz")["pose"]
-    np.testing.assert_array_equal(made, normalization.restore(clip, normalization.DEFAULT).astype(np.float32))
+    np.testing.assert_array_equal(
+        made, normalization.from_canonical(clip, normalization.DEFAULT).astype(np.float32)
+    )
     moved = shutil.copytree(home / "datasets", tmp_path / "sets")
     c.data.root = str(moved)
     held = load.load(c.data, "dev")

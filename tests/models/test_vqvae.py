@@ -123,12 +123,12 @@ def test_every_codec_sees_all_parts():
 def test_a_mirrored_clip_has_the_codes_of_the_other_side(variant):
     pose, mask = batch(40)
     out = reconstruct(variant, pose, mask)
-    mirrored = reconstruct(variant, skeleton.mirror(pose), mask)
+    mirrored = reconstruct(variant, skeleton.mirror_pose(pose), mask)
     levels = tiny_config(variant).quantizer.levels
     ends = np.cumsum([0, levels.arm, levels.arm, levels.hand, levels.hand])
     arm_r, arm_l, hand_r, hand_l = (list(range(a, b)) for a, b in itertools.pairwise(ends))
     np.testing.assert_array_equal(mirrored.codes, out.codes[..., arm_l + arm_r + hand_l + hand_r])
-    np.testing.assert_allclose(mirrored.pose, skeleton.mirror(out.pose), atol=2e-5)
+    np.testing.assert_allclose(mirrored.pose, skeleton.mirror_pose(out.pose), atol=2e-5)
     assert not np.array_equal(mirrored.codes, out.codes)
 
 
@@ -155,7 +155,7 @@ def test_training_starts_at_principal_components(variant):
     params |= {name: params[name] | start[name] for name in start}
     out = jax.jit(model.apply)({"params": params}, pose, mask)
     expected = {}
-    for part, x in body_parts.cut(pose, c.layout).items():
+    for part, x in body_parts.split_parts(pose, c.layout).items():
         tokens = np.asarray(x, np.float64).reshape(-1, 4 * x.shape[-1])
         centre = tokens.mean(0)
         _, _, basis = np.linalg.svd(tokens - centre, full_matrices=False)
@@ -164,6 +164,6 @@ def test_training_starts_at_principal_components(variant):
         if variant == "fsq":  # rounds in units
             latents = tokens @ np.asarray(start[f"codecs_{part}"]["linear_in"]["kernel"])
             np.testing.assert_allclose(latents.std(0), 1, rtol=1e-2)
-    joined = body_parts.join(expected, c.layout)
+    joined = body_parts.merge_parts(expected, c.layout)
     np.testing.assert_allclose(out.pose, joined, atol=2e-4)
     assert 0.05 < np.abs(joined - pose).mean() < np.abs(pose - pose.mean((0, 1))).mean()

@@ -58,8 +58,8 @@ def test_canonical_space_by_measure_and_by_placement():
     points, valid = signer(), np.ones((9, 50), bool)
     valid[3, skeleton.RIGHT] = False
     measured = Clip(points, valid)
-    place = normalization.measure(points, valid)
-    expected = np.where(valid[..., None], normalization.canonical(points, place), np.float32(0))
+    place = normalization.measure_placement(points, valid)
+    expected = np.where(valid[..., None], normalization.to_canonical(points, place), np.float32(0))
     np.testing.assert_array_equal(measured.canonical(), expected)
     np.testing.assert_array_equal(Clip(points, valid, placement=place).canonical(), expected)
     other = normalization.Placement(np.float32([1, 2, 3]), np.float32(0.5))
@@ -88,7 +88,7 @@ def test_moving_there_and_back():
     back = there.move_to(clip.find_placement())
     np.testing.assert_allclose(back.points, clip.points, atol=1e-6)
     placed = there.move_to(DEFAULT)
-    np.testing.assert_array_equal(placed.points, normalization.restore(there.points, DEFAULT))
+    np.testing.assert_array_equal(placed.points, normalization.from_canonical(there.points, DEFAULT))
     np.testing.assert_allclose(placed.canonical(), there.points, atol=1e-5)
 
 

@@ -13,8 +13,8 @@ pytestmark = pytest.mark.usefixtures("compile_quickly")
 NAMED = {name: k for k, name in enumerate(skeleton.NAMES)}
 BONE = {skeleton.NAMES[child]: k for k, child in enumerate(kinematics.CHILD)}  # named by its child
 FORMS = {
-    2: (kinematics.planar, kinematics.from_planar),
-    3: (kinematics.spatial, kinematics.from_spatial),
+    2: (kinematics.to_planar, kinematics.from_planar),
+    3: (kinematics.to_spatial, kinematics.from_spatial),
 }
 
 
@@ -24,7 +24,7 @@ def random_pose(*shape, seed=0):
 
 def demo_clip():
     own = demo.synthesize_pose("where do you live", np.random.default_rng(1))
-    return normalization.canonical(own, normalization.measure(own)).astype(np.float32)
+    return normalization.to_canonical(own, normalization.measure_placement(own)).astype(np.float32)
 
 
 def back(points, dims):
@@ -68,14 +68,14 @@ def test_chain_is_the_sum_along_the_tree():
     slow[:, skeleton.NECK] = root
     for k, (child, parent) in enumerate(skeleton.BONES):
         slow[:, child] = slow[:, parent] + vectors[:, k]
-    np.testing.assert_allclose(kinematics.chain(root, vectors), slow, atol=1e-12)
+    np.testing.assert_allclose(kinematics.chain_bones(root, vectors), slow, atol=1e-12)
 
 
 def test_angles_are_relative_and_scales_are_lengths():
     """Turned and grown, a pose has the same angles but where the tree begins."""
     x = random_pose(6)[..., :2]
     turn = np.array([[np.cos(0.7), np.sin(0.7)], [-np.sin(0.7), np.cos(0.7)]], np.float32)
-    one, other = kinematics.planar(x), kinematics.planar(2 * x @ turn)
+    one, other = kinematics.to_planar(x), kinematics.to_planar(2 * x @ turn)
     change = (other.theta - one.theta + np.pi) % (2 * np.pi) - np.pi
     first = kinematics.PARENT == skeleton.NECK
     assert first.sum() == 3
@@ -88,7 +88,7 @@ def test_angles_are_relative_and_scales_are_lengths():
 
 
 def test_bending_an_elbow_carries_the_hand():
-    start = kinematics.planar(random_pose(1)[..., :2])
+    start = kinematics.to_planar(random_pose(1)[..., :2])
     theta = start.theta.copy()
     theta[:, BONE["right_wrist"]] += np.pi / 2
     before, after = (kinematics.from_planar(p) for p in (start, start._replace(theta=theta)))
@@ -109,7 +109,7 @@ def collapsed(frames=3):
 
 def test_bones_without_length_point_where_their_parents_do():
     x = collapsed()
-    flat, deep = kinematics.planar(x[..., :2]), kinematics.spatial(x)
+    flat, deep = kinematics.to_planar(x[..., :2]), kinematics.to_spatial(x)
     hand = [k for k, child in enumerate(kinematics.CHILD) if 8 <= child < 29]
     assert not flat.theta[:, hand].any() and not flat.scale[:, hand].any() and not deep.scale[:, hand].any()
     forearm = deep.direction[:, [BONE["right_wrist"]]]
@@ -147,12 +147,12 @@ def test_missing_joints_lie_on_the_nearest_there_and_the_others_come_back():
     valid[1, [skeleton.R_WRIST, *range(8, 29)]] = False
     valid[2, skeleton.L_WRIST] = False
     valid[3, [skeleton.NECK, skeleton.R_SHOULDER]] = False
-    filled = kinematics.filled(x, valid)
+    filled = kinematics.fill_missing(x, valid)
     np.testing.assert_array_equal(filled[valid], x[valid])
     np.testing.assert_array_equal(filled[1, 8:29], np.broadcast_to(x[1, skeleton.R_ELBOW], (21, 3)))
     np.testing.assert_array_equal(filled[2, skeleton.L_WRIST], x[2, skeleton.L_ELBOW])
     np.testing.assert_array_equal(filled[3, [1, 2]], x[3, [1, 1]])  # a missing neck stays
-    np.testing.assert_array_equal(filled, kinematics.filled(jnp.asarray(x), jnp.asarray(valid)))
+    np.testing.assert_array_equal(filled, kinematics.fill_missing(jnp.asarray(x), jnp.asarray(valid)))
     for dims in FORMS:
         np.testing.assert_allclose(back(filled, dims)[valid], x[valid][..., :dims], rtol=0, atol=1e-5)
 
@@ -162,22 +162,22 @@ def test_bones_of_one_length_need_one_number():
     direction = random_pose(30)[:, 1:]
     direction /= np.linalg.norm(direction, axis=-1, keepdims=True)
     scale = rng.uniform(0.5, 2, 49).astype(np.float32)
-    clip = kinematics.from_spatial(kinematics.Spatial(direction, scale, random_pose(30)[:, 0]))
-    form = kinematics.rigid(kinematics.spatial(clip))
+    clip = kinematics.from_spatial(kinematics.SpatialPose(direction, scale, random_pose(30)[:, 0]))
+    form = kinematics.make_rigid(kinematics.to_spatial(clip))
     np.testing.assert_allclose(form.scale, scale, rtol=1e-4)
     np.testing.assert_allclose(kinematics.from_spatial(form), clip, atol=1e-4)
     valid = np.ones((30, 50), bool)
     valid[:20, skeleton.LEFT] = valid[:, skeleton.RIGHT] = False
     gaps = np.where(valid[..., None], clip, 7).astype(np.float32)
-    form = kinematics.rigid(kinematics.spatial(kinematics.filled(gaps, valid)), valid)
+    form = kinematics.make_rigid(kinematics.to_spatial(kinematics.fill_missing(gaps, valid)), valid)
     seen = ~((kinematics.CHILD >= 8) & (kinematics.CHILD < 29))
     np.testing.assert_allclose(form.scale[seen], scale[seen], rtol=1e-4)
     assert not form.scale[~seen].any()
 
 
 @pytest.mark.parametrize("there, size, words", [
-    (kinematics.planar, (4, 50, 3), "2-D angles"), (kinematics.spatial, (50, 2), "3-D angles"),
-    (kinematics.planar, (4, 42, 2), r"\[4, 42, 2\]"),
+    (kinematics.to_planar, (4, 50, 3), "2-D angles"), (kinematics.to_spatial, (50, 2), "3-D angles"),
+    (kinematics.to_planar, (4, 42, 2), r"\[4, 42, 2\]"),
 ])  # fmt: skip
 def test_other_shapes_are_named(there, size, words):
     with pytest.raises(DataError, match=words) as caught:

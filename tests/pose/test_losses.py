@@ -20,8 +20,8 @@ def poses():
 
 def both(pose, target, valid):
     """All terms of the loss, and the errors as means, by name."""
-    errors = losses.errors(pose, target, valid, np.ones(2, np.float32))
-    terms = losses.reconstruction(pose, target, valid, WEIGHTS)
+    errors = losses.reconstruction_errors(pose, target, valid, np.ones(2, np.float32))
+    terms = losses.reconstruction_losses(pose, target, valid, WEIGHTS)
     return terms | {f"error {name}": total / count for name, (total, count) in errors.items()}
 
 
@@ -43,7 +43,7 @@ def test_each_term_measures_what_it_says(poses):
     _, target, valid = poses
 
     def terms(pose):
-        values = losses.reconstruction(pose, target, valid, WEIGHTS)
+        values = losses.reconstruction_losses(pose, target, valid, WEIGHTS)
         return {name: round(float(x), 4) for name, x in values.items()}
 
     none = dict.fromkeys(WEIGHTS, 0.0)
@@ -58,12 +58,12 @@ def test_each_term_measures_what_it_says(poses):
     late = target.copy()
     late[:, 3:] += [0, 2, 0]
     assert terms(late)["velocity"] == 0.4 and terms(late)["joints"] == 1.0
-    grown = losses.reconstruction(1.5 * target, target, valid, WEIGHTS)
+    grown = losses.reconstruction_losses(1.5 * target, target, valid, WEIGHTS)
     np.testing.assert_allclose(grown["bones"], 0.5 * skeleton.bone_lengths(target).mean(), rtol=1e-5)
 
 
 def test_the_loss_is_the_weighted_sum(poses):
-    terms = losses.reconstruction(*poses, WEIGHTS)
+    terms = losses.reconstruction_losses(*poses, WEIGHTS)
     np.testing.assert_allclose(
         terms["loss"], sum(weight * terms[name] for name, weight in WEIGHTS.items()), rtol=1e-6
     )
@@ -80,7 +80,7 @@ def test_missing_joints_do_not_count(poses):
         assert float(one[name]).hex() == float(other[name]).hex(), name
     seen = both(pose, target, np.ones_like(valid))
     assert all(seen[name] != one[name] for name in one if "pck" not in name)
-    nothing = losses.reconstruction(pose, target, np.zeros_like(valid), WEIGHTS)
+    nothing = losses.reconstruction_losses(pose, target, np.zeros_like(valid), WEIGHTS)
     assert all(value == 0 for value in nothing.values())
 
 
@@ -89,11 +89,13 @@ def test_errors_are_sums_over_frames_in_own_units(poses):
     valid[1, 3:] = 0
     scale = np.array([0.1, 0.3], np.float32)
     distance = np.linalg.norm(pose.astype(np.float64) - target, axis=-1) * scale[:, None, None]
-    total, count = losses.errors(pose, target, valid, scale)["mpjpe"]
+    total, count = losses.reconstruction_errors(pose, target, valid, scale)["mpjpe"]
     np.testing.assert_allclose(total, (distance * valid).sum(), rtol=1e-5)
     assert count == 9 * 50
     near = target + np.array([0, 0.12, 0], np.float32)  # .012 and .036 in own units
-    shares = {name: s / c for name, (s, c) in losses.errors(near, target, valid, scale).items()}
+    shares = {
+        name: s / c for name, (s, c) in losses.reconstruction_errors(near, target, valid, scale).items()
+    }
     np.testing.assert_allclose([shares[f"pck_{n}"] for n in ("01", "02", "05")], [0, 6 / 9, 1], rtol=1e-5)
 
 
@@ -102,5 +104,5 @@ def test_gradients_are_finite(start, poses):
     """At equality, and where all joints fall on one point so that no bone has a direction."""
     _, target, valid = poses
     pose = jnp.asarray(target if start == "target" else np.zeros_like(target))
-    grad = jax.grad(lambda p: losses.reconstruction(p, target, valid, WEIGHTS)["loss"])(pose)
+    grad = jax.grad(lambda p: losses.reconstruction_losses(p, target, valid, WEIGHTS)["loss"])(pose)
     assert np.isfinite(grad).all()

@@ -22,21 +22,21 @@ def figure(rng, frames=20):
 def test_measure_finds_the_placement_and_restore_is_lossless(scale, origin):
     x = figure(np.random.default_rng(0))
     own = (x * scale + np.array(origin) * scale).astype(np.float32)
-    place = normalization.measure(own)
+    place = normalization.measure_placement(own)
     assert np.isclose(place.scale, scale, rtol=1e-5)
     np.testing.assert_allclose(place.origin, np.array(origin) * scale, atol=1e-5 * scale)
-    canonical = normalization.canonical(own, place)
+    canonical = normalization.to_canonical(own, place)
     assert canonical.dtype == np.float32
     np.testing.assert_allclose(canonical, x, atol=1e-5)
     np.testing.assert_allclose(
-        normalization.restore(canonical, place), own, rtol=0, atol=1e-5 * max(scale, 1)
+        normalization.from_canonical(canonical, place), own, rtol=0, atol=1e-5 * max(scale, 1)
     )
 
 
 def test_the_neck_moves_in_canonical_space():
     x = figure(np.random.default_rng(0))
     x += np.linspace(-1, 1, len(x), dtype=np.float32)[:, None, None]
-    neck = normalization.canonical(x, normalization.measure(x))[:, skeleton.NECK]
+    neck = normalization.to_canonical(x, normalization.measure_placement(x))[:, skeleton.NECK]
     assert np.allclose(np.median(neck, axis=0), 0, atol=1e-6) and np.ptp(neck) > 1.5
 
 
@@ -44,21 +44,21 @@ def test_the_neck_moves_in_canonical_space():
 def test_batches_of_placements_meet_batches_of_poses(array):
     rng = np.random.default_rng(0)
     x = np.stack([figure(rng) * 0.1 + 1, figure(rng) * 3 - 2]).astype(np.float32)
-    places = [normalization.measure(clip) for clip in x]
+    places = [normalization.measure_placement(clip) for clip in x]
     both = normalization.Placement(*(array(np.stack(part)) for part in zip(*places, strict=True)))
-    canonical = normalization.canonical(array(x), both)
+    canonical = normalization.to_canonical(array(x), both)
     for row, (clip, place) in enumerate(zip(x, places, strict=True)):
-        np.testing.assert_allclose(canonical[row], normalization.canonical(clip, place), atol=1e-6)
-    np.testing.assert_allclose(normalization.restore(canonical, both), x, atol=1e-5)
+        np.testing.assert_allclose(canonical[row], normalization.to_canonical(clip, place), atol=1e-6)
+    np.testing.assert_allclose(normalization.from_canonical(canonical, both), x, atol=1e-5)
 
 
 def test_one_placement_serves_any_number_of_axes():
     x = figure(np.random.default_rng(0))
     for shaped in (x[0], x, x[None], x[None, None]):
-        assert normalization.canonical(shaped, normalization.DEFAULT).shape == shaped.shape
+        assert normalization.to_canonical(shaped, normalization.DEFAULT).shape == shaped.shape
         np.testing.assert_allclose(
-            normalization.restore(
-                normalization.canonical(shaped, normalization.DEFAULT), normalization.DEFAULT
+            normalization.from_canonical(
+                normalization.to_canonical(shaped, normalization.DEFAULT), normalization.DEFAULT
             ),
             shaped,
             atol=1e-5,
@@ -72,7 +72,7 @@ def test_missing_joints_do_not_change_the_size():
     valid[:, skeleton.LEFT] = False
     valid[3:7, skeleton.NECK] = False
     gaps = np.where(valid[..., None], x, 100).astype(np.float32)
-    place = normalization.measure(gaps, valid)
+    place = normalization.measure_placement(gaps, valid)
     assert np.isclose(place.scale, 1, rtol=1e-5)
     np.testing.assert_allclose(place.origin, 0, atol=1e-6)
 
@@ -81,7 +81,7 @@ def test_hands_collapsed_to_a_point_do_not_change_the_size():
     x = figure(np.random.default_rng(0))
     x[:, skeleton.RIGHT] = x[:, [skeleton.R_WRIST]]
     x[:, skeleton.LEFT] = x[:, [skeleton.L_WRIST]]
-    assert np.isclose(normalization.measure(x).scale, 1, rtol=1e-5)
+    assert np.isclose(normalization.measure_placement(x).scale, 1, rtol=1e-5)
 
 
 @pytest.mark.parametrize(
@@ -90,4 +90,4 @@ def test_hands_collapsed_to_a_point_do_not_change_the_size():
 def test_clips_without_size_or_place_are_refused(valid, words):
     valid = None if valid is None else np.tile(valid, (4, 1))
     with pytest.raises(ValueError, match=words):
-        normalization.measure(np.ones((4, 50, 3), np.float32), valid)
+        normalization.measure_placement(np.ones((4, 50, 3), np.float32), valid)

@@ -81,7 +81,7 @@ def test_features_are_scales_and_angles():
     features = autoencoder2d.points_to_features(x)
     assert features.shape == (3, 7, autoencoder2d.NUM_FEATURES)
     np.testing.assert_allclose(autoencoder2d.features_to_points(features), x, atol=1e-5)
-    form = kinematics.planar(x)
+    form = kinematics.to_planar(x)
     pairs = np.asarray(features[..., 2:]).reshape(3, 7, 49, 2)
     np.testing.assert_array_equal(features[..., :2], form.root)
     np.testing.assert_allclose(np.linalg.norm(pairs, axis=-1), form.scale, rtol=1e-5)
@@ -133,7 +133,7 @@ def principal(root, held, dim):
     """Mean error of the best linear code, in own units, by plain NumPy."""
     both = []
     for clips in (packed_dataset.load(root, "demo", "train"), held):
-        moved = [normalization.canonical(c.points, clips.placement(i)) for i, c in enumerate(clips)]
+        moved = [normalization.to_canonical(c.points, clips.placement(i)) for i, c in enumerate(clips)]
         xy = np.concatenate(moved)[..., :2].astype(np.float64)
         both.append(np.concatenate([xy[:, :8], np.asarray(losses.relative_hands(xy))], 1).reshape(-1, 100))
     mean = both[0].mean(0)
@@ -162,7 +162,7 @@ def test_evaluation_is_the_error_in_own_units(run, loaded, dev):
     assert sorted(dev.lengths) == [1, 18, 130]
     assert [p.shape for p in made] == [(n, 50, 3) for n in dev.lengths]
     for i, clip in enumerate(dev):
-        points = normalization.canonical(clip.points, dev.placement(i))[None]
+        points = normalization.to_canonical(clip.points, dev.placement(i))[None]
         mask = np.ones(points.shape[:2], bool)
         out = jax.jit(model.apply)(loaded.variables, points[..., :2], mask)
         np.testing.assert_allclose(made[i], out[0], atol=1e-5)
@@ -218,7 +218,7 @@ def test_batch_mates_and_padding_change_nothing(loaded, dev):
 def test_what_lies_in_the_padding_has_no_influence(loaded, dev):
     mask = np.arange(64)[None] < 18
     clip = np.zeros((1, 64, 50, 2), np.float32)
-    clip[0, :18] = normalization.canonical(dev[1].points, dev.placement(1))[:18, :, :2]
+    clip[0, :18] = normalization.to_canonical(dev[1].points, dev.placement(1))[:18, :, :2]
     noisy = np.where(mask[..., None, None], clip, 9).astype(np.float32)
     one, other = (np.asarray(loaded.encode_batch(loaded.variables, x, mask))[:, :18] for x in (clip, noisy))
     np.testing.assert_allclose(one, other, atol=1e-5)

@@ -118,8 +118,8 @@ def test_what_is_missing_changes_nothing(tmp_path, words):
             joint_weights(batch),
             model.apply(variables, fill_missing_joints(batch), mask),
         )
-        terms = losses.reconstruction(out.pose, pose, seen, c.loss)
-        return out.codes, out.pose, terms, losses.errors(out.pose, pose, seen, jnp.ones(2))
+        terms = losses.reconstruction_losses(out.pose, pose, seen, c.loss)
+        return out.codes, out.pose, terms, losses.reconstruction_errors(out.pose, pose, seen, jnp.ones(2))
 
     def results(pose):
         codes, made, terms, sums = run(pose)
@@ -142,12 +142,12 @@ def test_figures_of_the_body_are_those_without_a_face():
 
     def both(part):
         cut = pose[..., part, :], target[..., part, :], valid[..., part]
-        terms = losses.reconstruction(*cut, weights)
+        terms = losses.reconstruction_losses(*cut, weights)
         sides = [[Clip(x[0], cut[2][0] > 0, placement=CANONICAL)] for x in cut[:2]]
         scores = reconstruction.score_reconstruction(*sides)
         return (
             terms,
-            losses.errors(*cut, scale),
+            losses.reconstruction_errors(*cut, scale),
             {name: compute_value(score) for name, score in scores.items()},
         )
 
@@ -160,7 +160,7 @@ def test_figures_of_the_body_are_those_without_a_face():
     total, count = faced[1]["mpjpe_face"]
     np.testing.assert_allclose(total / count, faced[2]["MPJPE-face"], rtol=1e-5)
     moved = pose + np.float32([1, 2, 3])
-    again = losses.errors(moved, target, valid, scale)["mpjpe_face"]
+    again = losses.reconstruction_errors(moved, target, valid, scale)["mpjpe_face"]
     np.testing.assert_allclose(again[0], total, rtol=1e-5, err_msg="relative to the nose")
 
 
@@ -245,7 +245,9 @@ def test_clips_leave_with_their_faces(root, tmp_path):
     assert np.array_equal(back.points, held.points) and np.array_equal(back.valid, held.valid)
     [theirs] = openpose.read(tmp_path / "openpose")
     assert np.array_equal(theirs.valid, held.valid)
-    placed = normalization.canonical(held.points, normalization.measure(held.points, held.valid))[:, FACE, :2]
+    placed = normalization.to_canonical(
+        held.points, normalization.measure_placement(held.points, held.valid)
+    )[:, FACE, :2]
     back = (theirs.points[:, FACE, :2] - clip_writers.PLACE.origin[:2]) / clip_writers.PLACE.scale
     np.testing.assert_allclose(back[held.valid[:, FACE]], placed[held.valid[:, FACE]], atol=1e-4)
 

@@ -135,10 +135,12 @@ def test_evaluation_is_the_error_in_own_units(root, whole):
         own = dev.pose[dev.offsets[i] : dev.offsets[i + 1]]
         place = normalization.Placement(*dev.placement(i))
         clip = np.zeros((1, -(-length // 4) * 4, 50, 3), np.float32)
-        clip[0, :length] = normalization.canonical(own, place)
+        clip[0, :length] = normalization.to_canonical(own, place)
         out = jax.jit(model.apply)(variables, clip, np.arange(clip.shape[1])[None] < length)
         errors.append(
-            np.linalg.norm(normalization.restore(np.asarray(out.pose[0, :length]), place) - own, axis=-1)
+            np.linalg.norm(
+                normalization.from_canonical(np.asarray(out.pose[0, :length]), place) - own, axis=-1
+            )
         )
         codes.append(out.codes[0])
     np.testing.assert_allclose(line["eval/mpjpe"], np.concatenate(errors).mean(), rtol=1e-4)
@@ -166,7 +168,7 @@ def test_augmentation_makes_other_signers():
     same = augmentation.augment_signer(example, rng, mirror=0.0, turn=0.0, size=0.0)
     np.testing.assert_allclose(same["pose"], example["pose"], atol=1e-6)
     twin = augmentation.augment_signer(example, rng, mirror=1.0, turn=0.0, size=0.0)
-    np.testing.assert_allclose(twin["pose"], skeleton.mirror(example["pose"]), atol=1e-6)
+    np.testing.assert_allclose(twin["pose"], skeleton.mirror_pose(example["pose"]), atol=1e-6)
     np.testing.assert_array_equal(twin["valid"], example["valid"][:, skeleton.MIRROR])
     other = augmentation.augment_signer(example, rng, mirror=0.0, turn=0.5, size=0.2)
     assert other["pose"].dtype == np.float32
