@@ -1,17 +1,18 @@
 """What a trained run can do: the contracts of what `signjax.load` returns.
 
 Every run is a `TrainedRun`. Its capability fields say which of the other contracts it keeps, so that nobody
-needs to try or to ask for its task:
+needs to try, or to know its task:
 
     run = signjax.load("runs/gpt")
     if run.can_generate:      # a ClipGenerator
         clip = run.generate("hello")
     if run.codec:             # a SequenceCodec, which makes poses of what the run writes
-        again = run.codec.reconstruct([clip])
+        [again] = run.codec.reconstruct([clip])
 
-The classes that keep them: signjax.inference.text_to_pose.TextToPose (ClipGenerator), pose_tokenizer's
-PoseTokenizer and pose_autoencoder's PoseAutoencoder (SequenceCodec), pose_to_text's PoseToText (ClipReader).
-Who adds a model family writes a class that keeps one of them and a line in signjax.inference.load.LOADERS.
+These classes keep them: signjax.inference.text_to_pose.TextToPose (ClipGenerator),
+pose_tokenizer.PoseTokenizer (TokenCodec), pose_autoencoder.PoseAutoencoder (SequenceCodec) and
+pose_to_text.PoseToText (ClipReader). A new model family takes a class that keeps one of them, and a line in
+signjax.inference.load.LOADERS.
 """
 
 from collections.abc import Iterator, Sequence
@@ -26,48 +27,59 @@ from signjax.pose.clip import Clip, Tokens
 
 @runtime_checkable
 class TrainedRun(Protocol):
-    """What all trained runs have.
-
-    Attributes:
-      config: of the run, as it was trained.
-      variables: {"params": ..., and other collections}: averaged parameters if the run has them.
-      codec: what turns clips into sequences and back: the run itself, the codec that a generator was trained
-        with, or None.
-      can_generate: whether it makes clips of texts and keeps ClipGenerator.
-      can_translate: whether it makes texts of clips and keeps ClipReader.
-      can_stream: whether `ClipGenerator.stream` works.
-      has_tokens: whether its sequences are tokens, integer codes [N, C], and its clips carry them.
-    """
+    """What all trained runs have."""
 
     @property
-    def config(self) -> ml_collections.ConfigDict: ...  # noqa: D102
+    def config(self) -> ml_collections.ConfigDict:
+        """The config that the run was trained with."""
+        ...
+
     @property
-    def variables(self) -> dict | None: ...  # noqa: D102
+    def variables(self) -> dict | None:
+        """{"params": ..., and other collections}, averaged parameters if the run has them."""
+        ...
+
     @property
-    def codec(self) -> "SequenceCodec | None": ...  # noqa: D102
+    def codec(self) -> "SequenceCodec | None":
+        """What turns clips into sequences and back: the run itself, the one a generator was trained with, or
+        None.
+        """
+        ...
+
     @property
-    def can_generate(self) -> bool: ...  # noqa: D102
+    def can_generate(self) -> bool:
+        """Whether it makes clips of texts: it is a ClipGenerator."""
+        ...
+
     @property
-    def can_translate(self) -> bool: ...  # noqa: D102
+    def can_translate(self) -> bool:
+        """Whether it makes texts of clips: it is a ClipReader."""
+        ...
+
     @property
-    def can_stream(self) -> bool: ...  # noqa: D102
+    def can_stream(self) -> bool:
+        """Whether `ClipGenerator.stream` works."""
+        ...
+
     @property
-    def has_tokens(self) -> bool: ...  # noqa: D102
+    def has_tokens(self) -> bool:
+        """Whether its sequences are tokens: integer codes [N, C], which its clips carry."""
+        ...
 
 
 @runtime_checkable
 class SequenceCodec(TrainedRun, Protocol):
-    """Clips to sequences [N, C] and back: integer codes of a tokenizer, float latents of an auto-encoder.
-
-    Attributes:
-      stride: frames that an element stands for, N = ceil(T / stride).
-      has_face: whether clips have 120 joints, else 50.
-    """
+    """Clips to sequences [N, C] and back: integer codes of a tokenizer, float latents of an auto-encoder."""
 
     @property
-    def stride(self) -> int: ...  # noqa: D102
+    def stride(self) -> int:
+        """Frames that an element of a sequence stands for, N = ceil(T / stride)."""
+        ...
+
     @property
-    def has_face(self) -> bool: ...  # noqa: D102
+    def has_face(self) -> bool:
+        """Whether clips have 120 joints, else 50."""
+        ...
 
     def load_split(self, data, split: str) -> Pack:
         """A split of the data set `data.root`/`data.name` as the model takes it, with faces or without."""
@@ -88,17 +100,17 @@ class SequenceCodec(TrainedRun, Protocol):
 
 @runtime_checkable
 class TokenCodec(SequenceCodec, Protocol):
-    """A SequenceCodec with `has_tokens`: its sequences are integer codes.
-
-    Attributes:
-      columns: side and body part of each of the C codes of a token.
-      codebooks: [C, K, dim] latents that the codes stand for.
-    """
+    """A SequenceCodec with `has_tokens`: its sequences are integer codes."""
 
     @property
-    def columns(self) -> tuple[str, ...]: ...  # noqa: D102
+    def columns(self) -> tuple[str, ...]:
+        """Side and body part of each of the C codes of a token, such as "right hand"."""
+        ...
+
     @property
-    def codebooks(self) -> np.ndarray: ...  # noqa: D102
+    def codebooks(self) -> np.ndarray:
+        """[C, K, dim] latents that the codes stand for."""
+        ...
 
     def describe_tokens(self, codes: np.ndarray) -> Tokens:
         """Codes [N, C] as a clip carries them."""
@@ -146,14 +158,12 @@ class ClipGenerator(TrainedRun, Protocol):
 
 @runtime_checkable
 class ClipReader(TrainedRun, Protocol):
-    """Clips to texts.
-
-    Attributes:
-      digest: 12 hexadecimal digits of weights and vocabulary; scores quote it.
-    """
+    """Clips to texts."""
 
     @property
-    def digest(self) -> str: ...  # noqa: D102
+    def digest(self) -> str:
+        """12 hexadecimal digits of weights and vocabulary; scores quote it."""
+        ...
 
     def translate(self, clips: Sequence[Clip]) -> list[str]:
         """The text of each clip."""

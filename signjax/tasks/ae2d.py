@@ -28,14 +28,15 @@ def make_task(config, workdir) -> Task:
     crops = sources.Crops(train, config.window)
     start = linear_start.start_autoencoder2d(config.model.dim, batches.sample_full_windows(crops))
 
-    def init(rng, batch):
+    def init_variables(rng, batch):
         variables = model.init(rng, drop_depth(batch), batch["mask"])
         params = variables["params"]
         params = {name: params[name] | start[name] for name in params}
         return {"params": params, "statistics": start["statistics"]}
 
-    def loss(variables, batch, rng, step):
+    def compute_loss(variables, batch, rng, step):
         del step
+        # Only windows as they were recorded enter the statistics of the latents.
         counted = batch["mask"] & batch["as_recorded"][:, None]
         pose, changed = model.apply(
             variables, drop_depth(batch), batch["mask"], counted, mutable=["statistics"], rngs={"noise": rng}
@@ -43,7 +44,7 @@ def make_task(config, workdir) -> Task:
         terms = losses.reconstruction_losses(pose, batch["pose"], joint_weights(batch), config.loss)
         return terms.pop("loss"), (terms, changed)
 
-    def evaluate(variables, batch):
+    def evaluate_batch(variables, batch):
         pose = model.apply(variables, drop_depth(batch), batch["mask"])
         valid = joint_weights(batch) * batch["weight"][:, None, None]
         planar = losses.reconstruction_errors(pose[..., :2], batch["pose"][..., :2], valid, batch["scale"])
@@ -53,9 +54,9 @@ def make_task(config, workdir) -> Task:
 
     augment = functools.partial(augment_half, **config.augment)
     return Task(
-        init=init,
-        loss=loss,
-        evaluate=evaluate,
+        init=init_variables,
+        loss=compute_loss,
+        evaluate=evaluate_batch,
         batches=batches.stream_windows(crops, config, [augment]),
         eval_batches=batches.iterate_dev_clips(dev, config),
     )

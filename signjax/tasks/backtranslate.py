@@ -36,10 +36,10 @@ def make_task(config, workdir) -> Task:
     model = build.build_back_translator(config, vocabulary.size)
     rows = joined_clips.Joined(train, [vocabulary.encode(t) for t in train.texts], **config.augment)
 
-    def init(rng, batch):
+    def init_variables(rng, batch):
         return {"params": model.init(rng, batch["pose"], batch["mask"], batch["text"])["params"]}
 
-    def loss(variables, batch, rng, step):
+    def compute_loss(variables, batch, rng, step):
         del step
         keys = dict(zip(("dropout", "soften", "corrupt"), jax.random.split(rng, 3), strict=True))
         pose = degrade_poses(fill_missing_joints(batch), batch["mask"], keys["soften"], **config.soften)
@@ -49,20 +49,20 @@ def make_task(config, workdir) -> Task:
         means = batches.mean_terms(terms)
         return means["text"] + config.ctc_weight * means["ctc"], (means, {})
 
-    def evaluate(variables, batch):
+    def evaluate_batch(variables, batch):
         real = batch["text_mask"] & (batch["weight"] > 0)[:, None]
         shown = batch | {"pose": fill_missing_joints(batch), "text_mask": real}
         return losses_and_metrics(model, variables, shown, batch["text"])
 
-    def train_batches(start):
+    def stream_batches(start):
         size = max(1, config.batch_frames // rows.frames)
         return loader.stream(rows, size, config.seed, start, **batches.host_share())
 
     return Task(
-        init=init,
-        loss=loss,
-        evaluate=evaluate,
-        batches=train_batches,
+        init=init_variables,
+        loss=compute_loss,
+        evaluate=evaluate_batch,
+        batches=stream_batches,
         eval_batches=_make_eval_batches(config, dev, vocabulary),
         finish=make_preview(PoseToText(config, None, model, vocabulary), dev),
     )
@@ -71,11 +71,11 @@ def make_task(config, workdir) -> Task:
 def _make_eval_batches(config, dev: Pack, vocabulary: tokenizer.TextTokenizer):
     ids, real = tokenizer.pad_texts([vocabulary.encode(t) for t in dev.texts])
 
-    def eval_batches():
+    def iterate_batches():
         for batch in loader.clips(dev, config.eval_batch_size, **batches.host_share()):
             yield batch | {"text": ids[batch["index"]], "text_mask": real[batch["index"]]}
 
-    return eval_batches
+    return iterate_batches
 
 
 def make_preview(translator: PoseToText, dev: Pack):
@@ -83,12 +83,12 @@ def make_preview(translator: PoseToText, dev: Pack):
     numbers = np.unique(np.linspace(0, len(dev) - 1, PREVIEWED).astype(int))
     clips, batch_size = [dev[int(i)] for i in numbers], translator.config.eval_batch_size
 
-    def finish(variables, evals):
+    def translate_preview(variables, evals):
         del evals
         texts = translator.with_variables(variables).translate(clips, batch_size)
         return {"wer": word_error_rate([clip.text for clip in clips], texts)}
 
-    return finish
+    return translate_preview
 
 
 def word_error_rate(texts, translations) -> float:
@@ -105,36 +105,40 @@ def degrade_poses(pose, mask, rng, smooth: int, noise: float, drift: float):
       mask: [B, T].
       rng: key.
       smooth: most passes of a binomial filter of three frames; each row has its own share of them.
-      noise: largest standard deviation of tremble, in canonical lengths; each row has its own.
+      noise: largest standard deviation of jitter, in canonical lengths; each row has its own.
       drift: the same of errors that last for some frames, as those of a tokenizer do.
     """
     keys = jax.random.split(rng, 5)
     rows = (pose.shape[0], 1, 1, 1)
+    # Each row is smoothed by a number of passes of its own, the last of them in part.
     passes = jax.random.uniform(keys[0], rows, maxval=smooth)
     inside = mask[..., None, None]
+    # Whether a frame has one after it; the last frame of a clip is its own successor.
     follows = jnp.pad(inside[:, 1:], ((0, 0), (0, 1), (0, 0), (0, 0)))
     for number in range(smooth):
         share = jnp.clip(passes - number, 0, 1) / 4
         ahead = jnp.where(follows, jnp.roll(pose, -1, axis=1), pose)
         behind = jnp.concatenate([pose[:, :1], pose[:, :-1]], axis=1)
         pose = pose + share * (ahead + behind - 2 * pose)
-    tremble = jax.random.normal(keys[1], pose.shape)
+    jitter = jax.random.normal(keys[1], pose.shape)
+    # Errors that last are noise at a few times, with straight lines between them.
     knots = jax.random.normal(keys[2], (pose.shape[0], pose.shape[1] // STRIDE + 1, *pose.shape[2:]))
     slow = jax.image.resize(knots, pose.shape, "linear")
     noise = jax.random.uniform(keys[3], rows, maxval=noise)
     drift = jax.random.uniform(keys[4], rows, maxval=drift)
-    return pose + noise * tremble + drift * slow
+    return pose + noise * jitter + drift * slow
 
 
 def corrupt_ids(ids, rng, rate: float, vocabulary: int):
-    """Ids [B, L] of which some were misread, a share between 0 and twice `rate` in each row.
+    """Ids [B, L] of which a share is replaced at random, between 0 and twice `rate` in each row.
 
-    A decoder that cannot trust its own words looks at the clip instead of reciting the training texts.
+    A decoder that cannot trust the words it wrote looks at the clip instead of reciting training texts.
     """
-    how, where, what = jax.random.split(rng, 3)
-    rates = jax.random.uniform(how, (ids.shape[0], 1), maxval=2 * rate)
-    noise = jax.random.randint(what, ids.shape, SPELL, vocabulary)
-    return jnp.where(jax.random.bernoulli(where, rates, ids.shape), noise, ids)
+    rate_rng, place_rng, id_rng = jax.random.split(rng, 3)
+    rates = jax.random.uniform(rate_rng, (ids.shape[0], 1), maxval=2 * rate)
+    # Padding and the null text are never drawn: a decoder does not write them.
+    noise = jax.random.randint(id_rng, ids.shape, SPELL, vocabulary)
+    return jnp.where(jax.random.bernoulli(place_rng, rates, ids.shape), noise, ids)
 
 
 def losses_and_metrics(model, variables, batch, seen, dropout=None, smooth: float = 0.0) -> dict:
@@ -150,13 +154,15 @@ def losses_and_metrics(model, variables, batch, seen, dropout=None, smooth: floa
     """
     train = dropout is not None
     run = functools.partial(model.apply, variables, train=train, rngs={"dropout": dropout} if train else {})
-    memory, frames = run(batch["pose"], batch["mask"], method="encode_pose")
-    logits = run(seen, memory, method="text_logits")  # [B, L, V]
+    encoded, frames = run(batch["pose"], batch["mask"], method="encode_pose")
+    logits = run(seen, encoded, method="text_logits")  # [B, L, V]
     ids, real = batch["text"], batch["text_mask"]
     targets = optax.smooth_labels(jax.nn.one_hot(ids, model.vocabulary), smooth)
     entropy = optax.softmax_cross_entropy(logits, targets)
+    # The CTC head spells what is signed; that a text ends there is no sign.
     signed = real & (ids != END)
-    ctc = optax.ctc_loss(frames, 1.0 - memory.mask, ids, 1.0 - signed, blank_id=PAD)  # [B]
+    ctc = optax.ctc_loss(frames, 1.0 - encoded.mask, ids, 1.0 - signed, blank_id=PAD)  # [B]
+    # Of a text longer than its clip the loss is infinite in theory: it would teach nothing.
     possible = (ctc < IMPOSSIBLE)[:, None] & signed
     return {
         "text": ((entropy * real).sum(), real.sum()),

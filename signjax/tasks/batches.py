@@ -1,4 +1,4 @@
-"""Batches that several tasks share, and what they do with the sums of losses."""
+"""What several tasks share: their batches, and means of their losses."""
 
 from collections.abc import Callable, Iterable, Iterator
 
@@ -21,32 +21,33 @@ def host_share() -> dict[str, int]:
 def stream_windows(source, config, transforms=()) -> Callable[[int], Iterator[dict]]:
     """`Task.batches` of examples of a source, `config.batch_size` at a time."""
 
-    def batches(start):
+    def stream_batches(start):
         return loader.stream(
             source, config.batch_size, config.seed, start, transforms=transforms, **host_share()
         )
 
-    return batches
+    return stream_batches
 
 
 def iterate_dev_clips(dev: Pack, config) -> Callable[[], Iterable[dict]]:
     """`Task.eval_batches` of whole clips, with "scale" [B]: own units of a clip in a canonical unit."""
 
-    def eval_batches():
+    def iterate_batches():
         for batch in loader.clips(dev, config.eval_batch_size, **host_share()):
             yield batch | {"scale": dev.placements.scale[batch["index"]]}
 
-    return eval_batches
+    return iterate_batches
 
 
 def stream_rows(config, rows) -> Callable[[int], Iterator[dict]]:
     """`Task.batches` of packed rows, `config.batch_tokens` positions at a time."""
 
-    def batches(start):
+    def stream_batches(start):
+        # Rows are as long as the longest clip needs; a batch has about the same number of positions always.
         size = max(1, config.batch_tokens // rows.tokens)
         return loader.stream(rows, size, config.seed, start, **host_share())
 
-    return batches
+    return stream_batches
 
 
 def iterate_dev_rows(config, rows) -> Callable[[], Iterable[dict]]:

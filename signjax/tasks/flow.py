@@ -42,14 +42,14 @@ def make_task(config, workdir) -> Task:
     run = prepare_latent_run(config, workdir)
     model, space = run.generator.model, run.space
 
-    def init(rng, batch):
+    def init_variables(rng, batch):
         mask = batch["segment"] > 0
         t = jnp.zeros(mask.shape)
         z, texts = to_latent_space(space, batch["codes"]), (batch["text"], batch["text_segment"] > 0)
         params = model.init(rng, z, t, mask, *texts)["params"]
         return {"params": params, "latents": jax.tree.map(jnp.asarray, space)}
 
-    def loss(variables, batch, rng, step):
+    def compute_loss(variables, batch, rng, step):
         del step
         keys = dict(zip(("dropout", "text", "noise"), jax.random.split(rng, 3), strict=True))
         batch = drop_texts(batch, keys["text"], config.text_dropout)
@@ -57,15 +57,16 @@ def make_task(config, workdir) -> Task:
         means = batches.mean_terms(terms)
         return means["flow"] + config.length_weight * means["length"], (means, {})
 
-    def evaluate(variables, batch):
+    def evaluate_batch(variables, batch):
         weight = batch["weight"][:, None].astype(jnp.int32)
+        # Rows of weight 0 only fill the batch. One key for all evaluations, so that they compare.
         shown = batch | {name: batch[name] * weight for name in ("segment", "text_segment")}
         return losses_and_metrics(model, variables, shown, jax.random.key(0), None)
 
     return Task(
-        init=init,
-        loss=loss,
-        evaluate=evaluate,
+        init=init_variables,
+        loss=compute_loss,
+        evaluate=evaluate_batch,
         batches=batches.stream_rows(config, run.train),
         eval_batches=batches.iterate_dev_rows(config, run.dev),
         finish=make_preview(run.generator, run.dev_clips),
@@ -115,14 +116,15 @@ def losses_and_metrics(model, variables, batch, rng, dropout) -> dict:
     segments, text_segments = batch["segment"], batch["text_segment"]
     mask = (segments > 0) & ~batch["ends"]  # [B, W]
     text = batch["text"], text_segments > 0, text_segments, batch["text_position"]
-    memory = run(*text, method="encode_text")
-    times, lengths = measure_row_times(batch, memory)
+    encoded = run(*text, method="encode_text")
+    times, lengths = measure_row_times(batch, encoded)
     latents = to_latent_space(variables["latents"], batch["codes"])
     time_rng, noise_rng = jax.random.split(rng)
     t = _draw_times(time_rng, segments)
     noise = jax.random.normal(noise_rng, latents.shape)
     z = t[..., None] * latents + (1 - t)[..., None] * noise
-    clean = run(z, t, mask, memory, times, (segments, text_segments), method="predict_clean")
+    clean = run(z, t, mask, encoded, times, (segments, text_segments), method="predict_clean")
+    # The network predicts clean latents; their error over 1 - t is that of the velocity.
     wrong = ((clean - latents) / jnp.maximum(1 - t, LEAST)[..., None]) ** 2
     return {
         "flow": ((wrong.mean(-1) * mask).sum(), mask.sum()),

@@ -51,26 +51,28 @@ def make_objective(config, model: GPT, codebooks) -> Objective:
         jnp.asarray(soft_targets.sample_neighbours(spread, config.seed)),
     )
 
-    def init(rng, batch):
+    def init_variables(rng, batch):
         variables = model.init(rng, batch["codes"], batch["text"], batch["text_segment"] > 0)
         start = soft_targets.init_code_embeddings(codebooks, model.width, config.seed)
         return {"params": variables["params"] | start}
 
-    def loss(variables, batch, rng, step):
+    def compute_loss(variables, batch, rng, step):
         del step
         keys = dict(zip(("dropout", "corrupt", "text"), jax.random.split(rng, 3), strict=True))
         batch = drop_texts(batch, keys["text"], config.text_dropout)
+        # The model sees codes with mistakes in them, as in generation, and has to predict the right ones.
         seen = soft_targets.corrupt_codes(batch["codes"], keys["corrupt"], config.corrupt, neighbours)
         terms = losses_and_metrics(model, variables, batch, seen, keys["dropout"], targets)
         means = batches.mean_terms(terms)
         return means["code"] + config.end_weight * means["end"], (means, {})
 
-    def evaluate(variables, batch):
+    def evaluate_batch(variables, batch):
         weight = batch["weight"][:, None].astype(jnp.int32)
+        # Rows of weight 0 only fill the batch: without segments they count nowhere.
         shown = batch | {"segment": batch["segment"] * weight}
         return losses_and_metrics(model, variables, shown, batch["codes"], None)
 
-    return Objective(init, loss, evaluate)
+    return Objective(init_variables, compute_loss, evaluate_batch)
 
 
 def losses_and_metrics(model, variables, batch, seen, dropout, targets=None) -> dict:
@@ -88,12 +90,13 @@ def losses_and_metrics(model, variables, batch, seen, dropout, targets=None) -> 
     run = functools.partial(model.apply, variables, rngs={"dropout": dropout} if train else {})
     segments, text_segments = batch["segment"], batch["text_segment"]
     text = batch["text"], text_segments > 0, text_segments, batch["text_position"]
-    memory = run(*text, train, method="encode_text")
+    encoded = run(*text, train, method="encode_text")
     states = run(
-        seen, memory, segments, batch["position"], text_segments, train, method="compute_states"
+        seen, encoded, segments, batch["position"], text_segments, train, method="compute_states"
     )  # [B, W, D]
     logits = run(states, batch["codes"], method="code_logits")  # [B, W, C, K]
     entropy = soft_targets.cross_entropy(logits, batch["codes"], targets)  # [B, W, C]
+    # Whether a clip ends is asked at every position, the one after its last token included.
     ends = optax.sigmoid_binary_cross_entropy(run(states, method="end_logits"), batch["ends"])
     real = segments > 0
     token = jnp.broadcast_to((real & ~batch["ends"])[..., None], entropy.shape)

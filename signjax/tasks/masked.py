@@ -22,12 +22,12 @@ def make_task(config, workdir) -> Task:
         jnp.asarray(soft_targets.sample_neighbours(spread, config.seed)),
     )
 
-    def init(rng, batch):
+    def init_variables(rng, batch):
         mask, texts = batch["segment"] > 0, batch["text_segment"] > 0
         params = model.init(rng, batch["codes"], mask, mask, batch["text"], texts)["params"]
         return {"params": params | soft_targets.init_code_embeddings(codebooks, model.width, config.seed)}
 
-    def loss(variables, batch, rng, step):
+    def compute_loss(variables, batch, rng, step):
         del step
         keys = dict(zip(("dropout", "corrupt", "text", "hide"), jax.random.split(rng, 4), strict=True))
         batch = drop_texts(batch, keys["text"], config.text_dropout)
@@ -37,15 +37,16 @@ def make_task(config, workdir) -> Task:
         means = batches.mean_terms(terms)
         return means["code"] + config.length_weight * means["length"], (means, {})
 
-    def evaluate(variables, batch):
+    def evaluate_batch(variables, batch):
+        # Rows of weight 0 only fill the batch. One key for all evaluations: they hide the same tokens.
         shown = batch | {"segment": batch["segment"] * batch["weight"][:, None].astype(jnp.int32)}
         hidden = draw_hidden_tokens(shown, jax.random.key(0))
         return losses_and_metrics(model, variables, shown, batch["codes"], hidden, None)
 
     return Task(
-        init=init,
-        loss=loss,
-        evaluate=evaluate,
+        init=init_variables,
+        loss=compute_loss,
+        evaluate=evaluate_batch,
         batches=batches.stream_rows(config, run.train),
         eval_batches=batches.iterate_dev_rows(config, run.dev),
         finish=make_preview(run.generator, run.dev_clips),
@@ -56,6 +57,7 @@ def draw_hidden_tokens(batch, rng):
     """Tokens to hide, [B, W] bool: each by a coin, its chance the cosine of an angle that its clip draws."""
     segments = batch["segment"]
     angles, coins = jax.random.split(rng)
+    # As many angles as a row can have clips, and one for its padding.
     drawn = jax.random.uniform(angles, (segments.shape[0], segments.shape[1] + 1), maxval=jnp.pi / 2)
     shares = jnp.cos(jnp.take_along_axis(drawn, segments, axis=1))  # [B, W]
     return (segments > 0) & ~batch["ends"] & (jax.random.uniform(coins, segments.shape) < shares)
@@ -77,11 +79,11 @@ def losses_and_metrics(model, variables, batch, seen, hidden, dropout, targets=N
     run = functools.partial(model.apply, variables, rngs={"dropout": dropout} if train else {})
     segments, text_segments = batch["segment"], batch["text_segment"]
     text = batch["text"], text_segments > 0, text_segments, batch["text_position"]
-    memory = run(*text, train, method="encode_text")
-    times, lengths = measure_row_times(batch, memory)
+    encoded = run(*text, train, method="encode_text")
+    times, lengths = measure_row_times(batch, encoded)
     token = (segments > 0) & ~batch["ends"]
     states = run(
-        seen, hidden, token, memory, times, (segments, text_segments), train, method="compute_states"
+        seen, hidden, token, encoded, times, (segments, text_segments), train, method="compute_states"
     )  # [B, W, D]
     logits = run(states, batch["codes"], method="code_logits")  # [B, W, C, K]
     entropy = soft_targets.cross_entropy(logits, batch["codes"], targets)  # [B, W, C]

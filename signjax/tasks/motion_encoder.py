@@ -37,10 +37,10 @@ def make_task(config, workdir) -> Task:
         functools.partial(perturb, **config.disturb),
     ]
 
-    def init(rng, batch):
+    def init_variables(rng, batch):
         return model.init(rng, batch["pose"][:, :WINDOW])
 
-    def loss(variables, batch, rng, step):
+    def compute_loss(variables, batch, rng, step):
         del step
         pose = fill_missing_joints(batch)
         out, changed = model.apply(variables, pose, True, mutable=["batch_stats"], rngs={"noise": rng})
@@ -48,7 +48,7 @@ def make_task(config, workdir) -> Task:
         wrong = jnp.abs(out.energy - models.motion_energy(pose)).mean()
         return terms.pop("loss") + config.loss.energy * wrong, (terms | {"energy": wrong}, changed)
 
-    def evaluate(variables, batch):
+    def evaluate_batch(variables, batch):
         pose, weight = hold_last_frame(fill_missing_joints(batch), batch["mask"]), batch["weight"]
         out = model.apply(variables, pose)
         valid = _count_all_joints(batch) * weight[:, None, None]
@@ -60,9 +60,9 @@ def make_task(config, workdir) -> Task:
         return loader.once(sources.Crops(dev, WINDOW), config.eval_batch_size, **batches.host_share())
 
     return Task(
-        init=init,
-        loss=loss,
-        evaluate=evaluate,
+        init=init_variables,
+        loss=compute_loss,
+        evaluate=evaluate_batch,
         batches=batches.stream_windows(crops, config, transforms),
         eval_batches=eval_batches,
     )
@@ -88,11 +88,13 @@ def perturb(example, rng, *, tempo, noise, smooth):
       {"pose" [WINDOW, 50, 3], "valid" [WINDOW, 50] if it was there}; the last frame is held after the end.
     """
     last, factor = int(example["mask"].sum()) - 1, tempo ** rng.uniform(-1, 1)
+    # Anywhere in the clip where the window fits at this tempo.
     start = rng.uniform(0, max(last - factor * (WINDOW - 1), 0))
     times = np.minimum(start + factor * np.arange(WINDOW), last)
     low, high = np.floor(times).astype(int), np.ceil(times).astype(int)
     share = (times - low).astype(np.float32)[:, None, None]
     pose = (1 - share) * example["pose"][low] + share * example["pose"][high]
+    # Of four windows two stay clean, so that features are mostly those of good motion.
     kind = rng.integers(4)
     if kind == 0:
         pose = pose + (noise * rng.random() * rng.normal(size=pose.shape)).astype(np.float32)

@@ -31,7 +31,7 @@ def make_preview(generator: TextToPose, dev: Pack) -> Callable:
     texts = [clip.text for clip in recorded]
     readable = load.readable(config.data)
 
-    def finish(variables, evals):
+    def score_preview(variables, evals):
         del evals
         clips = generator.with_variables(variables).generate(texts, seed=config.seed, canonical=True)
         scores = {"dtw": compute_value(dtw_distances.score_dtw_mje(recorded, clips))}
@@ -39,7 +39,7 @@ def make_preview(generator: TextToPose, dev: Pack) -> Callable:
             scores["wer"] = word_error_rate(texts, clips)
         return scores | {"score": scores.get("wer", scores["dtw"])}
 
-    return finish
+    return score_preview
 
 
 def word_error_rate(texts, clips) -> float:

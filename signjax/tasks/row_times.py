@@ -3,26 +3,28 @@
 import jax.numpy as jnp
 
 
-def measure_row_times(batch, memory):
-    """Where the positions of packed rows stand, and how far the texts' expected lengths miss the clips' own.
+def measure_row_times(batch, encoded):
+    """Times of the positions of packed rows, and how far the expected lengths of texts are from their clips'.
 
     Args:
       batch: rows, see signjax.data.token_rows.TokenRows.
-      memory: of their texts, see signjax.models.text_conditioning.
+      encoded: their texts, see signjax.models.text_conditioning.
 
     Returns:
-      (position within its clip [B, W], the same in its text's own time [B, W]), and the squared error of the
+      (number of a position in its clip [B, W], its time in the text [B, W]), and the squared error of the
       lengths' logarithms: (sum, count of clips whose text was not dropped).
     """
-    own, belongs = batch["segment"], batch["text_segment"]
-    token = (own > 0) & ~batch["ends"]  # [B, W]
-    size = ((own[:, None] == belongs[:, :, None]) & token[:, None]).sum(-1)  # [B, L] tokens of its clip
-    ends = jnp.pad(belongs[:, 1:], ((0, 0), (0, 1))) != belongs
-    last = ends & (batch["text_position"] > 0) & (size > 0)  # [B, L]; a dropped text has one token only
-    length = jnp.where(last, memory.centres, 0.0)
+    segments, text_segments = batch["segment"], batch["text_segment"]
+    token = (segments > 0) & ~batch["ends"]  # [B, W]
+    same = segments[:, None] == text_segments[:, :, None]  # [B, L, W]
+    size = (same & token[:, None]).sum(-1)  # [B, L] tokens of the clip of each text id
+    ends = jnp.pad(text_segments[:, 1:], ((0, 0), (0, 1))) != text_segments
+    # The expected time of a text's last id is its length. A dropped text has one id only, and no length.
+    last = ends & (batch["text_position"] > 0) & (size > 0)  # [B, L]
+    length = jnp.where(last, encoded.centres, 0.0)
     miss = jnp.where(last, jnp.log(jnp.maximum(length, 1e-3)) - jnp.log(jnp.maximum(size, 1)), 0.0)
-    # every position's clip: its length and where its text ends
-    same = (own[:, :, None] == belongs[:, None]) & last[:, None]  # [B, W, L]
-    pace = (same * length[:, None]).sum(-1) / jnp.maximum((same * size[:, None]).sum(-1), 1)
+    # For every position the one text id that is the last of its clip.
+    of_clip = (segments[:, :, None] == text_segments[:, None]) & last[:, None]  # [B, W, L]
+    pace = (of_clip * length[:, None]).sum(-1) / jnp.maximum((of_clip * size[:, None]).sum(-1), 1)
     position = batch["position"].astype(jnp.float32)
     return (position, (position + 0.5) * pace), ((miss**2).sum(), last.sum())

@@ -12,12 +12,12 @@ def make_task(config, workdir) -> Task:
     model = run.generator.model
     objective = gpt.make_objective(config, model, run.generator.tokenizer.codebooks)
 
-    def init(rng, batch):
+    def init_variables(rng, batch):
         # The seed's embeddings begin at random, not near those of similar codes.
         return model.init(rng, batch["codes"], batch["text"], batch["text_segment"] > 0)
 
     return Task(
-        init=init,
+        init=init_variables,
         loss=objective.loss,
         evaluate=objective.evaluate,
         batches=batches.stream_rows(config, run.train),

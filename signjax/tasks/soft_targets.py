@@ -1,4 +1,4 @@
-"""Near codes: those that stand for nearly the same motion, as targets, as mistakes and as first values."""
+"""Codes that stand for nearly the same motion: as soft targets, as likely mistakes, as first embeddings."""
 
 import jax
 import jax.numpy as jnp
@@ -6,59 +6,65 @@ import numpy as np
 import optax
 
 
-def corrupt_codes(codes, rng, rate: float, mistakes):
-    """Codes [B, N, C] as a model that has written them itself would see them.
+def corrupt_codes(codes, rng, rate: float, neighbours):
+    """Codes [B, N, C] with mistakes in them, as a model sees those that it has written itself.
 
     Every code is drawn anew among those similar to it, and a share of the tokens is replaced at random
-    (T2M-GPT, Zhang et al. 2023): the model learns to go on after its own errors, and to look at the text,
-    since it cannot recite a clip it has half seen. Each row of the batch has a rate of its own, between 0
-    and twice `rate`.
+    (T2M-GPT, Zhang et al. 2023). So the model learns to go on after its own errors, and to look at the text,
+    since it cannot recite a clip that it has seen in part only. Each row of the batch has a rate of its own,
+    between 0 and twice `rate`.
 
     Args:
       codes: [B, N, C].
       rng: key.
       rate: mean share of the tokens replaced.
-      mistakes: see `sample_neighbours`.
+      neighbours: [C, K, count], see `sample_neighbours`.
     """
-    near, how, where, what = jax.random.split(rng, 4)
-    columns, size, count = mistakes.shape
-    which = jax.random.randint(near, codes.shape, 0, count)
-    codes = mistakes[jnp.arange(columns), codes, which]
-    rates = jax.random.uniform(how, (codes.shape[0], 1, 1), maxval=2 * rate)
-    noise = jax.random.randint(what, codes.shape, 0, size)
-    return jnp.where(jax.random.bernoulli(where, rates, (*codes.shape[:2], 1)), noise, codes)
+    neighbour_rng, rate_rng, place_rng, code_rng = jax.random.split(rng, 4)
+    columns, size, count = neighbours.shape
+    which = jax.random.randint(neighbour_rng, codes.shape, 0, count)
+    codes = neighbours[jnp.arange(columns), codes, which]
+    rates = jax.random.uniform(rate_rng, (codes.shape[0], 1, 1), maxval=2 * rate)
+    noise = jax.random.randint(code_rng, codes.shape, 0, size)
+    # A token is replaced whole: its codes belong together.
+    return jnp.where(jax.random.bernoulli(place_rng, rates, (*codes.shape[:2], 1)), noise, codes)
 
 
-def sample_neighbours(spread, seed: int, count: int = 32) -> np.ndarray:
-    """Codes [C, K, count] drawn from the distributions [C, K, K] of `make_soft_targets`."""
+def sample_neighbours(targets, seed: int, count: int = 32) -> np.ndarray:
+    """Codes [C, K, count] drawn from the distributions [C, K, K] of `make_soft_targets`.
+
+    Drawn once on the host: in the training step they are a look-up, not a draw from K probabilities.
+    """
     rng = np.random.default_rng((seed, 5))
-    below = np.cumsum(spread, axis=-1)  # [C, K, K]
-    found = [[np.searchsorted(row, rng.random(count) * row[-1]) for row in column] for column in below]
-    return np.minimum(np.array(found), spread.shape[-1] - 1).astype(np.int32)
+    cumulative = np.cumsum(targets, axis=-1)  # [C, K, K]
+    drawn = [[np.searchsorted(row, rng.random(count) * row[-1]) for row in column] for column in cumulative]
+    # Rounding could draw one beyond the last code.
+    return np.minimum(np.array(drawn), targets.shape[-1] - 1).astype(np.int32)
 
 
-def make_soft_targets(books, spread: float) -> np.ndarray:
-    """Soft targets [C, K, K]: a code and those that stand for nearly the same latent.
+def make_soft_targets(codebooks, spread: float) -> np.ndarray:
+    """Soft targets [C, K, K]: probabilities of a code and of those that stand for nearly the same latent.
 
-    Which of two near codes a frame gets is chance; learning both from either is learning from more data.
+    Which of two similar codes a frame gets is chance: learning both from either is like more data.
 
     Args:
-      books: [C, K, dim] latents of the codes.
+      codebooks: [C, K, dim] latents of the codes.
       spread: perplexity of the targets, in codes; 1 for the code itself.
     """
-    size = books.shape[1]
-    result = np.broadcast_to(np.eye(size, dtype=np.float32), (len(books), size, size)).copy()
-    for column, book in enumerate(books if spread > 1 else ()):
+    size = codebooks.shape[1]
+    result = np.broadcast_to(np.eye(size, dtype=np.float32), (len(codebooks), size, size)).copy()
+    for column, book in enumerate(codebooks if spread > 1 else ()):
         book = book.astype(np.float64)
         distance = ((book[:, None] - book[None]) ** 2).sum(-1)  # [K, K]
         low, high = 1e-6 * distance.mean(), distance.mean()
-        for _ in range(30):  # bisection of the width, on a logarithmic scale
+        # The width that gives the perplexity, by bisection on a logarithmic scale.
+        for _ in range(30):
             width = np.sqrt(low * high)
-            chance = np.exp(-distance / width)
-            chance /= chance.sum(1, keepdims=True)
-            perplexity = np.exp(-(chance * np.log(chance + 1e-30)).sum(1).mean())
+            probability = np.exp(-distance / width)
+            probability /= probability.sum(1, keepdims=True)
+            perplexity = np.exp(-(probability * np.log(probability + 1e-30)).sum(1).mean())
             low, high = (width, high) if perplexity < spread else (low, width)
-        result[column] = chance
+        result[column] = probability
     return result
 
 
@@ -75,25 +81,28 @@ def cross_entropy(logits, codes, targets):
     return optax.softmax_cross_entropy(logits, targets[jnp.arange(len(targets)), codes])
 
 
-def init_code_embeddings(books, width: int, seed: int) -> dict:
-    """First values of the code embeddings and of the output layer: near codes start near each other.
+def init_code_embeddings(codebooks, width: int, seed: int) -> dict:
+    """First values of the code embeddings and of the output layer: similar codes start near each other.
 
     Args:
-      books: [C, K, dim] latents of the codes.
+      codebooks: [C, K, dim] latents of the codes.
       width: D of the model.
       seed: of the random projections.
     """
     rng = np.random.default_rng((seed, 4))
-    columns, size, dim = books.shape
-    unit = (books - books.mean(1, keepdims=True)) / (books.std(1, keepdims=True) + 1e-6)
+    columns, size, dim = codebooks.shape
+    unit = (codebooks - codebooks.mean(1, keepdims=True)) / (codebooks.std(1, keepdims=True) + 1e-6)
 
-    def project():
+    def project_randomly():
+        # A random projection keeps distances, about.
         return np.einsum("ckz,czd->ckd", unit, rng.normal(size=(columns, dim, width)) / np.sqrt(dim))
 
-    tables = [jnp.asarray(0.02 * project().reshape(columns * size, width), jnp.float32) for _ in range(2)]
-    out = jnp.asarray(project().swapaxes(1, 2) / np.sqrt(width), jnp.float32)
+    # 0.02 is the deviation that other embeddings start with.
+    tables = [0.02 * project_randomly().reshape(columns * size, width) for _ in range(2)]
+    code_table, depth_table = (jnp.asarray(table, jnp.float32) for table in tables)
+    out = jnp.asarray(project_randomly().swapaxes(1, 2) / np.sqrt(width), jnp.float32)
     return {
-        "code_embedding": {"embedding": tables[0]},
-        "depth_embedding": {"embedding": tables[1]},
+        "code_embedding": {"embedding": code_table},
+        "depth_embedding": {"embedding": depth_table},
         "depth_out": out,
     }

@@ -32,7 +32,7 @@ def make_task(config, workdir) -> Task:
     crops = sources.Crops(train, config.window)
     augment = functools.partial(augmentation.augment_signer, **config.augment)
 
-    def evaluate(variables, batch):
+    def evaluate_batch(variables, batch):
         out = model.apply(variables, fill_missing_joints(batch), batch["mask"])
         valid = joint_weights(batch) * batch["weight"][:, None, None]
         return losses.reconstruction_errors(out.pose, batch["pose"], valid, batch["scale"])
@@ -40,7 +40,7 @@ def make_task(config, workdir) -> Task:
     return Task(
         init=_make_init(config, model, crops),
         loss=_make_loss(config, model),
-        evaluate=evaluate,
+        evaluate=evaluate_batch,
         batches=batches.stream_windows(crops, config, [augment]),
         eval_batches=batches.iterate_dev_clips(dev, config),
         finish=None if config.quantizer.kind == "kl" else _make_finish(config, dev),
@@ -52,17 +52,17 @@ def _make_init(config, model, crops: sources.Crops):
     if config.model.kind == "conv":
         start = linear_start.start_tokenizer(config, batches.sample_full_windows(crops))
 
-    def init(rng, batch):
+    def init_variables(rng, batch):
         keys = dict(zip(("params", "quantize"), jax.random.split(rng), strict=True))
         variables = model.init(keys, batch["pose"], batch["mask"])
         params = variables["params"]
         return {**variables, "params": params | {name: params[name] | start[name] for name in start}}
 
-    return init
+    return init_variables
 
 
 def _make_loss(config, model):
-    def loss(variables, batch, rng, step):
+    def compute_loss(variables, batch, rng, step):
         del step
         pose, mask = fill_missing_joints(batch), batch["mask"]
         out, changed = model.apply(
@@ -72,15 +72,15 @@ def _make_loss(config, model):
         total = terms.pop("loss") + out.loss
         return total, (terms | {"commitment": out.loss}, changed)
 
-    return loss
+    return compute_loss
 
 
 def _make_finish(config, dev):
     tokenizer = PoseTokenizer.from_config(config)
 
-    def finish(variables, evals):
+    def measure_use(variables, evals):
         del evals
         codes = tokenizer.with_variables(variables).encode(dev, config.eval_batch_size)
         return codebook_use.measure_use(np.concatenate(codes), config)
 
-    return finish
+    return measure_use
