@@ -20,7 +20,7 @@ from signjax.cli import parsing
 from signjax.cli.command import run_as_command
 from signjax.data import load
 from signjax.errors import ConfigError
-from signjax.evaluation import predictions, report_files, scorecard, tables
+from signjax.evaluation import baselines, predictions, report_files, scorecard, tables
 from signjax.inference import contracts
 from signjax.inference.load import load_clip_maker, load_pose_to_text
 from signjax.io import progress
@@ -179,10 +179,10 @@ def produce(system: System, held, truth, by, say, seed: int) -> Output:
 
 def score_rows(output: Output, truth, known, by, say, seed: int) -> dict[str, scorecard.Row]:
     """Scores recorded clips, the system's own rows and the baselines."""
-    mean = scorecard.compute_mean_pose(known)
+    mean = baselines.compute_mean_pose(known)
     own = list(output.rows.values())[-1]
     rows = {scorecard.TRUTH: truth, **output.rows}
-    rows |= scorecard.make_baselines(truth, known, own, seed)
+    rows |= baselines.make_baselines(truth, known, own, seed)
     done = {}
     for number, (name, clips) in enumerate(rows.items()):
         say(f"scoring {name}")
@@ -190,9 +190,9 @@ def score_rows(output: Output, truth, known, by, say, seed: int) -> dict[str, sc
         row = scorecard.score_row(name, clips, truth, by, mean, seed)
         for family, more in output.scores.get(name, {}).items():
             row.scores[family] = row.scores.get(family, {}) | more
-        if name == scorecard.MEAN:
+        if name == baselines.MEAN:
             guess = Clip(mean.points, placement=CANONICAL)  # joints that training never shows count as errors
-            still = [scorecard.hold_frame(guess, len(clip)) for clip in truth]
+            still = [baselines.hold_frame(guess, len(clip)) for clip in truth]
             row.scores["reconstruction"] = reconstruction.score_reconstruction(truth, still)
         done[name] = row
     progress.clear_bar(sys.stdout)

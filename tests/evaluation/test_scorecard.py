@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from signjax import demo
-from signjax.evaluation import scorecard, tables
+from signjax.evaluation import baselines, scorecard, tables
 from signjax.metrics import memorization, motion_statistics, score
 from signjax.pose.clip import Clip
 from signjax.pose.normalization import CANONICAL
@@ -38,7 +38,7 @@ def by(truth, train):
 
 @pytest.fixture(scope="module")
 def mean(train):
-    return scorecard.compute_mean_pose(train)
+    return baselines.compute_mean_pose(train)
 
 
 def values(row):
@@ -65,31 +65,31 @@ def test_clips_without_content_are_counted_and_scored(truth, by, mean):
 
 
 def test_recorded_clips_score_perfectly_and_the_baselines_do_not(truth, train, by, mean):
-    rows = {scorecard.TRUTH: truth, **scorecard.make_baselines(truth, train, truth, 0)}
+    rows = {scorecard.TRUTH: truth, **baselines.make_baselines(truth, train, truth, 0)}
     found = {name: scorecard.score_row(name, clips, truth, by, mean, 0) for name, clips in rows.items()}
     best = values(found[scorecard.TRUTH])
     assert best["WER"] == 0 and not found[scorecard.TRUTH].warnings
     assert best["FGD"] == pytest.approx(0, abs=1e-6) and best["FGD-half"] > 0
     assert all(best[n] < 1e-3 for n in found[scorecard.TRUTH].scores["distance"])
-    for name in (scorecard.MEAN, scorecard.RANDOM, scorecard.RETRIEVAL, scorecard.SHUFFLED):
+    for name in (baselines.MEAN, baselines.RANDOM, baselines.RETRIEVAL, baselines.SHUFFLED):
         worse = values(found[name])
         assert worse["WER"] > 10 and worse["DTW-MJE"] > 0.1, name
-    assert values(found[scorecard.RETRIEVAL])["WER"] < values(found[scorecard.RANDOM])["WER"]
-    assert values(found[scorecard.MEAN])["hand travel"] == 0
-    assert any("moves much less" in line for line in found[scorecard.MEAN].warnings)
-    assert any("copy" in line for line in found[scorecard.RANDOM].warnings)
-    assert values(found[scorecard.SHUFFLED])["copies"] == values(found[scorecard.TRUTH])["copies"]
+    assert values(found[baselines.RETRIEVAL])["WER"] < values(found[baselines.RANDOM])["WER"]
+    assert values(found[baselines.MEAN])["hand travel"] == 0
+    assert any("moves much less" in line for line in found[baselines.MEAN].warnings)
+    assert any("copy" in line for line in found[baselines.RANDOM].warnings)
+    assert values(found[baselines.SHUFFLED])["copies"] == values(found[scorecard.TRUTH])["copies"]
 
 
 def test_nearest_texts_prefer_rare_words():
     known = ["the house is red", "the house is blue", "my zebra"]
     wanted = ["a zebra is the house", "Blue!", "nothing known"]
-    assert scorecard.find_nearest_texts(wanted, known).tolist() == [2, 1, 0]
+    assert baselines.find_nearest_texts(wanted, known).tolist() == [2, 1, 0]
 
 
 def test_shuffling_moves_every_clip():
     for count in (2, 3, 50):
-        order = scorecard.draw_derangement(count, np.random.default_rng(count))
+        order = baselines.draw_derangement(count, np.random.default_rng(count))
         assert sorted(order) == list(range(count)) and (order != np.arange(count)).all()
 
 
@@ -97,7 +97,7 @@ def test_mean_pose_is_over_frames_that_show_a_joint():
     one = Clip(np.ones((2, 50, 3)), placement=CANONICAL)
     other = Clip(np.full((6, 50, 3), 5), placement=CANONICAL)
     other.valid[:, 7], other.valid[:4, 8] = False, False
-    mean = scorecard.compute_mean_pose([one, other]).points[0]
+    mean = baselines.compute_mean_pose([one, other]).points[0]
     assert mean[0] == pytest.approx(4) and mean[7] == pytest.approx(1) and mean[8] == pytest.approx(3)
 
 

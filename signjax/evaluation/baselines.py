@@ -1,0 +1,83 @@
+"""Rows that need no model: they show what the figures of a system's own row mean.
+
+The mean pose and random clips are what a system has to be better than; the nearest training text is what
+looking up would give; the system's clips under other texts tell whether they depend on their texts at all.
+"""
+
+import collections
+import dataclasses
+
+import numpy as np
+
+from signjax.metrics import text as words
+from signjax.pose.clip import Clip
+from signjax.pose.normalization import CANONICAL
+
+MEAN, RANDOM = "mean pose", "random training clip"
+RETRIEVAL, SHUFFLED = "nearest training text", "shuffled text"
+
+
+def make_baselines(
+    truth: list[Clip], train: list[Clip], clips: list[Clip], seed: int
+) -> dict[str, list[Clip]]:
+    """The rows {name: a clip for each recorded one}.
+
+    Args:
+      truth: the recorded clips that are to be matched.
+      train: the training clips.
+      clips: the system's own, to be shown under other texts.
+      seed: of the random choices.
+    """
+    rng = np.random.default_rng((seed, 11))
+    mean = compute_mean_pose(train)
+    still = hold_frame(mean, round(float(np.mean([len(clip) for clip in train]))))
+    count, texts = len(truth), [[clip.text for clip in side] for side in (truth, train)]
+    return {
+        MEAN: [still] * count,
+        RANDOM: [train[i] for i in rng.integers(0, len(train), count)],
+        RETRIEVAL: [train[i] for i in find_nearest_texts(*texts)],
+        SHUFFLED: [clips[i] for i in draw_derangement(count, rng)],
+    }
+
+
+def compute_mean_pose(train: list[Clip]) -> Clip:
+    """One frame in canonical space: every joint at its mean over all training frames that show it."""
+    total, seen = np.zeros((50, 3)), np.zeros(50)
+    for clip in (clip.without_face() for clip in train):
+        total += (clip.canonical() * clip.valid[..., None]).sum(0)
+        seen += clip.valid.sum(0)
+    mean = (total / np.maximum(seen, 1)[:, None]).astype(np.float32)
+    return Clip(mean[None], (seen > 0)[None], placement=CANONICAL)
+
+
+def hold_frame(frame: Clip, frames: int) -> Clip:
+    """A clip of so many frames that stands still."""
+    points, valid = (np.repeat(array, frames, 0) for array in (frame.points, frame.valid))
+    return dataclasses.replace(frame, points=points, valid=valid)
+
+
+def draw_derangement(count: int, rng) -> np.ndarray:
+    """A random order [count] that leaves nothing in its place, unless there is only one."""
+    # Each takes the place of the one before it in a random cycle of all.
+    order, result = rng.permutation(count), np.zeros(count, int)
+    result[order] = np.roll(order, 1)
+    return result
+
+
+def find_nearest_texts(texts, known) -> np.ndarray:
+    """For each text the number of the most similar known one: cosine of word counts weighted by rarity."""
+    bags = [[collections.Counter(words.split_words(t)) for t in side] for side in (texts, known)]
+    document_counts = collections.Counter(word for bag in bags[1] for word in bag)
+    index = {word: k for k, word in enumerate(document_counts)}
+    # A word that nearly all texts have says little about which one is meant.
+    rarity = np.log((1 + len(known)) / (1 + np.array(list(document_counts.values()))))
+
+    def weigh_words(side):
+        table = np.zeros((len(side), len(index)))
+        for row, bag in enumerate(side):
+            for word, times in bag.items():
+                if word in index:
+                    table[row, index[word]] = times * rarity[index[word]]
+        return table / np.maximum(np.linalg.norm(table, axis=1, keepdims=True), 1e-9)
+
+    return (weigh_words(bags[0]) @ weigh_words(bags[1]).T).argmax(1)
