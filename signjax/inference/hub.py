@@ -22,8 +22,10 @@ def find_run(run) -> Path:
       StorageError: the hub has no such run, or cannot be reached.
     """
     path = Path(run)
-    # "runs/gpt" has the form of an id, too: where "runs" is a folder here, a run of it is meant.
-    if path.exists() or path.parent.is_dir() or not _HUB_ID.fullmatch(str(run)):
+    # "runs/gpt" has the form of an id, too: in a folder that is here, or where commands keep runs, a run
+    # of this machine is meant.
+    local = path.exists() or path.parent.is_dir() or path.parts[:1] == ("runs",)
+    if local or not _HUB_ID.fullmatch(str(run)):
         return path
     import huggingface_hub  # slow to import
 

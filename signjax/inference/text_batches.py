@@ -8,9 +8,6 @@ import numpy as np
 
 from signjax.text import tokenizer
 
-LONGEST_TEXT = 1000  # characters that commands take of a text
-
-
 class TextBatch(NamedTuple):
     """Some of the texts. Rows after the n-th repeat the last text and only fill the batch."""
 

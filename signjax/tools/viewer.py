@@ -21,15 +21,15 @@ from signjax.cli import parsing
 from signjax.cli.command import run_as_command
 from signjax.data import load
 from signjax.errors import ConfigError, DataError, SignjaxError
-from signjax.inference import text_batches
 from signjax.inference.load import load_text_to_pose
 from signjax.inference.pose_codec import FPS
 from signjax.io import safe_read
 from signjax.rendering import html_player
+from signjax.text import text_file
 from signjax.training import process
 
 HOST = "127.0.0.1"
-MOST = 1 << 14  # bytes of a request: a text of requests.LONGEST characters, each escaped
+MOST = 1 << 14  # bytes of a request: a text of MAX_CHARACTERS characters, each escaped
 VERSIONS = 4  # of a text at once
 
 
@@ -186,10 +186,10 @@ def wish(data: bytes) -> tuple[str, int, int]:
     text = asked["text"]
     if (
         not isinstance(text, str)
-        or len(text) > text_batches.LONGEST_TEXT
+        or len(text) > text_file.MAX_CHARACTERS
         or re.search("[\ud800-\udfff]", text)
     ):
-        raise DataError(f"text: not Unicode of at most {text_batches.LONGEST_TEXT:,} characters")
+        raise DataError(f"text: not Unicode of at most {text_file.MAX_CHARACTERS:,} characters")
     for name, low, high in (("seed", 0, 2**31 - 1), ("num", 1, VERSIONS)):
         if type(asked[name]) is not int or not low <= asked[name] <= high:
             raise DataError(f"{name}: not a whole number from {low} to {high:,}")

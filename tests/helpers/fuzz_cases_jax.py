@@ -11,13 +11,14 @@ import ml_collections
 import numpy as np
 from fuzz_cases import Case, signed, split_of, write_clip
 
-from signjax import sample
-from signjax.inference import dataset_codes, text_batches
+from signjax.export import sample_files
+from signjax.inference import dataset_codes
 from signjax.inference.pose_tokenizer import PoseTokenizer
 from signjax.io import checksums
 from signjax.metrics import motion_features
 from signjax.metrics.frechet import WINDOW
 from signjax.models import motion_encoder as models
+from signjax.text import text_file
 from signjax.tools import viz
 from signjax.training import checkpoint, state_hash
 from signjax.training.run_config import save_config
@@ -96,12 +97,12 @@ def build_texts(root: pathlib.Path) -> None:
 
 
 def load_texts(root: pathlib.Path) -> list[str]:
-    return sample.read_texts([], str(root / "texts.txt"))
+    return text_file.collect_texts([], str(root / "texts.txt"))
 
 
 def check_texts(found: list[str]) -> None:
-    assert found and all(0 < len(line) <= text_batches.LONGEST_TEXT for line in found)
-    assert len(set(sample.unique_names(found))) == len(found)
+    assert found and all(0 < len(line) <= text_file.MAX_CHARACTERS for line in found)
+    assert len(set(sample_files.name_files(found))) == len(found)
 
 
 def build_run(root: pathlib.Path) -> None:

@@ -1,4 +1,5 @@
-"""signjax.metrics.<name>: a clip or a list, the same numbers as the scores of an evaluation, clear refusals."""
+"""signjax.metrics.<name>: a clip or a list, the same numbers as the scores of an evaluation, clear
+refusals."""
 
 import dataclasses
 import math

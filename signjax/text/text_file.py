@@ -1,0 +1,40 @@
+"""Texts that a user brings: one by one, or a file with a text a line."""
+
+from collections.abc import Sequence
+
+from signjax.errors import DataError
+from signjax.io import safe_read
+
+MAX_BYTES = 1 << 20  # of a file
+MAX_CHARACTERS = 1000  # of a text
+
+
+def collect_texts(texts: Sequence[str], file: str | None = None) -> list[str]:
+    """Texts, then the lines of a file, without blank ones.
+
+    Args:
+      texts: given one by one.
+      file: UTF-8, a text a line.
+
+    Raises:
+      DataError: there are none, one is too long, or the file cannot be read.
+    """
+    places = [("--text", text) for text in texts]
+    if file:
+        places += [(file, line) for line in _read_lines(file)]
+    for place, text in places:
+        if len(text) > MAX_CHARACTERS:
+            size = f"{len(text):,} characters, more than {MAX_CHARACTERS:,}"
+            raise DataError(f"{place}: the text {text[:40]!r}... has {size}; make it several texts")
+    texts = [text.strip() for _, text in places if text.strip()]
+    if not texts:
+        raise DataError('nothing to sign; give --text "hello" or --file texts.txt with a text a line')
+    return texts
+
+
+def _read_lines(file: str) -> list[str]:
+    try:
+        # utf-8-sig: some editors begin a file with a mark that is no letter of its first text.
+        return safe_read.read(file, MAX_BYTES).decode("utf-8-sig").splitlines()
+    except (safe_read.InvalidFileError, UnicodeDecodeError) as error:
+        raise DataError(f"{file}: cannot be read ({error}); give a UTF-8 file with a text a line") from None
