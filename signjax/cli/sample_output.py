@@ -24,15 +24,15 @@ def print_samples(batches: Iterable[tuple[int, list[TextFiles]]], total: int, re
     """
     begin, done = time.monotonic(), 0
     for count, texts in batches:
-        progress.clear(sys.stdout)
+        progress.clear_bar(sys.stdout)
         for files in texts:
             _print_text(files, readable)
         done += count
         seconds = time.monotonic() - begin
         left = "" if done == total else f", {clock(seconds / done * (total - done))} left"
         line = f"{done}/{total} clip(s) in {seconds:.1f} s, compilation included{left}"
-        if left and progress.terminal(sys.stdout):
-            progress.draw(sys.stdout, done, total, line)
+        if left and progress.is_terminal(sys.stdout):
+            progress.draw_bar(sys.stdout, done, total, line)
         else:
             print(line, flush=True)
 

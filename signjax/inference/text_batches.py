@@ -8,6 +8,7 @@ import numpy as np
 
 from signjax.text import tokenizer
 
+
 class TextBatch(NamedTuple):
     """Some of the texts. Rows after the n-th repeat the last text and only fill the batch."""
 

@@ -35,6 +35,6 @@ def collect_texts(texts: Sequence[str], file: str | None = None) -> list[str]:
 def _read_lines(file: str) -> list[str]:
     try:
         # utf-8-sig: some editors begin a file with a mark that is no letter of its first text.
-        return safe_read.read(file, MAX_BYTES).decode("utf-8-sig").splitlines()
+        return safe_read.read_bytes(file, MAX_BYTES).decode("utf-8-sig").splitlines()
     except (safe_read.InvalidFileError, UnicodeDecodeError) as error:
         raise DataError(f"{file}: cannot be read ({error}); give a UTF-8 file with a text a line") from None
