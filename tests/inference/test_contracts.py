@@ -42,7 +42,7 @@ def test_runs_keep_their_contracts(tiny_runs, tiny_families, name, fields):
 
 def test_a_back_translator_keeps_its_contract():
     config, words = gpt_run.get_config("backtranslate"), tokenizer.fit_tokenizer(["hello"], 1)
-    run = PoseToText(config, None, build.build_back_translator(config, words.size), words)
+    run = PoseToText(config, {"params": {}}, build.build_back_translator(config, words.size), words)
     check_fields(run)
     assert run.can_translate and run.codec is None
 
