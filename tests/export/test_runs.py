@@ -271,7 +271,7 @@ def test_onnx_gives_the_same(home, tmp_path, capsys):
 
 
 def test_faults_are_one_line(home, tmp_path, capsys, monkeypatch):
-    (tmp_path / "there/gpt").mkdir(parents=True)
+    (tmp_path / "there/gpt/older").mkdir(parents=True)
     monkeypatch.setattr(compiled.importlib.util, "find_spec", lambda name: None)
     gpt_run_ = home / "runs/gpt"
     for arguments, code, said in (
