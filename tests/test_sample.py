@@ -153,7 +153,7 @@ def test_the_command_writes_each_clip_of_each_text(command):
     folder = folders["home"] / "out/many"
     texts = {"hello": "Hello!", "hello-2": "hello", "wie-geht-s-zoe": "Wie geht's, Zoë?"}
     clips = {f"{name}_{k}": words for name, words in texts.items() for k in (1, 2)}
-    kinds = {".gif", ".npz"} | ({".mp4"} if rendering.has_video() else set())
+    kinds = {".gif", ".npz"} | ({".mp4"} if rendering.can_write_mp4() else set())
     names = {f"{stem}{kind}" for stem in clips for kind in kinds}
     pages = {f"{name}.html" for name in [*texts, "clips"]}
     assert {p.name for p in folder.iterdir()} == names | pages

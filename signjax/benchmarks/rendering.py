@@ -27,10 +27,10 @@ def measure_rendering() -> list[timing.Measurement]:
         return timing.compare_workloads({
             reference: timing.Workload(lambda: redraw_gif(pose[:REFERENCE_FRAMES], TEXT), REFERENCE_FRAMES),
             f"render.gif, {SIZE} pixels": timing.Workload(
-                lambda: rendering.gif(path, clip, size=SIZE), FRAMES, target=TARGET
+                lambda: rendering.write_gif(path, clip, size=SIZE), FRAMES, target=TARGET
             ),
             "render.gif, its default size": timing.Workload(
-                lambda: rendering.gif(path, clip), FRAMES, target=TARGET
+                lambda: rendering.write_gif(path, clip), FRAMES, target=TARGET
             ),
         }, reference)  # fmt: skip
 

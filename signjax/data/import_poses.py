@@ -8,7 +8,7 @@ from pathlib import Path
 
 from signjax.data import dataset_writer, split_assignment
 from signjax.data.formats import detect, text_table
-from signjax.data.formats.base import Broken
+from signjax.data.formats.base import UnreadableClip
 from signjax.data.import_report import REPORT, ImportedClip, describe_clip, summarize_import
 from signjax.errors import ConfigError, DataError
 from signjax.io import atomic
@@ -48,11 +48,11 @@ def import_poses(
     """
     if not re.fullmatch(r"[^./][^/]*", name) or not name.isprintable():
         raise ConfigError(f"--name {name!r}: give the name of a folder, as in mine")
-    form = detect.recognise(path)
+    form = detect.detect_format(path)
     if size and form is not detect.MEDIAPIPE:
         raise ConfigError(f"--size: {form.name} have no use for it; leave it out")
-    table = text_table.find(path, texts)
-    rows = text_table.read(table) if table else {}
+    table = text_table.find_table(path, texts)
+    rows = text_table.read_table(table) if table else {}
     items = form.read(path, size) if size else form.read(path)
     # Built aside and moved to its place when it is whole: training must never find half of a data set.
     with atomic.build_folder(Path(root, name)) as folder:
@@ -71,20 +71,20 @@ def import_poses(
     return report
 
 
-def _count_items(items: Iterable[Clip | Broken], on_clip: Callable[[int], None]):
+def _count_items(items: Iterable[Clip | UnreadableClip], on_clip: Callable[[int], None]):
     for count, item in enumerate(items, 1):
         yield item
         on_clip(count)
 
 
 def _write_clips(
-    items: Iterable[Clip | Broken], rows: dict, table: Path | None, fps: float | None, folder: Path
+    items: Iterable[Clip | UnreadableClip], rows: dict, table: Path | None, fps: float | None, folder: Path
 ) -> tuple[list[ImportedClip], list[tuple[str, str]]]:
     """Writes the clips one by one; returns those written, and (name, reason) of those left out."""
     written: list[ImportedClip] = []
     left_out: list[tuple[str, str]] = []
     for item in items:
-        if isinstance(item, Broken):
+        if isinstance(item, UnreadableClip):
             left_out.append((item.name, item.reason))
             continue
         try:
@@ -107,7 +107,7 @@ def _complete_clip(clip: Clip, row: text_table.Row | None, table: Path | None, f
     """The clip with what the table and the caller add to it; InvalidFileError if it has no text."""
     if row:
         known = {"text": row.text, "signer": row.signer, "source": row.source}
-        known |= {"split": text_table.split_of(row), "fps": text_table.fps_of(row)}
+        known |= {"split": text_table.parse_row_split(row), "fps": text_table.parse_row_fps(row)}
         # An empty cell says nothing, and must not erase what the file says.
         clip = dataclasses.replace(clip, **{key: value for key, value in known.items() if value})
     if not clip.text:

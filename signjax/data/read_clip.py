@@ -5,7 +5,7 @@ from pathlib import Path
 
 from signjax.data import npz_clip
 from signjax.data.formats import detect, signjax_folders
-from signjax.data.formats.base import Broken
+from signjax.data.formats.base import UnreadableClip
 from signjax.errors import DataError
 from signjax.io import safe_read
 from signjax.io.safe_read import InvalidFileError
@@ -30,7 +30,7 @@ def read_clip(path) -> Clip:
     except InvalidFileError as error:
         raise DataError(f"{path}: {error}") from None
     # Two are enough to know that there are several: a corpus may have thousands.
-    clips = list(itertools.islice(detect.recognise(path).read(path), 2))
+    clips = list(itertools.islice(detect.detect_format(path).read(path), 2))
     if not clips:
         raise DataError(f"{path}: holds no clip")
     if len(clips) > 1:
@@ -38,6 +38,6 @@ def read_clip(path) -> Clip:
             f"{path}: holds several clips; name one of them, or import all: "
             f"python -m signjax.tools.import_poses {path}"
         )
-    if isinstance(clips[0], Broken):
+    if isinstance(clips[0], UnreadableClip):
         raise DataError(f"{clips[0].name}: {clips[0].reason}")
     return clips[0]

@@ -43,9 +43,9 @@ def write_report(out: pathlib.Path, content: dict, table: str, clips: dict, trut
         label = f"{panels[-1].title}: DTW-MJE {errors[i]:.2f}, {rank + 1} of {count} from the worst"
         pages.append([*panels[:-1], panels[-1]._replace(title=label)])
     for k, panels in enumerate(pages[::DRAWN], 1):
-        paths.append(rendering.gif(out / f"clip_{k}.gif", panels))
+        paths.append(rendering.write_gif(out / f"clip_{k}.gif", panels))
     title = f"{content['system']}: {content['data']['name']}/{content['data']['split']}"
-    return [*paths, rendering.html(out / "clips.html", pages, title=title)]
+    return [*paths, rendering.write_html(out / "clips.html", pages, title=title)]
 
 
 def make_panel(name: str, clip: Clip, text: str, readable: bool) -> rendering.Panel:

@@ -58,14 +58,18 @@ def save_openpose(clip: Clip, folder) -> Path:
 
 def _save_html(clip: Clip, path: Path) -> Path:
     panels = [[rendering.Panel(clip, clip.sid)]]
-    return rendering.html(path, panels, clip.fps or DEFAULT_FPS, title=clip.text or clip.sid or path.stem)
+    return rendering.write_html(
+        path, panels, clip.fps or DEFAULT_FPS, title=clip.text or clip.sid or path.stem
+    )
 
 
 WRITERS: dict[str, Callable[[Clip, Path], Path]] = {
-    ".gif": lambda clip, path: rendering.gif(path, clip, clip.fps or DEFAULT_FPS),
-    ".mp4": lambda clip, path: rendering.mp4(path, rendering.Panel(clip, clip.sid), clip.fps or DEFAULT_FPS),
+    ".gif": lambda clip, path: rendering.write_gif(path, clip, clip.fps or DEFAULT_FPS),
+    ".mp4": lambda clip, path: rendering.write_mp4(
+        path, rendering.Panel(clip, clip.sid), clip.fps or DEFAULT_FPS
+    ),
     ".html": _save_html,
-    ".png": lambda clip, path: rendering.sheet(path, clip),
+    ".png": lambda clip, path: rendering.write_sheet(path, clip),
     ".npz": lambda clip, path: atomic.write_file(path, npz_clip.format_npz(clip)),
     ".pose": lambda clip, path: atomic.write_file(path, pose_file.of_clip(clip)),
     ".json": lambda clip, path: atomic.write_file(path, clip_writers.pose_json(clip)),

@@ -86,6 +86,6 @@ def pack(parts: list[tuple[Component, np.ndarray, np.ndarray]], fps: float) -> b
     points = np.where(seen[..., None], points, 0.0).astype(np.float32)[:, None]  # [T, 1, N, 3]
     depth = clip_writers.SIZE[1] if points[..., 2].any() else 0
     components = tuple(component for component, _, _ in parts)
-    return pose_file.pack(
+    return pose_file.format_pose_file(
         PoseFile((*clip_writers.SIZE, depth), components, fps, points, seen[:, None].astype("f4"))
     )

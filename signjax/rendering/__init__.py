@@ -4,9 +4,17 @@ rendering.gif("hello.gif", clip)
 rendering.html("compare.html", [[rendering.Panel(recorded, "recorded"), rendering.Panel(made, "made")]])
 """
 
-from signjax.rendering.html_player import html
-from signjax.rendering.labeled_pose import still
+from signjax.rendering.html_player import write_html
+from signjax.rendering.labeled_pose import write_labeled_pose
 from signjax.rendering.shapes import Panel
-from signjax.rendering.video import gif, has_video, mp4, sheet
+from signjax.rendering.video import can_write_mp4, write_gif, write_mp4, write_sheet
 
-__all__ = ["Panel", "gif", "has_video", "html", "mp4", "sheet", "still"]
+__all__ = [
+    "Panel",
+    "can_write_mp4",
+    "write_gif",
+    "write_html",
+    "write_labeled_pose",
+    "write_mp4",
+    "write_sheet",
+]

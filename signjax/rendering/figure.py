@@ -25,9 +25,9 @@ def plot_clip(clip: Clip, count: int = 6, size: int = 240):
 
     if count < 1:
         raise ConfigError(f"count must be at least 1, not {count}")
-    scene = layout.scene(clip, size)
+    scene = layout.build_scene(clip, size)
     numbers = np.unique(np.linspace(0, scene.frames - 1, count).round().astype(int))
-    pictures = [rasterize.palette()[layout.paint(scene, int(number))] for number in numbers]
+    pictures = [rasterize.make_palette()[layout.paint_frame(scene, int(number))] for number in numbers]
     height, width = pictures[0].shape[:2]
     figure, axes = pyplot.subplots(
         1, len(numbers), squeeze=False, dpi=100, figsize=(len(numbers) * width / 100, height / 100 + 0.3)

@@ -20,7 +20,7 @@ from signjax.rendering import shapes, style
 FINE = 1 / 1000  # step of an embedded coordinate, in neck-to-shoulder lengths: about a tenth of a pixel
 
 
-def html(path, clips, fps: float = 25, title: str = "signjax", named: bool = False) -> pathlib.Path:
+def write_html(path, clips, fps: float = 25, title: str = "signjax", named: bool = False) -> pathlib.Path:
     """Writes a page with a player for each clip: play, pause, scrub, speed, orbit; no request leaves it.
 
     Args:
@@ -30,15 +30,15 @@ def html(path, clips, fps: float = 25, title: str = "signjax", named: bool = Fal
       title: heading of the page.
       named: joints are points, the body's with their names, the hands' where the pointer is.
 
-    Poses are embedded by `pack`, about 0.2 kB a frame and panel.
+    Poses are embedded by `pack_figure`, about 0.2 kB a frame and panel.
 
     Raises:
       DataError: no clip or a clip that cannot be drawn; ConfigError: bad fps; StorageError: not writable.
     """
     if isinstance(clips, shapes.Panel | Clip) or not len(clips):
         raise DataError("a page needs a list of at least one clip, each a list of panels")
-    packed = [pack_clip(panels, where=f"clip {k}, ") for k, panels in enumerate(clips)]
-    return atomic.write_file(path, document(packed, fps, title, named).encode("utf-8", "replace"))
+    packed = [pack_panels(panels, where=f"clip {k}, ") for k, panels in enumerate(clips)]
+    return atomic.write_file(path, format_page(packed, fps, title, named).encode("utf-8", "replace"))
 
 
 def embed_player(clip: Clip, height: int = 480) -> str:
@@ -51,21 +51,21 @@ def embed_player(clip: Clip, height: int = 480) -> str:
     Raises:
       DataError: it cannot be drawn.
     """
-    page = document([pack_clip(clip)], clip.fps or DEFAULT_FPS, clip.text or clip.sid or "signjax")
+    page = format_page([pack_panels(clip)], clip.fps or DEFAULT_FPS, clip.text or clip.sid or "signjax")
     # A frame of its own: the player's styles and keys do not meet those of the notebook. The page's own
     # Content-Security-Policy lets its program run and nothing else.
     frame = f'<iframe srcdoc="{markup.escape(page)}" width="100%" height="{height}"'
     return f'{frame} style="border: 0" title="signjax player"></iframe>'
 
 
-def document(packed: list, fps: float, title: str, named: bool = False, live: bool = False) -> str:
+def format_page(packed: list, fps: float, title: str, named: bool = False, live: bool = False) -> str:
     """The text of a page.
 
     Args:
-      packed: clips of `pack_clip`.
+      packed: clips of `pack_panels`.
       fps: frames per second at speed 1.
       title: heading of the page.
-      named: see `html`.
+      named: see `write_html`.
       live: the page asks the server it came from for more clips, see signjax.tools.viewer.
 
     Raises:
@@ -74,28 +74,28 @@ def document(packed: list, fps: float, title: str, named: bool = False, live: bo
     if not 0 < fps <= 1000:
         raise ConfigError(f"fps of a page must be above 0 and at most 1000, not {fps}")
     names = [name.replace("_", " ") for name in skeleton.NAMES] if named else []
-    data = {"fps": fps, "style": _style(), "clips": packed, "names": names}
+    data = {"fps": fps, "style": _list_style(), "clips": packed, "names": names}
     scripts = ["figure.js", "tokens.js", "player.js", *(["viewer.js"] if live else [])]
-    program = "\n" + "".join(map(_file, scripts))
+    program = "\n" + "".join(map(_read_asset, scripts))
     parts = {
         "title": markup.escape(title),
-        "colors": _css(),
+        "colors": _format_css(),
         # Inside <script> only "<" can end the element; ">" and "&" follow for good measure.
         "data": re.sub("[<>&]", lambda hit: f"\\u{ord(hit[0]):04x}", json.dumps(data, separators=(",", ":"))),
-        "form": _file("viewer.html") if live else "",
+        "form": _read_asset("viewer.html") if live else "",
         "program": program,
         "digest": base64.b64encode(hashlib.sha256(program.encode()).digest()).decode(),
         "reach": "connect-src 'self'" if live else "",
     }
     # One pass over the template: what is put in is not read again.
-    return re.sub(r"\{\{(\w+)\}\}", lambda hit: parts[hit[1]], _file("player.html"))
+    return re.sub(r"\{\{(\w+)\}\}", lambda hit: parts[hit[1]], _read_asset("player.html"))
 
 
-def _file(name: str) -> str:
+def _read_asset(name: str) -> str:
     return importlib.resources.files("signjax.rendering").joinpath(name).read_text("utf-8")
 
 
-def pack_clip(panels, note: str = "", where: str = "") -> dict:
+def pack_panels(panels, note: str = "", where: str = "") -> dict:
     """A clip for the page.
 
     Args:
@@ -106,15 +106,15 @@ def pack_clip(panels, note: str = "", where: str = "") -> dict:
     Raises:
       DataError: it cannot be drawn.
     """
-    figures = shapes.prepare(panels, where)
+    figures = shapes.prepare_figures(panels, where)
     return {
-        "box": shapes.frame_box(figures).tolist(),
+        "box": shapes.compute_box(figures).tolist(),
         "note": note,
-        "panels": [pack(figure) for figure in figures],
+        "panels": [pack_figure(figure) for figure in figures],
     }
 
 
-def pack(figure: shapes.Figure) -> dict:
+def pack_figure(figure: shapes.Figure) -> dict:
     """A figure for the page: poses as int16 [T, J, 3], own = value * step, of which each frame holds what
     it adds to the one before: low bytes, then high bytes, deflated, as base64.
 
@@ -126,7 +126,7 @@ def pack(figure: shapes.Figure) -> dict:
     values = np.round(figure.pose / step).astype("<i2")
     added = np.diff(values, axis=0, prepend=np.zeros_like(values[:1]))  # wraps, and so does the player
     low_and_high = added.reshape(-1).view(np.uint8).reshape(-1, 2).T
-    missing = None if figure.valid.all() else _base64(np.packbits(figure.valid.reshape(-1)).tobytes())
+    missing = None if figure.valid.all() else _encode_base64(np.packbits(figure.valid.reshape(-1)).tobytes())
     tokens = figure.tokens
     if tokens is not None:
         codes = np.asarray(tokens.codes).tolist()
@@ -136,7 +136,7 @@ def pack(figure: shapes.Figure) -> dict:
         "count": figure.pose.shape[1],
         "unit": figure.unit,
         "step": step,
-        "poses": _base64(zlib.compress(low_and_high.tobytes(), 9)),
+        "poses": _encode_base64(zlib.compress(low_and_high.tobytes(), 9)),
         "valid": missing,
         "tokens": tokens,
         "caption": figure.caption,
@@ -144,17 +144,17 @@ def pack(figure: shapes.Figure) -> dict:
     }
 
 
-def _base64(data: bytes) -> str:
+def _encode_base64(data: bytes) -> str:
     return base64.b64encode(data).decode("ascii")
 
 
-def _style() -> dict:
+def _list_style() -> dict:
     """The shapes of `style` as the player reads them; the colours go into CSS variables."""
     named = {"colors": list(style.COLORS), "halo": style.HALO, "points": style.POINTS}
     return named | {"parts": [part._asdict() for part in style.PARTS], "face": (style.BARE, style.BARE + 70)}
 
 
-def _css() -> str:
+def _format_css() -> str:
     light = "".join(f"--{name}:{color};" for name, color in style.COLORS.items())
     dark = "".join(f"--{name}:{color};" for name, color in style.DARK.items())
     return f":root{{{light}}}\n@media (prefers-color-scheme:dark){{:root{{{dark}}}}}"

@@ -17,7 +17,7 @@ MARGIN = 0.09  # of a view's size, on each side of its joints
 _CROWN = 0.6  # neck-to-shoulder lengths from the nose to the top of the head
 
 
-class View(NamedTuple):
+class PoseView(NamedTuple):
     """A part of the figure and the joints that are named there."""
 
     title: str
@@ -28,13 +28,13 @@ class View(NamedTuple):
 
 
 VIEWS = (
-    View("right hand", skeleton.RIGHT, skeleton.RIGHT, 4.2, 0.7),
-    View("body", skeleton.BODY, slice(0, skeleton.NUM_JOINTS), 7.8, 0.8),
-    View("left hand", skeleton.LEFT, skeleton.LEFT, 4.2, 0.7),
+    PoseView("right hand", skeleton.RIGHT, skeleton.RIGHT, 4.2, 0.7),
+    PoseView("body", skeleton.BODY, slice(0, skeleton.NUM_JOINTS), 7.8, 0.8),
+    PoseView("left hand", skeleton.LEFT, skeleton.LEFT, 4.2, 0.7),
 )
 
 
-def still(path, panel: figures_.Panel | Clip, size: int = 520) -> pathlib.Path:
+def write_labeled_pose(path, panel: figures_.Panel | Clip, size: int = 520) -> pathlib.Path:
     """Writes the first frame of a panel as a GIF of one frame: points, their names, and lines that join them.
 
     Args:
@@ -45,23 +45,23 @@ def still(path, panel: figures_.Panel | Clip, size: int = 520) -> pathlib.Path:
     Raises:
       DataError: the panel cannot be drawn; StorageError: the file cannot be written.
     """
-    figure = figures_.prepare(panel)[0]
-    letter = layout.font(max(9, size // 32))
-    views = [_view(figure, view, letter, size) for view in VIEWS]
+    figure = figures_.prepare_figures(panel)[0]
+    letter = layout.load_font(max(9, size // 32))
+    views = [_draw_view(figure, view, letter, size) for view in VIEWS]
     wide = [drawn.shape[1] for drawn in views]
-    titles = [layout.caption(v.title, w, size, "muted", 1) for v, w in zip(VIEWS, wide, strict=True)]
-    rows = [layout.beside(titles), layout.beside(views)]
+    titles = [layout.draw_caption(v.title, w, size, "muted", 1) for v, w in zip(VIEWS, wide, strict=True)]
+    rows = [layout.join_blocks(titles), layout.join_blocks(views)]
     total = rows[1].shape[1]
-    head = layout.caption(figure.title, total, size, "muted", 1)
-    picture = np.concatenate([head, *rows, layout.caption(figure.caption, total, size)])
+    head = layout.draw_caption(figure.title, total, size, "muted", 1)
+    picture = np.concatenate([head, *rows, layout.draw_caption(figure.caption, total, size)])
     image = Image.fromarray(picture)
-    image.putpalette(rasterize.palette().tobytes())
+    image.putpalette(rasterize.make_palette().tobytes())
     data = io.BytesIO()
     image.save(data, "GIF", optimize=False)
     return atomic.write_file(path, data.getvalue())
 
 
-def _view(figure: figures_.Figure, view: View, letter, size: int) -> np.ndarray:
+def _draw_view(figure: figures_.Figure, view: PoseView, letter, size: int) -> np.ndarray:
     """One view [size, W] of palette indices: a column of names, the part of the figure, a column of names."""
     line = sum(letter.getmetrics())
     column, width = round(view.column * line), 2 * round(view.width * size / 2)
@@ -69,7 +69,7 @@ def _view(figure: figures_.Figure, view: View, letter, size: int) -> np.ndarray:
     joints = joints[figure.valid[0, joints]]
     if not len(joints):
         blank = np.full((size, 2 * column + width), rasterize.INDEX["stage"], np.uint8)
-        return _write(blank, "not seen", letter, blank.shape[1] // 2, size // 2, 0.5, "muted")
+        return _draw_text(blank, "not seen", letter, blank.shape[1] // 2, size // 2, 0.5, "muted")
     shown = figure.pose[0, view.shown][figure.valid[0, view.shown], :2]
     low, high = shown.min(0), shown.max(0)
     low[1] -= _CROWN * figure.unit if view.title == "body" else 0
@@ -77,22 +77,22 @@ def _view(figure: figures_.Figure, view: View, letter, size: int) -> np.ndarray:
     scale = float(min(width / reach[0], size / reach[1]))
     shift = np.array([width, size]) / 2 - scale * (low + high) / 2
     xy = figure.pose[0, joints, :2] * scale + shift  # [joints, 2] pixels
-    left, right = _columns(xy, size, line)
+    left, right = _place_names(xy, size, line)
     fine = rasterize.FINE
-    parts, order = figures_.shapes(figure, scale * fine, shift * fine)
+    parts, order = figures_.outline_parts(figure, scale * fine, shift * fine)
     ends = {k: (0, y) for k, y in left} | {k: (width, y) for k, y in right}
-    parts = [*parts, _marks(xy, ends)]
-    inner = rasterize.fill(parts, np.append(order[:1], [[len(parts) - 1]], axis=1), (width, size), 0)
+    parts = [*parts, _mark_points(xy, ends)]
+    inner = rasterize.draw_frame(parts, np.append(order[:1], [[len(parts) - 1]], axis=1), (width, size), 0)
     picture = np.pad(inner, ((0, 0), (column, column)), constant_values=rasterize.INDEX["stage"])
     for side, at, share in ((left, column - 4, 1.0), (right, column + width + 4, 0.0)):
         for k, y in side:
             name = skeleton.NAMES[joints[k]].replace("_", " ")
             name = name.removeprefix("right ").removeprefix("left ") if view.title != "body" else name
-            _write(picture, name, letter, at, round(y), share, "text")
+            _draw_text(picture, name, letter, at, round(y), share, "text")
     return picture
 
 
-def _columns(xy: np.ndarray, size: int, line: int) -> tuple[list, list]:
+def _place_names(xy: np.ndarray, size: int, line: int) -> tuple[list, list]:
     """Which points are named on the left and on the right, and at what height: [(point, y)] of each side."""
     by_x = np.argsort(xy[:, 0], kind="stable")
     half = len(by_x) // 2
@@ -110,24 +110,26 @@ def _columns(xy: np.ndarray, size: int, line: int) -> tuple[list, list]:
     return sides[0], sides[1]
 
 
-def _marks(xy: np.ndarray, ends: dict) -> list[figures_.Shape]:
+def _mark_points(xy: np.ndarray, ends: dict) -> list[figures_.Shape]:
     """Lines from points to the columns, then the points themselves, on the fine canvas."""
     fine, shapes, seen = rasterize.FINE, [], np.ones(1, bool)
     for k, end in ends.items():
-        line = figures_.capsule(xy[[k]] * fine, np.array([end], float) * fine, 1.5, 1.5)
+        line = figures_.outline_capsule(xy[[k]] * fine, np.array([end], float) * fine, 1.5, 1.5)
         shapes.append(figures_.Shape(line, seen, "muted"))
     for radius, color in ((4.2, "text"), (2.6, "paper")):
         for point in xy:
-            dot = figures_.capsule(point[None] * fine, point[None] * fine, radius * fine, radius * fine)
+            dot = figures_.outline_capsule(
+                point[None] * fine, point[None] * fine, radius * fine, radius * fine
+            )
             shapes.append(figures_.Shape(dot, seen, color))
     return shapes
 
 
-def _write(picture, text: str, letter, x: int, y: int, share: float, color: str) -> np.ndarray:
+def _draw_text(picture, text: str, letter, x: int, y: int, share: float, color: str) -> np.ndarray:
     """Writes text with `share` of its width left of x and its middle at y; changes and returns picture."""
     mask = rasterize.text_mask(text, letter)
     top = int(np.clip(y - mask.shape[0] // 2, 0, picture.shape[0] - mask.shape[0]))
     begin = int(np.clip(x - share * mask.shape[1], 0, picture.shape[1] - mask.shape[1]))
     box = slice(top, top + mask.shape[0]), slice(begin, begin + mask.shape[1])
-    picture[box] = np.where(mask > 0.05, rasterize.blend(color, "stage", mask), picture[box])
+    picture[box] = np.where(mask > 0.05, rasterize.blend_colors(color, "stage", mask), picture[box])
     return picture

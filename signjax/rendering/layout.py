@@ -43,11 +43,11 @@ class View(NamedTuple):
     shift: np.ndarray  # [2]
 
 
-def view(figures, height: int) -> View:
+def fit_view(figures, height: int) -> View:
     """The stage of this height, as wide as the figures need within reason, that shows them all."""
     if not isinstance(height, int | np.integer) or not 64 <= height <= 2160:
         raise ConfigError(f"size must be a whole number of pixels from 64 to 2160, not {height!r}")
-    x0, y0, x1, y1 = figures_.frame_box(figures)
+    x0, y0, x1, y1 = figures_.compute_box(figures)
     aspect = float(np.clip((x1 - x0) / (y1 - y0), 0.75, 1.3))
     width, height = 4 * round(aspect * height / 4), 2 * round(height / 2)
     scale = min(width / (x1 - x0), height / (y1 - y0))
@@ -55,13 +55,13 @@ def view(figures, height: int) -> View:
     return View((width, height), scale, np.array([width, height]) / 2 - scale * middle)
 
 
-def stages(figures, view: View) -> list[tuple[list, np.ndarray]]:
+def outline_figures(figures, view: View) -> list[tuple[list, np.ndarray]]:
     """Shapes and drawing order of each figure on the fine canvas."""
     fine = rasterize.FINE
-    return [figures_.shapes(figure, view.scale * fine, view.shift * fine) for figure in figures]
+    return [figures_.outline_parts(figure, view.scale * fine, view.shift * fine) for figure in figures]
 
 
-def scene(panels, height: int) -> Scene:
+def build_scene(panels, height: int) -> Scene:
     """Lays a picture out.
 
     Args:
@@ -71,43 +71,45 @@ def scene(panels, height: int) -> Scene:
     Raises:
       DataError: the panels cannot be drawn; ConfigError: the height is out of range.
     """
-    figures = figures_.prepare(panels)
-    look = view(figures, height)
+    figures = figures_.prepare_figures(panels)
+    look = fit_view(figures, height)
     width = look.size[0]
     total = len(figures) * (width + GAP) - GAP
-    head = beside([caption(f.title, width, look.size[1], "muted", 1) for f in figures])
+    head = join_blocks([draw_caption(f.title, width, look.size[1], "muted", 1) for f in figures])
     texts = [f.caption for f in figures]
     if len(set(texts)) == 1:
-        foot = caption(texts[0], total, look.size[1])
+        foot = draw_caption(texts[0], total, look.size[1])
     else:
-        foot = beside([caption(text, width, look.size[1]) for text in texts])
+        foot = join_blocks([draw_caption(text, width, look.size[1]) for text in texts])
     thick = max(2, look.size[1] // 120)
     middle = np.full((look.size[1] + thick, total), rasterize.INDEX["paper"], np.uint8)
     middle[-thick:] = rasterize.INDEX["track"]
     still = np.concatenate([head, middle, foot])
     still = np.pad(still, ((0, len(still) % 2), (0, 0)), constant_values=rasterize.INDEX["paper"])
     top = len(head)
-    drawn = [Stage(k * (width + GAP), top, *shapes) for k, shapes in enumerate(stages(figures, look))]
+    drawn = [
+        Stage(k * (width + GAP), top, *shapes) for k, shapes in enumerate(outline_figures(figures, look))
+    ]
     line = (top + look.size[1], top + look.size[1] + thick)
     return Scene(still, drawn, look.size, line, max(len(f.pose) for f in figures))
 
 
-def paint(scene: Scene, frame: int) -> np.ndarray:
+def paint_frame(scene: Scene, frame: int) -> np.ndarray:
     """One frame of a scene: [H, W] uint8 indices into `raster.palette()`."""
-    return next(frames(scene, frame))
+    return next(paint_frames(scene, frame))
 
 
-def frames(scene: Scene, first: int = 0) -> Iterator[np.ndarray]:
-    """The frames of a scene from frame `first`, as `paint` gives them: only what moves is made anew."""
+def paint_frames(scene: Scene, first: int = 0) -> Iterator[np.ndarray]:
+    """The frames of a scene from frame `first`, as `paint_frame` gives them: only what moves is made anew."""
     width, height = scene.size
-    now = [rasterize.canvas(scene.size) for _ in scene.stages]
+    now = [rasterize.make_canvas(scene.size) for _ in scene.stages]
     before = [np.zeros_like(fine) for fine in now]
-    drawn = [rasterize.shrink(fine) for fine in before]
+    drawn = [rasterize.shrink_canvas(fine) for fine in before]
     for frame in range(first, scene.frames):
         picture = scene.still.copy()
         for k, (x, y, parts, order) in enumerate(scene.stages):
-            rasterize.draw(parts, order, now[k], min(frame, len(order) - 1))
-            rasterize.update(drawn[k], now[k], before[k])
+            rasterize.draw_on_canvas(parts, order, now[k], min(frame, len(order) - 1))
+            rasterize.update_picture(drawn[k], now[k], before[k])
             now[k], before[k] = before[k], now[k]
             picture[y : y + height, x : x + width] = drawn[k]
         done = round(picture.shape[1] * (frame + 1) / scene.frames)
@@ -115,7 +117,7 @@ def frames(scene: Scene, first: int = 0) -> Iterator[np.ndarray]:
         yield picture
 
 
-def beside(blocks) -> np.ndarray:
+def join_blocks(blocks) -> np.ndarray:
     """Text blocks side by side, the lower ones filled up with paper, a gap between them."""
     tall = max(len(block) for block in blocks)
     full = [
@@ -124,7 +126,7 @@ def beside(blocks) -> np.ndarray:
     return np.concatenate(full, 1)[:, :-GAP]
 
 
-def caption(text: str, width: int, stage: int, color: str = "text", most: int = 3) -> np.ndarray:
+def draw_caption(text: str, width: int, stage: int, color: str = "text", most: int = 3) -> np.ndarray:
     """A block [h, width] uint8 of palette indices with the text centred in at most `most` lines.
 
     Empty text gives a block without rows. `stage` is the stage's height in pixels, which the letters' size
@@ -137,28 +139,30 @@ def caption(text: str, width: int, stage: int, color: str = "text", most: int = 
     margin = max(4, stage // 48)
     room = width - 2 * margin
     for share in (1, 0.85, 0.7):  # long texts get smaller letters before they are cut
-        letter = font(max(9, round(nominal * share)))
-        lines = wrap(text, letter, room, most)
+        letter = load_font(max(9, round(nominal * share)))
+        lines = wrap_text(text, letter, room, most)
         if not lines[-1].endswith("…"):
             break
     # Lines of about the same length: the narrowest column that needs no more of them.
-    narrow = (wrap(text, letter, room * part, most + 1) for part in (0.5, 0.6, 0.7, 0.8, 0.9))
+    narrow = (wrap_text(text, letter, room * part, most + 1) for part in (0.5, 0.6, 0.7, 0.8, 0.9))
     lines = next((even for even in narrow if len(even) <= len(lines)), lines)
     rows = []
     for line in lines:
         mask = rasterize.text_mask(line, letter)[:, :width]
         left = (width - mask.shape[1]) // 2
         rows.append(np.pad(mask, ((0, 0), (left, width - mask.shape[1] - left))))
-    return rasterize.blend(color, "paper", np.pad(np.concatenate(rows), ((margin * 2 // 3, margin), (0, 0))))
+    return rasterize.blend_colors(
+        color, "paper", np.pad(np.concatenate(rows), ((margin * 2 // 3, margin), (0, 0)))
+    )
 
 
-def wrap(text: str, letter, width: int, most: int) -> list[str]:
+def wrap_text(text: str, letter, width: int, most: int) -> list[str]:
     """Breaks text into at most `most` lines no wider than `width` pixels; an ellipsis ends cut text."""
     lines, rest = [], text
     while rest:
-        fits = _fitting(rest, letter, width)
+        fits = _count_fitting(rest, letter, width)
         if fits < len(rest) and len(lines) == most - 1:
-            lines.append(rest[: _fitting(rest, letter, width - letter.getlength("…"))].rstrip() + "…")
+            lines.append(rest[: _count_fitting(rest, letter, width - letter.getlength("…"))].rstrip() + "…")
             break
         if fits < len(rest):
             fits = rest.rfind(" ", 1, fits + 1) if " " in rest[1 : fits + 1] else fits
@@ -167,7 +171,7 @@ def wrap(text: str, letter, width: int, most: int) -> list[str]:
     return lines
 
 
-def _fitting(text: str, letter, width: float) -> int:
+def _count_fitting(text: str, letter, width: float) -> int:
     """How many characters of text fit into width, at least 1."""
     low, high = 1, min(len(text), 400)
     while low < high:
@@ -177,7 +181,7 @@ def _fitting(text: str, letter, width: float) -> int:
 
 
 @functools.cache
-def font(size: int):
+def load_font(size: int):
     """DejaVu Sans, which comes with matplotlib: Latin, Greek, Cyrillic, Arabic, Hebrew and more."""
     import matplotlib  # only for the place of its fonts
 

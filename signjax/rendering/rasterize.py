@@ -12,7 +12,7 @@ from PIL import Image, ImageColor, ImageDraw
 
 from signjax.rendering import style
 
-FINE = 2  # samples per pixel and axis; `shrink` relies on a block's row being one uint16
+FINE = 2  # samples per pixel and axis; `shrink_canvas` relies on a block's row being one uint16
 TRANSPARENT = 63  # the last of 64 palette entries, all bits, kept for GIF frames' unchanged pixels
 # Blends along edges, as (over, under, share of over): the rims make the stage the usual neighbour.
 _BLENDS = (
@@ -30,7 +30,7 @@ INDEX = {name: index for index, name in enumerate(style.COLORS)}
 
 
 @functools.cache
-def palette() -> np.ndarray:
+def make_palette() -> np.ndarray:
     """The colours [64, 3] uint8: the style's own, then blends of them; the last one is never drawn."""
     rgb = {name: np.array(ImageColor.getrgb(color), float) for name, color in style.COLORS.items()}
     blends = [rgb[over] * share + rgb[under] * (1 - share) for over, under, share in _BLENDS]
@@ -42,34 +42,34 @@ def palette() -> np.ndarray:
 
 
 @functools.cache
-def _lookup() -> tuple[np.ndarray, np.ndarray]:
+def _color_tables() -> tuple[np.ndarray, np.ndarray]:
     """Nearest palette entry of each 5-bit RGB [32768], and sums of two colours, 10 bits a channel [65536]."""
-    colors = palette()[:TRANSPARENT].astype(np.float32)
+    colors = make_palette()[:TRANSPARENT].astype(np.float32)
     level = np.arange(32, dtype=np.float32) * (255 / 31)
     cube = np.stack(np.meshgrid(level, level, level, indexing="ij"), -1).reshape(-1, 3)
     nearest = ((colors**2).sum(1) - 2 * cube @ colors.T).argmin(1).astype(np.uint8)
     packed = np.zeros(256, np.uint32)
-    packed[:64] = palette() @ np.array([1 << 20, 1 << 10, 1], np.uint32)
+    packed[:64] = make_palette() @ np.array([1 << 20, 1 << 10, 1], np.uint32)
     return nearest, (packed[:, None] + packed).reshape(-1)
 
 
-def shrink(fine: np.ndarray) -> np.ndarray:
+def shrink_canvas(fine: np.ndarray) -> np.ndarray:
     """Reduces a canvas of palette indices [2H, 2W] uint8 to [H, W], edges averaged in RGB."""
     rows = fine.view(np.uint16).reshape(-1, FINE, fine.shape[1] // FINE)
-    return _mix(rows[:, 0].reshape(-1), rows[:, 1].reshape(-1)).reshape(len(rows), -1)
+    return _mix_rows(rows[:, 0].reshape(-1), rows[:, 1].reshape(-1)).reshape(len(rows), -1)
 
 
-def _mix(upper: np.ndarray, lower: np.ndarray) -> np.ndarray:
+def _mix_rows(upper: np.ndarray, lower: np.ndarray) -> np.ndarray:
     """Pixels [n] uint8 of blocks whose two rows are uint16 [n]."""
     out = (upper & 255).astype(np.uint8)
     where = np.flatnonzero((upper != lower) | (upper != out * np.uint16(257)))
-    nearest, pairs = _lookup()
+    nearest, pairs = _color_tables()
     total = pairs[upper[where]] + pairs[lower[where]]  # [edges], four samples of 8 bits a channel
     out[where] = nearest[total >> 15 & 0x7C00 | total >> 10 & 0x3E0 | total >> 5 & 0x1F]
     return out
 
 
-def update(picture: np.ndarray, fine: np.ndarray, before: np.ndarray) -> None:
+def update_picture(picture: np.ndarray, fine: np.ndarray, before: np.ndarray) -> None:
     """Makes `shrink(fine)` of a picture that is `shrink(before)`, where the canvases differ.
 
     Args:
@@ -81,10 +81,10 @@ def update(picture: np.ndarray, fine: np.ndarray, before: np.ndarray) -> None:
     where = np.flatnonzero(changed[::FINE] | changed[1::FINE])
     upper = where + where // four * four
     words, now = picture.view(np.uint32).reshape(-1), now.reshape(-1)
-    words[where] = _mix(now[upper].view(np.uint16), now[upper + four].view(np.uint16)).view(np.uint32)
+    words[where] = _mix_rows(now[upper].view(np.uint16), now[upper + four].view(np.uint16)).view(np.uint32)
 
 
-def fill(parts, order, size: tuple[int, int], frame: int) -> np.ndarray:
+def draw_frame(parts, order, size: tuple[int, int], frame: int) -> np.ndarray:
     """Draws one frame of a figure.
 
     Args:
@@ -95,16 +95,16 @@ def fill(parts, order, size: tuple[int, int], frame: int) -> np.ndarray:
     Returns:
       [height, width] uint8 palette indices.
     """
-    return shrink(draw(parts, order, canvas(size), frame))
+    return shrink_canvas(draw_on_canvas(parts, order, make_canvas(size), frame))
 
 
-def canvas(size: tuple[int, int]) -> np.ndarray:
+def make_canvas(size: tuple[int, int]) -> np.ndarray:
     """An empty fine canvas of a picture of this width and height."""
     return np.empty((size[1] * FINE, size[0] * FINE), np.uint8)
 
 
-def draw(parts, order, fine: np.ndarray, frame: int) -> np.ndarray:
-    """Draws one frame of a figure as `fill` does over all of a fine canvas; returns that."""
+def draw_on_canvas(parts, order, fine: np.ndarray, frame: int) -> np.ndarray:
+    """Draws one frame of a figure as `draw_frame` does over all of a fine canvas; returns that."""
     fine[:] = INDEX["stage"]
     image = Image.frombuffer("L", fine.shape[::-1], fine, "raw", "L", 0, 1)
     image.readonly = 0  # drawn in place: a canvas is larger than all that changes between frames
@@ -125,9 +125,9 @@ def text_mask(text: str, font) -> np.ndarray:
     return np.asarray(mask, np.float32) / 255
 
 
-def blend(over: str, under: str, coverage: np.ndarray) -> np.ndarray:
+def blend_colors(over: str, under: str, coverage: np.ndarray) -> np.ndarray:
     """Palette indices of `over` painted on `under` with coverage 0..1."""
-    colors = palette().astype(np.float32)
+    colors = make_palette().astype(np.float32)
     rgb = colors[INDEX[under]] + coverage[..., None] * (colors[INDEX[over]] - colors[INDEX[under]])
     levels = rgb.astype(np.int64) >> 3
-    return _lookup()[0][levels @ np.array([1024, 32, 1])]
+    return _color_tables()[0][levels @ np.array([1024, 32, 1])]

@@ -42,7 +42,7 @@ class Shape(NamedTuple):
     color: str
 
 
-def prepare(panels: Panels, where: str = "") -> list[Figure]:
+def prepare_figures(panels: Panels, where: str = "") -> list[Figure]:
     """Checks the panels of one picture and moves each figure's neck to the origin.
 
     Args:
@@ -57,10 +57,10 @@ def prepare(panels: Panels, where: str = "") -> list[Figure]:
     if not len(panels):
         raise DataError(f"{where}nothing to draw: the list of panels is empty")
     panels = [Panel(panel) if isinstance(panel, Clip) else panel for panel in panels]
-    return [_figure(panel, f"{where}panel {k}") for k, panel in enumerate(panels)]
+    return [_prepare_figure(panel, f"{where}panel {k}") for k, panel in enumerate(panels)]
 
 
-def _figure(panel: Panel, name: str) -> Figure:
+def _prepare_figure(panel: Panel, name: str) -> Figure:
     clip = panel.clip
     if not len(clip):
         raise DataError(f"{name}: clip has 0 frames, there is nothing to draw")
@@ -71,7 +71,7 @@ def _figure(panel: Panel, name: str) -> Figure:
         point = (*skeleton.NAMES, *(f"face_{k}" for k in range(70)))[joint]
         raise DataError(f"{name}: pose is not finite at frame {frame}, joint {point}")
     pose = np.where(valid[..., None], pose, 0.0)
-    origin, unit = _placement(pose, valid)
+    origin, unit = _find_placement(pose, valid)
     pose = np.where(valid[..., None], pose - origin, 0.0)
     if clip.tokens is not None:
         _check_tokens(clip.tokens, len(pose), name)
@@ -86,7 +86,7 @@ def _check_tokens(tokens: Tokens, frames: int, name: str) -> None:
         raise DataError(f"{name}: tokens have {shape[1]} columns and {names} names")
 
 
-def _placement(pose, valid) -> tuple[np.ndarray, float]:
+def _find_placement(pose, valid) -> tuple[np.ndarray, float]:
     """Median neck and size; a clip without a measurable body gets its centre and extent instead."""
     try:
         placement = normalization.measure_placement(pose, valid)
@@ -96,7 +96,7 @@ def _placement(pose, valid) -> tuple[np.ndarray, float]:
         return np.median(seen, axis=0), float(np.ptp(seen[:, :2], axis=0).max() / 4) or 1.0
 
 
-def frame_box(figures) -> np.ndarray:
+def compute_box(figures) -> np.ndarray:
     """The box [x0, y0, x1, y1] around the origin, own units, that every figure of a clip is shown in.
 
     It holds all joints of body and hands in all frames, head and chest included; single frames far outside
@@ -104,8 +104,8 @@ def frame_box(figures) -> np.ndarray:
     """
     boxes = []
     for figure in figures:
-        places = points(figure)[..., :2]  # [T, points, 2]
-        known = np.where(_known(figure)[..., None], places, np.nan)[:, _FRAMED]
+        places = place_points(figure)[..., :2]  # [T, points, 2]
+        known = np.where(_find_known_points(figure)[..., None], places, np.nan)[:, _FRAMED]
         known = known[~np.isnan(known).all((1, 2))]
         if not len(known):
             known = np.zeros((1, 1, 2))
@@ -129,28 +129,28 @@ for _row, _point in zip(_WEIGHTS, style.POINTS, strict=True):
 _OFFSETS = np.array([point.offset for point in style.POINTS])
 
 
-def _weights(figure: Figure) -> np.ndarray:
+def _point_weights(figure: Figure) -> np.ndarray:
     """[points, J]: what the figure's points are made of, those of a face only if it has one."""
     joints = figure.pose.shape[1]
     return _WEIGHTS if joints == skeleton.WITH_FACE else _WEIGHTS[: style.BARE, :joints]
 
 
-def points(figure: Figure) -> np.ndarray:
+def place_points(figure: Figure) -> np.ndarray:
     """Positions [T, points, 3] of joints and helper points, own units."""
-    weights = _weights(figure)
+    weights = _point_weights(figure)
     return np.einsum("pj,tjc->tpc", weights, figure.pose) + _OFFSETS[: len(weights)] * figure.unit
 
 
-def _known(figure: Figure) -> np.ndarray:
+def _find_known_points(figure: Figure) -> np.ndarray:
     """[T, points] bool: every joint a point is made of is there."""
-    return (~figure.valid).astype(int) @ (_weights(figure).T != 0) == 0
+    return (~figure.valid).astype(int) @ (_point_weights(figure).T != 0) == 0
 
 
-def _parts(figure: Figure) -> tuple[style.Part, ...]:
+def _list_parts(figure: Figure) -> tuple[style.Part, ...]:
     return style.PARTS if figure.pose.shape[1] == skeleton.WITH_FACE else style.PARTS[: -style.FACE_PARTS]
 
 
-def shapes(figure: Figure, scale: float, shift) -> tuple[list[list[Shape]], np.ndarray]:
+def outline_parts(figure: Figure, scale: float, shift) -> tuple[list[list[Shape]], np.ndarray]:
     """Outlines of all parts and the order to draw them in.
 
     Args:
@@ -160,19 +160,19 @@ def shapes(figure: Figure, scale: float, shift) -> tuple[list[list[Shape]], np.n
     Returns:
       shapes of each part in the order they cover each other, and [T, parts] part numbers, far to near.
     """
-    at, known = points(figure), _known(figure)
+    at, known = place_points(figure), _find_known_points(figure)
     # Far outside is far outside: Pillow's coordinates are C integers.
     xy = np.clip(at[..., :2] * scale + np.asarray(shift), -20000, 20000)
     radius = scale * figure.unit
-    drawn = _parts(figure)
+    drawn = _list_parts(figure)
     bare = ~figure.valid[:, skeleton.FACE].any(1)  # [T], of a figure without a face everywhere
-    outlines = [_part_shapes(part, xy, known, radius, bare if part.bare else True) for part in drawn]
+    outlines = [_outline_part(part, xy, known, radius, bare if part.bare else True) for part in drawn]
     places = np.stack([at[:, list(part.depth), 2].mean(1) for part in drawn], 1)  # [T, parts]
-    depth = steady(places) + np.array([part.bias for part in drawn]) * figure.unit
+    depth = smooth_depth(places) + np.array([part.bias for part in drawn]) * figure.unit
     return outlines, np.argsort(depth, axis=1, kind="stable")
 
 
-def steady(x: np.ndarray) -> np.ndarray:
+def smooth_depth(x: np.ndarray) -> np.ndarray:
     """Mean of x [T, ...] over five frames, fewer at the ends: order by raw depth would flicker."""
     reach = 2
     total = np.concatenate([np.zeros_like(x[:1]), np.cumsum(x, axis=0)])
@@ -181,7 +181,7 @@ def steady(x: np.ndarray) -> np.ndarray:
     return (total[last] - total[first]) / (last - first).reshape((-1,) + (1,) * (x.ndim - 1))
 
 
-def _part_shapes(part, xy, known, radius, wanted) -> list[Shape]:
+def _outline_part(part, xy, known, radius, wanted) -> list[Shape]:
     rims, fills = [], []
     for bone in part.bones:
         a, b, seen = xy[:, bone.start], xy[:, bone.end], known[:, bone.start] & known[:, bone.end] & wanted
@@ -189,15 +189,15 @@ def _part_shapes(part, xy, known, radius, wanted) -> list[Shape]:
         if bone.rim < 1:
             halo = style.HALO * radius
             start, r = a + bone.rim * (b - a), r0 + bone.rim * (r1 - r0)
-            rims.append(Shape(capsule(start, b, r + halo, r1 + halo), seen, "stage"))
-        fills.append(Shape(capsule(a, b, r0, r1), seen, bone.color))
+            rims.append(Shape(outline_capsule(start, b, r + halo, r1 + halo), seen, "stage"))
+        fills.append(Shape(outline_capsule(a, b, r0, r1), seen, bone.color))
     for face in part.faces:
         corners = np.ascontiguousarray(xy[:, list(face)], np.float32)
         fills.append(Shape(corners, known[:, list(face)].all(1), part.color))
     return rims + fills
 
 
-def capsule(a, b, r0: float, r1: float) -> np.ndarray:
+def outline_capsule(a, b, r0: float, r1: float) -> np.ndarray:
     """Outlines [T, V, 2] of the convex hulls of circles around a and b [T, 2] with radii r0 and r1."""
     count = int(np.clip(2.0 * max(r0, r1) ** 0.5, 6, 40))
     d = b - a

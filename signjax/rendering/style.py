@@ -116,7 +116,7 @@ _LINES = (range(17, 22), range(22, 27), range(27, 31), range(31, 36))  # brows, 
 FEATURES = (*_LINES, *((*ring, ring[0]) for ring in _RINGS))  # lines through points of the 70
 
 
-def _trunk() -> tuple[Part, ...]:
+def _make_trunk() -> tuple[Part, ...]:
     """Torso, neck and head: behind everything in the view from the front (bias)."""
     edges = ((R_TRUNK, R_HIP), (L_TRUNK, L_HIP), (R_HIP, L_HIP))
     sides = tuple(Bone(a, b, 0.25, 0.25, "torso") for a, b in edges)
@@ -130,7 +130,7 @@ def _trunk() -> tuple[Part, ...]:
     )
 
 
-def _face() -> tuple[Part, ...]:
+def _make_face() -> tuple[Part, ...]:
     """The skin, a fan around the nose, and thin strokes on it, where the head would be."""
     rim = [*FACE[:17], *range(len(POINTS) - 1, FACE[-1], -1)]  # around by the chin and back by the forehead
     skin = tuple((FACE[30], *edge) for edge in itertools.pairwise([*rim, rim[0]]))
@@ -141,7 +141,7 @@ def _face() -> tuple[Part, ...]:
     return Part((s.NOSE,), -4.0, edge, skin, "head"), Part((s.NOSE,), -3.9, features)
 
 
-def _arm(color: str, shoulder: int, hand: int) -> tuple[Part, ...]:
+def _make_arm(color: str, shoulder: int, hand: int) -> tuple[Part, ...]:
     """Upper arm; forearm and palm as one, so that no rim parts them at the wrist; five fingers."""
     elbow, wrist = shoulder + 1, shoulder + 2
     knuckles = [hand + 1 + 4 * k for k in range(5)]
@@ -151,10 +151,10 @@ def _arm(color: str, shoulder: int, hand: int) -> tuple[Part, ...]:
     edge = tuple(Bone(a, b, 0.07, 0.07, color) for a, b in itertools.pairwise(knuckles[1:]))
     web = tuple((hand, a, b) for a, b in itertools.pairwise(knuckles))
     forearm = Part((wrist, hand, *knuckles[1:]), 0.0, lower + spokes + edge, web, color)
-    return (Part((shoulder, elbow), 0.0, upper), forearm, *_fingers(hand))
+    return (Part((shoulder, elbow), 0.0, upper), forearm, *_make_fingers(hand))
 
 
-def _fingers(hand: int) -> tuple[Part, ...]:
+def _make_fingers(hand: int) -> tuple[Part, ...]:
     radii = (0.075, 0.07, 0.062, 0.055)
     parts = []
     for finger, name in enumerate(s.FINGERS):
@@ -168,4 +168,9 @@ def _fingers(hand: int) -> tuple[Part, ...]:
 
 
 FACE_PARTS = 2  # the last ones of PARTS, of figures with a face
-PARTS = (*_trunk(), *_arm("right", s.R_SHOULDER, s.R_HAND), *_arm("left", s.L_SHOULDER, s.L_HAND), *_face())
+PARTS = (
+    *_make_trunk(),
+    *_make_arm("right", s.R_SHOULDER, s.R_HAND),
+    *_make_arm("left", s.L_SHOULDER, s.L_HAND),
+    *_make_face(),
+)

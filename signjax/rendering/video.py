@@ -19,7 +19,7 @@ from signjax.rendering import layout, rasterize, shapes
 AHEAD = 8  # frames of a GIF that wait to be compressed
 
 
-def gif(path, panels, fps: float = 25, size: int = layout.BASE) -> pathlib.Path:
+def write_gif(path, panels, fps: float = 25, size: int = layout.BASE) -> pathlib.Path:
     """Writes panels, side by side, as an endlessly looping GIF with one frame per pose.
 
     Args:
@@ -34,28 +34,30 @@ def gif(path, panels, fps: float = 25, size: int = layout.BASE) -> pathlib.Path:
     """
     if not 1 <= fps <= 50:
         raise ConfigError(f"fps of a GIF must be from 1 to 50, not {fps}")
-    scene = layout.scene(panels, size)
+    scene = layout.build_scene(panels, size)
     ticks = np.diff(np.round(np.arange(scene.frames + 1) * 100 / fps)).astype(int)
     try:
         with tempfile.TemporaryFile() as file:
-            _gif_frames(file, scene, ticks.tolist())
+            _write_gif_frames(file, scene, ticks.tolist())
             file.seek(0)
             return atomic.write_file(path, file.read())
     except OSError as error:
         raise StorageError(f"{path}: cannot be made in {tempfile.gettempdir()} ({error})") from None
 
 
-def _gif_frames(file, scene, ticks: list[int]) -> None:
+def _write_gif_frames(file, scene, ticks: list[int]) -> None:
     """Writes a GIF to a file of the operating system. Frames are drawn here while another thread compresses
     those before: Pillow does that beside Python's own work, but to such a file only."""
     height, width = scene.still.shape
     # Version, screen, a global table of 2^(5+1) colours; then the extension that loops for ever.
-    file.write(b"GIF89a" + struct.pack("<HHBBB", width, height, 0xF5, 0, 0) + rasterize.palette().tobytes())
+    file.write(
+        b"GIF89a" + struct.pack("<HHBBB", width, height, 0xF5, 0, 0) + rasterize.make_palette().tobytes()
+    )
     file.write(b"\x21\xff\x0bNETSCAPE2.0\x03\x01\x00\x00\x00")
     shown, waiting = None, collections.deque()
     with concurrent.futures.ThreadPoolExecutor(1) as encoder:
-        for picture, delay in zip(layout.frames(scene), ticks, strict=True):
-            waiting.append(encoder.submit(_gif_frame, file, picture, shown, delay))
+        for picture, delay in zip(layout.paint_frames(scene), ticks, strict=True):
+            waiting.append(encoder.submit(_write_gif_frame, file, picture, shown, delay))
             shown = picture
             if len(waiting) > AHEAD:
                 waiting.popleft().result()
@@ -64,7 +66,7 @@ def _gif_frames(file, scene, ticks: list[int]) -> None:
     file.write(b";")
 
 
-def _gif_frame(file, picture, shown, delay: int) -> None:
+def _write_gif_frame(file, picture, shown, delay: int) -> None:
     """Writes the blocks of one frame: the box of what changed, unchanged pixels inside it transparent."""
     y = x = 0
     if shown is not None:
@@ -85,72 +87,72 @@ def _gif_frame(file, picture, shown, delay: int) -> None:
     file.write(b"\0")
 
 
-def has_video() -> bool:
+def can_write_mp4() -> bool:
     """Whether MP4 can be written: PyAV, the extra `video`, is installed."""
     return importlib.util.find_spec("av") is not None
 
 
-def mp4(path, panels, fps: float = 25, size: int = 720) -> pathlib.Path:
+def write_mp4(path, panels, fps: float = 25, size: int = 720) -> pathlib.Path:
     """Writes panels, side by side, as an MP4 (H.264, 4:2:0) that every browser and phone plays.
 
     Args:
-      path, panels, size: as for `gif`.
+      path, panels, size: as for `write_gif`.
       fps: frames per second, more than 0 and at most 240.
 
     Raises:
-      ConfigError: PyAV is not installed, bad fps or size; DataError, StorageError: as for `gif`.
+      ConfigError: PyAV is not installed, bad fps or size; DataError, StorageError: as for `write_gif`.
     """
-    if not has_video():
+    if not can_write_mp4():
         raise ConfigError(f"{path}: MP4 needs PyAV, which is not installed: pip install -e '.[video]'")
     if not 0 < fps <= 240:
         raise ConfigError(f"fps of an MP4 must be above 0 and at most 240, not {fps}")
-    scene = layout.scene(panels, size)
+    scene = layout.build_scene(panels, size)
     with tempfile.TemporaryDirectory() as folder:  # "faststart" reads the file again: no buffer in memory
         made = pathlib.Path(folder) / "clip.mp4"
-        _encode(made, scene, Fraction(fps).limit_denominator(1001))
+        _encode_mp4(made, scene, Fraction(fps).limit_denominator(1001))
         return atomic.write_file(path, made.read_bytes())
 
 
-def _encode(path, scene, rate: Fraction) -> None:
+def _encode_mp4(path, scene, rate: Fraction) -> None:
     import av
 
-    colors = rasterize.palette()
+    colors = rasterize.make_palette()
     with av.open(str(path), "w", format="mp4", options={"movflags": "faststart"}) as container:
         stream = container.add_stream("libx264", rate=rate)
         stream.height, stream.width = scene.still.shape
         stream.pix_fmt = "yuv420p"
         stream.options = {"preset": "veryfast", "crf": "20", "tune": "animation"}
-        for picture in layout.frames(scene):
+        for picture in layout.paint_frames(scene):
             frame = av.VideoFrame.from_ndarray(colors[picture], format="rgb24")
             container.mux(stream.encode(frame))
         container.mux(stream.encode())
 
 
-def sheet(path, panels, count: int = 6, size: int = 320) -> pathlib.Path:
+def write_sheet(path, panels, count: int = 6, size: int = 320) -> pathlib.Path:
     """Writes a PNG with `count` frames, evenly spaced over each panel, one row of frames a panel.
 
     Args:
-      path, panels: as for `gif`.
+      path, panels: as for `write_gif`.
       count: frames a row; a clip with fewer frames shows each once.
       size: height of a frame in pixels.
 
     Raises:
-      DataError, ConfigError, StorageError: as for `gif`; ConfigError also for count < 1.
+      DataError, ConfigError, StorageError: as for `write_gif`; ConfigError also for count < 1.
     """
     if count < 1:
         raise ConfigError(f"count of a sheet must be at least 1, not {count}")
-    figures = shapes.prepare(panels)
-    look = layout.view(figures, size)
+    figures = shapes.prepare_figures(panels)
+    look = layout.fit_view(figures, size)
     count = min(count, max(len(f.pose) for f in figures))
     total = count * (look.size[0] + layout.GAP) - layout.GAP
     rows = []
-    for figure, (parts, order) in zip(figures, layout.stages(figures, look), strict=True):
+    for figure, (parts, order) in zip(figures, layout.outline_figures(figures, look), strict=True):
         frames = np.linspace(0, len(order) - 1, count).round().astype(int)
-        drawn = [rasterize.fill(parts, order, look.size, frame) for frame in frames]
-        rows.append(layout.caption(figure.title, total, size, "muted", 1))
-        rows.append(layout.beside(drawn))
+        drawn = [rasterize.draw_frame(parts, order, look.size, frame) for frame in frames]
+        rows.append(layout.draw_caption(figure.title, total, size, "muted", 1))
+        rows.append(layout.join_blocks(drawn))
         if figure is figures[-1] or any(other.caption != figure.caption for other in figures):
-            rows.append(layout.caption(figure.caption, total, size))
+            rows.append(layout.draw_caption(figure.caption, total, size))
     buffer = io.BytesIO()
-    Image.fromarray(rasterize.palette()[np.concatenate(rows)]).save(buffer, "PNG", optimize=True)
+    Image.fromarray(rasterize.make_palette()[np.concatenate(rows)]).save(buffer, "PNG", optimize=True)
     return atomic.write_file(path, buffer.getvalue())

@@ -114,13 +114,13 @@ def to_npz(stem: Path, clip: Clip) -> Path:
 
 def to_mp4(stem: Path, clip: Clip) -> Path:
     """A video."""
-    return rendering.mp4(stem.with_name(f"{stem.name}.mp4"), rendering.Panel(clip, clip.sid), clip.fps)
+    return rendering.write_mp4(stem.with_name(f"{stem.name}.mp4"), rendering.Panel(clip, clip.sid), clip.fps)
 
 
 def to_html(stem: Path, clip: Clip) -> Path:
     """A page with a player."""
     path, title = stem.with_name(f"{stem.name}.html"), clip.text or clip.sid
-    return rendering.html(path, [rendering.Panel(clip, clip.sid)], clip.fps, title)
+    return rendering.write_html(path, [rendering.Panel(clip, clip.sid)], clip.fps, title)
 
 
 FORMS = {

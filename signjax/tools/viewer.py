@@ -43,7 +43,7 @@ def main(argv: list[str] | None = None) -> int:
     process.enable_compile_cache()
     with Server(args.port) as server:
         server.sign = signer(args.run)
-        server.page = html_player.document([], FPS, f"signjax: {args.run}", live=True).encode()
+        server.page = html_player.format_page([], FPS, f"signjax: {args.run}", live=True).encode()
         print(f"http://{HOST}:{server.server_port}/ (for this machine alone; Ctrl-C ends it)", flush=True)
         server.serve_forever()
     return 0
@@ -70,7 +70,7 @@ def signer(workdir) -> Callable[[str, int, int], dict]:
             titles = [f"version {k}"] if num > 1 else []
             titles += [f"reads: {' '.join(demo.read_signs(clip.points)) or '(nothing)'}"] if readable else []
             panels.append(rendering.Panel(clip, "; ".join(titles)))
-        return html_player.pack_clip(panels, f"signed in {took:.2f} s, seed {seed}")
+        return html_player.pack_panels(panels, f"signed in {took:.2f} s, seed {seed}")
 
     sign("hello", 0, 1)
     return sign

@@ -88,9 +88,9 @@ def text(args) -> None:
     for i in found:
         clip = held[i]
         panel = rendering.Panel(clip, f"recorded: {clip.sid}")
-        print(rendering.gif(Path(args.out, f"{stem}_{clip.sid}.gif"), panel))
+        print(rendering.write_gif(Path(args.out, f"{stem}_{clip.sid}.gif"), panel))
         pages.append([panel])
-    print(rendering.html(Path(args.out, f"{stem}.html"), pages, title=f"{held.label}: {args.text}"))
+    print(rendering.write_html(Path(args.out, f"{stem}.html"), pages, title=f"{held.label}: {args.text}"))
 
 
 def p0(args) -> None:
@@ -103,8 +103,8 @@ def p0(args) -> None:
         clip = _rebuilt(path)
         first = dataclasses.replace(clip, points=clip.points[:1], valid=clip.valid[:1])
         panel, title = rendering.Panel(first, f"starting pose: {stem}"), f"p0: {clip.text}"
-        print(rendering.still(Path(args.out, f"p0_{stem}.gif"), panel))
-        print(rendering.html(Path(args.out, f"p0_{stem}.html"), [panel], title=title, named=True))
+        print(rendering.write_labeled_pose(Path(args.out, f"p0_{stem}.gif"), panel))
+        print(rendering.write_html(Path(args.out, f"p0_{stem}.html"), [panel], title=title, named=True))
 
 
 def deltas(args) -> None:
@@ -170,7 +170,7 @@ def compare(args, workdir: Path, stem: str) -> None:
         for k, clip in enumerate(part)
     ]
     path = Path(args.out, f"run_{stem}_{args.split}.html")
-    print(rendering.html(path, pages, title=f"{workdir}: {held.label}"))
+    print(rendering.write_html(path, pages, title=f"{workdir}: {held.label}"))
 
 
 def _inputs(names: list[str], prefix: str) -> list[tuple[Path, str]]:
@@ -190,8 +190,8 @@ def _rebuilt(path: Path) -> Clip:
 
 
 def _draw(stem: Path, panel: rendering.Panel, title: str) -> None:
-    print(rendering.gif(stem.with_name(f"{stem.name}.gif"), panel))
-    print(rendering.html(stem.with_name(f"{stem.name}.html"), [panel], title=title))
+    print(rendering.write_gif(stem.with_name(f"{stem.name}.gif"), panel))
+    print(rendering.write_html(stem.with_name(f"{stem.name}.html"), [panel], title=title))
 
 
 if __name__ == "__main__":

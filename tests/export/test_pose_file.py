@@ -46,11 +46,11 @@ def same_place(found, points, valid):
 
 def test_a_clip_comes_back_with_its_depth_and_its_gaps(exported):
     path, points, valid = exported
-    [clip] = dotposes.read(path)
+    [clip] = dotposes.read_clips(path)
     assert isinstance(clip, Clip) and clip.fps == pytest.approx(29.97)
     np.testing.assert_array_equal(clip.valid, valid)
     same_place(clip.points.astype(np.float64), points, valid)
-    file = pose_file.parse(path.read_bytes())
+    file = pose_file.parse_pose_file(path.read_bytes())
     assert file.version == 0.2 and file.size == (1280, 720, 720)
     for component in file.components:
         count = len(component.points)
@@ -60,7 +60,7 @@ def test_a_clip_comes_back_with_its_depth_and_its_gaps(exported):
 
 def test_a_flat_clip_stays_flat():
     points = signer(7).astype(np.float32) * np.float32([1, 1, 0])
-    file = pose_file.parse(posefile.of_clip(Clip(points, fps=25)))
+    file = pose_file.parse_pose_file(posefile.of_clip(Clip(points, fps=25)))
     assert file.size[2] == 0 and not file.points[..., 2].any() and file.confidence.all()
 
 
@@ -71,17 +71,17 @@ def test_a_face_comes_along_with_its_gaps(tmp_path):
     valid[2, 60:80] = valid[3, :] = False
     path = tmp_path / "one.pose"
     path.write_bytes(posefile.of_clip(Clip(points, valid, fps=25)))
-    [clip] = dotposes.read(path)
+    [clip] = dotposes.read_clips(path)
     same_place(clip.points.astype(np.float64), points, valid)
     np.testing.assert_array_equal(clip.valid, valid)
-    face = pose_file.parse(path.read_bytes()).components[-1]
+    face = pose_file.parse_pose_file(path.read_bytes()).components[-1]
     assert len(set(face.points)) == 70 and set(sum(face.limbs, ())) == set(range(68)), "all but the pupils"
 
 
 def test_other_components_join_in_one_line():
     points, seen = np.full((2, 3, 3), 7.0), np.array([[True, False, True]] * 2)
     part = pose_file.Component("more", "XYZC", ("a", "b", "c"), ((0, 2),), ((1, 2, 3),))
-    file = pose_file.parse(
+    file = pose_file.parse_pose_file(
         posefile.pack([(part, points, seen), (part._replace(name="x"), points, ~seen)], 25)
     )
     assert [c.name for c in file.components] == ["more", "x"]

@@ -135,7 +135,7 @@ def pose_file(pose, valid, kind, version=0.2, depth=False):
 
 def oldest(file):
     """The bytes of a PoseFile in version 0.0, with a person that comes and goes beside the first."""
-    head = dotpose.pack(file._replace(points=file.points[:0], confidence=file.confidence[:0]))
+    head = dotpose.format_pose_file(file._replace(points=file.points[:0], confidence=file.confidence[:0]))
     parts = [struct.pack("<f", 0.0), head[4:-10], struct.pack("<HH", round(file.fps), len(file.points))]
     for t, (points, confidence) in enumerate(zip(file.points[:, 0], file.confidence[:, 0], strict=True)):
         rows = np.concatenate([points, confidence[:, None]], 1).astype("<f4")

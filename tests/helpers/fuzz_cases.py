@@ -147,7 +147,9 @@ def build_formats(root: pathlib.Path) -> None:
     for name, version in (("old", 0.0), ("new", 0.2)):
         file = format_files.pose_file(clip, valid, "openpose")
         (root / name).mkdir()
-        (root / name / "one.pose").write_bytes(pose_file.pack(file) if version else format_files.oldest(file))
+        (root / name / "one.pose").write_bytes(
+            pose_file.format_pose_file(file) if version else format_files.oldest(file)
+        )
     format_files.skels(root / "skels", "train", [(clip, valid)], ["hello"])
     format_files.slrtp(root / "slrtp/one.npy", clip, valid)
     format_files.dwpose(root / "dwpose/one.json", clip, valid)
@@ -157,11 +159,11 @@ def build_formats(root: pathlib.Path) -> None:
 
 
 def load_formats(root: pathlib.Path) -> list[Clip]:
-    text_table.read(root / "index.tsv")
+    text_table.read_table(root / "index.tsv")
     found = []
     for folder in sorted(path for path in root.iterdir() if path.is_dir()):
-        for item in detect.recognise(folder).read(folder):
-            if isinstance(item, others.Broken):
+        for item in detect.detect_format(folder).read(folder):
+            if isinstance(item, others.UnreadableClip):
                 raise DataError(f"{item.name}: {item.reason}")
             found.append(item)
     return found

@@ -62,7 +62,7 @@ def same_page(path, plain):
 @pytest.mark.parametrize("text", HOSTILE)
 def test_text_stays_text_on_a_page(tmp_path, text):
     def page(name, said):
-        return rendering.html(
+        return rendering.write_html(
             tmp_path / name, [[rendering.Panel(Clip(signed()[:2], text=said), said)]], title=said
         )
 

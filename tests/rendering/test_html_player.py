@@ -32,7 +32,9 @@ def path(tmp_path_factory):
     }
     panels = [rendering.Panel(clip, title) for title, clip in clips.items()]
     flat = Clip(signer(10) * [1, 1, 0], text="<b>flat</b>")
-    return rendering.html(tmp_path_factory.mktemp("page") / "a.html", [panels, [flat]], title="<i>two</i>")
+    return rendering.write_html(
+        tmp_path_factory.mktemp("page") / "a.html", [panels, [flat]], title="<i>two</i>"
+    )
 
 
 @pytest.fixture
@@ -131,7 +133,7 @@ def test_it_shows_what_python_draws(shown):
     """Joints lie where the browser's colours are: the middle of each finger's last bone has its shade."""
     canvas = "document.querySelector('canvas')"
     box, width, height = shown.run(f"[page.clips[0].box, {canvas}.width, {canvas}.height]")
-    figure = shapes.prepare(Clip(signer(24)))[0]
+    figure = shapes.prepare_figures(Clip(signer(24)))[0]
     box = np.reshape(box, (2, 2))
     zoom = min([width, height] / np.ptp(box, axis=0))
     centre = np.array([width, height]) / 2 - zoom * box.mean(0)

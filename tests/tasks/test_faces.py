@@ -202,8 +202,8 @@ def test_faces_that_are_not_there_are_named(root):
 
 
 def drawn(pose, valid, frame=0):
-    scene = layout.scene(Clip(pose, valid), 224)
-    return layout.paint(scene, frame)
+    scene = layout.build_scene(Clip(pose, valid), 224)
+    return layout.paint_frame(scene, frame)
 
 
 def test_a_face_is_drawn_and_what_is_missing_is_not():
@@ -217,8 +217,8 @@ def test_a_face_is_drawn_and_what_is_missing_is_not():
     assert not np.array_equal(faced, bare) and not np.array_equal(parted, faced)
     wild = np.where(lost[..., None], pose, np.nan)
     assert np.array_equal(drawn(wild, lost), parted)
-    figure = shapes.prepare(Clip(pose, lost))[0]
-    [skin, features] = shapes.shapes(figure, 100.0, [0, 0])[0][-style.FACE_PARTS :]
+    figure = shapes.prepare_figures(Clip(pose, lost))[0]
+    [skin, features] = shapes.outline_parts(figure, 100.0, [0, 0])[0][-style.FACE_PARTS :]
     strokes = style.PARTS[-1].bones
     kept = [not {style.FACE[k] for k in face_files.LOST} & {bone.start, bone.end} for bone in strokes]
     assert [shape.seen.all() for shape in features] == kept and not all(kept)
@@ -243,7 +243,7 @@ def test_clips_leave_with_their_faces(root, tmp_path):
     assert np.array_equal(pose, held.points) and np.array_equal(valid, held.valid)
     back = npz_clip.read_npz(tmp_path / "npz/clip_0.npz")
     assert np.array_equal(back.points, held.points) and np.array_equal(back.valid, held.valid)
-    [theirs] = openpose.read(tmp_path / "openpose")
+    [theirs] = openpose.read_clips(tmp_path / "openpose")
     assert np.array_equal(theirs.valid, held.valid)
     placed = normalization.to_canonical(
         held.points, normalization.measure_placement(held.points, held.valid)

@@ -194,14 +194,14 @@ def pose():
 
 def test_every_joint_that_is_seen_is_a_point_with_a_name(pose, monkeypatch, tmp_path):
     labels = []
-    original = labeled_pose._write
+    original = labeled_pose._draw_text
 
     def listen(picture, text, *rest):
         labels.append(text)
         return original(picture, text, *rest)
 
-    monkeypatch.setattr(labeled_pose, "_write", listen)
-    rendering.still(tmp_path / "all.gif", Clip(pose, text="hello"))
+    monkeypatch.setattr(labeled_pose, "_draw_text", listen)
+    rendering.write_labeled_pose(tmp_path / "all.gif", Clip(pose, text="hello"))
     with Image.open(tmp_path / "all.gif") as image:
         assert image.n_frames == 1 and image.width > 1000
     body = [name.replace("_", " ") for name in skeleton.NAMES[:8]]
@@ -210,7 +210,7 @@ def test_every_joint_that_is_seen_is_a_point_with_a_name(pose, monkeypatch, tmp_
     labels.clear()
     valid = np.ones((1, 50), bool)
     valid[:, skeleton.LEFT] = False
-    rendering.still(tmp_path / "one.gif", Clip(pose, valid, text="hello"))
+    rendering.write_labeled_pose(tmp_path / "one.gif", Clip(pose, valid, text="hello"))
     assert sorted(labels) == sorted([*body, *fingers, "not seen"])
 
 
@@ -218,14 +218,14 @@ def test_names_keep_apart_and_inside():
     rng = np.random.default_rng(0)
     for _ in range(50):
         xy = rng.uniform(0, 400, (21, 2)) * [1, rng.uniform(0, 1)]
-        for side in labeled_pose._columns(xy, 400, 16):
+        for side in labeled_pose._place_names(xy, 400, 16):
             heights = np.array([y for _, y in side])
             assert np.diff(heights).min() > 16 - 1e-6
             assert heights.min() > 8 - 1e-6 and heights.max() < 392 + 1e-6
 
 
 def test_the_points_are_where_the_joints_are(pose):
-    seen = shapes.prepare(Clip(pose))[0]
-    view = labeled_pose._view(seen, labeled_pose.VIEWS[1], labeled_pose.layout.font(16), 520)
+    seen = shapes.prepare_figures(Clip(pose))[0]
+    view = labeled_pose._draw_view(seen, labeled_pose.VIEWS[1], labeled_pose.layout.font(16), 520)
     paper = view == rasterize.INDEX["paper"]
     assert paper.sum() > 8 * 9, "white points inside the figure"

@@ -24,7 +24,7 @@ def server(tiny_runs):
     """A viewer of the tiny GPT on a port of its own."""
     with viewer.Server(0) as found:
         found.sign = viewer.signer(tiny_runs / "runs/gpt")
-        found.page = html_player.document([], 25, "a run", live=True).encode()
+        found.page = html_player.format_page([], 25, "a run", live=True).encode()
         thread = threading.Thread(target=found.serve_forever, daemon=True)
         thread.start()
         yield found
@@ -58,7 +58,7 @@ def test_the_page_needs_nothing_from_elsewhere(server):
     assert status == 200 and headers["Content-Type"] == "text/html; charset=utf-8"
     assert "http://" not in text and "https://" not in text and "default-src 'none'" in text
     assert "connect-src 'self'" in text and headers["Content-Security-Policy"] == "frame-ancestors 'none'"
-    assert "connect-src" not in html_player.document([], 25, "a page on disk")
+    assert "connect-src" not in html_player.format_page([], 25, "a page on disk")
 
 
 def test_a_text_is_signed_the_same_way_each_time(server):

@@ -10,19 +10,19 @@ from signjax.io.safe_read import InvalidFileError
 from signjax.pose import skeleton
 from signjax.pose.clip import Clip
 
-FACE = 70  # points, in OpenPose's order: outline 17, brows 10, nose 9, eyes 12, lips 20, pupils 2
-LEAST = 0.1  # confidence; hands below it jump five to ten times as far as sure ones, on How2Sign
-FRAMES = 1 << 15  # of a clip: twenty minutes
+FACE_POINTS = 70  # points, in OpenPose's order: outline 17, brows 10, nose 9, eyes 12, lips 20, pupils 2
+MIN_CONFIDENCE = 0.1  # confidence; hands below it jump five to ten times as far as sure ones, on How2Sign
+MAX_FRAMES = 1 << 15  # of a clip: twenty minutes
 
 
-class Broken(NamedTuple):
+class UnreadableClip(NamedTuple):
     """A clip that cannot be read."""
 
     name: str
     reason: str
 
 
-class Places(NamedTuple):
+class JointMap(NamedTuple):
     """Which of a format's points are the joints."""
 
     body: tuple[tuple[int, ...], ...]  # of each of the 8 body joints, which is their mean; () for none
@@ -31,16 +31,18 @@ class Places(NamedTuple):
     face: tuple[int, ...] = ()  # the point of each of the 70, -1 for none
 
 
-def each(items: Iterable[tuple[str, Any]], one: Callable[[Any], Clip]) -> Iterator[Clip | Broken]:
+def read_each(
+    items: Iterable[tuple[str, Any]], one: Callable[[Any], Clip]
+) -> Iterator[Clip | UnreadableClip]:
     """The clip of each of the items (name, what `one` reads it from), one at a time."""
     for name, item in items:
         try:
             yield one(item)
         except InvalidFileError as error:
-            yield Broken(name, str(error))
+            yield UnreadableClip(name, str(error))
 
 
-def joints(points: np.ndarray, seen: np.ndarray, places: Places):
+def select_joints(points: np.ndarray, seen: np.ndarray, places: JointMap):
     """Picks the joints out of a format's points.
 
     Args:
@@ -55,8 +57,8 @@ def joints(points: np.ndarray, seen: np.ndarray, places: Places):
     Raises:
       InvalidFileError: no frames, too many, or coordinates that are infinite or too large.
     """
-    if not 0 < len(points) <= FRAMES:
-        raise InvalidFileError(f"has {len(points):,} frames; 1 to {FRAMES:,} can be read")
+    if not 0 < len(points) <= MAX_FRAMES:
+        raise InvalidFileError(f"has {len(points):,} frames; 1 to {MAX_FRAMES:,} can be read")
     seen = seen & np.isfinite(points).all(-1)
     points = np.where(seen[..., None], points, 0.0)
     if not np.abs(points).max(initial=0) <= MAX_COORDINATE:
@@ -70,7 +72,7 @@ def joints(points: np.ndarray, seen: np.ndarray, places: Places):
     for part, first in ((skeleton.RIGHT, places.right), (skeleton.LEFT, places.left)):
         if first is not None:
             pose[:, part], valid[:, part] = points[:, first : first + 21], seen[:, first : first + 21]
-    face = _face(points, places.face)
+    face = _select_face(points, places.face)
     if face is not None:
         pose = np.concatenate([pose, face], 1)
         valid = np.concatenate([valid, face[..., :2].any(-1)], 1)
@@ -78,7 +80,7 @@ def joints(points: np.ndarray, seen: np.ndarray, places: Places):
     return pose, valid
 
 
-def _face(points: np.ndarray, chosen: tuple[int, ...]) -> np.ndarray | None:
+def _select_face(points: np.ndarray, chosen: tuple[int, ...]) -> np.ndarray | None:
     """The 70 points of the face, None if no frame shows any of them."""
     if not chosen:
         return None
@@ -86,7 +88,7 @@ def _face(points: np.ndarray, chosen: tuple[int, ...]) -> np.ndarray | None:
     return face if face.any() else None
 
 
-def upright(pose: np.ndarray) -> np.ndarray:
+def turn_upright(pose: np.ndarray) -> np.ndarray:
     """The pose with y down and the right shoulder on the left of the picture, as a camera sees a signer.
 
     Files do not say which way their axes point; the body does.

@@ -16,7 +16,7 @@ from signjax.data.formats import (
     signjax_folders,
     slrtp,
 )
-from signjax.data.formats.base import Broken
+from signjax.data.formats.base import UnreadableClip
 from signjax.errors import DataError
 from signjax.io import safe_read
 from signjax.io.safe_read import InvalidFileError
@@ -29,19 +29,19 @@ class Format(NamedTuple):
     """A format that can be read."""
 
     name: str
-    read: Callable[..., Iterator[Clip | Broken]]
+    read: Callable[..., Iterator[Clip | UnreadableClip]]
 
 
-OPENPOSE = Format("OpenPose frames", openpose.read)
-DWPOSE = Format("133 points of COCO-WholeBody (DWPose, MMPose)", dwpose.read)
-MEDIAPIPE = Format("MediaPipe landmarks", mediapipe.read)
+OPENPOSE = Format("OpenPose frames", openpose.read_clips)
+DWPOSE = Format("133 points of COCO-WholeBody (DWPose, MMPose)", dwpose.read_clips)
+MEDIAPIPE = Format("MediaPipe landmarks", mediapipe.read_clips)
 # The first whose ending a file has; of other .json the content tells.
 BY_ENDING = {
-    ".skels": Format("Progressive Transformers .skels", progressive_transformers.read),
-    clip_files.POSE: Format("signjax folders", signjax_folders.read),
-    ".pose": Format(".pose files", pose_format.read),
+    ".skels": Format("Progressive Transformers .skels", progressive_transformers.read_clips),
+    clip_files.POSE: Format("signjax folders", signjax_folders.read_clips),
+    ".pose": Format(".pose files", pose_format.read_clips),
     openpose.ENDING: OPENPOSE,
-    ".npy": Format("SLRTP arrays of 178 points", slrtp.read),
+    ".npy": Format("SLRTP arrays of 178 points", slrtp.read_clips),
 }
 WANTED = (
     "OpenPose frames (*_keypoints.json), .pose files, .skels, SLRTP .npy, JSON of DWPose or MediaPipe, "
@@ -50,14 +50,14 @@ WANTED = (
 TORCH = (".pt", ".pth", ".pkl")
 
 
-def recognise(path: Path) -> Format:
+def detect_format(path: Path) -> Format:
     """The format of the clips in a folder and all below, or of a file.
 
     Raises:
       DataError: there are none that can be read, or of several formats; says what was looked for.
     """
-    names = list(itertools.islice(_names(path), LOOK))
-    found = {end: file for file in names for end in BY_ENDING if _ends(file, end)}
+    names = list(itertools.islice(_walk_files(path), LOOK))
+    found = {end: file for file in names for end in BY_ENDING if _has_ending(file, end)}
     if clip_files.POSE in found or openpose.ENDING in found:
         found.pop(".npy", None)  # of another purpose, beside them
     if len(found) > 1:
@@ -67,7 +67,7 @@ def recognise(path: Path) -> Format:
         return BY_ENDING[next(iter(found))]
     tried = [file for file in names if file.suffix.lower() == ".json"]
     if tried:
-        return _by_content(tried[:8])
+        return _detect_json(tried[:8])
     if any(file.suffix.lower() in TORCH for file in names):
         raise DataError(f"{path}: .pt and .pkl files are programs, which signjax does not run; write their "
                         "arrays as .npy, see docs/data.md")  # fmt: skip
@@ -75,7 +75,7 @@ def recognise(path: Path) -> Format:
     raise DataError(f"{path}: {what} {WANTED}")
 
 
-def _names(path: Path) -> Iterator[Path]:
+def _walk_files(path: Path) -> Iterator[Path]:
     if path.is_file():
         yield path
     for folder, below, held in os.walk(path):
@@ -83,16 +83,16 @@ def _names(path: Path) -> Iterator[Path]:
         yield from (Path(folder, name) for name in held)
 
 
-def _ends(file: Path, ending: str) -> bool:
+def _has_ending(file: Path, ending: str) -> bool:
     return file.name == ending if ending == clip_files.POSE else file.name.lower().endswith(ending)
 
 
-def _by_content(files: list[Path]) -> Format:
+def _detect_json(files: list[Path]) -> Format:
     """The format of .json files that have no telling name."""
     faults = []
     for file in files:
         try:
-            content = dwpose.parse(safe_read.read_bytes(file), mediapipe.MEMORY)
+            content = dwpose.parse_json(safe_read.read_bytes(file), mediapipe.MEMORY)
             for form, module in ((MEDIAPIPE, mediapipe), (DWPOSE, dwpose)):
                 if module.fits(content):
                     return form

@@ -11,42 +11,44 @@ from pathlib import Path
 import numpy as np
 
 from signjax.data.formats import base, file_names, mediapipe
-from signjax.data.formats.base import Broken, Places
+from signjax.data.formats.base import JointMap, UnreadableClip
 from signjax.io import safe_read
 from signjax.io.safe_read import InvalidFileError
 from signjax.pose.clip import Clip
 
 POINTS = 133  # body 17, feet 6, face 68, left hand 21, right hand 21
-PLACES = Places(
+PLACES = JointMap(
     ((0,), (5, 6), (6,), (8,), (10,), (5,), (7,), (9,)), 112, 91, (*range(23, 91), -1, -1)
 )  # the neck is the middle of the shoulders
 
 
-def fits(content: dict) -> bool:
+def is_dwpose(content: dict) -> bool:
     """Whether a JSON object is such a file."""
     found = content.get("instance_info", content.get("keypoints"))
     return isinstance(found, list) and bool(found)
 
 
-def parse(data: bytes, memory: int = safe_read.MAX_MEMORY) -> dict:
+def parse_json(data: bytes, memory: int = safe_read.MAX_MEMORY) -> dict:
     """The object of a file; a list becomes its "instance_info"."""
     listed = data.lstrip().startswith(b"[")
     return safe_read.parse_json(b'{"instance_info":%s}' % data if listed else data, memory)
 
 
-def read(path: Path) -> Iterator[Clip | Broken]:
+def read_clips(path: Path) -> Iterator[Clip | UnreadableClip]:
     """The clips of all .json files in a folder and those below, or of one file."""
-    return base.each(((str(file), (path, file)) for file in file_names.files(path, ".json")), _one)
+    return base.read_each(
+        ((str(file), (path, file)) for file in file_names.list_files(path, ".json")), _read_clip
+    )
 
 
-def _one(item: tuple[Path, Path]) -> Clip:
+def _read_clip(item: tuple[Path, Path]) -> Clip:
     root, path = item
-    content = parse(safe_read.read_bytes(path))
+    content = parse_json(safe_read.read_bytes(path))
     if "instance_info" in content:
         frames = content["instance_info"]
     else:
         points, scores = content.get("keypoints"), content.get("keypoint_scores", content.get("scores"))
-        if not isinstance(points, list) or not (scores is None or _alike(scores, points)):
+        if not isinstance(points, list) or not (scores is None or _has_length_of(scores, points)):
             raise InvalidFileError('has no "instance_info" and no "keypoints" with as many "keypoint_scores"')
         frames = [
             {"keypoints": p, "keypoint_scores": s}
@@ -54,47 +56,47 @@ def _one(item: tuple[Path, Path]) -> Clip:
         ]
     if not isinstance(frames, list) or not frames:
         raise InvalidFileError("has 0 frames")
-    points = np.stack([_frame(frame, t) for t, frame in enumerate(frames)])  # [T, 133, 3]
-    seen = points[..., 2] > base.LEAST
+    points = np.stack([_parse_frame(frame, t) for t, frame in enumerate(frames)])  # [T, 133, 3]
+    seen = points[..., 2] > base.MIN_CONFIDENCE
     points[..., 2] = 0
-    fps, signer = mediapipe.names_of(content)
+    fps, signer = mediapipe.read_rate_and_signer(content)
     return Clip(
-        *base.joints(points, seen, PLACES),
+        *base.select_joints(points, seen, PLACES),
         fps=fps,
-        text=file_names.beside(path),
-        sid=file_names.sid(path),
+        text=file_names.read_text_beside(path),
+        sid=file_names.parse_sid(path),
         signer=signer,
-        split=file_names.split(root, path),
+        split=file_names.find_split(root, path),
     )
 
 
-def _alike(scores, points: list) -> bool:
+def _has_length_of(scores, points: list) -> bool:
     return isinstance(scores, list) and len(scores) == len(points)
 
 
-def _frame(frame, t: int) -> np.ndarray:
+def _parse_frame(frame, t: int) -> np.ndarray:
     """x, y and confidence [133, 3] of the surest person in a frame, zeros if there is nobody."""
     people = frame.get("instances", [frame]) if isinstance(frame, dict) else None
     if not isinstance(people, list):
         raise InvalidFileError(f'frame {t} has no list "instances"')
-    found = [_person(person, t) for person in people]
+    found = [_parse_person(person, t) for person in people]
     return max(found, key=lambda points: points[:, 2].sum(), default=np.zeros((POINTS, 3)))
 
 
-def _person(person, t: int) -> np.ndarray:
+def _parse_person(person, t: int) -> np.ndarray:
     points = person.get("keypoints") if isinstance(person, dict) else None
-    rows = _numbers(points, t, "keypoints")
+    rows = _parse_numbers(points, t, "keypoints")
     if rows.ndim != 2 or len(rows) != POINTS or rows.shape[1] not in (2, 3):
         raise InvalidFileError(f"frame {t}: keypoints are {list(rows.shape)} numbers, not [{POINTS}, 2 or 3]")
     if rows.shape[1] == 3:
         return rows
-    scores = _numbers(person.get("keypoint_scores"), t, "keypoint_scores")
+    scores = _parse_numbers(person.get("keypoint_scores"), t, "keypoint_scores")
     if scores.shape != (POINTS,):
         raise InvalidFileError(f"frame {t}: keypoint_scores are {list(scores.shape)} numbers, not [{POINTS}]")
     return np.concatenate([rows, scores[:, None]], 1)
 
 
-def _numbers(values, t: int, name: str) -> np.ndarray:
+def _parse_numbers(values, t: int, name: str) -> np.ndarray:
     """Lists of numbers as an array; InvalidFileError if they are anything else."""
     try:
         found = np.array(values)

@@ -14,7 +14,7 @@ SPLITS |= {"validation": "dev", "test": "test", "testing": "test"}
 LONGEST = 200  # bytes of a folder's name
 
 
-def files(path: Path, *endings: str) -> Iterator[Path]:
+def list_files(path: Path, *endings: str) -> Iterator[Path]:
     """The files with one of these endings in a folder and all below, in order; or the file itself."""
     if path.is_file():
         yield path
@@ -24,7 +24,7 @@ def files(path: Path, *endings: str) -> Iterator[Path]:
         yield from (Path(folder, name) for name in sorted(held) if name.lower().endswith(endings))
 
 
-def sid(name: str | Path) -> str:
+def parse_sid(name: str | Path) -> str:
     """The name of a clip: the last part of a path without its ending.
 
     Raises:
@@ -40,19 +40,19 @@ def sid(name: str | Path) -> str:
     return found
 
 
-def split(root: Path, path: Path) -> str | None:
+def find_split(root: Path, path: Path) -> str | None:
     """The split that one of the folders from root to a clip says, the nearest first; None if none does."""
     base = root.parent if path == root else root
     parts = (base.absolute().name, *path.relative_to(base).parts[:-1])
-    return next((found for part in reversed(parts) if (found := of_split(part))), None)
+    return next((found for part in reversed(parts) if (found := parse_split(part))), None)
 
 
-def of_split(name: str) -> str | None:
+def parse_split(name: str) -> str | None:
     """The split whose name another name begins with, as in train_2D_keypoints, else None."""
     return SPLITS.get(re.match("[a-z]*", name.lower())[0])
 
 
-def beside(path: Path) -> str:
+def read_text_beside(path: Path) -> str:
     """The text in a .txt file of the same name beside a file, "" if there is none."""
     try:
         return clip_files.parse_text(

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from signjax.data.formats import base, file_names
-from signjax.data.formats.base import Broken, Places
+from signjax.data.formats.base import JointMap, UnreadableClip
 from signjax.io import safe_read
 from signjax.io.safe_read import InvalidFileError
 from signjax.pose.clip import Clip
@@ -30,7 +30,7 @@ FACE = (
     *(468, 473),
 )
 PARTS = {"pose": 33, "right_hand": 21, "left_hand": 21, "face": 478}  # points; a face may have 468
-PLACES = Places(
+PLACES = JointMap(
     ((0,), (12, 11), (12,), (14,), (16,), (11,), (13,), (15,)), 33, 54, tuple(75 + k for k in FACE)
 )
 # Bytes that a file's objects may take at most: a minute with all of the face.
@@ -38,49 +38,53 @@ MEMORY = 4 * safe_read.MAX_MEMORY
 SHARES = 8.0  # shares of a picture are about 0 to 1; larger numbers are pixels
 
 
-def fits(content: dict) -> bool:
+def is_mediapipe(content: dict) -> bool:
     """Whether a JSON object is such a file."""
     frames = content.get("frames")
-    return isinstance(frames, list) and any(_part(frame, "pose") is not None for frame in frames[:100])
+    return isinstance(frames, list) and any(
+        _find_landmarks(frame, "pose") is not None for frame in frames[:100]
+    )
 
 
-def read(path: Path, size: tuple[int, int] | None = None) -> Iterator[Clip | Broken]:
+def read_clips(path: Path, size: tuple[int, int] | None = None) -> Iterator[Clip | UnreadableClip]:
     """The clips of all .json files in a folder and those below, or of one file.
 
     Args:
       path: the folder or file.
       size: width and height of the picture, where files do not say.
     """
-    return base.each(((str(file), (path, file, size)) for file in file_names.files(path, ".json")), _one)
-
-
-def _one(item) -> Clip:
-    root, path, size = item
-    content = safe_read.parse_json(safe_read.read_bytes(path), MEMORY)
-    if not fits(content):
-        raise InvalidFileError('has no "frames" with "pose_landmarks"')
-    rows = [_frame(frame, t) for t, frame in enumerate(content["frames"])]
-    points, seen = (np.array(x) for x in zip(*rows, strict=True))
-    points = points * _unit(content, points, size)
-    fps, signer = names_of(content)
-    return Clip(
-        *base.joints(points, seen, PLACES),
-        fps=fps,
-        text=file_names.beside(path),
-        sid=file_names.sid(path),
-        signer=signer,
-        split=file_names.split(root, path),
+    return base.read_each(
+        ((str(file), (path, file, size)) for file in file_names.list_files(path, ".json")), _read_clip
     )
 
 
-def names_of(content: dict) -> tuple[float | None, str | None]:
+def _read_clip(item) -> Clip:
+    root, path, size = item
+    content = safe_read.parse_json(safe_read.read_bytes(path), MEMORY)
+    if not is_mediapipe(content):
+        raise InvalidFileError('has no "frames" with "pose_landmarks"')
+    rows = [_parse_frame(frame, t) for t, frame in enumerate(content["frames"])]
+    points, seen = (np.array(x) for x in zip(*rows, strict=True))
+    points = points * _find_unit(content, points, size)
+    fps, signer = read_rate_and_signer(content)
+    return Clip(
+        *base.select_joints(points, seen, PLACES),
+        fps=fps,
+        text=file_names.read_text_beside(path),
+        sid=file_names.parse_sid(path),
+        signer=signer,
+        split=file_names.find_split(root, path),
+    )
+
+
+def read_rate_and_signer(content: dict) -> tuple[float | None, str | None]:
     """Frame rate and signer, where a file says them."""
     fps, signer = content.get("fps"), content.get("signer")
     rate = float(fps) if isinstance(fps, int | float) and 0 < fps < 1000 else None
     return rate, signer if isinstance(signer, str) and signer else None
 
 
-def _unit(content: dict, points: np.ndarray, size) -> np.ndarray:
+def _find_unit(content: dict, points: np.ndarray, size) -> np.ndarray:
     """What x, y and z are multiplied with: pixels, and no depth."""
     if np.abs(points[..., :2]).max(initial=0) > SHARES:
         return np.array([1.0, 1.0, 0.0])
@@ -94,7 +98,7 @@ def _unit(content: dict, points: np.ndarray, size) -> np.ndarray:
     return np.array([*size, 0.0])
 
 
-def _part(frame, name: str):
+def _find_landmarks(frame, name: str):
     """The list of a part's landmarks in a frame, None if there is none."""
     if not isinstance(frame, dict):
         return None
@@ -103,23 +107,23 @@ def _part(frame, name: str):
     return found.get("landmark") if isinstance(found, dict) else found
 
 
-def _frame(frame, t: int) -> tuple[np.ndarray, np.ndarray]:
+def _parse_frame(frame, t: int) -> tuple[np.ndarray, np.ndarray]:
     """Points [553, 3] and whether they were seen [553] of a frame."""
     points, seen = [], []
     for name, count in PARTS.items():
-        found = _part(frame, name) or []
+        found = _find_landmarks(frame, name) or []
         if not isinstance(found, list) or len(found) not in (0, count, *([468] if name == "face" else [])):
             given = f"{len(found)} landmarks" if isinstance(found, list) else "no list"
             raise InvalidFileError(f"frame {t}: {name}_landmarks is {given}, not {count} landmarks")
         rows = np.full((count, 4), np.nan)
         for k, landmark in enumerate(found):
-            rows[k] = _landmark(landmark, f"frame {t}: {name}_landmarks {k}")
+            rows[k] = _parse_landmark(landmark, f"frame {t}: {name}_landmarks {k}")
         points.append(rows[:, :3])
-        seen.append(rows[:, 3] > base.LEAST)
+        seen.append(rows[:, 3] > base.MIN_CONFIDENCE)
     return np.concatenate(points), np.concatenate(seen)
 
 
-def _landmark(found, where: str) -> list:
+def _parse_landmark(found, where: str) -> list:
     """x, y, z and visibility; what a hand's landmarks do not have is 0 and 1."""
     values = found
     if isinstance(found, dict):

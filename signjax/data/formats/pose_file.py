@@ -38,7 +38,7 @@ class PoseFile(NamedTuple):
     version: float = 0.2
 
 
-class _Bytes:
+class _ByteReader:
     """Takes one thing after the other from the front of some bytes."""
 
     def __init__(self, data: bytes):
@@ -71,25 +71,25 @@ class _Bytes:
         return found
 
 
-def parse(data: bytes) -> PoseFile:
+def parse_pose_file(data: bytes) -> PoseFile:
     """The content of a .pose file.
 
     Raises:
       InvalidFileError: it is none, of an unknown version, or shorter than it says.
     """
-    rest = _Bytes(data)
+    rest = _ByteReader(data)
     version = round(rest.take("f")[0], 3)
     if version not in VERSIONS:
         raise InvalidFileError(f"is no .pose file of version 0.0, 0.1 or 0.2 (its version is {version:g})")
     width, height, depth, count = rest.take("4H")
-    components = tuple(_component(rest) for _ in range(count))
+    components = tuple(_read_component(rest) for _ in range(count))
     if not sum(len(c.points) for c in components):
         raise InvalidFileError("has no points")
-    body = _oldest(rest, components) if version == 0 else _body(rest, components, version)
+    body = _read_oldest_body(rest, components) if version == 0 else _read_body(rest, components, version)
     return PoseFile((width, height, depth), components, *body, version)
 
 
-def _component(rest: _Bytes) -> Component:
+def _read_component(rest: _ByteReader) -> Component:
     name, layout = rest.text(), rest.text()
     points, limbs, colors = rest.take("3H")
     if not 2 <= len(layout) <= 8:
@@ -105,7 +105,7 @@ def _component(rest: _Bytes) -> Component:
     )
 
 
-def _body(rest: _Bytes, components, version: float):
+def _read_body(rest: _ByteReader, components, version: float):
     """(fps, points, confidence) of versions 0.1 and 0.2."""
     number = sum(len(c.points) for c in components)
     dims = max(len(c.format) for c in components) - 1
@@ -115,7 +115,7 @@ def _body(rest: _Bytes, components, version: float):
     return float(fps), rest.floats(frames, people, number, dims), rest.floats(frames, people, number)
 
 
-def _oldest(rest: _Bytes, components):
+def _read_oldest_body(rest: _ByteReader, components):
     """(fps, points, confidence) of version 0.0, which says the people frame by frame; the first counts."""
     number = sum(len(c.points) for c in components)
     dims = max(len(c.format) for c in components) - 1
@@ -137,7 +137,7 @@ def _oldest(rest: _Bytes, components):
     return float(fps), points, confidence
 
 
-def pack(file: PoseFile) -> bytes:
+def format_pose_file(file: PoseFile) -> bytes:
     """The bytes of a .pose file of version 0.1 or 0.2.
 
     Raises:
@@ -146,7 +146,7 @@ def pack(file: PoseFile) -> bytes:
     people = file.points.shape[1]
     try:
         head = [struct.pack("<f4H", file.version, *file.size, len(file.components))]
-        head += [_packed(c) for c in file.components]
+        head += [_format_component(c) for c in file.components]
         layout, fps = ("<HHH", round(file.fps)) if file.version == 0.1 else ("<fIH", file.fps)
         head.append(struct.pack(layout, fps, len(file.points), people))
     except struct.error as error:
@@ -154,18 +154,18 @@ def pack(file: PoseFile) -> bytes:
     return b"".join([*head, file.points.astype("<f4").tobytes(), file.confidence.astype("<f4").tobytes()])
 
 
-def _packed(component: Component) -> bytes:
+def _format_component(component: Component) -> bytes:
     counts = len(component.points), len(component.limbs), len(component.colors)
     numbers = [n for row in (*component.limbs, *component.colors) for n in row]
     return b"".join([
-        _text(component.name),
-        _text(component.format),
+        _format_text(component.name),
+        _format_text(component.format),
         struct.pack("<3H", *counts),
-        *map(_text, component.points),
+        *map(_format_text, component.points),
         struct.pack(f"<{len(numbers)}H", *numbers),
     ])  # fmt: skip
 
 
-def _text(text: str) -> bytes:
+def _format_text(text: str) -> bytes:
     data = text.encode("utf-8")
     return struct.pack("<H", len(data)) + data

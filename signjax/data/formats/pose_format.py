@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from signjax.data.formats import base, file_names, mediapipe, pose_file
-from signjax.data.formats.base import Broken, Places
+from signjax.data.formats.base import JointMap, UnreadableClip
 from signjax.io import safe_read
 from signjax.io.safe_read import InvalidFileError
 from signjax.pose.clip import Clip
@@ -30,30 +30,32 @@ BODY = (
 )
 
 
-def read(path: Path) -> Iterator[Clip | Broken]:
+def read_clips(path: Path) -> Iterator[Clip | UnreadableClip]:
     """The clips of all .pose files in a folder and those below, or of one file."""
-    return base.each(((str(file), (path, file)) for file in file_names.files(path, ".pose")), _one)
-
-
-def _one(item: tuple[Path, Path]) -> Clip:
-    root, path = item
-    file = pose_file.parse(safe_read.read_bytes(path, MOST))
-    if not file.points.size:
-        raise InvalidFileError("has no frames with people")
-    person = int(np.nansum(file.confidence, axis=(0, 2), dtype=np.float64).argmax())
-    points, seen = file.points[:, person], file.confidence[:, person] > base.LEAST
-    flat = points.shape[-1] < 3 or any("LANDMARKS" in c.name for c in file.components)
-    points = np.pad(points[..., :2], [(0, 0), (0, 0), (0, 1)]) if flat else points[..., :3]
-    return Clip(
-        *base.joints(points, seen, places(file.components)),
-        fps=file.fps if 0 < file.fps < 1000 else None,
-        text=file_names.beside(path),
-        sid=file_names.sid(path),
-        split=file_names.split(root, path),
+    return base.read_each(
+        ((str(file), (path, file)) for file in file_names.list_files(path, ".pose")), _read_clip
     )
 
 
-def places(components: tuple[pose_file.Component, ...]) -> Places:
+def _read_clip(item: tuple[Path, Path]) -> Clip:
+    root, path = item
+    file = pose_file.parse_pose_file(safe_read.read_bytes(path, MOST))
+    if not file.points.size:
+        raise InvalidFileError("has no frames with people")
+    person = int(np.nansum(file.confidence, axis=(0, 2), dtype=np.float64).argmax())
+    points, seen = file.points[:, person], file.confidence[:, person] > base.MIN_CONFIDENCE
+    flat = points.shape[-1] < 3 or any("LANDMARKS" in c.name for c in file.components)
+    points = np.pad(points[..., :2], [(0, 0), (0, 0), (0, 1)]) if flat else points[..., :3]
+    return Clip(
+        *base.select_joints(points, seen, map_joints(file.components)),
+        fps=file.fps if 0 < file.fps < 1000 else None,
+        text=file_names.read_text_beside(path),
+        sid=file_names.parse_sid(path),
+        split=file_names.find_split(root, path),
+    )
+
+
+def map_joints(components: tuple[pose_file.Component, ...]) -> JointMap:
     """Where the joints are in the points of all components, one after the other.
 
     Raises:
@@ -67,7 +69,7 @@ def places(components: tuple[pose_file.Component, ...]) -> Places:
         elif "HAND" in kind and count == 21:
             hands["RIGHT" in kind] = first
         elif "FACE" in kind:
-            face = _face(component.points, first)
+            face = _map_face(component.points, first)
             everything = tuple(range(first, first + count))
             body.setdefault("nose", everything if "LANDMARKS" in kind else everything[27:36])
         else:
@@ -83,12 +85,12 @@ def places(components: tuple[pose_file.Component, ...]) -> Places:
             f"has no shoulders, only {named[:80]}; signjax needs the upper body and the hands"
         )
     found[1] = found[1] or found[2] + found[5]
-    return Places(tuple(found), hands.get(True), hands.get(False), face)
+    return JointMap(tuple(found), hands.get(True), hands.get(False), face)
 
 
-def _face(points: tuple[str, ...], first: int) -> tuple[int, ...]:
+def _map_face(points: tuple[str, ...], first: int) -> tuple[int, ...]:
     """The 70 points in OpenPose's face, COCO's of 68 or MediaPipe's, whose points are named by number."""
     if len(points) in (68, 70):
-        return tuple(first + k if k < len(points) else -1 for k in range(base.FACE))
+        return tuple(first + k if k < len(points) else -1 for k in range(base.FACE_POINTS))
     at = {name: first + k for k, name in enumerate(points)}
     return tuple(at.get(str(number), -1) for number in mediapipe.FACE)

@@ -13,7 +13,7 @@ import numpy as np
 
 from signjax.data.clip_files import MAX_BYTES, TEXT
 from signjax.data.formats import base, file_names
-from signjax.data.formats.base import Broken, Places
+from signjax.data.formats.base import JointMap, UnreadableClip
 from signjax.io import safe_read
 from signjax.io.safe_read import InvalidFileError
 from signjax.pose import skeleton
@@ -22,25 +22,25 @@ from signjax.pose.clip import Clip
 LINE = 1 << 23  # bytes: a clip of four minutes
 LINES = 1 << 20  # of a file
 UNIT = 3.0  # what the files' coordinates were divided by
-PLACES = Places(tuple((k,) for k in range(8)), 8, 29)
+PLACES = JointMap(tuple((k,) for k in range(8)), 8, 29)
 ARMS = np.array([*skeleton.MIRROR[skeleton.BODY], *range(8, skeleton.NUM_JOINTS)])
 
 
-def read(path: Path) -> Iterator[Clip | Broken]:
+def read_clips(path: Path) -> Iterator[Clip | UnreadableClip]:
     """The clips of all .skels files in a folder and those below, or of one file."""
-    for file in file_names.files(path, ".skels"):
+    for file in file_names.list_files(path, ".skels"):
         try:
-            yield from base.each(_lines(file), _one)
+            yield from base.read_each(_read_lines(file), _read_clip)
         except InvalidFileError as error:
-            yield Broken(str(file), str(error))
+            yield UnreadableClip(str(file), str(error))
 
 
-def _lines(file: Path) -> Iterator[tuple[str, tuple]]:
+def _read_lines(file: Path) -> Iterator[tuple[str, tuple]]:
     """Each line's name and (file's split, its name, text and numbers, its name if it has none)."""
-    split, count = file_names.of_split(file.stem), _count(file)
+    split, count = file_names.parse_split(file.stem), _count_lines(file)
     if count > LINES:
         raise InvalidFileError(f"has {count:,} lines, more than {LINES:,}")
-    texts, sids = (_beside(file, ending, count) for ending in (".text", ".files"))
+    texts, sids = (_read_lines_beside(file, ending, count) for ending in (".text", ".files"))
     with safe_read.open_bounded(file, None) as (held, _):
         for number, (text, sid) in enumerate(zip(texts, sids, strict=True), 1):
             line = held.readline(LINE)
@@ -51,7 +51,7 @@ def _lines(file: Path) -> Iterator[tuple[str, tuple]]:
             yield f"{file}:{number}", (split, sid, text, line, f"{file.stem}_{number:05}")
 
 
-def _count(file: Path) -> int:
+def _count_lines(file: Path) -> int:
     """The lines of a file of any size; the last may end with the file."""
     lines, last = 0, b"\n"
     with safe_read.open_bounded(file, None) as (held, _):
@@ -60,7 +60,7 @@ def _count(file: Path) -> int:
     return lines + (last != b"\n")
 
 
-def _beside(file: Path, ending: str, count: int) -> list[bytes]:
+def _read_lines_beside(file: Path, ending: str, count: int) -> list[bytes]:
     """The lines of the file of another ending, `count` of them; empty ones if there is no such file."""
     other = file.with_suffix(ending)
     try:
@@ -73,30 +73,30 @@ def _beside(file: Path, ending: str, count: int) -> list[bytes]:
         found.pop()  # what follows the last line's end
     if len(found) != count:
         raise InvalidFileError(
-            f"has {count:,} lines and {other.name} {_count(other):,}; they must be of the same clips"
+            f"has {count:,} lines and {other.name} {_count_lines(other):,}; they must be of the same clips"
         )
     return found
 
 
-def _one(item: tuple) -> Clip:
+def _read_clip(item: tuple) -> Clip:
     split, name, text, line, numbered = item
     try:
-        sid = file_names.sid(name.decode("utf-8") or numbered)
+        sid = file_names.parse_sid(name.decode("utf-8") or numbered)
         said = text.decode("utf-8").strip()
     except UnicodeDecodeError:
         raise InvalidFileError("its text or name is not UTF-8") from None
     if len(said.encode()) > MAX_BYTES[TEXT]:
         raise InvalidFileError(f"its text has more than {MAX_BYTES[TEXT]:,} bytes")
-    points = _numbers(line)
+    points = _parse_points(line)
     seen = (points != 0).any(-1)
     seen[:, skeleton.NECK] |= seen.any(1)
-    pose, valid = base.joints(UNIT * points, seen, PLACES)
-    if _exchanged(pose, valid):
+    pose, valid = base.select_joints(UNIT * points, seen, PLACES)
+    if _are_arms_exchanged(pose, valid):
         pose, valid = pose[:, ARMS], valid[:, ARMS]
-    return Clip(base.upright(pose), valid, text=said, sid=sid, split=split)
+    return Clip(base.turn_upright(pose), valid, text=said, sid=sid, split=split)
 
 
-def _numbers(line: bytes) -> np.ndarray:
+def _parse_points(line: bytes) -> np.ndarray:
     """Joints [T, 50, 3] of a line."""
     words = line.split()
     for width in (151, 150):
@@ -116,7 +116,7 @@ def _numbers(line: bytes) -> np.ndarray:
     return values[:, :150].reshape(-1, 50, 3)
 
 
-def _exchanged(pose: np.ndarray, valid: np.ndarray) -> bool:
+def _are_arms_exchanged(pose: np.ndarray, valid: np.ndarray) -> bool:
     """Whether the hands lie nearer to the wrists of the other names."""
     seen = valid[:, [skeleton.R_HAND, skeleton.L_HAND, skeleton.R_WRIST, skeleton.L_WRIST]].all(1)
     hands = pose[seen][:, [skeleton.R_HAND, skeleton.L_HAND]]

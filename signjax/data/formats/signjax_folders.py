@@ -8,8 +8,8 @@ import numpy as np
 
 from signjax.data import clip_files, pose_layout
 from signjax.data.formats import base, file_names
-from signjax.data.formats.base import Broken
-from signjax.data.formats.mediapipe import names_of
+from signjax.data.formats.base import UnreadableClip
+from signjax.data.formats.mediapipe import read_rate_and_signer
 from signjax.errors import DataError
 from signjax.io import safe_read
 from signjax.io.safe_read import InvalidFileError
@@ -19,14 +19,18 @@ from signjax.pose.skeleton import FACE, NUM_JOINTS
 SAMPLE = 16  # clips that decide what the third value is
 
 
-def read(path: Path) -> Iterator[Clip | Broken]:
+def read_clips(path: Path) -> Iterator[Clip | UnreadableClip]:
     """The clips of all folders with a pose.json below a folder."""
-    found = [file.parent for file in file_names.files(path, clip_files.POSE) if file.name == clip_files.POSE]
-    variant = _variant([found[k] for k in sorted({int(k) for k in np.linspace(0, len(found) - 1, SAMPLE)})])
-    return base.each(((str(folder), (path, folder, variant)) for folder in found), _one)
+    found = [
+        file.parent for file in file_names.list_files(path, clip_files.POSE) if file.name == clip_files.POSE
+    ]
+    variant = _detect_variant(
+        [found[k] for k in sorted({int(k) for k in np.linspace(0, len(found) - 1, SAMPLE)})]
+    )
+    return base.read_each(((str(folder), (path, folder, variant)) for folder in found), _read_clip)
 
 
-def _variant(folders: list[Path]) -> pose_layout.Variant:
+def _detect_variant(folders: list[Path]) -> pose_layout.Variant:
     raw = []
     for folder in folders:
         try:
@@ -36,7 +40,7 @@ def _variant(folders: list[Path]) -> pose_layout.Variant:
     return pose_layout.detect(raw)
 
 
-def _one(item: tuple[Path, Path, pose_layout.Variant]) -> Clip:
+def _read_clip(item: tuple[Path, Path, pose_layout.Variant]) -> Clip:
     root, folder, variant = item
     try:
         clip = read_pose_json(folder / clip_files.POSE, variant)
@@ -44,9 +48,9 @@ def _one(item: tuple[Path, Path, pose_layout.Variant]) -> Clip:
         raise InvalidFileError(f"{clip_files.POSE}: {error}") from None
     return dataclasses.replace(
         clip,
-        text=file_names.beside(folder / clip_files.TEXT),
-        sid=file_names.sid(folder.name),
-        split=file_names.split(root, folder),
+        text=file_names.read_text_beside(folder / clip_files.TEXT),
+        sid=file_names.parse_sid(folder.name),
+        split=file_names.find_split(root, folder),
     )
 
 
@@ -67,7 +71,7 @@ def read_pose_json(path: Path, variant: pose_layout.Variant | None = None) -> Cl
     if not valid[:, FACE].any():  # this clip has no face, whatever the others of its set have
         points, valid = points[:, :NUM_JOINTS], valid[:, :NUM_JOINTS]
     content = safe_read.parse_json(data)
-    fps, signer = names_of(content)
+    fps, signer = read_rate_and_signer(content)
     source = content.get("source")
     return Clip(
         points,

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from signjax.data.formats import base, file_names
-from signjax.data.formats.base import Broken, Places
+from signjax.data.formats.base import JointMap, UnreadableClip
 from signjax.io import safe_numpy
 from signjax.io.safe_read import InvalidFileError
 from signjax.pose.clip import Clip
@@ -20,27 +20,29 @@ from signjax.pose.clip import Clip
 POINTS = 178
 MOST = 1 << 28  # bytes: ten minutes and more, in double precision
 FPS = 25.0
-PLACES = Places((tuple(range(50, 178)), (0, 3), (0,), (1,), (2,), (3,), (4,), (5,)), 8, 29)
+PLACES = JointMap((tuple(range(50, 178)), (0, 3), (0,), (1,), (2,), (3,), (4,), (5,)), 8, 29)
 
 
-def read(path: Path) -> Iterator[Clip | Broken]:
+def read_clips(path: Path) -> Iterator[Clip | UnreadableClip]:
     """The clips of all .npy files in a folder and those below, or of one file."""
-    return base.each(((str(file), (path, file)) for file in file_names.files(path, ".npy")), _one)
+    return base.read_each(
+        ((str(file), (path, file)) for file in file_names.list_files(path, ".npy")), _read_clip
+    )
 
 
-def _one(item: tuple[Path, Path]) -> Clip:
+def _read_clip(item: tuple[Path, Path]) -> Clip:
     root, path = item
     points = safe_numpy.read_array(path, MOST)
     if points.dtype.kind != "f" or points.shape[1:] not in ((POINTS, 3), (3 * POINTS,)):
         raise InvalidFileError(f"is {points.dtype} {list(points.shape)}, not floating [any, {POINTS}, 3]")
     points = points.reshape(len(points), POINTS, 3).astype(np.float64)
     seen = (points != 0).any(-1)
-    pose, valid = base.joints(points, seen, PLACES)
+    pose, valid = base.select_joints(points, seen, PLACES)
     return Clip(
-        base.upright(pose),
+        base.turn_upright(pose),
         valid,
         fps=FPS,
-        text=file_names.beside(path),
-        sid=file_names.sid(path),
-        split=file_names.split(root, path),
+        text=file_names.read_text_beside(path),
+        sid=file_names.parse_sid(path),
+        split=file_names.find_split(root, path),
     )

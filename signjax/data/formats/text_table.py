@@ -33,7 +33,7 @@ class Row(NamedTuple):
     fps: str
 
 
-def find(path: Path, given: str | None) -> Path | None:
+def find_table(path: Path, given: str | None) -> Path | None:
     """The table given, or the one that lies with the clips; None if there is none."""
     if given:
         return Path(given)
@@ -41,19 +41,19 @@ def find(path: Path, given: str | None) -> Path | None:
     return next((folder / name for name in NAMES if (folder / name).is_file()), None)
 
 
-def read(path: Path) -> dict[str, Row]:
+def read_table(path: Path) -> dict[str, Row]:
     """The rows of a table by their clips' names, which are taken without folders and endings.
 
     Raises:
       DataError: it cannot be read, lacks a column, or a clip is in it twice; names the file and the line.
     """
     try:
-        return _rows(safe_read.read_bytes(path))
+        return _parse_rows(safe_read.read_bytes(path))
     except InvalidFileError as error:
         raise DataError(f"{path}: {error}") from None
 
 
-def _rows(data: bytes) -> dict[str, Row]:
+def _parse_rows(data: bytes) -> dict[str, Row]:
     try:
         lines = data.decode("utf-8-sig").splitlines()
     except UnicodeDecodeError:
@@ -62,12 +62,12 @@ def _rows(data: bytes) -> dict[str, Row]:
     mark = next((mark for mark in "\t|" if mark in header), ",")
     quoting = csv.QUOTE_MINIMAL if mark == "," else csv.QUOTE_NONE
     table = csv.reader(io.StringIO("\n".join(lines[1:])), delimiter=mark, quoting=quoting)
-    columns = _columns([name.strip().lower() for name in header.split(mark)])
+    columns = _find_columns([name.strip().lower() for name in header.split(mark)])
     found: dict[str, Row] = {}
     try:
         for cells in filter(None, table):
             clip, *rest = (cells[k].strip() if k is not None and k < len(cells) else "" for k in columns)
-            sid = _sid(clip)
+            sid = _strip_name(clip)
             if sid in found:
                 raise InvalidFileError(f"line {table.line_num + 1}: clip {sid[:80]!r} is in it twice")
             if len(rest[0].encode()) > MAX_BYTES[TEXT]:
@@ -80,7 +80,7 @@ def _rows(data: bytes) -> dict[str, Row]:
     return found
 
 
-def _columns(header: list[str]) -> list[int | None]:
+def _find_columns(header: list[str]) -> list[int | None]:
     """The numbers of the columns of COLUMNS, None for those that are not there."""
     found = [
         next((header.index(name) for name in known if name in header), None) for known in COLUMNS.values()
@@ -92,25 +92,25 @@ def _columns(header: list[str]) -> list[int | None]:
     return found
 
 
-def _sid(clip: str) -> str:
+def _strip_name(clip: str) -> str:
     """A clip's name without folders and the endings of videos and poses."""
     name = clip.rpartition("/")[2]
     base, _, ending = name.rpartition(".")
     return base if base and ending.lower() in ("pose", "mp4", "json", "npy", "skels", "avi", "mov") else name
 
 
-def split_of(row: Row) -> str | None:
+def parse_row_split(row: Row) -> str | None:
     """The split a row says.
 
     Raises:
       InvalidFileError: it is none of train, dev and test.
     """
-    if row.split and not file_names.of_split(row.split):
+    if row.split and not file_names.parse_split(row.split):
         raise InvalidFileError(f"its split is {row.split[:40]!r}; give train, dev or test")
-    return file_names.of_split(row.split)
+    return file_names.parse_split(row.split)
 
 
-def fps_of(row: Row) -> float | None:
+def parse_row_fps(row: Row) -> float | None:
     """The frame rate a row says; InvalidFileError if it is none."""
     try:
         fps = float(row.fps) if row.fps else None

@@ -10,7 +10,7 @@ from paths import FORMATS_ARCHIVE
 
 from signjax.data import clip_files, dataset_writer, packed_dataset, split_assignment
 from signjax.data.formats import detect, pose_file, text_table
-from signjax.data.formats.base import Broken
+from signjax.data.formats.base import UnreadableClip
 from signjax.data.import_poses import import_poses
 from signjax.errors import ConfigError, DataError, StorageError
 from signjax.pose import normalization, skeleton
@@ -27,7 +27,7 @@ def save(path, data):
 
 def dotposes(kind, **how):
     def build(root):
-        save(root / "one.pose", pose_file.pack(format_files.pose_file(POSE, VALID, kind, **how)))
+        save(root / "one.pose", pose_file.format_pose_file(format_files.pose_file(POSE, VALID, kind, **how)))
 
     return build
 
@@ -149,7 +149,7 @@ def test_faint_joints_are_missing(tmp_path):
     file = format_files.pose_file(POSE, VALID, "openpose")
     file.confidence[2, 0, 3] = 0.05  # the right elbow
     file.points[5, 0, 6] = np.nan  # the left elbow
-    _, held = imported(tmp_path, lambda root: save(root / "one.pose", pose_file.pack(file)))
+    _, held = imported(tmp_path, lambda root: save(root / "one.pose", pose_file.format_pose_file(file)))
     expected = VALID.copy()
     expected[2, skeleton.R_ELBOW] = expected[5, skeleton.L_ELBOW] = False
     np.testing.assert_array_equal(held[0].valid[:, :50], expected)
@@ -164,14 +164,14 @@ def test_axes_that_point_up_are_turned(tmp_path):
 @pytest.mark.parametrize("version", [0.1, 0.2])
 def test_pose_files_are_written_as_they_are_read(version):
     file = format_files.pose_file(POSE, VALID, "holistic", version)
-    data = pose_file.pack(file)
-    back = pose_file.parse(data)
+    data = pose_file.format_pose_file(file)
+    back = pose_file.parse_pose_file(data)
     assert back._replace(points=0, confidence=0) == file._replace(points=0, confidence=0)
     np.testing.assert_array_equal(back.points, file.points)
     np.testing.assert_array_equal(back.confidence, file.confidence)
-    assert pose_file.pack(back) == data
+    assert pose_file.format_pose_file(back) == data
     with pytest.raises(DataError, match="cannot be written"):
-        pose_file.pack(file._replace(size=(1 << 16, 1, 1)))
+        pose_file.format_pose_file(file._replace(size=(1 << 16, 1, 1)))
 
 
 def test_pose_files_are_those_of_pose_format():
@@ -181,7 +181,7 @@ def test_pose_files_are_those_of_pose_format():
 
     for kind in ("openpose", "holistic", "reduced"):
         file = format_files.pose_file(POSE, VALID, kind)
-        data = pose_file.pack(file)
+        data = pose_file.format_pose_file(file)
         theirs, again = library.Pose.read(data), io.BytesIO()
         np.testing.assert_array_equal(theirs.body.data.data, file.points)
         np.testing.assert_array_equal(theirs.body.confidence, file.confidence)
@@ -189,9 +189,11 @@ def test_pose_files_are_those_of_pose_format():
         assert again.getvalue() == data
         for version in (0.0, 0.1):
             old = (
-                format_files.oldest(file) if version == 0 else pose_file.pack(file._replace(version=version))
+                format_files.oldest(file)
+                if version == 0
+                else pose_file.format_pose_file(file._replace(version=version))
             )
-            found, theirs = pose_file.parse(old), library.Pose.read(old)
+            found, theirs = pose_file.parse_pose_file(old), library.Pose.read(old)
             np.testing.assert_array_equal(found.points, theirs.body.data.data)
             assert found.fps == theirs.body.fps and found.version == version
 
@@ -352,7 +354,7 @@ def test_tables_of_known_data_sets(tmp_path):
         ("i.csv", index, "a", "Guten, Tag", ""),
     ):
         (tmp_path / name).write_text(data)
-        [(found, row)] = text_table.read(tmp_path / name).items()
+        [(found, row)] = text_table.read_table(tmp_path / name).items()
         assert (found, row.text, row.source) == (sid, text, source)
 
 
@@ -403,8 +405,8 @@ def test_real_clips_of_others(others, tmp_path, name, counts, dims):
 
 @pytest.mark.real
 def test_real_pose_files_without_a_body_are_named(others):
-    found = list(detect.recognise(others / "pose_format_tests").read(others / "pose_format_tests"))
-    broken = [item for item in found if isinstance(item, Broken)]
+    found = list(detect.detect_format(others / "pose_format_tests").read(others / "pose_format_tests"))
+    broken = [item for item in found if isinstance(item, UnreadableClip)]
     assert len(found) == 4 and len(broken) == 2 and all("has no shoulders" in item.reason for item in broken)
     frames = {item.sid: len(item) for item in found if isinstance(item, Clip)}
     assert frames == {"mediapipe": 170, "openpose": 93}
