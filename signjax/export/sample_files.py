@@ -61,7 +61,7 @@ def write_samples(
                 shown |= {number: complete[-1].panels} if number < MAX_SHOWN else {}
         yield len(clips), complete
     if len(texts) > 1:
-        rendering.html(folder / f"{OVERVIEW}.html", [shown[k] for k in sorted(shown)], title=title)
+        rendering.write_html(folder / f"{OVERVIEW}.html", [shown[k] for k in sorted(shown)], title=title)
 
 
 def name_files(texts: Sequence[str]) -> list[str]:
@@ -87,9 +87,9 @@ def _write_text(folder: Path, name: str, text: str, clips: list[Clip]) -> TextFi
     paths = []
     for number, (clip, panel) in enumerate(zip(clips, panels, strict=True), 1):
         stem = folder / (f"{name}_{number}" if many else name)
-        paths.append([rendering.gif(f"{stem}.gif", panel)])
-        if rendering.has_video():
-            paths[-1].append(rendering.mp4(f"{stem}.mp4", panel))
+        paths.append([rendering.write_gif(f"{stem}.gif", panel)])
+        if rendering.can_write_mp4():
+            paths[-1].append(rendering.write_mp4(f"{stem}.mp4", panel))
         paths[-1].append(atomic.write_file(f"{stem}.npz", npz_clip.format_npz(clip)))
-    page = rendering.html(folder / f"{name}.html", [[panel] for panel in panels], title=text)
+    page = rendering.write_html(folder / f"{name}.html", [[panel] for panel in panels], title=text)
     return TextFiles(text, clips, paths, page, panels)

@@ -1,7 +1,7 @@
 """The renderer: a clip as GIF, MP4, PNG sheet or HTML page with a player.
 
-rendering.gif("hello.gif", clip)
-rendering.html("compare.html", [[rendering.Panel(recorded, "recorded"), rendering.Panel(made, "made")]])
+rendering.write_gif("hello.gif", clip)
+rendering.write_html("compare.html", [[rendering.Panel(recorded, "recorded"), rendering.Panel(made, "made")]])
 """
 
 from signjax.rendering.html_player import write_html
