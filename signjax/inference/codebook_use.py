@@ -27,6 +27,7 @@ def measure_use(codes: np.ndarray, config) -> dict[str, float]:
 
 
 def _describe_counts(name: str, counts: np.ndarray) -> dict[str, float]:
+    """Usage and perplexity of codes that occur `counts` times."""
     p = counts[counts > 0] / counts.sum()
     perplexity = np.exp(-(p * np.log(p)).sum())
     return {f"usage/{name}": float((counts > 0).mean()), f"perplexity/{name}": float(perplexity)}

@@ -56,7 +56,7 @@ def decode_texts(model: BackTranslator, variables, pose, mask, ctc_share):
     frames = ctc_prefix.log_probabilities(frames, encoded.mask, BLANK)
     positions = encoded.mask.sum(1)
     limit = jnp.where(positions > 0, positions + SPARE_TOKENS, 0)  # [B]
-    batch, most = pose.shape[0], pose.shape[1] // STRIDE + SPARE_TOKENS
+    most = pose.shape[1] // STRIDE + SPARE_TOKENS
 
     def decode_one(state: _DecodeState) -> _DecodeState:
         recent = jax.lax.dynamic_slice_in_dim(state.ids, state.at, RECENT, axis=1)[:, ::-1]
@@ -77,8 +77,17 @@ def decode_texts(model: BackTranslator, variables, pose, mask, ctc_share):
             begun=jnp.take_along_axis(scores, token[:, None], axis=1)[:, 0],
         )
 
-    start = _DecodeState(
+    start = _init_decode_state(model, frames, limit, most)
+    final = jax.lax.while_loop(lambda s: (s.at < most) & ~s.done.all(), decode_one, start)
+    return final.ids[:, RECENT:]
+
+
+def _init_decode_state(model: BackTranslator, frames, limit, most: int) -> _DecodeState:
+    """The state before the first token of texts that have at most `most` tokens, and limit [B] each."""
+    batch = len(limit)
+    return _DecodeState(
         at=jnp.zeros((), jnp.int32),
+        # The decoder looks back RECENT tokens, at the first one, too.
         ids=jnp.full((batch, RECENT + most), NULL),
         done=limit == 0,
         cache=model.init_cache(batch, most),
@@ -86,5 +95,3 @@ def decode_texts(model: BackTranslator, variables, pose, mask, ctc_share):
         prefix=ctc_prefix.empty_prefix(frames, BLANK),
         begun=jnp.zeros(batch),
     )
-    final = jax.lax.while_loop(lambda s: (s.at < most) & ~s.done.all(), decode_one, start)
-    return final.ids[:, RECENT:]

@@ -52,16 +52,20 @@ def sample_latents(model: flow_transformer.FlowTransformer, variables, text, mas
     lengths = np.asarray(_predict_lengths(model, variables, text, mask))
     lengths = np.clip(np.round(lengths).astype(int), 1, sampler.max_tokens)
     inside = np.arange(bucket(int(lengths.max()), SIZES)) < lengths[:, None]
+    # As much as the longest clip could need: a clip's noise must not depend on the batch's longest.
     noise = _draw_noise(keys, sampler.max_tokens, model.dim)
     noise = np.pad(noise, ((0, 0), (0, max(0, inside.shape[1] - noise.shape[1])), (0, 0)))
     noise = noise[:, : inside.shape[1]]
     compiled = model, sampler.solver, sampler.guidance != 1
-    found = _integrate(*compiled, variables, (text, mask), inside, noise, sampler.steps, sampler.guidance)
-    return found, lengths
+    positions = _integrate_flow(
+        *compiled, variables, (text, mask), inside, noise, sampler.steps, sampler.guidance
+    )
+    return positions, lengths
 
 
 @functools.partial(jax.jit, static_argnums=0)
 def _predict_lengths(model, variables, text, mask):
+    """The number of positions [B] that each text is expected to take, not rounded."""
     params = {"params": variables["params"]}
     return text_alignment.expected_length(model.apply(params, text, mask, method="encode_text"))
 
@@ -73,7 +77,7 @@ def _draw_noise(keys, length: int, dim: int):
 
 
 @functools.partial(jax.jit, static_argnums=(0, 1, 2))
-def _integrate(model, solver: str, guided: bool, variables, texts, mask, noise, steps, guidance):
+def _integrate_flow(model, solver: str, guided: bool, variables, texts, mask, noise, steps, guidance):
     """Latents [B, N, D] in their own units, from noise, by `steps` steps of equal size.
 
     Args:
@@ -91,20 +95,21 @@ def _integrate(model, solver: str, guided: bool, variables, texts, mask, noise, 
     ids, known = texts
     null = text_conditioning.null_text(ids), jnp.broadcast_to(jnp.arange(ids.shape[1]) == 0, known.shape)
     memories = [run(*t, method="encode_text") for t in ((ids, known), null)[: 1 + guided]]
+    # Without guidance the null text is not computed at all.
     times = [text_alignment.clip_times(mask, memory) for memory in memories]
 
-    def velocity(z, t):
+    def guided_velocity(z, t):
         t = jnp.full(mask.shape, t)
         clean = [run(z, t, mask, *of, method="predict_clean") for of in zip(memories, times, strict=True)]
         return flow_transformer.compute_velocity(
             z, clean[-1] + guidance * (clean[0] - clean[-1]) if guided else clean[0], t
         )
 
-    def step(k, z):
+    def take_step(k, z):
         t, h = k / steps, 1 / steps
         if solver == "midpoint":
-            return z + h * velocity(z + h / 2 * velocity(z, t), t + h / 2)
-        return z + h * velocity(z, t)
+            return z + h * guided_velocity(z + h / 2 * guided_velocity(z, t), t + h / 2)
+        return z + h * guided_velocity(z, t)
 
-    z = jax.lax.fori_loop(0, steps, step, noise)
+    z = jax.lax.fori_loop(0, steps, take_step, noise)
     return latent_space.from_latent_space(variables["latents"], z)

@@ -26,6 +26,7 @@ def fit_latent_space(latents) -> dict[str, np.ndarray]:
     Returns:
       {"mean" [D], "basis" [D, dim], "deviation" [dim] of the components}.
     """
+    # eigh gives the least component first.
     power, basis = np.linalg.eigh(np.cov(latents.T.astype(np.float64)))
     power, basis = power[::-1], basis[:, ::-1]
     dim = 1 + int(np.searchsorted(np.cumsum(power), KEPT * power.sum()))

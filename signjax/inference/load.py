@@ -73,6 +73,7 @@ def load_codec(run) -> PoseCodec:
       ConfigError: the run is neither; or as `load`.
       StorageError: as `load`.
     """
+    # First, since it finds out whether the config is that of the weights.
     variables, _ = checkpoint.load_variables(run)
     config = run_config.load_config(f"{run}/config.json")
     if config.task not in ("vqvae", "ae2d"):

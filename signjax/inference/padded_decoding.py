@@ -46,6 +46,7 @@ def decode_by_length(run: Callable, codes: list[np.ndarray], stride: int, batch_
 
 def _decode_padded(run: Callable, codes: list[np.ndarray], stride: int, rows: int, size: int) -> list:
     """Frames of clips in one batch of `rows` rows of `size` tokens."""
+    # Rows without a clip and tokens after its end are masked: they reach no other frame.
     padded = np.zeros((rows, size, codes[0].shape[1]), codes[0].dtype)
     mask = np.zeros((rows, size), bool)
     for row, own in enumerate(codes):

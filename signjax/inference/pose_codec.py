@@ -94,7 +94,10 @@ class PoseCodec(SharedRun):
             return []
         sequences: list = [None] * len(clips)
         for batch in loader.clips(self._as_dataset(clips), batch_size):
-            codes = np.asarray(self.encode_batch(self.variables, fill_missing_joints(batch), batch["mask"]))
+            # As in training: a model has never seen a body with gaps.
+            pose = fill_missing_joints(batch)
+            codes = np.asarray(self.encode_batch(self.variables, pose, batch["mask"]))
+            # Rows that only fill the last batch repeat its last clip and write the same once more.
             for row, number in enumerate(batch["index"]):
                 sequences[number] = codes[row, : -(-batch["mask"][row].sum() // self.stride)]
         return sequences
@@ -127,6 +130,7 @@ class PoseCodec(SharedRun):
         for clip, original in zip(decoded, clips, strict=True):
             fps = original.fps or FPS
             about = {"text": original.text, "sid": original.sid, "fps": fps, "valid": None}
+            # The last element of a sequence stands for frames beyond the clip's end, too.
             clip = dataclasses.replace(clip, points=clip.points[: len(original)], **about)
             results.append(clip if canonical else clip.move_to(original.find_placement()))
         return results
@@ -144,6 +148,7 @@ class PoseCodec(SharedRun):
         return None
 
     def _as_dataset(self, clips: Sequence[Clip] | Pack) -> Pack:
+        """Clips as the loader takes them, with the joints that the model takes."""
         if not isinstance(clips, Pack):
             return pack_clips(clips, self.has_face)
         if self.has_face and not clips.variant.face:

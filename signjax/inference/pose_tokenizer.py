@@ -37,6 +37,7 @@ class PoseTokenizer(PoseCodec):
     def codebooks(self) -> np.ndarray:
         """Latents that the codes of each column stand for, [C, K, dim]."""
         books = []
+        # Both sides of the body share a part's codebooks; columns go by part, then side, then level.
         for part in body_parts.LAYOUTS[self.config.layout]:
             books += self._part_codebooks(part) * len(body_parts.list_sides(self.config.layout))
         return np.stack(books)

@@ -126,12 +126,8 @@ class TextToPose(SharedRun):
         """
         repeated = _repeat_texts(texts, num)
         for places, sequences in self._sample_batches(repeated, seed, batch_size, sampling):
-            clips = self.codec.decode(sequences, canonical)
-            texts_of = [repeated[place] for place in places]
-            yield (
-                places,
-                [dataclasses.replace(clip, text=text) for clip, text in zip(clips, texts_of, strict=True)],
-            )
+            clips = zip(self.codec.decode(sequences, canonical), places, strict=True)
+            yield places, [dataclasses.replace(clip, text=repeated[place]) for clip, place in clips]
 
     def generate_tokens(
         self, texts: str | Sequence[str], num: int = 1, seed: int = 0, *, batch_size: int = 64, **sampling
@@ -186,6 +182,7 @@ class TextToPose(SharedRun):
         for places, ids, mask, keys in text_batches.batch_texts(self.text_encoder, texts, seed, batch_size):
             sampled = self.family.sample(self.model, self.variables, ids, mask, keys, sampler)
             sequences, lengths = map(np.asarray, sampled)
+            # There may be more rows than places: they fill the batch.
             own = [sequences[row, : lengths[row]] for row in range(len(places))]
             yield places, [latent_space.unfold_positions(sequence, fold) for sequence in own]
 
@@ -195,6 +192,7 @@ class TextToPose(SharedRun):
         """Yields (the tokens written so far [N, C], whether these are all), again and again."""
         [(_, ids, mask, keys)] = text_batches.batch_texts(self.text_encoder, [text], seed, 1)
         memory, state = autoregressive.init_decode_state(self.model, self.variables, ids, mask, sampler)
+        # `until` is no static argument: one program writes the first tokens and all others.
         for until in range(tokens_at_once, sampler.max_tokens + tokens_at_once, tokens_at_once):
             state = autoregressive.decode_until(
                 self.model, self.variables, memory, state, keys, until, sampler

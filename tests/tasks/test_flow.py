@@ -83,7 +83,9 @@ def test_solvers_reach_the_exact_end_in_their_order():
     network = Exact()
 
     def error(solver, steps):
-        found = flow_sampling._integrate(network, solver, False, scale, (ids, known), mask, noise, steps, 1.0)
+        found = flow_sampling._integrate_flow(
+            network, solver, False, scale, (ids, known), mask, noise, steps, 1.0
+        )
         return float(jnp.abs(found - exact).max())
 
     for solver, order in (("euler", 1), ("midpoint", 2)):
