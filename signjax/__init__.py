@@ -18,8 +18,7 @@ if TYPE_CHECKING:
     from signjax.data.load import load_dataset
     from signjax.data.packed_dataset import PackedDataset
     from signjax.errors import ConfigError, DataError, SignjaxError, StorageError
-    from signjax.evaluation.score import score
-    from signjax.evaluation.scorecard import Scorecard
+    from signjax.evaluation.score import Scorecard, score
     from signjax.inference.load import load
     from signjax.inference.pose_autoencoder import PoseAutoencoder
     from signjax.inference.pose_to_text import PoseToText
@@ -63,7 +62,7 @@ _HOMES = {
     "PoseAutoencoder": "inference.pose_autoencoder",
     "PoseToText": "inference.pose_to_text",
     "PoseTokenizer": "inference.pose_tokenizer",
-    "Scorecard": "evaluation.scorecard",
+    "Scorecard": "evaluation.score",
     "SignjaxError": "errors",
     "StorageError": "errors",
     "TextToPose": "inference.text_to_pose",

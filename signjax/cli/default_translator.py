@@ -1,0 +1,30 @@
+"""The back-translator that the evaluate command uses."""
+
+from collections.abc import Callable
+
+from signjax.errors import ConfigError
+from signjax.inference.load import load_pose_to_text
+from signjax.inference.pose_to_text import PoseToText
+from signjax.training import checkpoint, run_config
+
+DEFAULT = "runs/backtranslate"
+
+
+def find_translator(workdir: str | None, data_name: str, report: Callable[[str], None]) -> PoseToText | None:
+    """The back-translator in a folder; None, and a line that says so, if the default one is not there.
+
+    Raises:
+      ConfigError: it was trained on other data, or is no back-translator.
+    """
+    if not workdir and checkpoint.last_step(DEFAULT, "latest") is None:
+        report(f"No back-translation: {run_config.train_command(DEFAULT)} trains a model for it")
+        return None
+    workdir = workdir or DEFAULT
+    config = run_config.load_config(f"{workdir}/config.json")
+    wanted = f"--backtranslate wants a backtranslate run of {data_name!r}"
+    if config.task != "backtranslate":
+        raise ConfigError(f"{workdir} holds a {config.task} run; {wanted}")
+    translator = load_pose_to_text(workdir)  # which finds the config to be that of the weights
+    if config.data.name != data_name:
+        raise ConfigError(f"{workdir} holds a run of data {config.data.name!r}; {wanted}")
+    return translator

@@ -1,0 +1,213 @@
+"""Scoring a system: all rows and judges of a scorecard, for a trained run or the clips of another system."""
+
+import json
+import platform
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jax
+
+from signjax import __version__
+from signjax.data import load
+from signjax.data.packed_dataset import Pack
+from signjax.errors import ConfigError, DataError
+from signjax.evaluation import baselines, report_files, scorecard, tables
+from signjax.inference.contracts import TrainedRun
+from signjax.inference.pose_to_text import PoseToText
+from signjax.io.digest import digest_variables
+from signjax.metrics import reconstruction
+from signjax.metrics.score import divide_sums
+from signjax.pose.clip import Clip
+from signjax.pose.normalization import CANONICAL
+
+Report = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Scorecard:
+    """The scores of a system beside those of recorded clips, of the tokenizer and of baselines.
+
+    Attributes:
+      content: everything of scores.json; content["rows"][row][family][metric] has "value", "low" and "high",
+        the bounds of the 95 % bootstrap interval.
+      clips: the system's own clips, by row.
+      truth: the recorded clips.
+      judges: what scored them.
+      errors: [n] DTW-MJE of the clips of the last row.
+    """
+
+    content: dict[str, Any]
+    clips: dict[str, list[Clip]]
+    truth: list[Clip]
+    judges: scorecard.Judges
+    errors: Any
+
+    @property
+    def notes(self) -> list[str]:
+        """What to beware of when the scores are read."""
+        return self.content["notes"]
+
+    def table(self) -> str:
+        """The scores as text, a table for each family of metrics."""
+        return tables.format_tables(self.content["rows"])
+
+    def to_json(self) -> str:
+        """The scores for programs."""
+        return json.dumps(self.content, indent=1, ensure_ascii=False)
+
+    def write(self, folder) -> list[Path]:
+        """Writes scores.json, the tables, plots, GIFs and a page of some clips; returns their paths.
+
+        Raises:
+          StorageError: the disk refuses.
+        """
+        out, table = Path(folder), self.table()
+        return report_files.write_report(
+            out, self.content, table, self.clips, self.truth, self.judges, self.errors
+        )
+
+    def __repr__(self) -> str:
+        data = self.content["data"]
+        return f"Scorecard({data['name']}/{data['split']}, {data['clips']} clips)\n{self.table()}"
+
+
+def score(
+    system: TrainedRun | Sequence[Clip],
+    dataset: Pack,
+    back_translator: PoseToText | None = None,
+    *,
+    train: Pack | None = None,
+    predictions: Sequence[Clip] | None = None,
+    is_demo: bool | None = None,
+    seed: int = 0,
+    about: Mapping[str, Any] | None = None,
+    report: Report = lambda line: None,
+) -> Scorecard:
+    """Scores a trained run, or another system's clips, against the recorded clips of a split.
+
+    Args:
+      system: a run that makes clips (see `signjax.load`), or a clip for each of the data set's.
+      dataset: the recorded clips, as the system takes them: `run.codec.load_split` for a run with faces.
+      back_translator: reads the clips, for BT scores; trained on other clips of the same data.
+      train: training clips, for baselines and copies; by default the training split of the run's data.
+      predictions: another system's clips, scored beside the tokenizer of the run in place of its own.
+      is_demo: whether the clips are in the demo's language, which can be read by rule; by default as the
+        run's data say, and False for a list of clips.
+      seed: of sampling, random rows and intervals.
+      about: what else `Scorecard.content` notes of the system.
+      report: is given a line about what is being done.
+
+    Raises:
+      ConfigError: the run makes no clips.
+      DataError: a system's clips are not as many as the data set's, or there are no training clips.
+    """
+    run = system if isinstance(system, TrainedRun) else None
+    predictions = predictions if run else system
+    train, is_demo = _find_data(run, train, is_demo)
+    if predictions is not None and len(predictions) != len(dataset):
+        raise DataError(
+            f"{len(predictions)} clips, and {dataset.label} has {len(dataset)}; give one for each"
+        )
+    if run and run.codec is None:
+        raise ConfigError(f"a {run.config.task} run makes no clips; score one that does")
+    truth, known = list(dataset), list(train)
+    report(f"{dataset.label}: {len(dataset)} clips to match; training clips for comparison: {len(train)}")
+    judges = scorecard.make_judges(truth, known, is_demo, back_translator)
+    clips, more, cost = _make_rows(run, predictions, dataset, truth, judges, seed, report)
+    rows = _score_rows(clips, more, truth, known, judges, seed, report)
+    content = _summarize(run, dataset, rows, list(clips), judges, cost, seed, about or {})
+    errors = divide_sums(rows[list(clips)[-1]].scores["distance"]["DTW-MJE"].statistics)
+    return Scorecard(content, clips, truth, judges, errors)
+
+
+def _find_data(run: TrainedRun | None, train: Pack | None, is_demo: bool | None) -> tuple[Pack, bool]:
+    if train is None and run is None:
+        raise DataError("no training clips to compare with; give train=signjax.load_dataset(..., 'train')")
+    if train is None:
+        train = load.load(run.config.data, "train")
+    if is_demo is None:
+        is_demo = run is not None and load.readable(run.config.data)
+    return train, is_demo
+
+
+def _make_rows(run, predictions, dataset: Pack, truth, judges, seed: int, report: Report):
+    """The system's own rows, the scores that take more than clips, and what a generator costs."""
+    clips, more, cost = {}, {}, {}
+    if run:
+        report("reconstructing")
+        clips[scorecard.CEILING] = run.codec.reconstruct(dataset, canonical=True)
+        errors = reconstruction.score_reconstruction(truth, clips[scorecard.CEILING])
+        more[scorecard.CEILING] = {"reconstruction": errors}
+    if predictions is not None:
+        clips["predictions"] = [scorecard.move_or_blank(clip) for clip in predictions]
+    elif run.can_generate:
+        report("generating")
+        clips["generated"], more["generated"], cost = _generate(run, dataset, judges, seed)
+    return clips, more, cost
+
+
+def _generate(run, dataset: Pack, judges, seed: int):
+    def generate(texts, seed):
+        return run.generate(texts, seed=seed, canonical=True)
+
+    clips = generate(dataset.texts, seed)
+    begin = time.monotonic()
+    generate(dataset.texts, seed)  # once more, as everything is compiled now
+    cost = {"seconds_per_clip": (time.monotonic() - begin) / len(dataset)}
+    cost["parameters"] = sum(x.size for x in jax.tree.leaves(run.variables["params"]))
+    variety = scorecard.score_multimodality(generate, dataset.texts, judges.extractor, seed)
+    more = {"distribution": {"multimodality": variety}}
+    if run.has_tokens:
+        codes = [clip.tokens.codes for clip in clips]
+        more["tokens"] = scorecard.score_token_bleu(codes, run.codec.encode(dataset))
+    return clips, more, cost
+
+
+def _score_rows(clips, more, truth, known, judges, seed: int, report: Report) -> dict[str, scorecard.Row]:
+    """Scores recorded clips, the system's own rows and the baselines."""
+    mean = baselines.compute_mean_pose(known)
+    rows = {scorecard.TRUTH: truth, **clips}
+    rows |= baselines.make_baselines(truth, known, list(clips.values())[-1], seed)
+    scored = {}
+    for number, (name, row_clips) in enumerate(rows.items(), 1):
+        report(f"scoring {name} ({number} of {len(rows)})")
+        row = scorecard.score_row(name, row_clips, truth, judges, mean, seed)
+        for family, scores in more.get(name, {}).items():
+            row.scores[family] = row.scores.get(family, {}) | scores
+        if name == baselines.MEAN:
+            guess = Clip(mean.points, placement=CANONICAL)  # joints that training never shows count as errors
+            still = [baselines.hold_frame(guess, len(clip)) for clip in truth]
+            row.scores["reconstruction"] = reconstruction.score_reconstruction(truth, still)
+        scored[name] = row
+    return scored
+
+
+def _summarize(run, dataset: Pack, rows, names, judges, cost, seed: int, about: Mapping[str, Any]) -> dict:
+    """Everything of scores.json."""
+    signatures, measured = {}, {}
+    for name, row in rows.items():
+        measured[name] = {f: tables.measure_scores(scores, seed) for f, scores in row.scores.items()}
+        for scores in row.scores.values():
+            signatures |= {metric: s.signature for metric, s in scores.items() if metric not in signatures}
+    # Warnings of the recorded clips and of the system itself; of the baselines one knows.
+    notes = [f"{name}: {line}" for name in (scorecard.TRUTH, *names) for line in rows[name].warnings]
+    name, _, split = dataset.label.rpartition("/")
+    return {
+        "system": run.run if run else None,
+        "predictions": None,
+        "weights": digest_variables(run.variables) if run else None,
+        "data": {"name": name, "split": split, "clips": len(dataset)},
+        "seed": seed,
+        "versions": {"signjax": __version__, "jax": jax.__version__, "python": platform.python_version()},
+        "rows": measured,
+        "codebooks": run.codec.measure_codebooks(dataset, seed) if run and run.has_tokens else {},
+        "cost": cost,
+        "signatures": signatures,
+        "warnings": {name: row.warnings for name, row in rows.items()},
+        "counts": {name: row.counts for name, row in rows.items()},
+        "unreadable": {},
+        "notes": notes + scorecard.describe_limits(len(dataset), judges, measured),
+    } | dict(about)

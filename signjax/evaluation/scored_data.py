@@ -1,0 +1,63 @@
+"""What a run or a folder of clips is scored on: the split, the training clips, and the clips themselves."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import ml_collections
+
+from signjax.data import load
+from signjax.evaluation.predictions import read_predictions
+from signjax.inference.load import load_clip_maker
+
+
+class ScoredData(NamedTuple):
+    """The arguments of `signjax.evaluation.score.score` that say what is scored."""
+
+    name: str  # of the data set
+    arguments: dict[str, Any]
+
+
+def load_scored_data(
+    workdir: str | None,
+    folder: str | None,
+    split: str,
+    root: str | None,
+    name: str,
+    report: Callable[[str], None],
+) -> ScoredData:
+    """Loads a run, a folder of another system's clips, or that folder beside a run of the same data.
+
+    Args:
+      workdir: of the run, or None.
+      folder: of the clips, see signjax.evaluation.predictions, or None; one of the two is needed.
+      split: "train", "dev" or "test".
+      root: folder of data sets; None for the run's own, or "datasets".
+      name: of the data set, without a run.
+      report: is given a line about the clips.
+
+    Raises:
+      ConfigError: the run makes no clips.
+      DataError: the split cannot be used, or lacks faces that the run makes.
+      StorageError: nothing was trained in the folder.
+    """
+    run = load_clip_maker(workdir) if workdir else None
+    if run:
+        data = run.config.data.copy_and_resolve_references()
+        data.root = root or data.root
+    else:
+        data = ml_collections.ConfigDict({"root": root or "datasets", "name": name})
+    dataset = run.codec.load_split(data, split) if run else load.load(data, split)
+    predictions, unreadable = None, {}
+    if folder:
+        predictions, unreadable = read_predictions(folder, dataset.sids, dataset.variant)
+        missing = len(unreadable)
+        report(f"{folder}: {len(predictions) - missing} clips, {missing} missing or unreadable")
+    arguments = {
+        "system": run or predictions,
+        "dataset": dataset,
+        "train": load.load(data, "train"),
+        "predictions": predictions if run else None,
+        "is_demo": load.readable(data),
+        "about": {"system": workdir or folder, "predictions": folder, "unreadable": unreadable},
+    }
+    return ScoredData(data.name, arguments)
