@@ -60,7 +60,8 @@ def bone_vectors(points):
 
 
 def chain_bones(root, vectors):
-    """Forward kinematics: neck [..., D] and bones [..., 49, D] to joints [..., 50, D]; inverts `bone_vectors`."""
+    """Forward kinematics: neck [..., D] and bones [..., 49, D] to joints [..., 50, D]; inverts
+    `bone_vectors`."""
     return _sum_paths(_arrange_by_joint(root[..., None, :], vectors))
 
 
