@@ -1,4 +1,4 @@
-"""Clips of another system: a folder of plain pose files named as the clips they answer."""
+"""Clips of another system: a folder of plain pose files, named like the recorded clips they stand for."""
 
 from pathlib import Path
 
@@ -14,7 +14,7 @@ FORMS = ("{sid}/pose.json", "{sid}.json", "{sid}.npz", "{sid}.npy")
 
 
 def read_predictions(folder, sids, layout: pose_layout.Variant) -> tuple[list[Clip], dict[str, str]]:
-    """Reads a system's clip for each name.
+    """Reads another system's clip for each name.
 
     `<sid>/pose.json` and `<sid>.json` have the schema of the data; `<sid>.npz` has an array "pose" and
     `<sid>.npy` is one, [T, 50, 3] in skeleton order, or [T, 120, 3] with a face. Units and place are free.
@@ -33,20 +33,22 @@ def read_predictions(folder, sids, layout: pose_layout.Variant) -> tuple[list[Cl
     folder = Path(folder)
     if not folder.is_dir():
         raise DataError(f"{folder}: no such folder; give one with a file <clip>.json, .npz or .npy a clip")
-    found, faults = [], {}
+    clips, faults = [], {}
     for sid in sids:
         try:
-            found.append(_read_prediction(folder, sid, layout))
+            clips.append(_read_prediction(folder, sid, layout))
         except DataError as error:
             faults[sid] = str(error)
-            found.append(Clip(np.zeros((0, skeleton.NUM_JOINTS, 3)), sid=sid))
-    if len(faults) == len(found):
+            # A clip that is missing is scored as one that says nothing, not left out.
+            clips.append(Clip(np.zeros((0, skeleton.NUM_JOINTS, 3)), sid=sid))
+    if len(faults) == len(clips):
         names = ", ".join(form.format(sid=sids[0]) for form in FORMS)
-        raise DataError(f"{folder}: none of {len(found)} clips is there; the first is looked for as {names}")
-    return found, faults
+        raise DataError(f"{folder}: none of {len(clips)} clips is there; the first is looked for as {names}")
+    return clips, faults
 
 
 def _read_prediction(folder: Path, sid: str, layout: pose_layout.Variant) -> Clip:
+    """The first file there is of a clip; raises DataError with the reason alone."""
     paths = [folder / form.format(sid=sid) for form in FORMS]
     path = next((path for path in paths if path.is_file()), None)
     if path is None:

@@ -1,4 +1,4 @@
-"""The files of an evaluation: scores, plots, and some clips to look at."""
+"""The files of an evaluation: scores, plots, and some clips to watch."""
 
 import dataclasses
 import pathlib
@@ -14,18 +14,19 @@ SHOWN = 7  # clips on the page: the worst, those between, the median, the best
 DRAWN = 3  # every third of them as a GIF
 
 
-def write_report(out: pathlib.Path, content: dict, table: str, clips: dict, truth, by, errors) -> list:
-    """Writes scores.json, the tables, a plot a family, GIFs and a page of some clips side by side.
+def write_report(out: pathlib.Path, content: dict, table: str, clips: dict, truth, judges, errors) -> list:
+    """Writes scores.json, the tables, a plot of each family, GIFs and a page with some clips side by side.
 
-    They are the system's worst clip, its best, and those that lie evenly between in the order of errors.
+    These are the system's worst clip, its best, and some that lie evenly between in the order of errors: not
+    the ones that somebody liked.
 
     Args:
       out: the folder.
       content: of scores.json.
       table: its tables as text.
-      clips: {row: a Clip for each recorded one}.
+      clips: {row: a clip for each recorded one}.
       truth: n recorded clips.
-      by: see signjax.evaluation.scorecard.make_judges.
+      judges: see signjax.evaluation.scorecard.make_judges.
       errors: [n] DTW-MJE of the last row's clips.
 
     Returns:
@@ -39,7 +40,7 @@ def write_report(out: pathlib.Path, content: dict, table: str, clips: dict, trut
     ranks = np.unique(np.linspace(0, count - 1, SHOWN).astype(int))
     shown, pages = {scorecard.TRUTH: truth, **clips}, []
     for rank, i in zip(ranks, np.argsort(-errors, kind="stable")[ranks], strict=True):
-        panels = [make_panel(name, row[i], truth[i].text, by.readable) for name, row in shown.items()]
+        panels = [make_panel(name, row[i], truth[i].text, judges.readable) for name, row in shown.items()]
         label = f"{panels[-1].title}: DTW-MJE {errors[i]:.2f}, {rank + 1} of {count} from the worst"
         pages.append([*panels[:-1], panels[-1]._replace(title=label)])
     for k, panels in enumerate(pages[::DRAWN], 1):
@@ -49,7 +50,7 @@ def write_report(out: pathlib.Path, content: dict, table: str, clips: dict, trut
 
 
 def make_panel(name: str, clip: Clip, text: str, readable: bool) -> rendering.Panel:
-    """A clip for the eye: its row above, its text below, and what a demo clip says.
+    """A clip as a panel of a picture: its row above, its text below, or what a clip of the demo says.
 
     Args:
       name: of the row; recorded clips are captioned with their text.
@@ -57,6 +58,7 @@ def make_panel(name: str, clip: Clip, text: str, readable: bool) -> rendering.Pa
       text: that it answers.
       readable: whether it is in the demo language.
     """
+    # Without any joint there is nothing to measure or to draw: one empty frame stands for it.
     if not clip.valid.any():
         clip = Clip(np.zeros((1, 50, 3)), np.zeros((1, 50), bool), placement=CANONICAL)
     elif readable and name != scorecard.TRUTH:

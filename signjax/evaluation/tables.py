@@ -1,4 +1,4 @@
-"""Scores as people read them: tables for the terminal, plots, and a file for programs."""
+"""Scores as people read them: tables for the terminal and plots; and as programs read them."""
 
 import io
 import json
@@ -30,10 +30,11 @@ WIDTH = 6  # metrics of a table
 def measure_scores(scores: dict[str, score.Score], seed: int) -> dict[str, dict]:
     """{metric: {"value", "low", "high"}} with the bounds of the 95 % interval, None where undefined."""
     result = {}
-    for name, one in scores.items():
-        numbers = (score.compute_value(one), *score.compute_interval(one, seed))
-        plain = [float(f"{x:.6g}") if math.isfinite(x) else None for x in numbers]
-        result[name] = dict(zip(("value", "low", "high"), plain, strict=True))
+    for name, own in scores.items():
+        numbers = (score.compute_value(own), *score.compute_interval(own, seed))
+        # JSON has no NaN; and six digits are more than any interval is wide.
+        rounded = [float(f"{x:.6g}") if math.isfinite(x) else None for x in numbers]
+        result[name] = dict(zip(("value", "low", "high"), rounded, strict=True))
     return result
 
 
@@ -42,7 +43,9 @@ def format_tables(rows: dict[str, dict[str, dict]]) -> str:
     blocks = []
     for family, title in FAMILIES.items():
         having = {name: families[family] for name, families in rows.items() if families.get(family)}
+        # In the order in which the rows have them, each once.
         metrics = list(dict.fromkeys(metric for row in having.values() for metric in row))
+        # No figure without those that show whether the clips move at all.
         beside = () if family == "guards" else GUARDS_SHOWN
         guards = {name: rows[name].get("guards", {}) for name in having}
         for start in range(0, len(metrics), WIDTH):
@@ -53,6 +56,7 @@ def format_tables(rows: dict[str, dict[str, dict]]) -> str:
 
 
 def _format_table(names: list[str], columns: list[list[str]]) -> str:
+    """Lines of a table: names on the left, cells of each column flush right."""
     left = [" " * 21, *(name.ljust(21) for name in names)]
     widths = [max(map(len, column)) for column in columns]
     return "\n".join(
@@ -64,20 +68,21 @@ def _format_table(names: list[str], columns: list[list[str]]) -> str:
 def _format_column(metric: str, rows: dict[str, dict], spread: bool) -> list[str]:
     """A metric's name and a cell a row: its value and half the width of its interval."""
     values = [row[metric]["value"] for row in rows.values() if metric in row]
+    # As many digits in all cells of a column as its largest number can bear.
     largest = max((abs(value) for value in values if value is not None), default=0)
     digits = 2 if not spread else 1 if largest >= 20 else 2 if largest >= 5 else 3 if largest >= 1 else 4
     return [metric, *(_format_cell(row.get(metric), digits, spread) for row in rows.values())]
 
 
-def _format_cell(found: dict | None, digits: int, spread: bool) -> str:
-    if found is None or found["value"] is None:
+def _format_cell(cell: dict | None, digits: int, spread: bool) -> str:
+    if cell is None or cell["value"] is None:
         return "-"
-    half = "" if found["low"] is None or not spread else f"±{(found['high'] - found['low']) / 2:.{digits}f}"
-    return f"{found['value']:.{digits}f}{half}"
+    half = "" if cell["low"] is None or not spread else f"±{(cell['high'] - cell['low']) / 2:.{digits}f}"
+    return f"{cell['value']:.{digits}f}{half}"
 
 
 def plot_family(path, family: str, rows: dict[str, dict[str, dict]]):
-    """Writes a PNG: for each metric of a family a bar a row, with its 95 % interval."""
+    """Writes a PNG: for each metric of a family a bar for each row, with its 95 % interval."""
     from matplotlib.figure import Figure  # slow to import
 
     having = {name: families[family] for name, families in rows.items() if families.get(family)}
@@ -104,10 +109,12 @@ def plot_family(path, family: str, rows: dict[str, dict[str, dict]]):
         axis.set_ylim(len(names) - 0.5, -0.5)
         if family == "guards" and metric != "copies":
             axis.axvline(1, color="#30445c", linewidth=0.7)
+    # The last line may have room for more metrics than there are.
     for axis in axes[len(metrics) :]:
         axis.set_visible(False)
     figure.tight_layout()
     image = io.BytesIO()
+    # Without the name of the software the same scores give the same bytes.
     figure.savefig(image, format="png", metadata={"Software": None})
     return atomic.write_file(path, image.getvalue())
 
