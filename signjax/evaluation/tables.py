@@ -30,8 +30,8 @@ WIDTH = 6  # metrics of a table
 def measure_scores(scores: dict[str, score.Score], seed: int) -> dict[str, dict]:
     """{metric: {"value", "low", "high"}} with the bounds of the 95 % interval, None where undefined."""
     result = {}
-    for name, own in scores.items():
-        numbers = (score.compute_value(own), *score.compute_interval(own, seed))
+    for name, metric in scores.items():
+        numbers = (score.compute_value(metric), *score.compute_interval(metric, seed))
         # JSON has no NaN; and six digits are more than any interval is wide.
         rounded = [float(f"{x:.6g}") if math.isfinite(x) else None for x in numbers]
         result[name] = dict(zip(("value", "low", "high"), rounded, strict=True))

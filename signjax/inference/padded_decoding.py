@@ -33,7 +33,7 @@ def decode_in_order(run: Callable, codes: list[np.ndarray], stride: int, batch_s
 def decode_by_length(run: Callable, codes: list[np.ndarray], stride: int, batch_size: int = 16) -> list:
     """Decodes clips of like length together; arguments and result are those of `decode_in_order`."""
     frames: list = [None] * len(codes)
-    sizes = np.array([sources.bucket(len(own)) for own in codes])
+    sizes = np.array([sources.bucket(len(sequence)) for sequence in codes])
     for size in np.unique(sizes):
         members = np.flatnonzero(sizes == size)
         for numbers in np.split(members, range(batch_size, len(members), batch_size)):
@@ -49,7 +49,7 @@ def _decode_padded(run: Callable, codes: list[np.ndarray], stride: int, rows: in
     # Rows without a clip and tokens after its end are masked: they reach no other frame.
     padded = np.zeros((rows, size, codes[0].shape[1]), codes[0].dtype)
     mask = np.zeros((rows, size), bool)
-    for row, own in enumerate(codes):
-        padded[row, : len(own)], mask[row, : len(own)] = own, True
+    for row, sequence in enumerate(codes):
+        padded[row, : len(sequence)], mask[row, : len(sequence)] = sequence, True
     frames = np.asarray(run(padded, mask))
-    return [frames[row, : len(own) * stride] for row, own in enumerate(codes)]
+    return [frames[row, : len(sequence) * stride] for row, sequence in enumerate(codes)]

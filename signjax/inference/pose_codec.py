@@ -114,8 +114,8 @@ class PoseCodec(SharedRun):
           DataError: a sequence has another width than the model's.
         """
         clips = [
-            Clip(points, fps=FPS, tokens=self.describe_tokens(own), placement=normalization.CANONICAL)
-            for points, own in zip(self.decode_arrays(codes), codes, strict=True)
+            Clip(points, fps=FPS, tokens=self.describe_tokens(sequence), placement=normalization.CANONICAL)
+            for points, sequence in zip(self.decode_arrays(codes), codes, strict=True)
         ]
         return clips if canonical else [clip.move_to(normalization.DEFAULT) for clip in clips]
 

@@ -183,8 +183,8 @@ class TextToPose(SharedRun):
             sampled = self.family.sample(self.model, self.variables, ids, mask, keys, sampler)
             sequences, lengths = map(np.asarray, sampled)
             # There may be more rows than places: they fill the batch.
-            own = [sequences[row, : lengths[row]] for row in range(len(places))]
-            yield places, [latent_space.unfold_positions(sequence, fold) for sequence in own]
+            written = [sequences[row, : lengths[row]] for row in range(len(places))]
+            yield places, [latent_space.unfold_positions(positions, fold) for positions in written]
 
     def _write_tokens(
         self, text: str, seed: int, sampler: autoregressive.Sampler, tokens_at_once: int

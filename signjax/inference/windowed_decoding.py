@@ -26,7 +26,7 @@ def decode_windows(run: Callable, codes: list[np.ndarray], reach: int) -> list[n
       [N * stride, ...] for each clip.
     """
     core = WINDOW - 2 * reach  # tokens of a window whose frames are right
-    starts = [(clip, at) for clip, own in enumerate(codes) for at in range(0, len(own), core)]
+    starts = [(clip, at) for clip, tokens in enumerate(codes) for at in range(0, len(tokens), core)]
     parts: list[list[np.ndarray]] = [[] for _ in codes]
     for first in range(0, len(starts), ROWS):
         batch = starts[first : first + ROWS]
