@@ -1,12 +1,7 @@
-"""The pages of docs: their commands are understood, their files are there, their code runs; the notebook."""
+"""The pages of docs: their commands are understood, their files are there, their code runs."""
 
 import ast
-import json
-import os
-import pathlib
 import re
-import subprocess
-import sys
 
 import engine_helpers
 import gpt_run
@@ -15,6 +10,7 @@ import numpy as np
 import pytest
 from command_help import PARSERS, ROOT, SHORT, ask, parse, parse_commands
 
+import signjax
 from signjax.inference.load import load
 from signjax.models import build, quantizers
 from signjax.tasks.registry import make_task
@@ -27,24 +23,6 @@ PAGES = [*SITE, ROOT / "README.md", ROOT / "datasets/README.md", ROOT / "CONTRIB
 NOTEBOOK = DOCS / "quickstart.ipynb"
 OTHERS = {"mkdir", "echo", "git", "gcloud", "hf", "ssh-add", "source", "pip", ".venv-video/bin/video_to_pose"}
 FILE = re.compile(r"(?<![\w/])(?:signjax|tests|configs|launch|docs)/[\w/]+\.(?:py|sh|md|ipynb|js|html)")
-DISPLAY = """
-class HTML:
-    def __init__(self, data=None, filename=None):
-        assert data or open(filename, "rb").read(3) == b"GIF"
-
-Image = HTML
-
-def display(shown):
-    print("displayed:", type(shown).__name__)
-"""
-SHELL = """
-import subprocess
-
-def shell(line):
-    if " pip " not in line:
-        subprocess.run(line, shell=True, check=True)
-
-"""
 
 
 def blocks(path, kind):
@@ -60,11 +38,6 @@ def inline_commands(path):
     text = re.sub(r"^```.*?^```$", "", path.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
     spans = re.findall(r"`(python -m signjax[^`]*)`", text)
     return "\n".join(" ".join(span.split()) for span in spans if "<" not in span)
-
-
-def cells(kind="code"):
-    found = json.loads(NOTEBOOK.read_text(encoding="utf-8"))["cells"]
-    return ["".join(cell["source"]) for cell in found if cell["cell_type"] == kind]
 
 
 def modules(text):
@@ -92,11 +65,10 @@ def understood(found):
                 parse(name, line)
 
 
-def test_the_commands_of_pages_and_notebook_are_understood():
+def test_the_commands_of_pages_are_understood():
     lines = ["".join(blocks(page, "bash")) for page in PAGES]
     lines += [inline_commands(page) for page in PAGES]
-    shell = [line.replace("{STEPS}", "5").replace("{CLIPS}", "5") for line in shell_lines()]
-    found = [one for text in (*lines, "\n".join(shell)) for one in modules(text)]
+    found = [one for text in lines for one in modules(text)]
     assert len(found) > 90
     understood(found)
 
@@ -182,60 +154,36 @@ def test_the_quantizer_of_the_page_trains(tiny_runs, tmp_path, monkeypatch):
     np.testing.assert_allclose(out.loss, other.loss, rtol=1e-6)
 
 
-def shell_lines():
-    """The shell lines of the notebook, continued ones joined."""
-    source = re.sub(r" *\\\n *", " ", "\n".join(cells()))
-    return [line.strip()[1:] for line in source.splitlines() if line.strip().startswith("!")]
+CODE = [
+    page for page in PAGES if page.stem != "quantizers" and "```python" in page.read_text(encoding="utf-8")
+]
 
 
-def program(source):
-    """A code cell as Python: lines of the shell become calls of `shell`."""
-    source = re.sub(r" *\\\n *", " ", source)
-    return re.sub(r"^( *)!(.*)$", r"\1shell(f'''\2''')", source, flags=re.MULTILINE)
+@pytest.fixture
+def workplace(tiny_runs, tmp_path, monkeypatch):
+    """A folder with the data set and the runs that pages name, all of them tiny."""
+    (tmp_path / "datasets").symlink_to(tiny_runs / "datasets")
+    (tmp_path / "runs").mkdir()
+    for name in ("vqvae", "gpt"):
+        (tmp_path / "runs" / name).symlink_to(tiny_runs / "runs" / name)
+    (tmp_path / "runs/gpt-quick").symlink_to(tiny_runs / "runs/gpt")
+
+    def get_config(spec, **changes):
+        tiny = gpt_run.TOKENIZER if spec.startswith("vqvae") else gpt_run.GPT
+        return gpt_run.get_config(spec, **changes | tiny)
+
+    monkeypatch.setattr(signjax, "get_config", get_config)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
 
 
-def test_the_notebook_is_clean():
-    """Version 4, no outputs, code that compiles, constants of their own where the test makes them small."""
-    whole = json.loads(NOTEBOOK.read_text(encoding="utf-8"))
-    assert (whole["nbformat"], whole["metadata"]["kernelspec"]["name"]) == (4, "python3")
-    for cell in whole["cells"]:
-        assert cell["cell_type"] == "markdown" or (cell["outputs"], cell["execution_count"]) == ([], None)
-    assert len({cell["id"] for cell in whole["cells"]}) == len(whole["cells"])
-    for cell in cells():
-        compile(program(cell), "cell", "exec")
-    assert re.search(r"^STEPS = \d+$", "\n".join(cells()), re.MULTILINE)
-    assert "constructed language" in cells("markdown")[0] and "no real sign language" in cells("markdown")[0]
+@pytest.mark.parametrize("page", CODE, ids=lambda page: page.stem)
+def test_the_code_of_pages_runs(page, workplace):
+    code = "\n".join(block for block in blocks(page, "python") if "jax.export" not in block)
+    exec(compile(code, page.name, "exec"), {})
 
 
-@pytest.mark.slow
-def test_the_notebook_runs(tmp_path):
-    """In a copy of the checkout, as on a new machine: few clips and steps, no installation."""
-    for name in ("signjax", "configs", "setup.py"):
-        (tmp_path / name).symlink_to(ROOT / name)
-    (tmp_path / "docs").mkdir()
-    (tmp_path / "library/IPython").mkdir(parents=True)
-    (tmp_path / "library/IPython/__init__.py").touch()
-    (tmp_path / "library/IPython/display.py").write_text(DISPLAY)
-    code = SHELL + "\n".join(program(cell) for cell in cells())
-    code = re.sub(r"^STEPS = \d+$", "STEPS = 4", code, flags=re.MULTILINE)
-    code = re.sub(r"^CLIPS = \d+$", "CLIPS = 40", code, flags=re.MULTILINE)
-    (tmp_path / "cells.py").write_text(code)
-    path = os.pathsep.join([str(pathlib.Path(sys.executable).parent), os.environ["PATH"]])
-    environment = {k: v for k, v in os.environ.items() if k != "XLA_FLAGS"}  # of eight simulated devices
-    environment |= {
-        "PATH": path,
-        "PYTHONPATH": os.pathsep.join([str(tmp_path), str(tmp_path / "library")]),
-    }
-    done = subprocess.run(
-        [sys.executable, "../cells.py"],
-        cwd=tmp_path / "docs",
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
-    assert done.stdout.count("displayed:") == 2
-    assert (tmp_path / "outputs/notebook/hello.gif").exists() and (
-        tmp_path / "runs/notebook-gpt/config.json"
-    ).exists()
+def test_code_that_is_not_run_compiles():
+    """Of the page on export: it takes a program that another command writes."""
+    [block] = [block for block in blocks(DOCS / "export.md", "python") if "jax.export" in block]
+    compile(block, "export.md", "exec")
