@@ -66,19 +66,19 @@ def test_clips_without_content_are_counted_and_scored(truth, by, mean):
 
 def test_recorded_clips_score_perfectly_and_the_baselines_do_not(truth, train, by, mean):
     rows = {scorecard.TRUTH: truth, **baselines.make_baselines(truth, train, truth, 0)}
-    found = {name: scorecard.score_row(name, clips, truth, by, mean, 0) for name, clips in rows.items()}
-    best = values(found[scorecard.TRUTH])
-    assert best["WER"] == 0 and not found[scorecard.TRUTH].warnings
+    scored = {name: scorecard.score_row(name, clips, truth, by, mean, 0) for name, clips in rows.items()}
+    best = values(scored[scorecard.TRUTH])
+    assert best["WER"] == 0 and not scored[scorecard.TRUTH].warnings
     assert best["FGD"] == pytest.approx(0, abs=1e-6) and best["FGD-half"] > 0
-    assert all(best[n] < 1e-3 for n in found[scorecard.TRUTH].scores["distance"])
+    assert all(best[n] < 1e-3 for n in scored[scorecard.TRUTH].scores["distance"])
     for name in (baselines.MEAN, baselines.RANDOM, baselines.RETRIEVAL, baselines.SHUFFLED):
-        worse = values(found[name])
+        worse = values(scored[name])
         assert worse["WER"] > 10 and worse["DTW-MJE"] > 0.1, name
-    assert values(found[baselines.RETRIEVAL])["WER"] < values(found[baselines.RANDOM])["WER"]
-    assert values(found[baselines.MEAN])["hand travel"] == 0
-    assert any("moves much less" in line for line in found[baselines.MEAN].warnings)
-    assert any("copy" in line for line in found[baselines.RANDOM].warnings)
-    assert values(found[baselines.SHUFFLED])["copies"] == values(found[scorecard.TRUTH])["copies"]
+    assert values(scored[baselines.RETRIEVAL])["WER"] < values(scored[baselines.RANDOM])["WER"]
+    assert values(scored[baselines.MEAN])["hand travel"] == 0
+    assert any("moves much less" in line for line in scored[baselines.MEAN].warnings)
+    assert any("copy" in line for line in scored[baselines.RANDOM].warnings)
+    assert values(scored[baselines.SHUFFLED])["copies"] == values(scored[scorecard.TRUTH])["copies"]
 
 
 def test_nearest_texts_prefer_rare_words():
@@ -117,13 +117,13 @@ def test_copies_are_found_through_noise(truth, train):
 
 def test_token_bleu_has_the_systems_own_lengths():
     rng = np.random.default_rng(1)
-    meant = [rng.integers(0, 9, (n, 2)) for n in (12, 20, 5)]
-    found = scorecard.score_token_bleu(meant, meant)
-    assert all(score.compute_value(s) == pytest.approx(100) for s in found.values())
-    short = scorecard.score_token_bleu([m[: len(m) // 2] for m in meant], meant)
+    recorded = [rng.integers(0, 9, (n, 2)) for n in (12, 20, 5)]
+    same = scorecard.score_token_bleu(recorded, recorded)
+    assert all(score.compute_value(s) == pytest.approx(100) for s in same.values())
+    short = scorecard.score_token_bleu([m[: len(m) // 2] for m in recorded], recorded)
     assert score.compute_value(short["token BLEU-1"]) == pytest.approx(100 * math.exp(1 - 37 / 18), rel=1e-6)
     assert len(short["token BLEU-4"].statistics) == 3, "resampled by clip"
-    swapped = scorecard.score_token_bleu([m[:, ::-1] for m in meant], meant)
+    swapped = scorecard.score_token_bleu([m[:, ::-1] for m in recorded], recorded)
     assert score.compute_value(swapped["token BLEU-4"]) < 20, "columns are apart"
 
 

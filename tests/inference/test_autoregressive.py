@@ -93,8 +93,8 @@ def expected(sampler):
 @pytest.mark.parametrize("sampler", VARIANTS)
 def test_greedy_sampling_equals_a_loop_by_hand(sampler):
     """With guidance, repetition penalty and least length."""
-    for found, codes in zip(draw([0, 1, 2], sampler), expected(sampler), strict=True):
-        np.testing.assert_array_equal(found, codes)
+    for sampled, codes in zip(draw([0, 1, 2], sampler), expected(sampler), strict=True):
+        np.testing.assert_array_equal(sampled, codes)
 
 
 def test_each_choice_matters():
@@ -110,8 +110,8 @@ def test_each_choice_matters():
 
 
 def test_one_candidate_is_greedy():
-    found = draw([0, 1, 2], VARIANTS[2]._replace(temperature=1.0, top_k=1))
-    for a, b in zip(found, expected(VARIANTS[2]), strict=True):
+    sampled = draw([0, 1, 2], VARIANTS[2]._replace(temperature=1.0, top_k=1))
+    for a, b in zip(sampled, expected(VARIANTS[2]), strict=True):
         np.testing.assert_array_equal(a, b)
 
 
@@ -129,8 +129,8 @@ def all_five():
 def test_a_clip_is_the_same_in_any_batch(chosen):
     """In any place, among others, after more padding of its text."""
     multiple = 16 if len(chosen) == 5 else 32
-    for found, i in zip(draw(chosen, SAMPLER, multiple=multiple), chosen, strict=True):
-        np.testing.assert_array_equal(found, all_five()[i])
+    for sampled, i in zip(draw(chosen, SAMPLER, multiple=multiple), chosen, strict=True):
+        np.testing.assert_array_equal(sampled, all_five()[i])
 
 
 def test_the_key_decides():
@@ -149,9 +149,9 @@ def test_lengths_come_from_the_end_head_within_limits():
     sampler = Sampler(temperature=8.0, min_tokens=3, max_tokens=7)
     chosen = [0, 1, 2, 3, 4]
     for bias, length in ((90.0, 3), (-90.0, 7)):
-        found = draw(chosen, sampler, model=with_end(bias))
-        assert [len(c) for c in found] == [length] * 5
-        codes = np.concatenate(found)
+        sampled = draw(chosen, sampler, model=with_end(bias))
+        assert [len(c) for c in sampled] == [length] * 5
+        codes = np.concatenate(sampled)
         assert codes.min() >= 0 and codes.max() < CODES
         assert len(np.unique(codes)) > CODES // 2, "heat spreads them"
 
@@ -189,9 +189,9 @@ CHOICES = [
 def test_choices_have_the_chances_of_what_is_kept(sampler, kept):
     count = 4000
     logits = np.broadcast_to(np.log(CHANCES) + 3, (count, 4))
-    found = np.asarray(autoregressive.sample_code(logits, keys(np.arange(count)), sampler))
+    sampled = np.asarray(autoregressive.sample_code(logits, keys(np.arange(count)), sampler))
     chances = np.zeros(4)
     chances[kept] = CHANCES[kept] ** (1 / sampler.temperature if sampler.temperature else 1)
     chances /= chances.sum()
-    shares = np.bincount(found, minlength=4) / count
+    shares = np.bincount(sampled, minlength=4) / count
     assert (np.abs(shares - chances) <= 4 * (chances * (1 - chances) / count) ** 0.5).all()

@@ -31,26 +31,26 @@ def test_tokens_are_those_of_the_clip(run):
 
 
 def test_chosen_clips_are_reconstructed_as_all_are(run):
-    held = load.load(run.config.data, "train")
-    some = select_clips(held, [7, 2])
-    assert isinstance(some, packed_dataset.Pack) and some.sids == (held.sids[7], held.sids[2])
-    every = run.codec.reconstruct(held, canonical=True)
+    dataset = load.load(run.config.data, "train")
+    some = select_clips(dataset, [7, 2])
+    assert isinstance(some, packed_dataset.Pack) and some.sids == (dataset.sids[7], dataset.sids[2])
+    every = run.codec.reconstruct(dataset, canonical=True)
     for clip, i in zip(run.codec.reconstruct(some, canonical=True), (7, 2), strict=True):
         np.testing.assert_allclose(clip.points, every[i].points, atol=1e-5)
-        assert len(clip.tokens.codes) == -(-len(clip) // 4) and clip.sid == held.sids[i]
+        assert len(clip.tokens.codes) == -(-len(clip) // 4) and clip.sid == dataset.sids[i]
 
 
 def test_a_continuous_tokenizer_has_no_tokens(tiny_families, tiny_runs):
     del tiny_families  # which trains it
     codec = load_run(tiny_runs / "runs/kl")
-    held = select_clips(load.load(codec.config.data, "dev"), [0])
-    [clip] = codec.reconstruct(held)
-    assert clip.tokens is None and not codec.has_tokens and len(clip) == held.lengths[0]
+    dataset = select_clips(load.load(codec.config.data, "dev"), [0])
+    [clip] = codec.reconstruct(dataset)
+    assert clip.tokens is None and not codec.has_tokens and len(clip) == dataset.lengths[0]
 
 
 def data_of(path):
-    [found] = re.findall(r'id="data">(.*?)</script>', path.read_text(encoding="utf-8"))
-    return json.loads(found)
+    [data] = re.findall(r'id="data">(.*?)</script>', path.read_text(encoding="utf-8"))
+    return json.loads(data)
 
 
 def test_a_page_of_a_run(tiny_runs, tmp_path, capsys):
@@ -76,8 +76,8 @@ def test_a_page_of_a_run(tiny_runs, tmp_path, capsys):
 ])  # fmt: skip
 def test_tokens_of_a_saved_clip(tmp_path, capsys, change, fault):
     pose = np.random.default_rng(0).normal(size=(12, 50, 3)).astype(np.float32)
-    held = {"codes": np.arange(6).reshape(3, 2), "stride": 4, "names": ["arm", "hand"]}
-    np.savez(tmp_path / "a.npz", pose=pose, text="hello", **(held | change))
+    tokens = {"codes": np.arange(6).reshape(3, 2), "stride": 4, "names": ["arm", "hand"]}
+    np.savez(tmp_path / "a.npz", pose=pose, text="hello", **(tokens | change))
     code = viz.main(["samples", str(tmp_path / "a.npz"), "--out", str(tmp_path)])
     err = capsys.readouterr().err
     if fault:

@@ -38,8 +38,8 @@ def codes(tokenizer):
 def test_windows_give_the_frames_of_whole_clips(tokenizer, codes):
     assert tokenizer.reach == 7 and tokenizer.decodes_windows
     apart = dataclasses.replace(tokenizer, reach=None)
-    found, whole = tokenizer.decode_arrays(codes), apart.decode_arrays(codes)
-    for a, b, n in zip(found, whole, LENGTHS, strict=True):
+    windowed, whole = tokenizer.decode_arrays(codes), apart.decode_arrays(codes)
+    for a, b, n in zip(windowed, whole, LENGTHS, strict=True):
         assert a.shape == b.shape == (4 * n, 50, 3)
         np.testing.assert_allclose(a, b, atol=1e-5)
     nearer = windowed_decoding.decode_windows(

@@ -129,10 +129,10 @@ def test_the_loss_falls(root):
     assert np.mean(values[-5:]) < 0.8 * np.mean(values[:3]), values
 
 
-def principal(root, held, dim):
+def principal(root, dataset, dim):
     """Mean error of the best linear code, in own units, by plain NumPy."""
     both = []
-    for clips in (packed_dataset.load(root, "demo", "train"), held):
+    for clips in (packed_dataset.load(root, "demo", "train"), dataset):
         moved = [normalization.to_canonical(c.points, clips.placement(i)) for i, c in enumerate(clips)]
         xy = np.concatenate(moved)[..., :2].astype(np.float64)
         both.append(np.concatenate([xy[:, :8], np.asarray(losses.relative_hands(xy))], 1).reshape(-1, 100))
@@ -141,15 +141,15 @@ def principal(root, held, dim):
     wrong = ((both[1] - mean) @ basis.T @ basis + mean - both[1]).reshape(-1, 50, 2)
     wrong[:, 8:29] += wrong[:, [4]]
     wrong[:, 29:] += wrong[:, [7]]
-    scales = np.repeat(held.placements.scale, held.lengths)[:, None]
+    scales = np.repeat(dataset.placements.scale, dataset.lengths)[:, None]
     return (np.linalg.norm(wrong, axis=-1) * scales).mean()
 
 
 def test_training_begins_at_the_principal_components(root, dev):
     task, _, batch, init, _, evaluate, _ = compiled(small(root))
     variables, sums = train_step.inference_variables(init(jax.random.key(0), batch)), []
-    for held in task.eval_batches():
-        sums.append(evaluate(variables, held)["mpjpe_xy"])
+    for dev_batch in task.eval_batches():
+        sums.append(evaluate(variables, dev_batch)["mpjpe_xy"])
     error = float(sum(s for s, _ in sums) / sum(n for _, n in sums))
     assert error == pytest.approx(principal(root, dev, 12), rel=0.1)
 
@@ -169,8 +169,8 @@ def test_evaluation_is_the_error_in_own_units(run, loaded, dev):
         for name, dims in zip(errors, (3, 2), strict=True):
             apart = (out - points)[0, ..., :dims] * dev.placements.scale[i]
             errors[name].append(np.linalg.norm(apart, axis=-1))
-    for name, found in errors.items():
-        np.testing.assert_allclose(line[name], np.concatenate(found).mean(), rtol=1e-4)
+    for name, distances in errors.items():
+        np.testing.assert_allclose(line[name], np.concatenate(distances).mean(), rtol=1e-4)
 
 
 @pytest.mark.soak

@@ -185,25 +185,25 @@ def test_prefix_scores_equal_all_alignments_counted():
     logits = np.random.default_rng(0).normal(size=(1, 6, 4))
     frames = ctc_prefix.log_probabilities(logits, np.arange(6)[None] < 4, blank)
     chances = np.exp(frames[0, :4])
-    found = collections.Counter()
+    probabilities = collections.Counter()
     for path in itertools.product(range(4), repeat=4):
-        said = tuple(k for k, _ in itertools.groupby(path) if k != blank)
-        found[said] += np.prod(chances[np.arange(4), path])
-    for said in ((), (1,), (1, 1), (1, 2), (2, 2, 1)):
+        text = tuple(k for k, _ in itertools.groupby(path) if k != blank)
+        probabilities[text] += np.prod(chances[np.arange(4), path])
+    for text in ((), (1,), (1, 1), (1, 2), (2, 2, 1)):
         prefix, last = ctc_prefix.empty_prefix(frames, blank), jnp.array([blank])
-        for token in said:
+        for token in text:
             prefix = ctc_prefix.extend_prefix(frames, prefix, last, jnp.array([token]), blank)
             last = jnp.array([token])
         scores = np.exp(ctc_prefix.score_next_tokens(frames, prefix, last, blank, end))[0]
         for token in (1, 2):
-            begins = [p for t, p in found.items() if t[: len(said) + 1] == (*said, token)]
+            begins = [p for t, p in probabilities.items() if t[: len(text) + 1] == (*text, token)]
             np.testing.assert_allclose(scores[token], sum(begins), atol=1e-6)
-        np.testing.assert_allclose(scores[[blank, end]], [0, found[said]], atol=1e-6)
+        np.testing.assert_allclose(scores[[blank, end]], [0, probabilities[text]], atol=1e-6)
 
 
 def test_texts_are_read_back_from_their_ids():
-    for said in ("how are you ?", "my name is zoe", "zoya moe", "yo ana my ?"):
-        known = "".join(c for c in said if c == " " or f"+{c}" in WORDS.entries or c == "?")
+    for text in ("how are you ?", "my name is zoe", "zoya moe", "yo ana my ?"):
+        known = "".join(c for c in text if c == " " or f"+{c}" in WORDS.entries or c == "?")
         assert WORDS.decode(WORDS.encode(known)) == known
     how, y, o = (WORDS.entries.index(entry) for entry in ("how", "+y", "+o"))
     assert (
@@ -291,8 +291,8 @@ def test_a_run_repeats_and_resumes_exactly(home):
 def test_it_learns_a_few_clips_by_heart(home):
     """Four clips of the training split are read back word for word."""
     clips = packed_dataset.load(home / "datasets", "demo", "train")
-    said = load(home / "runs/backtranslate").translate(list(clips))
-    assert said == [" ".join(tokenizer.split_words(t)) for t in clips.texts]
+    texts = load(home / "runs/backtranslate").translate(list(clips))
+    assert texts == [" ".join(tokenizer.split_words(t)) for t in clips.texts]
 
 
 def test_the_digest_tells_weights_and_vocabulary(home):
@@ -302,8 +302,8 @@ def test_the_digest_tells_weights_and_vocabulary(home):
     moved = {"params": params | {"text_bias": params["text_bias"].at[3].add(1e-6)}}
     more = tokenizer.TextTokenizer((*run.vocabulary.entries, "more"))
     again = dataclasses.replace(run)
-    found = [again, run.with_variables(moved), dataclasses.replace(run, vocabulary=more)]
-    assert len({run.digest} | {other.digest for other in found}) == 3
+    others = [again, run.with_variables(moved), dataclasses.replace(run, vocabulary=more)]
+    assert len({run.digest} | {other.digest for other in others}) == 3
 
 
 def test_a_folder_without_a_run_is_one_line(tmp_path):

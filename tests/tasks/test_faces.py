@@ -52,45 +52,48 @@ def load_pack(root, name, split="train"):
     return packed_dataset.load(root / "datasets", name, split, say=lambda line: None)
 
 
-def told(run, name):
+def read_metric(run, name):
     """The values of a metric in a run's log, oldest first."""
     lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
     return [line[name] for line in lines if name in line]
 
 
 def test_a_pack_has_the_faces_of_its_clips(root):
-    held = load_pack(root, "faces")
-    clip, given = held[0], face_files.clip(0)
-    assert held.variant.face and clip.points.shape[1:] == (120, 3)
-    seen = given.points[:, FACE, :2].any(-1)
+    dataset = load_pack(root, "faces")
+    clip, original = dataset[0], face_files.clip(0)
+    assert dataset.variant.face and clip.points.shape[1:] == (120, 3)
+    seen = original.points[:, FACE, :2].any(-1)
     assert not seen[face_files.HIDDEN].any() and not seen[10:, face_files.LOST].any()
     np.testing.assert_array_equal(clip.valid[:, FACE], seen)
-    np.testing.assert_allclose(clip.points[:, FACE][seen], given.points[:, FACE][seen], atol=1e-5)
-    assert not clip.points[:, FACE][~seen].any() and "% of face points" in held.describe()
+    np.testing.assert_allclose(clip.points[:, FACE][seen], original.points[:, FACE][seen], atol=1e-5)
+    assert not clip.points[:, FACE][~seen].any() and "% of face points" in dataset.describe()
 
 
 def test_without_faces_a_pack_is_what_it_was(root):
     """Bit for bit, and where workers open it."""
     bare, cut = load_pack(root, "bare"), load_pack(root, "faces").without_face()
-    for found in (cut, pickle.loads(pickle.dumps(cut))):
-        assert np.array_equal(found.pose, bare.pose) and found.valid is bare.valid is None
-        assert all(map(np.array_equal, found.placements, bare.placements)) and found.variant == bare.variant
+    for converted in (cut, pickle.loads(pickle.dumps(cut))):
+        assert np.array_equal(converted.pose, bare.pose) and converted.valid is bare.valid is None
+        assert (
+            all(map(np.array_equal, converted.placements, bare.placements))
+            and converted.variant == bare.variant
+        )
     assert pickle.loads(pickle.dumps(load_pack(root, "faces"))).pose.shape[1] == 120
     assert bare.without_face() is bare and pose_layout.parse(["depth", False, -1]) == bare.variant
 
 
 def test_a_clip_without_a_face_among_others_misses_it(root):
-    given = face_files.clip(1, face=False)
-    found, seen = pose_layout.apply(given.points.copy(), load_pack(root, "faces").variant)
-    assert found.shape[1] == 120 and not found[:, FACE].any()
+    original = face_files.clip(1, face=False)
+    converted, seen = pose_layout.apply(original.points.copy(), load_pack(root, "faces").variant)
+    assert converted.shape[1] == 120 and not converted[:, FACE].any()
     assert seen[:, BODY].all() and not seen[:, FACE].any()
 
 
 def test_only_faces_of_70_numbers_are_read():
     def parsed(face):
         frame = {key: [0.5, 0.25, 1] * joints for key, joints in clip_files.FIELDS}
-        told = {"poses": [frame | {"face_keypoints_2d": face}, frame]}
-        return clip_files.parse_pose(json.dumps(told).encode())
+        content = {"poses": [frame | {"face_keypoints_2d": face}, frame]}
+        return clip_files.parse_pose(json.dumps(content).encode())
 
     assert parsed([3, 4, 1] * 70)[:, 50:].tolist() == [[[3, 4, 1]] * 70, [[0, 0, 0]] * 70]
     for none in ([], [0] * 210, [1] * 204, "face", None):
@@ -165,18 +168,18 @@ def test_figures_of_the_body_are_those_without_a_face():
 
 
 def test_the_face_is_learned(root):
-    found = told(root / "runs/vqvae", "eval/mpjpe_face")
-    assert len(found) == 3 and found[-1] < 0.9 * found[0]
+    errors = read_metric(root / "runs/vqvae", "eval/mpjpe_face")
+    assert len(errors) == 3 and errors[-1] < 0.9 * errors[0]
     tokenizer = load(root / "runs/vqvae")
     names = list(tokenizer.columns)
     assert names[-2:] == ["right face", "left face"] and code_shape(tokenizer.config)[0] == len(names)
-    held = tokenizer.load_split(tokenizer.config.data, "dev")
-    made = reconstruct_poses(tokenizer, held)
-    assert [clip.shape for clip in made] == [(n, 120, 3) for n in held.lengths]
+    dataset = tokenizer.load_split(tokenizer.config.data, "dev")
+    decoded = reconstruct_poses(tokenizer, dataset)
+    assert [clip.shape for clip in decoded] == [(n, 120, 3) for n in dataset.lengths]
     scores = reconstruction.score_reconstruction(
-        list(held), [Clip(points, placement=CANONICAL) for points in made]
+        list(dataset), [Clip(points, placement=CANONICAL) for points in decoded]
     )
-    np.testing.assert_allclose(compute_value(scores["MPJPE-face"]), found[-1], rtol=0.2)
+    np.testing.assert_allclose(compute_value(scores["MPJPE-face"]), errors[-1], rtol=0.2)
 
 
 @pytest.mark.soak
@@ -188,7 +191,7 @@ def test_texts_become_clips_with_faces(root):
     generator = load(root / "runs/gpt")
     [clip] = generate_poses(generator, ["hello"])
     assert clip.shape[1:] == (120, 3) and np.isfinite(clip).all()
-    assert len(told(root / "runs/gpt", "eval/dtw")) == 1, "errors are of body and hands"
+    assert len(read_metric(root / "runs/gpt", "eval/dtw")) == 1, "errors are of body and hands"
 
 
 def test_faces_that_are_not_there_are_named(root):
@@ -235,21 +238,21 @@ def test_faces_come_and_go_within_a_clip():
 def test_clips_leave_with_their_faces(root, tmp_path):
     """As a data set's folder, as OpenPose's files, as arrays."""
     path = root / "datasets/faces/train/clip_0"
-    held = load_pack(root, "faces")[0]
+    clip = load_pack(root, "faces")[0]
     for form in ("json", "openpose", "npz"):
         assert export.main([str(path), "--to", form, "--out", str(tmp_path / form)]) == 0
     raw = clip_files.read_raw(tmp_path / "json/clip_0")[1]
     pose, valid = pose_layout.apply(raw, pose_layout.detect([raw]))
-    assert np.array_equal(pose, held.points) and np.array_equal(valid, held.valid)
+    assert np.array_equal(pose, clip.points) and np.array_equal(valid, clip.valid)
     back = npz_clip.read_npz(tmp_path / "npz/clip_0.npz")
-    assert np.array_equal(back.points, held.points) and np.array_equal(back.valid, held.valid)
+    assert np.array_equal(back.points, clip.points) and np.array_equal(back.valid, clip.valid)
     [theirs] = openpose.read_clips(tmp_path / "openpose")
-    assert np.array_equal(theirs.valid, held.valid)
+    assert np.array_equal(theirs.valid, clip.valid)
     placed = normalization.to_canonical(
-        held.points, normalization.measure_placement(held.points, held.valid)
+        clip.points, normalization.measure_placement(clip.points, clip.valid)
     )[:, FACE, :2]
     back = (theirs.points[:, FACE, :2] - clip_writers.PLACE.origin[:2]) / clip_writers.PLACE.scale
-    np.testing.assert_allclose(back[held.valid[:, FACE]], placed[held.valid[:, FACE]], atol=1e-4)
+    np.testing.assert_allclose(back[clip.valid[:, FACE]], placed[clip.valid[:, FACE]], atol=1e-4)
 
 
 @pytest.mark.real
@@ -263,25 +266,27 @@ def test_real_faces(real_data, tmp_path):
     source = _with_gaps(folder / "openpose_frames", tmp_path / "theirs")
     report = import_poses(source, str(tmp_path / "datasets"), "faces", None, 25.0)
     assert report["faces"] == 3 and not report["left_out"]
-    held = load_pack(tmp_path, "faces")
-    files = sorted(source.rglob(f"{held.sids[0]}/*_keypoints.json"))
+    dataset = load_pack(tmp_path, "faces")
+    files = sorted(source.rglob(f"{dataset.sids[0]}/*_keypoints.json"))
     people = [json.loads(file.read_text())["people"][0]["face_keypoints_2d"] for file in files]
     theirs = np.array(people).reshape(-1, 70, 3)
     seen = theirs[..., 2] > 0.1
-    np.testing.assert_array_equal(held[0].valid[:, FACE], seen)
-    np.testing.assert_allclose(held[0].points[:, FACE, :2][seen], theirs[..., :2][seen], atol=0.01)
-    assert 0.85 < seen.mean() < 0.95 and "with faces" in held.describe()
+    np.testing.assert_array_equal(dataset[0].valid[:, FACE], seen)
+    np.testing.assert_allclose(dataset[0].points[:, FACE, :2][seen], theirs[..., :2][seen], atol=0.01)
+    assert 0.85 < seen.mean() < 0.95 and "with faces" in dataset.describe()
     c = face_files.config(tmp_path, num_steps=60, eval_every=60, log_every=10)
     assert loop.train(c, tmp_path / "run", make_task).finished
-    learned = told(tmp_path / "run", "train/face")
-    assert learned[-1] < 0.9 * learned[0] and told(tmp_path / "run", "eval/mpjpe_face")[0] < 15, "pixels"
+    learned = read_metric(tmp_path / "run", "train/face")
+    assert learned[-1] < 0.9 * learned[0] and read_metric(tmp_path / "run", "eval/mpjpe_face")[0] < 15, (
+        "pixels"
+    )
     tokenizer = load(tmp_path / "run")
-    made = reconstruct_poses(tokenizer, held)[0]
-    assert made.shape == (len(theirs), 120, 3)
-    numbers = np.where(held.valid[..., None], held.pose, np.float32(1e5))
-    wild = dataclasses.replace(held, pose=numbers, folder=None)
-    assert np.array_equal(tokenizer.encode(wild)[0], tokenizer.encode(held)[0])
-    assert not np.array_equal(drawn(made, None), drawn(made[:, BODY], None))
+    decoded = reconstruct_poses(tokenizer, dataset)[0]
+    assert decoded.shape == (len(theirs), 120, 3)
+    numbers = np.where(dataset.valid[..., None], dataset.pose, np.float32(1e5))
+    wild = dataclasses.replace(dataset, pose=numbers, folder=None)
+    assert np.array_equal(tokenizer.encode(wild)[0], tokenizer.encode(dataset)[0])
+    assert not np.array_equal(drawn(decoded, None), drawn(decoded[:, BODY], None))
 
 
 def _with_gaps(source, target):

@@ -83,10 +83,10 @@ def test_solvers_reach_the_exact_end_in_their_order():
     network = Exact()
 
     def error(solver, steps):
-        found = flow_sampling._integrate_flow(
+        reached = flow_sampling._integrate_flow(
             network, solver, False, scale, (ids, known), mask, noise, steps, 1.0
         )
-        return float(jnp.abs(found - exact).max())
+        return float(jnp.abs(reached - exact).max())
 
     for solver, order in (("euler", 1), ("midpoint", 2)):
         errors = [error(solver, steps) for steps in (10, 20, 40)]
@@ -140,9 +140,9 @@ def test_a_clip_is_as_long_as_its_text_says(generator):
 @pytest.fixture(scope="module")
 def packed(home, generator):
     """A row that holds several clips, and the same clips in rows of their own."""
-    held = packed_dataset.load(home / "datasets", "demo", "dev")
-    codes = [fold_latents(z, generator.config.fold) for z in generator.codec.encode(held)]
-    ids = [generator.text_encoder.encode(t) for t in held.texts]
+    dataset = packed_dataset.load(home / "datasets", "demo", "dev")
+    codes = [fold_latents(z, generator.config.fold) for z in generator.codec.encode(dataset)]
+    ids = [generator.text_encoder.encode(t) for t in dataset.texts]
     together = token_rows.TokenRows([codes], ids, seed=0, packings=1)
     order = [clip for clip, _ in together.rows[0]]
     assert len(order) > 1
@@ -164,12 +164,12 @@ def clean(generator, row, z, t):
 def test_packed_clips_do_not_see_each_other(generator, packed):
     together, alone = packed
     z = jax.random.normal(jax.random.key(1), (1, together["codes"].shape[0], generator.model.dim))
-    found, at = clean(generator, together, z, 0.3), 0
+    answer, at = clean(generator, together, z, 0.3), 0
     for row in alone:
         size = int((row["segment"] > 0).sum())
         own = jnp.zeros((1, len(row["codes"]), z.shape[-1])).at[:, :size].set(z[:, at : at + size])
         expected = clean(generator, row, own, 0.3)[:, : size - 1]  # the last position is the clip's end
-        np.testing.assert_allclose(found[:, at : at + size - 1], expected, atol=2e-5)
+        np.testing.assert_allclose(answer[:, at : at + size - 1], expected, atol=2e-5)
         at += size
 
 
@@ -229,28 +229,28 @@ def test_the_space_of_latents_is_undone():
 
 def test_folding_is_undone(home):
     z = np.random.default_rng(0).normal(size=(10, 3))
-    found = fold_latents(z, 4)
-    assert found.shape == (3, 12)
-    back = found.reshape(12, 3)
+    folded = fold_latents(z, 4)
+    assert folded.shape == (3, 12)
+    back = folded.reshape(12, 3)
     np.testing.assert_array_equal(back[:10], z)
     np.testing.assert_array_equal(back[10:], z[[9, 9]])
 
 
 def test_any_auto_encoder_with_continuous_latents_will_do(generator, home):
     """A Gaussian tokenizer, too: encoded in versions, folded, and back."""
-    held = packed_dataset.load(home / "datasets", "demo", "dev")
-    own = reconstruct_poses(load(home / "runs/ae2d"), held)
-    for a, b in zip(reconstruct_poses(generator, held), own, strict=True):
+    dataset = packed_dataset.load(home / "datasets", "demo", "dev")
+    expected = reconstruct_poses(load(home / "runs/ae2d"), dataset)
+    for a, b in zip(reconstruct_poses(generator, dataset), expected, strict=True):
         np.testing.assert_array_equal(a, b)
     loaded = load_autoencoder(home / "runs/kl")
     assert loaded.config.task == "vqvae"
-    found = dataset_codes.encode_dataset(loaded, held, 3, str(home / "latents.npz"), 0.1, 0, 2)
-    assert all(z.dtype == np.float32 and z.shape[1] == 2 * (2 + 3) for version in found for z in version)
-    back = loaded.decode_arrays([fold_latents(z, 2).reshape(-1, z.shape[1])[: len(z)] for z in found[0]])
-    for a, b, n in zip(back, reconstruct_poses(loaded, held), held.lengths, strict=True):
+    latents = dataset_codes.encode_dataset(loaded, dataset, 3, str(home / "latents.npz"), 0.1, 0, 2)
+    assert all(z.dtype == np.float32 and z.shape[1] == 2 * (2 + 3) for version in latents for z in version)
+    back = loaded.decode_arrays([fold_latents(z, 2).reshape(-1, z.shape[1])[: len(z)] for z in latents[0]])
+    for a, b, n in zip(back, reconstruct_poses(loaded, dataset), dataset.lengths, strict=True):
         np.testing.assert_allclose(a[:n], b, atol=1e-5)
-    again = dataset_codes.encode_dataset(loaded, held, 3, str(home / "latents.npz"), 0.1, 0, 2)
-    for one, other in zip(found, again, strict=True):
+    again = dataset_codes.encode_dataset(loaded, dataset, 3, str(home / "latents.npz"), 0.1, 0, 2)
+    for one, other in zip(latents, again, strict=True):
         assert all(np.array_equal(x, y) for x, y in zip(one, other, strict=True))
 
 

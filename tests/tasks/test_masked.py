@@ -100,14 +100,14 @@ def test_hidden_codes_reach_nothing_and_others_everything():
         for column in range(COLUMNS):
             other = codes.copy()
             other[0, n, column] = (other[0, n, column] + 1) % CODES
-            found, now = whole(other, hidden, *rest)
+            changed_states, now = whole(other, hidden, *rest)
             if hidden[0, n]:
-                np.testing.assert_array_equal(found, states)
+                np.testing.assert_array_equal(changed_states, states)
                 changed = np.abs(now - logits).max(-1)[0]  # [N, C]
                 expected = (np.arange(16) == n)[:, None] & (np.arange(COLUMNS) > column)
                 np.testing.assert_array_equal(changed > 1e-5, expected)  # the rest is rounding
             else:
-                assert (np.abs(found - states).max(-1)[0, : LENGTHS[1]] > 0).all()
+                assert (np.abs(changed_states - states).max(-1)[0, : LENGTHS[1]] > 0).all()
 
 
 def test_padding_and_batch_mates_change_nothing():
@@ -116,8 +116,8 @@ def test_padding_and_batch_mates_change_nothing():
     wide = np.pad(ids, ((0, 0), (0, 16)), constant_values=9), np.pad(known, ((0, 0), (0, 16)))
     mate = [np.roll(codes, 1, 1), ~hidden, np.arange(32)[None] < 20, *(np.roll(x, 3, 1) for x in wide)]
     both = [np.concatenate(pair) for pair in zip(mate, (codes, hidden, mask, *wide), strict=True)]
-    found, _ = whole(*both)
-    same(found[1, : LENGTHS[2]], expected[0, : LENGTHS[2]])
+    padded, _ = whole(*both)
+    same(padded[1, : LENGTHS[2]], expected[0, : LENGTHS[2]])
 
 
 def test_a_packed_row_equals_its_clips_alone():
@@ -166,9 +166,9 @@ def test_each_clip_has_its_own_share_hidden():
     """The cosine of a uniform angle: a share of s or less is as likely as 1 - arccos(s) / (pi / 2)."""
     own = np.repeat([[1, 2, 0]], [400, 400, 100], axis=1) * np.ones((500, 1), int)
     batch = {"segment": own, "ends": np.arange(900)[None] % 400 == 399}
-    found = np.asarray(masked.draw_hidden_tokens(batch, jax.random.key(0)))
-    assert not found[(own == 0) | batch["ends"]].any()
-    shares = np.stack([found[:, k : k + 399].mean(1) for k in (0, 400)])  # [2, rows]
+    hidden = np.asarray(masked.draw_hidden_tokens(batch, jax.random.key(0)))
+    assert not hidden[(own == 0) | batch["ends"]].any()
+    shares = np.stack([hidden[:, k : k + 399].mean(1) for k in (0, 400)])  # [2, rows]
     assert abs(np.corrcoef(*shares)[0, 1]) < 0.15
     for s in (0.2, 0.5, 0.8, 0.95):
         assert abs((shares < s).mean() - (1 - np.arccos(s) / (np.pi / 2))) < 0.05
@@ -218,8 +218,8 @@ def by_hand(ids, sampler):
 
 @pytest.mark.parametrize("sampler", [GREEDY, GREEDY._replace(guidance=2.5, steps=7)])
 def test_greedy_filling_equals_a_loop_by_hand(sampler):
-    for found, ids in zip(draw([0, 1, 2], sampler), TEXTS, strict=False):
-        np.testing.assert_array_equal(found, by_hand(ids, sampler))
+    for sampled, ids in zip(draw([0, 1, 2], sampler), TEXTS, strict=False):
+        np.testing.assert_array_equal(sampled, by_hand(ids, sampler))
 
 
 @functools.cache
@@ -229,19 +229,21 @@ def all_five():
 
 def test_no_token_stays_hidden_however_many_passes():
     """Even with one pass, or more than there are tokens; the number of passes matters."""
-    found = {steps: draw([0, 1, 2, 3, 4], WARM._replace(steps=steps)) for steps in (1, 13)} | {5: all_five()}
-    for several in found.values():
+    by_steps = {steps: draw([0, 1, 2, 3, 4], WARM._replace(steps=steps)) for steps in (1, 13)} | {
+        5: all_five()
+    }
+    for several in by_steps.values():
         assert all(c.any(-1).all() for c in several), "a hidden token would be all zeros"
     for a, b in ((1, 5), (5, 13)):
-        assert any(not np.array_equal(x, y) for x, y in zip(found[a], found[b], strict=True))
+        assert any(not np.array_equal(x, y) for x, y in zip(by_steps[a], by_steps[b], strict=True))
 
 
 @pytest.mark.parametrize("chosen", [[3], [2, 4, 0, 1, 2]])
 def test_a_clip_is_the_same_in_any_batch(chosen):
     """In any place, among others, after more padding of its text and its clip."""
     multiple = 16 if len(chosen) == 5 else 32
-    for found, i in zip(draw(chosen, WARM, multiple=multiple), chosen, strict=True):
-        np.testing.assert_array_equal(found, all_five()[i])
+    for sampled, i in zip(draw(chosen, WARM, multiple=multiple), chosen, strict=True):
+        np.testing.assert_array_equal(sampled, all_five()[i])
 
 
 def test_the_key_decides():
@@ -255,15 +257,19 @@ def test_the_key_decides():
 
 def test_lengths_are_what_durations_say():
     """Longer with longer ones, up to the limit; the text of no text has no part in them."""
-    params, found = variables()["params"], []
+    params, all_lengths = variables()["params"], []
     for more in (0.0, 0.7, 90.0):
         bias = params["duration"]["bias"] + np.float32(more)
         model = {"params": params | {"duration": params["duration"] | {"bias": bias}}}
         expected = expected_lengths(model, *tokenizer.pad_texts(TEXTS))
         lengths = [len(c) for c in draw([0, 1, 2, 3, 4], WARM, model=model)]
         np.testing.assert_array_equal(lengths, np.clip(np.round(expected), 1, 12))
-        found.append(lengths)
-    assert len(set(found[0])) > 2 and np.sum(found[0]) < np.sum(found[1]) and found[2] == [12] * 5
+        all_lengths.append(lengths)
+    assert (
+        len(set(all_lengths[0])) > 2
+        and np.sum(all_lengths[0]) < np.sum(all_lengths[1])
+        and all_lengths[2] == [12] * 5
+    )
 
 
 @pytest.fixture(scope="module")

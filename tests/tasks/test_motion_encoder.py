@@ -29,10 +29,10 @@ def test_energy_by_hand():
     hand = [skeleton.R_WRIST, *range(8, 29)]  # moves as a whole
     moving[0, :, hand, 0] = 0.1 * np.arange(32)
     np.testing.assert_allclose(models.motion_energy(still), np.full((1, 12), np.log(models.STILL)), rtol=1e-5)
-    found = np.array(models.motion_energy(moving)).reshape(3, 4)
-    np.testing.assert_allclose(found[0, 0], np.log(0.1 / np.sqrt(2)), rtol=1e-2)  # elbow and wrist
-    found[0, 0] = np.log(models.STILL)
-    np.testing.assert_allclose(found, np.log(models.STILL), rtol=1e-3)
+    energies = np.array(models.motion_energy(moving)).reshape(3, 4)
+    np.testing.assert_allclose(energies[0, 0], np.log(0.1 / np.sqrt(2)), rtol=1e-2)  # elbow and wrist
+    energies[0, 0] = np.log(models.STILL)
+    np.testing.assert_allclose(energies, np.log(models.STILL), rtol=1e-3)
 
 
 def test_disturbing_keeps_what_it_should():

@@ -101,9 +101,9 @@ def test_codebooks_are_in_the_order_of_the_columns(kind, layout):
     expected, at = model.apply(trained.variables, codes, method=decode), 0
     for part in body_parts.LAYOUTS[layout]:
         levels = c.quantizer.levels[part]
-        for found in np.split(np.asarray(expected[part]), len(body_parts.list_sides(layout))):
+        for decoded in np.split(np.asarray(expected[part]), len(body_parts.list_sides(layout))):
             own = latents[:, :, at : at + levels]
             own = own.reshape(*own.shape[:2], -1) if kind == "fsq" else own.sum(2)
-            np.testing.assert_allclose(found, own, rtol=1e-5)
+            np.testing.assert_allclose(decoded, own, rtol=1e-5)
             at += levels
     assert at == columns
