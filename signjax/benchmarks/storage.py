@@ -120,6 +120,7 @@ def time_turns(
     for k in range(repeats):
         # Every other round runs backwards, see timing.compare_workloads.
         for name in list(turns)[:: -1 if k % 2 else 1]:
+            prepared = None  # of the turn before: as long as it maps a file, the system keeps its pages
             prepared = turns[name].prepare()
             start, processor_start = time.perf_counter(), time.process_time()
             turns[name].call(prepared)

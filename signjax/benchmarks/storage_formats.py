@@ -12,7 +12,7 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
-from signjax.data import pack_files, pack_writer, packed_dataset, pose_layout
+from signjax.data import clip_check, pack_files, pack_writer, packed_dataset, pose_layout
 from signjax.pose import skeleton
 
 SHARD, CHUNK = 1 << 16, 64  # frames of a file of zarr3 and of a chunk in it, which has a checksum
@@ -51,38 +51,37 @@ class Format(NamedTuple):
 
 
 class Pack:
-    """signjax's own: .npy files, mapped into memory; checked when opened as `packed_dataset.load` does."""
+    """signjax's own: .npy files, mapped into memory; checked when opened, as `packed_dataset.load` does."""
 
     def __init__(self, folder: Path):
         if message := pack_files.find_corruption(folder):
             raise ValueError(message)
-        index = pack_writer.read_index(folder, len(_read_texts(folder)))
-        self.offsets, _, _, self.points, self.valid = pack_writer.open_arrays(folder, index)
+        self.pack = packed_dataset.open_pack(folder, len(_read_texts(folder)))
 
     def read_windows(self, windows: Sequence[Window]) -> list[Arrays]:
         """See Reader."""
-        first = self.offsets
-        spans = [slice(first[w.clip] + w.start, first[w.clip] + w.stop) for w in windows]
-        return [(np.array(self.points[span]), np.array(self.valid[span])) for span in spans]
+        return [tuple(map(np.array, self.pack.read_frames(*window))) for window in windows]
 
     def read_all(self) -> Iterator[Arrays]:
         """See Reader."""
-        for low, high in zip(self.offsets[:-1], self.offsets[1:], strict=True):
-            yield np.array(self.points[low:high]), np.array(self.valid[low:high])
+        for clip in range(len(self.pack)):
+            yield tuple(map(np.array, self.pack.read_frames(clip)))
 
 
 def write_pack(folder: Path, clips: Iterable[Arrays], texts: list[str], first: int = 0) -> None:
     """Stores clips as `pack_writer.write` does, which reads JSON; their names count from `first`."""
-    valid, lengths, names = [], [], [f"{first + k:08}" for k in range(len(texts))]
+    valid, sums, lengths, names = [], [], [], [f"{first + k:08}" for k in range(len(texts))]
     with pack_files.ArrayWriter(folder / "pose.npy", (skeleton.NUM_JOINTS, 3)) as points:
         for clip, mask in clips:
             points.append(clip)
             valid.append(mask)
+            sums.append(clip_check.compute_sums(clip, mask, [len(clip)]))
             lengths.append(len(clip))
     np.save(folder / "valid.npy", np.concatenate(valid))
     np.save(folder / "offsets.npy", np.cumsum([0, *lengths], dtype=np.int64))
     np.save(folder / "origin.npy", np.zeros((len(texts), 3), np.float32))
     np.save(folder / "scale.npy", np.ones(len(texts), np.float32))
+    np.save(folder / "sums.npy", np.concatenate(sums))
     index = {
         "version": pack_writer.VERSION,
         "label": "demo/train",

@@ -8,17 +8,18 @@ import hashlib
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
-from signjax.data import pack_files, parallel_read, pose_layout
+from signjax.data import clip_check, pack_files, parallel_read, pose_layout
 from signjax.data.clip_files import MAX_COORDINATE
 from signjax.data.pose_layout import Variant
 from signjax.errors import DataError
 from signjax.io import progress, safe_numpy, safe_read
 from signjax.io.safe_read import InvalidFileError
 
-VERSION = 2  # of the packed form: another one packs again
+VERSION = 3  # of the packed form: another one packs again
 FRAMES = 1 << 16  # copied at once where parts are joined
 MAX_BROKEN = 0.01  # share of corrupt clips above which a split is refused; clips without a file are no clips
 SMALLEST = 1e-12  # scale: coordinates divided by it, and their squares, stay inside float32
@@ -52,7 +53,7 @@ def write(workspace: Path, source: Path, sids: list[str], variant: Variant, say:
       OSError: the workspace cannot be written.
     """
     label = f"{source.parent.name}/{source.name}"
-    entries, broken, valid, origin, scale = [], [], [], [], []
+    entries, broken, valid, origin, scale, sums = [], [], [], [], [], []
     words = functools.partial(_told, label, len(sids))
     with (
         pack_files.ArrayWriter(workspace / "pose.npy", (variant.joints, 3)) as pose,
@@ -60,6 +61,8 @@ def write(workspace: Path, source: Path, sids: list[str], variant: Variant, say:
     ):
         for chunk in parallel_read.read_chunks(source, sids, variant):
             pose.append(chunk.pose)
+            lengths = [entry["frames"] for entry in chunk.clips]
+            sums.append(clip_check.compute_sums(chunk.pose, chunk.valid, lengths))
             entries += chunk.clips
             broken += chunk.broken
             valid.append(chunk.valid)
@@ -67,7 +70,8 @@ def write(workspace: Path, source: Path, sids: list[str], variant: Variant, say:
             scale.append(chunk.scale)
             tell(len(entries) + len(broken))
     valid, lengths = np.concatenate(valid), [e["frames"] for e in entries]
-    _write_arrays(workspace, valid, lengths, np.concatenate(origin), np.concatenate(scale))
+    small = [np.concatenate(arrays) for arrays in (origin, scale, sums)]
+    _write_arrays(workspace, valid, lengths, *small)
     index = {
         "label": label,
         "variant": variant,
@@ -96,30 +100,35 @@ def join(workspace: Path, parts: list[Path], counts: list[int], variant: Variant
       OSError: a part cannot be read, or the workspace not be written.
     """
     whole: dict = {"digests": {}, "clips": [], "broken": [], "missing": []}
-    valid, lengths, origin, scale, signatures = [], [], [], [], {}
+    valid, lengths, origin, scale, sums, signatures = [], [], [], [], [], {}
     with pack_files.ArrayWriter(workspace / "pose.npy", (variant.joints, 3)) as pose:
         for part, count in zip(parts, counts, strict=True):
             index = read_index(part, count)
             added = {name: whole[name] + index[name] for name in ("clips", "broken", "missing")}
             whole = {**index, **added, "digests": whole["digests"] | index["digests"]}
-            offsets, *placements, frames, known = open_arrays(part, index)
+            arrays = open_arrays(part, index)
+            frames = arrays.pose
             for start in range(0, len(frames), FRAMES):
                 pose.append(frames[start : start + FRAMES])
-            valid.append(np.ones(frames.shape[:2], bool) if known is None else known)
-            lengths += np.diff(offsets).tolist()
-            origin.append(placements[0])
-            scale.append(placements[1])
+            valid.append(np.ones(frames.shape[:2], bool) if arrays.valid is None else arrays.valid)
+            lengths += np.diff(arrays.offsets).tolist()
+            origin.append(arrays.origin)
+            scale.append(arrays.scale)
+            sums.append(arrays.sums)
             signatures |= pack_files.read_json(part / "signatures.json", count) or {}
-    _write_arrays(workspace, np.concatenate(valid), lengths, np.concatenate(origin), np.concatenate(scale))
+    small = [np.concatenate(arrays) for arrays in (origin, scale, sums)]
+    _write_arrays(workspace, np.concatenate(valid), lengths, *small)
     return _finish(workspace, whole, signatures)
 
 
-def _write_arrays(workspace: Path, valid, lengths: list[int], origin, scale) -> None:
+def _write_arrays(workspace: Path, valid, lengths: list[int], origin, scale, sums) -> None:
     if not valid.all():
-        np.save(workspace / "valid.npy", valid)
+        # In the order of frames, or a clip would lie scattered over the whole file.
+        np.save(workspace / "valid.npy", np.ascontiguousarray(valid))
     np.save(workspace / "offsets.npy", np.cumsum([0, *lengths], dtype=np.int64))
     np.save(workspace / "origin.npy", origin)
     np.save(workspace / "scale.npy", scale)
+    np.save(workspace / "sums.npy", sums)
 
 
 def _finish(workspace: Path, index: dict, signatures: dict) -> str:
@@ -156,16 +165,27 @@ def read_index(folder: Path, count: int) -> dict:
     return index
 
 
-def open_arrays(folder: Path, index: dict):
-    """(offsets, origin, scale, pose, valid or None) of a pack with this index; the last two are mapped.
+class PackArrays(NamedTuple):
+    """The arrays of a pack of n clips and F frames."""
+
+    offsets: np.ndarray  # [n + 1] int64, clip i is frames offsets[i]:offsets[i + 1]
+    origin: np.ndarray  # [n, 3] float32, of the placements
+    scale: np.ndarray  # [n] float32, of the placements
+    sums: np.ndarray  # [n, 2] uint32, see signjax.data.clip_check
+    pose: np.ndarray  # [F, J, 3] float32, mapped
+    valid: np.ndarray | None  # [F, J] bool, mapped; None if no joint is missing
+
+
+def open_arrays(folder: Path, index: dict) -> PackArrays:
+    """The arrays of a pack with this index.
 
     Raises:
       InvalidFileError: they are no arrays of its clips, or do not fit together.
       MissingFileError: a file is not there.
     """
     count = len(index["clips"])
-    small = (safe_numpy.map_array(folder / f"{name}.npy") for name in ("offsets", "origin", "scale"))
-    offsets, origin, scale = map(np.array, small)
+    names = ("offsets", "origin", "scale", "sums")
+    offsets, origin, scale, sums = (np.array(safe_numpy.map_array(folder / f"{n}.npy")) for n in names)
     pose, valid = safe_numpy.map_array(folder / "pose.npy"), None
     if (folder / "valid.npy").exists():
         valid = safe_numpy.map_array(folder / "valid.npy")
@@ -173,6 +193,7 @@ def open_arrays(folder: Path, index: dict):
         "offsets": (offsets, np.int64, (count + 1,)),
         "origin": (origin, np.float32, (count, 3)),
         "scale": (scale, np.float32, (count,)),
+        "sums": (sums, np.uint32, (count, 2)),
         "pose": (pose, np.float32, (len(pose) if pose.ndim else 0, index["variant"].joints, 3)),
         "valid": (valid, bool, pose.shape[:2]),
     }
@@ -188,7 +209,7 @@ def open_arrays(folder: Path, index: dict):
     largest = np.max([seen.max(initial=0), -seen.min(initial=0), np.abs(origin).max(initial=0)])
     if not (largest <= MAX_COORDINATE and (scale > SMALLEST).all() and np.isfinite(scale).all()):
         raise InvalidFileError("poses or placements have numbers that no clip has")
-    return offsets, origin, scale, pose, valid
+    return PackArrays(offsets, origin, scale, sums, pose, valid)
 
 
 def refuse(source: Path, index: dict) -> None:

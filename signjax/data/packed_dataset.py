@@ -20,6 +20,7 @@ from pathlib import Path
 import numpy as np
 
 from signjax.data import clip_files, pack_files, pack_writer, pose_layout
+from signjax.data.clip_check import ClipCheck
 from signjax.data.pose_layout import Variant
 from signjax.errors import DataError, StorageError, did_you_mean
 from signjax.io import atomic, safe_read
@@ -46,23 +47,35 @@ class Pack:
     variant: Variant
     broken: tuple[tuple[str, str], ...]  # (sid, reason) of the clips left out
     folder: str | None  # where it is stored, None for a pack in memory
+    check: ClipCheck | None = None  # of the stored clips
 
     def __len__(self) -> int:
         return len(self.sids)
 
     def __getitem__(self, i: int) -> Clip:
         i = range(len(self))[i]
-        frames = slice(self.offsets[i], self.offsets[i + 1])
-        valid = None if self.valid is None else self.valid[frames]
+        pose, valid = self.read_frames(i)
         place, split = self.placement(i), self.label.rpartition("/")[2]
-        return Clip(
-            self.pose[frames], valid, text=self.texts[i], placement=place, sid=self.sids[i], split=split
-        )
+        return Clip(pose, valid, text=self.texts[i], placement=place, sid=self.sids[i], split=split)
+
+    def read_frames(
+        self, i: int, start: int = 0, stop: int | None = None
+    ) -> tuple[np.ndarray, np.ndarray | None]:
+        """Frames start:stop of clip i, by default all, as views: poses [T, J, 3], and masks [T, J] or None.
+
+        Raises:
+          StorageError: the stored clip is corrupt.
+        """
+        low, end = int(self.offsets[i]) + start, int(self.offsets[i + 1])
+        high = end if stop is None else min(end, int(self.offsets[i]) + stop)
+        if self.check:
+            self.check.prepare(i, low, high)
+        return self.pose[low:high], None if self.valid is None else self.valid[low:high]
 
     def __reduce__(self):
         # Data workers open the files themselves; a mapped array would travel as its content.
         if self.folder is not None:
-            return _open, (Path(self.folder), len(self) + len(self.broken), False, self.variant.face)
+            return open_pack, (Path(self.folder), len(self) + len(self.broken), False, self.variant.face)
         return Pack, tuple(getattr(self, name) for name in self.__dataclass_fields__)
 
     @property
@@ -129,7 +142,7 @@ def load(root, name: str, split: str, cache: bool = True, say: Callable[[str], N
         else:
             key = pack_writer.write(workspace, source, list(signatures), variant, say)
         pack_writer.refuse(source, pack_writer.read_index(workspace, len(signatures)))
-        pack = _open(workspace, len(signatures), in_memory=place is None)
+        pack = open_pack(workspace, len(signatures), in_memory=place is None)
         if place:
             pack = dataclasses.replace(pack, folder=str(_publish(workspace, place, split, key)))
             for k in range(len(parts)):
@@ -323,7 +336,7 @@ def _remove(place: Path, name: str, but: Path | None = None) -> None:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def _open(folder: Path, count: int, in_memory: bool = False, face: bool = True) -> Pack:
+def open_pack(folder: Path, count: int, in_memory: bool = False, face: bool = True) -> Pack:
     """The pack stored in a folder, made of `count` clip folders, without faces if that is said.
 
     Raises:
@@ -337,13 +350,15 @@ def _open(folder: Path, count: int, in_memory: bool = False, face: bool = True) 
 
 
 def _of(folder: Path, index: dict, in_memory: bool = False) -> Pack:
-    """The pack with this index in a folder; raises as `build.open_arrays`."""
-    offsets, origin, scale, pose, valid = pack_writer.open_arrays(folder, index)
+    """The pack with this index in a folder; raises as `pack_writer.open_arrays`."""
+    offsets, origin, scale, sums, pose, valid = pack_writer.open_arrays(folder, index)
+    sids = tuple(sid for sid, _ in index["clips"])
+    check = None if in_memory else ClipCheck(str(folder), sids, offsets, pose, valid, sums)
     if in_memory:
         pose, valid = np.array(pose), None if valid is None else np.array(valid)
     return Pack(
         label=index["label"],
-        sids=tuple(sid for sid, _ in index["clips"]),
+        sids=sids,
         texts=tuple(text for _, text in index["clips"]),
         offsets=offsets,
         pose=pose,
@@ -352,4 +367,5 @@ def _of(folder: Path, index: dict, in_memory: bool = False) -> Pack:
         variant=index["variant"],
         broken=tuple((sid, reason) for sid, reason in index["broken"]),
         folder=None if in_memory else str(folder),
+        check=check,
     )

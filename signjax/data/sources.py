@@ -97,16 +97,15 @@ def window(pack: Pack, clip: int, start: int, frames: int) -> dict[str, np.ndarr
       "valid" [frames, J] bool if the pack has missing joints; missing joints lie at the origin. J is 120 if
       the pack has faces, else 50.
     """
-    low = int(pack.offsets[clip]) + start
-    high = min(low + frames, int(pack.offsets[clip + 1]))
-    real = high - low
-    pose = normalization.to_canonical(pack.pose[low:high], pack.placement(clip))
+    points, valid = pack.read_frames(clip, start, start + frames)
+    real = len(points)
+    pose = normalization.to_canonical(points, pack.placement(clip))
     if real < frames:
         pose = np.concatenate([pose, np.zeros((frames - real, *pose.shape[1:]), np.float32)])
     example = {"pose": pose, "mask": np.arange(frames) < real}
-    if pack.valid is not None:
-        example["valid"] = np.zeros((frames, pack.valid.shape[1]), bool)
-        example["valid"][:real] = pack.valid[low:high]
+    if valid is not None:
+        example["valid"] = np.zeros((frames, valid.shape[1]), bool)
+        example["valid"][:real] = valid
         example["pose"][~example["valid"]] = 0
     return example
 
