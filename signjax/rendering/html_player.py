@@ -17,25 +17,29 @@ from signjax.pose import skeleton
 from signjax.pose.clip import DEFAULT_FPS, Clip
 from signjax.rendering import shapes, style
 
-FINE = 1 / 1000  # step of an embedded coordinate, in neck-to-shoulder lengths: about a tenth of a pixel
+STEP = 1 / 1000  # of an embedded coordinate, in neck-to-shoulder lengths: about a tenth of a pixel
 
 
-def write_html(path, clips, fps: float = 25, title: str = "signjax", named: bool = False) -> pathlib.Path:
+def write_html(
+    path, clips, fps: float = DEFAULT_FPS, title: str = "signjax", named: bool = False
+) -> pathlib.Path:
     """Writes a page with a player for each clip: play, pause, scrub, speed, orbit; no request leaves it.
 
     Args:
       path: the file to write; its folders are made.
-      clips: a list; each item is shown by a player of its own, see signjax.rendering.shapes.Panels.
+      clips: a list, whose items have a player each (signjax.rendering.shapes.Panels); or one clip or panel.
       fps: frames per second at speed 1.
       title: heading of the page.
-      named: joints are points, the body's with their names, the hands' where the pointer is.
+      named: joints are points with names: those of the body always, of a hand where the pointer is.
 
     Poses are embedded by `pack_figure`, about 0.2 kB a frame and panel.
 
     Raises:
       DataError: no clip or a clip that cannot be drawn; ConfigError: bad fps; StorageError: not writable.
     """
-    if isinstance(clips, shapes.Panel | Clip) or not len(clips):
+    if isinstance(clips, shapes.Panel | Clip):
+        clips = [clips]
+    if not len(clips):
         raise DataError("a page needs a list of at least one clip, each a list of panels")
     packed = [pack_panels(panels, where=f"clip {k}, ") for k, panels in enumerate(clips)]
     return atomic.write_file(path, format_page(packed, fps, title, named).encode("utf-8", "replace"))
@@ -95,8 +99,8 @@ def _read_asset(name: str) -> str:
     return importlib.resources.files("signjax.rendering").joinpath(name).read_text("utf-8")
 
 
-def pack_panels(panels, note: str = "", where: str = "") -> dict:
-    """A clip for the page.
+def pack_panels(panels: shapes.Panels, note: str = "", where: str = "") -> dict:
+    """What one player of a page shows.
 
     Args:
       panels: see signjax.rendering.shapes.Panels.
@@ -115,17 +119,19 @@ def pack_panels(panels, note: str = "", where: str = "") -> dict:
 
 
 def pack_figure(figure: shapes.Figure) -> dict:
-    """A figure for the page: poses as int16 [T, J, 3], own = value * step, of which each frame holds what
-    it adds to the one before: low bytes, then high bytes, deflated, as base64.
+    """A figure for the page.
 
-    The origin is the median neck, and the error of a coordinate at most step / 2, where step is FINE of the
-    figure's unit, or more if a joint is far out. Missing joints, if there are any, are zero bits of `valid`
-    (big-endian bits, [T * J]).
+    Poses are int16 [T, J, 3], position = value * step around the median neck, of which each frame holds what
+    it adds to the one before: low bytes, then high bytes, deflated, as base64. The error of a coordinate is
+    at most step / 2, where step is STEP of the figure's unit, or more if a joint is far out. Missing joints,
+    if there are any, are zero bits of `valid` (big-endian bits, [T * J]).
     """
-    step = max(float(np.abs(figure.pose).max() / 32767), FINE * figure.unit)
+    step = max(float(np.abs(figure.pose).max() / 32767), STEP * figure.unit)
     values = np.round(figure.pose / step).astype("<i2")
-    added = np.diff(values, axis=0, prepend=np.zeros_like(values[:1]))  # wraps, and so does the player
-    low_and_high = added.reshape(-1).view(np.uint8).reshape(-1, 2).T
+    # Differences of int16 wrap around, and so do the player's sums. They are small, so that the high bytes
+    # are nearly all alike and deflate to nothing once they stand apart from the low ones.
+    differences = np.diff(values, axis=0, prepend=np.zeros_like(values[:1]))
+    low_and_high = differences.reshape(-1).view(np.uint8).reshape(-1, 2).T
     missing = None if figure.valid.all() else _encode_base64(np.packbits(figure.valid.reshape(-1)).tobytes())
     tokens = figure.tokens
     if tokens is not None:

@@ -1,28 +1,24 @@
 """The picture around the figures: stages side by side, titles above, a time line and captions below."""
 
-import functools
-import pathlib
 from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
-from PIL import ImageFont
 
 from signjax.errors import ConfigError
-from signjax.rendering import rasterize
-from signjax.rendering import shapes as figures_
+from signjax.rendering import rasterize, shapes
+from signjax.rendering.captions import GAP, draw_caption, join_blocks
 
-GAP = 8  # pixels between panels
-BASE = 448  # the stage height at which text and lines have their nominal size
+MIN_HEIGHT, MAX_HEIGHT = 64, 2160  # of a stage in pixels
 
 
 class Stage(NamedTuple):
-    """Where one figure moves: its corner in the picture and its shapes in fine pixels."""
+    """Where one figure moves: its corner in the picture, and its shapes in pixels of the fine canvas."""
 
     x: int
     y: int
-    parts: list
-    order: np.ndarray
+    parts: list[list[shapes.Shape]]
+    order: np.ndarray  # [T, parts], see signjax.rendering.shapes.outline_parts
 
 
 class Scene(NamedTuple):
@@ -36,32 +32,38 @@ class Scene(NamedTuple):
 
 
 class View(NamedTuple):
-    """How a clip's own units become pixels, the same for all its panels: own * scale + shift."""
+    """How the units of figures become pixels, the same for all panels: position * scale + shift."""
 
     size: tuple[int, int]
     scale: float
     shift: np.ndarray  # [2]
 
 
-def fit_view(figures, height: int) -> View:
-    """The stage of this height, as wide as the figures need within reason, that shows them all."""
-    if not isinstance(height, int | np.integer) or not 64 <= height <= 2160:
-        raise ConfigError(f"size must be a whole number of pixels from 64 to 2160, not {height!r}")
-    x0, y0, x1, y1 = figures_.compute_box(figures)
+def fit_view(figures: list[shapes.Figure], height: int) -> View:
+    """The stage of this height, as wide as the figures need within reason, that shows them all.
+
+    Raises:
+      ConfigError: the height is out of range.
+    """
+    if not isinstance(height, int | np.integer) or not MIN_HEIGHT <= height <= MAX_HEIGHT:
+        expected = f"a whole number of pixels from {MIN_HEIGHT} to {MAX_HEIGHT}"
+        raise ConfigError(f"size must be {expected}, not {height!r}")
+    x0, y0, x1, y1 = shapes.compute_box(figures)
     aspect = float(np.clip((x1 - x0) / (y1 - y0), 0.75, 1.3))
+    # Widths are multiples of 4 for `update_picture`, heights of 2 for video.
     width, height = 4 * round(aspect * height / 4), 2 * round(height / 2)
     scale = min(width / (x1 - x0), height / (y1 - y0))
     middle = np.array([x0 + x1, y0 + y1]) / 2
     return View((width, height), scale, np.array([width, height]) / 2 - scale * middle)
 
 
-def outline_figures(figures, view: View) -> list[tuple[list, np.ndarray]]:
+def outline_figures(figures: list[shapes.Figure], view: View) -> list[tuple[list, np.ndarray]]:
     """Shapes and drawing order of each figure on the fine canvas."""
     fine = rasterize.FINE
-    return [figures_.outline_parts(figure, view.scale * fine, view.shift * fine) for figure in figures]
+    return [shapes.outline_parts(figure, view.scale * fine, view.shift * fine) for figure in figures]
 
 
-def build_scene(panels, height: int) -> Scene:
+def build_scene(panels: shapes.Panels, height: int) -> Scene:
     """Lays a picture out.
 
     Args:
@@ -71,119 +73,51 @@ def build_scene(panels, height: int) -> Scene:
     Raises:
       DataError: the panels cannot be drawn; ConfigError: the height is out of range.
     """
-    figures = figures_.prepare_figures(panels)
-    look = fit_view(figures, height)
-    width = look.size[0]
+    figures = shapes.prepare_figures(panels)
+    view = fit_view(figures, height)
+    width, height = view.size
     total = len(figures) * (width + GAP) - GAP
-    head = join_blocks([draw_caption(f.title, width, look.size[1], "muted", 1) for f in figures])
-    texts = [f.caption for f in figures]
-    if len(set(texts)) == 1:
-        foot = draw_caption(texts[0], total, look.size[1])
-    else:
-        foot = join_blocks([draw_caption(text, width, look.size[1]) for text in texts])
-    thick = max(2, look.size[1] // 120)
-    middle = np.full((look.size[1] + thick, total), rasterize.INDEX["paper"], np.uint8)
-    middle[-thick:] = rasterize.INDEX["track"]
-    still = np.concatenate([head, middle, foot])
+    head = join_blocks([draw_caption(f.title, width, height, "muted", 1) for f in figures])
+    thickness = max(2, height // 120)
+    middle = np.full((height + thickness, total), rasterize.INDEX["paper"], np.uint8)
+    middle[-thickness:] = rasterize.INDEX["track"]
+    still = np.concatenate([head, middle, _draw_captions(figures, width, total, height)])
+    # H.264 takes even heights only.
     still = np.pad(still, ((0, len(still) % 2), (0, 0)), constant_values=rasterize.INDEX["paper"])
-    top = len(head)
-    drawn = [
-        Stage(k * (width + GAP), top, *shapes) for k, shapes in enumerate(outline_figures(figures, look))
-    ]
-    line = (top + look.size[1], top + look.size[1] + thick)
-    return Scene(still, drawn, look.size, line, max(len(f.pose) for f in figures))
+    outlines = outline_figures(figures, view)
+    stages = [Stage(k * (width + GAP), len(head), *outline) for k, outline in enumerate(outlines)]
+    line = (len(head) + height, len(head) + height + thickness)
+    return Scene(still, stages, view.size, line, max(len(f.pose) for f in figures))
+
+
+def _draw_captions(figures: list[shapes.Figure], width: int, total: int, height: int) -> np.ndarray:
+    """A caption below each figure, or one below all of them if they sign the same text."""
+    texts = [figure.caption for figure in figures]
+    if len(set(texts)) == 1:
+        return draw_caption(texts[0], total, height)
+    return join_blocks([draw_caption(text, width, height) for text in texts])
 
 
 def paint_frame(scene: Scene, frame: int) -> np.ndarray:
-    """One frame of a scene: [H, W] uint8 indices into `raster.palette()`."""
+    """One frame of a scene: [H, W] uint8 indices into signjax.rendering.rasterize.make_palette()."""
     return next(paint_frames(scene, frame))
 
 
 def paint_frames(scene: Scene, first: int = 0) -> Iterator[np.ndarray]:
-    """The frames of a scene from frame `first`, as `paint_frame` gives them: only what moves is made anew."""
+    """The frames of a scene from frame `first`, as `paint_frame` gives them."""
     width, height = scene.size
-    now = [rasterize.make_canvas(scene.size) for _ in scene.stages]
-    before = [np.zeros_like(fine) for fine in now]
-    drawn = [rasterize.shrink_canvas(fine) for fine in before]
+    current = [rasterize.make_canvas(scene.size) for _ in scene.stages]
+    previous = [np.zeros_like(canvas) for canvas in current]
+    # Shrinking a canvas takes longest, and most of a figure does not move from one frame to the next: only
+    # the blocks that have changed are shrunk again.
+    pictures = [rasterize.shrink_canvas(canvas) for canvas in previous]
     for frame in range(first, scene.frames):
         picture = scene.still.copy()
         for k, (x, y, parts, order) in enumerate(scene.stages):
-            rasterize.draw_on_canvas(parts, order, now[k], min(frame, len(order) - 1))
-            rasterize.update_picture(drawn[k], now[k], before[k])
-            now[k], before[k] = before[k], now[k]
-            picture[y : y + height, x : x + width] = drawn[k]
-        done = round(picture.shape[1] * (frame + 1) / scene.frames)
-        picture[slice(*scene.line), :done] = rasterize.INDEX["accent"]
+            rasterize.draw_on_canvas(parts, order, current[k], min(frame, len(order) - 1))
+            rasterize.update_picture(pictures[k], current[k], previous[k])
+            current[k], previous[k] = previous[k], current[k]
+            picture[y : y + height, x : x + width] = pictures[k]
+        elapsed = round(picture.shape[1] * (frame + 1) / scene.frames)
+        picture[slice(*scene.line), :elapsed] = rasterize.INDEX["accent"]
         yield picture
-
-
-def join_blocks(blocks) -> np.ndarray:
-    """Text blocks side by side, the lower ones filled up with paper, a gap between them."""
-    tall = max(len(block) for block in blocks)
-    full = [
-        np.pad(b, ((0, tall - len(b)), (0, GAP)), constant_values=rasterize.INDEX["paper"]) for b in blocks
-    ]
-    return np.concatenate(full, 1)[:, :-GAP]
-
-
-def draw_caption(text: str, width: int, stage: int, color: str = "text", most: int = 3) -> np.ndarray:
-    """A block [h, width] uint8 of palette indices with the text centred in at most `most` lines.
-
-    Empty text gives a block without rows. `stage` is the stage's height in pixels, which the letters' size
-    follows.
-    """
-    text = " ".join(text.encode("utf-8", "replace").decode().split())
-    if not text:
-        return np.zeros((0, width), np.uint8)
-    nominal = (20 if color == "text" else 15) * (stage / BASE) ** 0.8
-    margin = max(4, stage // 48)
-    room = width - 2 * margin
-    for share in (1, 0.85, 0.7):  # long texts get smaller letters before they are cut
-        letter = load_font(max(9, round(nominal * share)))
-        lines = wrap_text(text, letter, room, most)
-        if not lines[-1].endswith("…"):
-            break
-    # Lines of about the same length: the narrowest column that needs no more of them.
-    narrow = (wrap_text(text, letter, room * part, most + 1) for part in (0.5, 0.6, 0.7, 0.8, 0.9))
-    lines = next((even for even in narrow if len(even) <= len(lines)), lines)
-    rows = []
-    for line in lines:
-        mask = rasterize.text_mask(line, letter)[:, :width]
-        left = (width - mask.shape[1]) // 2
-        rows.append(np.pad(mask, ((0, 0), (left, width - mask.shape[1] - left))))
-    return rasterize.blend_colors(
-        color, "paper", np.pad(np.concatenate(rows), ((margin * 2 // 3, margin), (0, 0)))
-    )
-
-
-def wrap_text(text: str, letter, width: int, most: int) -> list[str]:
-    """Breaks text into at most `most` lines no wider than `width` pixels; an ellipsis ends cut text."""
-    lines, rest = [], text
-    while rest:
-        fits = _count_fitting(rest, letter, width)
-        if fits < len(rest) and len(lines) == most - 1:
-            lines.append(rest[: _count_fitting(rest, letter, width - letter.getlength("…"))].rstrip() + "…")
-            break
-        if fits < len(rest):
-            fits = rest.rfind(" ", 1, fits + 1) if " " in rest[1 : fits + 1] else fits
-        lines.append(rest[:fits].rstrip())
-        rest = rest[fits:].lstrip()
-    return lines
-
-
-def _count_fitting(text: str, letter, width: float) -> int:
-    """How many characters of text fit into width, at least 1."""
-    low, high = 1, min(len(text), 400)
-    while low < high:
-        middle = (low + high + 1) // 2
-        low, high = (middle, high) if letter.getlength(text[:middle]) <= width else (low, middle - 1)
-    return low
-
-
-@functools.cache
-def load_font(size: int):
-    """DejaVu Sans, which comes with matplotlib: Latin, Greek, Cyrillic, Arabic, Hebrew and more."""
-    import matplotlib  # only for the place of its fonts
-
-    file = pathlib.Path(matplotlib.get_data_path()) / "fonts/ttf/DejaVuSans.ttf"
-    return ImageFont.truetype(str(file), size)

@@ -1,8 +1,8 @@
 """Shapes to pixels: 64 colours, smooth edges, a few milliseconds a frame.
 
-Shapes are filled with Pillow as palette indices on a canvas twice as fine. Most 2 x 2 blocks hold one index
-and are copied; only the few on an edge are averaged in RGB and looked up in the palette. So frames come
-out as palette images with anti-aliased edges, and a GIF needs no colour quantisation at all.
+Shapes are filled with Pillow as palette indices on a canvas twice as fine as the picture. Most 2 x 2 blocks
+hold one index and are copied; only the few on an edge are averaged in RGB and looked up in the palette. So
+frames come out as palette images with anti-aliased edges, and a GIF needs no colour quantisation at all.
 """
 
 import functools
@@ -12,7 +12,7 @@ from PIL import Image, ImageColor, ImageDraw
 
 from signjax.rendering import style
 
-FINE = 2  # samples per pixel and axis; `shrink_canvas` relies on a block's row being one uint16
+FINE = 2  # samples per pixel and axis of a fine canvas; its blocks' rows are read as uint16
 TRANSPARENT = 63  # the last of 64 palette entries, all bits, kept for GIF frames' unchanged pixels
 # Blends along edges, as (over, under, share of over): the rims make the stage the usual neighbour.
 _BLENDS = (
@@ -54,7 +54,7 @@ def _color_tables() -> tuple[np.ndarray, np.ndarray]:
 
 
 def shrink_canvas(fine: np.ndarray) -> np.ndarray:
-    """Reduces a canvas of palette indices [2H, 2W] uint8 to [H, W], edges averaged in RGB."""
+    """Reduces a canvas of palette indices [2H, 2W] uint8 to a picture [H, W], edges averaged in RGB."""
     rows = fine.view(np.uint16).reshape(-1, FINE, fine.shape[1] // FINE)
     return _mix_rows(rows[:, 0].reshape(-1), rows[:, 1].reshape(-1)).reshape(len(rows), -1)
 
@@ -69,26 +69,28 @@ def _mix_rows(upper: np.ndarray, lower: np.ndarray) -> np.ndarray:
     return out
 
 
-def update_picture(picture: np.ndarray, fine: np.ndarray, before: np.ndarray) -> None:
-    """Makes `shrink(fine)` of a picture that is `shrink(before)`, where the canvases differ.
+def update_picture(picture: np.ndarray, fine: np.ndarray, previous: np.ndarray) -> None:
+    """Changes a picture from `shrink_canvas(previous)` to `shrink_canvas(fine)`, where the canvases differ.
 
     Args:
       picture: [H, W] uint8, W a multiple of 4.
-      fine, before: [2H, 2W] uint8.
+      fine, previous: [2H, 2W] uint8.
     """
-    now, four = fine.view(np.uint64), picture.shape[1] // 4  # a word is half of the blocks of four pixels
-    changed = now != before.view(np.uint64)
+    # Eight indices of a canvas are compared at once, as a word: a row of the blocks of four pixels.
+    words, four = fine.view(np.uint64), picture.shape[1] // 4
+    changed = words != previous.view(np.uint64)
     where = np.flatnonzero(changed[::FINE] | changed[1::FINE])
     upper = where + where // four * four
-    words, now = picture.view(np.uint32).reshape(-1), now.reshape(-1)
-    words[where] = _mix_rows(now[upper].view(np.uint16), now[upper + four].view(np.uint16)).view(np.uint32)
+    pixels, words = picture.view(np.uint32).reshape(-1), words.reshape(-1)
+    rows = words[upper].view(np.uint16), words[upper + four].view(np.uint16)
+    pixels[where] = _mix_rows(*rows).view(np.uint32)
 
 
 def draw_frame(parts, order, size: tuple[int, int], frame: int) -> np.ndarray:
     """Draws one frame of a figure.
 
     Args:
-      parts, order: of `figure.shapes`, in units of the fine canvas.
+      parts, order: of signjax.rendering.shapes.outline_parts, in pixels of the fine canvas.
       size: (width, height) in pixels of the result.
       frame: which frame.
 
@@ -104,10 +106,11 @@ def make_canvas(size: tuple[int, int]) -> np.ndarray:
 
 
 def draw_on_canvas(parts, order, fine: np.ndarray, frame: int) -> np.ndarray:
-    """Draws one frame of a figure as `draw_frame` does over all of a fine canvas; returns that."""
+    """Draws one frame of a figure over all of a fine canvas, and returns that; see `draw_frame`."""
     fine[:] = INDEX["stage"]
     image = Image.frombuffer("L", fine.shape[::-1], fine, "raw", "L", 0, 1)
-    image.readonly = 0  # drawn in place: a canvas is larger than all that changes between frames
+    # Drawn in place: Pillow would copy the canvas, which is larger than all that changes between frames.
+    image.readonly = 0
     polygon = ImageDraw.Draw(image).polygon
     for part in order[frame]:
         for shape in parts[part]:

@@ -1,4 +1,4 @@
-"""From poses to shapes: checks, framing, and the outlines of every part in pixels. numpy only."""
+"""From clips to shapes: checks, framing, and the outlines of every part in pixels. numpy only."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -25,9 +25,9 @@ Panels = Panel | Clip | Sequence[Panel | Clip]
 class Figure(NamedTuple):
     """A checked panel, ready to be drawn."""
 
-    pose: np.ndarray  # [T, J, 3] float64, own units, the median neck at the origin, 0 where invalid
+    pose: np.ndarray  # [T, J, 3] float64, in the clip's unit, the median neck at the origin, 0 where missing
     valid: np.ndarray  # [T, J] bool
-    unit: float  # own units per neck-to-shoulder length
+    unit: float  # the clip's units per neck-to-shoulder length
     origin: np.ndarray  # [3], where the median neck was
     caption: str
     title: str
@@ -88,37 +88,40 @@ def _check_tokens(tokens: Tokens, frames: int, name: str) -> None:
 
 def _find_placement(pose, valid) -> tuple[np.ndarray, float]:
     """Median neck and size; a clip without a measurable body gets its centre and extent instead."""
+    # Measured even where the clip has a placement: a picture shows what is there.
     try:
         placement = normalization.measure_placement(pose, valid)
         return placement.origin.astype(np.float64), float(placement.scale)
     except ValueError:
-        seen = pose[valid] if valid.any() else np.zeros((1, 3))
-        return np.median(seen, axis=0), float(np.ptp(seen[:, :2], axis=0).max() / 4) or 1.0
+        points = pose[valid] if valid.any() else np.zeros((1, 3))
+        return np.median(points, axis=0), float(np.ptp(points[:, :2], axis=0).max() / 4) or 1.0
 
 
-def compute_box(figures) -> np.ndarray:
-    """The box [x0, y0, x1, y1] around the origin, own units, that every figure of a clip is shown in.
+def compute_box(figures: list[Figure]) -> np.ndarray:
+    """The box [x0, y0, x1, y1] around the origin, in the clip's unit, that every figure is shown in.
 
     It holds all joints of body and hands in all frames, head and chest included; single frames far outside
     the rest of the clip (tracking failures) do not shrink the picture.
     """
-    boxes = []
-    for figure in figures:
-        places = place_points(figure)[..., :2]  # [T, points, 2]
-        known = np.where(_find_known_points(figure)[..., None], places, np.nan)[:, _FRAMED]
-        known = known[~np.isnan(known).all((1, 2))]
-        if not len(known):
-            known = np.zeros((1, 1, 2))
-        low, high = np.nanmin(known, axis=1), np.nanmax(known, axis=1)  # [T, 2]
-        reach = 0.35 * (np.percentile(high, 95, axis=0) - np.percentile(low, 5, axis=0))
-        low = np.maximum(low.min(0), np.percentile(low, 5, axis=0) - reach)
-        high = np.minimum(high.max(0), np.percentile(high, 95, axis=0) + reach)
-        high[1] = max(high[1], 1.6 * figure.unit)  # a bust, even when the hands stay high
-        rim = np.array([0.25, 0.25]) * figure.unit
-        low[1] -= 0.3 * figure.unit  # the skull reaches farther than a limb
-        boxes.append([*(low - rim), *(high + rim)])
-    boxes = np.array(boxes)
+    boxes = np.array([_compute_box(figure) for figure in figures])
     return np.concatenate([boxes[:, :2].min(0), boxes[:, 2:].max(0)])
+
+
+def _compute_box(figure: Figure) -> list[float]:
+    points = place_points(figure)[..., :2]  # [T, points, 2]
+    known = np.where(_find_known_points(figure)[..., None], points, np.nan)[:, _FRAMED]
+    known = known[~np.isnan(known).all((1, 2))]
+    if not len(known):
+        known = np.zeros((1, 1, 2))
+    low, high = np.nanmin(known, axis=1), np.nanmax(known, axis=1)  # [T, 2]
+    # A joint may leave the extent of 95 % of the frames by a third of it; what goes farther is cut off.
+    reach = 0.35 * (np.percentile(high, 95, axis=0) - np.percentile(low, 5, axis=0))
+    low = np.maximum(low.min(0), np.percentile(low, 5, axis=0) - reach)
+    high = np.minimum(high.max(0), np.percentile(high, 95, axis=0) + reach)
+    high[1] = max(high[1], 1.6 * figure.unit)  # a bust, even when the hands stay high
+    rim = np.array([0.25, 0.25]) * figure.unit
+    low[1] -= 0.3 * figure.unit  # the skull reaches farther than a limb
+    return [*(low - rim), *(high + rim)]
 
 
 _FRAMED = np.array([*range(skeleton.NUM_JOINTS), style.CROWN])
@@ -136,7 +139,7 @@ def _point_weights(figure: Figure) -> np.ndarray:
 
 
 def place_points(figure: Figure) -> np.ndarray:
-    """Positions [T, points, 3] of joints and helper points, own units."""
+    """Positions [T, points, 3] of joints and helper points, in the clip's unit."""
     weights = _point_weights(figure)
     return np.einsum("pj,tjc->tpc", weights, figure.pose) + _OFFSETS[: len(weights)] * figure.unit
 
@@ -155,20 +158,21 @@ def outline_parts(figure: Figure, scale: float, shift) -> tuple[list[list[Shape]
 
     Args:
       figure: what to draw.
-      scale, shift: pixels = own * scale + shift [2].
+      scale: pixels per unit of the figure; pixels = position * scale + shift.
+      shift: [2] pixels.
 
     Returns:
       shapes of each part in the order they cover each other, and [T, parts] part numbers, far to near.
     """
-    at, known = place_points(figure), _find_known_points(figure)
+    points, known = place_points(figure), _find_known_points(figure)
     # Far outside is far outside: Pillow's coordinates are C integers.
-    xy = np.clip(at[..., :2] * scale + np.asarray(shift), -20000, 20000)
+    xy = np.clip(points[..., :2] * scale + np.asarray(shift), -20000, 20000)
     radius = scale * figure.unit
-    drawn = _list_parts(figure)
+    parts = _list_parts(figure)
     bare = ~figure.valid[:, skeleton.FACE].any(1)  # [T], of a figure without a face everywhere
-    outlines = [_outline_part(part, xy, known, radius, bare if part.bare else True) for part in drawn]
-    places = np.stack([at[:, list(part.depth), 2].mean(1) for part in drawn], 1)  # [T, parts]
-    depth = smooth_depth(places) + np.array([part.bias for part in drawn]) * figure.unit
+    outlines = [_outline_part(part, xy, known, radius, bare if part.bare else True) for part in parts]
+    positions = np.stack([points[:, list(part.depth), 2].mean(1) for part in parts], 1)  # [T, parts]
+    depth = smooth_depth(positions) + np.array([part.bias for part in parts]) * figure.unit
     return outlines, np.argsort(depth, axis=1, kind="stable")
 
 
@@ -181,7 +185,8 @@ def smooth_depth(x: np.ndarray) -> np.ndarray:
     return (total[last] - total[first]) / (last - first).reshape((-1,) + (1,) * (x.ndim - 1))
 
 
-def _outline_part(part, xy, known, radius, wanted) -> list[Shape]:
+def _outline_part(part: style.Part, xy, known, radius: float, wanted) -> list[Shape]:
+    """Rims, then fills, of a part; `wanted` [T] or True says when it is drawn at all."""
     rims, fills = [], []
     for bone in part.bones:
         a, b, seen = xy[:, bone.start], xy[:, bone.end], known[:, bone.start] & known[:, bone.end] & wanted
@@ -199,9 +204,10 @@ def _outline_part(part, xy, known, radius, wanted) -> list[Shape]:
 
 def outline_capsule(a, b, r0: float, r1: float) -> np.ndarray:
     """Outlines [T, V, 2] of the convex hulls of circles around a and b [T, 2] with radii r0 and r1."""
-    count = int(np.clip(2.0 * max(r0, r1) ** 0.5, 6, 40))
+    count = int(np.clip(2.0 * max(r0, r1) ** 0.5, 6, 40))  # corners: more on larger circles
     d = b - a
     angle = np.arctan2(d[:, 1], d[:, 0])[:, None]
+    # Where the common tangents touch, seen from the axis; one circle may lie inside the other.
     ratio = (r0 - r1) / np.maximum(np.hypot(d[:, 0], d[:, 1]), 1e-9)
     half = np.arccos(np.clip(ratio, -1, 1))[:, None]
     around_b = angle + half * np.linspace(-1, 1, count)

@@ -1,10 +1,9 @@
 """What a figure looks like: colours, points, shapes. The one table that GIF, MP4, PNG and HTML share.
 
-A figure is made of parts; a part is made of bones (capsules whose ends are circles) and faces
-(triangles) between points; a point is a joint or a weighted mean of joints plus an offset. So head, torso
-and hands need no special case, and the browser's player draws the same figure from the same table.
-Lengths are in neck-to-shoulder lengths of the clip (`signjax.pose.normalization`), x right, y down, z to the
-viewer.
+A figure is made of parts; a part is made of bones (capsules, whose ends are circles) and faces (triangles)
+between points; a point is a joint, or a weighted mean of joints plus an offset. So head, torso and hands need
+no special case, and the player of a page draws the same figure from the same table. Lengths are in
+neck-to-shoulder lengths of the clip (signjax.pose.normalization), x right, y down, z to the viewer.
 """
 
 import itertools
@@ -71,18 +70,14 @@ class Bone(NamedTuple):
 
 
 class Part(NamedTuple):
-    """Shapes that are drawn together; parts are drawn from the farthest to the nearest.
+    """Shapes that are drawn together; parts are drawn from the farthest to the nearest."""
 
-    depth: the points whose mean z, plus bias, places the part; faces: triangles (point, point, point);
-    bare: it stands for the face, and is not drawn where a point of that is there.
-    """
-
-    depth: tuple[int, ...]
-    bias: float
+    depth: tuple[int, ...]  # points, whose mean z is how near the part is
+    bias: float  # added to that
     bones: tuple[Bone, ...]
-    faces: tuple[tuple[int, int, int], ...] = ()
-    color: str = "stage"
-    bare: bool = False
+    faces: tuple[tuple[int, int, int], ...] = ()  # triangles between points
+    color: str = "stage"  # of the triangles
+    bare: bool = False  # it stands for a face, and is not drawn in frames that show a point of one
 
 
 # Points 50 and up: the places that the skeleton has no joint for.
@@ -101,7 +96,7 @@ POINTS = (
     Point(((s.NOSE, 1.0),), (0.0, 0.0, 0.0)),
     Point(((s.NECK, 1.0),), (0.0, 0.05, -0.15)),
 )
-BARE = len(POINTS)  # of a figure without a face; the 70 of a face and five of a forehead follow
+BARE = len(POINTS)  # points of a figure without a face; the 70 of a face and five of a forehead follow
 _F = s.FACE.start  # joint _F + k is point BARE + k
 _UP = ((_F + 27, 1.0), (_F + 8, -1.0))  # from the chin to between the brows
 # The forehead, from the right to the left: no format has points there.
@@ -155,6 +150,7 @@ def _make_arm(color: str, shoulder: int, hand: int) -> tuple[Part, ...]:
 
 
 def _make_fingers(hand: int) -> tuple[Part, ...]:
+    """Five fingers, each a part of its own, so that they can cover one another."""
     radii = (0.075, 0.07, 0.062, 0.055)
     parts = []
     for finger, name in enumerate(s.FINGERS):

@@ -14,12 +14,15 @@ from PIL import Image, ImageFile
 
 from signjax.errors import ConfigError, StorageError
 from signjax.io import atomic
-from signjax.rendering import layout, rasterize, shapes
+from signjax.pose.clip import DEFAULT_FPS
+from signjax.rendering import captions, layout, rasterize, shapes
 
-AHEAD = 8  # frames of a GIF that wait to be compressed
+MAX_WAITING = 8  # frames of a GIF that are drawn and not compressed yet
 
 
-def write_gif(path, panels, fps: float = 25, size: int = layout.BASE) -> pathlib.Path:
+def write_gif(
+    path, panels: shapes.Panels, fps: float = DEFAULT_FPS, size: int = captions.NOMINAL_HEIGHT
+) -> pathlib.Path:
     """Writes panels, side by side, as an endlessly looping GIF with one frame per pose.
 
     Args:
@@ -45,37 +48,45 @@ def write_gif(path, panels, fps: float = 25, size: int = layout.BASE) -> pathlib
         raise StorageError(f"{path}: cannot be made in {tempfile.gettempdir()} ({error})") from None
 
 
-def _write_gif_frames(file, scene, ticks: list[int]) -> None:
-    """Writes a GIF to a file of the operating system. Frames are drawn here while another thread compresses
-    those before: Pillow does that beside Python's own work, but to such a file only."""
+def _write_gif_frames(file, scene: layout.Scene, ticks: list[int]) -> None:
+    """Writes a GIF to a file of the operating system."""
     height, width = scene.still.shape
     # Version, screen, a global table of 2^(5+1) colours; then the extension that loops for ever.
-    file.write(
-        b"GIF89a" + struct.pack("<HHBBB", width, height, 0xF5, 0, 0) + rasterize.make_palette().tobytes()
-    )
+    file.write(b"GIF89a" + struct.pack("<HHBBB", width, height, 0xF5, 0, 0))
+    file.write(rasterize.make_palette().tobytes())
     file.write(b"\x21\xff\x0bNETSCAPE2.0\x03\x01\x00\x00\x00")
-    shown, waiting = None, collections.deque()
+    previous, waiting = None, collections.deque()
+    # Frames are drawn here while another thread compresses those before: Pillow lets go of Python's lock for
+    # that, if it writes to a file of the operating system.
     with concurrent.futures.ThreadPoolExecutor(1) as encoder:
         for picture, delay in zip(layout.paint_frames(scene), ticks, strict=True):
-            waiting.append(encoder.submit(_write_gif_frame, file, picture, shown, delay))
-            shown = picture
-            if len(waiting) > AHEAD:
+            waiting.append(encoder.submit(_write_gif_frame, file, picture, previous, delay))
+            previous = picture
+            if len(waiting) > MAX_WAITING:
                 waiting.popleft().result()
         for frame in waiting:
             frame.result()
     file.write(b";")
 
 
-def _write_gif_frame(file, picture, shown, delay: int) -> None:
-    """Writes the blocks of one frame: the box of what changed, unchanged pixels inside it transparent."""
+def _write_gif_frame(file, picture: np.ndarray, previous: np.ndarray | None, delay: int) -> None:
+    """Writes the blocks of one frame: the box of what changed, unchanged pixels inside it transparent.
+
+    Args:
+      file: to write to.
+      picture: [H, W] uint8 palette indices.
+      previous: the frame before, None for the first.
+      delay: how long the frame is shown, in 1/100 s.
+    """
     y = x = 0
-    if shown is not None:
-        changed = picture != shown
+    if previous is not None:
+        changed = picture != previous
         rows, columns = np.flatnonzero(changed.any(1)), np.flatnonzero(changed.any(0))
         if not len(rows):  # a frame must not be lost: show one pixel again
             rows = columns = np.zeros(1, int)
         y, x = int(rows[0]), int(columns[0])
         box = slice(y, rows[-1] + 1), slice(x, columns[-1] + 1)
+        # Runs of one value compress best: unchanged pixels become the transparent one.
         same = changed[box].view(np.uint8) - np.uint8(1)  # all bits set where nothing changed
         picture = (picture[box] | same) & np.uint8(rasterize.TRANSPARENT)
     height, width = picture.shape
@@ -92,7 +103,7 @@ def can_write_mp4() -> bool:
     return importlib.util.find_spec("av") is not None
 
 
-def write_mp4(path, panels, fps: float = 25, size: int = 720) -> pathlib.Path:
+def write_mp4(path, panels: shapes.Panels, fps: float = DEFAULT_FPS, size: int = 720) -> pathlib.Path:
     """Writes panels, side by side, as an MP4 (H.264, 4:2:0) that every browser and phone plays.
 
     Args:
@@ -107,14 +118,15 @@ def write_mp4(path, panels, fps: float = 25, size: int = 720) -> pathlib.Path:
     if not 0 < fps <= 240:
         raise ConfigError(f"fps of an MP4 must be above 0 and at most 240, not {fps}")
     scene = layout.build_scene(panels, size)
-    with tempfile.TemporaryDirectory() as folder:  # "faststart" reads the file again: no buffer in memory
-        made = pathlib.Path(folder) / "clip.mp4"
-        _encode_mp4(made, scene, Fraction(fps).limit_denominator(1001))
-        return atomic.write_file(path, made.read_bytes())
+    # The option faststart reads the file again, so that it cannot be a buffer in memory.
+    with tempfile.TemporaryDirectory() as folder:
+        video = pathlib.Path(folder) / "clip.mp4"
+        _encode_mp4(video, scene, Fraction(fps).limit_denominator(1001))
+        return atomic.write_file(path, video.read_bytes())
 
 
-def _encode_mp4(path, scene, rate: Fraction) -> None:
-    import av
+def _encode_mp4(path, scene: layout.Scene, rate: Fraction) -> None:
+    import av  # an extra, which not everybody has
 
     colors = rasterize.make_palette()
     with av.open(str(path), "w", format="mp4", options={"movflags": "faststart"}) as container:
@@ -128,7 +140,7 @@ def _encode_mp4(path, scene, rate: Fraction) -> None:
         container.mux(stream.encode())
 
 
-def write_sheet(path, panels, count: int = 6, size: int = 320) -> pathlib.Path:
+def write_sheet(path, panels: shapes.Panels, count: int = 6, size: int = 320) -> pathlib.Path:
     """Writes a PNG with `count` frames, evenly spaced over each panel, one row of frames a panel.
 
     Args:
@@ -142,17 +154,18 @@ def write_sheet(path, panels, count: int = 6, size: int = 320) -> pathlib.Path:
     if count < 1:
         raise ConfigError(f"count of a sheet must be at least 1, not {count}")
     figures = shapes.prepare_figures(panels)
-    look = layout.fit_view(figures, size)
+    view = layout.fit_view(figures, size)
     count = min(count, max(len(f.pose) for f in figures))
-    total = count * (look.size[0] + layout.GAP) - layout.GAP
+    total = count * (view.size[0] + captions.GAP) - captions.GAP
     rows = []
-    for figure, (parts, order) in zip(figures, layout.outline_figures(figures, look), strict=True):
+    for figure, (parts, order) in zip(figures, layout.outline_figures(figures, view), strict=True):
         frames = np.linspace(0, len(order) - 1, count).round().astype(int)
-        drawn = [rasterize.draw_frame(parts, order, look.size, frame) for frame in frames]
-        rows.append(layout.draw_caption(figure.title, total, size, "muted", 1))
-        rows.append(layout.join_blocks(drawn))
+        pictures = [rasterize.draw_frame(parts, order, view.size, frame) for frame in frames]
+        rows.append(captions.draw_caption(figure.title, total, size, "muted", 1))
+        rows.append(captions.join_blocks(pictures))
+        # One caption below all rows, unless they sign different texts.
         if figure is figures[-1] or any(other.caption != figure.caption for other in figures):
-            rows.append(layout.draw_caption(figure.caption, total, size))
+            rows.append(captions.draw_caption(figure.caption, total, size))
     buffer = io.BytesIO()
     Image.fromarray(rasterize.make_palette()[np.concatenate(rows)]).save(buffer, "PNG", optimize=True)
     return atomic.write_file(path, buffer.getvalue())

@@ -19,7 +19,7 @@ from signjax import demo, rendering
 from signjax.errors import ConfigError, DataError, SignjaxError, StorageError
 from signjax.pose import skeleton
 from signjax.pose.clip import Clip, Tokens
-from signjax.rendering import html_player, layout, rasterize, style
+from signjax.rendering import captions, html_player, layout, rasterize, style
 from signjax.rendering import shapes as figure
 
 FINGER_INKS = [rasterize.INDEX[f"{name}{k}"] for name in skeleton.FINGERS for k in (1, 2, 3)]
@@ -192,16 +192,16 @@ def test_frames_one_after_another_are_those_drawn_alone():
 
 
 def test_captions_wrap_and_are_cut_at_the_end():
-    letter = layout.load_font(16)
+    letter = captions.load_font(16)
     text = "what we are trying to do is " * 20
-    lines = layout.wrap_text(text, letter, 300, 3)
+    lines = captions.wrap_text(text, letter, 300, 3)
     assert len(lines) == 3 and lines[-1].endswith("…")
     assert all(letter.getlength(line) <= 300 for line in lines)
-    assert " ".join(layout.wrap_text(text.strip(), letter, 300, 99)) == text.strip()
-    assert "".join(layout.wrap_text("x" * 200, letter, 300, 99)) == "x" * 200
-    assert layout.draw_caption("  \n ", 300, 480).shape == (0, 300)
+    assert " ".join(captions.wrap_text(text.strip(), letter, 300, 99)) == text.strip()
+    assert "".join(captions.wrap_text("x" * 200, letter, 300, 99)) == "x" * 200
+    assert captions.draw_caption("  \n ", 300, 480).shape == (0, 300)
     for strange in ("Grüße, Привет, مرحبا", "\ud800", "日本", "a\0b"):
-        assert (layout.draw_caption(strange, 300, 480) != rasterize.INDEX["paper"]).any()
+        assert (captions.draw_caption(strange, 300, 480) != rasterize.INDEX["paper"]).any()
 
 
 def test_smooth_edges_keep_to_the_palette():
@@ -317,7 +317,7 @@ def test_sheet_shows_evenly_spaced_frames(tmp_path):
     panels = [rendering.Panel(clip, title) for clip, title in zip(clips, "xy", strict=True)]
     width = layout.fit_view(figure.prepare_figures(panels), 120).size[0]
     with Image.open(rendering.write_sheet(tmp_path / "a.png", panels, count=5, size=120)) as image:
-        assert image.format == "PNG" and image.width == 5 * (width + layout.GAP) - layout.GAP
+        assert image.format == "PNG" and image.width == 5 * (width + captions.GAP) - captions.GAP
         assert image.height > 240
     with Image.open(rendering.write_sheet(tmp_path / "b.png", [Clip(signer(2))], size=120)) as image:
         assert image.size[1] == 120  # two frames, no caption

@@ -226,6 +226,6 @@ def test_names_keep_apart_and_inside():
 
 def test_the_points_are_where_the_joints_are(pose):
     seen = shapes.prepare_figures(Clip(pose))[0]
-    view = labeled_pose._draw_view(seen, labeled_pose.VIEWS[1], labeled_pose.layout.font(16), 520)
+    view = labeled_pose._draw_view(seen, labeled_pose.VIEWS[1], labeled_pose.captions.load_font(16), 520)
     paper = view == rasterize.INDEX["paper"]
     assert paper.sum() > 8 * 9, "white points inside the figure"
