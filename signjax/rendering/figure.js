@@ -18,7 +18,7 @@ async function inflate(text) {
   return new Uint8Array(await new Response(stream).arrayBuffer());
 }
 
-// Poses of page.pack: low bytes, then high bytes, of what each number adds to that of the frame before.
+// Poses of html_player.pack_figure: low bytes, then high bytes, of what each number adds to that of the frame before.
 async function joints(panel) {
   const data = await inflate(panel.poses), count = data.length / 2, numbers = new Int16Array(count);
   const row = 3 * panel.count;

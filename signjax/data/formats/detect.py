@@ -93,8 +93,8 @@ def _detect_json(files: list[Path]) -> Format:
     for file in files:
         try:
             content = dwpose.parse_json(safe_read.read_bytes(file), mediapipe.MEMORY)
-            for form, module in ((MEDIAPIPE, mediapipe), (DWPOSE, dwpose)):
-                if module.fits(content):
+            for form, is_of in ((MEDIAPIPE, mediapipe.is_mediapipe), (DWPOSE, dwpose.is_dwpose)):
+                if is_of(content):
                     return form
             faults.append(f"{file}: is JSON, but")
         except InvalidFileError as error:
