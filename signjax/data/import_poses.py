@@ -53,7 +53,7 @@ def import_poses(
         raise ConfigError(f"--size: {form.name} have no use for it; leave it out")
     table = text_table.find_table(path, texts)
     rows = text_table.read_table(table) if table else {}
-    items = form.read(path, size) if size else form.read(path)
+    items = form.read_clips(path, size) if size else form.read_clips(path)
     # Built aside and moved to its place when it is whole: training must never find half of a data set.
     with atomic.build_folder(Path(root, name)) as folder:
         clips, left_out = _write_clips(_count_items(items, on_clip), rows, table, fps, folder)

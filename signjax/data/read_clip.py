@@ -30,7 +30,7 @@ def read_clip(path) -> Clip:
     except InvalidFileError as error:
         raise DataError(f"{path}: {error}") from None
     # Two are enough to know that there are several: a corpus may have thousands.
-    clips = list(itertools.islice(detect.detect_format(path).read(path), 2))
+    clips = list(itertools.islice(detect.detect_format(path).read_clips(path), 2))
     if not clips:
         raise DataError(f"{path}: holds no clip")
     if len(clips) > 1:

@@ -162,7 +162,7 @@ def load_formats(root: pathlib.Path) -> list[Clip]:
     text_table.read_table(root / "index.tsv")
     found = []
     for folder in sorted(path for path in root.iterdir() if path.is_dir()):
-        for item in detect.detect_format(folder).read(folder):
+        for item in detect.detect_format(folder).read_clips(folder):
             if isinstance(item, others.UnreadableClip):
                 raise DataError(f"{item.name}: {item.reason}")
             found.append(item)

@@ -1,18 +1,23 @@
-"""A clip as any format gives it, and how a format's points become the joints of the skeleton."""
+"""What all readers of formats share: a format's points become joints, and a clip that fails, fails alone."""
 
+import dataclasses
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, NamedTuple
+from pathlib import Path
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 
 from signjax.data.clip_files import MAX_COORDINATE
+from signjax.data.formats import file_names
 from signjax.io.safe_read import InvalidFileError
 from signjax.pose import skeleton
 from signjax.pose.clip import Clip
 
-FACE_POINTS = 70  # points, in OpenPose's order: outline 17, brows 10, nose 9, eyes 12, lips 20, pupils 2
-MIN_CONFIDENCE = 0.1  # confidence; hands below it jump five to ten times as far as sure ones, on How2Sign
+FACE_POINTS = 70  # in OpenPose's order: outline 17, brows 10, nose 9, eyes 12, lips 20, pupils 2
+HAND_POINTS = 21
+MIN_CONFIDENCE = 0.1  # on How2Sign, hands below it jump five to ten times as far as hands above
 MAX_FRAMES = 1 << 15  # of a clip: twenty minutes
+Source = TypeVar("Source")
 
 
 class UnreadableClip(NamedTuple):
@@ -25,34 +30,56 @@ class UnreadableClip(NamedTuple):
 class JointMap(NamedTuple):
     """Which of a format's points are the joints."""
 
-    body: tuple[tuple[int, ...], ...]  # of each of the 8 body joints, which is their mean; () for none
-    right: int | None  # the first of the right hand's 21
+    body: tuple[tuple[int, ...], ...]  # of each of the 8 body joints the points whose mean it is; () for none
+    right: int | None  # the first of the right hand's 21 points, None if there are none
     left: int | None
     face: tuple[int, ...] = ()  # the point of each of the 70, -1 for none
 
 
 def read_each(
-    items: Iterable[tuple[str, Any]], one: Callable[[Any], Clip]
+    sources: Iterable[tuple[str, Source]], read_clip: Callable[[Source], Clip]
 ) -> Iterator[Clip | UnreadableClip]:
-    """The clip of each of the items (name, what `one` reads it from), one at a time."""
-    for name, item in items:
+    """Reads clips one at a time; one that cannot be read does not stop those after it.
+
+    Args:
+      sources: (name of the clip in messages, what `read_clip` reads it from).
+      read_clip: raises InvalidFileError.
+    """
+    for name, source in sources:
         try:
-            yield one(item)
+            yield read_clip(source)
         except InvalidFileError as error:
             yield UnreadableClip(name, str(error))
 
 
-def select_joints(points: np.ndarray, seen: np.ndarray, places: JointMap):
+def read_files(root: Path, ending: str, read_clip: Callable[[Path], Clip]) -> Iterator[Clip | UnreadableClip]:
+    """Reads a clip from each file of a folder, with the text beside it and what its path says.
+
+    Args:
+      root: the folder, with all below it, or one file.
+      ending: of the files.
+      read_clip: the clip in a file, without name, text and split; raises InvalidFileError.
+    """
+
+    def read_named(file: Path) -> Clip:
+        clip = read_clip(file)
+        text, sid = file_names.read_text_beside(file), file_names.parse_sid(file)
+        return dataclasses.replace(clip, text=text, sid=sid, split=file_names.find_split(root, file))
+
+    return read_each(((str(file), file) for file in file_names.list_files(root, ending)), read_named)
+
+
+def select_joints(points: np.ndarray, seen: np.ndarray, joint_map: JointMap) -> tuple[np.ndarray, np.ndarray]:
     """Picks the joints out of a format's points.
 
     Args:
       points: [T, N, 3] numbers, z = 0 where there is no depth.
       seen: [T, N] bool.
-      places: which are the joints; a joint is there if all of its points are.
+      joint_map: which points are the joints; a joint is there if all of its points are.
 
     Returns:
-      (points [T, J, 3] float32, 0 where missing, valid [T, J] bool), see signjax.pose.clip. J is 120 if a
-      frame shows a face, else 50.
+      (points [T, J, 3] float32, 0 where missing, valid [T, J] bool) of a signjax.pose.clip.Clip. J is 120 if
+      a frame shows a face, else 50.
 
     Raises:
       InvalidFileError: no frames, too many, or coordinates that are infinite or too large.
@@ -65,26 +92,28 @@ def select_joints(points: np.ndarray, seen: np.ndarray, places: JointMap):
         raise InvalidFileError(f"has coordinates beyond {MAX_COORDINATE:g}")
     pose = np.zeros((len(points), skeleton.NUM_JOINTS, 3), np.float32)
     valid = np.zeros(pose.shape[:2], bool)
-    for joint, chosen in enumerate(places.body):
-        if chosen:
-            pose[:, joint] = points[:, chosen].mean(1)
-            valid[:, joint] = seen[:, chosen].all(1)
-    for part, first in ((skeleton.RIGHT, places.right), (skeleton.LEFT, places.left)):
+    for joint, numbers in enumerate(joint_map.body):
+        if numbers:
+            pose[:, joint] = points[:, numbers].mean(1)
+            valid[:, joint] = seen[:, numbers].all(1)
+    for part, first in ((skeleton.RIGHT, joint_map.right), (skeleton.LEFT, joint_map.left)):
         if first is not None:
-            pose[:, part], valid[:, part] = points[:, first : first + 21], seen[:, first : first + 21]
-    face = _select_face(points, places.face)
+            hand = slice(first, first + HAND_POINTS)
+            pose[:, part], valid[:, part] = points[:, hand], seen[:, hand]
+    face = _select_face(points, joint_map.face)
     if face is not None:
+        # A point that was not seen, or that the format lacks, lies at the origin.
         pose = np.concatenate([pose, face], 1)
         valid = np.concatenate([valid, face[..., :2].any(-1)], 1)
     pose[~valid] = 0
     return pose, valid
 
 
-def _select_face(points: np.ndarray, chosen: tuple[int, ...]) -> np.ndarray | None:
-    """The 70 points of the face, None if no frame shows any of them."""
-    if not chosen:
+def _select_face(points: np.ndarray, numbers: tuple[int, ...]) -> np.ndarray | None:
+    """The 70 points of the face [T, 70, 3], None if no frame shows any of them."""
+    if not numbers:
         return None
-    face = np.where(np.array(chosen)[:, None] >= 0, points[:, chosen], 0.0).astype(np.float32)
+    face = np.where(np.array(numbers)[:, None] >= 0, points[:, numbers], 0.0).astype(np.float32)
     return face if face.any() else None
 
 

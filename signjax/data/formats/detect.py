@@ -22,20 +22,21 @@ from signjax.io import safe_read
 from signjax.io.safe_read import InvalidFileError
 from signjax.pose.clip import Clip
 
-LOOK = 20_000  # names of files that are looked at
+MAX_LISTED = 20_000  # names of files that are looked at
+MAX_PARSED = 8  # .json files that are looked into
 
 
 class Format(NamedTuple):
     """A format that can be read."""
 
     name: str
-    read: Callable[..., Iterator[Clip | UnreadableClip]]
+    read_clips: Callable[..., Iterator[Clip | UnreadableClip]]
 
 
 OPENPOSE = Format("OpenPose frames", openpose.read_clips)
 DWPOSE = Format("133 points of COCO-WholeBody (DWPose, MMPose)", dwpose.read_clips)
 MEDIAPIPE = Format("MediaPipe landmarks", mediapipe.read_clips)
-# The first whose ending a file has; of other .json the content tells.
+# By the endings of files; of other .json files the content decides.
 BY_ENDING = {
     ".skels": Format("Progressive Transformers .skels", progressive_transformers.read_clips),
     clip_files.POSE: Format("signjax folders", signjax_folders.read_clips),
@@ -43,44 +44,45 @@ BY_ENDING = {
     openpose.ENDING: OPENPOSE,
     ".npy": Format("SLRTP arrays of 178 points", slrtp.read_clips),
 }
-WANTED = (
+READABLE = (
     "OpenPose frames (*_keypoints.json), .pose files, .skels, SLRTP .npy, JSON of DWPose or MediaPipe, "
     "or <split>/<clip>/pose.json"
 )
-TORCH = (".pt", ".pth", ".pkl")
+TORCH_ENDINGS = (".pt", ".pth", ".pkl")
 
 
 def detect_format(path: Path) -> Format:
     """The format of the clips in a folder and all below, or of a file.
 
     Raises:
-      DataError: there are none that can be read, or of several formats; says what was looked for.
+      DataError: there are none that can be read, or clips of several formats; says what was looked for.
     """
-    names = list(itertools.islice(_walk_files(path), LOOK))
-    found = {end: file for file in names for end in BY_ENDING if _has_ending(file, end)}
-    if clip_files.POSE in found or openpose.ENDING in found:
-        found.pop(".npy", None)  # of another purpose, beside them
-    if len(found) > 1:
-        listed = " and ".join(f"{BY_ENDING[end].name} ({file})" for end, file in found.items())
+    files = list(itertools.islice(_walk_files(path), MAX_LISTED))
+    examples = {ending: file for file in files for ending in BY_ENDING if _has_ending(file, ending)}
+    if clip_files.POSE in examples or openpose.ENDING in examples:
+        examples.pop(".npy", None)  # of another purpose, beside them
+    if len(examples) > 1:
+        listed = " and ".join(f"{BY_ENDING[ending].name} ({file})" for ending, file in examples.items())
         raise DataError(f"{path}: holds {listed}; give the folder of one of them")
-    if found:
-        return BY_ENDING[next(iter(found))]
-    tried = [file for file in names if file.suffix.lower() == ".json"]
-    if tried:
-        return _detect_json(tried[:8])
-    if any(file.suffix.lower() in TORCH for file in names):
-        raise DataError(f"{path}: .pt and .pkl files are programs, which signjax does not run; write their "
-                        "arrays as .npy, see docs/data.md")  # fmt: skip
-    what = f"none of {len(names):,} files is" if names else "no such file, or an empty folder; give"
-    raise DataError(f"{path}: {what} {WANTED}")
+    if examples:
+        return BY_ENDING[next(iter(examples))]
+    json_files = [file for file in files if file.suffix.lower() == ".json"]
+    if json_files:
+        return _detect_json(json_files[:MAX_PARSED])
+    if any(file.suffix.lower() in TORCH_ENDINGS for file in files):
+        programs = ".pt and .pkl files are programs, which signjax does not run"
+        raise DataError(f"{path}: {programs}; write their arrays as .npy, see docs/data.md")
+    what = f"none of {len(files):,} files is" if files else "no such file, or an empty folder; give"
+    raise DataError(f"{path}: {what} {READABLE}")
 
 
 def _walk_files(path: Path) -> Iterator[Path]:
     if path.is_file():
         yield path
-    for folder, below, held in os.walk(path):
-        below[:] = sorted(name for name in below if not name.startswith("."))
-        yield from (Path(folder, name) for name in held)
+    for folder, subfolders, names in os.walk(path):
+        # os.walk goes into what is left in the list; sorted, since the first MAX_LISTED decide.
+        subfolders[:] = sorted(name for name in subfolders if not name.startswith("."))
+        yield from (Path(folder, name) for name in names)
 
 
 def _has_ending(file: Path, ending: str) -> bool:
@@ -88,15 +90,19 @@ def _has_ending(file: Path, ending: str) -> bool:
 
 
 def _detect_json(files: list[Path]) -> Format:
-    """The format of .json files that have no telling name."""
-    faults = []
+    """The format of .json files whose names say nothing.
+
+    Raises:
+      DataError: none of them is of a known format; says what is wrong with the first.
+    """
+    reasons = []
     for file in files:
         try:
             content = dwpose.parse_json(safe_read.read_bytes(file), mediapipe.MEMORY)
-            for form, is_of in ((MEDIAPIPE, mediapipe.is_mediapipe), (DWPOSE, dwpose.is_dwpose)):
-                if is_of(content):
+            for form, is_of_form in ((MEDIAPIPE, mediapipe.is_mediapipe), (DWPOSE, dwpose.is_dwpose)):
+                if is_of_form(content):
                     return form
-            faults.append(f"{file}: is JSON, but")
+            reasons.append(f"{file}: is JSON, but")
         except InvalidFileError as error:
-            faults.append(f"{file}: {error};")
-    raise DataError(f"{faults[0]} not of a format that is known: {WANTED}")
+            reasons.append(f"{file}: {error};")
+    raise DataError(f"{reasons[0]} not of a format that is known: {READABLE}")

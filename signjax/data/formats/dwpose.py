@@ -10,64 +10,58 @@ from pathlib import Path
 
 import numpy as np
 
-from signjax.data.formats import base, file_names, mediapipe
+from signjax.data.formats import base, mediapipe
 from signjax.data.formats.base import JointMap, UnreadableClip
 from signjax.io import safe_read
 from signjax.io.safe_read import InvalidFileError
 from signjax.pose.clip import Clip
 
 POINTS = 133  # body 17, feet 6, face 68, left hand 21, right hand 21
-PLACES = JointMap(
+JOINT_MAP = JointMap(
     ((0,), (5, 6), (6,), (8,), (10,), (5,), (7,), (9,)), 112, 91, (*range(23, 91), -1, -1)
 )  # the neck is the middle of the shoulders
 
 
 def is_dwpose(content: dict) -> bool:
     """Whether a JSON object is such a file."""
-    found = content.get("instance_info", content.get("keypoints"))
-    return isinstance(found, list) and bool(found)
+    frames = content.get("instance_info", content.get("keypoints"))
+    return isinstance(frames, list) and bool(frames)
 
 
 def parse_json(data: bytes, memory: int = safe_read.MAX_MEMORY) -> dict:
     """The object of a file; a list becomes its "instance_info"."""
-    listed = data.lstrip().startswith(b"[")
-    return safe_read.parse_json(b'{"instance_info":%s}' % data if listed else data, memory)
+    is_list = data.lstrip().startswith(b"[")
+    return safe_read.parse_json(b'{"instance_info":%s}' % data if is_list else data, memory)
 
 
 def read_clips(path: Path) -> Iterator[Clip | UnreadableClip]:
     """The clips of all .json files in a folder and those below, or of one file."""
-    return base.read_each(
-        ((str(file), (path, file)) for file in file_names.list_files(path, ".json")), _read_clip
-    )
+    return base.read_files(path, ".json", _read_clip)
 
 
-def _read_clip(item: tuple[Path, Path]) -> Clip:
-    root, path = item
+def _read_clip(path: Path) -> Clip:
     content = parse_json(safe_read.read_bytes(path))
+    frames = _list_frames(content)
+    points = np.stack([_parse_frame(frame, t) for t, frame in enumerate(frames)])  # [T, 133, 3]
+    seen = points[..., 2] > base.MIN_CONFIDENCE
+    points[..., 2] = 0  # the confidence stood there
+    fps, signer = mediapipe.read_rate_and_signer(content)
+    return Clip(*base.select_joints(points, seen, JOINT_MAP), fps=fps, signer=signer)
+
+
+def _list_frames(content: dict) -> list:
+    """The frames of a file, of plain arrays as if MMPose had written them."""
     if "instance_info" in content:
         frames = content["instance_info"]
     else:
         points, scores = content.get("keypoints"), content.get("keypoint_scores", content.get("scores"))
         if not isinstance(points, list) or not (scores is None or _has_length_of(scores, points)):
             raise InvalidFileError('has no "instance_info" and no "keypoints" with as many "keypoint_scores"')
-        frames = [
-            {"keypoints": p, "keypoint_scores": s}
-            for p, s in zip(points, scores or [None] * len(points), strict=True)
-        ]
+        pairs = zip(points, scores or [None] * len(points), strict=True)
+        frames = [{"keypoints": p, "keypoint_scores": s} for p, s in pairs]
     if not isinstance(frames, list) or not frames:
         raise InvalidFileError("has 0 frames")
-    points = np.stack([_parse_frame(frame, t) for t, frame in enumerate(frames)])  # [T, 133, 3]
-    seen = points[..., 2] > base.MIN_CONFIDENCE
-    points[..., 2] = 0
-    fps, signer = mediapipe.read_rate_and_signer(content)
-    return Clip(
-        *base.select_joints(points, seen, PLACES),
-        fps=fps,
-        text=file_names.read_text_beside(path),
-        sid=file_names.parse_sid(path),
-        signer=signer,
-        split=file_names.find_split(root, path),
-    )
+    return frames
 
 
 def _has_length_of(scores, points: list) -> bool:
@@ -79,11 +73,12 @@ def _parse_frame(frame, t: int) -> np.ndarray:
     people = frame.get("instances", [frame]) if isinstance(frame, dict) else None
     if not isinstance(people, list):
         raise InvalidFileError(f'frame {t} has no list "instances"')
-    found = [_parse_person(person, t) for person in people]
-    return max(found, key=lambda points: points[:, 2].sum(), default=np.zeros((POINTS, 3)))
+    points_of = [_parse_person(person, t) for person in people]
+    return max(points_of, key=lambda points: points[:, 2].sum(), default=np.zeros((POINTS, 3)))
 
 
 def _parse_person(person, t: int) -> np.ndarray:
+    """x, y and confidence [133, 3] of a person, the confidence from its own list if points have none."""
     points = person.get("keypoints") if isinstance(person, dict) else None
     rows = _parse_numbers(points, t, "keypoints")
     if rows.ndim != 2 or len(rows) != POINTS or rows.shape[1] not in (2, 3):
@@ -99,9 +94,9 @@ def _parse_person(person, t: int) -> np.ndarray:
 def _parse_numbers(values, t: int, name: str) -> np.ndarray:
     """Lists of numbers as an array; InvalidFileError if they are anything else."""
     try:
-        found = np.array(values)
-    except (ValueError, OverflowError):
-        found = np.array(None)
-    if found.dtype.kind not in "if":
+        numbers = np.array(values)
+    except (ValueError, OverflowError):  # lists of several lengths, or integers of hundreds of digits
+        numbers = np.array(None)
+    if numbers.dtype.kind not in "if":
         raise InvalidFileError(f"frame {t}: {name} are no lists of numbers of one length")
-    return found.astype(np.float64)
+    return numbers.astype(np.float64)

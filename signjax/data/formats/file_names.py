@@ -1,4 +1,4 @@
-"""Names that files and folders give: which clip it is, which split, the text beside it."""
+"""What names of files and folders say: which clip it is, which split, and where its text lies."""
 
 import os
 import re
@@ -11,7 +11,7 @@ from signjax.io.safe_read import InvalidFileError
 
 SPLITS = {"train": "train", "training": "train", "dev": "dev", "val": "dev", "valid": "dev"}
 SPLITS |= {"validation": "dev", "test": "test", "testing": "test"}
-LONGEST = 200  # bytes of a folder's name
+MAX_NAME_BYTES = 200  # of a folder; file systems have 255, and endings are added
 
 
 def list_files(path: Path, *endings: str) -> Iterator[Path]:
@@ -19,9 +19,10 @@ def list_files(path: Path, *endings: str) -> Iterator[Path]:
     if path.is_file():
         yield path
         return
-    for folder, below, held in os.walk(path):
-        below[:] = sorted(name for name in below if not name.startswith("."))
-        yield from (Path(folder, name) for name in sorted(held) if name.lower().endswith(endings))
+    for folder, subfolders, names in os.walk(path):
+        # os.walk goes into what is left in the list.
+        subfolders[:] = sorted(name for name in subfolders if not name.startswith("."))
+        yield from (Path(folder, name) for name in sorted(names) if name.lower().endswith(endings))
 
 
 def parse_sid(name: str | Path) -> str:
@@ -30,21 +31,20 @@ def parse_sid(name: str | Path) -> str:
     Raises:
       InvalidFileError: it cannot be the name of a folder of clips.
     """
-    found = name.stem if isinstance(name, Path) else name.strip().rpartition("/")[2]
-    if not found or found.startswith(".") or not found.isprintable() or "\\" in found:
-        raise InvalidFileError(f"its name {found[:40]!r} cannot name a folder; give it another")
-    if len(os.fsencode(found)) > LONGEST:
-        raise InvalidFileError(
-            f"its name {found[:40]!r}... has more than {LONGEST} bytes; give it a shorter one"
-        )
-    return found
+    sid = name.stem if isinstance(name, Path) else name.strip().rpartition("/")[2]
+    if not sid or sid.startswith(".") or not sid.isprintable() or "\\" in sid:
+        raise InvalidFileError(f"its name {sid[:40]!r} cannot name a folder; give it another")
+    if len(os.fsencode(sid)) > MAX_NAME_BYTES:
+        size = f"more than {MAX_NAME_BYTES} bytes"
+        raise InvalidFileError(f"its name {sid[:40]!r}... has {size}; give it a shorter one")
+    return sid
 
 
 def find_split(root: Path, path: Path) -> str | None:
-    """The split that one of the folders from root to a clip says, the nearest first; None if none does."""
+    """The split that one of the folders from root to a clip names, the nearest first; None if none does."""
     base = root.parent if path == root else root
-    parts = (base.absolute().name, *path.relative_to(base).parts[:-1])
-    return next((found for part in reversed(parts) if (found := parse_split(part))), None)
+    folders = (base.absolute().name, *path.relative_to(base).parts[:-1])
+    return next((split for name in reversed(folders) if (split := parse_split(name))), None)
 
 
 def parse_split(name: str) -> str | None:
@@ -53,11 +53,14 @@ def parse_split(name: str) -> str | None:
 
 
 def read_text_beside(path: Path) -> str:
-    """The text in a .txt file of the same name beside a file, "" if there is none."""
+    """The text in a .txt file of the same name beside a file, "" if there is none.
+
+    Raises:
+      InvalidFileError: there is one that cannot be read.
+    """
     try:
-        return clip_files.parse_text(
-            safe_read.read_bytes(path.with_suffix(".txt"), clip_files.MAX_BYTES[clip_files.TEXT])
-        )
+        data = safe_read.read_bytes(path.with_suffix(".txt"), clip_files.MAX_BYTES[clip_files.TEXT])
+        return clip_files.parse_text(data)
     except safe_read.MissingFileError:
         return ""
     except InvalidFileError as error:

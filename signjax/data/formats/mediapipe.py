@@ -8,12 +8,13 @@ Landmarks are objects or lists, [] or null where nothing was found. x and y are 
 size is needed. Depth is left out, see signjax.data.formats.pose_format.
 """
 
+import functools
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
-from signjax.data.formats import base, file_names
+from signjax.data.formats import base
 from signjax.data.formats.base import JointMap, UnreadableClip
 from signjax.io import safe_read
 from signjax.io.safe_read import InvalidFileError
@@ -30,20 +31,22 @@ FACE = (
     *(468, 473),
 )
 PARTS = {"pose": 33, "right_hand": 21, "left_hand": 21, "face": 478}  # points; a face may have 468
-PLACES = JointMap(
+JOINT_MAP = JointMap(
     ((0,), (12, 11), (12,), (14,), (16,), (11,), (13,), (15,)), 33, 54, tuple(75 + k for k in FACE)
 )
 # Bytes that a file's objects may take at most: a minute with all of the face.
 MEMORY = 4 * safe_read.MAX_MEMORY
-SHARES = 8.0  # shares of a picture are about 0 to 1; larger numbers are pixels
+LANDMARK = {"x": None, "y": None, "z": 0.0, "visibility": 1.0}  # and what stands where there is none
+MAX_SHARE = 8.0  # shares of a picture are about 0 to 1; larger numbers are pixels
 
 
 def is_mediapipe(content: dict) -> bool:
     """Whether a JSON object is such a file."""
     frames = content.get("frames")
-    return isinstance(frames, list) and any(
-        _find_landmarks(frame, "pose") is not None for frame in frames[:100]
-    )
+    if not isinstance(frames, list):
+        return False
+    # Nobody may be seen at first.
+    return any(_find_landmarks(frame, "pose") is not None for frame in frames[:100])
 
 
 def read_clips(path: Path, size: tuple[int, int] | None = None) -> Iterator[Clip | UnreadableClip]:
@@ -53,13 +56,10 @@ def read_clips(path: Path, size: tuple[int, int] | None = None) -> Iterator[Clip
       path: the folder or file.
       size: width and height of the picture, where files do not say.
     """
-    return base.read_each(
-        ((str(file), (path, file, size)) for file in file_names.list_files(path, ".json")), _read_clip
-    )
+    return base.read_files(path, ".json", functools.partial(_read_clip, size=size))
 
 
-def _read_clip(item) -> Clip:
-    root, path, size = item
+def _read_clip(path: Path, size: tuple[int, int] | None) -> Clip:
     content = safe_read.parse_json(safe_read.read_bytes(path), MEMORY)
     if not is_mediapipe(content):
         raise InvalidFileError('has no "frames" with "pose_landmarks"')
@@ -67,14 +67,7 @@ def _read_clip(item) -> Clip:
     points, seen = (np.array(x) for x in zip(*rows, strict=True))
     points = points * _find_unit(content, points, size)
     fps, signer = read_rate_and_signer(content)
-    return Clip(
-        *base.select_joints(points, seen, PLACES),
-        fps=fps,
-        text=file_names.read_text_beside(path),
-        sid=file_names.parse_sid(path),
-        signer=signer,
-        split=file_names.find_split(root, path),
-    )
+    return Clip(*base.select_joints(points, seen, JOINT_MAP), fps=fps, signer=signer)
 
 
 def read_rate_and_signer(content: dict) -> tuple[float | None, str | None]:
@@ -84,17 +77,16 @@ def read_rate_and_signer(content: dict) -> tuple[float | None, str | None]:
     return rate, signer if isinstance(signer, str) and signer else None
 
 
-def _find_unit(content: dict, points: np.ndarray, size) -> np.ndarray:
-    """What x, y and z are multiplied with: pixels, and no depth."""
-    if np.abs(points[..., :2]).max(initial=0) > SHARES:
+def _find_unit(content: dict, points: np.ndarray, size: tuple[int, int] | None) -> np.ndarray:
+    """What x, y and z are multiplied with to become pixels, without depth."""
+    if np.abs(points[..., :2]).max(initial=0) > MAX_SHARE:
         return np.array([1.0, 1.0, 0.0])
-    said = content.get("width"), content.get("height")
-    if all(isinstance(n, int | float) and 0 < n < 1 << 16 for n in said):
-        size = said
+    stated = content.get("width"), content.get("height")
+    if all(isinstance(n, int | float) and 0 < n < 1 << 16 for n in stated):
+        size = stated
     if size is None:
-        raise InvalidFileError(
-            "has no width and height of its picture; add them, or give --size as in 1280x720"
-        )
+        advice = "add them, or give --size as in 1280x720"
+        raise InvalidFileError(f"has no width and height of its picture; {advice}")
     return np.array([*size, 0.0])
 
 
@@ -102,39 +94,39 @@ def _find_landmarks(frame, name: str):
     """The list of a part's landmarks in a frame, None if there is none."""
     if not isinstance(frame, dict):
         return None
-    camel = name.replace("_hand", "Hand") + "Landmarks"
-    found = next((frame[key] for key in (f"{name}_landmarks", camel, name) if key in frame), None)
-    return found.get("landmark") if isinstance(found, dict) else found
+    # As MediaPipe's Python has it, as its JavaScript has it, and without the ending.
+    keys = (f"{name}_landmarks", name.replace("_hand", "Hand") + "Landmarks", name)
+    landmarks = next((frame[key] for key in keys if key in frame), None)
+    return landmarks.get("landmark") if isinstance(landmarks, dict) else landmarks
 
 
 def _parse_frame(frame, t: int) -> tuple[np.ndarray, np.ndarray]:
     """Points [553, 3] and whether they were seen [553] of a frame."""
     points, seen = [], []
     for name, count in PARTS.items():
-        found = _find_landmarks(frame, name) or []
-        if not isinstance(found, list) or len(found) not in (0, count, *([468] if name == "face" else [])):
-            given = f"{len(found)} landmarks" if isinstance(found, list) else "no list"
-            raise InvalidFileError(f"frame {t}: {name}_landmarks is {given}, not {count} landmarks")
+        landmarks = _find_landmarks(frame, name) or []
+        counts = (0, count, *([468] if name == "face" else []))  # without the pupils
+        if not isinstance(landmarks, list) or len(landmarks) not in counts:
+            size = f"{len(landmarks)} landmarks" if isinstance(landmarks, list) else "no list"
+            raise InvalidFileError(f"frame {t}: {name}_landmarks is {size}, not {count} landmarks")
         rows = np.full((count, 4), np.nan)
-        for k, landmark in enumerate(found):
+        for k, landmark in enumerate(landmarks):
             rows[k] = _parse_landmark(landmark, f"frame {t}: {name}_landmarks {k}")
         points.append(rows[:, :3])
-        seen.append(rows[:, 3] > base.MIN_CONFIDENCE)
+        seen.append(rows[:, 3] > base.MIN_CONFIDENCE)  # which NaN is not
     return np.concatenate(points), np.concatenate(seen)
 
 
-def _parse_landmark(found, where: str) -> list:
-    """x, y, z and visibility; what a hand's landmarks do not have is 0 and 1."""
-    values = found
-    if isinstance(found, dict):
-        values = [found.get("x"), found.get("y"), found.get("z", 0.0), found.get("visibility", 1.0)]
-    if (
-        not isinstance(values, list)
-        or not 2 <= len(values) <= 4
-        or not set(map(type, values)) <= {int, float}
-    ):
+def _parse_landmark(landmark, where: str) -> list[float]:
+    """x, y, z and visibility; a hand's landmarks have no visibility, and count as seen."""
+    values = landmark
+    if isinstance(landmark, dict):
+        values = [landmark.get(key, default) for key, default in LANDMARK.items()]
+    if not isinstance(values, list) or not 2 <= len(values) <= 4:
+        raise InvalidFileError(f"{where} is no landmark with x and y")
+    if not set(map(type, values)) <= {int, float}:
         raise InvalidFileError(f"{where} is no landmark with x and y")
     try:
-        return [float(v) for v in (values + [0.0, 1.0][len(values) - 2 :])[:4]]
-    except OverflowError:
+        return [float(value) for value in (values + [0.0, 1.0][len(values) - 2 :])[:4]]
+    except OverflowError:  # integers of hundreds of digits
         raise InvalidFileError(f"{where} has coordinates beyond {base.MAX_COORDINATE:g}") from None

@@ -5,6 +5,7 @@ and point (github.com/sign-language-processing/pose, docs/specs). Everything is 
 its length and its UTF-8.
 """
 
+import functools
 import struct
 from typing import NamedTuple
 
@@ -14,7 +15,7 @@ from signjax.errors import DataError
 from signjax.io.safe_read import InvalidFileError
 
 VERSIONS = (0.0, 0.1, 0.2)
-MOST = 1 << 26  # points of all frames in version 0.0, where frames without people take no bytes
+MAX_POINTS = 1 << 26  # of all frames in version 0.0, where frames without people take no bytes
 
 
 class Component(NamedTuple):
@@ -39,36 +40,36 @@ class PoseFile(NamedTuple):
 
 
 class _ByteReader:
-    """Takes one thing after the other from the front of some bytes."""
+    """Reads one value after the other from some bytes."""
 
     def __init__(self, data: bytes):
-        self.data, self.at = data, 0
+        self.data, self.offset = data, 0
 
-    def take(self, layout: str) -> tuple:
+    def read_values(self, layout: str) -> tuple:
+        """Numbers in a layout of the module struct."""
         try:
-            found = struct.unpack_from(f"<{layout}", self.data, self.at)
+            values = struct.unpack_from(f"<{layout}", self.data, self.offset)
         except struct.error:
             raise InvalidFileError(f"ends within its header, after {len(self.data):,} bytes") from None
-        self.at += struct.calcsize(f"<{layout}")
-        return found
+        self.offset += struct.calcsize(f"<{layout}")
+        return values
 
-    def text(self) -> str:
-        (length,) = self.take("H")
-        (data,) = self.take(f"{length}s")
+    def read_text(self) -> str:
+        (length,) = self.read_values("H")
+        (data,) = self.read_values(f"{length}s")
         try:
             return data.decode("utf-8")
         except UnicodeDecodeError:
             raise InvalidFileError("has a name that is not UTF-8") from None
 
-    def floats(self, *shape: int) -> np.ndarray:
-        count = int(np.prod(shape, dtype=object))
-        if self.at + 4 * count > len(self.data):
-            raise InvalidFileError(
-                f"ends too early: {4 * count:,} bytes of numbers are said to follow at {self.at:,}"
-            )
-        found = np.frombuffer(self.data, "<f4", count, self.at).reshape(shape)
-        self.at += 4 * count
-        return found
+    def read_floats(self, *shape: int) -> np.ndarray:
+        count = int(np.prod(shape, dtype=object))  # sizes that a file makes up may not fit into 64 bits
+        if self.offset + 4 * count > len(self.data):
+            promised = f"{4 * count:,} bytes of numbers are said to follow at {self.offset:,}"
+            raise InvalidFileError(f"ends too early: {promised}")
+        values = np.frombuffer(self.data, "<f4", count, self.offset).reshape(shape)
+        self.offset += 4 * count
+        return values
 
 
 def parse_pose_file(data: bytes) -> PoseFile:
@@ -77,63 +78,66 @@ def parse_pose_file(data: bytes) -> PoseFile:
     Raises:
       InvalidFileError: it is none, of an unknown version, or shorter than it says.
     """
-    rest = _ByteReader(data)
-    version = round(rest.take("f")[0], 3)
+    reader = _ByteReader(data)
+    version = round(reader.read_values("f")[0], 3)
     if version not in VERSIONS:
         raise InvalidFileError(f"is no .pose file of version 0.0, 0.1 or 0.2 (its version is {version:g})")
-    width, height, depth, count = rest.take("4H")
-    components = tuple(_read_component(rest) for _ in range(count))
+    width, height, depth, count = reader.read_values("4H")
+    components = tuple(_read_component(reader) for _ in range(count))
     if not sum(len(c.points) for c in components):
         raise InvalidFileError("has no points")
-    body = _read_oldest_body(rest, components) if version == 0 else _read_body(rest, components, version)
-    return PoseFile((width, height, depth), components, *body, version)
+    read_body = _read_oldest_body if version == 0 else functools.partial(_read_body, version=version)
+    return PoseFile((width, height, depth), components, *read_body(reader, components), version)
 
 
-def _read_component(rest: _ByteReader) -> Component:
-    name, layout = rest.text(), rest.text()
-    points, limbs, colors = rest.take("3H")
+def _read_component(reader: _ByteReader) -> Component:
+    name, layout = reader.read_text(), reader.read_text()
+    points, limbs, colors = reader.read_values("3H")
     if not 2 <= len(layout) <= 8:
-        raise InvalidFileError(
-            f"its component {name[:40]!r} has the format {layout[:40]!r}, which is not like XYC"
-        )
+        shown = f"component {name[:40]!r} has the format {layout[:40]!r}"
+        raise InvalidFileError(f"its {shown}, which is not like XYC")
     return Component(
         name,
         layout,
-        tuple(rest.text() for _ in range(points)),
-        tuple(rest.take("2H") for _ in range(limbs)),
-        tuple(rest.take("3H") for _ in range(colors)),
+        tuple(reader.read_text() for _ in range(points)),
+        tuple(reader.read_values("2H") for _ in range(limbs)),
+        tuple(reader.read_values("3H") for _ in range(colors)),
     )
 
 
-def _read_body(rest: _ByteReader, components, version: float):
+def _count_numbers(components: tuple[Component, ...]) -> tuple[int, int]:
+    """Points of all components, and dimensions of a point: its format's letters but for the confidence."""
+    return sum(len(c.points) for c in components), max(len(c.format) for c in components) - 1
+
+
+def _read_body(reader: _ByteReader, components: tuple[Component, ...], version: float) -> tuple:
     """(fps, points, confidence) of versions 0.1 and 0.2."""
-    number = sum(len(c.points) for c in components)
-    dims = max(len(c.format) for c in components) - 1
-    fps, frames, people = rest.take("HHH" if version == 0.1 else "fIH")
+    number, dims = _count_numbers(components)
+    fps, frames, people = reader.read_values("HHH" if version == 0.1 else "fIH")
     if version == 0.1 and people:  # 16 bits cannot say how many there are; the bytes can
-        frames = (len(rest.data) - rest.at) // (4 * people * number * (dims + 1))
-    return float(fps), rest.floats(frames, people, number, dims), rest.floats(frames, people, number)
+        frames = (len(reader.data) - reader.offset) // (4 * people * number * (dims + 1))
+    points = reader.read_floats(frames, people, number, dims)
+    return float(fps), points, reader.read_floats(frames, people, number)
 
 
-def _read_oldest_body(rest: _ByteReader, components):
-    """(fps, points, confidence) of version 0.0, which says the people frame by frame; the first counts."""
-    number = sum(len(c.points) for c in components)
-    dims = max(len(c.format) for c in components) - 1
-    fps, frames = rest.take("HH")
-    if frames * number > MOST:
-        raise InvalidFileError(f"says {frames:,} frames of {number:,} points, more than {MOST:,}")
+def _read_oldest_body(reader: _ByteReader, components: tuple[Component, ...]) -> tuple:
+    """(fps, points, confidence) of version 0.0, which lists the people frame by frame; the first counts."""
+    number, dims = _count_numbers(components)
+    fps, frames = reader.read_values("HH")
+    if frames * number > MAX_POINTS:
+        raise InvalidFileError(f"says {frames:,} frames of {number:,} points, more than {MAX_POINTS:,}")
     points, confidence = np.zeros((frames, 1, number, dims), "f4"), np.zeros((frames, 1, number), "f4")
     for t in range(frames):
-        for person in range(rest.take("H")[0]):
-            rest.take("h")
+        for person in range(reader.read_values("H")[0]):
+            reader.read_values("h")  # the person's number
             first = 0
-            for c in components:
-                values = rest.floats(len(c.points), len(c.format))
+            for component in components:
+                values = reader.read_floats(len(component.points), len(component.format))
+                last = first + len(component.points)
                 if not person:
-                    last = first + len(c.points)
-                    points[t, 0, first:last, : len(c.format) - 1] = values[:, :-1]
+                    points[t, 0, first:last, : len(component.format) - 1] = values[:, :-1]
                     confidence[t, 0, first:last] = values[:, -1]
-                first += len(c.points)
+                first = last
     return float(fps), points, confidence
 
 
@@ -146,7 +150,7 @@ def format_pose_file(file: PoseFile) -> bytes:
     people = file.points.shape[1]
     try:
         head = [struct.pack("<f4H", file.version, *file.size, len(file.components))]
-        head += [_format_component(c) for c in file.components]
+        head += [_format_component(component) for component in file.components]
         layout, fps = ("<HHH", round(file.fps)) if file.version == 0.1 else ("<fIH", file.fps)
         head.append(struct.pack(layout, fps, len(file.points), people))
     except struct.error as error:

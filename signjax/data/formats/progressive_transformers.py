@@ -8,6 +8,7 @@ the signer's right hand, and the arms are exchanged. Other files may have it oth
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -19,11 +20,22 @@ from signjax.io.safe_read import InvalidFileError
 from signjax.pose import skeleton
 from signjax.pose.clip import Clip
 
-LINE = 1 << 23  # bytes: a clip of four minutes
-LINES = 1 << 20  # of a file
+MAX_LINE_BYTES = 1 << 23  # a clip of four minutes
+MAX_LINES = 1 << 20  # of a file
+FRAME_WIDTHS = (151, 150)  # numbers of a frame, with the counter or without
 UNIT = 3.0  # what the files' coordinates were divided by
-PLACES = JointMap(tuple((k,) for k in range(8)), 8, 29)
-ARMS = np.array([*skeleton.MIRROR[skeleton.BODY], *range(8, skeleton.NUM_JOINTS)])
+JOINT_MAP = JointMap(tuple((k,) for k in range(8)), 8, 29)
+EXCHANGED_ARMS = np.array([*skeleton.MIRROR[skeleton.BODY], *range(8, skeleton.NUM_JOINTS)])
+
+
+class ClipLine(NamedTuple):
+    """A clip as the lines of the files have it."""
+
+    split: str | None
+    sid: bytes  # b"" if there is no .files
+    text: bytes
+    numbers: bytes
+    numbered_sid: str  # for a clip without a name
 
 
 def read_clips(path: Path) -> Iterator[Clip | UnreadableClip]:
@@ -35,27 +47,26 @@ def read_clips(path: Path) -> Iterator[Clip | UnreadableClip]:
             yield UnreadableClip(str(file), str(error))
 
 
-def _read_lines(file: Path) -> Iterator[tuple[str, tuple]]:
-    """Each line's name and (file's split, its name, text and numbers, its name if it has none)."""
+def _read_lines(file: Path) -> Iterator[tuple[str, ClipLine]]:
+    """Each clip's lines, with what messages call it."""
     split, count = file_names.parse_split(file.stem), _count_lines(file)
-    if count > LINES:
-        raise InvalidFileError(f"has {count:,} lines, more than {LINES:,}")
+    if count > MAX_LINES:
+        raise InvalidFileError(f"has {count:,} lines, more than {MAX_LINES:,}")
     texts, sids = (_read_lines_beside(file, ending, count) for ending in (".text", ".files"))
-    with safe_read.open_bounded(file, None) as (held, _):
+    with safe_read.open_bounded(file, None) as (handle, _):  # a line at a time: files have gigabytes
         for number, (text, sid) in enumerate(zip(texts, sids, strict=True), 1):
-            line = held.readline(LINE)
-            if len(line) == LINE:
-                raise InvalidFileError(
-                    f"its line {number} has {LINE:,} bytes or more; cut that clip into sentences"
-                )
-            yield f"{file}:{number}", (split, sid, text, line, f"{file.stem}_{number:05}")
+            line = handle.readline(MAX_LINE_BYTES)
+            if len(line) == MAX_LINE_BYTES:
+                size = f"its line {number} has {MAX_LINE_BYTES:,} bytes or more"
+                raise InvalidFileError(f"{size}; cut that clip into sentences")
+            yield f"{file}:{number}", ClipLine(split, sid, text, line, f"{file.stem}_{number:05}")
 
 
 def _count_lines(file: Path) -> int:
     """The lines of a file of any size; the last may end with the file."""
     lines, last = 0, b"\n"
-    with safe_read.open_bounded(file, None) as (held, _):
-        while chunk := held.read(1 << 20):
+    with safe_read.open_bounded(file, None) as (handle, _):
+        while chunk := handle.read(1 << 20):
             lines, last = lines + chunk.count(b"\n"), chunk[-1:]
     return lines + (last != b"\n")
 
@@ -64,48 +75,43 @@ def _read_lines_beside(file: Path, ending: str, count: int) -> list[bytes]:
     """The lines of the file of another ending, `count` of them; empty ones if there is no such file."""
     other = file.with_suffix(ending)
     try:
-        found = safe_read.read_bytes(other).split(b"\n", count)
+        lines = safe_read.read_bytes(other).split(b"\n", count)
     except safe_read.MissingFileError:
         return [b""] * count
     except InvalidFileError as error:
         raise InvalidFileError(f"{other.name}: {error}") from None
-    if not found[-1].strip():
-        found.pop()  # what follows the last line's end
-    if len(found) != count:
-        raise InvalidFileError(
-            f"has {count:,} lines and {other.name} {_count_lines(other):,}; they must be of the same clips"
-        )
-    return found
+    if not lines[-1].strip():
+        lines.pop()  # what follows the last line's end
+    if len(lines) != count:
+        counts = f"has {count:,} lines and {other.name} {_count_lines(other):,}"
+        raise InvalidFileError(f"{counts}; they must be of the same clips")
+    return lines
 
 
-def _read_clip(item: tuple) -> Clip:
-    split, name, text, line, numbered = item
+def _read_clip(clip: ClipLine) -> Clip:
     try:
-        sid = file_names.parse_sid(name.decode("utf-8") or numbered)
-        said = text.decode("utf-8").strip()
+        sid = file_names.parse_sid(clip.sid.decode("utf-8") or clip.numbered_sid)
+        text = clip.text.decode("utf-8").strip()
     except UnicodeDecodeError:
         raise InvalidFileError("its text or name is not UTF-8") from None
-    if len(said.encode()) > MAX_BYTES[TEXT]:
+    if len(text.encode()) > MAX_BYTES[TEXT]:
         raise InvalidFileError(f"its text has more than {MAX_BYTES[TEXT]:,} bytes")
-    points = _parse_points(line)
+    points = _parse_points(clip.numbers)
     seen = (points != 0).any(-1)
-    seen[:, skeleton.NECK] |= seen.any(1)
-    pose, valid = base.select_joints(UNIT * points, seen, PLACES)
+    seen[:, skeleton.NECK] |= seen.any(1)  # the origin of every frame that shows anything
+    pose, valid = base.select_joints(UNIT * points, seen, JOINT_MAP)
     if _are_arms_exchanged(pose, valid):
-        pose, valid = pose[:, ARMS], valid[:, ARMS]
-    return Clip(base.turn_upright(pose), valid, text=said, sid=sid, split=split)
+        pose, valid = pose[:, EXCHANGED_ARMS], valid[:, EXCHANGED_ARMS]
+    return Clip(base.turn_upright(pose), valid, text=text, sid=sid, split=clip.split)
 
 
 def _parse_points(line: bytes) -> np.ndarray:
     """Joints [T, 50, 3] of a line."""
     words = line.split()
-    for width in (151, 150):
-        if words and len(words) % width == 0:
-            break
-    else:
-        raise InvalidFileError(
-            f"has {len(words):,} numbers, which is no multiple of 151; a frame is 50 joints and a counter"
-        )
+    width = next((width for width in FRAME_WIDTHS if words and len(words) % width == 0), None)
+    if width is None:
+        count = f"has {len(words):,} numbers, which is no multiple of {FRAME_WIDTHS[0]}"
+        raise InvalidFileError(f"{count}; a frame is 50 joints and a counter")
     try:
         values = np.array([float(word) for word in words]).reshape(-1, width)
     except ValueError as error:
@@ -113,7 +119,7 @@ def _parse_points(line: bytes) -> np.ndarray:
         raise InvalidFileError(f"holds something that is not a number ({reason})") from None
     if not np.isfinite(values).all():
         raise InvalidFileError("holds numbers that are not finite")
-    return values[:, :150].reshape(-1, 50, 3)
+    return values[:, : 3 * skeleton.NUM_JOINTS].reshape(-1, skeleton.NUM_JOINTS, 3)
 
 
 def _are_arms_exchanged(pose: np.ndarray, valid: np.ndarray) -> bool:
@@ -121,5 +127,5 @@ def _are_arms_exchanged(pose: np.ndarray, valid: np.ndarray) -> bool:
     seen = valid[:, [skeleton.R_HAND, skeleton.L_HAND, skeleton.R_WRIST, skeleton.L_WRIST]].all(1)
     hands = pose[seen][:, [skeleton.R_HAND, skeleton.L_HAND]]
     wrists = pose[seen][:, [skeleton.R_WRIST, skeleton.L_WRIST]]
-    own, other = (np.linalg.norm(hands - w, axis=-1).sum() for w in (wrists, wrists[:, ::-1]))
-    return bool(other < own)
+    same, other = (np.linalg.norm(hands - w, axis=-1).sum() for w in (wrists, wrists[:, ::-1]))
+    return bool(other < same)

@@ -3,6 +3,7 @@
 import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -19,39 +20,41 @@ from signjax.pose.skeleton import FACE, NUM_JOINTS
 SAMPLE = 16  # clips that decide what the third value is
 
 
+class ClipFolder(NamedTuple):
+    """A clip's folder, and how the poses of its data set are laid out."""
+
+    root: Path  # what is read
+    folder: Path
+    variant: pose_layout.Variant
+
+
 def read_clips(path: Path) -> Iterator[Clip | UnreadableClip]:
     """The clips of all folders with a pose.json below a folder."""
-    found = [
-        file.parent for file in file_names.list_files(path, clip_files.POSE) if file.name == clip_files.POSE
-    ]
-    variant = _detect_variant(
-        [found[k] for k in sorted({int(k) for k in np.linspace(0, len(found) - 1, SAMPLE)})]
-    )
-    return base.read_each(((str(folder), (path, folder, variant)) for folder in found), _read_clip)
+    files = [f for f in file_names.list_files(path, clip_files.POSE) if f.name == clip_files.POSE]
+    folders = [file.parent for file in files]
+    sample = sorted({int(k) for k in np.linspace(0, len(folders) - 1, SAMPLE)})
+    variant = _detect_variant([folders[k] for k in sample])
+    return base.read_each(((str(f), ClipFolder(path, f, variant)) for f in folders), _read_clip)
 
 
 def _detect_variant(folders: list[Path]) -> pose_layout.Variant:
-    raw = []
+    poses = []
     for folder in folders:
         try:
-            raw.append(clip_files.parse_pose(safe_read.read_bytes(folder / clip_files.POSE)))
+            poses.append(clip_files.parse_pose(safe_read.read_bytes(folder / clip_files.POSE)))
         except DataError:
             continue  # it will be named when its turn comes
-    return pose_layout.detect(raw)
+    return pose_layout.detect(poses)
 
 
-def _read_clip(item: tuple[Path, Path, pose_layout.Variant]) -> Clip:
-    root, folder, variant = item
+def _read_clip(clip: ClipFolder) -> Clip:
+    folder = clip.folder
     try:
-        clip = read_pose_json(folder / clip_files.POSE, variant)
+        pose = read_pose_json(folder / clip_files.POSE, clip.variant)
     except InvalidFileError as error:
         raise InvalidFileError(f"{clip_files.POSE}: {error}") from None
-    return dataclasses.replace(
-        clip,
-        text=file_names.read_text_beside(folder / clip_files.TEXT),
-        sid=file_names.parse_sid(folder.name),
-        split=file_names.find_split(root, folder),
-    )
+    text, sid = file_names.read_text_beside(folder / clip_files.TEXT), file_names.parse_sid(folder.name)
+    return dataclasses.replace(pose, text=text, sid=sid, split=file_names.find_split(clip.root, folder))
 
 
 def read_pose_json(path: Path, variant: pose_layout.Variant | None = None) -> Clip:

@@ -11,38 +11,27 @@ from pathlib import Path
 
 import numpy as np
 
-from signjax.data.formats import base, file_names
+from signjax.data.formats import base
 from signjax.data.formats.base import JointMap, UnreadableClip
 from signjax.io import safe_numpy
 from signjax.io.safe_read import InvalidFileError
 from signjax.pose.clip import Clip
 
 POINTS = 178
-MOST = 1 << 28  # bytes: ten minutes and more, in double precision
+MAX_BYTES = 1 << 28  # of a file: ten minutes and more, in double precision
 FPS = 25.0
-PLACES = JointMap((tuple(range(50, 178)), (0, 3), (0,), (1,), (2,), (3,), (4,), (5,)), 8, 29)
+JOINT_MAP = JointMap((tuple(range(50, 178)), (0, 3), (0,), (1,), (2,), (3,), (4,), (5,)), 8, 29)
 
 
 def read_clips(path: Path) -> Iterator[Clip | UnreadableClip]:
     """The clips of all .npy files in a folder and those below, or of one file."""
-    return base.read_each(
-        ((str(file), (path, file)) for file in file_names.list_files(path, ".npy")), _read_clip
-    )
+    return base.read_files(path, ".npy", _read_clip)
 
 
-def _read_clip(item: tuple[Path, Path]) -> Clip:
-    root, path = item
-    points = safe_numpy.read_array(path, MOST)
+def _read_clip(path: Path) -> Clip:
+    points = safe_numpy.read_array(path, MAX_BYTES)
     if points.dtype.kind != "f" or points.shape[1:] not in ((POINTS, 3), (3 * POINTS,)):
         raise InvalidFileError(f"is {points.dtype} {list(points.shape)}, not floating [any, {POINTS}, 3]")
     points = points.reshape(len(points), POINTS, 3).astype(np.float64)
-    seen = (points != 0).any(-1)
-    pose, valid = base.select_joints(points, seen, PLACES)
-    return Clip(
-        base.turn_upright(pose),
-        valid,
-        fps=FPS,
-        text=file_names.read_text_beside(path),
-        sid=file_names.parse_sid(path),
-        split=file_names.find_split(root, path),
-    )
+    pose, valid = base.select_joints(points, (points != 0).any(-1), JOINT_MAP)
+    return Clip(base.turn_upright(pose), valid, fps=FPS)

@@ -1,4 +1,4 @@
-"""Tables that say the texts of clips: tab, comma or bar between columns, whose first line names them."""
+"""Tables with the texts of clips: tab, comma or bar between columns, whose first line names them."""
 
 import csv
 import io
@@ -21,6 +21,8 @@ COLUMNS = {
     "source": ("source", "video_name", "video_id", "video"),
     "fps": ("fps",),
 }
+REQUIRED = ("clip", "text")  # the first of COLUMNS
+ENDINGS = ("pose", "mp4", "json", "npy", "skels", "avi", "mov")  # of clips' names in tables
 
 
 class Row(NamedTuple):
@@ -33,12 +35,12 @@ class Row(NamedTuple):
     fps: str
 
 
-def find_table(path: Path, given: str | None) -> Path | None:
-    """The table given, or the one that lies with the clips; None if there is none."""
-    if given:
-        return Path(given)
+def find_table(path: Path, name: str | None) -> Path | None:
+    """The table that a user named, or the one that lies with the clips; None if there is none."""
+    if name:
+        return Path(name)
     folder = path if path.is_dir() else path.parent
-    return next((folder / name for name in NAMES if (folder / name).is_file()), None)
+    return next((folder / known for known in NAMES if (folder / known).is_file()), None)
 
 
 def read_table(path: Path) -> dict[str, Row]:
@@ -60,47 +62,44 @@ def _parse_rows(data: bytes) -> dict[str, Row]:
         raise InvalidFileError("is not UTF-8") from None
     header = lines[0] if lines else ""
     mark = next((mark for mark in "\t|" if mark in header), ",")
+    # Between tabs and bars a quotation mark is part of the text; only commas need quoting.
     quoting = csv.QUOTE_MINIMAL if mark == "," else csv.QUOTE_NONE
     table = csv.reader(io.StringIO("\n".join(lines[1:])), delimiter=mark, quoting=quoting)
     columns = _find_columns([name.strip().lower() for name in header.split(mark)])
-    found: dict[str, Row] = {}
+    rows: dict[str, Row] = {}
     try:
         for cells in filter(None, table):
             clip, *rest = (cells[k].strip() if k is not None and k < len(cells) else "" for k in columns)
-            sid = _strip_name(clip)
-            if sid in found:
-                raise InvalidFileError(f"line {table.line_num + 1}: clip {sid[:80]!r} is in it twice")
+            line, sid = f"line {table.line_num + 1}", _strip_name(clip)
+            if sid in rows:
+                raise InvalidFileError(f"{line}: clip {sid[:80]!r} is in it twice")
             if len(rest[0].encode()) > MAX_BYTES[TEXT]:
-                raise InvalidFileError(
-                    f"line {table.line_num + 1}: its text has more than {MAX_BYTES[TEXT]:,} bytes"
-                )
-            found[sid] = Row(*rest)
+                raise InvalidFileError(f"{line}: its text has more than {MAX_BYTES[TEXT]:,} bytes")
+            rows[sid] = Row(*rest)
     except csv.Error as error:
         raise InvalidFileError(f"line {table.line_num + 1}: {safe_read.describe_error(error)}") from None
-    return found
+    return rows
 
 
 def _find_columns(header: list[str]) -> list[int | None]:
     """The numbers of the columns of COLUMNS, None for those that are not there."""
-    found = [
-        next((header.index(name) for name in known if name in header), None) for known in COLUMNS.values()
-    ]
-    for name, column in zip(list(COLUMNS)[:2], found, strict=False):
+    columns = [next((header.index(n) for n in names if n in header), None) for names in COLUMNS.values()]
+    for name, column in zip(REQUIRED, columns, strict=False):
         if column is None:
-            there = ", ".join(header)[:80]
-            raise InvalidFileError(f"has no column {' or '.join(COLUMNS[name])} (its first line: {there})")
-    return found
+            listed = ", ".join(header)[:80]
+            raise InvalidFileError(f"has no column {' or '.join(COLUMNS[name])} (its first line: {listed})")
+    return columns
 
 
 def _strip_name(clip: str) -> str:
     """A clip's name without folders and the endings of videos and poses."""
     name = clip.rpartition("/")[2]
     base, _, ending = name.rpartition(".")
-    return base if base and ending.lower() in ("pose", "mp4", "json", "npy", "skels", "avi", "mov") else name
+    return base if base and ending.lower() in ENDINGS else name
 
 
 def parse_row_split(row: Row) -> str | None:
-    """The split a row says.
+    """The split that a row says, None if it says none.
 
     Raises:
       InvalidFileError: it is none of train, dev and test.
@@ -111,7 +110,11 @@ def parse_row_split(row: Row) -> str | None:
 
 
 def parse_row_fps(row: Row) -> float | None:
-    """The frame rate a row says; InvalidFileError if it is none."""
+    """The frame rate that a row says, None if it says none.
+
+    Raises:
+      InvalidFileError: it is no rate.
+    """
     try:
         fps = float(row.fps) if row.fps else None
     except ValueError:

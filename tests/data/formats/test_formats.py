@@ -405,7 +405,7 @@ def test_real_clips_of_others(others, tmp_path, name, counts, dims):
 
 @pytest.mark.real
 def test_real_pose_files_without_a_body_are_named(others):
-    found = list(detect.detect_format(others / "pose_format_tests").read(others / "pose_format_tests"))
+    found = list(detect.detect_format(others / "pose_format_tests").read_clips(others / "pose_format_tests"))
     broken = [item for item in found if isinstance(item, UnreadableClip)]
     assert len(found) == 4 and len(broken) == 2 and all("has no shoulders" in item.reason for item in broken)
     frames = {item.sid: len(item) for item in found if isinstance(item, Clip)}
