@@ -1,35 +1,41 @@
-"""Says which commands there are: python -m signjax."""
+"""Says which commands there are: python -m signjax, or python -m signjax --version."""
 
 import ast
 import pathlib
 import sys
 
+from signjax import __version__
 from signjax.errors import closest_match
 
 HERE = pathlib.Path(__file__).parent
-USUAL = ("main", "sample", "evaluate")
+FIRST = ("main", "sample", "evaluate")  # what most people come for stands first
 
 
-def commands() -> dict[str, str]:
+def list_commands() -> dict[str, str]:
     """What each command does in a sentence, by its module."""
-    found = {f"signjax.{name}": HERE / f"{name}.py" for name in USUAL}
-    found |= {f"signjax.tools.{path.stem}": path for path in sorted(HERE.glob("tools/[!_]*.py"))}
-    texts = {name: ast.get_docstring(ast.parse(path.read_text("utf-8"))) for name, path in found.items()}
-    return {name: text.partition("\n")[0] for name, text in texts.items()}
+    paths = {f"signjax.{name}": HERE / f"{name}.py" for name in FIRST}
+    paths |= {f"signjax.tools.{path.stem}": path for path in sorted(HERE.glob("tools/[!_]*.py"))}
+    # Read, not imported: importing all would take seconds.
+    docstrings = {name: ast.get_docstring(ast.parse(path.read_text("utf-8"))) for name, path in paths.items()}
+    return {name: (text or "").partition("\n")[0] for name, text in docstrings.items()}
 
 
 def main(argv: list[str]) -> int:
     """Runs the command; returns the exit code."""
-    known = commands()
-    wrong = [word for word in argv if not word.startswith("-")]
-    if wrong:
-        short = {name.rpartition(".")[2].strip("_"): name for name in known}
-        near = short.get(closest_match(wrong[0].rpartition(".")[2], short))
-        said = f"; did you mean python -m {near}?" if near else ""
-        print(f"error: {wrong[0]}: a command is a module{said} python -m signjax lists them", file=sys.stderr)
+    commands = list_commands()
+    words = [word for word in argv if not word.startswith("-")]
+    if words:
+        modules = {name.rpartition(".")[2].strip("_"): name for name in commands}
+        module = modules.get(closest_match(words[0].rpartition(".")[2], modules))
+        suggestion = f"; did you mean python -m {module}?" if module else ""
+        message = f"{words[0]}: a command is a module{suggestion} python -m signjax lists them"
+        print(f"error: {message}", file=sys.stderr)
         return 2
+    if "--version" in argv:
+        print(f"signjax {__version__}")
+        return 0
     print("usage: python -m COMMAND [--help]\n\nText to sign-language pose. The commands:\n")
-    for name, text in known.items():
+    for name, text in commands.items():
         print(f"  {name:<30}{text}")
     print("\nexample:\n\n    python -m signjax.tools.demo --help")
     return 0

@@ -49,7 +49,7 @@ def test_all_commands_are_walked():
     assert {"signjax.main", "signjax.sample", "signjax.evaluate"} | {
         f"signjax.tools.{path.stem}" for path in ROOT.glob("signjax/tools/[!_]*.py")
     } == set(COMMANDS)
-    assert set(listing.commands()) == set(COMMANDS)
+    assert set(listing.list_commands()) == set(COMMANDS)
 
 
 @pytest.mark.parametrize("name", PARSERS)
@@ -166,7 +166,7 @@ def test_wrong_names_are_answered(tmp_path):
         (lambda: packed_dataset.load(tmp_path / "sets", "mnie", "train"), DataError, "did you mean 'mine'"),
         (lambda: packed_dataset.load(tmp_path / "sets", "mine", "trian"), DataError, "did you mean 'train'"),
         (lambda: make_sampler(generator, solver="midpont"), ConfigError, "did you mean midpoint"),
-        (lambda: make_sampler(generator, stepps=3), ConfigError, "did you mean '--steps'"),
+        (lambda: make_sampler(generator, stepps=3), ConfigError, "did you mean 'steps'"),
         (lambda: optimizer.make_schedule(schedule, 9), ConfigError, "did you mean 'cosine'"),
     ):
         with pytest.raises(kind, match=meant):
