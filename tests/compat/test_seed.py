@@ -18,7 +18,7 @@ from generated import generate_poses
 from safetensors.numpy import load_file, save_file
 from scipy.special import log_softmax
 
-from signjax.compat.seed import convert, match_tensors
+from signjax.compat.seed import convert, match_tensors, pose_statistics, read_checkpoint
 from signjax.errors import ConfigError, DataError
 from signjax.inference import autoregressive
 from signjax.inference.families import make_sampler
@@ -36,18 +36,18 @@ ENCODER = str(make_encoders.ROOT / "bert")
 
 
 @pytest.fixture(scope="module")
-def told():
+def expected():
     """What PyTorch made of the checkpoints in tests/assets/seed."""
     with np.load(make_seed_files.ROOT / "expected.npz", allow_pickle=False) as saved:
         return dict(saved)
 
 
 def imported(home, vq=VQVAE, gpt=GPT, encoder=ENCODER):
-    given = [vq, gpt, "--out", str(home), "--encoder", encoder, "--name", "demo"]
+    arguments = [vq, gpt, "--out", str(home), "--encoder", encoder, "--name", "demo"]
     here = pathlib.Path.cwd()
     os.chdir(gpt_run.ROOT)
     try:
-        return from_seed.main(given)
+        return from_seed.main(arguments)
     finally:
         os.chdir(here)
 
@@ -60,62 +60,70 @@ def runs(tmp_path_factory):
     return home
 
 
-def check_tokenizer(home, told):
+def check_tokenizer(home, expected):
     tokenizer = load(home / "vqvae")
-    where = from_seed.placement(told["mean"].astype(np.float64))
-    x = normalization.to_canonical(told["pose"].reshape(1, -1, 50, 3), where).astype(np.float32)
+    where = pose_statistics.measure_placement(expected["mean"].astype(np.float64))
+    x = normalization.to_canonical(expected["pose"].reshape(1, -1, 50, 3), where).astype(np.float32)
     mask = np.ones(x.shape[:2], bool)
     codes = np.asarray(tokenizer.encode_batch(tokenizer.variables, x, mask))
-    np.testing.assert_array_equal(codes[..., 0], told["codes"])
-    found = np.asarray(tokenizer.decode_batch(tokenizer.variables, codes, mask[:, ::4]))
-    found = (normalization.from_canonical(found, where).reshape(told["made"].shape) - told["mean"]) / told[
-        "std"
-    ]
-    np.testing.assert_allclose(found, told["made"], atol=1e-4)
+    np.testing.assert_array_equal(codes[..., 0], expected["codes"])
+    poses = np.asarray(tokenizer.decode_batch(tokenizer.variables, codes, mask[:, ::4]))
+    poses = (
+        normalization.from_canonical(poses, where).reshape(expected["made"].shape) - expected["mean"]
+    ) / expected["std"]
+    np.testing.assert_allclose(poses, expected["made"], atol=1e-4)
 
 
-def check_gpt(home, told):
+def check_gpt(home, expected):
     generator = load(home / "gpt")
     model, variables = generator.model, generator.variables
     run = functools.partial(model.apply, variables)
-    text = np.pad(told["text"], ((0, 0), (0, 3), (0, 0)), constant_values=9.0)  # padding, hidden by the mask
-    mask = np.arange(text.shape[1])[None] < told["text"].shape[1]
+    text = np.pad(
+        expected["text"], ((0, 0), (0, 3), (0, 0)), constant_values=9.0
+    )  # padding, hidden by the mask
+    mask = np.arange(text.shape[1])[None] < expected["text"].shape[1]
     memory = run(text, mask, method="encode_text")
-    codes = np.append(told["tokens"][:, 1:], [[0]], axis=1)[..., None]
+    codes = np.append(expected["tokens"][:, 1:], [[0]], axis=1)[..., None]
     states = run(codes, memory, method="compute_states")
-    np.testing.assert_allclose(run(states, method="logits"), told["logits"], atol=1e-4)
+    np.testing.assert_allclose(run(states, method="logits"), expected["logits"], atol=1e-4)
     sampler = autoregressive.Sampler(temperature=0.0, min_tokens=12, max_tokens=12)
     keys = jax.random.split(jax.random.key(0), 1)
     written, _ = autoregressive.sample_tokens(model, variables, text, mask, keys, sampler)
-    assert written[0, :, 0].tolist() == told["likeliest"].tolist()
+    assert written[0, :, 0].tolist() == expected["likeliest"].tolist()
     return run, states, codes
 
 
-def test_outputs_are_those_of_pytorch(runs, told):
-    assert (np.abs((told["pose"] - told["mean"]) / told["std"]) > 2).mean() > 0.05, "nothing was clipped"
-    assert told["made"].std() > 0.3 and told["logits"].std() > 0.3 and len(np.unique(told["codes"])) > 3
-    check_tokenizer(runs, told)
-    check_gpt(runs, told)
+def test_outputs_are_those_of_pytorch(runs, expected):
+    assert (np.abs((expected["pose"] - expected["mean"]) / expected["std"]) > 2).mean() > 0.05, (
+        "nothing was clipped"
+    )
+    assert (
+        expected["made"].std() > 0.3
+        and expected["logits"].std() > 0.3
+        and len(np.unique(expected["codes"])) > 3
+    )
+    check_tokenizer(runs, expected)
+    check_gpt(runs, expected)
 
 
 @pytest.mark.skipif(importlib.util.find_spec("torch") is None, reason="torch is not installed")
 def test_outputs_are_those_of_pytorch_here(tmp_path):
     make_seed_files.write(tmp_path)
     with np.load(tmp_path / "expected.npz") as saved:
-        told = dict(saved)
+        expected = dict(saved)
     assert imported(tmp_path, str(tmp_path / "vqvae.pth"), str(tmp_path / "gpt.pth")) == 0
-    check_tokenizer(tmp_path, told)
-    check_gpt(tmp_path, told)
+    check_tokenizer(tmp_path, expected)
+    check_gpt(tmp_path, expected)
 
 
-def test_codes_and_end_share_one_softmax(runs, told):
-    run, states, codes = check_gpt(runs, told)
-    kept = np.delete(told["logits"], make_seed_files.CODES, axis=-1)  # all but SOS
+def test_codes_and_end_share_one_softmax(runs, expected):
+    run, states, codes = check_gpt(runs, expected)
+    kept = np.delete(expected["logits"], make_seed_files.CODES, axis=-1)  # all but SOS
     chance, ends = log_softmax(kept, -1), np.asarray(run(states, method="end_logits"))
     np.testing.assert_allclose(-np.log1p(np.exp(-ends)), chance[..., -1], atol=1e-3)
-    found = log_softmax(run(states, codes, method="code_logits")[..., 0, :], -1)
+    log_codes = log_softmax(run(states, codes, method="code_logits")[..., 0, :], -1)
     goes_on = -np.log1p(np.exp(ends))[..., None]
-    np.testing.assert_allclose(found + goes_on, chance[..., :-1], atol=1e-3)
+    np.testing.assert_allclose(log_codes + goes_on, chance[..., :-1], atol=1e-3)
 
 
 def test_runs_are_found_and_sign(runs):
@@ -132,8 +140,8 @@ def test_runs_are_found_and_sign(runs):
         make_sampler(c, guidance=2.0)
 
 
-def saved(path):
-    return from_seed.read(path)
+def read_saved(path):
+    return read_checkpoint.read_checkpoint(path)
 
 
 def renamed(state):
@@ -142,34 +150,34 @@ def renamed(state):
     parts |= {"counts": "vq.n", "sums": "vq.avg", "codes": "vq.table.weight"}
     parts |= {"from_latent": "decoder.inp", "unfold": "decoder.up", "decoder": "decoder.tr.layers"}
     parts |= {"decoder_norm": "decoder.ln", "head": "decoder.out"}
-    held = {}
+    renamed_state = {}
     for old, new in parts.items():
-        own = [name for name in state if name.partition(".")[0] == old]
-        held |= {f"module.{new}{name.removeprefix(old)}": state[name] for name in own}
-    assert len(held) == len(state)
-    return held
+        names = [name for name in state if name.partition(".")[0] == old]
+        renamed_state |= {f"module.{new}{name.removeprefix(old)}": state[name] for name in names}
+    assert len(renamed_state) == len(state)
+    return renamed_state
 
 
 @pytest.mark.parametrize("wrapper", ["model_state_dict", "state_dict", "model", None])
 def test_names_and_wrappers_do_not_matter(wrapper):
-    given, fields = saved(VQVAE)
-    state = renamed(given["model_state_dict"])
+    saved, fields = read_saved(VQVAE)
+    state = renamed(saved["model_state_dict"])
     table = np.asarray(layers.sinusoidal_embedding(np.arange(1500), 16))
     state["module.enc.pos.pe"] = table[None, :, [k // 2 + 8 * (k % 2) for k in range(16)]]
     state |= {"module.vq.used": np.arange(64), "module.fk.parents": np.arange(50), "module.seen": np.array(3)}
-    found = convert.convert_vqvae({wrapper: state} if wrapper else state, fields)
-    wanted = convert.convert_vqvae(given, fields)
-    assert found.sizes == wanted.sizes
-    jax.tree.map(np.testing.assert_array_equal, found.variables, wanted.variables)
+    model = convert.convert_vqvae({wrapper: state} if wrapper else state, fields)
+    expected_model = convert.convert_vqvae(saved, fields)
+    assert model.sizes == expected_model.sizes
+    jax.tree.map(np.testing.assert_array_equal, model.variables, expected_model.variables)
 
 
 def test_a_table_says_how_sinusoids_are_ordered():
-    given, fields = saved(VQVAE)
-    state = given["model_state_dict"] | {
+    saved, fields = read_saved(VQVAE)
+    state = saved["model_state_dict"] | {
         "pe": np.asarray(layers.sinusoidal_embedding(np.arange(30), 16))[:, None]
     }
-    found = convert.convert_vqvae(state, fields).variables["params"]
-    np.testing.assert_array_equal(found["embed"]["kernel"], state["embed.weight"].T)
+    params = convert.convert_vqvae(state, fields).variables["params"]
+    np.testing.assert_array_equal(params["embed"]["kernel"], state["embed.weight"].T)
 
 
 def test_heads_are_64_wide_unless_the_config_says():
@@ -199,8 +207,8 @@ def test_heads_are_64_wide_unless_the_config_says():
     ],
 )
 def test_what_does_not_match_is_named(changes, what):
-    given, fields = saved(VQVAE)
-    state = dict(given["model_state_dict"])
+    saved, fields = read_saved(VQVAE)
+    state = dict(saved["model_state_dict"])
     for name, shape in changes.items():
         if shape is None:
             del state[name]
@@ -210,10 +218,10 @@ def test_what_does_not_match_is_named(changes, what):
         convert.convert_vqvae(state, fields)
 
 
-@pytest.mark.parametrize("given", [None, {}, {"model": 3}, {"model_state_dict": {"a": [1]}}, {3: np.ones(2)}])
-def test_what_holds_no_weights_is_refused(given):
+@pytest.mark.parametrize("saved", [None, {}, {"model": 3}, {"model_state_dict": {"a": [1]}}, {3: np.ones(2)}])
+def test_what_holds_no_weights_is_refused(saved):
     with pytest.raises(InvalidFileError, match="holds no weights"):
-        convert.convert_vqvae(given, {})
+        convert.convert_vqvae(saved, {})
 
 
 def test_the_command_refuses_in_one_line(tmp_path, capsys, monkeypatch):
@@ -226,9 +234,9 @@ def test_the_command_refuses_in_one_line(tmp_path, capsys, monkeypatch):
         target.writestr("x/data.pkl", b"\x80\x02cos\nsystem\nX\x05\0\0\0false\x85R.")
     (tmp_path / "cut.pth").write_bytes(data[:-1000])
     other = shutil.copytree(ENCODER, tmp_path / "other")
-    held = load_file(other / "model.safetensors")
-    save_file({name: value * 1.01 for name, value in held.items()}, other / "model.safetensors")
-    for given, code, what in (
+    tensors = load_file(other / "model.safetensors")
+    save_file({name: value * 1.01 for name, value in tensors.items()}, other / "model.safetensors")
+    for arguments, code, what in (
         ([GPT], 21, "has transformer layers"),
         ([VQVAE, VQVAE], 21, "has transformer layers"),
         ([str(bare)], 21, "train_stats.npz"),
@@ -238,20 +246,23 @@ def test_the_command_refuses_in_one_line(tmp_path, capsys, monkeypatch):
         ([VQVAE, GPT, "--encoder", str(other)], 23, "weights are not those"),
         ([VQVAE, GPT, "--encoder", str(make_encoders.ROOT / "distilbert")], 23, "not those|is another"),
     ):
-        assert from_seed.main([*given, "--out", str(tmp_path / "out")]) == code
-        said = capsys.readouterr().err
-        assert said.count("\n") == 1 and any(part in said for part in what.split("|")), said
+        assert from_seed.main([*arguments, "--out", str(tmp_path / "out")]) == code
+        message = capsys.readouterr().err
+        assert message.count("\n") == 1 and any(part in message for part in what.split("|")), message
     assert not (tmp_path / "out").exists()
 
 
-def test_statistics_may_lie_beside(tmp_path, told):
+def test_statistics_may_lie_beside(tmp_path, expected):
     path = str(tmp_path / "x.pth")
-    np.savez(tmp_path / "train_stats.npz", mean=told["mean"], std=told["std"])
-    for held in (from_seed.statistics(path, {}), from_seed.statistics(VQVAE, saved(VQVAE)[1])):
-        np.testing.assert_array_equal(held, [told["mean"], told["std"]])
-    np.savez(tmp_path / "train_stats.npz", mean=told["mean"][:100], std=told["std"])
+    np.savez(tmp_path / "train_stats.npz", mean=expected["mean"], std=expected["std"])
+    for statistics in (
+        pose_statistics.read_statistics(path, {}),
+        pose_statistics.read_statistics(VQVAE, read_saved(VQVAE)[1]),
+    ):
+        np.testing.assert_array_equal(statistics, [expected["mean"], expected["std"]])
+    np.savez(tmp_path / "train_stats.npz", mean=expected["mean"][:100], std=expected["std"])
     with pytest.raises(DataError, match="150 finite numbers"):
-        from_seed.statistics(path, {})
+        pose_statistics.read_statistics(path, {})
 
 
 def test_a_run_is_not_overwritten(runs, capsys):

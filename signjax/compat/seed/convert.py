@@ -43,6 +43,7 @@ def convert_vqvae(saved, fields: dict) -> SeedModel:
         raise InvalidFileError(
             f"has transformer layers {depths}; a VQ-VAE has as many in its encoder and decoder"
         )
+    # Each function takes its tensors out of the state, so their order matters, and none is used twice.
     width = match_tensors.get_width(stacks)
     modules, (dim, stride) = _take_vqvae_modules(state, width)
     norms = [take_module(state, "final norm", weight=(width,), bias=(width,)) for _ in stacks]

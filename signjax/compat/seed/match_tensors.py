@@ -15,6 +15,7 @@ from signjax.models.layers import sinusoidal_embedding
 from signjax.pose.skeleton import NUM_JOINTS
 
 POSE = 3 * NUM_JOINTS
+# Where programs put the weights in what they save; without any of these it is all weights.
 WRAPPERS = ("model_state_dict", "state_dict", "model")
 ATTENTION = "self_attn.in_proj_weight"
 # What torch.compile and torch.nn.DataParallel put before every name.
@@ -92,6 +93,7 @@ def choose_heads(fields: dict, prefix: str, width: int) -> int:
     Fields of the config whose names begin with `prefix` and contain "head" take precedence.
     """
     named = [value for name, value in fields.items() if name.startswith(prefix) and "head" in name]
+    # Other fields with "head" in their names, such as a dropout of heads, are no whole numbers.
     heads = {value for value in named if type(value) is int} or {max(1, width // 64)}
     if len(heads) > 1 or min(heads) < 1 or width % min(heads):
         raise InvalidFileError(
@@ -111,6 +113,7 @@ def take_module(state: dict, what: str, **shapes) -> dict[str, np.ndarray]:
     Raises:
       InvalidFileError: there is no such module.
     """
+    # The tensors of a module share the part of their names before the last dot, whatever it is.
     modules: dict[str, dict] = {}
     for name in state:
         module, _, leaf = name.rpartition(".")
@@ -168,6 +171,7 @@ def take_codebook(state: dict, dim: int) -> np.ndarray:
 def _measure_codebook_error(codes, sums, counts) -> float:
     """By how much codes are not sums over smoothed counts, relative, of the middle code."""
     total = counts.sum(dtype=np.float64)
+    # Smoothed as in training, so that a code without latents is not divided by zero.
     smooth = (counts + 1e-5) / (total + 1e-5 * len(counts)) * total
     error = np.abs(codes * smooth[:, None] - sums).max(1) / (np.abs(sums).max(1) + 1e-12)
     # The median: codes that were never used have tiny sums, whose relative error says nothing.
@@ -202,6 +206,7 @@ def check_layer(layer: dict, attentions: tuple) -> dict:
         # PyTorch keeps the projections to queries, keys and values in one matrix, under names of its own.
         expected |= {f"{name}.in_proj_weight": (3 * width, width), f"{name}.in_proj_bias": (3 * width,)}
     tensors = {name: value for name, value in layer.items() if name != "name"}
+    # Sorted, so that the message names the same tensor every time.
     for name in sorted(expected.keys() | tensors.keys()):
         shape = tensors[name].shape if name in tensors else None
         if shape != expected.get(name):
