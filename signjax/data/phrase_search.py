@@ -38,3 +38,9 @@ def find_phrase(tokens: list[str], phrase: list[str]) -> list[int]:
         positions += [k] * matches
         k += len(phrase) if matches else 1
     return positions
+
+
+def slugify_word(word: str) -> str:
+    """A word as a part of a file name."""
+    # 60 characters: a phrase may be a whole sentence, and file systems allow 255 bytes for the whole name.
+    return re.sub(r"[\W_]+", "-", word).strip("-")[:60] or "word"

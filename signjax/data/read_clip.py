@@ -3,7 +3,7 @@
 import itertools
 from pathlib import Path
 
-from signjax.data import npz_clip
+from signjax.data import clip_files, npz_clip, pose_layout
 from signjax.data.formats import detect, signjax_folders
 from signjax.data.formats.base import UnreadableClip
 from signjax.errors import DataError
@@ -41,3 +41,37 @@ def read_clip(path) -> Clip:
     if isinstance(clips[0], UnreadableClip):
         raise DataError(f"{clips[0].name}: {clips[0].reason}")
     return clips[0]
+
+
+def read_saved_clip(path: Path) -> Clip:
+    """A clip as signjax.sample saves it, with its text and its tokens, if it has any.
+
+    Raises:
+      DataError: it cannot be read; nothing is unpickled.
+    """
+    if path.suffix != ".npz":
+        raise DataError(
+            f"{path}: cannot be used; accepted is .npz as signjax.sample writes it (pose [T, 50, 3], "
+            "or [T, 120, 3] with a face, and text), no pickle and so no .pt"
+        )
+    try:
+        return npz_clip.read_npz(path)
+    except InvalidFileError as error:
+        raise DataError(f"{path}: cannot be read ({error}); sample it again") from None
+
+
+def read_written_clip(path: Path) -> Clip:
+    """A clip as signjax writes it: an .npz, or a folder with text.txt and pose.json.
+
+    Raises:
+      DataError: it cannot be read.
+    """
+    if not path.is_dir():
+        return read_saved_clip(path)
+    try:
+        text, raw = clip_files.read_raw(path)
+    except InvalidFileError as error:
+        raise DataError(f"{path}/{error}; give an .npz of signjax.sample, or a clip's folder") from None
+    # One clip of a data set, without the others that usually decide on its layout.
+    points, valid = pose_layout.apply(raw, pose_layout.detect([raw]))
+    return Clip(points, valid, text=text, sid=path.name)

@@ -8,12 +8,12 @@ right hand hangs on joints 2-3-4; `signjax.displacements.read` detects where it 
 
 import io
 import json
-import re
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
+from signjax.data.phrase_search import slugify_word
 from signjax.displacements import convert
 from signjax.displacements.convert import DisplacementSequence
 from signjax.io import atomic
@@ -35,12 +35,6 @@ class WordSegment(NamedTuple):
     sequence: DisplacementSequence  # in the clip's own units
     dims: int  # 2 or 3
     placement: Placement  # of the recorded clip
-
-
-def slugify_word(word: str) -> str:
-    """A word as a part of a file name."""
-    # 60 characters: a phrase may be a whole sentence, and file systems allow 255 bytes for the whole name.
-    return re.sub(r"[\W_]+", "-", word).strip("-")[:60] or "word"
 
 
 def save_array(path, array: np.ndarray) -> Path:

@@ -63,6 +63,7 @@ def _save_html(clip: Clip, path: Path) -> Path:
     )
 
 
+# By the endings of files.
 WRITERS: dict[str, Callable[[Clip, Path], Path]] = {
     ".gif": lambda clip, path: rendering.write_gif(path, clip, clip.fps or DEFAULT_FPS),
     ".mp4": lambda clip, path: rendering.write_mp4(
@@ -71,6 +72,21 @@ WRITERS: dict[str, Callable[[Clip, Path], Path]] = {
     ".html": _save_html,
     ".png": lambda clip, path: rendering.write_sheet(path, clip),
     ".npz": lambda clip, path: atomic.write_file(path, npz_clip.format_npz(clip)),
-    ".pose": lambda clip, path: atomic.write_file(path, pose_file.of_clip(clip)),
+    ".pose": lambda clip, path: atomic.write_file(path, pose_file.format_clip(clip)),
     ".json": lambda clip, path: atomic.write_file(path, clip_writers.pose_json(clip)),
 }
+# By the names that commands have for them: folders, or files of an ending.
+FOLDER_WRITERS: dict[str, Callable[[Clip, Path], Path]] = {"openpose": save_openpose, "json": save_folder}
+FORMS = ("pose", "openpose", "json", "npz", "mp4", "html")
+
+
+def save_form(clip: Clip, target: Path, form: str) -> Path:
+    """Writes a clip in one of FORMS to the folder `target`, or to the file <target>.<form>.
+
+    Raises:
+      ConfigError, DataError, StorageError: as `save_clip`, `save_folder` and `save_openpose`.
+    """
+    if form in FOLDER_WRITERS:
+        return FOLDER_WRITERS[form](clip, target)
+    # Not with_suffix: the name of a clip may have a dot, and would lose what comes after it.
+    return save_clip(clip, target.with_name(f"{target.name}.{form}"))

@@ -20,20 +20,21 @@ from signjax.inference.text_to_pose import TextToPose
 from signjax.pose import skeleton
 from signjax.text import tokenizer
 
+# A program is compiled where it is loaded, so that one file serves all of them.
 PLATFORMS = ("cpu", "cuda", "tpu")
 INSTALL = "pip install -e '.[onnx]' && pip install --no-deps jax2onnx==0.17.1"
-ONE = (1, 64)  # clips and tokens that an encoder in ONNX takes: jax2onnx wants its sizes to be numbers
-TEXT = 64  # ids of a text that "write" takes, the rest hidden by its mask
+ONNX_SIZE = (1, 64)  # clips and tokens that an encoder in ONNX takes: jax2onnx wants its sizes to be numbers
+TEXT_LENGTH = 64  # ids of a text that "write" takes, the rest hidden by its mask
 
 
 class Program(NamedTuple):
     """A function of arrays and what it takes: jax.ShapeDtypeStructs, whose dimensions may be symbolic."""
 
-    run: Callable
-    takes: tuple
+    function: Callable
+    inputs: tuple
 
 
-def of(run: contracts.TrainedRun, size=None) -> dict[str, Program]:
+def make_programs(run: contracts.TrainedRun, size: tuple[int, int] | None = None) -> dict[str, Program]:
     """The programs of a run by their names.
 
     Args:
@@ -46,47 +47,55 @@ def of(run: contracts.TrainedRun, size=None) -> dict[str, Program]:
     codec, task = run.codec, run.config.task
     if codec is None:
         raise ConfigError(f"a {task} run makes no poses; give the run of a tokenizer or of a generator")
+    # The variables become constants of the program, so that nobody needs a second file.
     encode = functools.partial(codec.encode_batch, codec.variables)
+    decode = functools.partial(codec.decode_batch, codec.variables)
     rows, tokens = size or jax.export.symbolic_shape("b, n")
     frames = tokens * codec.stride
-    mask = jax.ShapeDtypeStruct((rows, frames), bool)
     joints = skeleton.WITH_FACE if codec.has_face else skeleton.NUM_JOINTS
-    poses = jax.ShapeDtypeStruct((rows, frames, joints, 3), jnp.float32), mask
-    codes = jax.eval_shape(encode, *poses), jax.ShapeDtypeStruct((rows, tokens), bool)
-    found = {"encode": Program(encode, poses)}
-    found["decode"] = Program(functools.partial(codec.decode_batch, codec.variables), codes)
-    return found | ({"write": writer(run)} if task == "gpt" else {})
+    frame_mask = jax.ShapeDtypeStruct((rows, frames), bool)
+    poses = jax.ShapeDtypeStruct((rows, frames, joints, 3), jnp.float32)
+    codes = jax.eval_shape(encode, poses, frame_mask)
+    programs = {
+        "encode": Program(encode, (poses, frame_mask)),
+        "decode": Program(decode, (codes, jax.ShapeDtypeStruct((rows, tokens), bool))),
+    }
+    # Only a GPT samples in one compiled function; masked models and flows call several.
+    return programs | ({"write": make_token_program(run)} if task == "gpt" else {})
 
 
-def writer(run: TextToPose) -> Program:
-    """A GPT: (ids [1, TEXT], mask [1, TEXT], seed []) -> (codes [max_tokens, C], their number).
+def make_token_program(run: TextToPose) -> Program:
+    """A GPT: (ids [1, TEXT_LENGTH], mask [1, TEXT_LENGTH], seed []) -> (codes [max_tokens, C], their number).
 
     Codes are those that `generate_tokens` gives for one text, with the sampler of the config.
     """
     sampler = run.make_sampler()
 
-    def write(ids, mask, seed):
+    def generate_tokens(ids, mask, seed):
+        # As the first of a list of texts has it: the same seed must give the same clip here and there.
         keys = jax.random.fold_in(jax.random.key(seed), 0)[None]
         codes, lengths = autoregressive.sample_tokens(run.model, run.variables, ids, mask, keys, sampler)
         return codes[0], lengths[0]
 
-    said, _ = tokenizer.pad_texts(run.text_encoder.encode_all(["a"]), TEXT)
-    takes = (said.shape, said.dtype), ((1, TEXT), bool), ((), np.int32)
-    return Program(write, tuple(jax.ShapeDtypeStruct(*one) for one in takes))
+    # Of any text: only the shape and type of its ids (or states of BERT) matter.
+    ids, _ = tokenizer.pad_texts(run.text_encoder.encode_all(["a"]), TEXT_LENGTH)
+    inputs = (ids.shape, ids.dtype), ((1, TEXT_LENGTH), bool), ((), np.int32)
+    return Program(generate_tokens, tuple(jax.ShapeDtypeStruct(*one) for one in inputs))
 
 
-def stablehlo(program: Program) -> bytes:
+def serialize_stablehlo(program: Program) -> bytes:
     """What jax.export.deserialize reads, with StableHLO in it.
 
     Raises:
       ConfigError: the package flatbuffers is missing.
     """
+    # Looked for here: jax fails with a traceback after minutes of tracing.
     if importlib.util.find_spec("flatbuffers") is None:
         raise ConfigError("--to stablehlo needs flatbuffers: pip install flatbuffers")
-    return jax.export.export(jax.jit(program.run), platforms=PLATFORMS)(*program.takes).serialize()
+    return jax.export.export(jax.jit(program.function), platforms=PLATFORMS)(*program.inputs).serialize()
 
 
-def onnx(name: str, program: Program) -> bytes:
+def convert_to_onnx(name: str, program: Program) -> bytes:
     """An ONNX model.
 
     Raises:
@@ -94,9 +103,10 @@ def onnx(name: str, program: Program) -> bytes:
     """
     if importlib.util.find_spec("jax2onnx") is None:
         raise ConfigError(f"--to onnx needs jax2onnx: {INSTALL}")
-    import jax2onnx  # slow, and rarely there
+    import jax2onnx  # slow to import, and rarely installed
 
-    logging.getLogger("onnx_ir").setLevel(logging.ERROR)  # it warns of every shape it cannot tell
-    shapes = [tuple(n if isinstance(n, int) else str(n) for n in x.shape) for x in program.takes]
-    takes = [jax.ShapeDtypeStruct(s, x.dtype) for s, x in zip(shapes, program.takes, strict=True)]
-    return jax2onnx.to_onnx(program.run, takes, model_name=name).SerializeToString()
+    logging.getLogger("onnx_ir").setLevel(logging.ERROR)  # it warns of every shape it cannot infer
+    # jax2onnx has symbolic dimensions of its own, by their names.
+    shapes = [tuple(n if isinstance(n, int) else str(n) for n in x.shape) for x in program.inputs]
+    inputs = [jax.ShapeDtypeStruct(shape, x.dtype) for shape, x in zip(shapes, program.inputs, strict=True)]
+    return jax2onnx.to_onnx(program.function, inputs, model_name=name).SerializeToString()

@@ -1,7 +1,7 @@
-"""A run as a folder to share: all that signing and scoring take, and nothing of training.
+"""A run as a folder to share: all that generation and scoring need, and nothing of training.
 
 config.json, model.safetensors, text.json     as in the run; weights instead of checkpoints
-tokenizer/, autoencoder/, text.encoder/       the runs and the encoder it needs, noted in <name>.json
+tokenizer/, autoencoder/, text.encoder/       the runs and the encoder it depends on, noted in <name>.json
 SHA256SUMS                                    of all these, compared before any is used
 README.md                                     the model card, which may be edited
 """
@@ -17,7 +17,7 @@ from signjax.io.digest import digest_variables
 from signjax.text import pretrained
 from signjax.training import checkpoint, dependencies, run_config, text_encoder
 
-FIELDS = ("tokenizer", "autoencoder")  # of configs, that name other runs
+RUN_FIELDS = ("tokenizer", "autoencoder")  # of configs, that name other runs
 
 
 def write_hub_folder(run, folder, licence: str = "other") -> Path:
@@ -29,14 +29,14 @@ def write_hub_folder(run, folder, licence: str = "other") -> Path:
       licence: identifier of the Hugging Face hub, such as "apache-2.0", or "other".
 
     Raises:
-      StorageError: the folder is there already or cannot be written; or as `files`.
-      ConfigError: as `files`.
+      StorageError: the folder is there already or cannot be written; or as `collect_files`.
+      ConfigError: as `collect_files`.
     """
     folder = Path(folder)
-    return atomic.write_folder(folder, files(run, folder.name, licence))
+    return atomic.write_folder(folder, collect_files(run, folder.name, licence))
 
 
-def files(workdir, name: str, licence: str) -> dict[str, bytes]:
+def collect_files(workdir, name: str, licence: str) -> dict[str, bytes]:
     """The files of the folder: {path in it: content}.
 
     Args:
@@ -45,53 +45,56 @@ def files(workdir, name: str, licence: str) -> dict[str, bytes]:
       licence: identifier of the Hugging Face hub, such as "apache-2.0", or "other".
 
     Raises:
-      StorageError: nothing was trained in workdir, or something there or in a run it needs is damaged.
+      StorageError: nothing was trained in workdir, or something there or in a run it needs is corrupt.
       ConfigError: what it needs is another run now.
     """
-    c = run_config.load_config(f"{workdir}/config.json")
-    loaded = load(workdir)  # which checks all that it needs
-    held = _own(workdir, c)
-    digest = digest_variables(loaded.variables)
-    held["README.md"] = model_card.text(workdir, name, licence, c, loaded, digest).encode()
-    return held
+    # Loaded although only files are copied: this checks all that the run depends on.
+    run = load(workdir)
+    files = _collect_run_files(workdir, run.config)
+    # After the checksums, and not among them: whoever shares the model should edit the card.
+    files["README.md"] = model_card.format_card(workdir, name, licence, run).encode()
+    return files
 
 
-def safetensors(workdir) -> bytes:
+def format_weights(workdir) -> bytes:
     """The variables of a run as .safetensors, averaged ones if it has them; config and step are its metadata.
 
     Raises:
-      StorageError: nothing was trained in workdir, or it is damaged.
+      StorageError: nothing was trained in workdir, or it is corrupt.
     """
     variables, step = checkpoint.load_variables(workdir)
-    said = json.dumps(run_config.load_config(f"{workdir}/config.json").to_dict(), sort_keys=True)
-    return model_file.pack_variables(variables, config=said, step=str(step))
+    # Sorted, so that equal runs give equal bytes.
+    config = json.dumps(run_config.load_config(f"{workdir}/config.json").to_dict(), sort_keys=True)
+    return model_file.pack_variables(variables, config=config, step=str(step))
 
 
-def _own(workdir, c) -> dict[str, bytes]:
-    """The files of a run and of those it needs, with their checksums."""
-    held = {"config.json": _read(f"{workdir}/config.json"), model_file.FILE: safetensors(workdir)}
+def _collect_run_files(workdir, c) -> dict[str, bytes]:
+    """The files of a run and of those it depends on, with their checksums."""
+    files = {"config.json": _read_bytes(f"{workdir}/config.json"), model_file.FILE: format_weights(workdir)}
     if Path(workdir, "text.json").is_file():
-        held["text.json"] = _read(f"{workdir}/text.json")
-    for field in FIELDS:
+        files["text.json"] = _read_bytes(f"{workdir}/text.json")
+    for field in RUN_FIELDS:
         if Path(workdir, f"{field}.json").is_file():
             folder = dependencies.find(workdir, field, c[field])
-            other = _own(folder, run_config.load_config(f"{folder}/config.json"))
-            held |= _below(field, other, digest_variables(checkpoint.load_variables(folder)[0]))
+            nested = _collect_run_files(folder, run_config.load_config(f"{folder}/config.json"))
+            files |= _nest_files(field, nested, digest_variables(checkpoint.load_variables(folder)[0]))
     if Path(workdir, f"{text_encoder.FIELD}.json").is_file():
         folder = pretrained.find_encoder(dependencies.find(workdir, text_encoder.FIELD, c.text.encoder))
-        encoder = {name: _read(f"{folder}/{name}", None) for name in pretrained.FILES}
+        # Weights of an encoder may be larger than any file of ours, so its files have no limit.
+        encoder = {name: _read_bytes(f"{folder}/{name}", None) for name in pretrained.FILES}
         digest = digest_variables(pretrained.load_encoder(folder).variables)
-        held |= _below(text_encoder.FIELD, encoder, digest)
-    return held | {checksums.FILE: checksums.format_checksums(held)}
+        files |= _nest_files(text_encoder.FIELD, encoder, digest)
+    return files | {checksums.FILE: checksums.format_checksums(files)}
 
 
-def _below(field: str, held: dict[str, bytes], digest: str) -> dict[str, bytes]:
+def _nest_files(field: str, files: dict[str, bytes], digest: str) -> dict[str, bytes]:
     """Files in a folder named like the field of the config that they are for, and the note of it."""
+    # The note names the folder beside it, and not where the dependency was trained: nobody else has that.
     note = {f"{field}.json": dependencies.note(field, digest).encode()}
-    return note | {f"{field}/{name}": content for name, content in held.items()}
+    return note | {f"{field}/{name}": content for name, content in files.items()}
 
 
-def _read(path, most: int | None = safe_read.MAX_BYTES) -> bytes:
+def _read_bytes(path, most: int | None = safe_read.MAX_BYTES) -> bytes:
     try:
         with safe_read.open_bounded(path, most) as (file, size):
             return file.read(size)

@@ -1,4 +1,8 @@
-"""A clip as a .pose file of pose-format: OpenPose's components, in the pixels of a picture."""
+"""A clip as a .pose file of pose-format: OpenPose's components, in the pixels of a picture.
+
+The format is that of https://github.com/sign-language-processing/pose, whose library and viewers find joints
+by the names of components and points below.
+"""
 
 import itertools
 
@@ -26,40 +30,50 @@ _FACES |= {"FLO": range(48, 60), "FLI": range(60, 68), "FP": range(68, 70)}
 FACE = tuple(f"{name}_{point}" for name, points in _FACES.items() for point in points)
 
 
-def _color(code: str) -> tuple[int, int, int]:
+def _parse_color(code: str) -> tuple[int, int, int]:
+    # "#rrggbb", as in style sheets.
     red, green, blue = bytes.fromhex(code[1:])
     return red, green, blue
 
 
-def _component(name: str, points: tuple[str, ...], part: slice, colors) -> Component:
+def _make_component(name: str, points: tuple[str, ...], part: slice, colors) -> Component:
     """Some joints as a component; its limbs are the bones between them, its colours those of its points."""
     first, last = part.start, part.stop
+    # Bones to joints outside, such as from a wrist to its hand, have no limb: a limb joins two points of one
+    # component.
     limbs = [(p - first, c - first) for c, p in skeleton.BONES.tolist() if first <= min(c, p) and c < last]
-    return Component(name, LAYOUT, points, tuple(limbs), tuple(map(_color, colors)))
+    return Component(name, LAYOUT, points, tuple(limbs), tuple(map(_parse_color, colors)))
 
 
-def _hand(side: str) -> tuple[str, ...]:
+def _list_hand_colors(side: str) -> tuple[str, ...]:
     """The colours of a hand's points, as everywhere in signjax."""
+    # A finger has three shades, one a bone, and four points: the first two share a shade.
     shades = [style.FINGER_SHADES[finger] for finger in skeleton.FINGERS]
     return (style.COLORS[side], *(code for first, *others in shades for code in (first, first, *others)))
 
 
-def _face() -> Component:
+def _make_face() -> Component:
     """The lines of a face as pictures have them, and its outline."""
     lines = [range(17), *style.FEATURES]
     limbs = tuple(pair for line in lines for pair in itertools.pairwise(line))
-    return Component("face_keypoints_2d", LAYOUT, FACE, limbs, (_color(style.COLORS["face"]),))
+    return Component("face_keypoints_2d", LAYOUT, FACE, limbs, (_parse_color(style.COLORS["face"]),))
 
 
 COMPONENTS = (
-    (_component("pose_keypoints_2d", BODY, skeleton.BODY, [style.COLORS["right"]]), skeleton.BODY),
-    (_component("hand_left_keypoints_2d", HAND, skeleton.LEFT, _hand("left")), skeleton.LEFT),
-    (_component("hand_right_keypoints_2d", HAND, skeleton.RIGHT, _hand("right")), skeleton.RIGHT),
-    (_face(), skeleton.FACE),
+    (_make_component("pose_keypoints_2d", BODY, skeleton.BODY, [style.COLORS["right"]]), skeleton.BODY),
+    (
+        _make_component("hand_left_keypoints_2d", HAND, skeleton.LEFT, _list_hand_colors("left")),
+        skeleton.LEFT,
+    ),
+    (
+        _make_component("hand_right_keypoints_2d", HAND, skeleton.RIGHT, _list_hand_colors("right")),
+        skeleton.RIGHT,
+    ),
+    (_make_face(), skeleton.FACE),
 )
 
 
-def of_clip(clip: Clip) -> bytes:
+def format_clip(clip: Clip) -> bytes:
     """The bytes of a clip's .pose file, version 0.2; place and size are those of `clip_writers.picture`.
 
     Missing joints have a confidence of 0. A clip that does not say its rate has FPS frames per second.
@@ -68,24 +82,28 @@ def of_clip(clip: Clip) -> bytes:
       DataError: the clip has no measurable body.
     """
     points = clip_writers.picture(clip)
-    there = [(component, part) for component, part in COMPONENTS if part.stop <= points.shape[1]]
-    return pack(
-        [(component, points[:, part], clip.valid[:, part]) for component, part in there], clip.fps or FPS
-    )
+    # A clip without a face has no component of one, rather than 70 missing points.
+    parts = [
+        (component, points[:, part], clip.valid[:, part])
+        for component, part in COMPONENTS
+        if part.stop <= points.shape[1]
+    ]
+    return format_parts(parts, clip.fps or FPS)
 
 
-def pack(parts: list[tuple[Component, np.ndarray, np.ndarray]], fps: float) -> bytes:
+def format_parts(parts: list[tuple[Component, np.ndarray, np.ndarray]], fps: float) -> bytes:
     """The bytes of a .pose file of one person.
 
     Args:
-      parts: (component, its points [T, n, 3] in pixels of saving.SIZE, which of them are there [T, n]).
+      parts: (component, its points [T, n, 3] in pixels of clip_writers.SIZE, which of them are there [T, n]).
       fps: frames per second.
     """
     points = np.concatenate([points for _, points, _ in parts], axis=1)
-    seen = np.concatenate([seen for _, _, seen in parts], axis=1)
-    points = np.where(seen[..., None], points, 0.0).astype(np.float32)[:, None]  # [T, 1, N, 3]
+    valid = np.concatenate([valid for _, _, valid in parts], axis=1)
+    points = np.where(valid[..., None], points, 0.0).astype(np.float32)[:, None]  # [T, 1, N, 3]
+    # A depth of 0 in the header says that the points have none.
     depth = clip_writers.SIZE[1] if points[..., 2].any() else 0
     components = tuple(component for component, _, _ in parts)
     return pose_file.format_pose_file(
-        PoseFile((*clip_writers.SIZE, depth), components, fps, points, seen[:, None].astype("f4"))
+        PoseFile((*clip_writers.SIZE, depth), components, fps, points, valid[:, None].astype("f4"))
     )

@@ -9,7 +9,7 @@ import pytest
 from displacement_helpers import drop_depth, hide_joints, make_sequence, total_motion
 from paths import FORMATS_ARCHIVE
 
-from signjax.data import pose_layout
+from signjax.data import phrase_search, pose_layout
 from signjax.displacements import convert, handedness, read, templates
 from signjax.displacements import write as files
 from signjax.errors import DataError
@@ -21,7 +21,7 @@ def write(folder, sequence, stamp="20250101_000000", sid="00001", dims=3, norm=F
     place = Placement(np.zeros(3), np.float32(0.5))
     segment = files.WordSegment(word, "train", sid, (0, len(sequence.valid)), True, sequence, dims, place)
     files.write_segment(folder, stamp, segment, folder / sid, norm)
-    return folder / f"disp_{files.slugify_word(word)}_{stamp}_train_{sid}{'_norm' if norm else ''}"
+    return folder / f"disp_{phrase_search.slugify_word(word)}_{stamp}_train_{sid}{'_norm' if norm else ''}"
 
 
 @pytest.mark.parametrize("dims", [2, 3])

@@ -60,7 +60,7 @@ def test_a_clip_comes_back_with_its_depth_and_its_gaps(exported):
 
 def test_a_flat_clip_stays_flat():
     points = signer(7).astype(np.float32) * np.float32([1, 1, 0])
-    file = pose_file.parse_pose_file(posefile.of_clip(Clip(points, fps=25)))
+    file = pose_file.parse_pose_file(posefile.format_clip(Clip(points, fps=25)))
     assert file.size[2] == 0 and not file.points[..., 2].any() and file.confidence.all()
 
 
@@ -70,7 +70,7 @@ def test_a_face_comes_along_with_its_gaps(tmp_path):
     valid = np.ones((7, 120), bool)
     valid[2, 60:80] = valid[3, :] = False
     path = tmp_path / "one.pose"
-    path.write_bytes(posefile.of_clip(Clip(points, valid, fps=25)))
+    path.write_bytes(posefile.format_clip(Clip(points, valid, fps=25)))
     [clip] = dotposes.read_clips(path)
     same_place(clip.points.astype(np.float64), points, valid)
     np.testing.assert_array_equal(clip.valid, valid)
@@ -82,7 +82,7 @@ def test_other_components_join_in_one_line():
     points, seen = np.full((2, 3, 3), 7.0), np.array([[True, False, True]] * 2)
     part = pose_file.Component("more", "XYZC", ("a", "b", "c"), ((0, 2),), ((1, 2, 3),))
     file = pose_file.parse_pose_file(
-        posefile.pack([(part, points, seen), (part._replace(name="x"), points, ~seen)], 25)
+        posefile.format_parts([(part, points, seen), (part._replace(name="x"), points, ~seen)], 25)
     )
     assert [c.name for c in file.components] == ["more", "x"]
     np.testing.assert_array_equal(file.confidence[0, 0], [1, 0, 1, 0, 1, 0])

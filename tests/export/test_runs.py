@@ -233,10 +233,12 @@ def test_a_run_with_faces_says_so(tmp_path, capsys):
     )
     written(place, c, variables)
     coder = load_run(place)
-    made = compiled.of(coder)
-    pose, mask = (np.zeros((1, *x.shape[1:]), x.dtype) for x in compiled.of(coder, (1, 4))["encode"].takes)
-    codes = made["encode"].run(pose, mask)
-    assert made["decode"].run(codes, mask[:, :: coder.stride]).shape == pose.shape == (1, 16, 120, 3)
+    made = compiled.make_programs(coder)
+    pose, mask = (
+        np.zeros((1, *x.shape[1:]), x.dtype) for x in compiled.make_programs(coder, (1, 4))["encode"].inputs
+    )
+    codes = made["encode"].function(pose, mask)
+    assert made["decode"].function(codes, mask[:, :: coder.stride]).shape == pose.shape == (1, 16, 120, 3)
     assert run(capsys, place, "--to", "hub_folder", "--out", tmp_path / "out")[0] == 0
     assert "70 points of a face" in (tmp_path / "out/run/README.md").read_text()
 
@@ -248,7 +250,7 @@ def test_a_gpt_is_a_program_from_text_to_codes(home, tmp_path, capsys):
     names = {"encode.stablehlo", "decode.stablehlo", "write.stablehlo", "text.json"}
     assert {p.name for p in folder.iterdir()} == names
     write = jax.export.deserialize((folder / "write.stablehlo").read_bytes())
-    ids, mask = np.zeros((1, compiled.TEXT), np.int32), np.zeros((1, compiled.TEXT), bool)
+    ids, mask = np.zeros((1, compiled.TEXT_LENGTH), np.int32), np.zeros((1, compiled.TEXT_LENGTH), bool)
     said = generator.text_encoder.encode(TEXTS[1])
     ids[0, : len(said)], mask[0, : len(said)] = said, True
     codes, length = write.call(ids, mask, np.int32(3))
@@ -261,13 +263,13 @@ def test_onnx_gives_the_same(home, tmp_path, capsys):
     runtime = pytest.importorskip("onnxruntime")
     assert run(capsys, home / "runs/vqvae", "--to", "onnx", "--out", tmp_path)[0] == 0
     coder = load_run(home / "runs/vqvae")
-    for program, sizes in (("decode", ((1, 3), (4, 5))), ("encode", (compiled.ONE,))):
+    for program, sizes in (("decode", ((1, 3), (4, 5))), ("encode", (compiled.ONNX_SIZE,))):
         session = runtime.InferenceSession(tmp_path / f"vqvae-onnx/{program}.onnx")
         for size in sizes:
             given = inputs_of(program, coder, *size)
             named = {one.name: array for one, array in zip(session.get_inputs(), given, strict=True)}
             expected = getattr(coder, f"{program}_batch")(coder.variables, *given)
-            np.testing.assert_allclose(session.run(None, named)[0], expected, rtol=0, atol=1e-5)
+            np.testing.assert_allclose(session.function(None, named)[0], expected, rtol=0, atol=1e-5)
 
 
 def test_faults_are_one_line(home, tmp_path, capsys, monkeypatch):

@@ -11,6 +11,7 @@ import ml_collections
 import numpy as np
 from fuzz_cases import Case, signed, split_of, write_clip
 
+from signjax.data.read_clip import read_saved_clip
 from signjax.export import sample_files
 from signjax.inference import dataset_codes
 from signjax.inference.pose_tokenizer import PoseTokenizer
@@ -19,7 +20,6 @@ from signjax.metrics import motion_features
 from signjax.metrics.frechet import WINDOW
 from signjax.models import motion_encoder as models
 from signjax.text import text_file
-from signjax.tools import viz
 from signjax.training import checkpoint, state_hash
 from signjax.training.run_config import save_config
 
@@ -81,7 +81,7 @@ def build_sample(root: pathlib.Path) -> None:
 
 def load_sample(root: pathlib.Path):
     path = root / "a.npz"
-    return viz.saved(path)
+    return read_saved_clip(path)
 
 
 def check_sample(result) -> None:

@@ -12,8 +12,8 @@ import pytest
 from engine_helpers import spawn
 
 from signjax.errors import ConfigError, DataError
+from signjax.inference import clip_server
 from signjax.rendering import html_player
-from signjax.tools import viewer
 
 pytestmark = pytest.mark.usefixtures("compile_quickly")
 JSON = {"Content-Type": "application/json"}
@@ -22,13 +22,13 @@ JSON = {"Content-Type": "application/json"}
 @pytest.fixture(scope="module")
 def server(tiny_runs):
     """A viewer of the tiny GPT on a port of its own."""
-    with viewer.Server(0) as found:
-        found.sign = viewer.signer(tiny_runs / "runs/gpt")
-        found.page = html_player.format_page([], 25, "a run", live=True).encode()
-        thread = threading.Thread(target=found.serve_forever, daemon=True)
+    page = html_player.format_page([], 25, "a run", live=True).encode()
+    with clip_server.ClipServer(0, page) as server:
+        server.make_clip = clip_server.make_clip_maker(tiny_runs / "runs/gpt")
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
         thread.start()
-        yield found
-        found.shutdown()
+        yield server
+        server.shutdown()
         thread.join()
 
 
@@ -37,9 +37,9 @@ def ask(server, method, path, body=None, **headers):
     connection = http.client.HTTPConnection("127.0.0.1", server.server_port, timeout=120)
     connection.request(method, path, body, {k.replace("_", "-"): v for k, v in headers.items()})
     answer = connection.getresponse()
-    found = answer.status, answer.headers, answer.read()
+    content = answer.read()
     connection.close()
-    return found
+    return answer.status, answer.headers, content
 
 
 def sign(server, text="hello", seed=0, num=1, **headers):
@@ -62,10 +62,10 @@ def test_the_page_needs_nothing_from_elsewhere(server):
 
 
 def test_a_text_is_signed_the_same_way_each_time(server):
-    status, found = sign(server, "hello", seed=3, num=2)
-    panels = found["clip"]["panels"]
+    status, answer = sign(server, "hello", seed=3, num=2)
+    panels = answer["clip"]["panels"]
     assert status == 200 and len(panels) == 2 and panels[0]["poses"] != panels[1]["poses"]
-    assert re.fullmatch(r"signed in [\d.]+ s, seed 3", found["clip"]["note"])
+    assert re.fullmatch(r"signed in [\d.]+ s, seed 3", answer["clip"]["note"])
     for panel in panels:
         assert panel["caption"] == "hello" and "reads: " in panel["title"]
         assert len(panel["tokens"]["codes"]) * 4 == panel["frames"]
@@ -85,8 +85,8 @@ def test_a_text_is_signed_the_same_way_each_time(server):
 ])  # fmt: skip
 @pytest.mark.parametrize("method, path", [("POST", "/sign"), ("GET", "/")])
 def test_other_sites_are_refused(server, headers, method, path):
-    given = {name: value.format(port=server.server_port) for name, value in headers.items()}
-    status, _, body = ask(server, method, path, "{}", **given)
+    filled = {name: value.format(port=server.server_port) for name, value in headers.items()}
+    status, _, body = ask(server, method, path, "{}", **filled)
     assert status == 403 and b"its own page" in body and b"<" not in body
 
 
@@ -112,7 +112,7 @@ def test_other_methods_are_refused(server, method):
     assert status == 501 and "Access-Control-Allow-Origin" not in headers
 
 
-@pytest.mark.parametrize("body, said", [
+@pytest.mark.parametrize("body, message", [
     (b"", "JSON"), (b"\xff\xfe\x00", "JSON"), (b"[1]", "object"), (b"{}", "a request is"),
     (b'{"text": "a", "seed": 0, "num": 1, "run": "x"}', "a request is"),
     (b'{"text": "a", "text": "b", "seed": 0, "num": 1}', "twice"),
@@ -125,16 +125,16 @@ def test_other_methods_are_refused(server, method):
     (b'{"text": "a", "seed": 0, "num": 5}', "num"), (b'{"text": "a", "seed": 0, "num": 0}', "num"),
     (json.dumps({"text": "a" * 1001, "seed": 0, "num": 1}).encode(), "1,000"), (b"[" * 9000, "nested"),
 ])  # fmt: skip
-def test_requests_that_make_no_sense_get_one_line(server, body, said):
+def test_requests_that_make_no_sense_get_one_line(server, body, message):
     status, _, answer = ask(server, "POST", "/sign", body)
     error = json.loads(answer)["error"]
-    assert status == 400 and said in error and error.isprintable()
+    assert status == 400 and message in error and error.isprintable()
 
 
 def test_long_and_strange_texts_are_signed(server):
     for text in ("x" * 1000, "Grüße, Привет \U0001f600 \u202e</script>"):
-        status, found = sign(server, text)
-        assert status == 200 and found["clip"]["panels"][0]["caption"] == text
+        status, answer = sign(server, text)
+        assert status == 200 and answer["clip"]["panels"][0]["caption"] == text
 
 
 def raw(server, data):
@@ -171,9 +171,9 @@ def test_a_fault_of_the_model_is_told_and_the_server_goes_on(server, monkeypatch
         raise MemoryError("no room")
 
     with monkeypatch.context() as patch:
-        patch.setattr(server, "sign", broken)
-        status, found = sign(server)
-        assert status == 500 and "terminal" in found["error"] and "no room" not in found["error"]
+        patch.setattr(server, "make_clip", broken)
+        status, answer = sign(server)
+        assert status == 500 and "terminal" in answer["error"] and "no room" not in answer["error"]
     assert "no room" in capfd.readouterr().err
     assert sign(server)[0] == 200
 
@@ -181,18 +181,18 @@ def test_a_fault_of_the_model_is_told_and_the_server_goes_on(server, monkeypatch
 def test_a_taken_port_is_one_line(server, tmp_path):
     for port in (server.server_port, -1, 70000):
         with pytest.raises(ConfigError, match=f"port {port}: .*; give another --port") as error:
-            viewer.Server(port)
+            clip_server.ClipServer(port, b"")
         assert "\n" not in str(error.value)
 
 
 def test_what_cannot_sign_is_refused(tiny_runs):
     with pytest.raises(ConfigError, match="signs no text"):
-        viewer.signer(tiny_runs / "runs/vqvae")
+        clip_server.make_clip_maker(tiny_runs / "runs/vqvae")
     with pytest.raises(DataError, match="a request is"):
-        viewer.wish(b"{}")
+        clip_server.parse_request(b"{}")
 
 
-DOOR = """
+COMMAND = """
 import runpy, signal, sys
 signal.signal(signal.SIGINT, signal.default_int_handler)  # what starts the tests may have it ignored
 sys.argv[0] = "viewer"
@@ -202,7 +202,7 @@ runpy.run_module("signjax.tools.viewer", run_name="__main__")
 
 def test_ctrl_c_ends_it(tiny_runs, tmp_path):
     """In the middle of a request, too."""
-    process = spawn("-c", DOOR, str(tiny_runs / "runs/gpt"), "--port", "0", home=tmp_path)
+    process = spawn("-c", COMMAND, str(tiny_runs / "runs/gpt"), "--port", "0", home=tmp_path)
     try:
         port = int(re.match(r"http://127\.0\.0\.1:(\d+)/ ", process.stdout.readline())[1])
         with socket.create_connection(("127.0.0.1", port)) as connection:
@@ -219,8 +219,8 @@ def test_ctrl_c_ends_it(tiny_runs, tmp_path):
 
 @pytest.fixture(scope="module")
 def tab(tmp_path_factory):
-    with browser.page(tmp_path_factory.mktemp("profile")) as found:
-        yield found
+    with browser.page(tmp_path_factory.mktemp("profile")) as tab:
+        yield tab
 
 
 def test_one_types_and_watches(server, tab):

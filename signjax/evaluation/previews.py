@@ -1,0 +1,106 @@
+"""Clips drawn to look at: recorded ones that sign some words, saved ones, those of a run side by side."""
+
+from pathlib import Path
+
+import numpy as np
+
+from signjax import rendering
+from signjax.data import load
+from signjax.data.packed_dataset import Pack
+from signjax.data.phrase_search import Language, find_phrase, slugify_word
+from signjax.errors import DataError
+from signjax.evaluation import report_files, scorecard
+from signjax.inference.load import load_clip_maker
+from signjax.pose.clip import Clip
+
+
+def draw_recorded(
+    dataset: Pack, language: Language, words: str, split: str, out: Path, limit: int
+) -> list[Path]:
+    """Draws recorded clips whose text is or has some words: a GIF of each and a page of all.
+
+    Args:
+      dataset: the split.
+      language: of its texts.
+      words: a word or words that follow one another.
+      split: for the names of the files.
+      out: folder for the files.
+      limit: clips at most.
+
+    Returns:
+      the paths written.
+
+    Raises:
+      DataError: no text has these words.
+    """
+    phrase = language.tokenize(words)
+    texts = [language.tokenize(text) for text in dataset.texts]
+    numbers = [i for i, tokens in enumerate(texts) if find_phrase(tokens, phrase)]
+    # Clips whose text is nothing else come first: in them it is clear which motion signs the words.
+    numbers = sorted(numbers, key=lambda i: texts[i] != phrase)[:limit]
+    if not numbers:
+        raise DataError(f"{dataset.label}: no text has {words!r}; choose other words or another --split")
+    stem, paths, pages = f"real_{slugify_word(words)}_{split}", [], []
+    for i in numbers:
+        clip = dataset[i]
+        panel = rendering.Panel(clip, f"recorded: {clip.sid}")
+        paths.append(rendering.write_gif(out / f"{stem}_{clip.sid}.gif", panel))
+        pages.append([panel])
+    title = f"{dataset.label}: {words}"
+    return [*paths, rendering.write_html(out / f"{stem}.html", pages, title=title)]
+
+
+def draw_saved(clip: Clip, out: Path) -> list[Path]:
+    """Draws a clip that was read from a file; returns the paths of a GIF and a page."""
+    stem = f"sample_{clip.sid}"
+    return draw_clip(clip, clip.sid, out / stem, title=clip.text or clip.sid)
+
+
+def draw_clip(clip: Clip, label: str, target: Path, title: str) -> list[Path]:
+    """Draws a clip to <target>.gif and <target>.html; returns the paths.
+
+    Args:
+      clip: what to draw.
+      label: a line above it.
+      target: path without an ending; it may have dots.
+      title: of the page.
+    """
+    panel = rendering.Panel(clip, label)
+    return [
+        rendering.write_gif(target.with_name(f"{target.name}.gif"), panel),
+        rendering.write_html(target.with_name(f"{target.name}.html"), [panel], title=title),
+    ]
+
+
+def draw_run(workdir: Path, name: str, split: str, out: Path, count: int) -> Path:
+    """Draws clips of a run's data on a page: recorded, reconstructed, and generated if the run does that.
+
+    Args:
+      workdir: of the run.
+      name: for the name of the page.
+      split: of its data.
+      out: folder for the page.
+      count: clips at most, evenly spaced in the split.
+
+    Returns:
+      the path of the page.
+
+    Raises:
+      ConfigError: the run makes no clips.
+      DataError: the split cannot be used.
+    """
+    run = load_clip_maker(workdir)
+    dataset = run.codec.load_split(run.config.data, split)
+    # Not the first ones: names of clips often begin with their recording, so neighbours are alike.
+    numbers = np.unique(np.linspace(0, len(dataset) - 1, count).astype(int))
+    recorded = [dataset[int(number)] for number in numbers]
+    rows = {scorecard.TRUTH: recorded, "reconstruction": run.codec.reconstruct(recorded, canonical=True)}
+    if run.can_generate:
+        rows["generated"] = run.generate([clip.text for clip in recorded], canonical=True)
+    readable = load.readable(run.config.data)
+    pages = [
+        [report_files.make_panel(row, clips[k], clip.text, readable) for row, clips in rows.items()]
+        for k, clip in enumerate(recorded)
+    ]
+    title = f"{workdir}: {dataset.label}"
+    return rendering.write_html(out / f"run_{name}_{split}.html", pages, title=title)

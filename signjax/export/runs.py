@@ -1,0 +1,59 @@
+"""A run written for other programs and other people: weights, compiled programs, a folder to share."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from signjax.export import compiled, hub_folder
+from signjax.inference.load import load
+from signjax.io import atomic, safe_read
+
+
+def save_weights(run: Path, target: Path) -> Path:
+    """Writes the weights of a run to <target>.safetensors.
+
+    Raises:
+      StorageError: nothing was trained in `run`, or the disk refuses.
+    """
+    return atomic.write_file(target.with_name(f"{target.name}.safetensors"), hub_folder.format_weights(run))
+
+
+def save_stablehlo(run: Path, target: Path) -> Path:
+    """Writes programs for JAX and XLA to <target>-stablehlo, with the vocabulary of texts if there is one.
+
+    Raises:
+      ConfigError: the run makes no poses, or a package is missing.
+      StorageError: nothing was trained in `run`, the folder is there already, or the disk refuses.
+    """
+    programs = compiled.make_programs(load(run))
+    files = {f"{name}.stablehlo": compiled.serialize_stablehlo(one) for name, one in programs.items()}
+    vocabulary = run / "text.json"
+    # "write" takes ids, and only the vocabulary says which word has which.
+    if "write" in programs and vocabulary.is_file():
+        files[vocabulary.name] = safe_read.read_bytes(vocabulary)
+    return atomic.write_folder(target.with_name(f"{target.name}-stablehlo"), files)
+
+
+def save_onnx(run: Path, target: Path) -> Path:
+    """Writes ONNX models of the tokenizer's encoder and decoder to <target>-onnx.
+
+    Raises:
+      ConfigError: the run makes no poses, or a package is missing.
+      StorageError: nothing was trained in `run`, the folder is there already, or the disk refuses.
+    """
+    loaded = load(run)
+    # jax2onnx converts the decoder for any number of clips and tokens, the encoder for one size only.
+    programs = {
+        "encode": compiled.make_programs(loaded, compiled.ONNX_SIZE)["encode"],
+        "decode": compiled.make_programs(loaded)["decode"],
+    }
+    files = {f"{name}.onnx": compiled.convert_to_onnx(name, one) for name, one in programs.items()}
+    return atomic.write_folder(target.with_name(f"{target.name}-onnx"), files)
+
+
+# The forms by the names that commands have for them.
+WRITERS: dict[str, Callable[[Path, Path], Path]] = {
+    "safetensors": save_weights,
+    "onnx": save_onnx,
+    "stablehlo": save_stablehlo,
+    "hub_folder": hub_folder.write_hub_folder,
+}

@@ -1,0 +1,198 @@
+"""A server for this machine alone: a page on which one types a text and watches it signed.
+
+It asks nobody for anything and opens no file. Pages of other sites that a browser here has open may not use
+it: their requests carry their own Origin or Host.
+"""
+
+import http.server
+import json
+import re
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable
+from typing import NamedTuple
+
+from signjax import demo, rendering
+from signjax.data import load
+from signjax.errors import ConfigError, DataError, SignjaxError
+from signjax.inference.load import load_text_to_pose
+from signjax.io import safe_read
+from signjax.rendering import html_player
+from signjax.text import text_file
+
+HOST = "127.0.0.1"  # and not "": nobody else on the network may use this machine's processor
+MAX_REQUEST = 1 << 14  # bytes: a text of text_file.MAX_CHARACTERS characters, each escaped
+MAX_VERSIONS = 4  # of a text at once
+
+
+class ClipRequest(NamedTuple):
+    """What the page asks for."""
+
+    text: str
+    seed: int
+    num: int  # versions of the clip
+
+
+ClipMaker = Callable[[str, int, int], dict]  # (text, seed, num) -> clip for the page
+
+
+def make_clip_maker(workdir) -> ClipMaker:
+    """A function that makes clips for the page with a run, which one thread uses at a time.
+
+    Raises:
+      ConfigError: the run signs no text.
+      StorageError: nothing was trained in workdir.
+    """
+    generator = load_text_to_pose(workdir)
+    readable = load.readable(generator.config.data)
+
+    def make_clip(text: str, seed: int, num: int) -> dict:
+        start = time.monotonic()
+        clips = generator.generate([text], num, seed)
+        seconds = time.monotonic() - start
+        panels = []
+        for k, clip in enumerate(clips, 1):
+            titles = [f"version {k}"] if num > 1 else []
+            titles += [f"reads: {' '.join(demo.read_signs(clip.points)) or '(nothing)'}"] if readable else []
+            panels.append(rendering.Panel(clip, "; ".join(titles)))
+        return html_player.pack_panels(panels, f"signed in {seconds:.2f} s, seed {seed}")
+
+    # Compiled for short texts before the page is there: the first visitor would wait for it.
+    make_clip("hello", 0, 1)
+    return make_clip
+
+
+class ClipServer(http.server.ThreadingHTTPServer):
+    """Answers on HOST with its page and the clips that it makes.
+
+    Args:
+      port: 0 takes any free one.
+      page: the HTML page.
+
+    Attributes:
+      make_clip: what makes its clips, see `make_clip_maker`; to be set before it serves.
+
+    Raises:
+      ConfigError: the port cannot be had.
+    """
+
+    daemon_threads = True  # a slow client does not keep the program from ending
+    make_clip: ClipMaker
+
+    def __init__(self, port: int, page: bytes):
+        self.page = page
+        # Two clips at once would take twice the memory and be ready no sooner.
+        self.model_lock = threading.Lock()
+        try:
+            super().__init__((HOST, port), ClipRequestHandler)
+        except (OSError, OverflowError) as error:
+            raise ConfigError(
+                f"port {port}: {safe_read.describe_error(error)}; give another --port"
+            ) from None
+
+    def handle_error(self, request, client_address):
+        """Prints errors of the server; that a client has gone is none."""
+        if not isinstance(sys.exception(), OSError):
+            super().handle_error(request, client_address)
+
+
+class ClipRequestHandler(http.server.BaseHTTPRequestHandler):
+    """GET / is the page, POST /sign makes a clip; there is nothing else, and no path leads to a file."""
+
+    timeout = 30  # seconds that a client may be silent
+    # Which versions of Python and its library run here is nobody's business.
+    server_version, sys_version = "signjax", ""
+
+    def do_GET(self):
+        """Sends the page."""
+        if self._check_origin() and self._check_path("/"):
+            self._send(200, "text/html; charset=utf-8", self.server.page)
+
+    def do_POST(self):
+        """Sends a clip of a text, or a line that says why there is none."""
+        if not (self._check_origin() and self._check_path("/sign")):
+            return
+        length = self.headers.get("Content-Length", "")
+        # isdigit would accept digits of other scripts, and int() a sign.
+        if not re.fullmatch("[0-9]{1,5}", length) or int(length) > MAX_REQUEST:
+            self._refuse(413, f"a request says its length, at most {MAX_REQUEST:,} bytes")
+            return
+        try:
+            request = parse_request(self.rfile.read(int(length)))
+            with self.server.model_lock:
+                clip = self.server.make_clip(*request)
+        except SignjaxError as error:
+            self._refuse(400, str(error))
+        except OSError:
+            raise  # of the connection: there is nobody to answer to
+        except Exception:
+            # The reason goes to the terminal alone: it may quote paths and data of this machine.
+            traceback.print_exc()
+            self._refuse(500, "the model failed; the terminal of the server has more")
+        else:
+            self._send(200, "application/json", json.dumps({"clip": clip}).encode())
+
+    def _check_origin(self) -> bool:
+        """Whether the request was meant for this server and comes from its page, or from no page.
+
+        A site whose name was pointed at this machine (DNS rebinding) sends its own Host, a page of another
+        site its Origin.
+        """
+        port, hosts = self.server.server_port, self.headers.get_all("Host", [])
+        names = {f"{name}:{port}" for name in (HOST, "localhost")}
+        origins = self.headers.get_all("Origin", [])
+        # Exactly one Host: of two, a proxy and this server could each believe another.
+        allowed = len(hosts) == 1 and hosts[0] in names and origins in ([], [f"http://{hosts[0]}"])
+        if not allowed:
+            self._refuse(403, f"this server answers to http://{HOST}:{port}/ and its own page alone")
+        return allowed
+
+    def _check_path(self, path: str) -> bool:
+        if self.path != path:
+            self._refuse(404, "there is nothing here")
+        return self.path == path
+
+    def _refuse(self, status: int, reason: str) -> None:
+        self._send(status, "application/json", json.dumps({"error": reason}).encode())
+
+    def _send(self, status: int, kind: str, body: bytes) -> None:
+        self.send_response(status)
+        for name, value in (
+            ("Content-Type", kind),
+            ("Content-Length", str(len(body))),
+            ("Cache-Control", "no-store"),
+            # No other page may show this one in a frame and have it clicked on.
+            ("Content-Security-Policy", "frame-ancestors 'none'"),
+            ("Cross-Origin-Resource-Policy", "same-origin"),
+            ("Referrer-Policy", "no-referrer"),
+            ("X-Content-Type-Options", "nosniff"),
+        ):
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_):
+        """Prints nothing: the page shows what there is to be seen."""
+
+
+def parse_request(data: bytes) -> ClipRequest:
+    """A request's JSON.
+
+    Raises:
+      DataError: it has other fields, or values that cannot be.
+    """
+    # An object takes far more memory than its text; this much no request of that size needs.
+    fields = safe_read.parse_json(data, MAX_REQUEST << 8)
+    if set(fields) != {"text", "seed", "num"}:
+        raise DataError('a request is {"text": "...", "seed": 0, "num": 1}')
+    text, longest = fields["text"], text_file.MAX_CHARACTERS
+    # JSON may escape one half of a character, which no encoder of text can write.
+    if not isinstance(text, str) or len(text) > longest or re.search("[\ud800-\udfff]", text):
+        raise DataError(f"text: not Unicode of at most {longest:,} characters")
+    for name, low, high in (("seed", 0, 2**31 - 1), ("num", 1, MAX_VERSIONS)):
+        # type and not isinstance: true is an int for Python.
+        if type(fields[name]) is not int or not low <= fields[name] <= high:
+            raise DataError(f"{name}: not a whole number from {low} to {high:,}")
+    return ClipRequest(text, fields["seed"], fields["num"])
