@@ -37,8 +37,9 @@ def read_statistics(path: str, fields: dict) -> list[np.ndarray]:
         if not all(x.dtype.kind == "f" and x.shape == (POSE,) and np.isfinite(x).all() for x in statistics):
             raise safe_read.InvalidFileError(f"mean and std are not {POSE} finite numbers each")
     except (safe_read.InvalidFileError, ValueError) as error:
+        reason = safe_read.describe_error(error)
         raise DataError(
-            f"{path}: says no mean and std of the poses, nor does {beside} ({safe_read.describe_error(error)}); copy "
+            f"{path}: says no mean and std of the poses, nor does {beside} ({reason}); copy "
             f"{STATISTICS} there from the .cache of the data set it was trained on"
         ) from None
     return [x.astype(np.float64) for x in statistics]
