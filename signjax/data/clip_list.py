@@ -1,6 +1,6 @@
 """Clips in memory as a data set, so that models take a list of clips as they take a split."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -39,9 +39,3 @@ def pack_clips(clips: Sequence[Clip], face: bool) -> Pack:
         broken=(),
         folder=None,
     )
-
-
-def select_clips(dataset: Pack, numbers: Iterable[int]) -> Pack:
-    """A data set in memory of the clips with these numbers."""
-    clips = [dataset[int(number)] for number in numbers]
-    return pack_clips(clips, dataset.variant.face)

@@ -6,10 +6,10 @@ import re
 import numpy as np
 import pytest
 
-from signjax.data import load, packed_dataset
-from signjax.data.clip_list import select_clips
+from signjax.data import load
 from signjax.inference.load import load as load_run
-from signjax.pose.clip import Tokens
+from signjax.pose.clip import Clip, Tokens
+from signjax.pose.normalization import DEFAULT, from_canonical
 from signjax.tools import viz
 
 pytestmark = pytest.mark.usefixtures("compile_quickly")
@@ -30,10 +30,28 @@ def test_tokens_are_those_of_the_clip(run):
         assert clip.tokens.stride == 4 and clip.tokens.names == ("whole",) * 2 and clip.text == text
 
 
+def test_one_text_gives_a_clip_and_several_a_list(run):
+    one, several = run.generate(TEXTS[0]), run.generate(TEXTS, num=2)
+    assert isinstance(one, Clip) and [clip.text for clip in several] == [TEXTS[0]] * 2 + [TEXTS[1]] * 2
+    np.testing.assert_allclose(one.points, several[0].points, atol=1e-5)
+    assert not np.array_equal(several[0].tokens.codes, several[1].tokens.codes), "each is drawn apart"
+    yielded = [pair for places, clips in run.generate_batches(TEXTS, num=2, batch_size=3)
+               for pair in zip(places.tolist(), clips, strict=True)]  # fmt: skip
+    assert sorted(place for place, _ in yielded) == [0, 1, 2, 3]
+    for place, clip in yielded:
+        np.testing.assert_array_equal(clip.tokens.codes, several[place].tokens.codes)
+
+
+def test_clips_lie_where_recorded_ones_do_or_in_canonical_space(run):
+    placed, canonical = run.generate(TEXTS[0]), run.generate(TEXTS[0], canonical=True)
+    assert placed.placement is DEFAULT and placed.fps == canonical.fps == 25
+    assert np.array_equal(placed.points, from_canonical(canonical.points, DEFAULT))
+    assert canonical.canonical() is canonical.points
+
+
 def test_chosen_clips_are_reconstructed_as_all_are(run):
     dataset = load.load(run.config.data, "train")
-    some = select_clips(dataset, [7, 2])
-    assert isinstance(some, packed_dataset.Pack) and some.sids == (dataset.sids[7], dataset.sids[2])
+    some = [dataset[7], dataset[2]]
     every = run.codec.reconstruct(dataset, canonical=True)
     for clip, i in zip(run.codec.reconstruct(some, canonical=True), (7, 2), strict=True):
         np.testing.assert_allclose(clip.points, every[i].points, atol=1e-5)
@@ -43,9 +61,12 @@ def test_chosen_clips_are_reconstructed_as_all_are(run):
 def test_a_continuous_tokenizer_has_no_tokens(tiny_families, tiny_runs):
     del tiny_families  # which trains it
     codec = load_run(tiny_runs / "runs/kl")
-    dataset = select_clips(load.load(codec.config.data, "dev"), [0])
-    [clip] = codec.reconstruct(dataset)
-    assert clip.tokens is None and not codec.has_tokens and len(clip) == dataset.lengths[0]
+    recorded = load.load(codec.config.data, "dev")[0]
+    [clip] = codec.reconstruct([recorded])
+    assert clip.tokens is None and not codec.has_tokens and len(clip) == len(recorded)
+    # It lies where the recorded one does, in its unit.
+    np.testing.assert_array_equal(clip.placement.origin, recorded.placement.origin)
+    assert np.abs(clip.points - recorded.points).max() < 10 * recorded.placement.scale
 
 
 def data_of(path):

@@ -254,8 +254,12 @@ def test_any_auto_encoder_with_continuous_latents_will_do(generator, home):
         assert all(np.array_equal(x, y) for x, y in zip(one, other, strict=True))
 
 
-def test_what_does_not_fit_is_said_in_one_line(home, tiny_runs):
+def test_what_does_not_fit_is_said_in_one_line(home, tiny_runs, generator):
     c = small(home)
+    assert not generator.has_tokens and not generator.can_stream and generator.tokenizer is None
+    for use, words in ((generator.generate_tokens, "latents, no tokens"), (generator.stream, "whole clips")):
+        with pytest.raises(ConfigError, match=f"a flow run .*{words}"):
+            use("hello")
     with pytest.raises(ConfigError, match=r"runs/vqvae, which has no continuous latents; .*vqvae.py:kl"):
         load_autoencoder(tiny_runs / "runs/vqvae")
     for changes, words in (
