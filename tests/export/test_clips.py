@@ -119,8 +119,8 @@ def test_faults_are_one_line(saved, tmp_path, capsys):
     path = saved[0]
     np.savez(tmp_path / "still.npz", pose=np.zeros((3, 50, 3)))
     (tmp_path / "empty").mkdir()
-    (tmp_path / "there/one").mkdir(parents=True)
-    for arguments, code, said in (
+    (tmp_path / "there/one/older").mkdir(parents=True)
+    for arguments, code, reason in (
         ((tmp_path / "none.npz", "--to", "json"), 21, "none.npz"),
         ((tmp_path / "empty", "--to", "json"), 21, "text.txt"),
         ((tmp_path / "still.npz", "--to", "openpose"), 21, "one point"),
@@ -128,6 +128,6 @@ def test_faults_are_one_line(saved, tmp_path, capsys):
         ((path, "--to", "json", "--out", tmp_path / "there"), 22, "is there already"),
         ((path, "--to", "json", "--out", path), 22, "cannot be written"),
     ):
-        found, _, err = run(capsys, *arguments, *(() if "--out" in arguments else ("--out", tmp_path / "o")))
-        assert found == code and said in err and err.startswith("error: ") and err.count("\n") == 1, err
+        result, _, err = run(capsys, *arguments, *(() if "--out" in arguments else ("--out", tmp_path / "o")))
+        assert result == code and reason in err and err.startswith("error: ") and err.count("\n") == 1, err
     assert list((tmp_path / "there").iterdir()) == [tmp_path / "there/one"]

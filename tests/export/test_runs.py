@@ -276,15 +276,15 @@ def test_faults_are_one_line(home, tmp_path, capsys, monkeypatch):
     (tmp_path / "there/gpt/older").mkdir(parents=True)
     monkeypatch.setattr(compiled.importlib.util, "find_spec", lambda name: None)
     gpt_run_ = home / "runs/gpt"
-    for arguments, code, said in (
+    for arguments, code, reason in (
         ((gpt_run_, "--to", "pose"), 21, "is a run, which has the forms safetensors"),
         ((tmp_path, "--to", "hub_folder"), 22, "config.json: no such file"),
         ((gpt_run_, "--to", "hub_folder", "--out", tmp_path / "there"), 22, "is there already"),
         ((gpt_run_, "--to", "onnx"), 23, "pip install --no-deps jax2onnx"),
         ((gpt_run_, "--to", "stablehlo"), 23, "pip install flatbuffers"),
     ):
-        found, _, err = run(capsys, *arguments, *(() if "--out" in arguments else ("--out", tmp_path / "o")))
-        assert found == code and said in err and err.startswith("error: ") and err.count("\n") == 1, err
+        result, _, err = run(capsys, *arguments, *(() if "--out" in arguments else ("--out", tmp_path / "o")))
+        assert result == code and reason in err and err.startswith("error: ") and err.count("\n") == 1, err
     with pytest.raises(SystemExit):
         run(capsys, gpt_run_, "--to", "hub_folder", "--license", "Mine: all")
     assert "no identifier" in capsys.readouterr().err
