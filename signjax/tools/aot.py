@@ -36,6 +36,7 @@ def main(argv: list[str] | None = None) -> int:
     jax.config.update("jax_platforms", "cpu")
     devices = tpu_programs.describe_chips(args.topology, args.slices)
     mesh = sharding.make_mesh(c.mesh, devices)
+    # The program does not depend on what the data say, so a tiny set of its own will do.
     with tempfile.TemporaryDirectory(prefix="signjax-aot-") as folder:
         tpu_programs.use_demo_data(c, folder)
         step, state, batch = tpu_programs.trace_step(c, mesh, f"{folder}/run")
@@ -49,6 +50,7 @@ def main(argv: list[str] | None = None) -> int:
     )
     # Before compiling, which takes minutes for a large model and ends with a page of XLA's if it fails.
     memory_check.check(c, needed, devices[0], print)
+    # Printed because it is what a first start on the real chips would take, too.
     start = time.perf_counter()
     compiled = tpu_programs.compile_step(step, state, batch)
     print(f"compiled in   {time.perf_counter() - start:.1f} s")

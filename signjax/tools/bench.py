@@ -33,6 +33,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("subjects", nargs="*", metavar="SUBJECT", help="what to measure (default: all)")
     parser.add_argument("--json", metavar="PATH", help="also write everything to this file")
     args = parser.parse_args(argv)
+    # First of all: a misspelled subject must not be found out after minutes of measuring.
     selected = subjects.select_subjects(args.subjects)
     if subjects.ON_DEMAND.keys() & selected.keys():
         # They start processes of their own, for which jax would by default leave no memory of the GPU.
@@ -41,10 +42,12 @@ def main(argv: list[str] | None = None) -> int:
     print(", ".join(f"{name} {value}" for name, value in environment.items()))
     print(report.describe_peak(peak))
     for name, measure in selected.items():
+        # A subject takes minutes: its name stands there while it runs, also in a log file.
         print(name, flush=True)
         results[name] = measure()
         for measured in results[name]:
             print(f"  {report.format_measurement(measured, peak)}", flush=True)
+    # The table comes last and in one piece, to be copied into a page of results.
     for line in report.format_goals([measured for rows in results.values() for measured in rows]):
         print(line)
     if args.json:

@@ -35,6 +35,7 @@ def main(argv: list[str] | None = None) -> int:
     args = parser.parse_args(argv)
     sizes = (args.train, args.dev, args.test)
     place = Path(args.root) / args.name
+    # Scripts call this before every training, so a set that is as asked for costs nothing.
     if dataset.is_written(
         place, {"language": dataset.LANGUAGE_VERSION, "seed": args.seed, "sizes": list(sizes)}
     ):
@@ -47,6 +48,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _show_progress(done: int, total: int) -> None:
+    # A terminal has a bar that is drawn again for each clip; a log file gets a line now and then.
     line = f"{done} of {total} clips"
     if done == total or (done % 500 == 0 and not progress.is_terminal(sys.stderr)):
         progress.clear_bar(sys.stderr)

@@ -35,7 +35,8 @@ def _make_parser() -> parsing.Parser:
     commands = parser.add_subparsers(required=True, metavar="extract|average")
     extract = commands.add_parser("extract", help="write the displacements of words of a data set")
     average = commands.add_parser("average", help="average the displacements of words to templates")
-    for command, run, verb in ((extract, _extract, "also write"), (average, _average, "average")):
+    # Options that both have are defined once, so that they mean the same.
+    for command, run, verb in ((extract, _extract_words, "also write"), (average, _average_words, "average")):
         command.set_defaults(run=run)
         command.add_argument("--words", nargs="+", required=True, metavar="WORD", help="words or phrases")
         command.add_argument("--norm", action="store_true", help=f"{verb} clips without place and size")
@@ -56,7 +57,7 @@ def _make_parser() -> parsing.Parser:
     return parser
 
 
-def _extract(args) -> None:
+def _extract_words(args) -> None:
     data = ml_collections.ConfigDict({"root": args.root, "name": args.name})
     dataset = load.load(data, args.split)
     language = phrase_search.choose_language(load.readable(data))
@@ -74,12 +75,13 @@ def _extract(args) -> None:
     print(found.manifest)
 
 
-def _average(args) -> None:
+def _average_words(args) -> None:
     out = Path(args.out or f"{args.folder}/templates")
     averaged, manifest = average_words(
         args.folder, args.words, out, args.samples, args.steps, args.align, args.norm
     )
     for one in averaged:
+        # The shortest check of a template: whether an average of clips still is their sign.
         words = " ".join(demo.read_signs(*convert.rebuild_poses(one.template)))
         reading = f"; the reader of the demo language reads: {words}" if words else ""
         other = f" ({one.mirrored} mirrored, which the other hand leads)" if one.mirrored else ""

@@ -38,6 +38,7 @@ def main(argv: list[str] | None = None) -> int:
     licence = "of a hub_folder, as the Hugging Face hub names it, such as cc-by-4.0 (default: other)"
     parser.add_argument("--license", type=parse_licence, default="other", metavar="ID", help=licence)
     args = parser.parse_args(argv)
+    # Targets are chosen before anything is written: two of one name would overwrite each other.
     for path, target in choose_targets(args.paths, args.out):
         if args.to in runs.WRITERS:
             options = {"licence": args.license} if args.to == "hub_folder" else {}
@@ -46,6 +47,7 @@ def main(argv: list[str] | None = None) -> int:
             known = ", ".join(runs.WRITERS)
             raise DataError(f"{path} is a run, which has the forms {known}; name a clip for the others")
         else:
+            # Data sets of others often do not say their rate; what the flag says holds for every clip.
             clip = dataclasses.replace(read_written_clip(path), fps=args.fps)
             print(clips.save_form(clip, target, args.to))
     return 0
@@ -65,6 +67,7 @@ def choose_targets(names: list[str], out: str) -> list[tuple[Path, Path]]:
 
 def parse_licence(text: str) -> str:
     """A licence's identifier, for argparse."""
+    # It goes into the front matter of the model card, where another character could add fields.
     if not re.fullmatch(r"[a-z0-9][a-z0-9.+-]*", text):
         raise argparse.ArgumentTypeError(f"{text!r} is no identifier such as apache-2.0 or cc-by-nc-4.0")
     return text

@@ -29,6 +29,7 @@ def main(argv: list[str] | None = None) -> int:
     args = parser.parse_args(argv)
     data = {"root": args.root, "name": args.name}
     runs = import_checkpoints(args.vqvae, args.gpt, args.out, data, args.encoder)
+    # Sizes are printed because the checkpoint does not say them: they follow from shapes.
     for run in runs:
         print(run.describe())
     if args.gpt:

@@ -34,13 +34,14 @@ def main(argv: list[str] | None = None) -> int:
     size = "size of the picture, where MediaPipe's files do not say"
     parser.add_argument("--size", metavar="WxH", help=size)
     args = parser.parse_args(argv)
-    lines = _import(args)
+    lines = _import_clips(args)
     print("\n".join(lines))
     return 0
 
 
-def _import(args) -> list[str]:
+def _import_clips(args) -> list[str]:
     size, folder = parse_size(args.size), Path(args.root, args.name)
+    # A rate of 0 or of thousands is a slip of the pen, and would be written into every clip.
     if args.fps is not None and not 0 < args.fps < 1000:
         raise ConfigError(f"--fps {args.fps:g}: give frames per second, as in 25")
     # How many clips there will be is not known before all were read.
@@ -48,6 +49,7 @@ def _import(args) -> list[str]:
         lambda count, _: f"{count:,} clips read", None, _print_progress, EVERY
     ) as tell:
         report = import_poses(Path(args.path), args.root, args.name, args.texts, args.fps, size, tell)
+    # The readers detect much by themselves; the packed data set shows whether they were right.
     check = f"python -m signjax.tools.pack --root {args.root} --name {args.name}"
     return [*format_report(report, folder), f"{folder}: check it with {check}"]
 

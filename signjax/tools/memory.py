@@ -37,13 +37,16 @@ def main(argv: list[str] | None = None) -> int:
         raise ConfigError(f"--steps is {args.steps}, too few to judge by; give {LEAST_STEPS} or more")
     if not process_memory.PROC.exists():
         print("no /proc here: resident memory is the largest until then, which can only grow")
+    # Data, runs and compiled programs of this check alone: a filled cache would hide what is compiled.
     with tempfile.TemporaryDirectory(prefix="signjax-memory-") as home:
         for name, rows in watch_families(families, home, args.steps):
+            # Family by family: the first tables can be read while the others still run.
             readings[name] = rows
             print(memory_growth.format_table(name, rows), flush=True)
     print(tables.write_json(f"{args.out}/memory.json", memory_growth.make_report(readings)))
     print(memory_plot.plot_memory(f"{args.out}/memory.png", readings))
     leaks = [memory_growth.describe_leak(name, rows) for name, rows in readings.items()]
+    # At the end and on standard error, where a log is searched first.
     for leak in filter(None, leaks):
         print(f"error: {leak}", file=sys.stderr)
     return 1 if any(leaks) else 0

@@ -23,12 +23,14 @@ def main(argv: list[str] | None = None) -> int:
     place = motion_features.SHIPPED_FILE
     parser.add_argument("--out", default=place, help="file to write (default: %(default)s)")
     args = parser.parse_args(argv)
+    # Any run has variables; those of another task would be written as an encoder that nobody can use.
     c = run_config.load_config(f"{args.run}/config.json")
     if c.task != "motion_encoder":
         raise ConfigError(f"{args.run}: task is {c.task!r}; give a run of configs/motion_encoder.py")
     variables, step = checkpoint.load_variables(args.run)
     data = motion_features.serialize_extractor(c, variables)
     path = atomic.write_file(args.out, data)
+    # Of the file as it is read, which proves that it can be.
     digest = motion_features.load_extractor(path).digest
     print(f"{path}: {len(data):,} bytes, step {step}, encoder {digest[:12]}")
     return 0

@@ -44,6 +44,7 @@ def parse_shard(text: str) -> tuple[int, int]:
 
 
 def _pack_shard(root: str, name: str, shard: int, shards: int) -> None:
+    # Nothing is joined here: no machine knows when the others are done.
     for split in list_splits(root, name):
         count = packed_dataset.load_shard(root, name, split, shard, shards, say=_print_progress)
         print(f"{name}/{split}: the {count} part(s) of shard {shard}/{shards} are packed")
@@ -61,10 +62,12 @@ def _pack_splits(root: str, name: str, measure: bool) -> None:
             raise
         print(dataset.describe())
         _print_broken(dataset.broken)
+        # After loading, which has packed the split if need be: packing itself is not what is timed.
         if measure:
             packed, parsed = reading.time_reading(root, name, split)
             times = f"from the pack {packed:.3f} s, from JSON {parsed:.2f} s: {parsed / packed:,.0f} times"
             print(f"  all frames {times}")
+    # A split that was forgotten is found out now, and not at the end of training.
     for split in SPLITS:
         if split not in splits:
             print(f"{name}/{split}: not there")

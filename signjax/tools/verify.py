@@ -32,6 +32,7 @@ def main(argv: list[str] | None = None) -> int:
 def _check_splits(args) -> int:
     dims, failures, clips = int(args.form[0]), [], 0
     for split in _choose_splits(args):
+        # The options are called as the fields of a config that name the data.
         dataset = load.load(args, split)
         trips = list(kinematics_check.check_clips(dataset, dims))
         print(f"{dataset.describe()}\n  there and back, own units" + " " * 8 + "max      mean")
@@ -41,6 +42,7 @@ def _check_splits(args) -> int:
             _print_errors(kinematics_check.summarize_errors(trips, rigid=True))
         failures += [line for line in map(kinematics_check.describe_failure, trips) if line]
         clips += len(trips)
+    # After all figures: a data set may have thousands of failures.
     for line in failures:
         print(f"error: {line}", file=sys.stderr)
     print(f"{clips - len(failures):,} of {clips:,} clips pass")

@@ -24,6 +24,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("run", metavar="RUN", help="folder of a trained run that signs texts")
     parser.add_argument("--port", type=int, default=8765, help="0 takes any free one (default: 8765)")
     args = parser.parse_args(argv)
+    # A second start of the same run finds its programs compiled.
     process.enable_compile_cache()
     page = html_player.format_page([], FPS, f"signjax: {args.run}", live=True).encode()
     # The port first: that it is taken is known at once, and loading and compiling takes a while.

@@ -44,6 +44,7 @@ def _make_parser() -> parsing.Parser:
     text.add_argument("--name", default="demo", help="folder of the data set (default: demo)")
     text.add_argument("--split", default="train", help="train, dev or test (default: train)")
     text.add_argument("--num", type=parsing.parse_count, default=1, help="clips at most (default: 1)")
+    # The three take files; only "samples" knows runs, which have splits.
     for name, run, what, files in (
         ("p0", _draw_files, "starting poses as named points", "_p0.npy, or any file of a clip or template"),
         ("deltas", _draw_files, "clips and templates rebuilt from displacements", ".npy or .json of one"),
@@ -70,6 +71,7 @@ def _draw_text(args) -> None:
 
 
 def _draw_files(args) -> None:
+    # The prefixes keep a starting pose, a rebuilt clip and a sample of one name apart in the folder.
     prefix, draw = {"p0": ("p0", draw_starting_pose), "deltas": ("recon", draw_displacements)}[args.command]
     for path in check_names(args.inputs, prefix):
         _print_paths(draw(path, Path(args.out)))
@@ -78,6 +80,7 @@ def _draw_files(args) -> None:
 def _draw_samples(args) -> None:
     out = Path(args.out)
     for path in check_names(args.inputs, "sample"):
+        # A saved clip is a file, a run a folder.
         if path.is_dir():
             _print_paths([previews.draw_run(path, path.stem, args.split, out, args.num)])
         else:
@@ -86,6 +89,7 @@ def _draw_samples(args) -> None:
 
 def check_names(names: list[str], prefix: str) -> list[Path]:
     """The paths; ConfigError if two of them would be drawn to one file."""
+    # Before the first picture is drawn: the second of two would replace it.
     paths = [Path(name) for name in names]
     for one, two in itertools.combinations(paths, 2):
         if one.stem == two.stem:
