@@ -1,4 +1,4 @@
-"""The weights of BERT and DistilBERT (signjax.models.bert), from folders as Hugging Face has them."""
+"""Reads BERT and DistilBERT (signjax.models.bert) from folders in the format of Hugging Face."""
 
 import numpy as np
 
@@ -6,7 +6,7 @@ from signjax.errors import ConfigError, StorageError
 from signjax.io import safe_read, safetensors
 from signjax.models.bert import Bert
 
-CONFIG_FIELDS = {  # ours: the names in config.json
+CONFIG_FIELDS = {  # family -> {attribute of Bert: field of config.json}
     "bert": {
         "vocabulary": "vocab_size",
         "positions": "max_position_embeddings",
@@ -25,12 +25,12 @@ CONFIG_FIELDS = {  # ours: the names in config.json
         "mlp": "hidden_dim",
     },
 }
-EMBEDDING_TENSORS = {
+EMBEDDING_TENSORS = {  # name of an embedding in Bert -> its tensor
     "words": "embeddings.word_embeddings.weight",
     "positions": "embeddings.position_embeddings.weight",
     "types": "embeddings.token_type_embeddings.weight",
 }
-LAYER_TENSORS = {  # where layers are, and the names of their parts
+LAYER_TENSORS = {  # family -> "at", where its layers are, and {part of a BertLayer: its tensors}
     "bert": {
         "at": "encoder.layer",
         "query": "attention.self.query",
@@ -57,11 +57,11 @@ LAYER_TENSORS = {  # where layers are, and the names of their parts
 
 
 def read_bert(folder) -> tuple[Bert, dict]:
-    """The encoder of a folder with config.json and model.safetensors: (module, params), arrays of numpy.
+    """The encoder in a folder with config.json and model.safetensors: (module, params as numpy arrays).
 
     Raises:
       StorageError: a file is missing or damaged.
-      ConfigError: the folder holds another kind of model.
+      ConfigError: the folder has another kind of model.
     """
     family, model = _read_config(f"{folder}/config.json")
     path = f"{folder}/model.safetensors"
@@ -73,7 +73,7 @@ def read_bert(folder) -> tuple[Bert, dict]:
 
 
 def _read_config(path) -> tuple[str, Bert]:
-    """The family and the module of a config.json."""
+    """The family ("bert", "distilbert") and the module of a config.json."""
     try:
         saved = safe_read.read_json(path)
     except safe_read.InvalidFileError as error:
@@ -81,12 +81,13 @@ def _read_config(path) -> tuple[str, Bert]:
     family = saved.get("model_type")
     if type(family) is not str or family not in CONFIG_FIELDS:
         raise ConfigError(f"{path}: model_type is {family!r}; text encoders are {', '.join(CONFIG_FIELDS)}")
+    # Any other variant would load and then silently compute something else.
     activation = saved.get("hidden_act" if family == "bert" else "activation")
     absolute = saved.get("position_embedding_type", "absolute") == "absolute"
     if activation != "gelu" or not absolute or saved.get("is_decoder"):
         raise ConfigError(f"{path}: no encoder with activation gelu and absolute positions, which is needed")
     sizes = {ours: saved.get(name) for ours, name in CONFIG_FIELDS[family].items()}
-    epsilon = saved.get("layer_norm_eps") if family == "bert" else 1e-12
+    epsilon = saved.get("layer_norm_eps") if family == "bert" else 1e-12  # DistilBERT's is in its code only
     wrong = [n for n in sizes if type(sizes[n]) is not int or not 0 < sizes[n] < 1 << 24]
     if wrong or type(epsilon) is not float or not 0 < epsilon < 1 or sizes["width"] % sizes["heads"]:
         raise ConfigError(f"{path}: its sizes are {sizes}, epsilon {epsilon}, which no encoder can have")
@@ -94,33 +95,46 @@ def _read_config(path) -> tuple[str, Bert]:
 
 
 def convert_tensors(family: str, model: Bert, arrays: dict) -> dict:
-    """Our params of the arrays of a file; raises InvalidFileError if one is missing or has another shape."""
+    """The params of a Bert from the tensors of a file.
+
+    Args:
+      family: "bert" or "distilbert".
+      model: gives the sizes.
+      arrays: {name: tensor}.
+
+    Raises:
+      InvalidFileError: a tensor is missing or has another shape.
+    """
+    # Files of models with an output layer, such as bert-base-uncased, have the encoder under its name.
     prefix = "" if EMBEDDING_TENSORS["words"] in arrays else f"{family}."
 
-    def get(name: str, *shape: int) -> np.ndarray:
+    def get_tensor(name: str, *shape: int) -> np.ndarray:
         array = arrays.get(f"{prefix}{name}")
         if array is None or array.shape != shape or array.dtype.kind != "f":
             raise safe_read.InvalidFileError(f"has no tensor {prefix}{name} of the shape {shape}")
         return array.astype(np.float32, copy=False)
 
-    def dense(name: str, size: int, to: int) -> dict:
-        return {"kernel": get(f"{name}.weight", to, size).T, "bias": get(f"{name}.bias", to)}
+    def get_dense(name: str, inputs: int, outputs: int) -> dict:
+        # PyTorch's weights are [outputs, inputs], flax's kernels [inputs, outputs].
+        kernel = get_tensor(f"{name}.weight", outputs, inputs).T
+        return {"kernel": kernel, "bias": get_tensor(f"{name}.bias", outputs)}
 
-    def norm(name: str) -> dict:
-        old = f"{prefix}{name}.gamma" in arrays  # as in the first files of BERT
+    def get_norm(name: str) -> dict:
+        old = f"{prefix}{name}.gamma" in arrays  # the first files of BERT have TensorFlow's names
         names = {"scale": "gamma" if old else "weight", "bias": "beta" if old else "bias"}
-        return {ours: get(f"{name}.{theirs}", model.width) for ours, theirs in names.items()}
+        return {ours: get_tensor(f"{name}.{theirs}", model.width) for ours, theirs in names.items()}
 
     counts = {"words": model.vocabulary, "positions": model.positions, "types": model.types}
-    params = {"norm": norm("embeddings.LayerNorm")}
+    params = {"norm": get_norm("embeddings.LayerNorm")}
     for name, count in counts.items():
         if count:
-            params[name] = {"embedding": get(EMBEDDING_TENSORS[name], count, model.width)}
+            params[name] = {"embedding": get_tensor(EMBEDDING_TENSORS[name], count, model.width)}
     parts = LAYER_TENSORS[family]
     for i in range(model.depth):
-        own = params[f"layer_{i}"] = {}
+        layer = params[f"layer_{i}"] = {}
         for name in ("query", "key", "value", "out", "up", "down", "out_norm", "down_norm"):
-            full = f"{parts['at']}.{i}.{parts[name]}"
-            size, to = (model.mlp if name == end else model.width for end in ("down", "up"))
-            own[name] = norm(full) if name.endswith("norm") else dense(full, size, to)
+            tensor = f"{parts['at']}.{i}.{parts[name]}"
+            inputs = model.mlp if name == "down" else model.width
+            outputs = model.mlp if name == "up" else model.width
+            layer[name] = get_norm(tensor) if name.endswith("norm") else get_dense(tensor, inputs, outputs)
     return params

@@ -1,7 +1,7 @@
-"""The text tokenizer: frequent words whole, all others letter by letter.
+"""The text tokenizer: frequent words as one token, all others letter by letter.
 
-Signing spells what has no sign of its own, so a model has to see the letters of rare words; a subword
-vocabulary would hide them in pieces. Fitted on the training texts and saved with the run.
+Signers spell what has no sign, so a model must see the letters of rare words; a subword vocabulary would hide
+them in pieces. The vocabulary is fitted on the training texts and saved with the run.
 """
 
 import collections
@@ -22,7 +22,7 @@ SPECIAL = ("<pad>", "<null>", "<unknown>", "<spell>", "<end>")
 
 
 class TextTokenizer(NamedTuple):
-    """A vocabulary; `entries[i]` is the token with id i."""
+    """A vocabulary; `entries[i]` is the token of id i. Entries of letters begin with "+", as in "+a"."""
 
     entries: tuple[str, ...]
 
@@ -32,17 +32,18 @@ class TextTokenizer(NamedTuple):
         return len(self.entries)
 
     def encode(self, text: str) -> list[int]:
-        """The ids of a text, END last.
+        """A text to ids, of which the last is END.
 
         Raises:
           DataError: the text has no letter, digit or mark in it.
         """
-        index, ids = _map_entries(self.entries), []
+        entry_ids, ids = _map_entries(self.entries), []
         for word in split_words(text):
-            if word in index:
-                ids.append(index[word])
+            if word in entry_ids:
+                ids.append(entry_ids[word])
             else:
-                ids += [SPELL, *(index.get(f"+{letter}", UNKNOWN) for letter in word)]
+                # SPELL keeps two spelled words apart, and tells a letter of a word from a word of one letter.
+                ids += [SPELL, *(entry_ids.get(f"+{letter}", UNKNOWN) for letter in word)]
         if not ids:
             raise DataError(f"text {text[:40]!r}: nothing to sign in it; give some words")
         return [*ids, END]
@@ -52,12 +53,13 @@ class TextTokenizer(NamedTuple):
         return [self.encode(text) for text in texts]
 
     def decode(self, ids) -> str:
-        """The words of ids with spaces between: `encode` undone, but for case and what `split_words` drops.
+        """Ids to words with spaces between: `encode` undone, but for case and what `split_words` drops.
 
-        Letters make a word of their own with what SPELL or letters stand before them; other special ids
-        say nothing.
+        A letter is added to the word of the SPELL or letter before it; without one it is a word of its own.
+        Other special ids add nothing.
         """
         words, spelled = [], False
+        # A model may give ids in any order, also letters without SPELL, so no order is an error.
         for i in ids:
             letter = self.entries[i].startswith("+") and i >= len(SPECIAL)
             if i == SPELL:
@@ -77,6 +79,8 @@ class TextTokenizer(NamedTuple):
 
 @functools.cache
 def _map_entries(entries: tuple[str, ...]) -> dict[str, int]:
+    # Outside the class, as a NamedTuple cannot keep what it computes; and a vocabulary is used for many
+    # texts.
     return {entry: i for i, entry in enumerate(entries)}
 
 
@@ -85,15 +89,16 @@ def _hash_entries(entries) -> str:
 
 
 def fit_tokenizer(texts, min_count: int) -> TextTokenizer:
-    """Fits a vocabulary: words that occur `min_count` times or more, and every letter of the texts."""
+    """A vocabulary of the words that occur `min_count` times or more, and of every letter of the texts."""
     counts = collections.Counter(word for text in texts for word in split_words(text))
+    # Sorted, so that the order of the texts does not matter: ids are the same on every host.
     words = sorted(word for word, count in counts.items() if count >= min_count)
     letters = sorted({f"+{letter}" for word in counts for letter in word})
     return TextTokenizer((*SPECIAL, *words, *letters))
 
 
 def load_tokenizer(path) -> TextTokenizer:
-    """Reads what `save` wrote.
+    """Loads a tokenizer that `TextTokenizer.save` wrote.
 
     Raises:
       StorageError: the file is missing or damaged.
@@ -116,26 +121,33 @@ def load_tokenizer(path) -> TextTokenizer:
 
 
 def split_words(text: str) -> list[str]:
-    """Lower-case words, apostrophes within them kept, and each of the marks ? and ! as a word of its own."""
+    """A text to words in lower case, without accents, with apostrophes inside; ? and ! are words, too."""
+    # NFKD takes accents off their letters, so that all ways to write a letter give one word.
     folded = unicodedata.normalize("NFKD", text.replace("’", "'")).lower()
     plain = "".join(c for c in folded if not unicodedata.combining(c))
     return re.findall(r"[^\W_]+(?:'[^\W_]+)*|[?!]", plain)
 
 
 def pad_texts(sequences, multiple: int = 16) -> tuple[np.ndarray, np.ndarray]:
-    """Ragged texts to one array and its mask [B, L] bool; L is a multiple of `multiple`: few shapes.
+    """Texts of different lengths to one array and its mask [B, L] bool.
 
-    Ids [n] give int32 [B, L], features [n, F] float16 [B, L, F].
+    Args:
+      sequences: B texts, as ids [n] or features [n, F].
+      multiple: L is the smallest multiple of it that all texts fit in.
+
+    Returns:
+      ids int32 [B, L] or features float16 [B, L, F], and the mask.
     """
     longest = max(map(len, sequences))
+    # A program is compiled for each shape: rounded up, lengths are few.
     length = -(-longest // multiple) * multiple
-    ids, mask = make_padding(sequences, len(sequences), length), np.zeros((len(sequences), length), bool)
+    padded, mask = make_padding(sequences, len(sequences), length), np.zeros((len(sequences), length), bool)
     for row, sequence in enumerate(sequences):
-        ids[row, : len(sequence)], mask[row, : len(sequence)] = sequence, True
-    return ids, mask
+        padded[row, : len(sequence)], mask[row, : len(sequence)] = sequence, True
+    return padded, mask
 
 
 def make_padding(sequences, *shape: int) -> np.ndarray:
-    """Padding [*shape] of ids or [*shape, F] of features, whichever the sequences are."""
+    """Padding for texts such as `sequences`: ids int32 [*shape], or features float16 [*shape, F]."""
     features = np.shape(sequences[0])[1:]
     return np.full((*shape, *features), PAD, np.float16 if features else np.int32)
