@@ -74,5 +74,6 @@ def __getattr__(name: str):
     return getattr(functional, name)
 
 
+# What is not imported yet is found by completion all the same.
 def __dir__() -> list[str]:
     return sorted([*globals(), *__all__])

@@ -16,6 +16,7 @@ PAIRS_OF_TEXT = 10  # of generations of one text, for multimodality
 
 def average_windows(features) -> np.ndarray:
     """The mean over windows of each clip's features: a list of [w, d] -> [n, d]."""
+    # A long clip has more windows, and counts as one clip all the same.
     return np.stack([np.mean(clip, axis=0, dtype=np.float64) for clip in features])
 
 
@@ -37,8 +38,10 @@ def score_diversity(features, seed: int, digest: str) -> Score:
     count, size = features.shape
     if count < 2:
         raise DataError(f"diversity needs at least 2 clips; there is {count}: give more texts")
+    # A number beside the seed, so that no two metrics draw the same pairs.
     rng = np.random.default_rng((seed, 12))
     one = rng.integers(count, size=PAIRS)
+    # Never a clip with itself, whose distance of 0 would make small sets look alike.
     other = (one + rng.integers(1, count, size=PAIRS)) % count
     name = format_encoder_signature("Diversity", digest, size, pairs=PAIRS, seed=seed)
     return make_mean_score(name, _euclidean_distance(features[one], features[other]))
@@ -62,11 +65,13 @@ def score_multimodality(features, seed: int, digest: str) -> Score:
     """
     features = np.asarray(features, np.float64)
     texts, repeats, size = features.shape
+    # One generation of a text has nothing that it could differ from.
     if not texts or repeats < 2:
         raise DataError(
             f"multimodality needs at least 2 generations of at least 1 text; there are {repeats} of {texts}"
         )
     rng = np.random.default_rng((seed, 13))
+    # Each text has pairs of its own: the same ones for all would compare the same draws of the sampler.
     pairs = np.transpose(np.triu_indices(repeats, 1))
     used = min(PAIRS_OF_TEXT, len(pairs))
     chosen = np.stack([pairs[rng.permutation(len(pairs))[:used]] for _ in range(texts)])  # [texts, used, 2]

@@ -34,7 +34,8 @@ def align_pairs(cost, rows, columns, extra=None) -> Alignment:
       The alignments; their `extra` is 0 if none was passed.
     """
     batch, height, width = cost.shape
-    last_diagonal = rows + columns - 2  # [B], where each pair ends
+    # [B], where each pair ends: pairs are padded to one size, and what lies behind their ends is not read.
+    last_diagonal = rows + columns - 2
     row = jnp.arange(height)
     tables = (cost,) if extra is None else (cost, extra)
 
@@ -48,6 +49,7 @@ def align_pairs(cost, rows, columns, extra=None) -> Alignment:
             best, length, total = (
                 jnp.where(cheaper, a, b) for a, b in zip(way, (best, length, total), strict=True)
             )
+        # A diagonal has as many cells as the table has rows; those outside the table cost infinity.
         inside = (row <= number) & (number - row < width)
         best = jnp.where((number == 0) & (row == 0), 0.0, best) + jnp.where(inside, cell_cost, jnp.inf)
         added = jnp.where(inside, cell_extra[0], 0.0) if cell_extra else 0.0
@@ -65,6 +67,7 @@ def align_pairs(cost, rows, columns, extra=None) -> Alignment:
 
     carry = start_cells(batch, height), start_cells(batch, height), start_cells(batch)
     diagonals = (jnp.arange(height + width - 1), *map(_take_diagonals, tables))
+    # A scan, not a loop: N + M steps would be a program of thousands of operations.
     (_, _, ends), _ = jax.lax.scan(visit_diagonal, carry, diagonals)
     return Alignment(*ends)
 
@@ -74,6 +77,7 @@ def _take_diagonals(table):
     _, height, width = table.shape
     i = jnp.arange(height)
     j = jnp.arange(height + width - 1)[:, None] - i  # [K, N]
+    # Gathered before the scan, which then reads one contiguous row a step.
     return table[:, i, jnp.clip(j, 0, width - 1)].swapaxes(0, 1)
 
 

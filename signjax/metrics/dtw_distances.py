@@ -46,6 +46,7 @@ def score_pt_dtw(references: list[Clip], predictions: list[Clip]) -> Score:
     Accumulated cost over the reference's frames, mean over clips. Nothing of the reference's length is
     given to the system, and no first frame is dropped.
     """
+    # Over the reference's length: a system that signs long is not forgiven for it.
     cost, *_ = align_by_frame(_l1_cost, *_take_tracks(references, predictions))
     signature = format_signature("PT-DTW", path="exact", frame="L1", over="reference frames")
     return make_mean_score(signature, cost / [len(clip) for clip in references])
@@ -57,6 +58,7 @@ def score_dtw_mje(references: list[Clip], predictions: list[Clip]) -> Score:
     The path has the least sum of Euclidean distances of whole frames; the error is the mean over all
     aligned frames and joints of the corpus, so long clips count more.
     """
+    # The path minimises distances of frames; the errors of joints are summed along it.
     _, length, errors = align_by_frame(_euclidean_cost, *_take_tracks(references, predictions))
     return make_mean_score(format_signature("DTW-MJE", path="exact", mean="aligned frames"), errors, length)
 
@@ -102,6 +104,7 @@ def score_dtwp(references: list[Clip], predictions: list[Clip]) -> Score:
     """
     sides = _take_tracks(references, predictions)
     sides = [[_take_hands(_trim_ends(track, _find_raised_hands), 10.0) for track in side] for side in sides]
+    # The root of summed squares, as the authors' library takes it: not the sum of distances.
     cost = np.sqrt(align_by_keypoint(_squared_cost, *sides))
     signature = format_signature("DTWp", path="exact", trim="hands below elbows", points="hands", fill=10.0)
     return make_mean_score(signature, cost.mean(1))
@@ -127,6 +130,7 @@ def _l1_cost(x, y, x_valid, y_valid):
 
 
 def _euclidean_cost(x, y, x_valid, y_valid):
+    # The distance of two frames is that of two vectors of 150 numbers, not a mean over joints.
     difference, both = _subtract_frames(x, y, x_valid, y_valid)
     squares = (difference**2).sum(-1) * both
     cost = jnp.sqrt(squares.sum(-1) * _missing_factor(both))
@@ -144,12 +148,14 @@ def _subtract_frames(x, y, x_valid, y_valid):
 
 def _missing_factor(both):
     """[B, N, M]: what makes the sum over the joints that both show one over all K."""
+    # Frames that have no joint in common cost nothing, where a division by 0 would forbid every path.
     return both.shape[-1] / jnp.maximum(both.sum(-1), 1)
 
 
 def _missing_keypoint_cost(x, y, x_valid, y_valid):
     """Costs [B, K, N, M] of keypoints, see `score_ndtw_mje`."""
     distance = jnp.sqrt(((x[:, :, None] - y[:, None]) ** 2).sum(-1))  # [B, N, M, K]
+    # As in Ham2Pose: a keypoint that was left out is as far off as one that was put at the centre, by half.
     from_centre = jnp.sqrt((x**2).sum(-1))[:, :, None]
     cost = jnp.where(y_valid[:, None], distance, from_centre / 2) * x_valid[:, :, None]
     return cost.transpose(0, 3, 1, 2)
@@ -163,11 +169,13 @@ def _squared_cost(x, y, x_valid, y_valid):
 
 def _take_tracks(references: list[Clip], predictions: list[Clip]) -> list[list[Track]]:
     """Body and hands of the clips of both sides, in canonical space."""
+    # Papers compare body and hands; data with faces must give the same numbers as data without.
     bodies = [[clip.without_face() for clip in side] for side in (references, predictions)]
     return [[Track(body.canonical(), body.valid) for body in side] for side in bodies]
 
 
 def _subtract_root(track: Track, joints: slice, root: int) -> Track:
+    # Without the root there is nothing that the other joints could be relative to.
     valid = track.valid[:, joints] & track.valid[:, [root]]
     return Track(track.points[:, joints] - track.points[:, [root]], valid)
 
@@ -178,6 +186,7 @@ def _scale_to_shoulders(track: Track) -> Track:
     shown = track.valid[:, pair].all(1)
     if not shown.any():
         return track
+    # One scale for the whole clip: from frame to frame it would breathe with the noise of two points.
     shoulders = track.points[shown][:, pair]  # [T', 2, 3]
     width = np.linalg.norm(shoulders[:, 0, :2] - shoulders[:, 1, :2], axis=-1).mean()
     return Track((track.points - shoulders.mean((0, 1))) / max(width, 1e-6), track.valid)
@@ -185,12 +194,14 @@ def _scale_to_shoulders(track: Track) -> Track:
 
 def _take_hands(track: Track, fill: float) -> Track:
     """The points of both hands, those that are missing at `fill` in every coordinate."""
+    # A missing point has a place, as the metrics' authors define it: so missing a hand costs something.
     points = np.where(track.valid[..., None], track.points, np.float32(fill))[:, HAND_POINTS]
     return Track(points, np.ones(points.shape[:2], bool))
 
 
 def _trim_ends(track: Track, find_wanted: Callable) -> Track:
     """Without the frames before the first and after the last wanted one; whole if none is wanted."""
+    # Frames in between stay, wanted or not: a pause inside a sentence is part of it.
     wanted = np.flatnonzero(find_wanted(track))
     span = slice(wanted[0], wanted[-1] + 1) if wanted.size else slice(None)
     return Track(track.points[span], track.valid[span])

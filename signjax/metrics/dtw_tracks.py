@@ -12,9 +12,12 @@ import numpy as np
 from signjax.data.sources import bucket
 from signjax.metrics import dtw
 
-MAX_CELLS = 1 << 24  # numbers in the largest array of a chunk: 64 MB
-SMALL_GROUP = 16  # pairs that are not worth a compilation of their own
-LENGTHS = (16, 32, 64, 96, 128, 192, 256, 384, 512, 768, 1024)  # to pad pairs to: few shapes to compile
+# Numbers in the largest array of a chunk, 64 MB: larger ones gain no speed, and small machines must hold it.
+MAX_CELLS = 1 << 24
+# Fewer pairs than this are padded to the next length: compiling takes seconds, aligning them milliseconds.
+SMALL_GROUP = 16
+# To pad pairs to. Few shapes are few compilations; DTW costs the product of both, so that steps are small.
+LENGTHS = (16, 32, 64, 96, 128, 192, 256, 384, 512, 768, 1024)
 
 
 class Track(NamedTuple):
@@ -73,6 +76,7 @@ def _align_in_chunks(align: Callable, cost: Callable, references, predictions) -
     """Aligns pairs of like lengths together, padded; results in the order of the pairs."""
     lengths = np.array([[len(track.points) for track in side] for side in (references, predictions)]).T
     groups = _group_lengths(lengths.max(1))
+    # By groups of like lengths: one long pair would otherwise pad all the others.
     results: list = [None] * len(lengths)
     for group in np.unique(groups):
         members = np.flatnonzero(groups == group)

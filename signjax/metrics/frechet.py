@@ -29,6 +29,7 @@ def split_windows(frames: int) -> np.ndarray:
     Returns:
       [w, WINDOW] int.
     """
+    # The last window ends with the clip, so that no frame is left out, whatever the length.
     starts = [*range(0, frames - WINDOW, HOP), max(frames - WINDOW, 0)]
     return np.minimum(np.array(starts)[:, None] + np.arange(WINDOW), frames - 1)
 
@@ -66,6 +67,7 @@ def score_split_half(features, digest: str, seed: int) -> Score:
     """
     if len(features) < 2:
         raise DataError(f"FGD of two halves needs at least 2 recorded clips; there are {len(features)}")
+    # Halves of equal size: the distance is biased by the number of windows.
     order, half = np.random.default_rng((seed, 11)).permutation(len(features)), len(features) // 2
     one, other = ([features[i] for i in part] for part in (order[:half], order[half : 2 * half]))
     return _score_features("FGD-half", one, other, digest, seed=seed)
@@ -83,6 +85,7 @@ def _score_features(name: str, reference, predicted, digest: str, **parameters) 
             f"{name} needs a generated clip for each recorded one, and at least one; "
             f"there are {len(reference)} and {len(predicted)}"
         )
+    # In float64: covariances are differences of large sums.
     clips = [np.asarray(x, np.float64) for x in (*reference, *predicted)]
     size = clips[0].shape[-1]
     for number, clip in enumerate(clips):
@@ -102,6 +105,7 @@ def _score_features(name: str, reference, predicted, digest: str, **parameters) 
 
 def _sum_windows(clip) -> np.ndarray:
     """Number of windows, their sum and the sum of their outer products, [1 + d + d²]."""
+    # All that mean and covariance need, and all of it adds up over clips: so the bootstrap can draw clips.
     return np.concatenate([[len(clip)], clip.sum(0), (clip.T @ clip).ravel()])
 
 
@@ -115,14 +119,16 @@ def compute_frechet_distance(sums) -> np.ndarray:
     power = np.linalg.eigvalsh(root @ b @ root)
     cross = np.sqrt(np.maximum(power, 0)).sum(-1)
     spread = np.trace(a, axis1=-2, axis2=-1) + np.trace(b, axis1=-2, axis2=-1) - 2 * cross
-    distance = np.maximum(((m - n) ** 2).sum(-1) + spread, 0)  # rounding can go below
+    # Rounding can go below 0 where both sides are the same.
+    distance = np.maximum(((m - n) ** 2).sum(-1) + spread, 0)
     return np.where(enough, distance, np.nan)
 
 
 def _fit_gaussian(sums):
     """Mean [..., d] and covariance [..., d, d] of the windows in sums [..., 1 + d + d²]."""
     size = int(np.sqrt(sums.shape[-1] - 1))  # d² < d + d² < (d + 1)²
-    count = np.maximum(sums[..., :1], 2)  # with less, the distance is NaN anyway
+    # With fewer windows the distance is NaN anyway; this keeps the division silent.
+    count = np.maximum(sums[..., :1], 2)
     mean = sums[..., 1 : 1 + size] / count
     squares = sums[..., 1 + size :].reshape(*sums.shape[:-1], size, size)
     count = count[..., None]
@@ -131,5 +137,6 @@ def _fit_gaussian(sums):
 
 def _matrix_root(a):
     """The symmetric square roots of covariances [..., d, d]."""
+    # Symmetric, so that eigh will do: a general square root of a nearly singular matrix fails or is complex.
     power, basis = np.linalg.eigh(a)
     return (basis * np.sqrt(np.maximum(power, 0))[..., None, :]) @ basis.swapaxes(-1, -2)

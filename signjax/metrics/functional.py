@@ -38,8 +38,10 @@ def mpjpe(reference: Clips, prediction: Clips, part: str = "all") -> float:
       part: "all" 50 joints of body and hands, "body", "hands", "hands-relative" (to their wrists), or "face"
         (relative to the nose).
     """
+    # Before anything is measured: a wrong name should not cost minutes.
     if part not in MPJPE_PARTS:
         raise DataError(f"part is {part!r}; choose one of {', '.join(MPJPE_PARTS)}")
+    # The face has a measure that takes 120 joints; all others are of body and hands.
     if part == "face":
         return _compare_frames(reconstruction.FACE_MEASURE, reference, prediction)
     return _compare_named("MPJPE" if part == "all" else f"MPJPE-{part}", reference, prediction)
@@ -137,10 +139,10 @@ def fgd(references: Sequence[Clip], predictions: Sequence[Clip]) -> float:
     Hundreds of clips are needed: of few, the distance is too large.
     """
     extractor = _load_extractor()
-    sides = [
-        motion_features.extract_features(extractor, side) for side in _pair_clips(references, predictions)
-    ]
-    return compute_value(frechet.score_fgd(*sides, extractor.digest))
+    # Pairs, although a distance of sets has none: equal numbers make equal biases.
+    sides = _pair_clips(references, predictions)
+    features = [motion_features.extract_features(extractor, side) for side in sides]
+    return compute_value(frechet.score_fgd(*features, extractor.digest))
 
 
 def diversity(clips: Sequence[Clip], seed: int = 0) -> float:
@@ -154,6 +156,7 @@ def diversity(clips: Sequence[Clip], seed: int = 0) -> float:
     """
     extractor = _load_extractor()
     features = motion_features.extract_features(extractor, _list_clips(clips))
+    # Said here, since the mean of no windows would fail with a line about axes.
     if len(features) < 2:
         raise DataError(f"diversity needs at least 2 clips, not {len(features)}")
     means = diversity_scores.average_windows(features)
@@ -172,6 +175,7 @@ def multimodality(repeats: Sequence[Sequence[Clip]], seed: int = 0) -> float:
         raise DataError(f"multimodality needs equally many clips of each text, not {sorted(counts)}")
     clips = [clip for same in repeats for clip in _list_clips(same)]
     means = diversity_scores.average_windows(motion_features.extract_features(extractor, clips))
+    # All clips went through the encoder together; its batches are full then.
     means = means.reshape(len(repeats), counts.pop(), -1)
     return compute_value(diversity_scores.score_multimodality(means, seed, extractor.digest))
 
@@ -225,6 +229,7 @@ def _pair_clips(reference: Clips, prediction: Clips) -> list[list[Clip]]:
 
 def _list_clips(clips: Clips) -> list[Clip]:
     """One clip or several as a list; arrays are refused, since they do not say which joints are missing."""
+    # Told at once: an array would be iterated frame by frame and fail far from here.
     listed = [clips] if isinstance(clips, Clip) else list(clips)
     for clip in listed:
         if not isinstance(clip, Clip):
@@ -236,12 +241,15 @@ def _list_clips(clips: Clips) -> list[Clip]:
 
 def _split_texts(reference: Texts, hypothesis: Texts) -> list[list[list[str]]]:
     """The words of both sides, the hypotheses first, as signjax.metrics.text has it."""
+    # A text is a sequence of letters, too: it must not be taken for a list of texts.
     sides = [[side] if isinstance(side, str) else list(side) for side in (reference, hypothesis)]
+    # The papers of BLEU and its like name the hypothesis first; a user of this package always the reference.
     references, hypotheses = _check_pairs(sides, "texts")
     return [[text.split_words(line) for line in side] for side in (hypotheses, references)]
 
 
 def _check_pairs(sides: list[list], what: str) -> list[list]:
+    # No pairs at all have no score, and an evaluation that lost its clips must not report one.
     if len(sides[0]) != len(sides[1]) or not sides[0]:
         counts = f"{len(sides[0])} and {len(sides[1])} {what}"
         raise DataError(f"{counts} make no pairs; give as many on either side")

@@ -8,7 +8,9 @@ from signjax.pose.clip import Clip
 
 FRAMES = 24  # clips are resampled to as many to find candidates
 CANDIDATES = 5  # of a clip are compared exactly
-QUANTILE = 0.05  # of the recorded clips are as near to a training clip as what counts as a copy
+# How near is too near depends on the data, whose recordings may repeat sentences: the nearest 5 % of recorded
+# clips set the mark.
+QUANTILE = 0.05
 
 
 def find_nearest_distances(clips: list[Clip], train: list[Clip]) -> np.ndarray:
@@ -44,5 +46,6 @@ def _resample_clips(clips: list[Clip]) -> np.ndarray:
     for clip in clips:
         body = clip.without_face()
         frames = np.linspace(0, len(body) - 1, FRAMES).round().astype(int)
+        # At the neck a missing joint is equally far from all candidates, about.
         rows.append((body.canonical()[frames] * body.valid[frames, :, None]).reshape(-1))
     return np.array(rows, np.float32)

@@ -28,7 +28,8 @@ from signjax.pose.missing_joints import fill_missing_joints
 from signjax.pose.skeleton import NUM_JOINTS
 
 SHIPPED_FILE = pathlib.Path(__file__).with_name("motion_encoder.npz")
-MAX_MODEL_SIZE = 1024  # of each number that a file says of its model
+# Of each number that a file says of its model: a file must not make us build one that fills the memory.
+MAX_MODEL_SIZE = 1024
 # Windows are encoded so many at once, and always as many: another batch size is another program, whose
 # rounding differs, and a clip's features must not depend on the clips beside it.
 BATCH = 128
@@ -51,6 +52,7 @@ def load_extractor(path=SHIPPED_FILE) -> FeatureExtractor:
     """
     try:
         arrays = read_arrays(path)
+        # Scores quote the digest: an encoder that was changed must not pass for the one it was.
         digest = str(arrays.pop("digest", ""))
         if digest != digest_arrays(arrays):
             raise InvalidFileError(f"its content does not have the digest {digest[:12]!r}")
@@ -72,6 +74,7 @@ def _restore_model(arrays: dict[str, np.ndarray]) -> tuple[models.MotionEncoder,
         raise InvalidFileError("its model has no sizes")
     if not all(x.dtype.kind == "f" and np.isfinite(x).all() for x in arrays.values()):
         raise InvalidFileError("its weights are not finite numbers")
+    # Stored in half precision, used in single: the features of the same file are the same everywhere.
     variables = {name: jnp.asarray(x, jnp.float32) for name, x in arrays.items()}
     try:
         model = models.MotionEncoder(**sizes)
@@ -100,6 +103,7 @@ def extract_features(extractor: FeatureExtractor, clips: list[Clip]) -> list[np.
     """
     if not clips:
         return []
+    # The encoder was trained on body and hands in canonical space.
     bodies = [clip.without_face().move_to() for clip in clips]
     windows = [split_windows(len(body)) for body in bodies]
     points = np.concatenate([body.points[frames] for body, frames in zip(bodies, windows, strict=True)])
@@ -125,6 +129,7 @@ def serialize_extractor(config, variables) -> bytes:
     Raises:
       StorageError: weights do not fit into float16.
     """
+    # The decoder only taught the encoder what to keep.
     parts = {name: variables[name]["encoder"] for name in ("params", "batch_stats")}
     arrays = {
         name: np.asarray(x).astype(np.float16)

@@ -29,6 +29,7 @@ def score_motion(references: list[Clip], predictions: list[Clip]) -> dict[str, S
       "speed": of the mean speed of joints; "jitter": of the mean third difference over the mean first one;
       "length": mean of frames over the reference's frames.
     """
+    # In canonical space, where a signer who sits nearer to the camera does not move more.
     sides = [[clip.without_face().move_to() for clip in side] for side in (predictions, references)]
     lengths = [len(p) / len(r) for r, p in zip(references, predictions, strict=True)]
     return {
@@ -56,6 +57,7 @@ def score_motion(references: list[Clip], predictions: list[Clip]) -> dict[str, S
 
 def list_warnings(values: dict[str, float]) -> list[str]:
     """What the values of `score_motion` give reason to warn of, a line each."""
+    # Distances like a clip that stands still in the middle of everything: a reader must know of it.
     still = [f"{name} {values[name]:.2f}" for name in ("hand travel", "deviation") if values[name] < STILL]
     if not still:
         return []
@@ -78,6 +80,7 @@ def _average_travel_ratios(sums):
 
 def _divide_jitters(sums):
     third, first = sums[..., [0, 1, 4, 5]], sums[..., [2, 3, 6, 7]]
+    # A ratio of ratios: as much smoother or shakier than the recordings as its speed does not explain.
     return divide_sums(np.stack([_divide_means(third), _divide_means(first)], axis=-1))
 
 
@@ -98,7 +101,8 @@ def _measure_jitter(clip: Clip) -> tuple[float, int, float, int]:
 
 def _measure_deviation(clip: Clip) -> tuple[float, int]:
     """(sum, count) over joints of the standard deviation over time."""
-    frames = clip.valid.sum(0)  # [50] that show each joint
+    # Over the frames that show a joint: what is missing has no position to deviate from.
+    frames = clip.valid.sum(0)  # [50]
     weight = clip.valid[..., None] / np.maximum(frames, 1)[:, None]
     mean = (clip.points * weight).sum(0)
     deviation = np.sqrt((((clip.points - mean) ** 2) * weight).sum((0, 2)))
@@ -108,6 +112,7 @@ def _measure_deviation(clip: Clip) -> tuple[float, int]:
 def _measure_difference(clip: Clip, order: int, joints=slice(None)) -> tuple[float, int]:
     """(sum, count) of the lengths of differences of successive frames, of order 1 or 3."""
     points, valid = clip.points[:, joints], clip.valid[:, joints]
+    # Too short for any difference: it neither moves nor counts.
     if len(points) <= order:
         return 0.0, 0
     # A difference exists where all the frames that it is made of show the joint.

@@ -46,6 +46,7 @@ def score_reconstruction(references: list[Clip], predictions: list[Clip]) -> dic
     scores = {name: _score_pairs(measure, pairs) for name, measure in MEASURES.items()}
     signature = format_signature("seed-xy", sum="50 joints", mean="frames, clips")
     scores["seed xy"] = make_mean_score(signature, _sum_squared_xy(pairs))
+    # Only where all have one: a mean over some of the clips would be of another corpus.
     if all(clip.has_face for clip in (*references, *predictions)):
         scores["MPJPE-face"] = _score_pairs(FACE_MEASURE, _pair_points(references, predictions))
     for share in PCK_SHARES:
@@ -84,6 +85,7 @@ def _pair_points(references: list[Clip], predictions: list[Clip]) -> list[tuple]
                 f"clips of {len(reference)} and {len(prediction)} frames cannot be compared frame by frame; "
                 "cut them to one length, or take a distance after warping such as dtw_mje"
             )
+        # The reference's unit for both: the prediction's size is its reconstruction of the reference's.
         scale = reference.find_placement().scale
         points = [clip.canonical().astype(np.float64) * scale for clip in (reference, prediction)]
         pairs.append((*points, reference.valid & prediction.valid))
@@ -93,6 +95,7 @@ def _pair_points(references: list[Clip], predictions: list[Clip]) -> list[tuple]
 def _score_pairs(measure: Measure, pairs: list[tuple]) -> Score:
     """The weighted mean of what a measure says of all pairs."""
     results = [measure.compute(*pair) for pair in pairs]
+    # Weighted by what is there, so that a clip that shows little counts little.
     sums = [(values * weights).sum() for values, weights in results]
     counts = [weights.sum() for _, weights in results]
     return make_mean_score(format_signature(measure.name, **measure.parameters), sums, counts)
@@ -138,7 +141,8 @@ def _measure_aligned_joints(x, y, valid):
     x, y = ((p - (p * weight).sum(1, keepdims=True) / count) * weight for p in (x, y))
     u, stretch, v = np.linalg.svd(np.swapaxes(y, 1, 2) @ x)  # [T, 3, 3], [T, 3], [T, 3, 3]
     flip = np.ones_like(stretch)
-    flip[:, 2] = np.sign(np.linalg.det(u @ v))  # a turn, never a mirror image
+    # A turn, never a mirror image: a right hand that looks like a left one is wrong.
+    flip[:, 2] = np.sign(np.linalg.det(u @ v))
     size = np.maximum((y**2).sum((1, 2)), 1e-12)
     scale = ((stretch * flip).sum(1) / size)[:, None, None]
     return np.linalg.norm(x - scale * y @ ((u * flip[:, None]) @ v), axis=-1), valid
@@ -149,6 +153,7 @@ def _find_correct_keypoints(x, y, valid, part: str, share: float):
     error = np.linalg.norm(x - y, axis=-1)  # [T, 50]
     if part == "body":
         width = np.linalg.norm(x[:, skeleton.R_SHOULDER] - x[:, skeleton.L_SHOULDER], axis=-1)
+        # A frame that misses a shoulder has no width to take a share of.
         measured = valid[:, [skeleton.R_SHOULDER]] & valid[:, [skeleton.L_SHOULDER]]
         correct = error[:, skeleton.BODY] < share * width[:, None]
         return 100.0 * correct, valid[:, skeleton.BODY] & measured

@@ -29,6 +29,7 @@ class Score(NamedTuple):
 
 def divide_sums(sums) -> np.ndarray:
     """First statistic over second, NaN where the second is 0: means are sum over count."""
+    # NaN says "not defined": an error that nothing was measured of is not 0.
     with np.errstate(invalid="ignore", divide="ignore"):
         return sums[..., 0] / sums[..., 1]
 
@@ -57,6 +58,7 @@ def compute_interval(score: Score, seed: int = 0, resamples: int = RESAMPLES) ->
     # How often each clip is drawn says as much as which clips are: a resample is one matrix product.
     weights = rng.multinomial(count, np.full(count, 1 / count), size=resamples)  # [R, n]
     values = score.value_of(weights @ score.statistics)
+    # A resample may hold nothing that the metric is defined for.
     values = values[np.isfinite(values)]
     if not values.size:
         return float("nan"), float("nan")
@@ -66,4 +68,5 @@ def compute_interval(score: Score, seed: int = 0, resamples: int = RESAMPLES) ->
 
 def format_signature(name: str, version: int = 1, **parameters) -> str:
     """Name, parameters in the order they are passed, and version: "DTW-MJE|path:exact|v:1"."""
+    # In sacreBLEU's manner: two numbers are comparable if these lines are equal, and only then.
     return "|".join([name, *(f"{key}:{value}" for key, value in parameters.items()), f"v:{version}"])

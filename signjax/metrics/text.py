@@ -28,6 +28,7 @@ def score_texts(hypotheses, references) -> dict[str, Score]:
 
 def split_words(line: str) -> list[str]:
     """Words and question marks of a text; nothing signed tells an exclamation mark from a full stop."""
+    # A face or a head shows a question; a full stop is shown by nothing.
     return [word for word in tokenizer.split_words(line) if word != "!"]
 
 
@@ -47,6 +48,7 @@ def score_bleu(hypotheses, references, order: int, unit: str) -> Score:
     rows = []
     for words, target in zip(hypotheses, references, strict=True):
         row = [len(words), len(target)]
+        # Clipped counts: a word that is repeated matches as often as the reference has it.
         for n in range(1, order + 1):
             grams, known = _count_ngrams(words, n), _count_ngrams(target, n)
             row += [(grams & known).total(), grams.total()]
@@ -59,6 +61,7 @@ def score_bleu(hypotheses, references, order: int, unit: str) -> Score:
 def _compute_bleu(sums):
     """BLEU [...] of (length, reference's length, matches and n-grams of each order) [..., 2 + 2 order]."""
     length, target_length = sums[..., 0], sums[..., 1]
+    # The logarithm of a precision of 0 is minus infinity, and its exponential the 0 that is meant.
     with np.errstate(invalid="ignore", divide="ignore"):
         precision = np.where(sums[..., 3::2] > 0, sums[..., 2::2] / sums[..., 3::2], 0.0)  # [..., order]
         brevity = np.minimum(0.0, 1 - target_length / length)
@@ -122,6 +125,7 @@ def score_word_errors(hypotheses, references, reader: str) -> Score:
       references: n lists of words.
       reader: what made the hypotheses of clips, for the signature.
     """
+    # Over the words of the corpus, not a mean of rates: short sentences would decide it.
     pairs = [
         demo.count_word_errors(target, words) for words, target in zip(hypotheses, references, strict=True)
     ]
@@ -135,7 +139,8 @@ def _count_ngrams(tokens, n: int) -> collections.Counter:
 
 def _common_length(a, b) -> int:
     """Length of the longest common subsequence of a and b."""
-    best = [0] * (len(b) + 1)  # of the part of a read so far and each beginning of b
+    # Of the part of a that was read and each beginning of b: one row of the table is all that is needed.
+    best = [0] * (len(b) + 1)
     for x in a:
         diagonal = 0
         for k, y in enumerate(b, 1):

@@ -19,6 +19,7 @@ ARM_JOINTS = (
 # Latent distances should count what an error costs: a wrist carries a whole hand, the neck stands in both
 # arms, and so does the head, but how it is held says whether a sentence asks.
 _ARM_WEIGHTS = np.array([1, 0.5, 1, 1, 2], np.float32)[:, None]
+# Of x alone: the left side in the mirror.
 _FLIP = np.array([-1, 1, 1], np.float32)
 # Of the face's 70 points: those of the right half, of the left, and in the middle, which stand in both.
 _RIGHT = np.array([*range(8), *range(17, 22), 31, 32, *range(36, 42), 48, 49, 50, 58, 59, 60, 61, 67, 68])
@@ -51,6 +52,7 @@ def split_parts(pose, layout: str) -> dict:
     parts = _split_whole(pose) if "whole" in LAYOUTS[layout] else _split_sides(pose)
     if not has_face(layout):
         return parts
+    # Relative to the nose the face says what it expresses, not where the head is.
     face = _subtract_origin(pose, skeleton.FACE, skeleton.NOSE)
     if "whole" in parts:
         return parts | {"face": jnp.stack([_flatten_joints(face)])}
@@ -80,6 +82,7 @@ def merge_parts(parts: dict, layout: str):
     else:
         (right, left), hands = (_undo_mirror(parts[name]) for name in ("arm", "hand"))
         right, left = right / _ARM_WEIGHTS, left / _ARM_WEIGHTS
+        # Both arms have nose and neck, so that each codec sees where its arm hangs.
         trunk = (right[..., :2, :] + left[..., :2, :]) / 2
         body = jnp.concatenate([trunk, right[..., 2:, :], left[..., 2:, :]], axis=-2)
     placed = [

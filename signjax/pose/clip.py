@@ -49,7 +49,8 @@ class Clip:
     """
 
     points: np.ndarray
-    valid: np.ndarray = None  # type: ignore[assignment]  # __post_init__ puts an array here
+    # Never None once the clip is made: those who read it need no case for clips that miss nothing.
+    valid: np.ndarray = None  # type: ignore[assignment]
     fps: float | None = None
     text: str = ""
     tokens: Tokens | None = None
@@ -60,6 +61,7 @@ class Clip:
     split: str | None = None
 
     def __post_init__(self):
+        # float32 here and nowhere else: whoever reads a clip knows its type, and views stay views.
         points = np.asarray(self.points, np.float32)
         if points.ndim != 3 or points.shape[1] not in _JOINTS or points.shape[2] != 3:
             raise DataError(
@@ -81,6 +83,7 @@ class Clip:
 
     def __repr__(self) -> str:
         rate = f" at {self.fps:g} fps" if self.fps else ""
+        # Arrays of thousands of numbers say nothing in a notebook or a log.
         about = [f"{len(self)} frames{rate}", f"{self.points.shape[1]} joints"]
         about += [f"{name}={value!r}" for name in ("sid", "text") if (value := getattr(self, name))]
         return f"Clip({', '.join(about)})"
@@ -107,6 +110,7 @@ class Clip:
         Raises:
           DataError: the clip shows no body that could be measured.
         """
+        # Measured every time: a frozen clip keeps no results, and a packed data set passes its own.
         if self.placement is not None:
             return self.placement
         try:
@@ -123,9 +127,11 @@ class Clip:
           DataError: as `find_placement`.
         """
         placement = self.find_placement()
+        # Not even moved by nothing: the poses of a model must come back bit for bit.
         if normalization.is_canonical(placement):
             return self.points
         moved = normalization.to_canonical(self.points, placement).astype(np.float32)
+        # At the origin lies the median neck: a place that is inside every clip, and finite.
         return np.where(self.valid[..., None], moved, np.float32(0))
 
     def move_to(self, placement: Placement = CANONICAL) -> "Clip":

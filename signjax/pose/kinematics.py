@@ -23,7 +23,8 @@ from signjax.pose import skeleton
 CHILD, PARENT = skeleton.BONES.T
 NECK = skeleton.NECK
 REST = skeleton.LENGTHS[CHILD]  # [49], neck-to-shoulder lengths
-_NOTHING = skeleton.NUM_JOINTS  # what the neck hangs on, in arrays with one row more than joints
+# The parent of the neck: one row more than joints, of zeros, so that the root needs no case of its own.
+_NOTHING = skeleton.NUM_JOINTS
 _ABOVE = np.append(np.where(skeleton.PARENTS < 0, _NOTHING, skeleton.PARENTS), _NOTHING)  # [51]
 
 
@@ -78,6 +79,7 @@ def to_planar(points) -> PlanarPose:
     angle = xp.arctan2(y, x)[..., None]  # [..., 49, 1]
     angle = _inherit_values(xp.zeros_like(angle[..., :1, :]), angle, length > 0)
     theta = angle[..., CHILD, 0] - angle[..., PARENT, 0]
+    # A difference of two angles in [-pi, pi] may lie a turn off.
     theta = theta - 2 * np.pi * xp.round(theta / (2 * np.pi))
     return PlanarPose(theta, length / REST.astype(length.dtype), root)
 
@@ -100,6 +102,7 @@ def to_spatial(points) -> SpatialPose:
     """
     root, vectors = _check_joints(points, 3)
     xp, length = vectors.__array_namespace__(), _vector_lengths(vectors)
+    # Divided by 1 where there is no length: `where` alone would still send NaN into the gradient.
     unit = vectors / xp.where(length > 0, length, 1)[..., None]
     neck = xp.zeros_like(unit[..., :1, :]) + np.array([1, 0, 0], unit.dtype)
     unit = _inherit_values(neck, unit, length > 0)[..., CHILD, :]
@@ -155,7 +158,8 @@ def find_nearest_visible(valid):
     """
     xp = valid.__array_namespace__()
     nearest = {NECK: xp.zeros(valid.shape[:-1], np.int32) + np.int32(NECK)}
-    for joint in skeleton.ORDER[1:]:  # parents come first
+    # Parents come first in ORDER, so that a joint looks no farther than its parent's answer.
+    for joint in skeleton.ORDER[1:]:
         nearest[joint] = xp.where(valid[..., joint], np.int32(joint), nearest[skeleton.PARENTS[joint]])
     body = xp.stack([nearest[joint] for joint in range(skeleton.NUM_JOINTS)], axis=-1)
     if valid.shape[-1] < skeleton.WITH_FACE:

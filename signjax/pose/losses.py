@@ -10,11 +10,13 @@ from signjax.pose import skeleton
 
 def vector_length(x):
     """Lengths [...] of the vectors x [..., D], with a finite gradient at zero."""
+    # A hand that collapses to a point, or a perfect reconstruction, has lengths of exactly 0.
     return jnp.sqrt((x**2).sum(-1) + 1e-12)
 
 
 def masked_mean(x, weight):
     """Mean of x where weight (broadcast against it) is not 0; 0 where it is 0 everywhere."""
+    # A batch may show no face, or no hand, at all: its loss is 0 then, not NaN.
     weight = jnp.broadcast_to(weight, x.shape)
     return (x * weight).sum() / jnp.maximum(weight.sum(), 1e-6)
 
@@ -43,6 +45,7 @@ def valid_face(valid):
 
 def _split_face(pose, target, valid):
     """(pose, target, valid) of body and hands; errors and valid [B, T, 70] of the face, or None."""
+    # 70 points of a face among 120 would outvote the 42 of the hands, which carry the signs.
     if pose.shape[-2] == skeleton.NUM_JOINTS:
         return (pose, target, valid), None
     face = vector_length(relative_face(pose) - relative_face(target)), valid_face(valid)
@@ -66,7 +69,8 @@ def reconstruction_losses(pose, target, valid, weights) -> dict:
     """
     (pose, target, valid), face = _split_face(pose, target, valid)
     child, parent = skeleton.BONES.T
-    steps = valid[:, 1:] * valid[:, :-1]  # a velocity needs both frames
+    # A velocity exists where both of its frames show the joint.
+    steps = valid[:, 1:] * valid[:, :-1]
     error = vector_length(pose - target)  # [B, T, 50]
     lengths = [vector_length(x[..., child, :] - x[..., parent, :]) for x in (pose, target)]  # [B, T, 49]
     terms = {
@@ -101,6 +105,7 @@ def reconstruction_errors(pose, target, valid, scale) -> dict:
       clip counts alike.
     """
     (pose, target, valid), face = _split_face(pose, target, valid)
+    # In the unit of the data (pixels, metres) errors mean something to those who made them.
     unit = scale[:, None, None]
     error = vector_length(pose - target) * unit  # [B, T, 50]
     relative = vector_length(relative_hands(pose) - relative_hands(target)) * unit
@@ -116,4 +121,5 @@ def reconstruction_errors(pose, target, valid, scale) -> dict:
     pairs |= {f"pck_{100 * a:02.0f}": (error < a, valid) for a in (0.01, 0.02, 0.05)}
     if face:
         pairs["mpjpe_face"] = face[0] * unit, face[1]
+    # Sums and counts, not means: batches of different sizes, on several hosts, add up to the exact mean.
     return {name: ((x * weight).sum(), weight.sum()) for name, (x, weight) in pairs.items()}

@@ -14,9 +14,11 @@ def fill_missing_joints(batch):
 
     A hand that was not seen is a point on its wrist. A missing neck is at the origin, where necks are.
     """
+    # Most data sets miss nothing, and then have no mask: the program for them stays without this part.
     if "valid" not in batch:
         return batch["pose"]
     valid = jnp.asarray(batch["valid"])
+    # What stands at missing joints is arbitrary, even NaN; a missing neck would be left as it is.
     return kinematics.fill_missing(jnp.where(valid[..., None], batch["pose"], 0), valid)
 
 

@@ -12,7 +12,9 @@ import numpy as np
 
 from signjax.pose import skeleton
 
-MAX_DISTANCE = 1e4  # of a joint from the neck, in neck-to-shoulder lengths; signers reach 10
+# Of a joint from the neck, in neck-to-shoulder lengths; signers reach 10. Farther lie tracking failures whose
+# squares would swallow everything else in float32.
+MAX_DISTANCE = 1e4
 
 
 class Placement(NamedTuple):
@@ -44,12 +46,14 @@ def measure_placement(pose: np.ndarray, valid: np.ndarray | None = None) -> Plac
     seen = valid[:, skeleton.NECK]
     if not seen.any():
         raise ValueError("no frame shows the neck")
+    # Medians: a few frames of tracking failures must not move or resize a clip.
     origin = np.median(pose[seen, skeleton.NECK], axis=0)
     child, parent = skeleton.BONES.T
     lengths = np.where(valid[:, child] & valid[:, parent], skeleton.bone_lengths(pose), np.nan)
     lengths = _median_without_nan(lengths)  # [49]
     # A bone that is never seen is NaN; one of length 0, as in a collapsed hand, says nothing about size.
     present = lengths > 0
+    # Sums of all bones that are there: lengths of single bones are measured badly, and hands may be missing.
     scale = lengths[present].sum() / skeleton.LENGTHS[child[present]].sum() if present.any() else 0.0
     if not scale > 0:
         raise ValueError("all joints of the clip lie on one point")
@@ -64,6 +68,7 @@ def _median_without_nan(x: np.ndarray) -> np.ndarray:
     The same as np.nanmedian, without its Python loop over the columns.
     """
     ordered = np.sort(x, axis=0)  # NaN goes last
+    # The two in the middle, which are one and the same of an odd number.
     count = (~np.isnan(x)).sum(axis=0, keepdims=True)
     low = np.take_along_axis(ordered, np.maximum((count - 1) // 2, 0), axis=0)[0]
     high = np.take_along_axis(ordered, count // 2, axis=0)[0]

@@ -42,6 +42,7 @@ def _make_parents() -> np.ndarray:
 
 
 def _make_counterparts() -> np.ndarray:
+    # The face's lines run from the right to the left, eyes and lips around: each in its own order backwards.
     outline, brows, bridge, nose = range(16, -1, -1), range(26, 16, -1), range(27, 31), range(35, 30, -1)
     eyes = (45, 44, 43, 42, 47, 46, 39, 38, 37, 36, 41, 40)
     lips = (*range(54, 47, -1), *range(59, 54, -1), *range(64, 59, -1), 67, 66, 65)
@@ -51,7 +52,8 @@ def _make_counterparts() -> np.ndarray:
 
 NAMES = _make_names()  # of the 50
 PARENTS = _make_parents()  # [50], -1 for the neck, the root of the tree
-ORDER = (NECK, NOSE, *range(2, NUM_JOINTS))  # every joint after its parent
+# Every joint after its parent: loops over the tree go in this order.
+ORDER = (NECK, NOSE, *range(2, NUM_JOINTS))
 BONES = np.array([(joint, PARENTS[joint]) for joint in ORDER[1:]])  # [49, 2] child, parent
 COUNTERPARTS = _make_counterparts()  # [120], joint -> its counterpart, that of a face point in the face
 MIRROR = COUNTERPARTS[:NUM_JOINTS]

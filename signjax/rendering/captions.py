@@ -25,13 +25,16 @@ def draw_caption(text: str, width: int, stage: int, color: str = "text", max_lin
     Returns:
       [h, width] uint8 palette indices.
     """
+    # Lone surrogates, as in file names that are no UTF-8, have no glyphs; line breaks would break the layout.
     text = " ".join(text.encode("utf-8", "replace").decode().split())
     if not text:
         return np.zeros((0, width), np.uint8)
+    # Not in proportion to the stage: small pictures need letters that can be read, large ones no headlines.
     nominal = (20 if color == "text" else 15) * (stage / NOMINAL_HEIGHT) ** 0.8
     margin = max(4, stage // 48)
     room = width - 2 * margin
-    for share in (1, 0.85, 0.7):  # long texts get smaller letters before they are cut
+    # Long texts get smaller letters before they are cut.
+    for share in (1, 0.85, 0.7):
         font = load_font(max(9, round(nominal * share)))
         lines = wrap_text(text, font, room, max_lines)
         if not lines[-1].endswith("…"):
@@ -74,6 +77,7 @@ def wrap_text(text: str, font: ImageFont.FreeTypeFont, width: float, max_lines: 
 
 def _count_fitting(text: str, font: ImageFont.FreeTypeFont, width: float) -> int:
     """How many characters of text fit into width, at least 1."""
+    # By halves, since the width of a text is slow to measure. No line holds 400 letters.
     low, high = 1, min(len(text), 400)
     while low < high:
         middle = (low + high + 1) // 2
@@ -84,7 +88,8 @@ def _count_fitting(text: str, font: ImageFont.FreeTypeFont, width: float) -> int
 @functools.cache
 def load_font(size: int) -> ImageFont.FreeTypeFont:
     """DejaVu Sans, which comes with matplotlib: Latin, Greek, Cyrillic, Arabic, Hebrew and more."""
-    import matplotlib  # only for the place of its fonts
+    # Only for the place of its fonts: Pillow brings none with other than Latin letters.
+    import matplotlib
 
     file = pathlib.Path(matplotlib.get_data_path()) / "fonts/ttf/DejaVuSans.ttf"
     return ImageFont.truetype(str(file), size)

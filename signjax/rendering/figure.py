@@ -25,6 +25,7 @@ def plot_clip(clip: Clip, count: int = 6, size: int = 240):
 
     if count < 1:
         raise ConfigError(f"count must be at least 1, not {count}")
+    # Painted as in a GIF: a figure in a paper looks like the clip that goes with it.
     scene = layout.build_scene(clip, size)
     numbers = np.unique(np.linspace(0, scene.frames - 1, count).round().astype(int))
     pictures = [rasterize.make_palette()[layout.paint_frame(scene, int(number))] for number in numbers]

@@ -84,11 +84,12 @@ def format_page(packed: list, fps: float, title: str, named: bool = False, live:
     parts = {
         "title": markup.escape(title),
         "colors": _format_css(),
+        # The page's policy lets only the program with this digest run, whatever a text smuggles in.
+        "digest": base64.b64encode(hashlib.sha256(program.encode()).digest()).decode(),
         # Inside <script> only "<" can end the element; ">" and "&" follow for good measure.
         "data": re.sub("[<>&]", lambda hit: f"\\u{ord(hit[0]):04x}", json.dumps(data, separators=(",", ":"))),
         "form": _read_asset("viewer.html") if live else "",
         "program": program,
-        "digest": base64.b64encode(hashlib.sha256(program.encode()).digest()).decode(),
         "reach": "connect-src 'self'" if live else "",
     }
     # One pass over the template: what is put in is not read again.
@@ -126,6 +127,7 @@ def pack_figure(figure: shapes.Figure) -> dict:
     at most step / 2, where step is STEP of the figure's unit, or more if a joint is far out. Missing joints,
     if there are any, are zero bits of `valid` (big-endian bits, [T * J]).
     """
+    # Coarser where a joint lies far out, since int16 has to hold that, too.
     step = max(float(np.abs(figure.pose).max() / 32767), STEP * figure.unit)
     values = np.round(figure.pose / step).astype("<i2")
     # Differences of int16 wrap around, and so do the player's sums. They are small, so that the high bytes
@@ -161,6 +163,7 @@ def _list_style() -> dict:
 
 
 def _format_css() -> str:
+    # Variables, so that a page follows the reader's choice of light or dark without a program.
     light = "".join(f"--{name}:{color};" for name, color in style.COLORS.items())
     dark = "".join(f"--{name}:{color};" for name, color in style.DARK.items())
     return f":root{{{light}}}\n@media (prefers-color-scheme:dark){{:root{{{dark}}}}}"

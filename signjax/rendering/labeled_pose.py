@@ -74,6 +74,7 @@ def _draw_view(figure: shapes.Figure, view: PoseView, font: ImageFont.FreeTypeFo
         return _draw_text(blank, "not seen", font, blank.shape[1] // 2, size // 2, 0.5, "muted")
     scale, shift = _fit_joints(figure, view, width, size)
     xy = figure.pose[0, joints, :2] * scale + shift  # [joints, 2] pixels
+    # Names stand beside the picture: on it they would cover one another, 21 to a hand.
     left, right = _place_names(xy, size, line)
     parts, order = shapes.outline_parts(figure, scale * rasterize.FINE, shift * rasterize.FINE)
     ends = {k: (0, y) for k, y in left} | {k: (width, y) for k, y in right}
@@ -101,6 +102,7 @@ def _fit_joints(figure: shapes.Figure, view: PoseView, width: int, size: int) ->
 
 def _place_names(xy: np.ndarray, size: int, line: int) -> tuple[list, list]:
     """Which points are named on the left and on the right, and at what height: [(point, y)] of each side."""
+    # By halves, so that no line crosses the figure to the other side.
     by_x = np.argsort(xy[:, 0], kind="stable")
     half = len(by_x) // 2
     sides = []

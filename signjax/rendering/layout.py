@@ -49,6 +49,7 @@ def fit_view(figures: list[shapes.Figure], height: int) -> View:
         expected = f"a whole number of pixels from {MIN_HEIGHT} to {MAX_HEIGHT}"
         raise ConfigError(f"size must be {expected}, not {height!r}")
     x0, y0, x1, y1 = shapes.compute_box(figures)
+    # A signer with spread arms, or tracking that failed, must not make a strip of the picture.
     aspect = float(np.clip((x1 - x0) / (y1 - y0), 0.75, 1.3))
     # Widths are multiples of 4 for `update_picture`, heights of 2 for video.
     width, height = 4 * round(aspect * height / 4), 2 * round(height / 2)
@@ -74,10 +75,12 @@ def build_scene(panels: shapes.Panels, height: int) -> Scene:
       DataError: the panels cannot be drawn; ConfigError: the height is out of range.
     """
     figures = shapes.prepare_figures(panels)
+    # One view for all: a figure that is half as large signs half as large.
     view = fit_view(figures, height)
     width, height = view.size
     total = len(figures) * (width + GAP) - GAP
     head = join_blocks([draw_caption(f.title, width, height, "muted", 1) for f in figures])
+    # The time line is part of the picture, so that a GIF, which has no controls, shows how long it is.
     thickness = max(2, height // 120)
     middle = np.full((height + thickness, total), rasterize.INDEX["paper"], np.uint8)
     middle[-thickness:] = rasterize.INDEX["track"]
@@ -112,6 +115,7 @@ def paint_frames(scene: Scene, first: int = 0) -> Iterator[np.ndarray]:
     # the blocks that have changed are shrunk again.
     pictures = [rasterize.shrink_canvas(canvas) for canvas in previous]
     for frame in range(first, scene.frames):
+        # A copy: whoever gets it may hold on to it while the next one is painted.
         picture = scene.still.copy()
         for k, (x, y, parts, order) in enumerate(scene.stages):
             rasterize.draw_on_canvas(parts, order, current[k], min(frame, len(order) - 1))

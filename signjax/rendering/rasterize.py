@@ -36,18 +36,22 @@ def make_palette() -> np.ndarray:
     blends = [rgb[over] * share + rgb[under] * (1 - share) for over, under, share in _BLENDS]
     colors = np.array([*rgb.values(), *blends]).round().astype(np.uint8)
     assert len(colors) <= TRANSPARENT, len(colors)
+    # The colour table of a GIF has a power of two entries.
     full = np.concatenate([colors, np.repeat(colors[:1], 64 - len(colors), 0)])
     full.flags.writeable = False  # shared by all callers
     return full
 
 
+# Made once: 32,768 colours are compared with 63.
 @functools.cache
 def _color_tables() -> tuple[np.ndarray, np.ndarray]:
     """Nearest palette entry of each 5-bit RGB [32768], and sums of two colours, 10 bits a channel [65536]."""
+    # Averages of four samples are rounded to 5 bits a channel, so that a table of 32,768 holds every answer.
     colors = make_palette()[:TRANSPARENT].astype(np.float32)
     level = np.arange(32, dtype=np.float32) * (255 / 31)
     cube = np.stack(np.meshgrid(level, level, level, indexing="ij"), -1).reshape(-1, 3)
     nearest = ((colors**2).sum(1) - 2 * cube @ colors.T).argmin(1).astype(np.uint8)
+    # Three channels of 10 bits in one number: four samples of 8 bits are added without carrying over.
     packed = np.zeros(256, np.uint32)
     packed[:64] = make_palette() @ np.array([1 << 20, 1 << 10, 1], np.uint32)
     return nearest, (packed[:, None] + packed).reshape(-1)
@@ -62,6 +66,7 @@ def shrink_canvas(fine: np.ndarray) -> np.ndarray:
 def _mix_rows(upper: np.ndarray, lower: np.ndarray) -> np.ndarray:
     """Pixels [n] uint8 of blocks whose two rows are uint16 [n]."""
     out = (upper & 255).astype(np.uint8)
+    # Blocks of one index are done; those on an edge, a few percent, differ in a row or between rows.
     where = np.flatnonzero((upper != lower) | (upper != out * np.uint16(257)))
     nearest, pairs = _color_tables()
     total = pairs[upper[where]] + pairs[lower[where]]  # [edges], four samples of 8 bits a channel
@@ -121,6 +126,7 @@ def draw_on_canvas(parts, order, fine: np.ndarray, frame: int) -> np.ndarray:
 
 def text_mask(text: str, font) -> np.ndarray:
     """Coverage [h, w] float 0..1 of one line of text, drawn from the top of the line's box."""
+    # The font's height, not the text's: lines of a caption must not dance with their letters.
     left, _, right, _ = font.getbbox(text)
     ascent, descent = font.getmetrics()
     mask = Image.new("L", (max(1, int(right - min(left, 0)) + 2), ascent + descent), 0)

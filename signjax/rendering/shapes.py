@@ -65,6 +65,7 @@ def _prepare_figure(panel: Panel, name: str) -> Figure:
     if not len(clip):
         raise DataError(f"{name}: clip has 0 frames, there is nothing to draw")
     pose, valid = clip.points.astype(np.float64), clip.valid
+    # What is not finite cannot be drawn; joints that are known to be missing may hold anything.
     wrong = valid & ~np.isfinite(pose).all(-1)
     if wrong.any():
         frame, joint = np.argwhere(wrong)[0]
@@ -118,12 +119,15 @@ def _compute_box(figure: Figure) -> list[float]:
     reach = 0.35 * (np.percentile(high, 95, axis=0) - np.percentile(low, 5, axis=0))
     low = np.maximum(low.min(0), np.percentile(low, 5, axis=0) - reach)
     high = np.minimum(high.max(0), np.percentile(high, 95, axis=0) + reach)
-    high[1] = max(high[1], 1.6 * figure.unit)  # a bust, even when the hands stay high
+    # A bust, even when the hands stay high.
+    high[1] = max(high[1], 1.6 * figure.unit)
     rim = np.array([0.25, 0.25]) * figure.unit
-    low[1] -= 0.3 * figure.unit  # the skull reaches farther than a limb
+    # The skull reaches farther than a limb.
+    low[1] -= 0.3 * figure.unit
     return [*(low - rim), *(high + rim)]
 
 
+# The face lies within the head, and the hips below what has to be seen.
 _FRAMED = np.array([*range(skeleton.NUM_JOINTS), style.CROWN])
 _WEIGHTS = np.zeros((len(style.POINTS), skeleton.WITH_FACE))
 for _row, _point in zip(_WEIGHTS, style.POINTS, strict=True):
@@ -140,6 +144,7 @@ def _point_weights(figure: Figure) -> np.ndarray:
 
 def place_points(figure: Figure) -> np.ndarray:
     """Positions [T, points, 3] of joints and helper points, in the clip's unit."""
+    # Points that the skeleton has no joint for, such as the crown, are means: one product makes all.
     weights = _point_weights(figure)
     return np.einsum("pj,tjc->tpc", weights, figure.pose) + _OFFSETS[: len(weights)] * figure.unit
 
@@ -169,7 +174,8 @@ def outline_parts(figure: Figure, scale: float, shift) -> tuple[list[list[Shape]
     xy = np.clip(points[..., :2] * scale + np.asarray(shift), -20000, 20000)
     radius = scale * figure.unit
     parts = _list_parts(figure)
-    bare = ~figure.valid[:, skeleton.FACE].any(1)  # [T], of a figure without a face everywhere
+    # [T], frames in which the plain head is drawn: of a figure without a face, all of them.
+    bare = ~figure.valid[:, skeleton.FACE].any(1)
     outlines = [_outline_part(part, xy, known, radius, bare if part.bare else True) for part in parts]
     positions = np.stack([points[:, list(part.depth), 2].mean(1) for part in parts], 1)  # [T, parts]
     depth = smooth_depth(positions) + np.array([part.bias for part in parts]) * figure.unit
@@ -187,6 +193,7 @@ def smooth_depth(x: np.ndarray) -> np.ndarray:
 
 def _outline_part(part: style.Part, xy, known, radius: float, wanted) -> list[Shape]:
     """Rims, then fills, of a part; `wanted` [T] or True says when it is drawn at all."""
+    # Rims first: a part's own bones lie on them, other parts behind are parted from it.
     rims, fills = [], []
     for bone in part.bones:
         a, b, seen = xy[:, bone.start], xy[:, bone.end], known[:, bone.start] & known[:, bone.end] & wanted

@@ -113,6 +113,7 @@ FEATURES = (*_LINES, *((*ring, ring[0]) for ring in _RINGS))  # lines through po
 
 def _make_trunk() -> tuple[Part, ...]:
     """Torso, neck and head: behind everything in the view from the front (bias)."""
+    # Down from the shoulders: the skeleton has no hips, since signers sit, or stand behind desks.
     edges = ((R_TRUNK, R_HIP), (L_TRUNK, L_HIP), (R_HIP, L_HIP))
     sides = tuple(Bone(a, b, 0.25, 0.25, "torso") for a, b in edges)
     slope = tuple(Bone(THROAT, end, 0.12, 0.25, "torso") for end in (R_TRUNK, L_TRUNK))
@@ -127,6 +128,7 @@ def _make_trunk() -> tuple[Part, ...]:
 
 def _make_face() -> tuple[Part, ...]:
     """The skin, a fan around the nose, and thin strokes on it, where the head would be."""
+    # Triangles from the tip of the nose to the rim cover the face, whatever way the head is turned.
     rim = [*FACE[:17], *range(len(POINTS) - 1, FACE[-1], -1)]  # around by the chin and back by the forehead
     skin = tuple((FACE[30], *edge) for edge in itertools.pairwise([*rim, rim[0]]))
     strokes = [(FACE[a], FACE[b], 0.014) for line in FEATURES for a, b in itertools.pairwise(line)]
@@ -145,6 +147,7 @@ def _make_arm(color: str, shoulder: int, hand: int) -> tuple[Part, ...]:
     spokes = tuple(Bone(hand, knuckle, 0.12, 0.075, color, 0.3) for knuckle in knuckles)
     edge = tuple(Bone(a, b, 0.07, 0.07, color) for a, b in itertools.pairwise(knuckles[1:]))
     web = tuple((hand, a, b) for a, b in itertools.pairwise(knuckles))
+    # Fingers are parts of their own, since they may lie before or behind the palm.
     forearm = Part((wrist, hand, *knuckles[1:]), 0.0, lower + spokes + edge, web, color)
     return (Part((shoulder, elbow), 0.0, upper), forearm, *_make_fingers(hand))
 

@@ -38,6 +38,7 @@ def write_gif(
     if not 1 <= fps <= 50:
         raise ConfigError(f"fps of a GIF must be from 1 to 50, not {fps}")
     scene = layout.build_scene(panels, size)
+    # Rounded sums, not rounded delays: 30 fps would otherwise play as 33.3.
     ticks = np.diff(np.round(np.arange(scene.frames + 1) * 100 / fps)).astype(int)
     try:
         with tempfile.TemporaryFile() as file:
@@ -64,6 +65,7 @@ def _write_gif_frames(file, scene: layout.Scene, ticks: list[int]) -> None:
             previous = picture
             if len(waiting) > MAX_WAITING:
                 waiting.popleft().result()
+        # Also raises what went wrong in the other thread, such as a full disk.
         for frame in waiting:
             frame.result()
     file.write(b";")
@@ -82,7 +84,8 @@ def _write_gif_frame(file, picture: np.ndarray, previous: np.ndarray | None, del
     if previous is not None:
         changed = picture != previous
         rows, columns = np.flatnonzero(changed.any(1)), np.flatnonzero(changed.any(0))
-        if not len(rows):  # a frame must not be lost: show one pixel again
+        # A frame that changes nothing must not be lost, or the clip gets shorter: one pixel is shown again.
+        if not len(rows):
             rows = columns = np.zeros(1, int)
         y, x = int(rows[0]), int(columns[0])
         box = slice(y, rows[-1] + 1), slice(x, columns[-1] + 1)
@@ -100,6 +103,7 @@ def _write_gif_frame(file, picture: np.ndarray, previous: np.ndarray | None, del
 
 def can_write_mp4() -> bool:
     """Whether MP4 can be written: PyAV, the extra `video`, is installed."""
+    # Looked for and not imported: PyAV loads many libraries, which a GIF does not need.
     return importlib.util.find_spec("av") is not None
 
 
@@ -128,13 +132,14 @@ def write_mp4(path, panels: shapes.Panels, fps: float = DEFAULT_FPS, size: int =
 def _encode_mp4(path, scene: layout.Scene, rate: Fraction) -> None:
     import av  # an extra, which not everybody has
 
+    # Flat colours with sharp edges are what libx264 calls animation.
     colors = rasterize.make_palette()
     with av.open(str(path), "w", format="mp4", options={"movflags": "faststart"}) as container:
         stream = container.add_stream("libx264", rate=rate)
         stream.height, stream.width = scene.still.shape
         stream.pix_fmt = "yuv420p"
         stream.options = {"preset": "veryfast", "crf": "20", "tune": "animation"}
-        for picture in layout.paint_frames(scene):
+        for picture in layout.paint_frames(scene):  # one at a time: minutes of RGB fill gigabytes
             frame = av.VideoFrame.from_ndarray(colors[picture], format="rgb24")
             container.mux(stream.encode(frame))
         container.mux(stream.encode())

@@ -15,7 +15,8 @@ from signjax.pose.clip import Clip
 
 FACE_POINTS = 70  # in OpenPose's order: outline 17, brows 10, nose 9, eyes 12, lips 20, pupils 2
 HAND_POINTS = 21
-MIN_CONFIDENCE = 0.1  # on How2Sign, hands below it jump five to ten times as far as hands above
+# On How2Sign, hands of less confidence jump five to ten times as far as the others.
+MIN_CONFIDENCE = 0.1
 MAX_FRAMES = 1 << 15  # of a clip: twenty minutes
 Source = TypeVar("Source")
 
@@ -45,6 +46,7 @@ def read_each(
       sources: (name of the clip in messages, what `read_clip` reads it from).
       read_clip: raises InvalidFileError.
     """
+    # Large collections always hold a few broken files; the report names them.
     for name, source in sources:
         try:
             yield read_clip(source)
@@ -84,8 +86,10 @@ def select_joints(points: np.ndarray, seen: np.ndarray, joint_map: JointMap) -> 
     Raises:
       InvalidFileError: no frames, too many, or coordinates that are infinite or too large.
     """
+    # A file of hours is a whole recording; clips are sentences, and memory is finite.
     if not 0 < len(points) <= MAX_FRAMES:
         raise InvalidFileError(f"has {len(points):,} frames; 1 to {MAX_FRAMES:,} can be read")
+    # What is not finite was not seen, whatever confidence the file gives it.
     seen = seen & np.isfinite(points).all(-1)
     points = np.where(seen[..., None], points, 0.0)
     if not np.abs(points).max(initial=0) <= MAX_COORDINATE:
@@ -93,6 +97,7 @@ def select_joints(points: np.ndarray, seen: np.ndarray, joint_map: JointMap) -> 
     pose = np.zeros((len(points), skeleton.NUM_JOINTS, 3), np.float32)
     valid = np.zeros(pose.shape[:2], bool)
     for joint, numbers in enumerate(joint_map.body):
+        # A mean exists where all that it is made of was seen: half a mean is another place.
         if numbers:
             pose[:, joint] = points[:, numbers].mean(1)
             valid[:, joint] = seen[:, numbers].all(1)
@@ -113,6 +118,7 @@ def _select_face(points: np.ndarray, numbers: tuple[int, ...]) -> np.ndarray | N
     """The 70 points of the face [T, 70, 3], None if no frame shows any of them."""
     if not numbers:
         return None
+    # A format may lack some of the 70, such as the pupils.
     face = np.where(np.array(numbers)[:, None] >= 0, points[:, numbers], 0.0).astype(np.float32)
     return face if face.any() else None
 
@@ -122,6 +128,7 @@ def turn_upright(pose: np.ndarray) -> np.ndarray:
 
     Files do not say which way their axes point; the body does.
     """
+    # Medians: single frames may have the signer look down, or turn away.
     turned = pose.copy()
     if np.median(pose[:, skeleton.NOSE, 1] - pose[:, skeleton.NECK, 1]) > 0:
         turned[..., 1] *= -1

@@ -57,6 +57,7 @@ def detect_format(path: Path) -> Format:
     Raises:
       DataError: there are none that can be read, or clips of several formats; says what was looked for.
     """
+    # The first of them say what the others are: a collection may have millions.
     files = list(itertools.islice(_walk_files(path), MAX_LISTED))
     examples = {ending: file for file in files for ending in BY_ENDING if _has_ending(file, ending)}
     if clip_files.POSE in examples or openpose.ENDING in examples:
@@ -66,6 +67,7 @@ def detect_format(path: Path) -> Format:
         raise DataError(f"{path}: holds {listed}; give the folder of one of them")
     if examples:
         return BY_ENDING[next(iter(examples))]
+    # Last, since opening files takes longer than reading their names.
     json_files = [file for file in files if file.suffix.lower() == ".json"]
     if json_files:
         return _detect_json(json_files[:MAX_PARSED])

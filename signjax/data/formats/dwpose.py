@@ -30,6 +30,7 @@ def is_dwpose(content: dict) -> bool:
 
 def parse_json(data: bytes, memory: int = safe_read.MAX_MEMORY) -> dict:
     """The object of a file; a list becomes its "instance_info"."""
+    # The bounded parser takes objects only, so that a list is made one before anything is built of it.
     is_list = data.lstrip().startswith(b"[")
     return safe_read.parse_json(b'{"instance_info":%s}' % data if is_list else data, memory)
 
@@ -44,7 +45,8 @@ def _read_clip(path: Path) -> Clip:
     frames = _list_frames(content)
     points = np.stack([_parse_frame(frame, t) for t, frame in enumerate(frames)])  # [T, 133, 3]
     seen = points[..., 2] > base.MIN_CONFIDENCE
-    points[..., 2] = 0  # the confidence stood there
+    # The confidence stood where depth has its place.
+    points[..., 2] = 0
     fps, signer = mediapipe.read_rate_and_signer(content)
     return Clip(*base.select_joints(points, seen, JOINT_MAP), fps=fps, signer=signer)
 
@@ -73,6 +75,7 @@ def _parse_frame(frame, t: int) -> np.ndarray:
     people = frame.get("instances", [frame]) if isinstance(frame, dict) else None
     if not isinstance(people, list):
         raise InvalidFileError(f'frame {t} has no list "instances"')
+    # Detectors find interpreters on screens and people in posters, too.
     points_of = [_parse_person(person, t) for person in people]
     return max(points_of, key=lambda points: points[:, 2].sum(), default=np.zeros((POINTS, 3)))
 
@@ -83,6 +86,7 @@ def _parse_person(person, t: int) -> np.ndarray:
     rows = _parse_numbers(points, t, "keypoints")
     if rows.ndim != 2 or len(rows) != POINTS or rows.shape[1] not in (2, 3):
         raise InvalidFileError(f"frame {t}: keypoints are {list(rows.shape)} numbers, not [{POINTS}, 2 or 3]")
+    # The third number of a point, if it has one, is its confidence.
     if rows.shape[1] == 3:
         return rows
     scores = _parse_numbers(person.get("keypoint_scores"), t, "keypoint_scores")
@@ -95,7 +99,8 @@ def _parse_numbers(values, t: int, name: str) -> np.ndarray:
     """Lists of numbers as an array; InvalidFileError if they are anything else."""
     try:
         numbers = np.array(values)
-    except (ValueError, OverflowError):  # lists of several lengths, or integers of hundreds of digits
+    except (ValueError, OverflowError):
+        # Lists of several lengths, or integers of hundreds of digits.
         numbers = np.array(None)
     if numbers.dtype.kind not in "if":
         raise InvalidFileError(f"frame {t}: {name} are no lists of numbers of one length")

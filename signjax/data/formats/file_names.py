@@ -31,6 +31,7 @@ def parse_sid(name: str | Path) -> str:
     Raises:
       InvalidFileError: it cannot be the name of a folder of clips.
     """
+    # The clip becomes a folder of this name, and its name is printed: nothing of it may lead elsewhere.
     sid = name.stem if isinstance(name, Path) else name.strip().rpartition("/")[2]
     if not sid or sid.startswith(".") or not sid.isprintable() or "\\" in sid:
         raise InvalidFileError(f"its name {sid[:40]!r} cannot name a folder; give it another")
@@ -49,6 +50,7 @@ def find_split(root: Path, path: Path) -> str | None:
 
 def parse_split(name: str) -> str | None:
     """The split whose name another name begins with, as in train_2D_keypoints, else None."""
+    # Letters alone: train_2D_keypoints is train, but trainer is nothing.
     return SPLITS.get(re.match("[a-z]*", name.lower())[0])
 
 

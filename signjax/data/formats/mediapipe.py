@@ -79,6 +79,7 @@ def read_rate_and_signer(content: dict) -> tuple[float | None, str | None]:
 
 def _find_unit(content: dict, points: np.ndarray, size: tuple[int, int] | None) -> np.ndarray:
     """What x, y and z are multiplied with to become pixels, without depth."""
+    # Whoever wrote the file may have multiplied already.
     if np.abs(points[..., :2]).max(initial=0) > MAX_SHARE:
         return np.array([1.0, 1.0, 0.0])
     stated = content.get("width"), content.get("height")
@@ -87,6 +88,7 @@ def _find_unit(content: dict, points: np.ndarray, size: tuple[int, int] | None) 
     if size is None:
         advice = "add them, or give --size as in 1280x720"
         raise InvalidFileError(f"has no width and height of its picture; {advice}")
+    # Depth has another unit for each part of the body, see signjax.data.formats.pose_format.
     return np.array([*size, 0.0])
 
 
@@ -105,7 +107,8 @@ def _parse_frame(frame, t: int) -> tuple[np.ndarray, np.ndarray]:
     points, seen = [], []
     for name, count in PARTS.items():
         landmarks = _find_landmarks(frame, name) or []
-        counts = (0, count, *([468] if name == "face" else []))  # without the pupils
+        # A face without refined landmarks has no pupils, the last ten of 478.
+        counts = (0, count, *([468] if name == "face" else []))
         if not isinstance(landmarks, list) or len(landmarks) not in counts:
             size = f"{len(landmarks)} landmarks" if isinstance(landmarks, list) else "no list"
             raise InvalidFileError(f"frame {t}: {name}_landmarks is {size}, not {count} landmarks")
@@ -113,7 +116,8 @@ def _parse_frame(frame, t: int) -> tuple[np.ndarray, np.ndarray]:
         for k, landmark in enumerate(landmarks):
             rows[k] = _parse_landmark(landmark, f"frame {t}: {name}_landmarks {k}")
         points.append(rows[:, :3])
-        seen.append(rows[:, 3] > base.MIN_CONFIDENCE)  # which NaN is not
+        # Landmarks that are not there are NaN, which is not above anything.
+        seen.append(rows[:, 3] > base.MIN_CONFIDENCE)
     return np.concatenate(points), np.concatenate(seen)
 
 
@@ -128,5 +132,6 @@ def _parse_landmark(landmark, where: str) -> list[float]:
         raise InvalidFileError(f"{where} is no landmark with x and y")
     try:
         return [float(value) for value in (values + [0.0, 1.0][len(values) - 2 :])[:4]]
-    except OverflowError:  # integers of hundreds of digits
+    except OverflowError:
+        # Integers of hundreds of digits.
         raise InvalidFileError(f"{where} has coordinates beyond {base.MAX_COORDINATE:g}") from None

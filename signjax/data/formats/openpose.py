@@ -58,6 +58,7 @@ def _group_files(root: Path) -> Iterator[tuple[str, FrameFiles]]:
 
 def _clip_prefix(file: Path) -> str:
     """What the files of a clip have in common: their name without the number."""
+    # OpenPose puts twelve digits behind the name of the video.
     return re.sub(r"_?\d*$", "", file.name.removesuffix(ENDING))
 
 
@@ -68,9 +69,11 @@ def _frame_number(file: Path) -> int:
 def _read_clip(frames: FrameFiles) -> Clip:
     if len(frames.files) > base.MAX_FRAMES:
         raise InvalidFileError(f"has {len(frames.files):,} frames; 1 to {base.MAX_FRAMES:,} can be read")
+    # By number, not by name: 10 follows 9.
     points = np.stack([_read_frame(file) for file in sorted(frames.files, key=_frame_number)])  # [T, 120, 3]
     seen = points[..., 2] > base.MIN_CONFIDENCE
-    points[..., 2] = 0  # the confidence stood there
+    # The confidence stood where depth has its place.
+    points[..., 2] = 0
     return Clip(
         *base.select_joints(points, seen, JOINT_MAP),
         text=file_names.read_text_beside(frames.folder / "text.txt"),
@@ -96,6 +99,7 @@ def _parse_person(person) -> np.ndarray:
     rows = []
     for key, count, optional in PARTS:
         values = person.get(key) if isinstance(person, dict) else None
+        # Without the flags --hand and --face their lists are empty.
         if optional and not values:
             values = [0] * (3 * count)
         if not isinstance(values, list) or len(values) < 3 * count or len(values) % 3:
@@ -103,8 +107,10 @@ def _parse_person(person) -> np.ndarray:
             raise InvalidFileError(f"{key} is {size}, not {3 * count}")
         if not set(map(type, values)) <= {int, float}:
             raise InvalidFileError(f"{key} holds something that is not a number")
+        # Bodies have 25, 18 or 15 points, of which the first 8 are those of the skeleton.
         rows += values[: 3 * count]
     try:
         return np.array(rows, np.float64).reshape(-1, 3)
-    except OverflowError:  # integers of hundreds of digits
+    except OverflowError:
+        # Integers of hundreds of digits.
         raise InvalidFileError(f"has coordinates beyond {base.MAX_COORDINATE:g}") from None

@@ -63,7 +63,8 @@ class _ByteReader:
             raise InvalidFileError("has a name that is not UTF-8") from None
 
     def read_floats(self, *shape: int) -> np.ndarray:
-        count = int(np.prod(shape, dtype=object))  # sizes that a file makes up may not fit into 64 bits
+        # Sizes that a file makes up may not fit into 64 bits.
+        count = int(np.prod(shape, dtype=object))
         if self.offset + 4 * count > len(self.data):
             promised = f"{4 * count:,} bytes of numbers are said to follow at {self.offset:,}"
             raise InvalidFileError(f"ends too early: {promised}")
@@ -79,6 +80,7 @@ def parse_pose_file(data: bytes) -> PoseFile:
       InvalidFileError: it is none, of an unknown version, or shorter than it says.
     """
     reader = _ByteReader(data)
+    # A float32 of 0.1 or 0.2.
     version = round(reader.read_values("f")[0], 3)
     if version not in VERSIONS:
         raise InvalidFileError(f"is no .pose file of version 0.0, 0.1 or 0.2 (its version is {version:g})")
@@ -93,6 +95,7 @@ def parse_pose_file(data: bytes) -> PoseFile:
 def _read_component(reader: _ByteReader) -> Component:
     name, layout = reader.read_text(), reader.read_text()
     points, limbs, colors = reader.read_values("3H")
+    # Whatever follows is read by this format: a file that is none is better refused here.
     if not 2 <= len(layout) <= 8:
         shown = f"component {name[:40]!r} has the format {layout[:40]!r}"
         raise InvalidFileError(f"its {shown}, which is not like XYC")
@@ -114,7 +117,8 @@ def _read_body(reader: _ByteReader, components: tuple[Component, ...], version: 
     """(fps, points, confidence) of versions 0.1 and 0.2."""
     number, dims = _count_numbers(components)
     fps, frames, people = reader.read_values("HHH" if version == 0.1 else "fIH")
-    if version == 0.1 and people:  # 16 bits cannot say how many there are; the bytes can
+    # 16 bits cannot say how many frames there are; the number of bytes can.
+    if version == 0.1 and people:
         frames = (len(reader.data) - reader.offset) // (4 * people * number * (dims + 1))
     points = reader.read_floats(frames, people, number, dims)
     return float(fps), points, reader.read_floats(frames, people, number)
@@ -124,12 +128,14 @@ def _read_oldest_body(reader: _ByteReader, components: tuple[Component, ...]) ->
     """(fps, points, confidence) of version 0.0, which lists the people frame by frame; the first counts."""
     number, dims = _count_numbers(components)
     fps, frames = reader.read_values("HH")
+    # Frames without people take no bytes, so that a small file could ask for any amount of memory.
     if frames * number > MAX_POINTS:
         raise InvalidFileError(f"says {frames:,} frames of {number:,} points, more than {MAX_POINTS:,}")
     points, confidence = np.zeros((frames, 1, number, dims), "f4"), np.zeros((frames, 1, number), "f4")
     for t in range(frames):
         for person in range(reader.read_values("H")[0]):
-            reader.read_values("h")  # the person's number
+            # The person's number, which says nothing: people may change it from frame to frame.
+            reader.read_values("h")
             first = 0
             for component in components:
                 values = reader.read_floats(len(component.points), len(component.format))
@@ -147,6 +153,7 @@ def format_pose_file(file: PoseFile) -> bytes:
     Raises:
       DataError: a number does not fit: sizes and counts are below 65,536, frames too in version 0.1.
     """
+    # struct refuses numbers that do not fit, which numpy would wrap.
     people = file.points.shape[1]
     try:
         head = [struct.pack("<f4H", file.version, *file.size, len(file.components))]

@@ -43,6 +43,7 @@ def _read_clip(path: Path) -> Clip:
     # The person who is seen best; others are passers-by, or detections of nobody.
     person = int(np.nansum(file.confidence, axis=(0, 2), dtype=np.float64).argmax())
     points, seen = file.points[:, person], file.confidence[:, person] > base.MIN_CONFIDENCE
+    # MediaPipe's depth is of no use, see above; others' is kept.
     flat = points.shape[-1] < 3 or any("LANDMARKS" in component.name for component in file.components)
     points = np.pad(points[..., :2], [(0, 0), (0, 0), (0, 1)]) if flat else points[..., :3]
     fps = file.fps if 0 < file.fps < 1000 else None
@@ -59,7 +60,8 @@ def map_joints(components: tuple[pose_file.Component, ...]) -> JointMap:
     for component in components:
         kind, count = component.name.upper(), len(component.points)
         if "WORLD" in kind:
-            pass  # the same points once more, in metres
+            # The same points once more, in metres from the hips.
+            pass
         elif "HAND" in kind and count == base.HAND_POINTS:
             hands["RIGHT" in kind] = first
         elif "FACE" in kind:
@@ -68,6 +70,7 @@ def map_joints(components: tuple[pose_file.Component, ...]) -> JointMap:
             # A body without a nose gets the middle of the face mesh, or of the face's own nose.
             body.setdefault("nose", numbers if "LANDMARKS" in kind else numbers[27:36])
         else:
+            # RIGHT_SHOULDER, RShoulder and right shoulder are one.
             names = (re.sub("[^a-z]", "", name.lower()) for name in component.points)
             body |= {name: (first + k,) for k, name in enumerate(names)}
         first += count
@@ -76,7 +79,8 @@ def map_joints(components: tuple[pose_file.Component, ...]) -> JointMap:
     if not (right and left):
         listed = ", ".join(component.name for component in components)[:80]
         raise InvalidFileError(f"has no shoulders, only {listed}; signjax needs the upper body and the hands")
-    joints[skeleton.NECK] = joints[skeleton.NECK] or right + left  # which is their middle
+    # A format without a neck has it in the middle of the shoulders.
+    joints[skeleton.NECK] = joints[skeleton.NECK] or right + left
     return JointMap(tuple(joints), hands.get(True), hands.get(False), face)
 
 

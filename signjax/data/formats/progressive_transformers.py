@@ -53,7 +53,8 @@ def _read_lines(file: Path) -> Iterator[tuple[str, ClipLine]]:
     if count > MAX_LINES:
         raise InvalidFileError(f"has {count:,} lines, more than {MAX_LINES:,}")
     texts, sids = (_read_lines_beside(file, ending, count) for ending in (".text", ".files"))
-    with safe_read.open_bounded(file, None) as (handle, _):  # a line at a time: files have gigabytes
+    # A line at a time: files have gigabytes.
+    with safe_read.open_bounded(file, None) as (handle, _):
         for number, (text, sid) in enumerate(zip(texts, sids, strict=True), 1):
             line = handle.readline(MAX_LINE_BYTES)
             if len(line) == MAX_LINE_BYTES:
@@ -80,8 +81,9 @@ def _read_lines_beside(file: Path, ending: str, count: int) -> list[bytes]:
         return [b""] * count
     except InvalidFileError as error:
         raise InvalidFileError(f"{other.name}: {error}") from None
+    # What follows the end of the last line is no line.
     if not lines[-1].strip():
-        lines.pop()  # what follows the last line's end
+        lines.pop()
     if len(lines) != count:
         counts = f"has {count:,} lines and {other.name} {_count_lines(other):,}"
         raise InvalidFileError(f"{counts}; they must be of the same clips")
@@ -96,9 +98,11 @@ def _read_clip(clip: ClipLine) -> Clip:
         raise InvalidFileError("its text or name is not UTF-8") from None
     if len(text.encode()) > MAX_BYTES[TEXT]:
         raise InvalidFileError(f"its text has more than {MAX_BYTES[TEXT]:,} bytes")
+    # Their files have no confidence: what was not seen is 0.
     points = _parse_points(clip.numbers)
     seen = (points != 0).any(-1)
-    seen[:, skeleton.NECK] |= seen.any(1)  # the origin of every frame that shows anything
+    # The neck is the origin, and so 0, of every frame that shows anything.
+    seen[:, skeleton.NECK] |= seen.any(1)
     pose, valid = base.select_joints(UNIT * points, seen, JOINT_MAP)
     if _are_arms_exchanged(pose, valid):
         pose, valid = pose[:, EXCHANGED_ARMS], valid[:, EXCHANGED_ARMS]
@@ -107,6 +111,7 @@ def _read_clip(clip: ClipLine) -> Clip:
 
 def _parse_points(line: bytes) -> np.ndarray:
     """Joints [T, 50, 3] of a line."""
+    # The longer one first: both divide a clip of 151 times 150 numbers, and the counter is the rule.
     words = line.split()
     width = next((width for width in FRAME_WIDTHS if words and len(words) % width == 0), None)
     if width is None:

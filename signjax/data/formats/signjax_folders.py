@@ -32,6 +32,7 @@ def read_clips(path: Path) -> Iterator[Clip | UnreadableClip]:
     """The clips of all folders with a pose.json below a folder."""
     files = [f for f in file_names.list_files(path, clip_files.POSE) if f.name == clip_files.POSE]
     folders = [file.parent for file in files]
+    # Evenly spread: clips that follow one another may be of one recording.
     sample = sorted({int(k) for k in np.linspace(0, len(folders) - 1, SAMPLE)})
     variant = _detect_variant([folders[k] for k in sample])
     return base.read_each(((str(f), ClipFolder(path, f, variant)) for f in folders), _read_clip)
@@ -43,7 +44,8 @@ def _detect_variant(folders: list[Path]) -> pose_layout.Variant:
         try:
             poses.append(clip_files.parse_pose(safe_read.read_bytes(folder / clip_files.POSE)))
         except DataError:
-            continue  # it will be named when its turn comes
+            # It is named when its turn comes.
+            continue
     return pose_layout.detect(poses)
 
 
@@ -71,7 +73,8 @@ def read_pose_json(path: Path, variant: pose_layout.Variant | None = None) -> Cl
     raw = clip_files.parse_pose(data)
     variant = variant or pose_layout.detect([raw])
     points, valid = pose_layout.apply(raw, variant)
-    if not valid[:, FACE].any():  # this clip has no face, whatever the others of its set have
+    # This clip has no face, whatever the others of its set have.
+    if not valid[:, FACE].any():
         points, valid = points[:, :NUM_JOINTS], valid[:, :NUM_JOINTS]
     content = safe_read.parse_json(data)
     fps, signer = read_rate_and_signer(content)

@@ -32,6 +32,7 @@ def _read_clip(path: Path) -> Clip:
     points = safe_numpy.read_array(path, MAX_BYTES)
     if points.dtype.kind != "f" or points.shape[1:] not in ((POINTS, 3), (3 * POINTS,)):
         raise InvalidFileError(f"is {points.dtype} {list(points.shape)}, not floating [any, {POINTS}, 3]")
+    # Both shapes are in use; what was not seen is 0.
     points = points.reshape(len(points), POINTS, 3).astype(np.float64)
     pose, valid = base.select_joints(points, (points != 0).any(-1), JOINT_MAP)
     return Clip(base.turn_upright(pose), valid, fps=FPS)

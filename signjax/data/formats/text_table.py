@@ -39,6 +39,7 @@ def find_table(path: Path, name: str | None) -> Path | None:
     """The table that a user named, or the one that lies with the clips; None if there is none."""
     if name:
         return Path(name)
+    # As signjax.tools.import_poses documents it, and as many data sets come.
     folder = path if path.is_dir() else path.parent
     return next((folder / known for known in NAMES if (folder / known).is_file()), None)
 
@@ -60,6 +61,7 @@ def _parse_rows(data: bytes) -> dict[str, Row]:
         lines = data.decode("utf-8-sig").splitlines()
     except UnicodeDecodeError:
         raise InvalidFileError("is not UTF-8") from None
+    # A tab or bar in the header decides: sentences have commas, headers of tab-separated tables have none.
     header = lines[0] if lines else ""
     mark = next((mark for mark in "\t|" if mark in header), ",")
     # Between tabs and bars a quotation mark is part of the text; only commas need quoting.
@@ -118,6 +120,7 @@ def parse_row_fps(row: Row) -> float | None:
     try:
         fps = float(row.fps) if row.fps else None
     except ValueError:
+        # No number is no rate, and is refused below with those out of range.
         fps = 0.0
     if fps is not None and not 0 < fps < 1000:
         raise InvalidFileError(f"its fps is {row.fps[:40]!r}; give frames per second")
