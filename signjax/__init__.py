@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from signjax import metrics
     from signjax.data.load import load_dataset
     from signjax.data.packed_dataset import PackedDataset
-    from signjax.errors import ConfigError, DataError, SignjaxError, StorageError
+    from signjax.errors import ConfigError, DataError, NumericsError, SignjaxError, StorageError
     from signjax.evaluation.score import Scorecard, score
     from signjax.inference.load import load
     from signjax.inference.pose_autoencoder import PoseAutoencoder
@@ -35,6 +35,7 @@ __all__ = [
     "Clip",
     "ConfigError",
     "DataError",
+    "NumericsError",
     "PackedDataset",
     "PoseAutoencoder",
     "PoseToText",
@@ -58,6 +59,7 @@ _HOMES = {
     "Clip": "pose.clip",
     "ConfigError": "errors",
     "DataError": "errors",
+    "NumericsError": "errors",
     "PackedDataset": "data.packed_dataset",
     "PoseAutoencoder": "inference.pose_autoencoder",
     "PoseToText": "inference.pose_to_text",

@@ -18,6 +18,12 @@ class SignjaxError(ValueError):
         super().__init__(shown if len(shown) <= MAX_LENGTH else shown[:MAX_LENGTH] + "...")
 
 
+class NumericsError(SignjaxError):
+    """Training that no longer gives finite numbers."""
+
+    exit_code = 20
+
+
 class DataError(SignjaxError):
     """Clips, packs or texts that cannot be used."""
 

@@ -16,11 +16,17 @@ _JOINTS = (skeleton.NUM_JOINTS, skeleton.WITH_FACE)
 
 
 class Tokens(NamedTuple):
-    """The motion tokens that a clip was decoded from."""
+    """The motion tokens that a clip was decoded from.
 
-    codes: np.ndarray  # [N, C] int
-    stride: int  # frames that a token stands for; the last token may stand for fewer
-    names: tuple[str, ...] = ()  # of the C columns, or empty
+    Attributes:
+      codes: [N, C] int, C codes a token.
+      stride: frames that a token stands for; the last token may stand for fewer.
+      names: of the C columns, such as "right hand", or empty.
+    """
+
+    codes: np.ndarray
+    stride: int
+    names: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False, repr=False)

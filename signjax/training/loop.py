@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, TextIO
 
 import jax
 
-from signjax.errors import ConfigError, DataError, SignjaxError, did_you_mean
+from signjax.errors import ConfigError, DataError, NumericsError, did_you_mean
 from signjax.training import checkpoint, memory_check, metric_writer, process, sharding, state_hash, trackers
 from signjax.training.run_config import check_same, save_config
 from signjax.training.task import MakeTask, Task
@@ -20,20 +20,22 @@ from signjax.training.train_step import compile_steps, inference_variables, run_
 MAX_SKIPPED = 20
 
 
-class NumericsError(SignjaxError):
-    """Training that no longer gives finite numbers."""
-
-    exit_code = 20
-
-
 class TrainResult(NamedTuple):
-    """How a call of `train` ended."""
+    """How a call of `train` ended.
 
-    workdir: str  # the run
-    step: int  # steps trained in all
-    finished: bool  # False: stopped on the way, and saved; the same call goes on
-    best: float | None  # the score of the best checkpoint, by the config's `best`; None before one
-    exit_code: int = 0  # for a command: 130 after Ctrl-C, as shells expect
+    Attributes:
+      workdir: the run.
+      step: steps trained in all.
+      finished: False if it was stopped before its last step, and saved; the same call goes on.
+      best: the score of the best checkpoint, by the config's `best`; None before there is one.
+      exit_code: of a command: 130 after Ctrl-C, as shells expect, else 0.
+    """
+
+    workdir: str
+    step: int
+    finished: bool
+    best: float | None
+    exit_code: int = 0
 
 
 class Run(NamedTuple):

@@ -11,6 +11,7 @@ import pytest
 from command_help import PARSERS, ROOT, SHORT, ask, parse, parse_commands
 
 import signjax
+from signjax import demo
 from signjax.inference.load import load
 from signjax.models import build, quantizers
 from signjax.tasks.registry import make_task
@@ -159,10 +160,18 @@ CODE = [
 ]
 
 
+@pytest.fixture(scope="module")
+def datasets(tmp_path_factory):
+    """A demo set with enough test clips to be scored."""
+    root = tmp_path_factory.mktemp("data")
+    demo.write_dataset(root, sizes=(12, 4, 3))
+    return root
+
+
 @pytest.fixture
-def workplace(tiny_runs, tmp_path, monkeypatch):
+def workplace(datasets, tiny_runs, tmp_path, monkeypatch):
     """A folder with the data set and the runs that pages name, all of them tiny."""
-    (tmp_path / "datasets").symlink_to(tiny_runs / "datasets")
+    (tmp_path / "datasets").symlink_to(datasets)
     (tmp_path / "runs").mkdir()
     for name in ("vqvae", "gpt"):
         (tmp_path / "runs" / name).symlink_to(tiny_runs / "runs" / name)

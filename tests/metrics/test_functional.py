@@ -1,5 +1,4 @@
-"""signjax.metrics.<name>: a clip or a list, the same numbers as the scores of an evaluation, clear
-refusals."""
+"""The functions of signjax.metrics: one clip or a list, numbers as in an evaluation, clear refusals."""
 
 import dataclasses
 import math

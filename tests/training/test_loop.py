@@ -15,7 +15,7 @@ import optax
 import pytest
 from engine_helpers import compiled, plain, rows, same_bits, saved_state, start, toy
 
-from signjax.errors import ConfigError, StorageError
+from signjax.errors import ConfigError, NumericsError, StorageError
 from signjax.tasks.registry import make_task
 from signjax.training import checkpoint, loop, run_config, sharding, task, train_step
 
@@ -197,7 +197,7 @@ def test_every_step_has_its_own_randomness(whole):
 
 def test_bad_batches_end_the_run(tmp_path):
     c = toy(bad=(3, 99), num_steps=60, eval_every=30)
-    with pytest.raises(loop.NumericsError, match=r"last good step 3, last saved 20") as e:
+    with pytest.raises(NumericsError, match=r"last good step 3, last saved 20") as e:
         loop.train(c, tmp_path, make_task)
     assert e.value.exit_code == 20
     assert all(np.isfinite(x).all() for x in saved_state(c, tmp_path).values())
