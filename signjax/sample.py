@@ -33,7 +33,7 @@ def main(argv: list[str] | None = None) -> int:
         return 0
     batches = generator.generate_batches(texts, args.num, args.seed, **sampling)
     samples = write_samples(batches, texts, args.num, args.out, title=generator.run)
-    print_samples(samples, len(texts) * args.num, load.readable(generator.config.data))
+    print_samples(samples, len(texts) * args.num, load.is_demo_data(generator.config.data))
     if len(texts) > 1:
         print(Path(args.out, f"{OVERVIEW}.html"))
     return 0

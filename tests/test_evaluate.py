@@ -9,6 +9,7 @@ from engine_helpers import spawn
 
 from signjax import demo
 from signjax.data import packed_dataset
+from signjax.data.load import load_split
 from signjax.errors import DataError
 from signjax.evaluation import predictions
 
@@ -75,7 +76,7 @@ def test_a_tokenizer_run_has_the_same_rows_to_the_last_digit(home, said):
 
 def test_recorded_clips_as_predictions_score_as_recorded(home):
     """Moved, scaled, in three forms, one of them missing."""
-    held = packed_dataset.load(home / "datasets", "demo", "dev")
+    held = load_split(home / "datasets", "demo", "dev")
     folder = home / "theirs"
     folder.mkdir()
     shutil.copytree(home / "datasets/demo/dev" / held.sids[0], folder / held.sids[0])

@@ -46,7 +46,7 @@ def test_resuming_is_exact_and_encodes_nothing(home, monkeypatch):
     shutil.copytree(home / "runs/gpt", other)
     shutil.rmtree(other / "checkpoints/latest/10")
     with monkeypatch.context() as patch:
-        patch.delattr(loader, "clips")
+        patch.delattr(loader, "iterate_clips")
         assert loop.train(gpt_run.gpt_config(home), other, make_task).finished
     assert rows(other) == rows(home / "runs/gpt")
     (a, at), (b, _) = (checkpoint.load_variables(run, "latest") for run in (home / "runs/gpt", other))

@@ -10,7 +10,7 @@ import pytest
 from paths import ROOT
 
 from signjax import demo
-from signjax.data import packed_dataset
+from signjax.data.load import load_split
 from signjax.inference.load import load
 from signjax.tasks.preview import word_error_rate
 
@@ -53,7 +53,7 @@ def word_error_rates(run, root):
     generator = load(run)
     rates = {}
     for name, texts in (
-        ("sentences", packed_dataset.load(root, "demo", "test").texts),
+        ("sentences", load_split(root, "demo", "test").texts),
         ("words", 3 * demo.list_words()),
     ):
         rates[name] = word_error_rate(texts, generator.generate(list(texts), canonical=True))

@@ -7,6 +7,7 @@ import numpy as np
 
 from signjax.benchmarks import reading, setup, timing
 from signjax.data import clip_files, loader, packed_dataset, sources
+from signjax.data.load import load_split
 
 SIZES = (400, 1, 1)  # clips in train, dev and test
 BATCHES = 50
@@ -18,7 +19,7 @@ def measure_data() -> list[timing.Measurement]:
     with setup.make_home(SIZES) as folder:
         root, reference = f"{folder}/datasets", "json.loads (reference)"
         # Packed before the clock starts: training packs a data set once and reads it in every run.
-        dataset = packed_dataset.load(root, "demo", "train", say=lambda line: None)
+        dataset = load_split(root, "demo", "train", on_message=lambda line: None)
         split, sids = Path(root) / "demo" / "train", dataset.sids
         pack = timing.Workload(
             lambda: reading.read_packed_split(root, "demo", "train"), bytes=dataset.pose.nbytes, target=TARGET
@@ -43,13 +44,13 @@ def parse_clips(split_folder: Path, sids) -> float:
     return total
 
 
-def _make_batch_workload(dataset: packed_dataset.Pack, folder: str) -> timing.Workload:
+def _make_batch_workload(dataset: packed_dataset.PackedDataset, folder: str) -> timing.Workload:
     """Shuffled batches of windows as configs/vqvae.py draws them, without what training does to them."""
     c = setup.make_config("vqvae", folder)
     crops = sources.Crops(dataset, c.window)
 
     def draw_batches() -> None:
-        stream = loader.stream(crops, c.batch_size, c.seed)
+        stream = loader.iterate_shuffled(crops, c.batch_size, c.seed)
         for _ in range(BATCHES):
             next(stream)
         # A thread of the stream reads ahead; left alone it would disturb what is timed next.

@@ -93,7 +93,7 @@ def make_training_workload(c, columns: int, goal: timing.Goal | None = None) -> 
     texts = [rng.integers(4, VOCABULARY, max(1, n // 3)).tolist() for n in lengths]
     source = token_rows.TokenRows([codes], texts, seed=0, packings=1)
     count = c.batch_tokens // LENGTH
-    rows = [source.draw(i) for i in range(count)]
+    rows = [source.make_example(i) for i in range(count)]
     batch = {name: np.stack([row[name] for row in rows]) for name in rows[0]}
     model = GPT(vocabulary=VOCABULARY, columns=columns, codes=CODES, **c.model)
     books = rng.normal(size=(columns, CODES, 32)).astype(np.float32)

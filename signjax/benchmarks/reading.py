@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from signjax.data import clip_files, packed_dataset
+from signjax.data.load import load_split
 
 
 def time_reading(root: str, name: str, split: str) -> tuple[float, float]:
@@ -18,9 +19,9 @@ def time_reading(root: str, name: str, split: str) -> tuple[float, float]:
     return middle - start, time.perf_counter() - middle
 
 
-def read_packed_split(root: str, name: str, split: str) -> packed_dataset.Pack:
+def read_packed_split(root: str, name: str, split: str) -> packed_dataset.PackedDataset:
     """Loads a split's pack and reads every frame of it once."""
-    dataset = packed_dataset.load(root, name, split)
+    dataset = load_split(root, name, split)
     # The pack is memory-mapped, so that loading reads nothing: only a sum touches every page.
     np.add.reduce(dataset.pose, axis=None)
     return dataset

@@ -12,7 +12,9 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
-from signjax.data import clip_check, pack_files, pack_writer, packed_dataset, pose_layout
+from signjax.data import clip_check, pack_files, pack_writer, pose_layout
+from signjax.data.load import PART_CLIPS
+from signjax.data.packed_dataset import open_pack
 from signjax.pose import skeleton
 
 SHARD, CHUNK = 1 << 16, 64  # frames of a file of zarr3 and of a chunk in it, which has a checksum
@@ -51,12 +53,12 @@ class Format(NamedTuple):
 
 
 class Pack:
-    """signjax's own: .npy files, mapped into memory; checked when opened, as `packed_dataset.load` does."""
+    """signjax's own: .npy files, mapped into memory; checked when opened, as `load_split` does."""
 
     def __init__(self, folder: Path):
         if message := pack_files.find_corruption(folder):
             raise ValueError(message)
-        self.pack = packed_dataset.open_pack(folder, len(_read_texts(folder)))
+        self.pack = open_pack(folder, len(_read_texts(folder)))
 
     def read_windows(self, windows: Sequence[Window]) -> list[Arrays]:
         """See Reader."""
@@ -85,7 +87,7 @@ def write_pack(folder: Path, clips: Iterable[Arrays], texts: list[str], first: i
     index = {
         "version": pack_writer.VERSION,
         "label": "demo/train",
-        "variant": pose_layout.Variant(),
+        "variant": pose_layout.PoseLayout(),
         "digests": dict.fromkeys(names, "0" * 32),
         "clips": list(zip(names, texts, strict=True)),
         "broken": [],
@@ -97,16 +99,16 @@ def write_pack(folder: Path, clips: Iterable[Arrays], texts: list[str], first: i
 
 
 def write_pack_in_parts(folder: Path, clips: Iterable[Arrays], texts: list[str]) -> None:
-    """What `packed_dataset.load` does with large splits: parts that outlive an interruption, then joined."""
+    """What `load_split` does with large splits: parts that outlive an interruption, then joined."""
     clips, parts, counts = iter(clips), [], []
     with tempfile.TemporaryDirectory(dir=folder.parent) as place:
-        for first in range(0, len(texts), packed_dataset.PART):
-            part = texts[first : first + packed_dataset.PART]
+        for first in range(0, len(texts), PART_CLIPS):
+            part = texts[first : first + PART_CLIPS]
             parts.append(Path(place) / str(first))
             counts.append(len(part))
             parts[-1].mkdir()
             write_pack(parts[-1], itertools.islice(clips, len(part)), part, first)
-        pack_writer.join(folder, parts, counts, pose_layout.Variant())
+        pack_writer.join_packs(folder, parts, counts, pose_layout.PoseLayout())
     _write_texts(folder, texts)
 
 

@@ -26,12 +26,12 @@ MAX_BYTES = {TEXT: 1 << 12, POSE: safe_read.MAX_BYTES}
 MAX_COORDINATE = 1e6  # squares and sums stay far inside float32
 
 
-def read_clip(folder: str | os.PathLike, variant: pose_layout.Variant | None = None) -> Clip:
+def read_clip(folder: str | os.PathLike, layout: pose_layout.PoseLayout | None = None) -> Clip:
     """Reads one clip's folder.
 
     Args:
       folder: the directory that holds text.txt and pose.json.
-      variant: the data set's layout; None takes the third value as depth and the arms as they are.
+      layout: the data set's layout; None takes the third value as depth and the arms as they are.
 
     Returns:
       The clip in its own unit, the right hand on joints 2-3-4.
@@ -44,7 +44,7 @@ def read_clip(folder: str | os.PathLike, variant: pose_layout.Variant | None = N
         text, raw = read_raw(folder)
     except DataError as error:
         raise DataError(f"{folder}/{error}; repair or remove this clip") from None
-    points, valid = pose_layout.apply(raw, variant or pose_layout.Variant())
+    points, valid = pose_layout.apply_layout(raw, layout or pose_layout.PoseLayout())
     return Clip(points, valid, text=text, sid=folder.name)
 
 
@@ -55,12 +55,12 @@ def read_raw(folder: Path) -> tuple[str, np.ndarray]:
       InvalidFileError: names the file, not its folder, and the reason.
       MissingFileError: a file is not there.
     """
-    return _parsed(folder, TEXT, parse_text), _parsed(folder, POSE, parse_pose)
+    return _parse_file(folder, TEXT, parse_text), _parse_file(folder, POSE, parse_pose)
 
 
-def _parsed(folder: Path, name: str, parse):
+def _parse_file(folder: Path, name: str, parse):
     try:
-        return parse(_read(folder, name))
+        return parse(_read_file(folder, name))
     except InvalidFileError as error:
         raise type(error)(f"{name}: {error}") from None
 
@@ -82,7 +82,7 @@ def list_clips(split: str | os.PathLike) -> list[str]:
     return names
 
 
-def signature(folder: str) -> list:
+def read_signature(folder: str) -> list:
     """Size and times of a clip's files: as long as these stay, the content is taken to stay."""
     result = []
     for name in (TEXT, POSE):
@@ -94,12 +94,12 @@ def signature(folder: str) -> list:
     return result
 
 
-def digest(folder: str | os.PathLike) -> str:
+def digest_clip(folder: str | os.PathLike) -> str:
     """A hash of the bytes of a clip's two files; files that cannot be read count by their absence."""
     total = hashlib.blake2b(digest_size=16)
     for name in (TEXT, POSE):
         try:
-            data = _read(Path(folder), name)
+            data = _read_file(Path(folder), name)
             total.update(b"%d:" % len(data) + data)
         except InvalidFileError as error:
             total.update(f"{name}: {error}".encode(errors="replace"))
@@ -134,8 +134,8 @@ def parse_pose(data: bytes) -> np.ndarray:
     if type(count) is not int or count != len(poses):
         shown = str(count)[:20] if isinstance(count, int | float) else "no number"
         raise InvalidFileError(f"num_frames is {shown}, but there are {len(poses)} poses")
-    rows = [_frame(frame, t) for t, frame in enumerate(poses)]
-    faces = [_face(frame, t) for t, frame in enumerate(poses)]
+    rows = [_parse_frame(frame, t) for t, frame in enumerate(poses)]
+    faces = [_parse_face(frame, t) for t, frame in enumerate(poses)]
     if any(faces):
         nothing = [0] * 3 * FACE[1]
         rows = [row + (face or nothing) for row, face in zip(rows, faces, strict=True)]
@@ -150,7 +150,7 @@ def parse_pose(data: bytes) -> np.ndarray:
     return pose
 
 
-def _frame(frame, t: int) -> list:
+def _parse_frame(frame, t: int) -> list:
     """The 150 numbers of a frame in skeleton order."""
     row = []
     for key, joints in FIELDS:
@@ -159,26 +159,26 @@ def _frame(frame, t: int) -> list:
             raise InvalidFileError(f"frame {t} has no list {key}")
         if len(values) != 3 * joints:
             raise InvalidFileError(f"frame {t}: {key} has {len(values)} numbers, not {3 * joints}")
-        row += _numbers(values, key, t)
+        row += _check_numbers(values, key, t)
     return row
 
 
-def _face(frame, t: int) -> list | None:
+def _parse_face(frame, t: int) -> list | None:
     """The 210 numbers of a frame's face, None if it has none, or nothing but zeros."""
     key, points = FACE
     values = frame.get(key)
     if not isinstance(values, list) or len(values) != 3 * points or not any(values):
         return None
-    return _numbers(values, key, t)
+    return _check_numbers(values, key, t)
 
 
-def _numbers(values: list, key: str, t: int) -> list:
+def _check_numbers(values: list, key: str, t: int) -> list:
     if not set(map(type, values)) <= {int, float}:
         raise InvalidFileError(f"frame {t}: {key} holds something that is not a number")
     return values
 
 
-def _read(folder: Path, name: str) -> bytes:
+def _read_file(folder: Path, name: str) -> bytes:
     """The bytes of a clip's file; links may lead to other places of the same root, and no farther."""
     above = folder.absolute().parents
     safe_read.check_inside(folder / name, above[min(2, len(above) - 1)], folder.parent)

@@ -4,14 +4,14 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from signjax.data.packed_dataset import Pack
-from signjax.data.pose_layout import Variant
+from signjax.data.packed_dataset import PackedDataset
+from signjax.data.pose_layout import PoseLayout
 from signjax.errors import DataError
 from signjax.pose.clip import Clip
 from signjax.pose.normalization import Placement
 
 
-def pack_clips(clips: Sequence[Clip], face: bool) -> Pack:
+def pack_clips(clips: Sequence[Clip], face: bool) -> PackedDataset:
     """A data set of some clips, in their order.
 
     Args:
@@ -27,7 +27,7 @@ def pack_clips(clips: Sequence[Clip], face: bool) -> Pack:
     clips = list(clips) if face else [clip.without_face() for clip in clips]
     placements = [clip.find_placement() for clip in clips]
     valid = np.concatenate([clip.valid for clip in clips])
-    return Pack(
+    return PackedDataset(
         label="clips",
         sids=tuple(clip.sid for clip in clips),
         texts=tuple(clip.text for clip in clips),
@@ -35,7 +35,7 @@ def pack_clips(clips: Sequence[Clip], face: bool) -> Pack:
         pose=np.concatenate([clip.points for clip in clips]),
         valid=None if valid.all() else valid,
         placements=Placement(*(np.stack(part) for part in zip(*placements, strict=True))),
-        variant=Variant(face=face),
+        layout=PoseLayout(face=face),
         broken=(),
         folder=None,
     )

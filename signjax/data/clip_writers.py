@@ -8,15 +8,15 @@ from signjax.data import clip_files
 from signjax.pose import normalization, skeleton
 from signjax.pose.clip import Clip
 
-SIZE = (1280, 720)  # of the picture that OpenPose's pixels lie in
-PLACE = normalization.Placement(
+PICTURE_SIZE = (1280, 720)  # of the picture that OpenPose's pixels lie in
+PICTURE_PLACEMENT = normalization.Placement(
     np.array([640.0, 320.0, 0.0]), np.float64(90.0)
 )  # as signers stand in How2Sign
-BODY = 25  # points that OpenPose 1.7 writes; of the last 17 we have none
+BODY_POINTS = 25  # points that OpenPose 1.7 writes; of the last 17 we have none
 EMPTY = ("pose", "face", "hand_left", "hand_right")
 
 
-def pose_json(clip: Clip, digits: int | None = None) -> bytes:
+def format_pose_json(clip: Clip, digits: int | None = None) -> bytes:
     """The pose.json of a clip, see signjax.data.clip_files and docs/data.md.
 
     Without depth the third value is a confidence, 1 or 0 for joints that are missing. Depths that are all
@@ -34,7 +34,7 @@ def pose_json(clip: Clip, digits: int | None = None) -> bytes:
     parts = (skeleton.BODY, skeleton.RIGHT, skeleton.LEFT, skeleton.FACE)
     fields = zip((*clip_files.FIELDS, clip_files.FACE), parts, strict=True)
     rows = {
-        key: _values(clip.points[:, part], clip.valid[:, part], near, digits, flat).tolist()
+        key: _format_points(clip.points[:, part], clip.valid[:, part], near, digits, flat).tolist()
         for (key, _), part in fields
         if part.stop <= clip.points.shape[1]
     }
@@ -45,7 +45,7 @@ def pose_json(clip: Clip, digits: int | None = None) -> bytes:
     return json.dumps(content, separators=(",", ":")).encode()
 
 
-def _values(points, seen, near: float, digits: int | None, flat: bool) -> np.ndarray:
+def _format_points(points, seen, near: float, digits: int | None, flat: bool) -> np.ndarray:
     """Points [T, N, 3] as rows [T, 3 N]: 0 where not seen, and nowhere else, as that means not seen."""
     points = points.astype(np.float64) - [0, 0, near]
     points = points if digits is None else points.round(digits)
@@ -55,7 +55,7 @@ def _values(points, seen, near: float, digits: int | None, flat: bool) -> np.nda
     return np.where(seen[..., None], points, 0.0).reshape(len(points), -1)
 
 
-def picture(clip: Clip) -> np.ndarray:
+def place_in_picture(clip: Clip) -> np.ndarray:
     """The points of a clip [T, J, 3] float64 in pixels of SIZE, placed and sized as a signer of How2Sign.
 
     Raises:
@@ -63,25 +63,25 @@ def picture(clip: Clip) -> np.ndarray:
     """
     # In float64: seven digits of a pixel are what float32 has in all.
     placed = normalization.to_canonical(clip.points.astype(np.float64), clip.find_placement())
-    return normalization.from_canonical(placed, PLACE)
+    return normalization.from_canonical(placed, PICTURE_PLACEMENT)
 
 
-def openpose(clip: Clip) -> list[bytes]:
-    """The files of a clip as OpenPose writes them, one a frame: x and y as in `picture`, confidence 1 or 0.
+def format_openpose(clip: Clip) -> list[bytes]:
+    """The files of a clip as OpenPose writes them, one a frame, in pixels as `place_in_picture` gives them.
 
-    Depth is lost. Of its 25 body points there are the first 8.
+    Confidences are 1 or 0 and depth is lost. Of the 25 body points there are the first 8.
 
     Raises:
       DataError: the clip has no measurable body.
     """
-    placed = picture(clip)
+    placed = place_in_picture(clip)
     placed[..., 2] = 1.0
     points = np.where(clip.valid[..., None], placed, 0.0).round(7)
-    return [json.dumps(_frame(frame), separators=(",", ":")).encode() for frame in points]
+    return [json.dumps(_format_frame(frame), separators=(",", ":")).encode() for frame in points]
 
 
-def _frame(points: np.ndarray) -> dict:
-    body = np.zeros((BODY, 3))
+def _format_frame(points: np.ndarray) -> dict:
+    body = np.zeros((BODY_POINTS, 3))
     body[: skeleton.BODY.stop] = points[skeleton.BODY]
     face = np.zeros((clip_files.FACE[1], 3))
     face[: len(points[skeleton.FACE])] = points[skeleton.FACE]  # none in points [50, 3]

@@ -11,18 +11,18 @@ from signjax.pose.clip import Clip
 
 DIGITS = 5  # of the distance from neck to shoulder
 # A frame's numbers take 40 bytes of memory each while they are read, see signjax.io.safe_read.
-MOST = MAX_MEMORY // (60 * 3 * skeleton.WITH_FACE)  # frames, about twelve minutes at 25 a second
+MAX_FRAMES = MAX_MEMORY // (60 * 3 * skeleton.WITH_FACE)  # frames, about twelve minutes at 25 a second
 
 
-def pose_json(clip: Clip) -> bytes:
+def encode_clip(clip: Clip) -> bytes:
     """The pose.json of a clip, see signjax.data.clip_writers: rounded, with fps, signer and source where
     known.
 
     Raises:
       InvalidFileError: no frame shows a body, a joint lies impossibly far away, or there are too many frames.
     """
-    if len(clip) > MOST:
-        raise InvalidFileError(f"has {len(clip):,} frames, more than {MOST:,}; cut it into sentences")
+    if len(clip) > MAX_FRAMES:
+        raise InvalidFileError(f"has {len(clip):,} frames, more than {MAX_FRAMES:,}; cut it into sentences")
     try:
         # A face point far outside is no reason to leave the body out.
         body = clip.without_face()
@@ -30,19 +30,19 @@ def pose_json(clip: Clip) -> bytes:
     except ValueError as error:
         raise InvalidFileError(str(error)) from None
     digits = int(np.clip(DIGITS - np.floor(np.log10(scale)), 0, 12))
-    data = clip_writers.pose_json(clip, digits)
+    data = clip_writers.format_pose_json(clip, digits)
     if len(data) > clip_files.MAX_BYTES[clip_files.POSE]:
         raise InvalidFileError(f"makes a {clip_files.POSE} of {len(data):,} bytes; cut it into sentences")
     return data
 
 
-def write(folder: Path, clip: Clip) -> None:
+def write_clip(folder: Path, clip: Clip) -> None:
     """Writes text.txt and pose.json into a new folder.
 
     Raises:
-      InvalidFileError: as for `pose_json`, or the folder is there already.
+      InvalidFileError: as for `encode_clip`, or the folder is there already.
     """
-    data = pose_json(clip)
+    data = encode_clip(clip)
     try:
         folder.mkdir(parents=True)
     except FileExistsError:

@@ -89,13 +89,13 @@ def _write_clips(
             continue
         try:
             clip = _complete_clip(item, rows.get(item.sid), table, fps)
-            group = split_assignment.group(clip.sid, clip.source, clip.signer)
+            group = split_assignment.find_group(clip.sid, clip.source, clip.signer)
             described = describe_clip(clip, group)
             # A data set is 2-D or 3-D as a whole: its layout is detected once for all clips.
             if written and described.flat != written[0].flat:
                 depth = "no depth" if described.flat else "depth"
                 raise InvalidFileError(f"has {depth}, unlike the clips before it; import it apart")
-            dataset_writer.write(folder / (clip.split or UNSPLIT) / clip.sid, clip)
+            dataset_writer.write_clip(folder / (clip.split or UNSPLIT) / clip.sid, clip)
         except InvalidFileError as error:
             left_out.append((item.sid, str(error)))
             continue
@@ -124,8 +124,8 @@ def _assign_splits(clips: list[ImportedClip], folder: Path) -> tuple[list[str], 
     pending = [clip for clip in clips if clip.split is None]
     if not pending:
         return [clip.split for clip in clips], "as given"
-    entries = [split_assignment.Entry(clip.sid, clip.group) for clip in pending]
-    assigned, how_split = split_assignment.assign(entries)
+    entries = [split_assignment.SplitEntry(clip.sid, clip.group) for clip in pending]
+    assigned, how_split = split_assignment.assign_splits(entries)
     for clip, split in zip(pending, assigned, strict=True):
         target = folder / split / clip.sid
         target.parent.mkdir(exist_ok=True)

@@ -3,63 +3,76 @@
 import numpy as np
 
 from signjax.data import augmentation, sources
+from signjax.data.packed_dataset import PackedDataset
+
+FRAME_BUCKETS = (256, 384, 512, 768, 1024)
+FRAMES_PER_TEXT_TOKEN = 8  # a row has room for a token of text every so many frames, at least
 
 
-class Joined:
+class JoinedClips:
     """A source of rows that hold a clip and, as far as they fit, others drawn at random after it.
 
     Joined clips are new sentences of known signs, and leave little padding. Rows are as long as the longest
     clip needs, at least 256 frames, and hold a text token for every eight frames at least.
 
     Args:
-      pack: the clips.
+      dataset: the clips.
       ids: text ids of each clip, END last.
       joins: chance that another clip follows.
       tempo: the factor of a clip's tempo has a logarithm between -tempo and tempo.
       signer: arguments of signjax.data.augmentation.augment_signer.
     """
 
-    def __init__(self, pack, ids, joins: float, tempo: float, signer):
-        self.pack, self.ids = pack, ids
+    def __init__(self, dataset: PackedDataset, ids, joins: float, tempo: float, signer):
+        self.dataset, self.ids = dataset, ids
         self.joins, self.tempo, self.signer = joins, tempo, dict(signer)
-        self.frames = sources.bucket(int(pack.lengths.max()), (256, 384, 512, 768, 1024))
-        self.text = sources.bucket(max(map(len, ids)), tuple(range(self.frames // 8, self.frames, 16)))
+        self.frames = sources.choose_bucket(int(dataset.lengths.max()), FRAME_BUCKETS)
+        text_buckets = tuple(range(self.frames // FRAMES_PER_TEXT_TOKEN, self.frames, 16))
+        self.text = sources.choose_bucket(max(map(len, ids)), text_buckets)
 
     def __len__(self) -> int:
-        return len(self.pack)
+        return len(self.dataset)
 
-    def draw(self, i: int, rng: np.random.Generator) -> dict[str, np.ndarray]:
-        """Row i: {"pose" [W, 50, 3], "mask" [W], "text" [L] int32, "text_mask" [L] bool, and "valid" [W, 50]
-        if the pack has missing joints}."""
-        parts, ids = [self._play(i, rng)], list(self.ids[i])
+    def make_example(self, i: int, rng: np.random.Generator) -> dict[str, np.ndarray]:
+        """Row i, of W frames and L text tokens.
+
+        Returns:
+          {"pose" [W, 50, 3] float32, "mask" [W] bool, "text" [L] int32, "text_mask" [L] bool, and "valid"
+          [W, 50] bool if the data set has missing joints}.
+        """
+        clips, ids = [self._play_clip(i, rng)], list(self.ids[i])
         while rng.random() < self.joins:
-            k = int(rng.integers(len(self.pack)))
-            part, more = self._play(k, rng), self.ids[k]
-            used = sum(len(p["pose"]) for p in parts)
-            if used + len(part["pose"]) > self.frames or len(ids) - 1 + len(more) > self.text:
+            k = int(rng.integers(len(self.dataset)))
+            clip, following = self._play_clip(k, rng), self.ids[k]
+            used = sum(len(c["pose"]) for c in clips)
+            # The END of the text so far goes when another follows.
+            if used + len(clip["pose"]) > self.frames or len(ids) - 1 + len(following) > self.text:
                 break
-            parts.append(part)
-            ids = ids[:-1] + more
+            clips.append(clip)
+            ids = ids[:-1] + following
         row = {"text": np.zeros(self.text, np.int32), "text_mask": np.arange(self.text) < len(ids)}
         row["text"][: len(ids)] = ids
-        for name in parts[0]:
-            whole = np.concatenate([p[name] for p in parts])
-            row[name] = np.zeros((self.frames, *whole.shape[1:]), whole.dtype)
-            row[name][: len(whole)] = whole
+        for name in clips[0]:
+            joined = np.concatenate([clip[name] for clip in clips])
+            row[name] = np.zeros((self.frames, *joined.shape[1:]), joined.dtype)
+            row[name][: len(joined)] = joined
         return row
 
-    def _play(self, i: int, rng) -> dict[str, np.ndarray]:
+    def _play_clip(self, i: int, rng: np.random.Generator) -> dict[str, np.ndarray]:
         """Clip i by another signer, at another tempo, from somewhere in its first frames."""
-        length = int(self.pack.lengths[i])
-        clip = augmentation.augment_signer(sources.window(self.pack, i, 0, length), rng, **self.signer)
+        length = int(self.dataset.lengths[i])
+        window = sources.cut_window(self.dataset, i, 0, length)
+        clip = augmentation.augment_signer(window, rng, **self.signer)
+        # Played slower than this, a long clip would not fit into its row.
         pace = max(np.exp(self.tempo * rng.uniform(-1, 1)), (length - 1) / (self.frames - 1))
         time = np.arange(min(rng.uniform(0, pace), length - 1), length - 1 + 1e-6, pace)
         before = time.astype(int)
         after = np.minimum(before + 1, length - 1)
-        part = (time - before).astype(np.float32)[:, None, None]
+        share = (time - before).astype(np.float32)[:, None, None]
         pose = clip["pose"]
-        played = {"pose": pose[before] + part * (pose[after] - pose[before])}
+        played = {"pose": pose[before] + share * (pose[after] - pose[before])}
         played["mask"] = np.ones(len(time), bool)
         if "valid" in clip:
+            # Between a joint that was seen and one that was not there is nothing to interpolate.
             played["valid"] = clip["valid"][before] & clip["valid"][after]
         return played

@@ -1,27 +1,38 @@
-"""The splits of the data set that a config names; the demo set is made on the spot."""
+"""Splits of data sets: packed on first use, memory-mapped ever after; the demo set is made on the spot."""
 
+import contextlib
+import dataclasses
 import pathlib
+import sys
+from collections.abc import Callable
 
 from signjax import demo
-from signjax.data import packed_dataset
+from signjax.data import pack_cache, pack_files, pack_writer
+from signjax.data.pack_cache import Split
+from signjax.data.packed_dataset import PackedDataset, open_pack
+from signjax.errors import StorageError
+from signjax.io import atomic
+
+PART_CLIPS = 4096  # clips of a large split that are packed at a time: an interrupted one goes on from there
+OnMessage = Callable[[str], None]  # gets a line for the user
 
 
-def load(config, split: str, face: bool = False) -> packed_dataset.Pack:
-    """Loads a split of `config.root`/`config.name`; makes the demo set first if that is meant and missing.
+def load_configured_split(config, split: str, face: bool = False) -> PackedDataset:
+    """Loads a split of the data set that a config names.
 
     Args:
-      config: see above.
+      config: the field `data` of a run's config, with `root` and `name`.
       split: "train", "dev" or "test".
       face: keeps the face of data that have one.
 
     Raises:
-      DataError: the split cannot be used, see signjax.data.packed_dataset.load.
+      DataError: the split cannot be used, see `load_split`.
     """
     dataset = load_dataset(config.root, config.name, split)
     return dataset if face else dataset.without_face()
 
 
-def load_dataset(root, name: str, split: str) -> packed_dataset.Pack:
+def load_dataset(root, name: str, split: str) -> PackedDataset:
     """Loads a split of a data set; the demo set is made first if it is not there.
 
     Clips are packed once into memory-mapped arrays beside the data, see docs/data.md; later calls open them.
@@ -35,14 +46,135 @@ def load_dataset(root, name: str, split: str) -> packed_dataset.Pack:
       A sequence of Clips, with their faces if the data have any.
 
     Raises:
-      DataError: the split cannot be used, see signjax.data.packed_dataset.
+      DataError: the split cannot be used, see `load_split`.
       StorageError: nothing can be written anywhere.
     """
     if name == "demo" and not pathlib.Path(root, "demo").exists():
         demo.write_dataset(root, "demo")
-    return packed_dataset.load(root, name, split)
+    return load_split(root, name, split)
 
 
-def readable(config) -> bool:
+def is_demo_data(config) -> bool:
     """Whether the data are of the demo language, which signjax.demo.read_signs can read."""
     return pathlib.Path(config.root, config.name, "demo.json").exists()
+
+
+def load_split(
+    root, name: str, split: str, cache: bool = True, on_message: OnMessage | None = None
+) -> PackedDataset:
+    """Loads a split, packing it when that was not done yet or its clips have changed.
+
+    Args:
+      root: the folder that holds data sets.
+      name: the data set's folder in root.
+      split: "train", "dev" or "test".
+      cache: False reads all clips into memory and writes nothing.
+      on_message: gets what a user should know, line by line; None writes to stderr.
+
+    Raises:
+      DataError: no such split, no clips in it, or more than 1 % of them corrupt.
+      StorageError: the pack cannot be written anywhere.
+    """
+    on_message = _print_to_stderr if on_message is None else on_message
+    clips = pack_cache.inspect_split(root, name, split, cache)
+    for place in clips.caches:
+        for folder in pack_files.list_packs(place, split):
+            # A pack may be there and have no clip: all were broken, and may be repaired now.
+            if dataset := pack_cache.open_current(folder, clips, clips.signatures, on_message):
+                return dataset
+    dataset = _pack_split(clips, on_message)
+    on_message(dataset.describe())
+    for sid, reason in dataset.broken[: pack_writer.MAX_NAMED]:
+        on_message(f"  left out {sid}: {reason}")
+    if (more := len(dataset.broken) - pack_writer.MAX_NAMED) > 0:
+        on_message(f"  and {more:,} more; python -m signjax.tools.pack --root {root} --name {name} lists all")
+    return dataset
+
+
+def pack_shard(root, name: str, split: str, shard: int, shards: int, on_message: OnMessage) -> int:
+    """Packs every `shards`-th part of a split, for `load_split` to join when all are there.
+
+    Parts that are there already are left as they are. Several machines may do so side by side.
+
+    Args:
+      root: the folder that holds data sets, on a disk that the machines share.
+      name: the data set's folder in root.
+      split: "train", "dev" or "test".
+      shard: the first part, from 0.
+      shards: how many share the work.
+      on_message: gets lines about the progress.
+
+    Returns:
+      The number of this shard's parts.
+
+    Raises:
+      DataError: no such split, or no clips in it.
+      StorageError: the parts cannot be written beside the data.
+    """
+    clips = pack_cache.inspect_split(root, name, split, cache=True)
+    parts, cache = _divide_clips(clips.signatures), clips.folder.parent.resolve() / ".cache"
+    try:
+        cache.mkdir(parents=True, exist_ok=cache in clips.caches)
+    except OSError as error:
+        raise StorageError(f"{cache}: parts cannot be packed there ({error.strerror})") from None
+    numbers = range(shard, len(parts), shards)
+    for k in numbers:
+        _ensure_part(cache, clips, parts, k, on_message)
+    return len(numbers)
+
+
+def _pack_split(clips: Split, on_message: OnMessage) -> PackedDataset:
+    """Reads the clips of a split and stores their pack in the first cache that can be written."""
+    split, count = clips.folder.name, len(clips.signatures)
+    with contextlib.ExitStack() as stack:
+        workspace, cache = pack_cache.enter_workspace(stack, clips.caches, on_message)
+        stack.enter_context(pack_cache.storage_errors(workspace, clips))
+        parts = _divide_clips(clips.signatures) if cache else []
+        if len(parts) > 1:
+            folders = [_ensure_part(cache, clips, parts, k, on_message) for k in range(len(parts))]
+            key = pack_writer.join_packs(workspace, folders, [len(part) for part in parts], clips.layout)
+        else:
+            sids = list(clips.signatures)
+            key = pack_writer.write_pack(workspace, clips.folder, sids, clips.layout, on_message)
+        pack_writer.refuse_broken(clips.folder, pack_writer.read_index(workspace, count))
+        dataset = open_pack(workspace, count, in_memory=cache is None)
+        if cache:
+            folder = pack_cache.publish_pack(workspace, cache, split, key)
+            dataset = dataclasses.replace(dataset, folder=str(folder))
+            for k in range(len(parts)):
+                pack_cache.remove_packs(cache, _part_name(split, k))
+    return dataset
+
+
+def _ensure_part(
+    cache: pathlib.Path, clips: Split, parts: list[dict[str, list]], k: int, on_message: OnMessage
+) -> pathlib.Path:
+    """The folder of a part's pack, which is built if it is not there."""
+    name = _part_name(clips.folder.name, k)
+    for folder in pack_files.list_packs(cache, name):
+        # Not its truth: a part whose clips are all broken is a pack of no clips, and done.
+        if pack_cache.open_current(folder, clips, parts[k], on_message) is not None:
+            return folder
+    with pack_cache.storage_errors(cache, clips), atomic.temporary_folder(cache) as workspace:
+
+        def report_part(line: str) -> None:
+            on_message(f"part {k + 1} of {len(parts)}: {line}")
+
+        key = pack_writer.write_pack(workspace, clips.folder, list(parts[k]), clips.layout, report_part)
+        folder = pack_cache.publish_pack(workspace, cache, name, key)
+    report_part("done")
+    return folder
+
+
+def _divide_clips(signatures: dict[str, list]) -> list[dict[str, list]]:
+    """The clips of a split and their signatures, PART_CLIPS at a time."""
+    pairs = list(signatures.items())
+    return [dict(pairs[k : k + PART_CLIPS]) for k in range(0, len(pairs), PART_CLIPS)]
+
+
+def _part_name(split: str, k: int) -> str:
+    return f"{split}.{k:05}"
+
+
+def _print_to_stderr(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)

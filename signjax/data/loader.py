@@ -1,6 +1,6 @@
 """Batches: endless and seeded for training, whole and padded for evaluation, of static shapes always.
 
-Examples come from a source (signjax.data.sources). In a stream, the batch of a step is a function of
+Examples come from a source (signjax.data.sources). In training, the batch of a step is a function of
 (source, seed, step) alone, so neither the number of workers nor the number of hosts changes what is
 trained on, and a run resumes from its step without any saved state. grain runs that function in threads
 and processes; its own shuffling and batching cost more than making the examples.
@@ -14,14 +14,15 @@ import numpy as np
 from absl import flags
 
 from signjax.data import sources
-from signjax.data.packed_dataset import Pack
+from signjax.data.packed_dataset import PackedDataset
 from signjax.errors import ConfigError, DataError
 from signjax.io.processes import die_with_parent
 
-NEVER = 1 << 40  # the step at which an endless stream ends
+LAST_STEP = 1 << 40  # grain's ranges need an end; no training comes so far
+Batch = dict[str, np.ndarray]
 
 
-def stream(
+def iterate_shuffled(
     source,
     batch_size: int,
     seed: int,
@@ -30,11 +31,11 @@ def stream(
     host: int = 0,
     workers: int = 0,
     transforms: Sequence[Callable] = (),
-) -> Iterator[dict[str, np.ndarray]]:
+) -> Iterator[Batch]:
     """Endless shuffled training batches; each epoch shows every example once.
 
     Args:
-      source: sources.Crops, sources.Rows or alike.
+      source: sources.Crops, sources.ArrayRows or alike.
       batch_size: B, examples of a step over all hosts.
       seed: decides the order and every random choice.
       start_step: the step whose batch comes first; a run resumes with the step it stopped at.
@@ -51,22 +52,23 @@ def stream(
       DataError: the source is empty.
       ConfigError: batch_size is not a multiple of hosts, or there is no such host.
     """
-    _check(batch_size, hosts, host)
+    _check_hosts(batch_size, hosts, host)
     if not len(source):
         raise DataError("there is nothing to train on: the source has no examples")
-    make = functools.partial(_batch, source, batch_size, seed, hosts, host, tuple(transforms))
+    make = functools.partial(_make_batch, source, batch_size, seed, hosts, host, tuple(transforms))
     # The work is Python's and the data are mapped: more threads than one would wait for the first.
     options = grain.ReadOptions(num_threads=1, prefetch_buffer_size=4)
-    batches = grain.MapDataset.range(start_step, NEVER).map(make).to_iter_dataset(options)
+    batches = grain.MapDataset.range(start_step, LAST_STEP).map(make).to_iter_dataset(options)
     if workers:
         if not flags.FLAGS.is_parsed():  # grain asks for flags that only absl.app.run parses
             flags.FLAGS.mark_as_parsed()
         processes = grain.MultiprocessingOptions(num_workers=workers, per_worker_buffer_size=2)
         batches = batches.mp_prefetch(processes, worker_init_fn=die_with_parent)
-    return _iterate(batches)
+    return _iterate_and_close(batches)
 
 
-def _iterate(batches: grain.IterDataset) -> Iterator[dict[str, np.ndarray]]:
+def _iterate_and_close(batches: grain.IterDataset) -> Iterator[Batch]:
+    # A generator, so that close() and the garbage collector end grain's workers, too.
     iterator = iter(batches)
     try:
         yield from iterator
@@ -74,30 +76,31 @@ def _iterate(batches: grain.IterDataset) -> Iterator[dict[str, np.ndarray]]:
         iterator.close()
 
 
-def _batch(
+def _make_batch(
     source, batch_size: int, seed: int, hosts: int, host: int, transforms: tuple[Callable, ...], step: int
-) -> dict[str, np.ndarray]:
+) -> Batch:
     """A host's rows of a step's batch."""
 
-    def example(position: int) -> dict[str, np.ndarray]:
+    def make_example(position: int) -> dict[str, np.ndarray]:
         epoch, k = divmod(position, len(source))
+        # Of the position and not of the step: another batch size shows the same examples in the same order.
         rng = np.random.default_rng((seed, 1, position))
-        result = source.draw(int(_order(seed, epoch, len(source))[k]), rng)
+        example = source.make_example(int(_shuffle_epoch(seed, epoch, len(source))[k]), rng)
         for transform in transforms:
-            result = transform(result, rng)
-        return result
+            example = transform(example, rng)
+        return example
 
     rows = batch_size // hosts
     first = step * batch_size + host * rows
-    return _stack(map(example, range(first, first + rows)), rows)
+    return _stack_examples(map(make_example, range(first, first + rows)), rows)
 
 
 @functools.lru_cache(maxsize=4)  # a batch lies in two epochs at most, unless an epoch is short
-def _order(seed: int, epoch: int, count: int) -> np.ndarray:
+def _shuffle_epoch(seed: int, epoch: int, count: int) -> np.ndarray:
     return np.random.default_rng((seed, 0, epoch)).permutation(count)
 
 
-def _stack(examples: Iterable[dict[str, np.ndarray]], count: int) -> dict[str, np.ndarray]:
+def _stack_examples(examples: Iterable[dict[str, np.ndarray]], count: int) -> Batch:
     """One array per name; each example is copied and let go, since fresh memory costs more than the copy."""
     batch = {}
     for row, example in enumerate(examples):
@@ -109,7 +112,7 @@ def _stack(examples: Iterable[dict[str, np.ndarray]], count: int) -> dict[str, n
     return batch
 
 
-def once(source, batch_size: int, hosts: int = 1, host: int = 0) -> Iterator[dict[str, np.ndarray]]:
+def iterate_once(source, batch_size: int, hosts: int = 1, host: int = 0) -> Iterator[Batch]:
     """Evaluation batches: every example once and in order, the last batch filled up.
 
     Returns:
@@ -117,45 +120,51 @@ def once(source, batch_size: int, hosts: int = 1, host: int = 0) -> Iterator[dic
       float32: 1, or 0 for the rows that fill the last batch, which repeat the last example.
 
     Raises:
-      ConfigError: as for stream.
+      ConfigError: as for `iterate_shuffled`.
     """
-    _check(batch_size, hosts, host)
+    _check_hosts(batch_size, hosts, host)
     rows = batch_size // hosts
+    # All hosts get equally many batches, the last perhaps of weight 0 alone: they compute each together.
     for start in range(host * rows, len(source) + host * rows, batch_size):
         numbers = np.arange(start, start + rows)
         index = np.minimum(numbers, len(source) - 1)
-        batch = _stack(map(source.draw, index.tolist()), len(index))
+        batch = _stack_examples(map(source.make_example, index.tolist()), len(index))
         weight = (numbers < len(source)).astype(np.float32)
         yield batch | {"index": index.astype(np.int32), "weight": weight}
 
 
-def clips(
-    pack: Pack, batch_size: int, buckets: Sequence[int] = sources.BUCKETS, hosts: int = 1, host: int = 0
-) -> Iterator[dict[str, np.ndarray]]:
+def iterate_clips(
+    dataset: PackedDataset,
+    batch_size: int,
+    buckets: Sequence[int] = sources.BUCKETS,
+    hosts: int = 1,
+    host: int = 0,
+) -> Iterator[Batch]:
     """Evaluation batches of whole clips in canonical space, grouped so that few shapes occur.
 
     Args:
-      pack: the clips.
+      dataset: the clips.
       batch_size: B over all hosts.
-      buckets: lengths a clip may be padded to; longer clips go to the next power of two.
-      hosts: as for stream.
-      host: as for stream.
+      buckets: lengths in frames that a clip may be padded to; longer clips go to the next power of two.
+      hosts: as for `iterate_shuffled`.
+      host: as for `iterate_shuffled`.
 
     Returns:
-      An iterator of {"pose" [B, L, 50, 3], "mask" [B, L], "index" [B] into the pack, "weight" [B]}, and
-      "valid" [B, L, 50] if the pack has missing joints; L is one of the buckets, shortest first.
+      An iterator of {"pose" [B, L, J, 3] float32, "mask" [B, L] bool, "index" [B] int32 into the data set,
+      "weight" [B] float32}, and "valid" [B, L, J] bool if the data set has missing joints; L is one of the
+      buckets, shortest first.
 
     Raises:
-      ConfigError: as for stream.
+      ConfigError: as for `iterate_shuffled`.
     """
-    lengths = np.array([sources.bucket(int(n), buckets) for n in pack.lengths])
+    lengths = np.array([sources.choose_bucket(int(n), buckets) for n in dataset.lengths])
     for length in np.unique(lengths):
         members = np.flatnonzero(lengths == length)
-        for batch in once(sources.Whole(pack, members, int(length)), batch_size, hosts, host):
+        for batch in iterate_once(sources.WholeClips(dataset, members, int(length)), batch_size, hosts, host):
             yield batch | {"index": members[batch["index"]].astype(np.int32)}
 
 
-def _check(batch_size: int, hosts: int, host: int) -> None:
+def _check_hosts(batch_size: int, hosts: int, host: int) -> None:
     if batch_size < 1 or hosts < 1 or batch_size % hosts:
         raise ConfigError(f"batch_size is {batch_size}; make it a multiple of the number of hosts, {hosts}")
     if not 0 <= host < hosts:

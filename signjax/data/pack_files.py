@@ -17,34 +17,34 @@ from signjax.io import atomic, checksums, safe_read
 CHECKSUMS, UNCHECKED = "seal.json", {"seal.json", "signatures.json"}
 # Checksums cover files up to this size in full and larger ones in evenly spaced blocks: loading must
 # not read gigabytes that training may map and never touch.
-CHECK_ALL, BLOCK, BLOCKS = 1 << 26, 1 << 16, 256
+MAX_FULL_CHECK, BLOCK, BLOCKS = 1 << 26, 1 << 16, 256
 BUFFER = 1 << 17  # bytes read at a time where all are: they stay in the processor's cache
-PER_CLIP = 1 << 12  # bytes of JSON and of its objects that a clip may add
+JSON_BYTES_PER_CLIP = 1 << 12  # bytes of JSON and of its objects that a clip may add
 
 
 class ArrayWriter:
-    """Writes a float32 .npy of unknown length row by row: `with Appender(path, shape) as a: a.append(x)`."""
+    """Writes a float32 .npy of unknown length: `with ArrayWriter(path, shape) as a: a.append_rows(x)`."""
 
     def __init__(self, path: Path, row_shape: tuple[int, ...]):
         self.path, self.row_shape, self.rows = path, row_shape, 0
 
     def __enter__(self):
         self.file = open(self.path, "wb")
-        self._header()
+        self._write_header()
         return self
 
-    def append(self, rows: np.ndarray) -> None:
+    def append_rows(self, rows: np.ndarray) -> None:
         """Appends rows [n, *row_shape]."""
         self.file.write(np.ascontiguousarray(rows, "<f4").data)
         self.rows += len(rows)
 
     def __exit__(self, *_):
         self.file.seek(0)
-        self._header()
+        self._write_header()
         self.file.close()
 
-    def _header(self) -> None:
-        # A fixed 128 bytes, so that the final length can be written over the first guess.
+    def _write_header(self) -> None:
+        # A fixed 128 bytes, so that the final length can be written over the first guess (numpy.lib.format).
         shape = (self.rows, *self.row_shape)
         text = repr({"descr": "<f4", "fortran_order": False, "shape": shape}).encode()
         self.file.write(b"\x93NUMPY\x01\x00" + (118).to_bytes(2, "little") + text.ljust(117) + b"\n")
@@ -58,7 +58,7 @@ def write_checksums(folder: Path) -> None:
 
 def find_corruption(folder: Path) -> str | None:
     """What is wrong with a finished folder, or None; see signjax.io.checksums.find_corruption."""
-    recorded = read_json(folder / CHECKSUMS) or {}
+    recorded = try_read_json(folder / CHECKSUMS) or {}
     try:
         files = _list_files(folder)
         # All that is mapped needs a checksum; other files, as a desktop leaves them, do no harm.
@@ -93,16 +93,16 @@ def list_packs(place: Path, split: str) -> list[Path]:
         return []
 
 
-def read_json(path: Path, clips: int = 0) -> dict | None:
+def try_read_json(path: Path, clips: int = 0) -> dict | None:
     """The object of a JSON file about so many clips, None if it is missing or damaged."""
     try:
         safe_read.check_inside(path, path.parent)
-        return safe_read.read_json(path, PER_CLIP * clips)
+        return safe_read.read_json(path, JSON_BYTES_PER_CLIP * clips)
     except safe_read.InvalidFileError:
         return None
 
 
-def write_json(path: Path, content) -> bool:
+def try_write_json(path: Path, content) -> bool:
     """Writes a JSON file that only saves time later; False if it cannot be written."""
     try:
         atomic.write_file(path, json.dumps(content).encode())
@@ -112,10 +112,10 @@ def write_json(path: Path, content) -> bool:
 
 
 def _compute_checksum(path: Path) -> list[int]:
-    """[bytes, CRC-32] of a file."""
+    """[size in bytes, CRC-32] of a file. A CRC is twice as fast as SHA-256 and enough against chance."""
     size, crc, block = path.stat().st_size, 0, memoryview(bytearray(BUFFER))
     with open(path, "rb", buffering=0) as file:
-        if size <= CHECK_ALL:
+        if size <= MAX_FULL_CHECK:
             while read := file.readinto(block):
                 crc = zlib.crc32(block[:read], crc)
             return [size, crc]

@@ -14,20 +14,20 @@ import numpy as np
 
 from signjax.data import clip_check, pack_files, parallel_read, pose_layout
 from signjax.data.clip_files import MAX_COORDINATE
-from signjax.data.pose_layout import Variant
+from signjax.data.pose_layout import PoseLayout
 from signjax.errors import DataError
 from signjax.io import progress, safe_numpy, safe_read
 from signjax.io.safe_read import InvalidFileError
 
 VERSION = 3  # of the packed form: another one packs again
-FRAMES = 1 << 16  # copied at once where parts are joined
+COPY_FRAMES = 1 << 16  # copied at once where parts are joined
 MAX_BROKEN = 0.01  # share of corrupt clips above which a split is refused; clips without a file are no clips
-SMALLEST = 1e-12  # scale: coordinates divided by it, and their squares, stay inside float32
-NAMED = 10  # clips left out that are named where nobody asked for them
+MIN_SCALE = 1e-12  # coordinates divided by it, and their squares, stay inside float32
+MAX_NAMED = 10  # clips left out that are named where nobody asked for them
 PROGRESS_EVERY = 5.0  # seconds
 
 
-class Refused(DataError):
+class BrokenClipsError(DataError):
     """A split with too many broken clips."""
 
     def __init__(self, message: str, broken: list[tuple[str, str]]):
@@ -35,15 +35,17 @@ class Refused(DataError):
         self.broken = broken  # (sid, reason) of all of them
 
 
-def write(workspace: Path, source: Path, sids: list[str], variant: Variant, say: Callable) -> str:
+def write_pack(
+    workspace: Path, source: Path, sids: list[str], layout: PoseLayout, on_message: Callable[[str], None]
+) -> str:
     """Reads clips of a split and stores their arrays and index.
 
     Args:
       workspace: the folder to write to.
       source: the split's folder, `<root>/<name>/<split>`.
       sids: the clips.
-      variant: the data set's variant.
-      say: gets lines about the progress.
+      layout: the data set's layout.
+      on_message: gets lines about the progress.
 
     Returns:
       The key of the content.
@@ -54,13 +56,13 @@ def write(workspace: Path, source: Path, sids: list[str], variant: Variant, say:
     """
     label = f"{source.parent.name}/{source.name}"
     entries, broken, valid, origin, scale, sums = [], [], [], [], [], []
-    words = functools.partial(_told, label, len(sids))
+    format_line = functools.partial(_format_progress, label, len(sids))
     with (
-        pack_files.ArrayWriter(workspace / "pose.npy", (variant.joints, 3)) as pose,
-        progress.report_counts(words, len(sids), say, PROGRESS_EVERY) as tell,
+        pack_files.ArrayWriter(workspace / "pose.npy", (layout.joints, 3)) as pose,
+        progress.report_counts(format_line, len(sids), on_message, PROGRESS_EVERY) as report,
     ):
-        for chunk in parallel_read.read_chunks(source, sids, variant):
-            pose.append(chunk.pose)
+        for chunk in parallel_read.read_chunks(source, sids, layout):
+            pose.append_rows(chunk.pose)
             lengths = [entry["frames"] for entry in chunk.clips]
             sums.append(clip_check.compute_sums(chunk.pose, chunk.valid, lengths))
             entries += chunk.clips
@@ -68,29 +70,29 @@ def write(workspace: Path, source: Path, sids: list[str], variant: Variant, say:
             valid.append(chunk.valid)
             origin.append(chunk.origin)
             scale.append(chunk.scale)
-            tell(len(entries) + len(broken))
+            report(len(entries) + len(broken))
     valid, lengths = np.concatenate(valid), [e["frames"] for e in entries]
     small = [np.concatenate(arrays) for arrays in (origin, scale, sums)]
     _write_arrays(workspace, valid, lengths, *small)
     index = {
         "label": label,
-        "variant": variant,
+        "variant": layout,
         "digests": {e["sid"]: e["digest"] for e in entries + broken},
         "clips": [[e["sid"], e["text"]] for e in entries],
         "broken": [[e["sid"], e["reason"]] for e in broken],
         "missing": [e["sid"] for e in broken if e["missing"]],
     }
-    return _finish(workspace, index, {e["sid"]: e["signature"] for e in entries + broken})
+    return _finish_pack(workspace, index, {e["sid"]: e["signature"] for e in entries + broken})
 
 
-def join(workspace: Path, parts: list[Path], counts: list[int], variant: Variant) -> str:
-    """Stores what `write` would store of the clips of all parts, which lie in folders of their own.
+def join_packs(workspace: Path, parts: list[Path], counts: list[int], layout: PoseLayout) -> str:
+    """Stores what `write_pack` would store of the clips of all parts, which lie in folders of their own.
 
     Args:
       workspace: the folder to write to.
       parts: finished packs, in the order of their clips.
       counts: clips of each, those left out included.
-      variant: of all of them.
+      layout: of all of them.
 
     Returns:
       The key of the content.
@@ -101,27 +103,28 @@ def join(workspace: Path, parts: list[Path], counts: list[int], variant: Variant
     """
     whole: dict = {"digests": {}, "clips": [], "broken": [], "missing": []}
     valid, lengths, origin, scale, sums, signatures = [], [], [], [], [], {}
-    with pack_files.ArrayWriter(workspace / "pose.npy", (variant.joints, 3)) as pose:
+    with pack_files.ArrayWriter(workspace / "pose.npy", (layout.joints, 3)) as pose:
         for part, count in zip(parts, counts, strict=True):
             index = read_index(part, count)
             added = {name: whole[name] + index[name] for name in ("clips", "broken", "missing")}
             whole = {**index, **added, "digests": whole["digests"] | index["digests"]}
             arrays = open_arrays(part, index)
             frames = arrays.pose
-            for start in range(0, len(frames), FRAMES):
-                pose.append(frames[start : start + FRAMES])
+            for start in range(0, len(frames), COPY_FRAMES):
+                pose.append_rows(frames[start : start + COPY_FRAMES])
             valid.append(np.ones(frames.shape[:2], bool) if arrays.valid is None else arrays.valid)
             lengths += np.diff(arrays.offsets).tolist()
             origin.append(arrays.origin)
             scale.append(arrays.scale)
             sums.append(arrays.sums)
-            signatures |= pack_files.read_json(part / "signatures.json", count) or {}
+            signatures |= pack_files.try_read_json(part / "signatures.json", count) or {}
     small = [np.concatenate(arrays) for arrays in (origin, scale, sums)]
     _write_arrays(workspace, np.concatenate(valid), lengths, *small)
-    return _finish(workspace, whole, signatures)
+    return _finish_pack(workspace, whole, signatures)
 
 
 def _write_arrays(workspace: Path, valid, lengths: list[int], origin, scale, sums) -> None:
+    # Most data sets have all joints; without the file nothing is read, copied or multiplied for them.
     if not valid.all():
         # In the order of frames, or a clip would lie scattered over the whole file.
         np.save(workspace / "valid.npy", np.ascontiguousarray(valid))
@@ -131,27 +134,28 @@ def _write_arrays(workspace: Path, valid, lengths: list[int], origin, scale, sum
     np.save(workspace / "sums.npy", sums)
 
 
-def _finish(workspace: Path, index: dict, signatures: dict) -> str:
+def _finish_pack(workspace: Path, index: dict, signatures: dict) -> str:
     """Writes the index, the checksums and the clips' signatures; returns the key of the content."""
     index = {"version": VERSION, **index, "digests": dict(sorted(index["digests"].items()))}
     (workspace / "index.json").write_text(json.dumps(index))
     pack_files.write_checksums(workspace)
-    pack_files.write_json(workspace / "signatures.json", dict(sorted(signatures.items())))
+    # After the checksums: signatures are written again when files are only touched.
+    pack_files.try_write_json(workspace / "signatures.json", dict(sorted(signatures.items())))
     content = json.dumps([VERSION, index["variant"], index["digests"]]).encode()
     return hashlib.blake2b(content, digest_size=8).hexdigest()
 
 
 def read_index(folder: Path, count: int) -> dict:
-    """What `write` says of a pack of `count` clips, its variant parsed.
+    """The index that `write_pack` stored of `count` clips, its layout parsed.
 
     Raises:
       InvalidFileError: it is damaged or of another version.
     """
-    index = safe_read.read_json(folder / "index.json", pack_files.PER_CLIP * count)
+    index = safe_read.read_json(folder / "index.json", pack_files.JSON_BYTES_PER_CLIP * count)
     if index.get("version") != VERSION:
         raise InvalidFileError("is of another version")
     kinds = {"label": str, "digests": dict, "clips": list, "broken": list, "missing": list}
-    index["variant"] = pose_layout.parse(index.get("variant"))
+    index["variant"] = pose_layout.parse_layout(index.get("variant"))
     if not (index["variant"] and all(isinstance(index.get(name), kind) for name, kind in kinds.items())):
         raise InvalidFileError("index.json is damaged")
     pairs = index["clips"] + index["broken"]
@@ -197,41 +201,51 @@ def open_arrays(folder: Path, index: dict) -> PackArrays:
         "pose": (pose, np.float32, (len(pose) if pose.ndim else 0, index["variant"].joints, 3)),
         "valid": (valid, bool, pose.shape[:2]),
     }
-    for name, (array, kind, shape) in expected.items():
-        if array is not None and (array.dtype != kind or array.shape != shape):
-            raise InvalidFileError(
-                f"{name}.npy is {array.dtype} {list(array.shape)}, not what the index says"
-            )
+    for name, (array, dtype, shape) in expected.items():
+        if array is not None and (array.dtype != dtype or array.shape != shape):
+            found = f"{array.dtype} {list(array.shape)}"
+            raise InvalidFileError(f"{name}.npy is {found}, not what the index says")
     if offsets[0] or offsets[-1] != len(pose) or (np.diff(offsets) <= 0).any():
         raise InvalidFileError("offsets.npy does not cut the poses into clips")
-    # Of a large pack only a part is read before it is used, see store.damage.
-    seen = pose if pose.nbytes <= pack_files.CHECK_ALL else pose[:1]
-    largest = np.max([seen.max(initial=0), -seen.min(initial=0), np.abs(origin).max(initial=0)])
-    if not (largest <= MAX_COORDINATE and (scale > SMALLEST).all() and np.isfinite(scale).all()):
+    # Of a large pack only a part is read before it is used, see pack_files.find_corruption.
+    sample = pose if pose.nbytes <= pack_files.MAX_FULL_CHECK else pose[:1]
+    largest = np.max([sample.max(initial=0), -sample.min(initial=0), np.abs(origin).max(initial=0)])
+    if not (largest <= MAX_COORDINATE and (scale > MIN_SCALE).all() and np.isfinite(scale).all()):
         raise InvalidFileError("poses or placements have numbers that no clip has")
     return PackArrays(offsets, origin, scale, sums, pose, valid)
 
 
-def refuse(source: Path, index: dict) -> None:
-    """Raises Refused if too many clips of a split are corrupt, or none can be used; see `read_index`."""
+def refuse_broken(source: Path, index: dict) -> None:
+    """Refuses a split of which too many clips are corrupt, or none can be used.
+
+    Args:
+      source: the split's folder.
+      index: of its pack, see `read_index`.
+
+    Raises:
+      BrokenClipsError: names the first of them and their reasons.
+    """
     missing, broken, total = set(index["missing"]), index["broken"], len(index["digests"])
+    # A clip without a file is no clip: whoever downloads half of a data set may train on that half.
     corrupt = [pair for pair in broken if pair[0] not in missing]
-    whole = total - len(missing)
-    named = corrupt or broken
-    if len(corrupt) <= MAX_BROKEN * whole and whole:
+    complete = total - len(missing)
+    if len(corrupt) <= MAX_BROKEN * complete and complete:
         return
+    named = corrupt or broken
     share = f", more than {MAX_BROKEN:.0%}" if corrupt else ", so that none is left"
-    listed = "; ".join(f"{sid}: {reason}" for sid, reason in named[:NAMED])
+    listed = "; ".join(f"{sid}: {reason}" for sid, reason in named[:MAX_NAMED])
     root, name = source.parents[1], source.parent.name
-    more = f"; python -m signjax.tools.pack --root {root} --name {name} lists all" if named[NAMED:] else ""
-    raise Refused(
-        f"{source}: {len(named):,} of {whole or total:,} clips are broken{share}; "
+    more = (
+        f"; python -m signjax.tools.pack --root {root} --name {name} lists all" if named[MAX_NAMED:] else ""
+    )
+    raise BrokenClipsError(
+        f"{source}: {len(named):,} of {complete or total:,} clips are broken{share}; "
         f"repair or remove them: {listed}{more}",
         [(sid, reason) for sid, reason in broken],
     )
 
 
-def _told(label: str, total: int, done: int, seconds: float) -> str:
+def _format_progress(label: str, total: int, done: int, seconds: float) -> str:
     rate = done / seconds
     left = (total - done) / rate
     return f"{label}: {done:,} of {total:,} clips read, {rate:.0f} clips/s, {left:.0f} s left"

@@ -2,14 +2,14 @@
 
 import numpy as np
 
-OPEN = 256  # rows
+MAX_OPEN = 256  # rows that may still get sequences
 
 
-def first_fit(lengths, capacity: int, seed: int, limits=None, limit: int = 0) -> list[list[int]]:
+def pack_first_fit(lengths, capacity: int, seed: int, limits=None, limit: int = 0) -> list[list[int]]:
     """Fills rows with sequences in a seeded random order, each into the first open row with room for it.
 
-    OPEN rows are open at most; the fullest is closed where another is needed. So time grows with the number
-    of sequences only, and rows are as full as without that limit, give or take a thousandth.
+    MAX_OPEN rows are open at most; the fullest is closed where another is needed. So time grows with the
+    number of sequences only, and rows are as full as without that limit, give or take a thousandth.
 
     Args:
       lengths: [n] of the sequences, each at most `capacity`.
@@ -23,21 +23,21 @@ def first_fit(lengths, capacity: int, seed: int, limits=None, limit: int = 0) ->
     """
     order = np.random.default_rng((seed, 2)).permutation(len(lengths))
     second = np.zeros(len(lengths), int) if limits is None else np.asarray(limits)
-    rows, numbers = [], np.zeros(0, int)  # all rows; those that are open
-    room, spare = np.zeros(0, int), np.zeros(0, int)  # of the open ones
+    rows, numbers = [], np.zeros(0, int)  # all rows; the numbers of those that are open
+    room, second_room = np.zeros(0, int), np.zeros(0, int)  # of the open ones
     for i in order.tolist():
-        fits = np.flatnonzero((room >= lengths[i]) & (spare >= second[i]))
+        fits = np.flatnonzero((room >= lengths[i]) & (second_room >= second[i]))
         if fits.size:
             at = fits[0]
         else:
-            if len(numbers) == OPEN:
+            if len(numbers) == MAX_OPEN:
                 fullest = np.argmin(room)
-                numbers, room, spare = (np.delete(x, fullest) for x in (numbers, room, spare))
+                numbers, room, second_room = (np.delete(x, fullest) for x in (numbers, room, second_room))
             at = len(numbers)
             numbers = np.append(numbers, len(rows))
-            room, spare = np.append(room, capacity), np.append(spare, limit)
+            room, second_room = np.append(room, capacity), np.append(second_room, limit)
             rows.append([])
         rows[numbers[at]].append(i)
         room[at] -= lengths[i]
-        spare[at] -= second[i]
+        second_room[at] -= second[i]
     return rows

@@ -18,13 +18,13 @@ from typing import NamedTuple
 import numpy as np
 
 from signjax.data import clip_files
-from signjax.data.pose_layout import Variant, apply
+from signjax.data.pose_layout import PoseLayout, apply_layout
 from signjax.errors import DataError, StorageError
 from signjax.io.safe_read import MissingFileError
 from signjax.pose import normalization
 
-CHUNK = 128  # clips a worker reads before it ends: some seconds of work
-ALONE = 200  # fewer clips than this are read in this process
+CHUNK_CLIPS = 128  # clips a worker reads before it ends: some seconds of work
+MIN_CLIPS_FOR_WORKERS = 200  # fewer clips than this are read in this process
 MAX_WORKERS = 8
 
 
@@ -40,35 +40,35 @@ class Chunk(NamedTuple):
 
 
 def read_chunks(
-    split: Path, sids: list[str], variant: Variant, workers: int | None = None
+    split: Path, sids: list[str], layout: PoseLayout, workers: int | None = None
 ) -> Iterator[Chunk]:
     """Reads clips in order, a chunk at a time.
 
     Args:
       split: the folder that holds the clips' folders.
       sids: their names.
-      variant: the data set's variant.
+      layout: the data set's layout.
       workers: processes to use; None picks by the number of clips and of processors.
 
     Raises:
       StorageError: a worker process failed.
     """
     if workers is None:
-        workers = 0 if len(sids) < ALONE else min(_processors(), MAX_WORKERS)
-    size = CHUNK if workers else 16  # small chunks give progress where there is no one to wait for
+        workers = 0 if len(sids) < MIN_CLIPS_FOR_WORKERS else min(_count_processors(), MAX_WORKERS)
+    size = CHUNK_CLIPS if workers else 16  # small chunks give progress where there is no one to wait for
     lists = [sids[k : k + size] for k in range(0, len(sids), size)]
     if workers < 2:
-        yield from (read_chunk(split, part, variant) for part in lists)
+        yield from (read_chunk(split, part, layout) for part in lists)
         return
     with ThreadPoolExecutor(workers) as threads:
         try:
-            yield from threads.map(lambda part: _ask_worker(split, part, variant), lists)
+            yield from threads.map(lambda part: _ask_worker(split, part, layout), lists)
         except BaseException:
             threads.shutdown(wait=False, cancel_futures=True)
             raise
 
 
-def read_chunk(split: Path, sids: list[str], variant: Variant) -> Chunk:
+def read_chunk(split: Path, sids: list[str], layout: PoseLayout) -> Chunk:
     """Reads some clips in this process."""
     good, broken, pose, valid, placements = [], [], [], [], []
     for sid in sids:
@@ -76,13 +76,13 @@ def read_chunk(split: Path, sids: list[str], variant: Variant) -> Chunk:
         # Taken before the content is read: a later change cannot hide behind it.
         entry = {
             "sid": sid,
-            "signature": clip_files.signature(str(folder)),
-            "digest": clip_files.digest(folder),
+            "signature": clip_files.read_signature(str(folder)),
+            "digest": clip_files.digest_clip(folder),
         }
         try:
             text, raw = clip_files.read_raw(folder)
-            clip_pose, clip_valid = apply(raw, variant)
-            placements.append(_measure(clip_pose, clip_valid))
+            clip_pose, clip_valid = apply_layout(raw, layout)
+            placements.append(_measure_placement(clip_pose, clip_valid))
         except DataError as error:
             broken.append(entry | {"reason": str(error), "missing": isinstance(error, MissingFileError)})
             continue
@@ -92,31 +92,32 @@ def read_chunk(split: Path, sids: list[str], variant: Variant) -> Chunk:
     return Chunk(
         good,
         broken,
-        np.concatenate(pose) if pose else np.zeros((0, variant.joints, 3), np.float32),
-        np.concatenate(valid) if valid else np.zeros((0, variant.joints), bool),
+        np.concatenate(pose) if pose else np.zeros((0, layout.joints, 3), np.float32),
+        np.concatenate(valid) if valid else np.zeros((0, layout.joints), bool),
         np.array([p.origin for p in placements], np.float32).reshape(-1, 3),
         np.array([p.scale for p in placements], np.float32),
     )
 
 
-def _measure(pose: np.ndarray, valid: np.ndarray) -> normalization.Placement:
+def _measure_placement(pose: np.ndarray, valid: np.ndarray) -> normalization.Placement:
     try:
         return normalization.measure_placement(pose, None if valid.all() else valid)
     except ValueError as error:
         raise DataError(f"{clip_files.POSE}: {error}") from None
 
 
-def _processors() -> int:
+def _count_processors() -> int:
+    # A container or a scheduler may give this process only some of the machine's.
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _ask_worker(split: Path, sids: list[str], variant: Variant) -> Chunk:
+def _ask_worker(split: Path, sids: list[str], layout: PoseLayout) -> Chunk:
     """Has a fresh process read some clips."""
     package_root = str(Path(__file__).resolve().parents[2])
     path = os.pathsep.join(filter(None, [package_root, os.environ.get("PYTHONPATH")]))
     run = subprocess.run(
         [sys.executable, "-m", "signjax.data.parallel_read"],
-        input=json.dumps([str(split), sids, variant]).encode(),
+        input=json.dumps([str(split), sids, layout]).encode(),
         capture_output=True,
         env={**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
     )
@@ -128,10 +129,10 @@ def _ask_worker(split: Path, sids: list[str], variant: Variant) -> Chunk:
         return Chunk(good, broken, *(arrays[name] for name in Chunk._fields[2:]))
 
 
-def _answer() -> None:
+def _answer_request() -> None:
     """The worker's side: a request on stdin, a chunk on stdout."""
-    split, sids, variant = json.load(sys.stdin.buffer)
-    chunk = read_chunk(Path(split), sids, Variant(*variant))
+    split, sids, layout = json.load(sys.stdin.buffer)
+    chunk = read_chunk(Path(split), sids, PoseLayout(*layout))
     entries = np.frombuffer(json.dumps([chunk.clips, chunk.broken]).encode(), np.uint8)
     answer = io.BytesIO()
     np.savez(answer, entries=entries, **dict(list(chunk._asdict().items())[2:]))
@@ -139,4 +140,4 @@ def _answer() -> None:
 
 
 if __name__ == "__main__":
-    _answer()
+    _answer_request()

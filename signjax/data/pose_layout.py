@@ -25,7 +25,7 @@ THIRDS = ("depth", "confidence", "zero")  # zero: always 0
 ANCHORS = (skeleton.NECK, skeleton.NOSE)  # joints that data sets are shifted to
 
 
-class Variant(NamedTuple):
+class PoseLayout(NamedTuple):
     """The layout of a data set's poses."""
 
     third: str = "depth"  # one of THIRDS
@@ -52,69 +52,69 @@ class Variant(NamedTuple):
         return f"{self.dims}-D ({third}), right hand on {arm}{pinned}{face}"
 
 
-def parse(value) -> Variant | None:
-    """The variant that was written as JSON, None if it is none; packs of before faces were read say three
+def parse_layout(value) -> PoseLayout | None:
+    """The layout that was written as JSON, None if it is none; packs of before faces were read say three
     fields of it."""
     kinds = list(map(type, value)) if isinstance(value, list) else None
     if kinds not in ([str, bool, int], [str, bool, int, bool]):
         return None
-    variant = Variant(*value)
-    known = variant.third in THIRDS and variant.anchor in (-1, *ANCHORS)
-    return variant if known else None
+    layout = PoseLayout(*value)
+    known = layout.third in THIRDS and layout.anchor in (-1, *ANCHORS)
+    return layout if known else None
 
 
-def detect(samples: Sequence[np.ndarray]) -> Variant:
-    """Finds the variant from raw clips.
+def detect_layout(samples: Sequence[np.ndarray]) -> PoseLayout:
+    """Finds the layout from raw clips.
 
     Args:
       samples: poses [T, 50 or 120, 3] as in the files, x, y and the third value; an empty sequence gives
-        the default variant.
+        the default layout.
     """
     if not samples:
-        return Variant()
+        return PoseLayout()
     face = any(sample.shape[1] == skeleton.WITH_FACE for sample in samples)
     samples = [sample[:, : skeleton.NUM_JOINTS] for sample in samples]
     frames = np.concatenate(samples)  # [F, 50, 3]
-    variant = Variant(anchor=_anchor(frames), face=face)
-    variant = variant._replace(third=_third(samples, frames, variant))
-    return variant._replace(swapped=_swapped(frames, variant))
+    layout = PoseLayout(anchor=_find_anchor(frames), face=face)
+    layout = layout._replace(third=_classify_third(samples, frames, layout))
+    return layout._replace(swapped=_are_arms_swapped(frames, layout))
 
 
-def apply(raw: np.ndarray, variant: Variant) -> tuple[np.ndarray, np.ndarray]:
+def apply_layout(raw: np.ndarray, layout: PoseLayout) -> tuple[np.ndarray, np.ndarray]:
     """Brings a raw clip into the one form the package works with.
 
     Args:
       raw: [T, 50 or 120, 3] as in the file.
-      variant: the data set's variant.
+      layout: the data set's layout.
 
     Returns:
       pose [T, J, 3] in own units with the right hand on arm 2-3-4, missing joints and absent depth
-      set to 0; valid [T, J] bool. J is the variant's: a face it does not have is left out, and in a clip
+      set to 0; valid [T, J] bool. J is the layout's: a face it does not have is left out, and in a clip
       without one it is missing.
     """
-    pose = raw[:, : variant.joints].copy()
-    pose = np.pad(pose, ((0, 0), (0, variant.joints - pose.shape[1]), (0, 0)))
-    valid = ~_absent(pose, variant)
-    if variant.dims == 2:
+    pose = raw[:, : layout.joints].copy()
+    pose = np.pad(pose, ((0, 0), (0, layout.joints - pose.shape[1]), (0, 0)))
+    valid = ~_find_absent(pose, layout)
+    if layout.dims == 2:
         pose[..., 2] = 0
     pose[~valid] = 0
-    if variant.swapped:
-        order = np.concatenate([skeleton.MIRROR[skeleton.BODY], np.arange(8, variant.joints)])
+    if layout.swapped:
+        order = np.concatenate([skeleton.MIRROR[skeleton.BODY], np.arange(8, layout.joints)])
         pose, valid = pose[:, order], valid[:, order]
     return pose, valid
 
 
-def _absent(raw: np.ndarray, variant: Variant) -> np.ndarray:
+def _find_absent(raw: np.ndarray, layout: PoseLayout) -> np.ndarray:
     """[..., J] bool, True for joints that were not seen: exactly at the origin or of confidence 0."""
-    absent = (raw[..., : variant.dims] == 0).all(axis=-1)
-    if variant.anchor >= 0:
-        absent[..., variant.anchor] = False
-    if variant.third == "confidence":
+    absent = (raw[..., : layout.dims] == 0).all(axis=-1)
+    if layout.anchor >= 0:
+        absent[..., layout.anchor] = False
+    if layout.third == "confidence":
         absent |= raw[..., 2] <= 0
     return absent
 
 
-def _anchor(frames: np.ndarray) -> int:
+def _find_anchor(frames: np.ndarray) -> int:
     """The neck or nose if the data were shifted so that it is the origin, else -1."""
     at_origin = (frames[..., :2] == 0).all(axis=-1)  # [F, 50]
     seen = ~at_origin.all(axis=-1)
@@ -124,34 +124,36 @@ def _anchor(frames: np.ndarray) -> int:
     return -1
 
 
-def _third(samples: Sequence[np.ndarray], frames: np.ndarray, variant: Variant) -> str:
+def _classify_third(samples: Sequence[np.ndarray], frames: np.ndarray, layout: PoseLayout) -> str:
     """Tells depth from confidence: sign and range first, then whether it makes the bones rigid."""
     third = frames[..., 2]
     if not third.any():
         return "zero"
     if third.min() < 0 or third.max() > MAX_CONFIDENCE:
         return "depth"
-    flat, solid = (np.median(np.concatenate([_variation(s, variant, d) for s in samples])) for d in (2, 3))
+    flat, solid = (
+        np.median(np.concatenate([_measure_variation(s, layout, d) for s in samples])) for d in (2, 3)
+    )
     return "depth" if solid < RIGID and flat > RIGID_GAIN * solid else "confidence"
 
 
-def _variation(raw: np.ndarray, variant: Variant, dims: int) -> np.ndarray:
+def _measure_variation(raw: np.ndarray, layout: PoseLayout, dims: int) -> np.ndarray:
     """Coefficient of variation [49] of each bone's length within a clip, 0 where it is never seen."""
-    absent = _absent(raw, variant)
+    absent = _find_absent(raw, layout)
     child, parent = skeleton.BONES.T
     lengths = np.sqrt(((raw[:, child, :dims] - raw[:, parent, :dims]).astype(np.float64) ** 2).sum(-1))
     lengths = np.ma.masked_array(lengths, absent[:, child] | absent[:, parent])  # [T, 49]
     return (lengths.std(axis=0) / np.ma.maximum(lengths.mean(axis=0), 1e-12)).filled(0.0)
 
 
-def _swapped(frames: np.ndarray, variant: Variant) -> bool:
+def _are_arms_swapped(frames: np.ndarray, layout: PoseLayout) -> bool:
     """Whether most hands lie nearer to the wrist of the other name."""
-    present = ~_absent(frames, variant)
+    present = ~_find_absent(frames, layout)
     wrists = [skeleton.R_WRIST, skeleton.L_WRIST]
     nearer_other, votes = 0, 0
     for root, own in ((skeleton.R_HAND, 0), (skeleton.L_HAND, 1)):
         seen = present[:, root] & present[:, wrists].all(axis=1)
-        offsets = frames[seen][:, wrists, : variant.dims] - frames[seen][:, [root], : variant.dims]
+        offsets = frames[seen][:, wrists, : layout.dims] - frames[seen][:, [root], : layout.dims]
         distances = (offsets**2).sum(axis=-1)  # [F, 2]
         nearer_other += int((distances[:, 1 - own] < distances[:, own]).sum())
         votes += len(distances)

@@ -73,5 +73,5 @@ def read_written_clip(path: Path) -> Clip:
     except InvalidFileError as error:
         raise DataError(f"{path}/{error}; give an .npz of signjax.sample, or a clip's folder") from None
     # One clip of a data set, without the others that usually decide on its layout.
-    points, valid = pose_layout.apply(raw, pose_layout.detect([raw]))
+    points, valid = pose_layout.apply_layout(raw, pose_layout.detect_layout([raw]))
     return Clip(points, valid, text=text, sid=path.name)

@@ -1,7 +1,7 @@
-"""Examples to make batches of: random crops and whole clips of a pack, and rows of arrays.
+"""Examples to make batches of: random crops and whole clips of a data set, and rows of arrays.
 
-A source is anything with a length and `draw(i, rng)`, which makes example i as a dict of numpy arrays
-of fixed shapes. It is drawn from by several processes, so it keeps no state.
+A source is anything with a length and `make_example(i, rng)`, which makes example i as a dict of numpy arrays
+of fixed shapes. Several processes ask it, so it keeps no state.
 """
 
 from bisect import bisect_right
@@ -9,35 +9,35 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from signjax.data.packed_dataset import Pack
+from signjax.data.packed_dataset import PackedDataset
 from signjax.errors import DataError
 from signjax.pose import normalization
 
-BUCKETS = (64, 128, 256, 512, 1024)
+BUCKETS = (64, 128, 256, 512, 1024)  # lengths that arrays are padded to: each other one is compiled anew
 
 
 class Crops:
-    """Windows of a pack's clips in canonical space, so many that all frames count about alike.
+    """Windows of a data set's clips in canonical space, so many that all frames count about alike.
 
     A clip of T frames has about T / frames windows an epoch (one at least), centred at random in equal
     parts of it and moved inside; a clip shorter than a window is followed by frames of zeros.
 
     Args:
-      pack: the clips.
+      dataset: the clips.
       frames: W, the window's length.
     """
 
-    def __init__(self, pack: Pack, frames: int):
-        self.pack, self.frames = pack, frames
-        self.lengths = pack.lengths.tolist()
+    def __init__(self, dataset: PackedDataset, frames: int):
+        self.dataset, self.frames = dataset, frames
+        self.lengths = dataset.lengths.tolist()
         self.counts = [max(1, (n + frames // 2) // frames) for n in self.lengths]
         self.first = np.cumsum([0, *self.counts]).tolist()  # number of each clip's first window
 
     def __len__(self) -> int:
         return self.first[-1]
 
-    def draw(self, i: int, rng: np.random.Generator | None = None) -> dict[str, np.ndarray]:
-        """Window i: {"pose" [W, J, 3], "mask" [W], and "valid" [W, J] if the pack has missing joints}.
+    def make_example(self, i: int, rng: np.random.Generator | None = None) -> dict[str, np.ndarray]:
+        """Window i: {"pose" [W, J, 3], "mask" [W], and "valid" [W, J] if the data set has missing joints}.
 
         Without a generator the window lies in the middle of its part.
         """
@@ -46,30 +46,30 @@ class Crops:
         total = self.lengths[clip]
         centre = total * part / self.counts[clip]
         start = int(min(max(centre - self.frames / 2, 0), max(total - self.frames, 0)))
-        return window(self.pack, clip, start, self.frames)
+        return cut_window(self.dataset, clip, start, self.frames)
 
 
-class Whole:
-    """Some clips of a pack in canonical space, each padded with frames of zeros to one length.
+class WholeClips:
+    """Some clips of a data set in canonical space, each padded with frames of zeros to one length.
 
     Args:
-      pack: the clips.
-      members: [n] numbers of the clips in the pack.
+      dataset: the clips.
+      members: [n] numbers of the clips in the data set.
       length: L, at least that of the longest of them.
     """
 
-    def __init__(self, pack: Pack, members: np.ndarray, length: int):
-        self.pack, self.members, self.length = pack, members, length
+    def __init__(self, dataset: PackedDataset, members: np.ndarray, length: int):
+        self.dataset, self.members, self.length = dataset, members, length
 
     def __len__(self) -> int:
         return len(self.members)
 
-    def draw(self, i: int, rng: np.random.Generator | None = None) -> dict[str, np.ndarray]:
-        """Member i: {"pose" [L, J, 3], "mask" [L], and "valid" [L, J] if the pack has missing joints}."""
-        return window(self.pack, int(self.members[i]), 0, self.length)
+    def make_example(self, i: int, rng: np.random.Generator | None = None) -> dict[str, np.ndarray]:
+        """Member i: {"pose" [L, J, 3], "mask" [L], and "valid" [L, J] if the data set has missing joints}."""
+        return cut_window(self.dataset, int(self.members[i]), 0, self.length)
 
 
-class Rows:
+class ArrayRows:
     """The rows of arrays of one length, {name: [n, ...]}, or the items of a sequence of such dicts."""
 
     def __init__(self, examples: Mapping[str, np.ndarray] | Sequence[dict]):
@@ -82,34 +82,35 @@ class Rows:
     def __len__(self) -> int:
         return self.length
 
-    def draw(self, i: int, rng: np.random.Generator | None = None) -> dict[str, np.ndarray]:
+    def make_example(self, i: int, rng: np.random.Generator | None = None) -> dict[str, np.ndarray]:
         """Row i of every array."""
         if isinstance(self.examples, Mapping):
             return {name: values[i] for name, values in self.examples.items()}
         return self.examples[i]
 
 
-def window(pack: Pack, clip: int, start: int, frames: int) -> dict[str, np.ndarray]:
+def cut_window(dataset: PackedDataset, clip: int, start: int, frames: int) -> dict[str, np.ndarray]:
     """Frames start : start + frames of a clip in canonical space, zeros where the clip has ended.
 
     Returns:
-      {"pose": [frames, J, 3] float32, "mask": [frames] bool, True on the clip's own frames}, and
-      "valid" [frames, J] bool if the pack has missing joints; missing joints lie at the origin. J is 120 if
-      the pack has faces, else 50.
+      {"pose": [frames, J, 3] float32, "mask": [frames] bool, True on the clip's frames}, and "valid"
+      [frames, J] bool if the data set has missing joints; missing joints lie at the origin. J is 120 if the
+      data set has faces, else 50.
     """
-    points, valid = pack.read_frames(clip, start, start + frames)
-    real = len(points)
-    pose = normalization.to_canonical(points, pack.placement(clip))
-    if real < frames:
-        pose = np.concatenate([pose, np.zeros((frames - real, *pose.shape[1:]), np.float32)])
-    example = {"pose": pose, "mask": np.arange(frames) < real}
+    points, valid = dataset.read_frames(clip, start, start + frames)
+    count = len(points)  # frames that the clip still has
+    pose = normalization.to_canonical(points, dataset.placement(clip))
+    if count < frames:
+        pose = np.concatenate([pose, np.zeros((frames - count, *pose.shape[1:]), np.float32)])
+    example = {"pose": pose, "mask": np.arange(frames) < count}
     if valid is not None:
         example["valid"] = np.zeros((frames, valid.shape[1]), bool)
-        example["valid"][:real] = valid
+        example["valid"][:count] = valid
+        # They lie at 0 in the clip's own space, which canonical space has moved.
         example["pose"][~example["valid"]] = 0
     return example
 
 
-def bucket(length: int, buckets: Sequence[int] = BUCKETS) -> int:
+def choose_bucket(length: int, buckets: Sequence[int] = BUCKETS) -> int:
     """The static length for something of this length: the smallest bucket or power of two that holds it."""
     return min((b for b in buckets if b >= length), default=1 << (length - 1).bit_length())

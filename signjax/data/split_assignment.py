@@ -1,4 +1,8 @@
-"""Splitting clips that come without splits: whole recordings go to train, dev or test, by a seeded order."""
+"""Splitting clips that come without splits: whole recordings go to train, dev or test, by a seeded order.
+
+Sentences of one recording have the same signer, clothes and camera. If some of them were trained on, scores
+of the others would say more of the recording than of the model.
+"""
 
 import hashlib
 import re
@@ -6,48 +10,47 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
-SHARE = 0.1  # of the clips for dev and for test, at least
-FEWEST = 10  # groups; of fewer, one may be most of the data
+HELD_OUT_SHARE = 0.1  # of the clips for dev and for test, at least
+MIN_GROUPS = 10  # of fewer groups, one may be most of the data
 SEED = "signjax"
 
 
-class Entry(NamedTuple):
+class SplitEntry(NamedTuple):
     """What the splitting needs of a clip."""
 
     sid: str
     group: str  # the recording or signer, or the clip's own name
 
 
-def group(sid: str, source: str | None, signer: str | None) -> str:
+def find_group(sid: str, source: str | None, signer: str | None) -> str:
     """What a clip must not share between splits: its recording, else its signer, else itself.
 
     How2Sign's names (<video>_<sentence>-<camera>-rgb_front) say the recording.
     """
-    named = re.fullmatch(r"(?:train_|dev_|val_|test_)?(.+)_\d+-\d+-rgb_front", sid)
-    return source or (named[1] if named else None) or signer or sid
+    recording = re.fullmatch(r"(?:train_|dev_|val_|test_)?(.+)_\d+-\d+-rgb_front", sid)
+    return source or (recording[1] if recording else None) or signer or sid
 
 
-def assign(entries: Sequence[Entry]) -> tuple[list[str], str]:
+def assign_splits(entries: Sequence[SplitEntry]) -> tuple[list[str], str]:
     """The split of each entry, and how it was found, in words.
 
-    With fewer than FEWEST groups the clips are split one by one. The same entries give the same splits in
+    With fewer than MIN_GROUPS groups the clips are split one by one. The same entries give the same splits in
     whatever order they come; train gets one at least, then dev, then test.
     """
     groups, how = [entry.group for entry in entries], "by recording or signer"
-    if len(set(groups)) < FEWEST:
-        groups, how = (
-            [entry.sid for entry in entries],
-            f"clip by clip, fewer than {FEWEST} recordings",
-        )
+    if len(set(groups)) < MIN_GROUPS:
+        groups = [entry.sid for entry in entries]
+        how = f"clip by clip, fewer than {MIN_GROUPS} recordings"
     sizes = Counter(groups)
-    order, chosen = sorted(sizes, key=_order), {}
+    order, assigned = sorted(sizes, key=_hash_name), {}
     for split in ("dev", "test"):
-        taken = 0
-        while taken < max(1.0, SHARE * len(entries)) and len(order) > 1:
+        count = 0
+        while count < max(1.0, HELD_OUT_SHARE * len(entries)) and len(order) > 1:
             name = order.pop()
-            chosen[name], taken = split, taken + sizes[name]
-    return [chosen.get(name, "train") for name in groups], how
+            assigned[name], count = split, count + sizes[name]
+    return [assigned.get(name, "train") for name in groups], how
 
 
-def _order(name: str) -> bytes:
+def _hash_name(name: str) -> bytes:
+    # By a hash of the name and not by a shuffled list: clips that are added later move few of the others.
     return hashlib.blake2b(f"{SEED} {name}".encode(errors="replace"), digest_size=8).digest()

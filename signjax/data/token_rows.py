@@ -3,7 +3,7 @@
 import numpy as np
 
 from signjax.data import packing
-from signjax.data.sources import bucket
+from signjax.data.sources import choose_bucket
 from signjax.text.tokenizer import make_padding
 
 
@@ -25,20 +25,20 @@ class TokenRows:
         # a clip takes one position more than it has tokens, for its end
         sizes = np.array([[len(c) + 1 for c in shift] for shift in codes])
         lengths = np.array([len(t) for t in texts])
-        self.tokens = bucket(int(sizes.max()), (128, 192, 256, 384, 512))
-        self.text = bucket(max(int(lengths.max()), self.tokens // 2), (64, 96, 128, 192, 256))
+        self.tokens = choose_bucket(int(sizes.max()), (128, 192, 256, 384, 512))
+        self.text = choose_bucket(max(int(lengths.max()), self.tokens // 2), (64, 96, 128, 192, 256))
         self.rows = []  # [(clip, shift), ...] of each row
         for k in range(packings):
             rng = np.random.default_rng((seed, 3, k))
             shift = rng.integers(0, len(codes), len(texts)) if packings > 1 else np.zeros(len(texts), int)
             chosen = sizes[shift, np.arange(len(texts))]
-            packed = packing.first_fit(chosen, self.tokens, seed + k, lengths, self.text)
+            packed = packing.pack_first_fit(chosen, self.tokens, seed + k, lengths, self.text)
             self.rows += [[(i, int(shift[i])) for i in row] for row in packed]
 
     def __len__(self) -> int:
         return len(self.rows)
 
-    def draw(self, i: int, rng=None) -> dict[str, np.ndarray]:
+    def make_example(self, i: int, rng=None) -> dict[str, np.ndarray]:
         """Row i. Segment 0 is padding; a clip's last position is its end and holds no token.
 
         Returns:

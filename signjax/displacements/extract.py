@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
-from signjax.data.packed_dataset import Pack
+from signjax.data.packed_dataset import PackedDataset
 from signjax.data.phrase_search import Language
 from signjax.displacements import word_search, write
 from signjax.displacements.word_search import SearchResult
@@ -20,7 +20,7 @@ class Extraction(NamedTuple):
 
 
 def extract_words(
-    dataset: Pack,
+    dataset: PackedDataset,
     language: Language,
     words: Iterable[str],
     split_folder: Path,

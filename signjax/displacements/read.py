@@ -123,14 +123,14 @@ def _read_metadata(path: Path) -> DisplacementFile:
 
 
 def _read_sequence(
-    file: DisplacementFile, siblings: list[DisplacementFile], layout: pose_layout.Variant
+    file: DisplacementFile, siblings: list[DisplacementFile], layout: pose_layout.PoseLayout
 ) -> tuple[DisplacementSequence, int]:
     """Displacements of a file and its dimensions; `layout` is that of the seed's files among its siblings."""
     deltas, start = read_array(file.array_path, (None, 50, None)), _read_start(file, siblings)
     dims = deltas.shape[-1]
     # Only our own files have a mask; without one a file is the seed's.
     if "seen_path" not in file.content:
-        pose, valid = pose_layout.apply(_rebuild_seed_pose(start, deltas), layout)
+        pose, valid = pose_layout.apply_layout(_rebuild_seed_pose(start, deltas), layout)
         return convert.compute_displacements(pose, valid), 2
     valid = read_array(resolve_sibling(file.path, "seen_path", file.content), (len(deltas) + 1, 50), bool)
     if start.shape[-1] != dims:
@@ -139,7 +139,7 @@ def _read_sequence(
     return DisplacementSequence(_pad_depth(start), _pad_depth(deltas), valid), dims
 
 
-def _detect_layout(files: list[DisplacementFile], normalized: bool) -> pose_layout.Variant:
+def _detect_layout(files: list[DisplacementFile], normalized: bool) -> pose_layout.PoseLayout:
     """Arms and anchor of the seed's files of a folder, from all that have a starting pose.
 
     One clip may not tell which arm is which, as when a hand is missing; all clips of a folder together do.
@@ -152,7 +152,7 @@ def _detect_layout(files: list[DisplacementFile], normalized: bool) -> pose_layo
                 poses.append(_rebuild_seed_pose(_read_start(file, files), deltas))
             except DataError:
                 continue  # if this file is wanted, reading it will give the message
-    return pose_layout.detect(poses)._replace(third="zero")
+    return pose_layout.detect_layout(poses)._replace(third="zero")
 
 
 def _rebuild_seed_pose(start: np.ndarray, deltas: np.ndarray) -> np.ndarray:

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from signjax.data.packed_dataset import Pack
+from signjax.data.packed_dataset import PackedDataset
 from signjax.data.phrase_search import Language, find_phrase
 from signjax.displacements import convert
 from signjax.displacements.write import WordSegment
@@ -16,7 +16,9 @@ class SearchResult(NamedTuple):
     unusable: int  # of them: in a sentence that cannot be cut, or shorter than two frames
 
 
-def search_word(dataset: Pack, split: str, word: str, language: Language, limit: int) -> SearchResult:
+def search_word(
+    dataset: PackedDataset, split: str, word: str, language: Language, limit: int
+) -> SearchResult:
     """The first `limit` clips of a word or phrase in a split.
 
     Where signs can be located, a clip is cut to the frames of the sign itself, even if its text is nothing
@@ -40,7 +42,7 @@ def search_word(dataset: Pack, split: str, word: str, language: Language, limit:
 
 
 def _cut_clip(
-    dataset: Pack, i: int, split: str, word: str, language: Language, whole_text: bool
+    dataset: PackedDataset, i: int, split: str, word: str, language: Language, whole_text: bool
 ) -> list[WordSegment]:
     """The word's segments in clip i; `whole_text`: its text is the word and nothing else."""
     clip = dataset[i]
@@ -58,7 +60,7 @@ def _cut_clip(
         whole = end - start == len(clip)
         # The placement of the recorded clip, not of the segment: a short sign may not show the whole body.
         placement = dataset.placement(i)
-        dims = dataset.variant.dims
+        dims = dataset.layout.dims
         segments.append(WordSegment(word, split, clip.sid, (start, end), whole, sequence, dims, placement))
     # A single frame has no displacement.
     return [segment for segment in segments if len(segment.sequence.deltas)]

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from signjax.data.packed_dataset import Pack
+from signjax.data.packed_dataset import PackedDataset
 from signjax.pose import kinematics, skeleton
 
 TOLERANCE = 1e-5  # neck-to-shoulder lengths
@@ -63,7 +63,7 @@ def measure_round_trip(points, valid, dims: int) -> tuple[np.ndarray, np.ndarray
     return errors[0], errors[1] if dims == 3 else None
 
 
-def check_clips(dataset: Pack, dims: int) -> Iterator[RoundTrip]:
+def check_clips(dataset: PackedDataset, dims: int) -> Iterator[RoundTrip]:
     """The round trip of every clip of a split; `dims` as for `measure_round_trip`."""
     for i, sid in enumerate(dataset.sids):
         clip = dataset[i]

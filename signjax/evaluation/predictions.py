@@ -13,7 +13,7 @@ from signjax.pose.clip import Clip
 FORMS = ("{sid}/pose.json", "{sid}.json", "{sid}.npz", "{sid}.npy")
 
 
-def read_predictions(folder, sids, layout: pose_layout.Variant) -> tuple[list[Clip], dict[str, str]]:
+def read_predictions(folder, sids, layout: pose_layout.PoseLayout) -> tuple[list[Clip], dict[str, str]]:
     """Reads another system's clip for each name.
 
     `<sid>/pose.json` and `<sid>.json` have the schema of the data; `<sid>.npz` has an array "pose" and
@@ -47,7 +47,7 @@ def read_predictions(folder, sids, layout: pose_layout.Variant) -> tuple[list[Cl
     return clips, faults
 
 
-def _read_prediction(folder: Path, sid: str, layout: pose_layout.Variant) -> Clip:
+def _read_prediction(folder: Path, sid: str, layout: pose_layout.PoseLayout) -> Clip:
     """The first file there is of a clip; raises DataError with the reason alone."""
     paths = [folder / form.format(sid=sid) for form in FORMS]
     path = next((path for path in paths if path.is_file()), None)
@@ -58,6 +58,6 @@ def _read_prediction(folder: Path, sid: str, layout: pose_layout.Variant) -> Cli
         if path.suffix != ".json":
             return npz_clip.read_arrays(path)
         raw = clip_files.parse_pose(safe_read.read_bytes(path))
-        return Clip(*pose_layout.apply(raw, layout), sid=sid)
+        return Clip(*pose_layout.apply_layout(raw, layout), sid=sid)
     except safe_read.InvalidFileError as error:
         raise DataError(f"{path.name}: cannot be read ({error})") from None

@@ -6,7 +6,7 @@ import numpy as np
 
 from signjax import rendering
 from signjax.data import load
-from signjax.data.packed_dataset import Pack
+from signjax.data.packed_dataset import PackedDataset
 from signjax.data.phrase_search import Language, find_phrase, slugify_word
 from signjax.errors import DataError
 from signjax.evaluation import report_files, scorecard
@@ -15,7 +15,7 @@ from signjax.pose.clip import Clip
 
 
 def draw_recorded(
-    dataset: Pack, language: Language, words: str, split: str, out: Path, limit: int
+    dataset: PackedDataset, language: Language, words: str, split: str, out: Path, limit: int
 ) -> list[Path]:
     """Draws recorded clips whose text is or has some words: a GIF of each and a page of all.
 
@@ -97,7 +97,7 @@ def draw_run(workdir: Path, name: str, split: str, out: Path, count: int) -> Pat
     rows = {scorecard.TRUTH: recorded, "reconstruction": run.codec.reconstruct(recorded, canonical=True)}
     if run.can_generate:
         rows["generated"] = run.generate([clip.text for clip in recorded], canonical=True)
-    readable = load.readable(run.config.data)
+    readable = load.is_demo_data(run.config.data)
     pages = [
         [report_files.make_panel(row, clips[k], clip.text, readable) for row, clips in rows.items()]
         for k, clip in enumerate(recorded)

@@ -12,7 +12,7 @@ import jax
 
 from signjax import __version__
 from signjax.data import load
-from signjax.data.packed_dataset import Pack
+from signjax.data.packed_dataset import PackedDataset
 from signjax.errors import ConfigError, DataError
 from signjax.evaluation import baselines, report_files, scorecard, tables
 from signjax.inference.contracts import TrainedRun
@@ -76,10 +76,10 @@ class Scorecard:
 
 def score(
     system: TrainedRun | Sequence[Clip],
-    dataset: Pack,
+    dataset: PackedDataset,
     back_translator: PoseToText | None = None,
     *,
-    train: Pack | None = None,
+    train: PackedDataset | None = None,
     predictions: Sequence[Clip] | None = None,
     is_demo: bool | None = None,
     seed: int = 0,
@@ -123,17 +123,19 @@ def score(
     return Scorecard(content, clips, truth, judges, errors)
 
 
-def _find_data(run: TrainedRun | None, train: Pack | None, is_demo: bool | None) -> tuple[Pack, bool]:
+def _find_data(
+    run: TrainedRun | None, train: PackedDataset | None, is_demo: bool | None
+) -> tuple[PackedDataset, bool]:
     if train is None and run is None:
         raise DataError("no training clips to compare with; give train=signjax.load_dataset(..., 'train')")
     if train is None:
-        train = load.load(run.config.data, "train")
+        train = load.load_configured_split(run.config.data, "train")
     if is_demo is None:
-        is_demo = run is not None and load.readable(run.config.data)
+        is_demo = run is not None and load.is_demo_data(run.config.data)
     return train, is_demo
 
 
-def _make_rows(run, predictions, dataset: Pack, truth, judges, seed: int, report: Report):
+def _make_rows(run, predictions, dataset: PackedDataset, truth, judges, seed: int, report: Report):
     """The system's own rows, the scores that take more than clips, and what a generator costs."""
     clips, more, cost = {}, {}, {}
     if run:
@@ -149,7 +151,7 @@ def _make_rows(run, predictions, dataset: Pack, truth, judges, seed: int, report
     return clips, more, cost
 
 
-def _generate(run, dataset: Pack, judges, seed: int):
+def _generate(run, dataset: PackedDataset, judges, seed: int):
     def generate(texts, seed):
         return run.generate(texts, seed=seed, canonical=True)
 
@@ -185,7 +187,9 @@ def _score_rows(clips, more, truth, known, judges, seed: int, report: Report) ->
     return scored
 
 
-def _summarize(run, dataset: Pack, rows, names, judges, cost, seed: int, about: Mapping[str, Any]) -> dict:
+def _summarize(
+    run, dataset: PackedDataset, rows, names, judges, cost, seed: int, about: Mapping[str, Any]
+) -> dict:
     """Everything of scores.json."""
     signatures, measured = {}, {}
     for name, row in rows.items():

@@ -46,18 +46,18 @@ def load_scored_data(
         data.root = root or data.root
     else:
         data = ml_collections.ConfigDict({"root": root or "datasets", "name": name})
-    dataset = run.codec.load_split(data, split) if run else load.load(data, split)
+    dataset = run.codec.load_split(data, split) if run else load.load_configured_split(data, split)
     predictions, unreadable = None, {}
     if folder:
-        predictions, unreadable = read_predictions(folder, dataset.sids, dataset.variant)
+        predictions, unreadable = read_predictions(folder, dataset.sids, dataset.layout)
         missing = len(unreadable)
         report(f"{folder}: {len(predictions) - missing} clips, {missing} missing or unreadable")
     arguments = {
         "system": run or predictions,
         "dataset": dataset,
-        "train": load.load(data, "train"),
+        "train": load.load_configured_split(data, "train"),
         "predictions": predictions if run else None,
-        "is_demo": load.readable(data),
+        "is_demo": load.is_demo_data(data),
         "about": {"system": workdir or folder, "predictions": folder, "unreadable": unreadable},
     }
     return ScoredData(data.name, arguments)

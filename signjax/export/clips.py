@@ -38,7 +38,7 @@ def save_folder(clip: Clip, folder) -> Path:
       StorageError: the folder is there already, or the disk refuses.
     """
     text = (clip.text or clip.sid) + "\n"
-    files = {clip_files.TEXT: text.encode(), clip_files.POSE: clip_writers.pose_json(clip)}
+    files = {clip_files.TEXT: text.encode(), clip_files.POSE: clip_writers.format_pose_json(clip)}
     return atomic.write_folder(Path(folder), files)
 
 
@@ -50,7 +50,7 @@ def save_openpose(clip: Clip, folder) -> Path:
     """
     folder = Path(folder)
     name = clip.sid or folder.name
-    frames = clip_writers.openpose(clip)
+    frames = clip_writers.format_openpose(clip)
     return atomic.write_folder(
         folder, {f"{name}_{number:012d}_keypoints.json": frame for number, frame in enumerate(frames)}
     )
@@ -73,7 +73,7 @@ WRITERS: dict[str, Callable[[Clip, Path], Path]] = {
     ".png": lambda clip, path: rendering.write_sheet(path, clip),
     ".npz": lambda clip, path: atomic.write_file(path, npz_clip.format_npz(clip)),
     ".pose": lambda clip, path: atomic.write_file(path, pose_file.format_clip(clip)),
-    ".json": lambda clip, path: atomic.write_file(path, clip_writers.pose_json(clip)),
+    ".json": lambda clip, path: atomic.write_file(path, clip_writers.format_pose_json(clip)),
 }
 # By the names that commands have for them: folders, or files of an ending.
 FOLDER_WRITERS: dict[str, Callable[[Clip, Path], Path]] = {"openpose": save_openpose, "json": save_folder}

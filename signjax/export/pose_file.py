@@ -81,7 +81,7 @@ def format_clip(clip: Clip) -> bytes:
     Raises:
       DataError: the clip has no measurable body.
     """
-    points = clip_writers.picture(clip)
+    points = clip_writers.place_in_picture(clip)
     # A clip without a face has no component of one, rather than 70 missing points.
     parts = [
         (component, points[:, part], clip.valid[:, part])
@@ -102,8 +102,8 @@ def format_parts(parts: list[tuple[Component, np.ndarray, np.ndarray]], fps: flo
     valid = np.concatenate([valid for _, _, valid in parts], axis=1)
     points = np.where(valid[..., None], points, 0.0).astype(np.float32)[:, None]  # [T, 1, N, 3]
     # A depth of 0 in the header says that the points have none.
-    depth = clip_writers.SIZE[1] if points[..., 2].any() else 0
+    depth = clip_writers.PICTURE_SIZE[1] if points[..., 2].any() else 0
     components = tuple(component for component, _, _ in parts)
     return pose_file.format_pose_file(
-        PoseFile((*clip_writers.SIZE, depth), components, fps, points, valid[:, None].astype("f4"))
+        PoseFile((*clip_writers.PICTURE_SIZE, depth), components, fps, points, valid[:, None].astype("f4"))
     )

@@ -46,7 +46,7 @@ def make_clip_maker(workdir) -> ClipMaker:
       StorageError: nothing was trained in workdir.
     """
     generator = load_text_to_pose(workdir)
-    readable = load.readable(generator.config.data)
+    readable = load.is_demo_data(generator.config.data)
 
     def make_clip(text: str, seed: int, num: int) -> dict:
         start = time.monotonic()

@@ -21,7 +21,7 @@ from typing import Protocol, runtime_checkable
 import ml_collections
 import numpy as np
 
-from signjax.data.packed_dataset import Pack
+from signjax.data.packed_dataset import PackedDataset
 from signjax.pose.clip import Clip, Tokens
 
 
@@ -81,11 +81,11 @@ class SequenceCodec(TrainedRun, Protocol):
         """Whether clips have 120 joints, else 50."""
         ...
 
-    def load_split(self, data, split: str) -> Pack:
+    def load_split(self, data, split: str) -> PackedDataset:
         """A split of the data set `data.root`/`data.name` as the model takes it, with faces or without."""
         ...
 
-    def encode(self, clips: Sequence[Clip] | Pack) -> list[np.ndarray]:
+    def encode(self, clips: Sequence[Clip] | PackedDataset) -> list[np.ndarray]:
         """The sequence [N, C] of each clip."""
         ...
 
@@ -93,7 +93,7 @@ class SequenceCodec(TrainedRun, Protocol):
         """The clip of each sequence, N * stride frames; `canonical` leaves it in canonical space."""
         ...
 
-    def reconstruct(self, clips: Sequence[Clip] | Pack, canonical: bool = False) -> list[Clip]:
+    def reconstruct(self, clips: Sequence[Clip] | PackedDataset, canonical: bool = False) -> list[Clip]:
         """Each clip encoded and decoded again: the best that any sequence could give."""
         ...
 
@@ -116,7 +116,7 @@ class TokenCodec(SequenceCodec, Protocol):
         """Codes [N, C] as a clip carries them."""
         ...
 
-    def measure_codebooks(self, clips: Sequence[Clip] | Pack, seed: int = 0) -> dict[str, float]:
+    def measure_codebooks(self, clips: Sequence[Clip] | PackedDataset, seed: int = 0) -> dict[str, float]:
         """How much of its codebooks the tokenizer uses on these clips."""
         ...
 

@@ -43,7 +43,7 @@ def encode_dataset(
         return known
     phases = codec.stride * fold
     result = [[np.empty(0)] * len(dataset) for _ in range(versions)]
-    for batch in loader.clips(dataset, 16):
+    for batch in loader.iterate_clips(dataset, 16):
         pose = np.asarray(fill_missing_joints(batch))
         for version in range(versions):
             factors = _draw_tempos(batch["index"], version, tempo, seed)

@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from signjax.data.sources import bucket
+from signjax.data.sources import choose_bucket
 from signjax.inference import latent_space
 from signjax.models import flow_transformer, text_alignment, text_conditioning
 
@@ -51,7 +51,7 @@ def sample_latents(model: flow_transformer.FlowTransformer, variables, text, mas
     """
     lengths = np.asarray(_predict_lengths(model, variables, text, mask))
     lengths = np.clip(np.round(lengths).astype(int), 1, sampler.max_tokens)
-    inside = np.arange(bucket(int(lengths.max()), SIZES)) < lengths[:, None]
+    inside = np.arange(choose_bucket(int(lengths.max()), SIZES)) < lengths[:, None]
     # As much as the longest clip could need: a clip's noise must not depend on the batch's longest.
     noise = _draw_noise(keys, sampler.max_tokens, model.dim)
     noise = np.pad(noise, ((0, 0), (0, max(0, inside.shape[1] - noise.shape[1])), (0, 0)))

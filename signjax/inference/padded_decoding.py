@@ -24,7 +24,7 @@ def decode_in_order(run: Callable, codes: list[np.ndarray], stride: int, batch_s
     frames: list[np.ndarray] = []
     for start in range(0, len(codes), batch_size):
         part = codes[start : start + batch_size]
-        size = sources.bucket(max(map(len, part)), SIZES)
+        size = sources.choose_bucket(max(map(len, part)), SIZES)
         rows = min(batch_size, 1 << (len(part) - 1).bit_length())  # few shapes, few compilations
         frames += _decode_padded(run, part, stride, rows, size)
     return frames
@@ -33,7 +33,7 @@ def decode_in_order(run: Callable, codes: list[np.ndarray], stride: int, batch_s
 def decode_by_length(run: Callable, codes: list[np.ndarray], stride: int, batch_size: int = 16) -> list:
     """Decodes clips of like length together; arguments and result are those of `decode_in_order`."""
     frames: list = [None] * len(codes)
-    sizes = np.array([sources.bucket(len(sequence)) for sequence in codes])
+    sizes = np.array([sources.choose_bucket(len(sequence)) for sequence in codes])
     for size in np.unique(sizes):
         members = np.flatnonzero(sizes == size)
         for numbers in np.split(members, range(batch_size, len(members), batch_size)):

@@ -12,7 +12,7 @@ import numpy as np
 
 from signjax.data import load, loader
 from signjax.data.clip_list import pack_clips
-from signjax.data.packed_dataset import Pack
+from signjax.data.packed_dataset import PackedDataset
 from signjax.errors import DataError
 from signjax.inference import padded_decoding, windowed_decoding
 from signjax.inference.hub import SharedRun
@@ -68,7 +68,7 @@ class PoseCodec(SharedRun):
         """The same model with other variables; what was compiled stays compiled."""
         return dataclasses.replace(self, variables=variables)
 
-    def load_split(self, data, split: str) -> Pack:
+    def load_split(self, data, split: str) -> PackedDataset:
         """A split of the data set `data.root`/`data.name`, with faces if the model takes them.
 
         Raises:
@@ -76,7 +76,7 @@ class PoseCodec(SharedRun):
         """
         return load_codec_split(self.config, data, split)
 
-    def encode(self, clips: Sequence[Clip] | Pack, batch_size: int = 16) -> list[np.ndarray]:
+    def encode(self, clips: Sequence[Clip] | PackedDataset, batch_size: int = 16) -> list[np.ndarray]:
         """Encodes clips.
 
         Args:
@@ -93,7 +93,7 @@ class PoseCodec(SharedRun):
         if not len(clips):
             return []
         sequences: list = [None] * len(clips)
-        for batch in loader.clips(self._as_dataset(clips), batch_size):
+        for batch in loader.iterate_clips(self._as_dataset(clips), batch_size):
             # As in training: a model has never seen a body with gaps.
             pose = fill_missing_joints(batch)
             codes = np.asarray(self.encode_batch(self.variables, pose, batch["mask"]))
@@ -119,7 +119,7 @@ class PoseCodec(SharedRun):
         ]
         return clips if canonical else [clip.move_to(normalization.DEFAULT) for clip in clips]
 
-    def reconstruct(self, clips: Sequence[Clip] | Pack, canonical: bool = False) -> list[Clip]:
+    def reconstruct(self, clips: Sequence[Clip] | PackedDataset, canonical: bool = False) -> list[Clip]:
         """Encodes clips and decodes them again, with their own lengths and texts.
 
         Args:
@@ -147,11 +147,11 @@ class PoseCodec(SharedRun):
         del codes
         return None
 
-    def _as_dataset(self, clips: Sequence[Clip] | Pack) -> Pack:
+    def _as_dataset(self, clips: Sequence[Clip] | PackedDataset) -> PackedDataset:
         """Clips as the loader takes them, with the joints that the model takes."""
-        if not isinstance(clips, Pack):
+        if not isinstance(clips, PackedDataset):
             return pack_clips(clips, self.has_face)
-        if self.has_face and not clips.variant.face:
+        if self.has_face and not clips.layout.face:
             raise DataError(f"{clips.label}: has no faces, and the model takes clips of 120 joints")
         return clips if self.has_face else clips.without_face()
 
@@ -163,7 +163,7 @@ def compile_methods(model: Any) -> dict[str, Callable]:
     }
 
 
-def load_codec_split(config, data, split: str) -> Pack:
+def load_codec_split(config, data, split: str) -> PackedDataset:
     """A split as a tokenizer or auto-encoder of a config takes it: with faces, or without.
 
     Args:
@@ -175,8 +175,8 @@ def load_codec_split(config, data, split: str) -> Pack:
       DataError: it cannot be used, or has no faces and needs some.
     """
     wants_face = code_layout.has_face(config)
-    dataset = load.load(data, split, face=wants_face)
-    if wants_face and not dataset.variant.face:
+    dataset = load.load_configured_split(data, split, face=wants_face)
+    if wants_face and not dataset.layout.face:
         raise DataError(
             f"{dataset.label}: has no faces, and layout is {config.layout!r}; leave out the word face"
         )

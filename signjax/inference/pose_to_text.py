@@ -91,7 +91,7 @@ def _fill_clip(clip: Clip) -> np.ndarray:
 
 def _batch_poses(poses: Sequence[np.ndarray], batch_size: int) -> Iterator[tuple]:
     """Yields (numbers of clips of like length, their poses [B, T, 50, 3], mask [B, T]), of few shapes."""
-    lengths = np.array([sources.bucket(max(1, len(pose))) for pose in poses], int)
+    lengths = np.array([sources.choose_bucket(max(1, len(pose))) for pose in poses], int)
     for length in np.unique(lengths):
         members = np.flatnonzero(lengths == length)
         for start in range(0, len(members), batch_size):

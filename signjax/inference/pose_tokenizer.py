@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from signjax.data.packed_dataset import Pack
+from signjax.data.packed_dataset import PackedDataset
 from signjax.inference import codebook_use
 from signjax.inference.pose_codec import FPS, PoseCodec, compile_methods
 from signjax.models import build, code_layout, quantizers
@@ -46,7 +46,7 @@ class PoseTokenizer(PoseCodec):
         """The tokens of a clip of these codes [N, C]."""
         return Tokens(np.asarray(codes), self.stride, self.columns)
 
-    def measure_codebooks(self, clips: Sequence[Clip] | Pack, seed: int = 0) -> dict[str, float]:
+    def measure_codebooks(self, clips: Sequence[Clip] | PackedDataset, seed: int = 0) -> dict[str, float]:
         """How much of its codebooks the tokenizer uses on a fixed sample of the clips' tokens.
 
         Perplexity grows with the sample, so the sample has SAMPLED tokens or, of few clips, all of them.

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from signjax.data.sources import bucket
+from signjax.data.sources import choose_bucket
 from signjax.metrics import dtw
 
 # Numbers in the largest array of a chunk, 64 MB: larger ones gain no speed, and small machines must hold it.
@@ -80,7 +80,7 @@ def _align_in_chunks(align: Callable, cost: Callable, references, predictions) -
     results: list = [None] * len(lengths)
     for group in np.unique(groups):
         members = np.flatnonzero(groups == group)
-        rows, columns = (bucket(int(n), LENGTHS) for n in lengths[members].max(0))
+        rows, columns = (choose_bucket(int(n), LENGTHS) for n in lengths[members].max(0))
         chunk = max(1, MAX_CELLS // (rows * columns * references[0].points[0].size))
         for start in range(0, len(members), chunk):
             part = members[start : start + chunk]
@@ -96,7 +96,7 @@ def _align_in_chunks(align: Callable, cost: Callable, references, predictions) -
 
 def _group_lengths(lengths) -> np.ndarray:
     """Pairs of about equal length get one number; a few pairs of one length go with those of the next."""
-    groups = np.array([bucket(int(n), LENGTHS) for n in lengths])
+    groups = np.array([choose_bucket(int(n), LENGTHS) for n in lengths])
     for size, larger in pairwise(np.unique(groups).tolist()):
         if (groups == size).sum() < SMALL_GROUP:
             groups[groups == size] = larger

@@ -23,7 +23,7 @@ def make_task(config, workdir) -> Task:
       DataError: the data cannot be used.
     """
     del workdir
-    train, dev = (load.load(config.data, split) for split in ("train", "dev"))
+    train, dev = (load.load_configured_split(config.data, split) for split in ("train", "dev"))
     model = build.build_autoencoder2d(config)
     crops = sources.Crops(train, config.window)
     start = linear_start.start_autoencoder2d(config.model.dim, batches.sample_full_windows(crops))

@@ -8,7 +8,7 @@ import numpy as np
 import optax
 
 from signjax.data import joined_clips, load, loader
-from signjax.data.packed_dataset import Pack
+from signjax.data.packed_dataset import PackedDataset
 from signjax.inference.pose_to_text import PoseToText
 from signjax.metrics.score import compute_value
 from signjax.metrics.text import score_word_errors, split_words
@@ -31,10 +31,10 @@ def make_task(config, workdir) -> Task:
     Raises:
       DataError: the data cannot be used.
     """
-    train, dev = (load.load(config.data, split) for split in ("train", "dev"))
+    train, dev = (load.load_configured_split(config.data, split) for split in ("train", "dev"))
     vocabulary = text_encoder.tokenizer(config, workdir, train.texts)
     model = build.build_back_translator(config, vocabulary.size)
-    rows = joined_clips.Joined(train, [vocabulary.encode(t) for t in train.texts], **config.augment)
+    rows = joined_clips.JoinedClips(train, [vocabulary.encode(t) for t in train.texts], **config.augment)
 
     def init_variables(rng, batch):
         return {"params": model.init(rng, batch["pose"], batch["mask"], batch["text"])["params"]}
@@ -56,7 +56,7 @@ def make_task(config, workdir) -> Task:
 
     def stream_batches(start):
         size = max(1, config.batch_frames // rows.frames)
-        return loader.stream(rows, size, config.seed, start, **batches.host_share())
+        return loader.iterate_shuffled(rows, size, config.seed, start, **batches.host_share())
 
     return Task(
         init=init_variables,
@@ -68,17 +68,17 @@ def make_task(config, workdir) -> Task:
     )
 
 
-def _make_eval_batches(config, dev: Pack, vocabulary: tokenizer.TextTokenizer):
+def _make_eval_batches(config, dev: PackedDataset, vocabulary: tokenizer.TextTokenizer):
     ids, real = tokenizer.pad_texts([vocabulary.encode(t) for t in dev.texts])
 
     def iterate_batches():
-        for batch in loader.clips(dev, config.eval_batch_size, **batches.host_share()):
+        for batch in loader.iterate_clips(dev, config.eval_batch_size, **batches.host_share()):
             yield batch | {"text": ids[batch["index"]], "text_mask": real[batch["index"]]}
 
     return iterate_batches
 
 
-def make_preview(translator: PoseToText, dev: Pack):
+def make_preview(translator: PoseToText, dev: PackedDataset):
     """`Task.finish`: translates some dev clips and compares with their texts, {"wer": word error rate}."""
     numbers = np.unique(np.linspace(0, len(dev) - 1, PREVIEWED).astype(int))
     clips, batch_size = [dev[int(i)] for i in numbers], translator.config.eval_batch_size

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from signjax.data import loader, sources
-from signjax.data.packed_dataset import Pack
+from signjax.data.packed_dataset import PackedDataset
 from signjax.pose.missing_joints import fill_missing_joints
 
 SAMPLE = 2048  # windows from which first parameters are computed
@@ -22,18 +22,18 @@ def stream_windows(source, config, transforms=()) -> Callable[[int], Iterator[di
     """`Task.batches` of examples of a source, `config.batch_size` at a time."""
 
     def stream_batches(start):
-        return loader.stream(
+        return loader.iterate_shuffled(
             source, config.batch_size, config.seed, start, transforms=transforms, **host_share()
         )
 
     return stream_batches
 
 
-def iterate_dev_clips(dev: Pack, config) -> Callable[[], Iterable[dict]]:
+def iterate_dev_clips(dev: PackedDataset, config) -> Callable[[], Iterable[dict]]:
     """`Task.eval_batches` of whole clips, with "scale" [B]: own units of a clip in a canonical unit."""
 
     def iterate_batches():
-        for batch in loader.clips(dev, config.eval_batch_size, **host_share()):
+        for batch in loader.iterate_clips(dev, config.eval_batch_size, **host_share()):
             yield batch | {"scale": dev.placements.scale[batch["index"]]}
 
     return iterate_batches
@@ -45,20 +45,20 @@ def stream_rows(config, rows) -> Callable[[int], Iterator[dict]]:
     def stream_batches(start):
         # Rows are as long as the longest clip needs; a batch has about the same number of positions always.
         size = max(1, config.batch_tokens // rows.tokens)
-        return loader.stream(rows, size, config.seed, start, **host_share())
+        return loader.iterate_shuffled(rows, size, config.seed, start, **host_share())
 
     return stream_batches
 
 
 def iterate_dev_rows(config, rows) -> Callable[[], Iterable[dict]]:
     """`Task.eval_batches` of packed rows."""
-    return lambda: loader.once(rows, config.eval_batch_size, **host_share())
+    return lambda: loader.iterate_once(rows, config.eval_batch_size, **host_share())
 
 
 def sample_full_windows(crops: sources.Crops) -> np.ndarray:
     """Evenly spaced windows of the training split, [n, W, J, 3]: those that are full, if there are any."""
     numbers = np.unique(np.linspace(0, len(crops) - 1, SAMPLE).astype(int))
-    windows = [crops.draw(int(i)) for i in numbers]
+    windows = [crops.make_example(int(i)) for i in numbers]
     full = [window for window in windows if window["mask"].all()] or windows
     return np.asarray(fill_missing_joints({name: np.stack([w[name] for w in full]) for name in full[0]}))
 

@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from signjax.data.packed_dataset import Pack
+from signjax.data.packed_dataset import PackedDataset
 from signjax.data.token_rows import TokenRows
 from signjax.inference.dataset_codes import encode_dataset
 from signjax.inference.latent_space import fit_latent_space, fold_latents, to_latent_space
@@ -33,7 +33,7 @@ class LatentRun(NamedTuple):
     generator: TextToPose  # without variables
     train: TokenRows
     dev: TokenRows
-    dev_clips: Pack
+    dev_clips: PackedDataset
     space: dict  # of its latents, see signjax.inference.latent_space
 
 

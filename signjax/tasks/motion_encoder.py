@@ -28,7 +28,7 @@ def make_task(config, workdir) -> Task:
       DataError: the data cannot be used.
     """
     del workdir
-    train, dev = (load.load(config.data, split) for split in ("train", "dev"))
+    train, dev = (load.load_configured_split(config.data, split) for split in ("train", "dev"))
     model = build_autoencoder(config)
     # At the fastest tempo a window takes this many frames of a clip.
     crops = sources.Crops(train, math.ceil(WINDOW * config.disturb.tempo))
@@ -57,7 +57,7 @@ def make_task(config, workdir) -> Task:
         return pairs | {"energy": ((wrong * weight).sum(), weight.sum())}
 
     def eval_batches():
-        return loader.once(sources.Crops(dev, WINDOW), config.eval_batch_size, **batches.host_share())
+        return loader.iterate_once(sources.Crops(dev, WINDOW), config.eval_batch_size, **batches.host_share())
 
     return Task(
         init=init_variables,

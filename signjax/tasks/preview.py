@@ -6,7 +6,7 @@ import numpy as np
 
 from signjax import demo
 from signjax.data import load
-from signjax.data.packed_dataset import Pack
+from signjax.data.packed_dataset import PackedDataset
 from signjax.inference.text_to_pose import TextToPose
 from signjax.metrics import dtw_distances
 from signjax.metrics.score import compute_value
@@ -14,7 +14,7 @@ from signjax.metrics.score import compute_value
 CLIPS = 64  # of the dev split
 
 
-def make_preview(generator: TextToPose, dev: Pack) -> Callable:
+def make_preview(generator: TextToPose, dev: PackedDataset) -> Callable:
     """`Task.finish` of a generator: clips of some dev texts, compared with the recorded ones.
 
     Args:
@@ -29,7 +29,7 @@ def make_preview(generator: TextToPose, dev: Pack) -> Callable:
     numbers = np.unique(np.linspace(0, len(dev) - 1, CLIPS).astype(int))
     recorded = [dev[int(i)] for i in numbers]
     texts = [clip.text for clip in recorded]
-    readable = load.readable(config.data)
+    readable = load.is_demo_data(config.data)
 
     def score_preview(variables, evals):
         del evals

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from signjax.data.packed_dataset import Pack
+from signjax.data.packed_dataset import PackedDataset
 from signjax.data.token_rows import TokenRows
 from signjax.inference.dataset_codes import encode_dataset
 from signjax.inference.load import load_codec
@@ -22,7 +22,7 @@ class TokenRun(NamedTuple):
     generator: TextToPose  # without variables
     train: TokenRows
     dev: TokenRows
-    dev_clips: Pack
+    dev_clips: PackedDataset
 
 
 def prepare_token_run(config, workdir) -> TokenRun:

@@ -59,8 +59,8 @@ def _make_parser() -> parsing.Parser:
 
 def _extract_words(args) -> None:
     data = ml_collections.ConfigDict({"root": args.root, "name": args.name})
-    dataset = load.load(data, args.split)
-    language = phrase_search.choose_language(load.readable(data))
+    dataset = load.load_configured_split(data, args.split)
+    language = phrase_search.choose_language(load.is_demo_data(data))
     if not language.locate_signs:
         print(
             f"{dataset.label}: nothing can find signs inside sentences of these data; whole texts are taken"

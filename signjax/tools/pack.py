@@ -14,7 +14,8 @@ import sys
 from signjax.benchmarks import reading
 from signjax.cli import parsing
 from signjax.cli.command import run_as_command
-from signjax.data import pack_writer, packed_dataset
+from signjax.data import pack_writer
+from signjax.data.load import load_split, pack_shard
 from signjax.data.splits import SPLITS, list_splits
 from signjax.errors import ConfigError
 
@@ -46,7 +47,7 @@ def parse_shard(text: str) -> tuple[int, int]:
 def _pack_shard(root: str, name: str, shard: int, shards: int) -> None:
     # Nothing is joined here: no machine knows when the others are done.
     for split in list_splits(root, name):
-        count = packed_dataset.load_shard(root, name, split, shard, shards, say=_print_progress)
+        count = pack_shard(root, name, split, shard, shards, on_message=_print_progress)
         print(f"{name}/{split}: the {count} part(s) of shard {shard}/{shards} are packed")
     print("When all shards are there, the same command without --shard joins them")
 
@@ -55,8 +56,8 @@ def _pack_splits(root: str, name: str, measure: bool) -> None:
     splits = list_splits(root, name)
     for split in splits:
         try:
-            dataset = packed_dataset.load(root, name, split, say=_print_progress)
-        except pack_writer.Refused as refused:
+            dataset = load_split(root, name, split, on_message=_print_progress)
+        except pack_writer.BrokenClipsError as refused:
             # The message names a few clips; whoever repairs the data set needs all.
             _print_broken(refused.broken)
             raise

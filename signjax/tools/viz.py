@@ -64,8 +64,8 @@ def _make_parser() -> parsing.Parser:
 
 def _draw_text(args) -> None:
     data = ml_collections.ConfigDict({"root": args.root, "name": args.name})
-    dataset = load.load(data, args.split, face=True)
-    language = phrase_search.choose_language(load.readable(data))
+    dataset = load.load_configured_split(data, args.split, face=True)
+    language = phrase_search.choose_language(load.is_demo_data(data))
     out = Path(args.out)
     _print_paths(previews.draw_recorded(dataset, language, args.text, args.split, out, args.num))
 

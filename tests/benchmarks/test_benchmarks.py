@@ -28,7 +28,7 @@ from signjax.benchmarks import (
     torch_reference,
     train,
 )
-from signjax.data import packed_dataset
+from signjax.data.load import load_split
 from signjax.inference import autoregressive
 from signjax.models import build, gpt
 from signjax.tools import bench
@@ -215,7 +215,7 @@ def test_time_to_the_least_error_of_the_reference():
 
 
 def test_plain_parsing_reads_what_the_pack_holds(tiny_runs):
-    stored = packed_dataset.load(tiny_runs / "datasets", "demo", "train")
+    stored = load_split(tiny_runs / "datasets", "demo", "train")
     total = data.parse_clips(tiny_runs / "datasets/demo/train", stored.sids)
     assert total == pytest.approx(float(np.add.reduce(stored.pose, axis=None)), rel=1e-3)
 

@@ -19,7 +19,7 @@ def clips():
 @pytest.mark.parametrize("name", FORMATS)
 def test_formats_keep_clips(name, clips, tmp_path, monkeypatch):
     monkeypatch.setattr(storage_formats, "SHARD", 256)  # several
-    monkeypatch.setattr(packed_dataset, "PART", 5)
+    monkeypatch.setattr(packed_dataset, "PART_CLIPS", 5)
     folder = tmp_path / "store"
     folder.mkdir()
     FORMATS[name].write(folder, (arrays for _, arrays in clips), [text for text, _ in clips])

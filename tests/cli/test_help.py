@@ -11,7 +11,7 @@ from command_help import COMMANDS, PARSERS, ROOT, SHORT, ask, parse
 
 from signjax import __main__ as listing
 from signjax.cli import config_help
-from signjax.data import packed_dataset
+from signjax.data.load import load_split
 from signjax.errors import ConfigError, DataError, StorageError, closest_match, did_you_mean
 from signjax.inference.families import make_sampler
 from signjax.models import build, quantizers
@@ -163,8 +163,8 @@ def test_wrong_names_are_answered(tmp_path):
         ),
         (lambda: build.build_quantizer(quantizer, "arm"), ConfigError, "did you mean 'rvq'"),
         (lambda: make_task(gpt_run.get_config("gpt", task="gtp"), ""), ConfigError, "did you mean 'gpt'"),
-        (lambda: packed_dataset.load(tmp_path / "sets", "mnie", "train"), DataError, "did you mean 'mine'"),
-        (lambda: packed_dataset.load(tmp_path / "sets", "mine", "trian"), DataError, "did you mean 'train'"),
+        (lambda: load_split(tmp_path / "sets", "mnie", "train"), DataError, "did you mean 'mine'"),
+        (lambda: load_split(tmp_path / "sets", "mine", "trian"), DataError, "did you mean 'train'"),
         (lambda: make_sampler(generator, solver="midpont"), ConfigError, "did you mean midpoint"),
         (lambda: make_sampler(generator, stepps=3), ConfigError, "did you mean 'steps'"),
         (lambda: optimizer.make_schedule(schedule, 9), ConfigError, "did you mean 'cosine'"),

@@ -7,21 +7,22 @@ import numpy as np
 import pytest
 
 from signjax import demo
-from signjax.data import clip_check, pack_files, packed_dataset, sources
+from signjax.data import clip_check, pack_files, sources
+from signjax.data.load import load_split
 from signjax.errors import StorageError
 
 
 @pytest.fixture
 def pack(tmp_path, monkeypatch):
     """A pack of which only a little is checked when it is opened, as of a large one."""
-    monkeypatch.setattr(pack_files, "CHECK_ALL", 0)
+    monkeypatch.setattr(pack_files, "MAX_FULL_CHECK", 0)
     monkeypatch.setattr(pack_files, "BLOCKS", 1)
     monkeypatch.setattr(pack_files, "BLOCK", 64)
     demo.write_dataset(tmp_path, sizes=(5, 1, 1))
     seen = demo.synthesize_pose("hello", np.random.default_rng(0)) * (np.arange(50) < 45)[:, None]
     # A clip with missing joints, so that masks are stored, too.
     (tmp_path / "demo/train/train_00000/pose.json").write_text(demo.dataset.format_pose_json(seen, 0))
-    return packed_dataset.load(tmp_path, "demo", "train")
+    return load_split(tmp_path, "demo", "train")
 
 
 def change(pack, name, clip, row_bytes):
@@ -41,8 +42,8 @@ def test_a_changed_clip_is_noticed_when_it_is_read(pack, name, row_bytes):
     assert pack_files.find_corruption(pack.folder and pack_files.Path(pack.folder)) is None, "not when opened"
     for read in (
         lambda found: found[1],
-        lambda found: sources.window(found, 1, 2, 4),
-        lambda found: sources.Whole(found, np.arange(5), 128).draw(1),
+        lambda found: sources.cut_window(found, 1, 2, 4),
+        lambda found: sources.WholeClips(found, np.arange(5), 128).make_example(1),
     ):
         found = pickle.loads(pickle.dumps(pack))  # opened anew, as data workers do
         with pytest.raises(StorageError, match=f"clip {pack.sids[1]} is corrupt; remove this folder"):
@@ -58,7 +59,7 @@ def test_a_clip_is_checked_once(pack, monkeypatch):
     monkeypatch.setattr(clip_check.zlib, "crc32", lambda data: calls.append(1) or crc32(data))
     for _ in range(3):
         for clip in range(5):
-            sources.window(pack, clip, 0, 8)
+            sources.cut_window(pack, clip, 0, 8)
     assert len(calls) == 5 * 2, "of poses and masks"
 
 

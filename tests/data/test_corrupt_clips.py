@@ -6,7 +6,8 @@ import re
 import pytest
 from fuzz_cases import hush, write_clip
 
-from signjax.data import pack_writer, packed_dataset
+from signjax.data import pack_writer
+from signjax.data.load import load_split
 from signjax.errors import DataError
 from signjax.tools import pack as pack_command
 
@@ -58,7 +59,7 @@ def test_each_bad_clip_is_named_with_its_reason_and_left_out(root, monkeypatch, 
     assert pack_command.main(["--root", str(root), "--name", "set"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert "5 clips, 5 frames" in lines[0] and "7 clips left out" in lines[0]
-    found = packed_dataset.load(root, "set", "train", say=hush)
+    found = load_split(root, "set", "train", on_message=hush)
     assert found.sids == tuple(f"{k:02}" for k in range(5, 10))
     reasons = dict(found.broken)
     for k, words in enumerate(KINDS.values()):
@@ -70,9 +71,9 @@ def test_each_bad_clip_is_named_with_its_reason_and_left_out(root, monkeypatch, 
 
 def test_too_many_stop_training_and_all_can_be_seen(root, monkeypatch, capsys):
     monkeypatch.setattr(pack_writer, "MAX_BROKEN", 0.49)
-    monkeypatch.setattr(pack_writer, "NAMED", 2)
+    monkeypatch.setattr(pack_writer, "MAX_NAMED", 2)
     with pytest.raises(DataError, match=r"5 of 10 clips are broken.*00: pose.json: .*; python") as refused:
-        packed_dataset.load(root, "set", "train", say=hush)
+        load_split(root, "set", "train", on_message=hush)
     assert f"signjax.tools.pack --root {root} --name set lists all" in str(refused.value)
     assert refused.value.exit_code == 21 and "02:" not in str(refused.value)
     assert pack_command.main(["--root", str(root), "--name", "set"]) == 21
@@ -89,9 +90,9 @@ def test_a_clip_without_its_file_is_not_corrupt(tmp_path):
     (tmp_path / "set/train/empty").mkdir()
     write_clip(tmp_path / "set/train/whole", 1)
     said = []
-    found = packed_dataset.load(tmp_path, "set", "train", say=said.append)
+    found = load_split(tmp_path, "set", "train", on_message=said.append)
     assert found.sids == ("whole",) and [sid for sid, _ in found.broken] == ["0", "1", "2", "empty"]
     assert sum("No such file" in line for line in said) == 4
     (tmp_path / "set/train/whole/pose.json").unlink()
     with pytest.raises(DataError, match=r"5 of 5 clips are broken, so that none is left.*No such file"):
-        packed_dataset.load(tmp_path, "set", "train", say=said.append)
+        load_split(tmp_path, "set", "train", on_message=said.append)

@@ -13,8 +13,8 @@ import pytest
 from paths import ROOT
 
 from signjax.data import loader, sources
-from signjax.data.packed_dataset import Pack
-from signjax.data.pose_layout import Variant
+from signjax.data.packed_dataset import PackedDataset
+from signjax.data.pose_layout import PoseLayout
 from signjax.errors import ConfigError, DataError
 from signjax.pose import normalization
 
@@ -26,7 +26,7 @@ def make_pack(lengths, missing=False):
     frames = rng.normal(size=(total, 50, 3)).astype(np.float32)
     frames[..., 0] = np.arange(total)[:, None]
     valid = rng.random((total, 50)) < 0.8 if missing else None
-    return Pack(
+    return PackedDataset(
         label="set/train",
         sids=tuple(f"clip_{k}" for k in range(n)),
         texts=("hello",) * n,
@@ -34,7 +34,7 @@ def make_pack(lengths, missing=False):
         pose=frames,
         valid=valid,
         placements=normalization.Placement(np.zeros((n, 3), np.float32), np.ones(n, np.float32)),
-        variant=Variant(),
+        layout=PoseLayout(),
         broken=(),
         folder=None,
     )
@@ -62,7 +62,7 @@ SOURCE = sources.Crops(make_pack([5, 40, 17, 100, 33]), 16)
 
 
 def crops(**options):
-    return loader.stream(SOURCE, **{"batch_size": 8, "seed": 3, "transforms": (noise,), **options})
+    return loader.iterate_shuffled(SOURCE, **{"batch_size": 8, "seed": 3, "transforms": (noise,), **options})
 
 
 @pytest.mark.parametrize("workers", [1, 2])
@@ -86,20 +86,20 @@ def test_a_stream_resumes_from_its_step():
 def test_seeds_epochs_and_rows_differ():
     first = take(crops(), 1)[0]["pose"]
     assert (first != take(crops(seed=4), 1)[0]["pose"]).any()
-    order = loader._order(3, 0, 100)
-    assert (order != loader._order(3, 1, 100)).any() and (order != np.arange(100)).any()
+    order = loader._shuffle_epoch(3, 0, 100)
+    assert (order != loader._shuffle_epoch(3, 1, 100)).any() and (order != np.arange(100)).any()
 
 
 def test_every_example_comes_once_an_epoch():
-    rows = sources.Rows({"n": np.arange(10)})
-    seen = np.concatenate([b["n"] for b in take(loader.stream(rows, 4, seed=0), 10)])  # 4 epochs
+    rows = sources.ArrayRows({"n": np.arange(10)})
+    seen = np.concatenate([b["n"] for b in take(loader.iterate_shuffled(rows, 4, seed=0), 10)])  # 4 epochs
     assert (np.sort(seen.reshape(4, 10)) == np.arange(10)).all()
     assert len({tuple(epoch) for epoch in seen.reshape(4, 10)}) == 4
 
 
 def test_examples_may_be_dicts_and_fewer_than_a_batch():
-    rows = sources.Rows([{"n": np.int32(k), "x": np.full(3, k)} for k in range(3)])
-    [batch] = take(loader.stream(rows, 9, seed=0), 1)
+    rows = sources.ArrayRows([{"n": np.int32(k), "x": np.full(3, k)} for k in range(3)])
+    [batch] = take(loader.iterate_shuffled(rows, 9, seed=0), 1)
     assert sorted(batch["n"]) == [0, 0, 0, 1, 1, 1, 2, 2, 2] and batch["x"].shape == (9, 3)
     assert (batch["x"] == batch["n"][:, None]).all() and batch["n"].dtype == np.int32
 
@@ -111,7 +111,7 @@ def test_crops_are_windows_of_one_clip_in_canonical_space():
     source = sources.Crops(pack, 16)
     rng = np.random.default_rng(0)
     for i in [*range(len(source))] * 5:
-        example = source.draw(i, rng)
+        example = source.make_example(i, rng)
         clip = np.searchsorted(source.first, i, "right") - 1
         length = min(16, pack.lengths[clip])
         assert example["mask"].sum() == length and example["mask"][:length].all()
@@ -130,7 +130,7 @@ def test_all_frames_of_an_epoch_count_about_alike():
     rng, epochs = np.random.default_rng(0), 300
     counts = np.zeros(sum(lengths))
     for i in [*range(len(source))] * epochs:
-        counts[np.rint(source.draw(i, rng)["pose"][:, 0, 0]).astype(int)] += 1
+        counts[np.rint(source.make_example(i, rng)["pose"][:, 0, 0]).astype(int)] += 1
     counts /= epochs
     assert counts.min() > 0.25 and counts.max() < 2.0 and abs(counts.mean() - 1) < 0.1
     for a, b in itertools.pairwise(np.cumsum([0, *lengths])):
@@ -140,7 +140,7 @@ def test_all_frames_of_an_epoch_count_about_alike():
 def test_window_starts_are_spread_over_the_clip():
     source = sources.Crops(make_pack([100]), 64)
     rng = np.random.default_rng(0)
-    starts = {int(source.draw(i % 2, rng)["pose"][0, 0, 0]) for i in range(3000)}
+    starts = {int(source.make_example(i % 2, rng)["pose"][0, 0, 0]) for i in range(3000)}
     assert starts == set(range(37))
 
 
@@ -151,7 +151,7 @@ def test_shapes_are_static():
 
 def test_missing_joints_lie_at_the_origin_and_are_marked():
     source = sources.Crops(make_pack([5, 40], missing=True), 16)
-    for batch in take(loader.stream(source, 4, seed=0), 3):
+    for batch in take(loader.iterate_shuffled(source, 4, seed=0), 3):
         assert not batch["pose"][~batch["valid"]].any() and not batch["valid"][~batch["mask"]].any()
         assert 0.7 < batch["valid"][batch["mask"]].mean() < 0.9
 
@@ -160,7 +160,7 @@ def test_missing_joints_lie_at_the_origin_and_are_marked():
 def test_evaluation_shows_every_clip_whole_and_once(batch_size, hosts):
     lengths = [5, 40, 17, 100, 33, 64, 65, 1030, 9, 11, 12]
     pack = make_pack(lengths)
-    parts = [list(loader.clips(pack, batch_size, hosts=hosts, host=h)) for h in range(hosts)]
+    parts = [list(loader.iterate_clips(pack, batch_size, hosts=hosts, host=h)) for h in range(hosts)]
     seen, shapes = [], set()
     for batch in itertools.chain(*parts):
         shapes.add(batch["pose"].shape[:2])
@@ -178,12 +178,12 @@ def test_evaluation_shows_every_clip_whole_and_once(batch_size, hosts):
 
 def test_buckets():
     lengths = {1: 64, 64: 64, 65: 128, 1024: 1024, 1025: 2048, 5000: 8192}
-    assert {n: sources.bucket(n) for n in lengths} == lengths
-    assert sources.bucket(7, (6, 9)) == 9
+    assert {n: sources.choose_bucket(n) for n in lengths} == lengths
+    assert sources.choose_bucket(7, (6, 9)) == 9
 
 
 def test_the_last_batch_is_filled_up():
-    batches = list(loader.once(sources.Rows({"n": np.arange(5) * 10}), 4))
+    batches = list(loader.iterate_once(sources.ArrayRows({"n": np.arange(5) * 10}), 4))
     assert [b["n"].tolist() for b in batches] == [[0, 10, 20, 30], [40, 40, 40, 40]]
     assert [b["weight"].tolist() for b in batches] == [[1, 1, 1, 1], [1, 0, 0, 0]]
     assert batches[1]["index"].tolist() == [4, 4, 4, 4]
@@ -195,15 +195,15 @@ def test_mistakes_are_named():
     with pytest.raises(ConfigError, match="host is 2"):
         crops(hosts=2, host=2)
     with pytest.raises(DataError, match="nothing to train on"):
-        loader.stream(sources.Rows([]), 4, seed=0)
+        loader.iterate_shuffled(sources.ArrayRows([]), 4, seed=0)
     with pytest.raises(DataError, match="rows"):
-        sources.Rows({"a": np.zeros(3), "b": np.zeros(4)})
+        sources.ArrayRows({"a": np.zeros(3), "b": np.zeros(4)})
 
 
 def test_batches_come_quickly():
     """Half of the promised 100 batches a second, measured in processor time, so that load does not matter."""
     source = sources.Crops(make_pack([157] * 50), 64)
-    stream = loader.stream(source, 64, seed=0)
+    stream = loader.iterate_shuffled(source, 64, seed=0)
     next(stream)
     start = time.process_time()
     take(stream, 60)
@@ -217,7 +217,7 @@ import numpy as np
 from signjax.data import loader, sources
 
 if __name__ == "__main__":
-    stream = loader.stream(sources.Rows({"n": np.arange(9)}), 3, seed=0, workers=1)
+    stream = loader.iterate_shuffled(sources.ArrayRows({"n": np.arange(9)}), 3, seed=0, workers=1)
     next(stream)
     print(os.getpid(), flush=True)
     time.sleep(60)

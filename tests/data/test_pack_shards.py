@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 
 from signjax import demo
-from signjax.data import pack_writer, packed_dataset
+from signjax.data import load as loading
+from signjax.data import pack_writer
+from signjax.data.load import load_split, pack_shard
 from signjax.errors import ConfigError, DataError, StorageError
 from signjax.tools import pack as pack_command
 
@@ -18,7 +20,7 @@ def root(tmp_path, monkeypatch):
     monkeypatch.setattr(pack_writer, "MAX_BROKEN", 0.5)
     for clip in sorted((tmp_path / "demo/train").iterdir())[2:8:5]:
         (clip / "pose.json").write_text('{"poses": []}')
-    monkeypatch.setattr(packed_dataset, "PART", 3)
+    monkeypatch.setattr(loading, "PART_CLIPS", 3)
     return tmp_path
 
 
@@ -31,13 +33,13 @@ def stored(root) -> dict[str, dict]:
 
 
 def load(root, said=None):
-    return packed_dataset.load(root, "demo", "train", say=[].append if said is None else said.append)
+    return load_split(root, "demo", "train", on_message=[].append if said is None else said.append)
 
 
 def test_parts_make_the_pack_of_the_whole_split(root, monkeypatch):
     load(root)
     [(name, joined)] = stored(root).items()
-    monkeypatch.setattr(packed_dataset, "PART", 100)
+    monkeypatch.setattr(loading, "PART_CLIPS", 100)
     for path in (root / "demo/.cache" / name).iterdir():
         path.unlink()
     load(root)
@@ -53,7 +55,7 @@ def test_a_part_without_a_usable_clip_is_no_hindrance(root):
 
 
 def test_an_interrupted_pack_goes_on_with_its_next_part(root, monkeypatch):
-    write, built = pack_writer.write, []
+    write, built = pack_writer.write_pack, []
 
     def twice_only(workspace, source, sids, *rest):
         if len(built) == 2:
@@ -61,11 +63,11 @@ def test_an_interrupted_pack_goes_on_with_its_next_part(root, monkeypatch):
         built.append(sids[0])
         return write(workspace, source, sids, *rest)
 
-    monkeypatch.setattr(pack_writer, "write", twice_only)
+    monkeypatch.setattr(pack_writer, "write_pack", twice_only)
     with pytest.raises(KeyboardInterrupt):
         load(root)
     assert sorted(name[:11] for name in stored(root)) == ["train.00000", "train.00001"]
-    monkeypatch.setattr(pack_writer, "write", lambda *a: built.append(a[2][0]) or write(*a))
+    monkeypatch.setattr(pack_writer, "write_pack", lambda *a: built.append(a[2][0]) or write(*a))
     load(root)
     assert len(built) == len(set(built)) == 4
     [name] = stored(root)
@@ -77,7 +79,7 @@ def test_machines_share_the_parts(root):
     before = stored(root)
     for path in (root / "demo/.cache").glob("train-*/*"):
         path.unlink()
-    counts = [packed_dataset.load_shard(root, "demo", "train", k, 3, [].append) for k in (2, 0, 1)]
+    counts = [pack_shard(root, "demo", "train", k, 3, [].append) for k in (2, 0, 1)]
     assert counts == [1, 2, 1]
     said: list[str] = []
     joined = load(root, said)
@@ -86,7 +88,7 @@ def test_machines_share_the_parts(root):
 
 
 def test_a_clip_that_changes_meanwhile_is_packed_as_it_is_now(root):
-    packed_dataset.load_shard(root, "demo", "train", 0, 1, [].append)
+    pack_shard(root, "demo", "train", 0, 1, [].append)
     first = sorted((root / "demo/train").iterdir())[0]
     (first / "text.txt").write_text("other words")
     assert load(root).texts[0] == "other words"
@@ -107,7 +109,7 @@ def test_the_command(root, capsys):
 def test_what_cannot_be_is_one_line(root, monkeypatch):
     (root / "demo/.cache").write_text("")
     with pytest.raises(StorageError, match="cache: parts cannot be packed there"):
-        packed_dataset.load_shard(root, "demo", "train", 0, 1, [].append)
+        pack_shard(root, "demo", "train", 0, 1, [].append)
     (root / "demo/.cache").unlink()
     monkeypatch.setattr(pack_writer, "MAX_BROKEN", 0.01)
     with pytest.raises(DataError, match="2 of 11 clips are broken"):

@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 from paths import ROOT
 
-from signjax.data import clip_files, pack_files, pack_writer, packed_dataset, pose_layout
+from signjax.data import clip_files, pack_files, pack_writer, pose_layout
+from signjax.data.load import load_split
 from signjax.errors import DataError
 from signjax.io import atomic
 from signjax.pose import normalization, skeleton
@@ -70,7 +71,7 @@ class Lines(list):
 def packings(root, split="train"):
     """Loads and tells whether clips were parsed."""
     said = Lines()
-    result = packed_dataset.load(root, "set", split, say=said)
+    result = load_split(root, "set", split, on_message=said)
     return result, said
 
 
@@ -139,7 +140,7 @@ def test_broken_poses_are_refused_with_their_reason(tmp_path, kind):
     write(tmp_path / "a" / "train" / "x", recording(0))
     break_clip(tmp_path / "a" / "train" / "x", BROKEN[kind][0])
     with pytest.raises(DataError) as refused:
-        packed_dataset.load(tmp_path, "a", "train", say=Lines())
+        load_split(tmp_path, "a", "train", on_message=Lines())
     message = str(refused.value)
     assert BROKEN[kind][1] in message and "x: pose.json: " in message and "\n" not in message
 
@@ -168,7 +169,7 @@ def test_broken_clips_up_to_one_percent_are_left_out_and_listed(tmp_path, monkey
     root = dataset(tmp_path, (("train", 6),))
     break_clip(root / "set" / "train" / "-clip_2", "{")
     with pytest.raises(DataError, match=r"1 of 6 clips are broken.*-clip_2: pose.json: is not valid JSON"):
-        packed_dataset.load(root, "set", "train", say=Lines())
+        load_split(root, "set", "train", on_message=Lines())
     assert not pack_files.list_packs(root / "set" / ".cache", "train"), "a refused split must leave no pack"
     monkeypatch.setattr(pack_writer, "MAX_BROKEN", 0.2)
     for _ in range(2):  # packed, then from the cache
@@ -184,16 +185,16 @@ def test_the_limit_is_one_percent(broken, total, refused):
     index = {"broken": pairs, "missing": [], "digests": dict.fromkeys(range(total))}
     if refused:
         with pytest.raises(DataError, match="more than 1%"):
-            pack_writer.refuse(Path("root/set/x"), index)
+            pack_writer.refuse_broken(Path("root/set/x"), index)
     else:
-        pack_writer.refuse(Path("root/set/x"), index)
+        pack_writer.refuse_broken(Path("root/set/x"), index)
 
 
 @pytest.mark.parametrize("make", [lambda p: None, lambda p: p.mkdir(parents=True)], ids=["missing", "empty"])
 def test_no_clips_is_an_error_that_says_what_to_do(tmp_path, make):
     make(tmp_path / "set" / "train")
     with pytest.raises(DataError, match=r"set/train: .*signjax.tools.demo"):
-        packed_dataset.load(tmp_path, "set", "train")
+        load_split(tmp_path, "set", "train")
 
 
 def with_confidence(seed, frames=12, lose=True):
@@ -227,15 +228,15 @@ def anchored(seed, frames):
 @pytest.mark.parametrize(
     "make, expected",
     [
-        (recording, pose_layout.Variant("depth", False)),
-        (lambda s, f: recording(s, f) - 0.2, pose_layout.Variant("depth", False)),
-        (lambda s, f: recording(s, f) * 1000, pose_layout.Variant("depth", False)),
-        (lambda s, f: swap_arms(recording(s, f)), pose_layout.Variant("depth", True)),
-        (with_confidence, pose_layout.Variant("confidence", False)),
-        (lambda s, f: swap_arms(with_confidence(s, f)), pose_layout.Variant("confidence", True)),
-        (lambda s, f: constant_third(s, f, 1), pose_layout.Variant("confidence", False)),
-        (lambda s, f: constant_third(s, f, 0), pose_layout.Variant("zero", False)),
-        (anchored, pose_layout.Variant("confidence", False, skeleton.NECK)),
+        (recording, pose_layout.PoseLayout("depth", False)),
+        (lambda s, f: recording(s, f) - 0.2, pose_layout.PoseLayout("depth", False)),
+        (lambda s, f: recording(s, f) * 1000, pose_layout.PoseLayout("depth", False)),
+        (lambda s, f: swap_arms(recording(s, f)), pose_layout.PoseLayout("depth", True)),
+        (with_confidence, pose_layout.PoseLayout("confidence", False)),
+        (lambda s, f: swap_arms(with_confidence(s, f)), pose_layout.PoseLayout("confidence", True)),
+        (lambda s, f: constant_third(s, f, 1), pose_layout.PoseLayout("confidence", False)),
+        (lambda s, f: constant_third(s, f, 0), pose_layout.PoseLayout("zero", False)),
+        (anchored, pose_layout.PoseLayout("confidence", False, skeleton.NECK)),
     ],
     ids=[
         *("depth", "negative", "millimetres", "swapped"),
@@ -245,7 +246,7 @@ def anchored(seed, frames):
 def test_variants_are_found_and_brought_into_one_form(tmp_path, make, expected):
     root = dataset(tmp_path, make=make)
     found, said = packings(root, "dev")
-    assert found.variant == expected
+    assert found.layout == expected
     assert said == [found.describe()] and said[0].startswith("set/dev: 2 clips, 17 frames, ")
     assert f"{expected.dims}-D" in said[0] and ("5-6-7 (exchanged" in said[0]) == expected.swapped
     raw = make(1, 9).astype(np.float32)
@@ -268,11 +269,12 @@ def test_unseen_joints_are_marked(tmp_path):
     expected[:6, skeleton.LEFT] = expected[:6, skeleton.L_WRIST] = False
     np.testing.assert_array_equal(clip.valid, expected)
     assert not clip.points[~clip.valid].any() and "% of joints missing" in found.describe()
-    assert packed_dataset.load(root, "set", "train").valid is not None
+    assert load_split(root, "set", "train").valid is not None
     low = with_confidence(0, lose=False)
     low[2, 30, 2] = 0
     assert (
-        pose_layout.apply(low.astype(np.float32), pose_layout.Variant("confidence"))[1].sum() == 12 * 50 - 1
+        pose_layout.apply_layout(low.astype(np.float32), pose_layout.PoseLayout("confidence"))[1].sum()
+        == 12 * 50 - 1
     )
 
 
@@ -346,10 +348,10 @@ def test_touched_files_are_not_parsed_again(tmp_path, monkeypatch):
     old, _ = packings(root)
     for file in (root / "set" / "train").glob("*/*"):
         os.utime(file, (1, 1))
-    monkeypatch.setattr(pack_writer, "write", None)
+    monkeypatch.setattr(pack_writer, "write_pack", None)
     hashed = []
-    digest = clip_files.digest
-    monkeypatch.setattr(clip_files, "digest", lambda folder: hashed.append(folder) or digest(folder))
+    digest = clip_files.digest_clip
+    monkeypatch.setattr(clip_files, "digest_clip", lambda folder: hashed.append(folder) or digest(folder))
     assert packings(root)[0].folder == old.folder and len(hashed) == 5
     assert packings(root)[0].folder == old.folder and len(hashed) == 5, "nor hashed a second time"
 
@@ -392,7 +394,7 @@ def test_damaged_notes_do_no_harm(tmp_path, harm, name):
     expected, _ = packings(root)
     [path] = (root / "set" / ".cache").glob(name)
     harm(path)
-    assert packings(root)[0].variant == expected.variant
+    assert packings(root)[0].layout == expected.layout
 
 
 def test_without_a_writable_folder_the_pack_goes_to_the_user(tmp_path, monkeypatch):
@@ -410,7 +412,7 @@ def test_without_a_writable_folder_the_pack_goes_to_the_user(tmp_path, monkeypat
 
 def test_without_a_cache_nothing_is_written(tmp_path):
     root = dataset(tmp_path, (("train", 2),))
-    found = packed_dataset.load(root, "set", "train", cache=False, say=Lines())
+    found = load_split(root, "set", "train", cache=False, on_message=Lines())
     assert not (root / "set" / ".cache").exists() and found.folder is None
     np.testing.assert_array_equal(pickle.loads(pickle.dumps(found)).pose, found.pose)
     np.testing.assert_array_equal(found.pose, packings(root)[0].pose)
@@ -418,13 +420,13 @@ def test_without_a_cache_nothing_is_written(tmp_path):
 
 def test_worker_processes_give_the_same_pack_and_know_no_jax(tmp_path, monkeypatch):
     root = dataset(tmp_path, (("train", 7),))
-    expected = packed_dataset.load(root, "set", "train", cache=False, say=Lines())
-    monkeypatch.setattr("signjax.data.parallel_read.ALONE", 1)
-    monkeypatch.setattr("signjax.data.parallel_read.CHUNK", 4)
-    monkeypatch.setattr("signjax.data.parallel_read._processors", lambda: 2)
+    expected = load_split(root, "set", "train", cache=False, on_message=Lines())
+    monkeypatch.setattr("signjax.data.parallel_read.MIN_CLIPS_FOR_WORKERS", 1)
+    monkeypatch.setattr("signjax.data.parallel_read.CHUNK_CLIPS", 4)
+    monkeypatch.setattr("signjax.data.parallel_read._count_processors", lambda: 2)
     monkeypatch.setattr("signjax.data.parallel_read.read_chunk", None)  # this process must not read
-    found = packed_dataset.load(root, "set", "train", cache=False, say=Lines())
-    assert (found.sids, found.texts, found.variant) == (expected.sids, expected.texts, expected.variant)
+    found = load_split(root, "set", "train", cache=False, on_message=Lines())
+    assert (found.sids, found.texts, found.layout) == (expected.sids, expected.texts, expected.layout)
     np.testing.assert_array_equal(found.pose, expected.pose)
     np.testing.assert_array_equal(found.placements.scale, expected.placements.scale)
     code = (
@@ -437,7 +439,7 @@ def test_worker_processes_give_the_same_pack_and_know_no_jax(tmp_path, monkeypat
 def test_processes_packing_at_once_all_succeed(tmp_path):
     root = dataset(tmp_path)
     code = (
-        "import sys; from signjax.data import packed_dataset as d; p = d.load(sys.argv[1], 'set', 'train');"
+        "import sys; from signjax.data.load import load_split; p = load_split(sys.argv[1], 'set', 'train');"
         "print(len(p), float(p.pose.sum()))"
     )
     command = [sys.executable, "-c", code, str(root)]
@@ -461,7 +463,7 @@ def test_what_killed_builds_left_is_removed(tmp_path):
 
 
 def test_large_files_are_checked_in_blocks(tmp_path, monkeypatch):
-    monkeypatch.setattr(pack_files, "CHECK_ALL", 1000)
+    monkeypatch.setattr(pack_files, "MAX_FULL_CHECK", 1000)
     monkeypatch.setattr(pack_files, "BLOCK", 64)
     (tmp_path / "x").write_bytes(bytes(100_000))
     pack_files.write_checksums(tmp_path)
@@ -488,9 +490,9 @@ def test_the_command_packs_all_splits_and_says_what_it_found(tmp_path, capsys):
     "split, count, frames", [("train", 351, 55753), ("dev", 52, 7845), ("test", 46, 8143)]
 )
 def test_real_data(real_data, split, count, frames):
-    found = packed_dataset.load(real_data, "how2sign", split)
+    found = load_split(real_data, "how2sign", split)
     assert (len(found), len(found.pose), len(found.broken)) == (count, frames, 0)
-    assert found.variant == pose_layout.Variant("depth", False) and found.valid is None
+    assert found.layout == pose_layout.PoseLayout("depth", False) and found.valid is None
     for k, clip in enumerate(found):
         place = found.placement(k)
         canonical = normalization.to_canonical(clip.points, place)

@@ -23,28 +23,28 @@ def realistic(rng, count=1500):
 def test_first_fit_packs_all_and_tightly(seed, limited):
     sizes, words = realistic(np.random.default_rng(seed))
     limits = {"limits": words, "limit": 64} if limited else {}
-    packed = packing.first_fit(sizes, 128, seed, **limits)
+    packed = packing.pack_first_fit(sizes, 128, seed, **limits)
     assert sorted(i for row in packed for i in row) == list(range(len(sizes)))
     assert all(sizes[row].sum() <= 128 for row in packed)
     assert not limited or all(words[row].sum() <= 64 for row in packed)
     assert sizes.sum() / (128 * len(packed)) > 0.9
-    assert packed == packing.first_fit(sizes, 128, seed, **limits)
-    assert packed != packing.first_fit(sizes, 128, seed + 1, **limits)
+    assert packed == packing.pack_first_fit(sizes, 128, seed, **limits)
+    assert packed != packing.pack_first_fit(sizes, 128, seed + 1, **limits)
 
 
 def test_rows_of_a_large_set_are_full():
     """Clips as long as in real sets: their median is 5 s, at 6 tokens a second."""
     rng = np.random.default_rng(0)
     sizes = np.clip(rng.lognormal(np.log(30), 0.65, 20_000), 3, 255).astype(int) + 1
-    packed = packing.first_fit(sizes, 256, 0)
+    packed = packing.pack_first_fit(sizes, 256, 0)
     assert sorted(i for row in packed for i in row) == list(range(len(sizes)))
     assert sizes.sum() / (256 * len(packed)) >= 0.97
 
 
 def test_the_second_limit_binds():
-    assert packing.first_fit([1] * 6, 100, 0, [10] * 6, 20) != packing.first_fit([1] * 6, 100, 0)
-    assert len(packing.first_fit([1] * 6, 100, 0, [10] * 6, 20)) == 3
-    assert [len(r) for r in packing.first_fit([50] * 6, 100, 0)] == [2, 2, 2]
+    assert packing.pack_first_fit([1] * 6, 100, 0, [10] * 6, 20) != packing.pack_first_fit([1] * 6, 100, 0)
+    assert len(packing.pack_first_fit([1] * 6, 100, 0, [10] * 6, 20)) == 3
+    assert [len(r) for r in packing.pack_first_fit([50] * 6, 100, 0)] == [2, 2, 2]
 
 
 LENGTHS = [127, 1, 30, 97, 30, 64, 2, 63]  # tokens; with its end the first fills a row
@@ -74,7 +74,7 @@ def test_every_clip_is_whole_with_its_text_and_one_end():
     assert data.tokens == 128
     seen = np.zeros(len(LENGTHS), int)
     for i in range(len(data)):
-        row = data.draw(i)
+        row = data.make_example(i)
         assert {name: x.shape for name, x in row.items()} == {
             "codes": (128, 4),
             **dict.fromkeys(("ends", "segment", "position"), (128,)),
@@ -96,7 +96,7 @@ def test_every_clip_is_whole_with_its_text_and_one_end():
 
 def test_evaluation_rows_have_each_clip_unshifted():
     data = source(packings=1, shifts=1)
-    drawn = [int(p[0][0, 0]) for i in range(len(data)) for p in pieces(data.draw(i))]
+    drawn = [int(p[0][0, 0]) for i in range(len(data)) for p in pieces(data.make_example(i))]
     assert sorted(drawn) == list(range(len(LENGTHS)))
 
 
@@ -111,7 +111,7 @@ def split(frames=(9, 3, 40, 70), valid=None):
     x = np.concatenate([100 * i + np.arange(n) for i, n in enumerate(frames)])
     pose = np.broadcast_to(x[:, None, None], (len(x), 50, 3)).astype(np.float32).copy()
     count, names = len(frames), tuple(map(str, range(len(frames))))
-    return packed_dataset.Pack(
+    return packed_dataset.PackedDataset(
         label="toy/train",
         sids=names,
         texts=names,
@@ -119,7 +119,7 @@ def split(frames=(9, 3, 40, 70), valid=None):
         pose=pose,
         valid=valid,
         placements=Placement(np.zeros((count, 3), np.float32), np.ones(count, np.float32)),
-        variant=None,
+        layout=None,
         broken=(),
         folder=None,
     )

@@ -158,7 +158,8 @@ def test_the_seeds_own_files(gloss):
                 ]
                 assert gone == ([side] if side else [])
                 pose, _ = convert.rebuild_poses(sequence)
-                assert not pose_layout.detect([pose]).swapped and (pose[:, 0, 1] < pose[:, 1, 1]).mean() > 0.9
+                assert not pose_layout.detect_layout([pose]).swapped
+                assert (pose[:, 0, 1] < pose[:, 1, 1]).mean() > 0.9
             same, _ = handedness.unify_handedness([sequence for _, sequence, _ in clips])
             for align in templates.ALIGNMENTS:
                 ours = templates.average_sequences(same, 64, align)

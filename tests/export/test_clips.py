@@ -35,8 +35,8 @@ def test_json_comes_back_exactly(saved, tmp_path, capsys):
 def test_depth_is_never_taken_for_confidence():
     points = signer(7).astype(np.float32)
     points[..., 2] += 0.01
-    raw = clip_files.parse_pose(clip_writers.pose_json(Clip(points)))
-    found, seen = pose_layout.apply(raw, pose_layout.detect([raw]))
+    raw = clip_files.parse_pose(clip_writers.format_pose_json(Clip(points)))
+    found, seen = pose_layout.apply_layout(raw, pose_layout.detect_layout([raw]))
     assert seen.all()
     np.testing.assert_allclose(np.diff(found, axis=0), np.diff(points, axis=0), atol=1e-6)
     np.testing.assert_allclose(np.ptp(found[0, :, 2]), np.ptp(points[0, :, 2]), atol=1e-6)
@@ -83,9 +83,9 @@ def test_openpose_holds_the_picture_plane(saved, tmp_path, capsys):
     placed = normalization.to_canonical(
         points.astype(np.float64), normalization.measure_placement(points, valid)
     )
-    back = (ours[..., :2] - clip_writers.PLACE.origin[:2]) / clip_writers.PLACE.scale
+    back = (ours[..., :2] - clip_writers.PICTURE_PLACEMENT.origin[:2]) / clip_writers.PICTURE_PLACEMENT.scale
     np.testing.assert_allclose(back[valid], placed[..., :2][valid], rtol=0, atol=1e-6)
-    inside = (ours[valid][:, :2] > 0) & (ours[valid][:, :2] < clip_writers.SIZE)
+    inside = (ours[valid][:, :2] > 0) & (ours[valid][:, :2] < clip_writers.PICTURE_SIZE)
     assert inside.all()
 
 

@@ -39,7 +39,7 @@ def same_place(found, points, valid):
         points.astype(np.float64), normalization.measure_placement(points, valid)
     )
     width = np.linalg.norm(placed[0, skeleton.R_SHOULDER] - placed[0, skeleton.L_SHOULDER])
-    back = (found - clip_writers.PLACE.origin) / clip_writers.PLACE.scale
+    back = (found - clip_writers.PICTURE_PLACEMENT.origin) / clip_writers.PICTURE_PLACEMENT.scale
     np.testing.assert_allclose(back[valid], placed[valid], rtol=0, atol=1e-6 * width)
     assert not found[~valid].any()
 

@@ -132,7 +132,7 @@ def test_the_commands_take_the_folder(home, shared, tmp_path):
     )
     moved = shutil.copytree(home / "datasets", tmp_path / "sets")
     c.data.root = str(moved)
-    held = load.load(c.data, "dev")
+    held = load.load_configured_split(c.data, "dev")
     assert held.folder is None or pathlib.Path(held.folder).is_relative_to(tmp_path)
     ours = reconstruct_poses(load_run(home / "runs/vqvae"), held)
     for a, b in zip(ours, reconstruct_poses(load_run(folder), held), strict=True):

@@ -44,7 +44,7 @@ def write_dataset(root, train=6, dev=2, face=True) -> None:
     """<root>/faces, or <root>/bare with the same clips without faces."""
     for split, seeds in (("train", range(train)), ("dev", range(train, train + dev))):
         for seed in seeds:
-            dataset_writer.write(
+            dataset_writer.write_clip(
                 root / ("faces" if face else "bare") / split / f"clip_{seed}", clip(seed, face=face)
             )
 

@@ -16,6 +16,7 @@ from signjax import demo
 from signjax.data import clip_files, packed_dataset, pose_layout
 from signjax.data.formats import base as others
 from signjax.data.formats import detect, pose_file, text_table
+from signjax.data.load import load_split
 from signjax.demo import dataset
 from signjax.displacements import convert, read, templates, write
 from signjax.errors import DataError
@@ -55,9 +56,9 @@ def write_clip(folder: pathlib.Path, frames: int = 3) -> None:
     (folder / "pose.json").write_text(dataset.format_pose_json(signed()[:frames], 0))
 
 
-def split_of(root: pathlib.Path) -> packed_dataset.Pack:
+def split_of(root: pathlib.Path) -> packed_dataset.PackedDataset:
     """The split, packed anew or from its cache."""
-    return packed_dataset.load(root, "set", "train", say=hush)
+    return load_split(root, "set", "train", on_message=hush)
 
 
 def build_clip(root: pathlib.Path) -> None:
@@ -70,11 +71,11 @@ def build_pack(root: pathlib.Path) -> None:
     split_of(root)
 
 
-def check_pack(found: packed_dataset.Pack) -> None:
+def check_pack(found: packed_dataset.PackedDataset) -> None:
     assert set(found.sids) <= {"one", "two"} and len(found) == len(found.texts) == len(found.lengths) > 0
     for k, clip in enumerate(found):
         assert clip.text and len(clip) and clip.points.dtype == np.float32
-        assert clip.points.shape[1:] == (found.variant.joints, 3)
+        assert clip.points.shape[1:] == (found.layout.joints, 3)
         assert clip.valid.shape == clip.points.shape[:2]
         assert np.isfinite(normalization.to_canonical(clip.points, found.placement(k))).all()
 
@@ -88,7 +89,7 @@ def build_predictions(root: pathlib.Path) -> None:
 
 
 def load_predictions(root: pathlib.Path):
-    return predictions.read_predictions(root, ["a", "b", "c", "d"], pose_layout.Variant())
+    return predictions.read_predictions(root, ["a", "b", "c", "d"], pose_layout.PoseLayout())
 
 
 def check_predictions(result) -> None:

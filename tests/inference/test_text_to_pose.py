@@ -50,7 +50,7 @@ def test_clips_lie_where_recorded_ones_do_or_in_canonical_space(run):
 
 
 def test_chosen_clips_are_reconstructed_as_all_are(run):
-    dataset = load.load(run.config.data, "train")
+    dataset = load.load_configured_split(run.config.data, "train")
     some = [dataset[7], dataset[2]]
     every = run.codec.reconstruct(dataset, canonical=True)
     for clip, i in zip(run.codec.reconstruct(some, canonical=True), (7, 2), strict=True):
@@ -61,7 +61,7 @@ def test_chosen_clips_are_reconstructed_as_all_are(run):
 def test_a_continuous_tokenizer_has_no_tokens(tiny_families, tiny_runs):
     del tiny_families  # which trains it
     codec = load_run(tiny_runs / "runs/kl")
-    recorded = load.load(codec.config.data, "dev")[0]
+    recorded = load.load_configured_split(codec.config.data, "dev")[0]
     [clip] = codec.reconstruct([recorded])
     assert clip.tokens is None and not codec.has_tokens and len(clip) == len(recorded)
     # It lies where the recorded one does, in its unit.

@@ -10,7 +10,8 @@ import pytest
 from fuzz_cases import hush, signed, write_clip
 
 from signjax import rendering
-from signjax.data import packed_dataset, pose_layout
+from signjax.data import pose_layout
+from signjax.data.load import load_split
 from signjax.errors import DataError, StorageError
 from signjax.evaluation import predictions, report_files
 from signjax.io import atomic, safe_read
@@ -110,12 +111,12 @@ def test_links_out_of_the_root_are_not_followed(tmp_path, what):
         (bad / what).unlink()
         linked(bad / what, outside / what)
     with pytest.raises(DataError, match=r"1 of 2 clips are broken.*bad: .* lies outside of"):
-        packed_dataset.load(root, "set", "train", say=hush)
+        load_split(root, "set", "train", on_message=hush)
     bad.unlink() if what == "clip" else (bad / what).unlink()
     linked(bad if what == "clip" else bad / what, root / "other/train/one" / ("" if what == "clip" else what))
-    assert len(packed_dataset.load(root, "set", "train", say=hush)) == 2, "links within the root are"
+    assert len(load_split(root, "set", "train", on_message=hush)) == 2, "links within the root are"
     linked(tmp_path / "home/set", root / "set")
-    assert len(packed_dataset.load(tmp_path / "home", "set", "train", say=hush)) >= 1, (
+    assert len(load_split(tmp_path / "home", "set", "train", on_message=hush)) >= 1, (
         "and so is one of a whole set"
     )
 
@@ -125,7 +126,7 @@ def test_a_cache_that_leads_elsewhere_is_not_used(tmp_path, monkeypatch):
     write_clip(tmp_path / "root/set/train/one")
     (tmp_path / "outside").mkdir()
     linked(tmp_path / "root/set/.cache", tmp_path / "outside")
-    found = packed_dataset.load(tmp_path / "root", "set", "train", say=hush)
+    found = load_split(tmp_path / "root", "set", "train", on_message=hush)
     assert found.folder.startswith(str(tmp_path / "home")) and not list((tmp_path / "outside").iterdir())
 
 
@@ -137,13 +138,13 @@ def test_names_of_data_sets_do_not_lead_out_of_the_root(tmp_path, place):
     write_clip(tmp_path / "x/train/one")
     (tmp_path / "root/set").mkdir(parents=True)
     with pytest.raises(DataError, match="lead out of"):
-        packed_dataset.load(tmp_path / "root", name, split, say=hush)
+        load_split(tmp_path / "root", name, split, on_message=hush)
 
 
 def test_clips_with_names_that_cannot_be_printed_are_refused(tmp_path):
     write_clip(tmp_path / "set/train/a\nb\x1b[2J")
     with pytest.raises(DataError, match="cannot be printed; give"):
-        packed_dataset.load(tmp_path, "set", "train", say=hush)
+        load_split(tmp_path, "set", "train", on_message=hush)
 
 
 def test_predictions_are_read_in_their_folder_only(tmp_path):
@@ -153,7 +154,7 @@ def test_predictions_are_read_in_their_folder_only(tmp_path):
     for name, target in (("a", tmp_path / "given/b.npy"), ("b", tmp_path / "secret.npy")):
         linked(tmp_path / f"given/{name}.npy", target)
     with pytest.raises(DataError, match="none of 2 clips"):
-        predictions.read_predictions(tmp_path / "given", ["a", "b"], pose_layout.Variant())
+        predictions.read_predictions(tmp_path / "given", ["a", "b"], pose_layout.PoseLayout())
 
 
 def test_a_run_does_not_write_through_links(tmp_path):

@@ -27,7 +27,7 @@ def rows():
 
 
 def packed():
-    batch = rows().draw(0)
+    batch = rows().make_example(0)
     assert len(rows()) == 1 and batch["segment"].max() == 3
     return {name: x[None] for name, x in batch.items()}
 
@@ -167,7 +167,7 @@ def test_losses_of_a_packed_row_are_the_sums_of_its_clips():
     together = terms(packed())
     apart = []
     for clip, ids in zip(clips(LENGTHS), texts(WORDS), strict=True):
-        row = token_rows.TokenRows([[clip]], [ids], seed=0, packings=1).draw(0)
+        row = token_rows.TokenRows([[clip]], [ids], seed=0, packings=1).make_example(0)
         apart.append(terms({name: x[None] for name, x in row.items()}))
     for name, (total, count) in together.items():
         np.testing.assert_allclose(total, sum(t[name][0] for t in apart), rtol=1e-5)

@@ -13,7 +13,8 @@ from engine_helpers import plain, rows, same_bits
 from generated import reconstruct_poses
 
 from signjax import demo
-from signjax.data import loader, packed_dataset
+from signjax.data import loader
+from signjax.data.load import load_split
 from signjax.errors import ConfigError, DataError
 from signjax.inference.load import load, load_codec
 from signjax.models import autoencoder2d, build, linear_start
@@ -73,7 +74,7 @@ def loaded(run):
 
 @pytest.fixture(scope="module")
 def dev(root):
-    return packed_dataset.load(root, "demo", "dev")
+    return load_split(root, "demo", "dev")
 
 
 def test_features_are_scales_and_angles():
@@ -91,7 +92,7 @@ def test_features_are_scales_and_angles():
 
 
 def test_resume_is_bit_equal(root, run, tmp_path, monkeypatch):
-    stream = loader.stream
+    stream = loader.iterate_shuffled
 
     def interrupted(*args, **more):
         for number, batch in enumerate(stream(*args, **more)):
@@ -101,7 +102,7 @@ def test_resume_is_bit_equal(root, run, tmp_path, monkeypatch):
 
     c = small(root)
     with monkeypatch.context() as m:
-        m.setattr(loader, "stream", interrupted)
+        m.setattr(loader, "iterate_shuffled", interrupted)
         assert loop.train(c, tmp_path, make_task).exit_code == 0
     assert checkpoint.last_step(tmp_path, "latest") == 4
     assert loop.train(c, tmp_path, make_task).finished
@@ -132,7 +133,7 @@ def test_the_loss_falls(root):
 def principal(root, dataset, dim):
     """Mean error of the best linear code, in own units, by plain NumPy."""
     both = []
-    for clips in (packed_dataset.load(root, "demo", "train"), dataset):
+    for clips in (load_split(root, "demo", "train"), dataset):
         moved = [normalization.to_canonical(c.points, clips.placement(i)) for i, c in enumerate(clips)]
         xy = np.concatenate(moved)[..., :2].astype(np.float64)
         both.append(np.concatenate([xy[:, :8], np.asarray(losses.relative_hands(xy))], 1).reshape(-1, 100))
@@ -232,7 +233,7 @@ def test_what_lies_in_the_padding_has_no_influence(loaded, dev):
 
 
 def test_latents_are_standardised_over_the_training_data(loaded, root):
-    latents = np.concatenate(loaded.encode(packed_dataset.load(root, "demo", "train")))
+    latents = np.concatenate(loaded.encode(load_split(root, "demo", "train")))
     assert np.abs(latents.mean(0)).max() < 0.5 and 0.6 < latents.std(0).min() < latents.std(0).max() < 1.5
 
 

@@ -18,6 +18,7 @@ from engine_helpers import rows
 
 from signjax import demo
 from signjax.data import joined_clips, packed_dataset
+from signjax.data.load import load_split
 from signjax.errors import DataError, StorageError
 from signjax.inference import ctc_prefix
 from signjax.inference.load import load, load_pose_to_text
@@ -214,17 +215,17 @@ def test_texts_are_read_back_from_their_ids():
 
 def test_rows_hold_whole_clips_and_their_texts(home):
     """Without changes to signer and tempo a row is its clips one after another."""
-    clips = packed_dataset.load(home / "datasets", "demo", "train")
+    clips = load_split(home / "datasets", "demo", "train")
     words = tokenizer.fit_tokenizer(clips.texts, 1)
     ids = [words.encode(t) for t in clips.texts]
     still = {"mirror": 0.0, "turn": 0.0, "size": 0.0}
-    source = joined_clips.Joined(clips, ids, joins=1.0, tempo=0.0, signer=still)
-    row, alone = source.draw(3, np.random.default_rng(2)), clips[3].canonical()
+    source = joined_clips.JoinedClips(clips, ids, joins=1.0, tempo=0.0, signer=still)
+    row, alone = source.make_example(3, np.random.default_rng(2)), clips[3].canonical()
     used, length = row["mask"].sum(), row["text_mask"].sum()
     assert row["mask"][:used].all() and used > len(alone) and not row["pose"][used:].any()
     assert row["text"][length - 1] == tokenizer.END and tokenizer.END not in row["text"][: length - 1]
     assert row["text"][: len(ids[3]) - 1].tolist() == ids[3][:-1]
-    single = joined_clips.Joined(clips, ids, joins=0.0, tempo=0.3, signer=still).draw(
+    single = joined_clips.JoinedClips(clips, ids, joins=0.0, tempo=0.3, signer=still).make_example(
         3, np.random.default_rng(1)
     )
     assert single["text"][single["text_mask"]].tolist() == ids[3]
@@ -234,15 +235,15 @@ def test_rows_hold_whole_clips_and_their_texts(home):
 
 
 def test_joints_that_are_missing_stay_marked_in_rows(home):
-    clips = packed_dataset.load(home / "datasets", "demo", "train")
+    clips = load_split(home / "datasets", "demo", "train")
     valid = np.ones(clips.pose.shape[:2], bool)
     valid[:, 29:50] = False
-    clips = packed_dataset.Pack(**{**clips.__dict__, "valid": valid})
+    clips = packed_dataset.PackedDataset(**{**clips.__dict__, "valid": valid})
     signer = {"mirror": 1.0, "turn": 0.1, "size": 0.1}
-    source = joined_clips.Joined(
+    source = joined_clips.JoinedClips(
         clips, [[5, tokenizer.END]] * len(clips), joins=1.0, tempo=0.2, signer=signer
     )
-    row = source.draw(0, np.random.default_rng(0))
+    row = source.make_example(0, np.random.default_rng(0))
     hands = [row["valid"][row["mask"]][:, side] for side in (slice(8, 29), slice(29, 50))]
     assert not hands[0].any() and hands[1].all() and not row["valid"][~row["mask"]].any()
 
@@ -290,7 +291,7 @@ def test_a_run_repeats_and_resumes_exactly(home):
 
 def test_it_learns_a_few_clips_by_heart(home):
     """Four clips of the training split are read back word for word."""
-    clips = packed_dataset.load(home / "datasets", "demo", "train")
+    clips = load_split(home / "datasets", "demo", "train")
     texts = load(home / "runs/backtranslate").translate(list(clips))
     assert texts == [" ".join(tokenizer.split_words(t)) for t in clips.texts]
 

@@ -14,9 +14,10 @@ import pytest
 from generated import generate_poses, reconstruct_poses
 from paths import FORMATS_ARCHIVE
 
-from signjax.data import clip_files, clip_writers, npz_clip, packed_dataset, pose_layout
+from signjax.data import clip_files, clip_writers, npz_clip, pose_layout
 from signjax.data.formats import openpose
 from signjax.data.import_poses import import_poses
+from signjax.data.load import load_split
 from signjax.errors import ConfigError, DataError
 from signjax.inference.load import load
 from signjax.metrics import reconstruction
@@ -49,7 +50,7 @@ def root(tmp_path_factory):
 
 
 def load_pack(root, name, split="train"):
-    return packed_dataset.load(root / "datasets", name, split, say=lambda line: None)
+    return load_split(root / "datasets", name, split, on_message=lambda line: None)
 
 
 def read_metric(run, name):
@@ -61,7 +62,7 @@ def read_metric(run, name):
 def test_a_pack_has_the_faces_of_its_clips(root):
     dataset = load_pack(root, "faces")
     clip, original = dataset[0], face_files.clip(0)
-    assert dataset.variant.face and clip.points.shape[1:] == (120, 3)
+    assert dataset.layout.face and clip.points.shape[1:] == (120, 3)
     seen = original.points[:, FACE, :2].any(-1)
     assert not seen[face_files.HIDDEN].any() and not seen[10:, face_files.LOST].any()
     np.testing.assert_array_equal(clip.valid[:, FACE], seen)
@@ -76,15 +77,15 @@ def test_without_faces_a_pack_is_what_it_was(root):
         assert np.array_equal(converted.pose, bare.pose) and converted.valid is bare.valid is None
         assert (
             all(map(np.array_equal, converted.placements, bare.placements))
-            and converted.variant == bare.variant
+            and converted.layout == bare.layout
         )
     assert pickle.loads(pickle.dumps(load_pack(root, "faces"))).pose.shape[1] == 120
-    assert bare.without_face() is bare and pose_layout.parse(["depth", False, -1]) == bare.variant
+    assert bare.without_face() is bare and pose_layout.parse_layout(["depth", False, -1]) == bare.layout
 
 
 def test_a_clip_without_a_face_among_others_misses_it(root):
     original = face_files.clip(1, face=False)
-    converted, seen = pose_layout.apply(original.points.copy(), load_pack(root, "faces").variant)
+    converted, seen = pose_layout.apply_layout(original.points.copy(), load_pack(root, "faces").layout)
     assert converted.shape[1] == 120 and not converted[:, FACE].any()
     assert seen[:, BODY].all() and not seen[:, FACE].any()
 
@@ -242,7 +243,7 @@ def test_clips_leave_with_their_faces(root, tmp_path):
     for form in ("json", "openpose", "npz"):
         assert export.main([str(path), "--to", form, "--out", str(tmp_path / form)]) == 0
     raw = clip_files.read_raw(tmp_path / "json/clip_0")[1]
-    pose, valid = pose_layout.apply(raw, pose_layout.detect([raw]))
+    pose, valid = pose_layout.apply_layout(raw, pose_layout.detect_layout([raw]))
     assert np.array_equal(pose, clip.points) and np.array_equal(valid, clip.valid)
     back = npz_clip.read_npz(tmp_path / "npz/clip_0.npz")
     assert np.array_equal(back.points, clip.points) and np.array_equal(back.valid, clip.valid)
@@ -251,7 +252,8 @@ def test_clips_leave_with_their_faces(root, tmp_path):
     placed = normalization.to_canonical(
         clip.points, normalization.measure_placement(clip.points, clip.valid)
     )[:, FACE, :2]
-    back = (theirs.points[:, FACE, :2] - clip_writers.PLACE.origin[:2]) / clip_writers.PLACE.scale
+    origin, scale = clip_writers.PICTURE_PLACEMENT
+    back = (theirs.points[:, FACE, :2] - origin[:2]) / scale
     np.testing.assert_allclose(back[clip.valid[:, FACE]], placed[clip.valid[:, FACE]], atol=1e-4)
 
 

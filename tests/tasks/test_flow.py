@@ -13,7 +13,8 @@ import pytest
 from engine_helpers import rows
 from generated import generate_poses, reconstruct_poses
 
-from signjax.data import packed_dataset, token_rows
+from signjax.data import token_rows
+from signjax.data.load import load_split
 from signjax.errors import ConfigError
 from signjax.inference import dataset_codes, flow_sampling, latent_space
 from signjax.inference.families import make_sampler
@@ -140,14 +141,14 @@ def test_a_clip_is_as_long_as_its_text_says(generator):
 @pytest.fixture(scope="module")
 def packed(home, generator):
     """A row that holds several clips, and the same clips in rows of their own."""
-    dataset = packed_dataset.load(home / "datasets", "demo", "dev")
+    dataset = load_split(home / "datasets", "demo", "dev")
     codes = [fold_latents(z, generator.config.fold) for z in generator.codec.encode(dataset)]
     ids = [generator.text_encoder.encode(t) for t in dataset.texts]
     together = token_rows.TokenRows([codes], ids, seed=0, packings=1)
     order = [clip for clip, _ in together.rows[0]]
     assert len(order) > 1
-    alone = [token_rows.TokenRows([[codes[i]]], [ids[i]], seed=0, packings=1).draw(0) for i in order]
-    return together.draw(0), alone
+    alone = [token_rows.TokenRows([[codes[i]]], [ids[i]], seed=0, packings=1).make_example(0) for i in order]
+    return together.make_example(0), alone
 
 
 def clean(generator, row, z, t):
@@ -238,7 +239,7 @@ def test_folding_is_undone(home):
 
 def test_any_auto_encoder_with_continuous_latents_will_do(generator, home):
     """A Gaussian tokenizer, too: encoded in versions, folded, and back."""
-    dataset = packed_dataset.load(home / "datasets", "demo", "dev")
+    dataset = load_split(home / "datasets", "demo", "dev")
     expected = reconstruct_poses(load(home / "runs/ae2d"), dataset)
     for a, b in zip(reconstruct_poses(generator, dataset), expected, strict=True):
         np.testing.assert_array_equal(a, b)

@@ -84,7 +84,7 @@ def packed():
     """The three clips in one row, and which of its positions are hidden."""
     source = token_rows.TokenRows([clips(LENGTHS)], ended(WORDS), seed=0, packings=1)
     assert len(source) == 1
-    batch = {name: x[None] for name, x in source.draw(0).items()}
+    batch = {name: x[None] for name, x in source.make_example(0).items()}
     hidden = np.zeros(batch["segment"].shape, bool)
     for number, (clip, _) in enumerate(source.rows[0], 1):
         mine = (batch["segment"] == number) & ~batch["ends"]
@@ -293,7 +293,7 @@ def test_resuming_is_exact_and_encodes_nothing(home, monkeypatch):
     shutil.copytree(home / "runs/masked", other)
     shutil.rmtree(other / "checkpoints/latest/10")
     with monkeypatch.context() as patch:
-        patch.delattr(loader, "clips")
+        patch.delattr(loader, "iterate_clips")
         assert loop.train(gpt_run.gpt_config(home, "masked"), other, make_task).finished
     assert rows(other) == rows(home / "runs/masked")
     (a, at), (b, _) = (checkpoint.load_variables(run, "latest") for run in (home / "runs/masked", other))

@@ -12,7 +12,8 @@ from engine_helpers import plain, rows, same_bits
 from tokenizer_helpers import tiny_config
 
 from signjax import demo
-from signjax.data import augmentation, loader, packed_dataset
+from signjax.data import augmentation, loader
+from signjax.data.load import load_split
 from signjax.errors import ConfigError
 from signjax.inference import codebook_use
 from signjax.models import build
@@ -72,7 +73,7 @@ def whole(root, tmp_path_factory):
 
 
 def test_resume_is_bit_equal(root, whole, tmp_path, monkeypatch):
-    stream = loader.stream
+    stream = loader.iterate_shuffled
 
     def interrupted(*args, **more):
         for number, batch in enumerate(stream(*args, **more)):
@@ -82,7 +83,7 @@ def test_resume_is_bit_equal(root, whole, tmp_path, monkeypatch):
 
     c = small(root)
     with monkeypatch.context() as m:
-        m.setattr(loader, "stream", interrupted)
+        m.setattr(loader, "iterate_shuffled", interrupted)
         assert loop.train(c, tmp_path, make_task).exit_code == 0
     assert checkpoint.last_step(tmp_path, "latest") == 4
     assert loop.train(c, tmp_path, make_task).finished
@@ -128,7 +129,7 @@ def test_evaluation_is_the_error_in_own_units(root, whole):
     """Reckoned again from the best weights, clip by clip, without padding."""
     line = [json.loads(text) for text in (whole / "metrics.jsonl").read_text().splitlines()][-1]
     model, (variables, _) = build.build_tokenizer(small(root)), checkpoint.load_variables(whole)
-    dev = packed_dataset.load(root, "tiny", "dev")
+    dev = load_split(root, "tiny", "dev")
     assert sorted(dev.lengths) == [18, 55]
     errors, codes = [], []
     for i, length in enumerate(dev.lengths):

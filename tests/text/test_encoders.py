@@ -240,7 +240,7 @@ def test_rows_are_packed_with_features():
     features = [rng.normal(size=(n, 6)).astype(np.float16) for n in (3, 5, 4)]
     codes = [[rng.integers(0, 9, (n, 2)).astype(np.int16) for n in (4, 6, 5)]]
     rows = token_rows.TokenRows(codes, features, seed=0, packings=1)
-    drawn, clips = rows.draw(0), rows.rows[0]
+    drawn, clips = rows.make_example(0), rows.rows[0]
     assert len(rows) == 1 and drawn["text"].shape == (rows.text, 6) and drawn["text"].dtype == np.float16
     for segment, (clip, _) in enumerate(clips, 1):
         np.testing.assert_array_equal(drawn["text"][drawn["text_segment"] == segment], features[clip])

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from signjax import demo
-from signjax.data import packed_dataset
+from signjax.data.load import load_split
 from signjax.data.splits import SPLITS
 from signjax.evaluation import kinematics_check
 from signjax.pose import kinematics, skeleton
@@ -49,7 +49,7 @@ def test_a_clip_that_fails_is_named(tmp_path, capsys):
 
 def test_errors_are_those_of_the_round_trip(root, monkeypatch):
     """A joint moved on the way back by a known distance, and one that is missing, which does not count."""
-    dataset = packed_dataset.load(root, "demo", "dev")
+    dataset = load_split(root, "demo", "dev")
     inverse = kinematics.from_planar
 
     def wrong(form):
@@ -94,7 +94,7 @@ def test_real_clips_come_back(dims, real_data):
     """All of them, one with hands collapsed to a point among them."""
     points = 0
     for split in SPLITS:
-        trips = list(kinematics_check.check_clips(packed_dataset.load(real_data, "how2sign", split), dims))
+        trips = list(kinematics_check.check_clips(load_split(real_data, "how2sign", split), dims))
         assert not list(filter(None, map(kinematics_check.describe_failure, trips)))
         points += sum(trip.error.shape[0] for trip in trips)
         if dims == 3:

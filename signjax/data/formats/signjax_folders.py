@@ -25,7 +25,7 @@ class ClipFolder(NamedTuple):
 
     root: Path  # what is read
     folder: Path
-    variant: pose_layout.Variant
+    variant: pose_layout.PoseLayout
 
 
 def read_clips(path: Path) -> Iterator[Clip | UnreadableClip]:
@@ -38,7 +38,7 @@ def read_clips(path: Path) -> Iterator[Clip | UnreadableClip]:
     return base.read_each(((str(f), ClipFolder(path, f, variant)) for f in folders), _read_clip)
 
 
-def _detect_variant(folders: list[Path]) -> pose_layout.Variant:
+def _detect_variant(folders: list[Path]) -> pose_layout.PoseLayout:
     poses = []
     for folder in folders:
         try:
@@ -46,20 +46,20 @@ def _detect_variant(folders: list[Path]) -> pose_layout.Variant:
         except DataError:
             # It is named when its turn comes.
             continue
-    return pose_layout.detect(poses)
+    return pose_layout.detect_layout(poses)
 
 
 def _read_clip(clip: ClipFolder) -> Clip:
     folder = clip.folder
     try:
-        pose = read_pose_json(folder / clip_files.POSE, clip.variant)
+        pose = read_pose_json(folder / clip_files.POSE, clip.layout)
     except InvalidFileError as error:
         raise InvalidFileError(f"{clip_files.POSE}: {error}") from None
     text, sid = file_names.read_text_beside(folder / clip_files.TEXT), file_names.parse_sid(folder.name)
     return dataclasses.replace(pose, text=text, sid=sid, split=file_names.find_split(clip.root, folder))
 
 
-def read_pose_json(path: Path, variant: pose_layout.Variant | None = None) -> Clip:
+def read_pose_json(path: Path, variant: pose_layout.PoseLayout | None = None) -> Clip:
     """The clip of a pose.json, whatever the file is called; its name is that of the file.
 
     Args:
@@ -71,8 +71,8 @@ def read_pose_json(path: Path, variant: pose_layout.Variant | None = None) -> Cl
     """
     data = safe_read.read_bytes(path)
     raw = clip_files.parse_pose(data)
-    variant = variant or pose_layout.detect([raw])
-    points, valid = pose_layout.apply(raw, variant)
+    variant = variant or pose_layout.detect_layout([raw])
+    points, valid = pose_layout.apply_layout(raw, variant)
     # This clip has no face, whatever the others of its set have.
     if not valid[:, FACE].any():
         points, valid = points[:, :NUM_JOINTS], valid[:, :NUM_JOINTS]

@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 from paths import FORMATS_ARCHIVE
 
-from signjax.data import clip_files, dataset_writer, packed_dataset, split_assignment
+from signjax.data import clip_files, dataset_writer, split_assignment
 from signjax.data.formats import detect, pose_file, text_table
 from signjax.data.formats.base import UnreadableClip
 from signjax.data.import_poses import import_poses
+from signjax.data.load import load_split
 from signjax.errors import ConfigError, DataError, StorageError
 from signjax.pose import normalization, skeleton
 from signjax.pose.clip import Clip
@@ -42,7 +43,7 @@ def json_of(write_it, *more):
 
 def folders(root):
     clip = Clip(POSE, VALID, fps=30.0, text="hello", sid="one", signer="anna")
-    dataset_writer.write(root / "train/one", clip)
+    dataset_writer.write_clip(root / "train/one", clip)
 
 
 def skels(form):
@@ -78,7 +79,7 @@ def imported(root, build, **asked):
         (source / "index.tsv").write_text("clip\ttext\tsplit\none\thello\ttrain\n")
     options = {"texts": None, "fps": None, **asked}
     report = import_poses(source, str(root / "sets"), "mine", **options)
-    return report, packed_dataset.load(root / "sets", "mine", "train", say=lambda line: None)
+    return report, load_split(root / "sets", "mine", "train", on_message=lambda line: None)
 
 
 def placed(pose, valid):
@@ -94,7 +95,7 @@ def content(root):
 def test_a_known_motion_comes_back(tmp_path, name):
     build, depth, tolerance, fps, unknown = FORMATS[name]
     report, held = imported(tmp_path, build)
-    assert report["depth"] == depth and held.variant.dims == 2 + depth and not held.variant.swapped
+    assert report["depth"] == depth and held.layout.dims == 2 + depth and not held.layout.swapped
     assert not report["left_out"] and report["clips"] == {"train": 1, "dev": 0, "test": 0}
     clip, known = held.without_face()[0], [joint for joint in range(50) if joint not in unknown]
     assert clip.text == "hello"
@@ -122,7 +123,7 @@ def test_the_70_points_of_the_face_come_with_it(tmp_path, name):
     assert (face[:, :there, 2] == 1).all() and not face[:, there:].any()
     pose, valid = held[0].points[:, skeleton.FACE], held[0].valid[:, skeleton.FACE]
     np.testing.assert_array_equal(pose[..., :2], np.float32(face[..., :2]))
-    assert held.variant.face and valid[:, :there].all() and not valid[:, there:].any()
+    assert held.layout.face and valid[:, :there].all() and not valid[:, there:].any()
 
 
 def test_signer_rate_and_recording_are_kept(tmp_path):
@@ -305,13 +306,13 @@ def test_an_interrupted_import_leaves_nothing_and_starts_again(tmp_path, monkeyp
     three_clips(source, lambda folder: None)
     asked = [str(source), "--root", str(tmp_path / "sets"), "--name", "mine"]
 
-    def stop(folder, clip, real=dataset_writer.write):
+    def stop(folder, clip, real=dataset_writer.write_clip):
         if len(written) == 2:
             raise KeyboardInterrupt
         real(folder, clip)
         written.append(folder)
 
-    monkeypatch.setattr(dataset_writer, "write", stop)
+    monkeypatch.setattr(dataset_writer, "write_clip", stop)
     assert import_command.main(asked) == 130 and len(written) == 2
     assert list((tmp_path / "sets").iterdir()) == []
     monkeypatch.undo()
@@ -325,22 +326,23 @@ def test_an_interrupted_import_leaves_nothing_and_starts_again(tmp_path, monkeyp
 
 def test_recordings_are_not_cut_by_splits():
     rng = np.random.default_rng(0)
-    entries = [split_assignment.Entry(f"clip{k}", f"video{rng.integers(40)}") for k in range(400)]
-    splits, how = split_assignment.assign(entries)
+    entries = [split_assignment.SplitEntry(f"clip{k}", f"video{rng.integers(40)}") for k in range(400)]
+    splits, how = split_assignment.assign_splits(entries)
     of = {entry: split for entry, split in zip(entries, splits, strict=True)}
     assert how == "by recording or signer"
     assert len({(entry.group, split) for entry, split in of.items()}) == len({e.group for e in entries})
     assert all(40 <= splits.count(split) <= 80 for split in ("dev", "test"))
-    turned, _ = split_assignment.assign(entries[::-1])
+    turned, _ = split_assignment.assign_splits(entries[::-1])
     assert turned[::-1] == splits
     for count, least in ((1, (1, 0, 0)), (2, (1, 1, 0)), (3, (1, 1, 1)), (9, (7, 1, 1))):
-        few, how = split_assignment.assign([split_assignment.Entry(f"clip{k}", "one") for k in range(count)])
+        one = [split_assignment.SplitEntry(f"clip{k}", "one") for k in range(count)]
+        few, how = split_assignment.assign_splits(one)
         assert tuple(few.count(split) for split in ("train", "dev", "test")) == least
         assert "clip by clip" in how
-    assert split_assignment.group("dev_22yOjQqOb-k_9-5-rgb_front", None, "anna") == "22yOjQqOb-k"
+    assert split_assignment.find_group("dev_22yOjQqOb-k_9-5-rgb_front", None, "anna") == "22yOjQqOb-k"
     assert (
-        split_assignment.group("a", None, "anna") == "anna"
-        and split_assignment.group("a", "v", "anna") == "v"
+        split_assignment.find_group("a", None, "anna") == "anna"
+        and split_assignment.find_group("a", "v", "anna") == "v"
     )
 
 
@@ -391,8 +393,8 @@ def test_real_clips_of_others(others, tmp_path, name, counts, dims):
     report = import_poses(others / name, str(tmp_path / "sets"), "mine", None, 25.0)
     assert tuple(report["clips"].values()) == counts and not report["left_out"]
     for split in ("train", "dev"):
-        held = packed_dataset.load(tmp_path / "sets", "mine", split, say=lambda line: None)
-        assert held.variant.dims == dims and not held.variant.swapped and not held.broken
+        held = load_split(tmp_path / "sets", "mine", split, on_message=lambda line: None)
+        assert held.layout.dims == dims and not held.layout.swapped and not held.broken
         for k in range(len(held)):
             pose, valid = normalization.to_canonical(held[k].points, held.placement(k)), held[k].valid
             nose, right, left = (np.median(pose[:, joint], 0) for joint in (0, 2, 5))

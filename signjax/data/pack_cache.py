@@ -1,0 +1,176 @@
+"""Where packs of a split lie, and whether the one that lies there is of the clips as they are now.
+
+A pack is a folder `<root>/<name>/.cache/<split>-<key>`, where the key is a hash of the bytes of all clips:
+changed, added and removed clips give another key and so another pack. Only files whose size or times changed
+are hashed again.
+"""
+
+import contextlib
+import hashlib
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from signjax.data import clip_files, pack_files, pack_writer, pose_layout
+from signjax.data.packed_dataset import PackedDataset, make_dataset
+from signjax.data.pose_layout import PoseLayout
+from signjax.errors import DataError, StorageError, did_you_mean
+from signjax.io import atomic, safe_read
+from signjax.io.safe_read import InvalidFileError
+
+SAMPLE_CLIPS = 16  # clips of the training split that decide the data set's layout
+LAYOUT_NOTE, SIGNATURES_NOTE = "variant.json", "signatures.json"  # what saves time, and may be lost
+
+
+class Split(NamedTuple):
+    """The clips of a split as they lie on disk."""
+
+    folder: Path  # <root>/<name>/<split>
+    caches: list[Path]  # where its packs may lie, the best place first; none if nothing is to be written
+    signatures: dict[str, list]  # size and times of each clip's files, by the clip's name
+    layout: PoseLayout  # of the whole data set
+
+
+def inspect_split(root, name: str, split: str, cache: bool) -> Split:
+    """Looks at a split without reading its clips, but for a few where their layout is not known yet.
+
+    Args:
+      root: the folder that holds data sets.
+      name: the data set's folder in root.
+      split: "train", "dev" or "test".
+      cache: whether packs may be read and written.
+
+    Raises:
+      DataError: the names lead out of root, there is no such split, or it has no clips.
+    """
+    folder = Path(root) / name / split
+    # The names may come from a config that others wrote.
+    if any(part in ("", ".", "..") for part in (*name.rstrip("/").split("/"), *split.split("/"))):
+        raise DataError(f"{folder}: {name!r} and {split!r} lead out of {root}; give names of folders in it")
+    sids = _list_sids(folder)
+    caches = _list_caches(Path(root) / name) if cache else []
+    signatures = {sid: clip_files.read_signature(f"{folder}/{sid}") for sid in sids}
+    return Split(folder, caches, signatures, _find_layout(folder, sids, caches))
+
+
+def open_current(
+    folder: Path, split: Split, signatures: dict[str, list], on_message: Callable[[str], None]
+) -> PackedDataset | None:
+    """The pack in a folder; None if it is not of exactly these clips of a split, or corrupt."""
+    try:
+        if corruption := pack_files.find_corruption(folder):
+            raise InvalidFileError(corruption)
+        index = pack_writer.read_index(folder, len(signatures))
+        if index["variant"] != split.layout or index["digests"].keys() != signatures.keys():
+            return None
+        known = pack_files.try_read_json(folder / SIGNATURES_NOTE, len(signatures)) or {}
+        touched = [sid for sid, signature in signatures.items() if known.get(sid) != signature]
+        if any(clip_files.digest_clip(split.folder / sid) != index["digests"][sid] for sid in touched):
+            return None
+        if touched:  # a copied data set has other times: next time nothing is hashed
+            pack_files.try_write_json(folder / SIGNATURES_NOTE, signatures)
+        return make_dataset(folder, index)
+    except safe_read.MissingFileError:  # another process has just replaced it
+        return None
+    except InvalidFileError as error:
+        on_message(f"{folder}: {error}; packing again")
+        return None
+
+
+def enter_workspace(
+    stack: contextlib.ExitStack, caches: list[Path], on_message: Callable[[str], None]
+) -> tuple[Path, Path | None]:
+    """A folder to build in, which `stack` removes, and the cache it is in; None if none can be written."""
+    for k, cache in enumerate(caches):
+        try:
+            workspace = stack.enter_context(atomic.temporary_folder(cache))
+        except OSError:
+            continue
+        if k:
+            on_message(f"{caches[0]} cannot be written; the pack goes to {cache}")
+        return workspace, cache
+    if caches:
+        on_message(f"{caches[0]} cannot be written; clips are read into memory, without a cache")
+    return Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="signjax-"))), None
+
+
+@contextlib.contextmanager
+def storage_errors(workspace: Path, split: Split) -> Iterator[None]:
+    """Makes a StorageError of what the disk refuses."""
+    try:
+        yield
+    except OSError as error:
+        advice = "make room there, or load with cache=False"
+        label = f"{split.folder.parent.name}/{split.folder.name}"
+        raise StorageError(f"{workspace}: cannot pack {label}: {error.strerror}; {advice}") from None
+
+
+def publish_pack(workspace: Path, cache: Path, name: str, key: str) -> Path:
+    """Moves a finished pack to its name and removes others of that name; returns its folder."""
+    folder = cache / f"{name}-{key}"
+    atomic.move_folder(workspace, folder)
+    remove_packs(cache, name, folder)
+    return folder
+
+
+def remove_packs(cache: Path, name: str, keep: Path | None = None) -> None:
+    """Removes the packs of a name, but for one."""
+    for folder in pack_files.list_packs(cache, name):
+        if folder != keep:
+            # Who still has it mapped keeps its pages: the disk forgets them when the last process does.
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _list_sids(folder: Path) -> list[str]:
+    advice = "put <sid>/{text.txt,pose.json} there, or build the demo set: python -m signjax.tools.demo"
+    if not folder.is_dir():
+        missing = folder if folder.parent.is_dir() else folder.parent  # the split, or the whole set
+        known = [path.name for path in missing.parent.glob("[!.]*") if path.is_dir()]
+        raise DataError(f"{folder}: no such split{did_you_mean(missing.name, known, advice)}")
+    sids = clip_files.list_clips(folder)
+    if not sids:
+        raise DataError(f"{folder}: the split has no clips; {advice}")
+    return sids
+
+
+def _list_caches(dataset: Path) -> list[Path]:
+    """Where packs of a data set may lie: with the data, or with the user where data are read-only."""
+    dataset = dataset.resolve()
+    home = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
+    tag = hashlib.blake2b(os.fsencode(dataset), digest_size=4).hexdigest()  # two sets may have one name
+    caches = [dataset / ".cache", Path(home) / "signjax" / f"{dataset.name}-{tag}"]
+    return [cache for cache in caches if not cache.is_symlink()]  # one that came with the data leads anywhere
+
+
+def _find_layout(folder: Path, sids: list[str], caches: list[Path]) -> PoseLayout:
+    """The data set's layout, found from a sample of the training split and remembered."""
+    # All splits take the training split's layout: a small one could look like something else by chance.
+    train = folder.parent / "train"
+    if folder != train and train.is_dir() and (train_sids := clip_files.list_clips(train)):
+        folder, sids = train, train_sids
+    sample = [sids[k] for k in sorted({int(k) for k in np.linspace(0, len(sids) - 1, SAMPLE_CLIPS)})]
+    signatures = [[sid, clip_files.read_signature(os.path.join(folder, sid))] for sid in sample]
+    request = [pack_writer.VERSION, list(PoseLayout._fields), folder.name, signatures]
+    for cache in caches:
+        note = pack_files.try_read_json(cache / LAYOUT_NOTE) or {}
+        if note.get("asked") == request and (layout := pose_layout.parse_layout(note.get("variant"))):
+            return layout
+    layout = pose_layout.detect_layout(_read_readable(folder, sample))
+    for cache in caches:
+        if pack_files.try_write_json(cache / LAYOUT_NOTE, {"asked": request, "variant": layout}):
+            break
+    return layout
+
+
+def _read_readable(folder: Path, sids: list[str]) -> list[np.ndarray]:
+    """The raw poses of those of these clips that can be read; packing names the others."""
+    poses = []
+    for sid in sids:
+        with contextlib.suppress(DataError):
+            poses.append(clip_files.read_raw(folder / sid)[1])
+    return poses
