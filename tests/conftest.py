@@ -33,7 +33,10 @@ def pytest_unconfigure(config):
 
 
 # From about half a minute on; the second needs no run that the first one trains.
-LONG = "flow fuzz evaluate faces programs vqvae_task sharded_programs bench ae2d backtranslate masked crashes"
+LONG = (
+    "flow fuzz evaluate faces compiled_programs vqvae sharded_programs benchmarks ae2d backtranslate masked "
+    "crashes"
+)
 
 
 def pytest_collection_modifyitems(items):
