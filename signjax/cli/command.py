@@ -7,6 +7,7 @@ import sys
 import threading
 import traceback
 from collections.abc import Callable
+from typing import NoReturn
 
 from signjax.errors import SignjaxError, StorageError
 from signjax.io import progress
@@ -77,7 +78,7 @@ def _has_hosts() -> bool:
     return jax is not None and jax.distributed.is_initialized()
 
 
-def _leave_hosts(code: int, seconds: float) -> None:
+def _leave_hosts(code: int, seconds: float) -> NoReturn:
     """Ends a host that failed. At the end of a process JAX waits minutes for the other hosts, and they may
     wait for this one; here they get some seconds to fail alike. When it is gone they end, too."""
     if seconds:

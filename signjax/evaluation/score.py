@@ -104,8 +104,10 @@ def score(
       ConfigError: the run makes no clips.
       DataError: a system's clips are not as many as the data set's, or there are no training clips.
     """
-    run = system if isinstance(system, TrainedRun) else None
-    predictions = predictions if run else system
+    if isinstance(system, TrainedRun):
+        run = system
+    else:
+        run, predictions = None, system
     train, is_demo = _find_data(run, train, is_demo)
     if predictions is not None and len(predictions) != len(dataset):
         raise DataError(
@@ -126,9 +128,10 @@ def score(
 def _find_data(
     run: TrainedRun | None, train: PackedDataset | None, is_demo: bool | None
 ) -> tuple[PackedDataset, bool]:
-    if train is None and run is None:
-        raise DataError("no training clips to compare with; give train=signjax.load_dataset(..., 'train')")
     if train is None:
+        if run is None:
+            advice = "give train=signjax.load_dataset(..., 'train')"
+            raise DataError(f"no training clips to compare with; {advice}")
         train = load.load_configured_split(run.config.data, "train")
     if is_demo is None:
         is_demo = run is not None and load.is_demo_data(run.config.data)

@@ -5,7 +5,8 @@ padding.
 """
 
 import functools
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple, cast
 
 import jax
 import jax.numpy as jnp
@@ -93,7 +94,8 @@ def decode_until(
     The memory of `state` is used for the result: it cannot be read afterwards.
     """
     guided = sampler.guidance != 1.0
-    run, later = functools.partial(model.apply, variables), model.later_layer_params(variables)
+    run = cast(Callable[..., Any], functools.partial(model.apply, variables))
+    later = model.later_layer_params(variables)
 
     def decode_one(state: DecodeState) -> DecodeState:
         # Before the first token there is none to look back to; the model knows that from the position.

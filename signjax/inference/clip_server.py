@@ -101,6 +101,7 @@ class ClipServer(http.server.ThreadingHTTPServer):
 class ClipRequestHandler(http.server.BaseHTTPRequestHandler):
     """GET / is the page, POST /sign makes a clip; there is nothing else, and no path leads to a file."""
 
+    server: ClipServer
     timeout = 30  # seconds that a client may be silent
     # Which versions of Python and its library run here is nobody's business.
     server_version, sys_version = "signjax", ""

@@ -6,7 +6,8 @@ clip only, never on the other clips of the batch or on padding.
 """
 
 import functools
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple, cast
 
 import flax.linen as nn
 import jax
@@ -50,7 +51,7 @@ def decode_texts(model: BackTranslator, variables, pose, mask, ctc_share):
     Returns:
       ids [B, L], NULL after the end.
     """
-    run = functools.partial(model.apply, variables)
+    run = cast(Callable[..., Any], functools.partial(model.apply, variables))
     encoded, frames = run(pose, mask, method="encode_pose")
     # The head has the id of padding for its blank: no text has that id in it.
     frames = ctc_prefix.log_probabilities(frames, encoded.mask, BLANK)

@@ -75,10 +75,10 @@ def _play_clips(pose, lengths, start: int, factors):
 
     Frames between two recorded ones lie on a straight line.
     """
-    start = np.minimum(start, lengths - 1)
-    played = np.maximum(1, np.floor((lengths - 1 - start) / factors).astype(int) + 1)
+    starts = np.minimum(start, lengths - 1)
+    played = np.maximum(1, np.floor((lengths - 1 - starts) / factors).astype(int) + 1)
     size = pose.shape[1] if played.max() <= pose.shape[1] else 2 * pose.shape[1]
-    time = np.minimum(start[:, None] + np.arange(size) * factors[:, None], lengths[:, None] - 1)  # [B, T']
+    time = np.minimum(starts[:, None] + np.arange(size) * factors[:, None], lengths[:, None] - 1)  # [B, T']
     before = np.floor(time).astype(int)
     after = np.minimum(before + 1, lengths[:, None] - 1)
     part = (time - before)[..., None, None].astype(pose.dtype)

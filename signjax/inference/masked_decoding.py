@@ -105,7 +105,7 @@ def _propose_tokens(run, states, keys, sampler: Sampler, columns: int):
     # Positions are independent of one another within a pass: rows of one batch to the sampler of a token.
     flat = states.reshape(-1, states.shape[-1])
     codes = autoregressive.sample_token(run, flat, sampler.guidance, columns, pick_code)
-    return codes.reshape(*shape, columns), sum(likelihoods).reshape(shape)
+    return codes.reshape(*shape, columns), jnp.asarray(sum(likelihoods)).reshape(shape)
 
 
 def _fold_keys(keys, numbers):

@@ -25,7 +25,7 @@ class PoseAutoencoder(PoseCodec):
         if config.task == "ae2d":
             return _PlanarAutoencoder.from_config(config, variables)
         model = build.build_tokenizer(config)
-        return cls(config, variables, model.stride, reach=model.reach, **compile_methods(model))
+        return cls(config, variables, model.stride, *compile_methods(model), reach=model.reach)
 
 
 class _PlanarAutoencoder(PoseAutoencoder):

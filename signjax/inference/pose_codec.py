@@ -138,7 +138,7 @@ class PoseCodec(SharedRun):
     def decode_arrays(self, codes: Sequence[np.ndarray]) -> list[np.ndarray]:
         """Canonical poses [N * stride, J, 3] of sequences [N, C]."""
         run = functools.partial(self.decode_batch, self.variables)
-        if self.decodes_windows:
+        if self.decodes_windows and self.reach is not None:
             return windowed_decoding.decode_windows(run, list(codes), self.reach)
         return padded_decoding.decode_in_order(run, list(codes), self.stride)
 
@@ -156,11 +156,10 @@ class PoseCodec(SharedRun):
         return clips if self.has_face else clips.without_face()
 
 
-def compile_methods(model: Any) -> dict[str, Callable]:
+def compile_methods(model: Any) -> tuple[Callable, Callable]:
     """The fields `encode_batch` and `decode_batch` of a PoseCodec, of a flax module that has both methods."""
-    return {
-        f"{name}_batch": jax.jit(functools.partial(model.apply, method=name)) for name in ("encode", "decode")
-    }
+    encode, decode = (jax.jit(functools.partial(model.apply, method=name)) for name in ("encode", "decode"))
+    return encode, decode
 
 
 def load_codec_split(config, data, split: str) -> PackedDataset:

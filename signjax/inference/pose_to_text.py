@@ -45,6 +45,7 @@ class PoseToText(SharedRun):
         """12 hexadecimal digits that differ with weights or vocabulary; scores quote it."""
         # Signatures of scores quote it, so it stays what it was: without types and shapes.
         words = repr(self.vocabulary.entries).encode()
+        assert self.variables is not None, "only a trained run is quoted"
         return digest_variables(self.variables["params"], words, typed=False)
 
     def with_variables(self, variables: dict) -> "PoseToText":

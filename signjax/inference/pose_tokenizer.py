@@ -26,7 +26,7 @@ class PoseTokenizer(PoseCodec):
     def from_config(cls, config, variables: dict | None = None) -> "PoseTokenizer":
         """The tokenizer that a config describes, with the variables of a run if there is one."""
         model = build.build_tokenizer(config)
-        return cls(config, variables, model.stride, reach=model.reach, **compile_methods(model))
+        return cls(config, variables, model.stride, *compile_methods(model), reach=model.reach)
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -72,5 +72,6 @@ class PoseTokenizer(PoseCodec):
             codes = np.arange(code_layout.code_shape(self.config)[1])[None, :, None]
             entries = np.asarray(quantizers.FSQ(1, tuple(quantizer.steps)).decode(codes))[0]
             return [entries] * quantizer.levels[part]
+        assert self.variables is not None, "codebooks are learned: load a run"
         book = self.variables["codebook"][f"quantizers_{part}"]
         return list(np.asarray(book["sums"]) / np.maximum(book["counts"], 1e-8)[..., None])

@@ -4,7 +4,7 @@ import dataclasses
 import functools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, overload
 
 import ml_collections
 import numpy as np
@@ -74,6 +74,30 @@ class TextToPose(SharedRun):
           ConfigError: the family has no such option, or a value cannot be.
         """
         return families.make_sampler(self.config, **sampling)
+
+    @overload
+    def generate(
+        self,
+        texts: str,
+        num: Literal[1] = 1,
+        seed: int = 0,
+        *,
+        canonical: bool = False,
+        batch_size: int = 64,
+        **sampling: Any,
+    ) -> Clip: ...
+
+    @overload
+    def generate(
+        self,
+        texts: str | Sequence[str],
+        num: int = 1,
+        seed: int = 0,
+        *,
+        canonical: bool = False,
+        batch_size: int = 64,
+        **sampling: Any,
+    ) -> list[Clip]: ...
 
     def generate(
         self,
@@ -167,10 +191,11 @@ class TextToPose(SharedRun):
             raise ConfigError(f"a {self.config.task} run makes whole clips only; stream from a gpt run")
         if not self.can_stream:
             raise ConfigError("the run's tokenizer decodes whole clips only; train one of configs/vqvae.py")
-        sampler = self.make_sampler(**sampling)
+        sampler, reach = self.make_sampler(**sampling), self.codec.reach
+        assert isinstance(sampler, autoregressive.Sampler) and reach is not None, "see can_stream"
         decode = functools.partial(self.codec.decode_batch, self.codec.variables)
         written = self._write_tokens(text, seed, sampler, tokens_at_once)
-        parts = windowed_decoding.stream_windows(decode, written, self.codec.reach)
+        parts = windowed_decoding.stream_windows(decode, written, reach)
         clips = (Clip(part, fps=FPS, text=text, placement=normalization.CANONICAL) for part in parts)
         return clips if canonical else (clip.move_to(normalization.DEFAULT) for clip in clips)
 

@@ -209,7 +209,7 @@ def _trim_ends(track: Track, find_wanted: Callable) -> Track:
 
 def _find_seen_hands(track: Track) -> np.ndarray:
     """Frames [T] that show a point of a hand."""
-    return track.valid[:, HAND_POINTS].any(1)
+    return np.any(track.valid[:, HAND_POINTS], axis=1)
 
 
 def _find_raised_hands(track: Track) -> np.ndarray:

@@ -140,9 +140,10 @@ def fgd(references: Sequence[Clip], predictions: Sequence[Clip]) -> float:
     """
     extractor = _load_extractor()
     # Pairs, although a distance of sets has none: equal numbers make equal biases.
-    sides = _pair_clips(references, predictions)
-    features = [motion_features.extract_features(extractor, side) for side in sides]
-    return compute_value(frechet.score_fgd(*features, extractor.digest))
+    expected, predicted = (
+        motion_features.extract_features(extractor, side) for side in _pair_clips(references, predictions)
+    )
+    return compute_value(frechet.score_fgd(expected, predicted, extractor.digest))
 
 
 def diversity(clips: Sequence[Clip], seed: int = 0) -> float:
@@ -182,7 +183,8 @@ def multimodality(repeats: Sequence[Sequence[Clip]], seed: int = 0) -> float:
 
 def bleu(reference: Texts, hypothesis: Texts, order: int = 4) -> float:
     """Corpus BLEU, 0 to 100, of words, without smoothing: a single short text often has 0."""
-    return compute_value(text.score_bleu(*_split_texts(reference, hypothesis), order, unit="words"))
+    hypotheses, references = _split_texts(reference, hypothesis)
+    return compute_value(text.score_bleu(hypotheses, references, order, unit="words"))
 
 
 def chrf(reference: Texts, hypothesis: Texts) -> float:
@@ -239,13 +241,14 @@ def _list_clips(clips: Clips) -> list[Clip]:
     return listed
 
 
-def _split_texts(reference: Texts, hypothesis: Texts) -> list[list[list[str]]]:
+def _split_texts(reference: Texts, hypothesis: Texts) -> tuple[list[list[str]], list[list[str]]]:
     """The words of both sides, the hypotheses first, as signjax.metrics.text has it."""
     # A text is a sequence of letters, too: it must not be taken for a list of texts.
     sides = [[side] if isinstance(side, str) else list(side) for side in (reference, hypothesis)]
     # The papers of BLEU and its like name the hypothesis first; a user of this package always the reference.
     references, hypotheses = _check_pairs(sides, "texts")
-    return [[text.split_words(line) for line in side] for side in (hypotheses, references)]
+    said, expected = ([text.split_words(line) for line in side] for side in (hypotheses, references))
+    return said, expected
 
 
 def _check_pairs(sides: list[list], what: str) -> list[list]:

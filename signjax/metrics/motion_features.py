@@ -9,7 +9,7 @@ import io
 import json
 import pathlib
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -82,7 +82,8 @@ def _restore_model(arrays: dict[str, np.ndarray]) -> tuple[models.MotionEncoder,
         expected = jax.eval_shape(model.init, jax.random.key(0), jnp.zeros((1, WINDOW, NUM_JOINTS, 3)))
     except Exception as error:  # flax and jax raise nearly anything at sizes that cannot be
         raise InvalidFileError(f"its model cannot be built: {safe_read.describe_error(error)}") from None
-    shapes = {name: x.shape for name, x in traverse_util.flatten_dict(expected, sep="/").items()}
+    expected_arrays: dict[str, Any] = {**traverse_util.flatten_dict(expected, sep="/")}
+    shapes = {name: x.shape for name, x in expected_arrays.items()}
     if shapes != {name: x.shape for name, x in variables.items()}:
         raise InvalidFileError("its weights are not those of its model")
     return model, traverse_util.unflatten_dict(variables, sep="/")
@@ -141,5 +142,6 @@ def serialize_extractor(config, variables) -> bytes:
     model = {name: config.model[name] for name in ("stride", "width", "depth", "features")}
     arrays["about"] = np.array(json.dumps({"window": WINDOW, "hop": HOP, "model": model}))
     buffer = io.BytesIO()
-    np.savez(buffer, digest=np.array(digest_arrays(arrays)), **arrays)
+    content: dict[str, Any] = {"digest": np.array(digest_arrays(arrays)), **arrays}
+    np.savez(buffer, **content)
     return buffer.getvalue()

@@ -109,7 +109,7 @@ def _measure_deviation(clip: Clip) -> tuple[float, int]:
     return float(deviation[frames > 0].sum()), int((frames > 0).sum())
 
 
-def _measure_difference(clip: Clip, order: int, joints=slice(None)) -> tuple[float, int]:
+def _measure_difference(clip: Clip, order: int, joints: slice | list[int] = slice(None)) -> tuple[float, int]:
     """(sum, count) of the lengths of differences of successive frames, of order 1 or 3."""
     points, valid = clip.points[:, joints], clip.valid[:, joints]
     # Too short for any difference: it neither moves nor counts.

@@ -20,10 +20,12 @@ ROUGE_RECALL = 1.2  # weight of ROUGE-L's recall, as in the field's captioning t
 
 def score_texts(hypotheses, references) -> dict[str, Score]:
     """Every score of this file for n texts: {"BLEU-1", ..., "BLEU-4", "chrF", "ROUGE-L", "WER"}."""
-    sides = [[split_words(text) for text in side] for side in (hypotheses, references)]
-    scores = {f"BLEU-{order}": score_bleu(*sides, order, unit="words") for order in range(1, ORDERS + 1)}
-    scores |= {"chrF": score_chrf(*sides), "ROUGE-L": score_rouge_l(*sides)}
-    return scores | {"WER": score_word_errors(*sides, reader="none")}
+    said, expected = ([split_words(text) for text in side] for side in (hypotheses, references))
+    scores = {
+        f"BLEU-{order}": score_bleu(said, expected, order, unit="words") for order in range(1, ORDERS + 1)
+    }
+    scores |= {"chrF": score_chrf(said, expected), "ROUGE-L": score_rouge_l(said, expected)}
+    return scores | {"WER": score_word_errors(said, expected, reader="none")}
 
 
 def split_words(line: str) -> list[str]:

@@ -45,7 +45,7 @@ def load_config_file(spec: str) -> ml_collections.ConfigDict:
     variant, path = spec.partition(":")[2], find_config(spec)
     try:
         make = getattr(_import_file(path), "get_config", None)
-        config = make and (make(variant) if variant else make())
+        config = None if make is None else make(variant) if variant else make()
     except SignjaxError:
         raise
     except Exception as error:  # a file may raise anything; its author needs to know where
