@@ -42,7 +42,7 @@ code=0
 export NO_MKDOCS_2_WARNING=1 # a notice about a later version, not about these pages
 run ruff check .
 run ruff format --check --quiet .
-run pyright
+run pyright --pythonpath "$PYTHON" # by itself it looks for libraries in another Python
 run mkdocs build --strict --quiet
 # two processes; a file's tests stay together
 run pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not slow and not soak" "$@"

@@ -130,7 +130,7 @@ def _pack_split(clips: Split, on_message: OnMessage) -> PackedDataset:
         workspace, cache = pack_cache.enter_workspace(stack, clips.caches, on_message)
         stack.enter_context(pack_cache.storage_errors(workspace, clips))
         parts = _divide_clips(clips.signatures) if cache else []
-        if len(parts) > 1:
+        if cache and len(parts) > 1:
             folders = [_ensure_part(cache, clips, parts, k, on_message) for k in range(len(parts))]
             key = pack_writer.join_packs(workspace, folders, [len(part) for part in parts], clips.layout)
         else:

@@ -4,6 +4,7 @@ signjax.data.load makes such folders and finds them again; signjax.data.pack_wri
 """
 
 import dataclasses
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,8 +42,12 @@ class PackedDataset:
     def __getitem__(self, i: int) -> Clip:
         i = range(len(self))[i]
         pose, valid = self.read_frames(i)
+        valid = np.ones(pose.shape[:2], bool) if valid is None else valid
         place, split = self.placement(i), self.label.rpartition("/")[2]
         return Clip(pose, valid, text=self.texts[i], placement=place, sid=self.sids[i], split=split)
+
+    def __iter__(self) -> Iterator[Clip]:
+        return (self[i] for i in range(len(self)))
 
     def read_frames(
         self, i: int, start: int = 0, stop: int | None = None
