@@ -10,7 +10,9 @@
 All names are loaded when they are first used, so that importing signjax is quick and imports no JAX.
 """
 
-import importlib
+from collections.abc import Callable
+from importlib import import_module
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -54,36 +56,36 @@ __all__ = [
     "train",
 ]
 
-# Where each name lives; `metrics` is a package itself.
-_HOMES = {
-    "Clip": "pose.clip",
-    "ConfigError": "errors",
-    "DataError": "errors",
-    "NumericsError": "errors",
-    "PackedDataset": "data.packed_dataset",
-    "PoseAutoencoder": "inference.pose_autoencoder",
-    "PoseToText": "inference.pose_to_text",
-    "PoseTokenizer": "inference.pose_tokenizer",
-    "Scorecard": "evaluation.score",
-    "SignjaxError": "errors",
-    "StorageError": "errors",
-    "TextToPose": "inference.text_to_pose",
-    "Tokens": "pose.clip",
-    "TrainResult": "training.loop",
-    "get_config": "training.configs",
-    "load": "inference.load",
-    "load_dataset": "data.load",
-    "score": "evaluation.score",
-    "train": "tasks.train",
+# The module that each name lives in, imported when the name is first used.
+_HOMES: dict[str, Callable[[], ModuleType]] = {
+    "Clip": lambda: import_module("signjax.pose.clip"),
+    "ConfigError": lambda: import_module("signjax.errors"),
+    "DataError": lambda: import_module("signjax.errors"),
+    "NumericsError": lambda: import_module("signjax.errors"),
+    "PackedDataset": lambda: import_module("signjax.data.packed_dataset"),
+    "PoseAutoencoder": lambda: import_module("signjax.inference.pose_autoencoder"),
+    "PoseToText": lambda: import_module("signjax.inference.pose_to_text"),
+    "PoseTokenizer": lambda: import_module("signjax.inference.pose_tokenizer"),
+    "Scorecard": lambda: import_module("signjax.evaluation.score"),
+    "SignjaxError": lambda: import_module("signjax.errors"),
+    "StorageError": lambda: import_module("signjax.errors"),
+    "TextToPose": lambda: import_module("signjax.inference.text_to_pose"),
+    "Tokens": lambda: import_module("signjax.pose.clip"),
+    "TrainResult": lambda: import_module("signjax.training.loop"),
+    "get_config": lambda: import_module("signjax.training.configs"),
+    "load": lambda: import_module("signjax.inference.load"),
+    "load_dataset": lambda: import_module("signjax.data.load"),
+    "score": lambda: import_module("signjax.evaluation.score"),
+    "train": lambda: import_module("signjax.tasks.train"),
 }
 
 
 def __getattr__(name: str) -> Any:
     if name == "metrics":
-        return importlib.import_module("signjax.metrics")
+        return import_module("signjax.metrics")
     if name not in _HOMES:
         raise AttributeError(f"module 'signjax' has no attribute {name!r}")
-    value = getattr(importlib.import_module(f"signjax.{_HOMES[name]}"), name)
+    value = getattr(_HOMES[name](), name)
     globals()[name] = value  # found at once from now on
     return value
 
