@@ -8,7 +8,7 @@ import pytest
 from engine_helpers import spawn
 
 from signjax import demo
-from signjax.data import packed_dataset
+from signjax.data import pose_layout
 from signjax.data.load import load_split
 from signjax.errors import DataError
 from signjax.evaluation import predictions
@@ -107,7 +107,7 @@ def test_what_cannot_be_scored_is_said_in_one_line(home):
 
 
 def test_predictions_that_cannot_be_read_have_a_reason(tmp_path):
-    layout = packed_dataset.Variant()
+    layout = pose_layout.PoseLayout()
     (tmp_path / "a.json").write_text("{")
     (tmp_path / "b.npz").write_bytes(b"PK")
     np.save(tmp_path / "c.npy", np.zeros((3, 42, 3)))

@@ -52,7 +52,7 @@ def redraw_gif(pose, text: str) -> bytes:
             axis.plot(frame[[child, parent], 0], frame[[child, parent], 1], linewidth=2)
         axis.set(xlim=(low[0], high[0]), ylim=(high[1], low[1]), xticks=[], yticks=[])
         axis.set_title(f"{text}\nFrame {number}/{len(pose)}")
-        canvas.make_example()
+        canvas.draw()
         pictures.append(Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("P"))
     data = io.BytesIO()
     pictures[0].save(data, "GIF", save_all=True, append_images=pictures[1:], duration=60, loop=0)

@@ -75,7 +75,7 @@ def write_pack(folder: Path, clips: Iterable[Arrays], texts: list[str], first: i
     valid, sums, lengths, names = [], [], [], [f"{first + k:08}" for k in range(len(texts))]
     with pack_files.ArrayWriter(folder / "pose.npy", (skeleton.NUM_JOINTS, 3)) as points:
         for clip, mask in clips:
-            points.append(clip)
+            points.append_rows(clip)
             valid.append(mask)
             sums.append(clip_check.compute_sums(clip, mask, [len(clip)]))
             lengths.append(len(clip))

@@ -5,7 +5,6 @@ import pytest
 
 from signjax.benchmarks import storage, storage_formats
 from signjax.benchmarks.storage_formats import FORMATS, Window
-from signjax.data import packed_dataset
 from signjax.errors import StorageError
 
 READERS = [name for name, form in FORMATS.items() if form.open]
@@ -19,7 +18,7 @@ def clips():
 @pytest.mark.parametrize("name", FORMATS)
 def test_formats_keep_clips(name, clips, tmp_path, monkeypatch):
     monkeypatch.setattr(storage_formats, "SHARD", 256)  # several
-    monkeypatch.setattr(packed_dataset, "PART_CLIPS", 5)
+    monkeypatch.setattr(storage_formats, "PART_CLIPS", 5)
     folder = tmp_path / "store"
     folder.mkdir()
     FORMATS[name].write(folder, (arrays for _, arrays in clips), [text for text, _ in clips])

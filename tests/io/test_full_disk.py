@@ -79,7 +79,7 @@ def test_files_that_cannot_grow(size, whole, tmp_path, at_batch, capsys):
     run = tmp_path / "run"
     with largest_file(resource.RLIM_INFINITY):
         at_batch(lambda n: resource.setrlimit(resource.RLIMIT_FSIZE, (size, -1)) if n == 13 else None)
-        assert command.run_as_command(loop.train)(toy(num_steps=20), run) == StorageError.exit_code
+        assert command.run_as_command(loop.train)(toy(num_steps=20), run, make_task) == StorageError.exit_code
     at_batch(lambda n: None)
     ended_well(run, whole, capsys.readouterr().err, os.strerror(27))
 
@@ -96,7 +96,7 @@ def test_a_full_disk(room, whole, small_disk, at_batch, capsys):
             os.truncate(fill, fill.stat().st_size - room)
 
     at_batch(fill_up)
-    assert command.run_as_command(loop.train)(toy(num_steps=20), run) == StorageError.exit_code
+    assert command.run_as_command(loop.train)(toy(num_steps=20), run, make_task) == StorageError.exit_code
     at_batch(lambda n: None)
     fill.unlink()
     ended_well(run, whole, capsys.readouterr().err, os.strerror(28))
@@ -105,7 +105,9 @@ def test_a_full_disk(room, whole, small_disk, at_batch, capsys):
 
 def test_a_disk_that_is_full_from_the_start(tmp_path, capsys):
     with largest_file(0):
-        assert command.run_as_command(loop.train)(toy(), tmp_path / "run") == StorageError.exit_code
+        assert (
+            command.run_as_command(loop.train)(toy(), tmp_path / "run", make_task) == StorageError.exit_code
+        )
     assert "last saved step None" in capsys.readouterr().err
 
 
@@ -142,8 +144,13 @@ def test_a_read_only_run_can_be_used_but_not_trained(whole, capsys):
             path.chmod(0o555 if path.is_dir() else 0o444)
         with nobody():
             assert checkpoint.load_variables(run)[1] == checkpoint.last_step(run, "best")
-            assert command.run_as_command(loop.train)(toy(num_steps=24), run) == StorageError.exit_code
-            assert command.run_as_command(loop.train)(toy(), parent / "new") == StorageError.exit_code
+            assert (
+                command.run_as_command(loop.train)(toy(num_steps=24), run, make_task)
+                == StorageError.exit_code
+            )
+            assert (
+                command.run_as_command(loop.train)(toy(), parent / "new", make_task) == StorageError.exit_code
+            )
         lines = capsys.readouterr().err.splitlines()
         assert len(lines) == 2
         for line, folder in zip(lines, (run, parent / "new"), strict=True):

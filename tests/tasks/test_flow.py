@@ -108,7 +108,7 @@ def test_a_run_resumes_exactly_and_encodes_nothing(home, monkeypatch):
     shutil.copytree(home / "runs/flow2d", other)
     shutil.rmtree(other / "checkpoints/latest/10")
     with monkeypatch.context() as patch:
-        patch.delattr(dataset_codes.loader, "clips")
+        patch.delattr(dataset_codes.loader, "iterate_clips")
         assert loop.train(small(home), other, make_task).finished
     assert rows(other) == rows(home / "runs/flow2d")
     (a, at), (b, _) = (checkpoint.load_variables(run, "latest") for run in (home / "runs/flow2d", other))

@@ -34,9 +34,9 @@ def test_files_of_ones_own(monkeypatch, tmp_path):
     pathlib.Path("own.py").write_text(OWN)
     pathlib.Path("configs").mkdir()
     pathlib.Path("configs/mine.py").write_text(OWN)
-    assert signjax.get_config("own.py").layout == "plain"
-    assert signjax.get_config(f"{tmp_path}/own.py:a,b").layout == "a,b"
-    assert signjax.get_config("mine:c").layout == "c"
+    assert signjax.get_config("own.py").variant == "plain"
+    assert signjax.get_config(f"{tmp_path}/own.py:a,b").variant == "a,b"
+    assert signjax.get_config("mine:c").variant == "c"
     assert {
         "mine",
         "gpt",

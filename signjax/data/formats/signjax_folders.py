@@ -25,7 +25,7 @@ class ClipFolder(NamedTuple):
 
     root: Path  # what is read
     folder: Path
-    variant: pose_layout.PoseLayout
+    layout: pose_layout.PoseLayout
 
 
 def read_clips(path: Path) -> Iterator[Clip | UnreadableClip]:
