@@ -1,4 +1,4 @@
-"""Windows as other signers would have signed them, for training: arrays in, arrays out."""
+"""Augmentation for training: a window of motion as another signer would have signed it."""
 
 import numpy as np
 
@@ -17,11 +17,15 @@ def augment_signer(example, rng, *, mirror, turn, size):
       size: standard deviation of the logarithm of the size.
     """
     pose = example["pose"]
+    # One angle and one size for the whole window: a signer neither turns nor grows from frame to frame. The
+    # logarithm is normal, so that twice the size is as likely as half of it.
     angle, factor = turn * rng.normal(), np.exp(size * rng.normal())
+    # About the origin, where canonical space has the neck: signers turn on the spot.
     rotation = np.array([[np.cos(angle), 0, np.sin(angle)], [0, 1, 0], [-np.sin(angle), 0, np.cos(angle)]])
     result = example | {"pose": pose @ (factor * rotation).astype(np.float32)}
     if rng.random() < mirror:
         result["pose"] = skeleton.mirror_pose(result["pose"])
         if "valid" in example:
+            # COUNTERPARTS has 120 joints; without a face the first 50 are each other's counterparts.
             result["valid"] = example["valid"][:, skeleton.COUNTERPARTS[: example["valid"].shape[1]]]
     return result

@@ -14,7 +14,7 @@ from signjax.errors import StorageError
 
 
 def compute_sums(pose: np.ndarray, valid: np.ndarray, lengths: list[int]) -> np.ndarray:
-    """CRC-32 [n, 2] uint32 of the poses and of the masks of clips that lie one after the other.
+    """CRC-32 [n, 2] uint32 of the poses (column 0) and masks (column 1) of clips that follow one another.
 
     Args:
       pose: [F, J, 3].
@@ -54,11 +54,13 @@ class ClipCheck:
         """
         is_checked = self.checked[clip]
         if not is_checked:
+            # The checksum is of the whole clip: reading ahead only the window would wait for each other page.
             low, high = int(self.offsets[clip]), int(self.offsets[clip + 1])
         for read in self.read_ahead:
             read(low, high)
         if is_checked:
             return
+        # A pack without missing joints has no mask to compare with the second checksum.
         for array, expected in zip(self.arrays, self.sums[clip].tolist(), strict=False):
             if zlib.crc32(np.ascontiguousarray(array[low:high]).data) != expected:
                 advice = "remove this folder, and the data set is packed again"
@@ -69,20 +71,24 @@ class ClipCheck:
 def make_read_ahead(array: np.ndarray) -> Callable[[int, int], None]:
     """A function (low, high) that has the system read rows of a mapped array at once.
 
-    Without it each page is waited for by itself, or with a megabyte around it: seven times as long for random
-    windows of a pack that is larger than memory.
+    Without it, the process waits for each page separately: reading random windows of a pack that is larger
+    than memory takes seven times as long.
     """
+    # The array is a view of views; only the map at the end of that chain can advise the system.
     owner = array
     while isinstance(owner, np.ndarray):
         owner = owner.base
+    # An array in memory needs no reading, and rows that are not contiguous are no single range of pages.
     if not isinstance(owner, mmap.mmap) or not array.flags.c_contiguous:
         return lambda low, high: None
-    start = array.ctypes.data % mmap.PAGESIZE  # where the first row lies: the map itself begins with a page
+    # Where the first row lies in the map: a map begins with a page, and a file's header is shorter than one.
+    start = array.ctypes.data % mmap.PAGESIZE
     row = array.strides[0]
 
     def read_ahead(low: int, high: int) -> None:
         begin = start + low * row
-        begin -= begin % mmap.PAGESIZE  # the system takes whole pages
+        # madvise refuses an address that is not the beginning of a page.
+        begin -= begin % mmap.PAGESIZE
         owner.madvise(mmap.MADV_WILLNEED, begin, start + high * row - begin)
 
     return read_ahead

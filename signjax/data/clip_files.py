@@ -2,7 +2,7 @@
 
 The schema is the one of the data sets' exporters: `poses` is a list of frames, each with 8 body and
 2 x 21 hand joints as flat lists of x, y and a third value (signjax.data.pose_layout says which), and perhaps
-70 points of a face; lists of other faces are not read. Whatever cannot be used is refused with the reason.
+70 points of a face; face lists of another length are ignored. What cannot be used is refused with the reason.
 """
 
 import hashlib
@@ -83,7 +83,8 @@ def list_clips(split: str | os.PathLike) -> list[str]:
 
 
 def read_signature(folder: str) -> list:
-    """Size and times of a clip's files: as long as these stay, the content is taken to stay."""
+    """Size and times of a clip's files: while these stay the same, the content is taken to be the same."""
+    # The time of the last change of the entry, too: programs can set the time of modification back.
     result = []
     for name in (TEXT, POSE):
         try:
@@ -100,6 +101,7 @@ def digest_clip(folder: str | os.PathLike) -> str:
     for name in (TEXT, POSE):
         try:
             data = _read_file(Path(folder), name)
+            # With its length: otherwise bytes could move from one file to the other without another digest.
             total.update(b"%d:" % len(data) + data)
         except InvalidFileError as error:
             total.update(f"{name}: {error}".encode(errors="replace"))
@@ -135,15 +137,19 @@ def parse_pose(data: bytes) -> np.ndarray:
         shown = str(count)[:20] if isinstance(count, int | float) else "no number"
         raise InvalidFileError(f"num_frames is {shown}, but there are {len(poses)} poses")
     rows = [_parse_frame(frame, t) for t, frame in enumerate(poses)]
+    # Exporters write a face of zeros where they have none, as in the seed's How2Sign clips.
     faces = [_parse_face(frame, t) for t, frame in enumerate(poses)]
     if any(faces):
         nothing = [0] * 3 * FACE[1]
         rows = [row + (face or nothing) for row, face in zip(rows, faces, strict=True)]
     try:
+        # Numbers too large for float32 become infinite here and are refused below.
         with np.errstate(over="ignore"):
             pose = np.array(rows, np.float64).astype(np.float32).reshape(len(rows), -1, 3)
-    except OverflowError:  # integers of hundreds of digits
+    except OverflowError:
+        # Integers of hundreds of digits.
         raise InvalidFileError(f"has coordinates beyond {MAX_COORDINATE:g}") from None
+    # "not <=" instead of ">": NaN is neither, and must be refused, too.
     if not np.abs(pose).max() <= MAX_COORDINATE:
         t = int(np.argwhere(~(np.abs(pose) <= MAX_COORDINATE))[0, 0])
         raise InvalidFileError(f"frame {t} has coordinates that are infinite or beyond {MAX_COORDINATE:g}")
@@ -173,6 +179,7 @@ def _parse_face(frame, t: int) -> list | None:
 
 
 def _check_numbers(values: list, key: str, t: int) -> list:
+    # The set of exact types: a call for each number would take longer, and True is an instance of int.
     if not set(map(type, values)) <= {int, float}:
         raise InvalidFileError(f"frame {t}: {key} holds something that is not a number")
     return values

@@ -24,6 +24,7 @@ def pack_clips(clips: Sequence[Clip], face: bool) -> PackedDataset:
     for number, clip in enumerate(clips):
         if face and not clip.has_face:
             raise DataError(f"clip {clip.sid or number}: has 50 joints; give clips with a face, 120 joints")
+    # A data set has one number of joints: 120 for every clip, or 50 for every clip.
     clips = list(clips) if face else [clip.without_face() for clip in clips]
     placements = [clip.find_placement() for clip in clips]
     valid = np.concatenate([clip.valid for clip in clips])
@@ -33,6 +34,7 @@ def pack_clips(clips: Sequence[Clip], face: bool) -> PackedDataset:
         texts=tuple(clip.text for clip in clips),
         offsets=np.cumsum([0, *map(len, clips)]),
         pose=np.concatenate([clip.points for clip in clips]),
+        # As in a stored pack: without missing joints there is no mask that later code would multiply by.
         valid=None if valid.all() else valid,
         placements=Placement(*(np.stack(part) for part in zip(*placements, strict=True))),
         layout=PoseLayout(face=face),

@@ -19,15 +19,16 @@ EMPTY = ("pose", "face", "hand_left", "hand_right")
 def format_pose_json(clip: Clip, digits: int | None = None) -> bytes:
     """The pose.json of a clip, see signjax.data.clip_files and docs/data.md.
 
-    Without depth the third value is a confidence, 1 or 0 for joints that are missing. Depths that are all
-    positive are moved, so that some are not: else they would look like confidences. fps, signer and source
-    are written where the clip says them.
+    Without depth the third value is a confidence: 1, or 0 for missing joints. Depths that are all positive
+    are shifted so that some become negative; otherwise a reader could take them for confidences. fps, signer
+    and source are written where the clip has them.
 
     Args:
       clip: in any unit; missing joints are written as 0, 0, 0.
       digits: after the point; None for all, so that every float32 is read back as it was.
     """
-    body = clip.without_face()  # a face has depth where they have
+    # Body and hands decide for the face, too: a face has depth where they have.
+    body = clip.without_face()
     depths = body.points[..., 2][body.valid]
     flat = not depths.any()
     near = 0.0 if flat or depths.min() < 0 else float(np.median(depths))
@@ -46,9 +47,11 @@ def format_pose_json(clip: Clip, digits: int | None = None) -> bytes:
 
 
 def _format_points(points, seen, near: float, digits: int | None, flat: bool) -> np.ndarray:
-    """Points [T, N, 3] as rows [T, 3 N]: 0 where not seen, and nowhere else, as that means not seen."""
+    """Points [T, N, 3] as rows [T, 3 N] for pose.json; points that were not seen become zeros."""
+    # In float64: subtracting and rounding in float32 would change digits that were to be kept.
     points = points.astype(np.float64) - [0, 0, near]
     points = points if digits is None else points.round(digits)
+    # x = y = 0 means "not seen" in the format: a point that really lies there is moved by the last digit.
     points[..., 0] += np.where((points[..., :2] == 0).all(-1), 10.0 ** -(12 if digits is None else digits), 0)
     if flat:
         points[..., 2] = 1
@@ -56,7 +59,7 @@ def _format_points(points, seen, near: float, digits: int | None, flat: bool) ->
 
 
 def place_in_picture(clip: Clip) -> np.ndarray:
-    """The points of a clip [T, J, 3] float64 in pixels of SIZE, placed and sized as a signer of How2Sign.
+    """The points of a clip [T, J, 3] float64 in pixels of PICTURE_SIZE, as signers stand in How2Sign.
 
     Raises:
       DataError: the clip has no measurable body.

@@ -42,6 +42,7 @@ def write_clip(folder: Path, clip: Clip) -> None:
     Raises:
       InvalidFileError: as for `encode_clip`, or the folder is there already.
     """
+    # Before the folder is made: a clip that is refused must not leave a folder, which would count as a clip.
     data = encode_clip(clip)
     try:
         folder.mkdir(parents=True)

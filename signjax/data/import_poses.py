@@ -15,7 +15,8 @@ from signjax.io import atomic
 from signjax.io.safe_read import InvalidFileError
 from signjax.pose.clip import Clip
 
-UNSPLIT = ".unsplit"  # folder of clips whose split is not known yet
+# Folder of clips whose split is not known yet. With a dot, so that it can never be a name of a clip or split.
+UNSPLIT = ".unsplit"
 
 
 def import_poses(
@@ -66,6 +67,8 @@ def import_poses(
         report = {"path": str(path.absolute()), "format": form.name, "texts": table and str(table)}
         report |= summarize_import(clips, splits, how_split)
         report |= {"left_out": [list(pair) for pair in left_out]}
+        # As ASCII: names come from others' files, and control characters beyond it would reach the terminal
+        # of whoever prints this file.
         text = json.dumps(report, indent=2, ensure_ascii=True)
         (folder / REPORT).write_text(text + "\n", encoding="utf-8")
     return report

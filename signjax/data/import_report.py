@@ -15,7 +15,7 @@ PARTS = {"body": skeleton.BODY, "right hand": skeleton.RIGHT, "left hand": skele
 
 
 class ImportedClip(NamedTuple):
-    """What is remembered of a clip after it was written: its points would fill the memory."""
+    """What is kept of a clip after it was written; all the points of an import would fill the memory."""
 
     sid: str
     split: str | None
@@ -29,7 +29,7 @@ class ImportedClip(NamedTuple):
 
 
 def describe_clip(clip: Clip, group: str) -> ImportedClip:
-    """What is remembered of a clip."""
+    """What the report and the splits need of a clip; `group` is that of signjax.data.split_assignment."""
     body = clip.without_face()
     visible = tuple(int(clip.valid[:, part].sum()) for part in PARTS.values())
     # Points of a face often have a depth of their own where body and hands have none.
@@ -40,7 +40,7 @@ def describe_clip(clip: Clip, group: str) -> ImportedClip:
 
 
 def summarize_import(clips: Sequence[ImportedClip], splits: Sequence[str], how_split: str) -> dict:
-    """Numbers of the clips of an import, one or more; `how_split` says where their splits come from."""
+    """The counts of a report about one or more clips; `how_split` says where their splits come from."""
     frames = sum(clip.frames for clip in clips)
     sizes = [part.stop - part.start for part in PARTS.values()]
     visible = [sum(clip.visible[k] for clip in clips) / (frames * size) for k, size in enumerate(sizes)]
@@ -49,6 +49,7 @@ def summarize_import(clips: Sequence[ImportedClip], splits: Sequence[str], how_s
         "clips": {split: splits.count(split) for split in SPLITS},
         "splits": how_split,
         "frames": frames,
+        # The first speaks for all: the import leaves out clips that differ from it in this.
         "depth": not clips[0].flat,
         "seen": {part: round(share, 4) for part, share in zip(PARTS, visible, strict=True)},
         "faces": sum(clip.has_face for clip in clips),

@@ -13,7 +13,7 @@ class JoinedClips:
     """A source of rows that hold a clip and, as far as they fit, others drawn at random after it.
 
     Joined clips are new sentences of known signs, and leave little padding. Rows are as long as the longest
-    clip needs, at least 256 frames, and hold a text token for every eight frames at least.
+    clip needs, at least 256 frames, and have room for at least one text token in every eight frames.
 
     Args:
       dataset: the clips.
@@ -63,8 +63,11 @@ class JoinedClips:
         length = int(self.dataset.lengths[i])
         window = sources.cut_window(self.dataset, i, 0, length)
         clip = augmentation.augment_signer(window, rng, **self.signer)
-        # Played slower than this, a long clip would not fit into its row.
+        # Uniform in the logarithm: faster and slower by the same factor are equally likely. Played slower
+        # than the second number, a long clip would not fit into its row.
         pace = max(np.exp(self.tempo * rng.uniform(-1, 1)), (length - 1) / (self.frames - 1))
+        # It begins between two frames, so that epochs see different frames of a clip. The 1e-6 keeps a last
+        # frame that is met exactly, as arange leaves out its end.
         time = np.arange(min(rng.uniform(0, pace), length - 1), length - 1 + 1e-6, pace)
         before = time.astype(int)
         after = np.minimum(before + 1, length - 1)

@@ -1,4 +1,4 @@
-"""Splits of data sets: packed on first use, memory-mapped ever after; the demo set is made on the spot."""
+"""Loads splits of data sets: packed on first use, then memory-mapped; a missing demo set is made first."""
 
 import contextlib
 import dataclasses
@@ -13,7 +13,8 @@ from signjax.data.packed_dataset import PackedDataset, open_pack
 from signjax.errors import StorageError
 from signjax.io import atomic
 
-PART_CLIPS = 4096  # clips of a large split that are packed at a time: an interrupted one goes on from there
+# Clips of a large split that are packed at a time: packing that was interrupted continues with the next part.
+PART_CLIPS = 4096
 OnMessage = Callable[[str], None]  # gets a line for the user
 
 
@@ -112,8 +113,10 @@ def pack_shard(root, name: str, split: str, shard: int, shards: int, on_message:
       StorageError: the parts cannot be written beside the data.
     """
     clips = pack_cache.inspect_split(root, name, split, cache=True)
+    # Only beside the data: a cache in a user's home is not on the disk that the machines share.
     parts, cache = _divide_clips(clips.signatures), clips.folder.parent.resolve() / ".cache"
     try:
+        # A .cache that is a link is not among the caches: that is an error here, and it is not followed.
         cache.mkdir(parents=True, exist_ok=cache in clips.caches)
     except OSError as error:
         raise StorageError(f"{cache}: parts cannot be packed there ({error.strerror})") from None
@@ -136,11 +139,14 @@ def _pack_split(clips: Split, on_message: OnMessage) -> PackedDataset:
         else:
             sids = list(clips.signatures)
             key = pack_writer.write_pack(workspace, clips.folder, sids, clips.layout, on_message)
+        # Before the pack gets its name: packs that are found later are opened without this check.
         pack_writer.refuse_broken(clips.folder, pack_writer.read_index(workspace, count))
         dataset = open_pack(workspace, count, in_memory=cache is None)
         if cache:
             folder = pack_cache.publish_pack(workspace, cache, split, key)
+            # Maps survive the renaming; only data workers open the files by name again.
             dataset = dataclasses.replace(dataset, folder=str(folder))
+            # Last: as long as the whole is not there, the parts are what was achieved so far.
             for k in range(len(parts)):
                 pack_cache.remove_packs(cache, _part_name(split, k))
     return dataset

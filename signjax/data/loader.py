@@ -1,4 +1,4 @@
-"""Batches: endless and seeded for training, whole and padded for evaluation, of static shapes always.
+"""Batches: endless and seeded for training, whole and padded for evaluation, always of static shapes.
 
 Examples come from a source (signjax.data.sources). In training, the batch of a step is a function of
 (source, seed, step) alone, so neither the number of workers nor the number of hosts changes what is
@@ -52,6 +52,7 @@ def iterate_shuffled(
       DataError: the source is empty.
       ConfigError: batch_size is not a multiple of hosts, or there is no such host.
     """
+    # This is no generator itself, so that mistakes are raised here and not with the first batch.
     _check_hosts(batch_size, hosts, host)
     if not len(source):
         raise DataError("there is nothing to train on: the source has no examples")
@@ -60,7 +61,8 @@ def iterate_shuffled(
     options = grain.ReadOptions(num_threads=1, prefetch_buffer_size=4)
     batches = grain.MapDataset.range(start_step, LAST_STEP).map(make).to_iter_dataset(options)
     if workers:
-        if not flags.FLAGS.is_parsed():  # grain asks for flags that only absl.app.run parses
+        # grain asks for absl flags, and raises an error in programs that do not start with absl.app.run.
+        if not flags.FLAGS.is_parsed():
             flags.FLAGS.mark_as_parsed()
         processes = grain.MultiprocessingOptions(num_workers=workers, per_worker_buffer_size=2)
         batches = batches.mp_prefetch(processes, worker_init_fn=die_with_parent)
@@ -90,12 +92,15 @@ def _make_batch(
             example = transform(example, rng)
         return example
 
+    # A block of the batch for each host, not every second row: so the global batch, and the random numbers
+    # that a step draws for its rows, are the same for any number of hosts.
     rows = batch_size // hosts
     first = step * batch_size + host * rows
     return _stack_examples(map(make_example, range(first, first + rows)), rows)
 
 
-@functools.lru_cache(maxsize=4)  # a batch lies in two epochs at most, unless an epoch is short
+# A batch lies in two epochs at most, unless epochs are shorter than a batch.
+@functools.lru_cache(maxsize=4)
 def _shuffle_epoch(seed: int, epoch: int, count: int) -> np.ndarray:
     return np.random.default_rng((seed, 0, epoch)).permutation(count)
 

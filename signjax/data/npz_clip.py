@@ -54,9 +54,9 @@ def read_arrays(path: Path) -> Clip:
 
 
 def check_points(pose: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Points [T, J, 3] float32 and which of them are there [T, J], of an array that somebody else wrote.
+    """Points [T, J, 3] float32 and their mask [T, J], from an array that somebody else wrote.
 
-    What is not finite is missing and lies at 0.
+    Points that are not finite count as missing and are set to 0.
 
     Raises:
       InvalidFileError: another shape or type, too many frames, or numbers that are no coordinates.
@@ -68,6 +68,7 @@ def check_points(pose: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         )
     if len(pose) > MAX_FRAMES:
         raise InvalidFileError(f"has {len(pose):,} frames, more than {MAX_FRAMES:,}")
+    # Compared before it becomes float32, in which larger numbers would turn into infinities.
     pose = pose.astype(np.float64)
     seen = np.isfinite(pose).all(-1)
     pose = np.where(seen[..., None], pose, 0)
@@ -86,7 +87,8 @@ def _text(arrays: dict[str, np.ndarray]) -> str:
 def _fps(arrays: dict[str, np.ndarray]) -> float | None:
     fps = arrays.get("fps", np.array(0.0))
     usable = fps.dtype.kind in "fiu" and not fps.ndim and 0 < fps < 1000
-    return float(fps) if usable else None  # a rate that is none is no reason to refuse the poses
+    # A frame rate that makes no sense is no reason to refuse the poses.
+    return float(fps) if usable else None
 
 
 def _tokens(arrays: dict[str, np.ndarray], frames: int) -> Tokens:

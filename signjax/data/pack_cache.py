@@ -1,8 +1,8 @@
-"""Where packs of a split lie, and whether the one that lies there is of the clips as they are now.
+"""Where the packs of a split are stored, and whether a stored pack still matches the clips.
 
 A pack is a folder `<root>/<name>/.cache/<split>-<key>`, where the key is a hash of the bytes of all clips:
-changed, added and removed clips give another key and so another pack. Only files whose size or times changed
-are hashed again.
+changed, added and removed clips give another key and so another pack. A clip is hashed again only if the size
+or times of its files have changed.
 """
 
 import contextlib
@@ -37,7 +37,7 @@ class Split(NamedTuple):
 
 
 def inspect_split(root, name: str, split: str, cache: bool) -> Split:
-    """Looks at a split without reading its clips, but for a few where their layout is not known yet.
+    """Looks at a split without reading its clips, except a few of them if their layout is not known yet.
 
     Args:
       root: the folder that holds data sets.
@@ -61,7 +61,7 @@ def inspect_split(root, name: str, split: str, cache: bool) -> Split:
 def open_current(
     folder: Path, split: Split, signatures: dict[str, list], on_message: Callable[[str], None]
 ) -> PackedDataset | None:
-    """The pack in a folder; None if it is not of exactly these clips of a split, or corrupt."""
+    """The pack in a folder; None if it was not made of exactly these clips of a split, or is corrupt."""
     try:
         if corruption := pack_files.find_corruption(folder):
             raise InvalidFileError(corruption)
@@ -72,10 +72,12 @@ def open_current(
         touched = [sid for sid, signature in signatures.items() if known.get(sid) != signature]
         if any(clip_files.digest_clip(split.folder / sid) != index["digests"][sid] for sid in touched):
             return None
-        if touched:  # a copied data set has other times: next time nothing is hashed
+        # A copied data set has the same bytes and other times: with these noted, nothing is hashed next time.
+        if touched:
             pack_files.try_write_json(folder / SIGNATURES_NOTE, signatures)
         return make_dataset(folder, index)
-    except safe_read.MissingFileError:  # another process has just replaced it
+    except safe_read.MissingFileError:
+        # Another process has just replaced the pack, which is no corruption to report.
         return None
     except InvalidFileError as error:
         on_message(f"{folder}: {error}; packing again")
@@ -85,7 +87,8 @@ def open_current(
 def enter_workspace(
     stack: contextlib.ExitStack, caches: list[Path], on_message: Callable[[str], None]
 ) -> tuple[Path, Path | None]:
-    """A folder to build in, which `stack` removes, and the cache it is in; None if none can be written."""
+    """A folder to build in, which `stack` removes, and the cache it is in, None if none can be written."""
+    # Inside the cache: only a folder on the same file system can be moved to its name in one step.
     for k, cache in enumerate(caches):
         try:
             workspace = stack.enter_context(atomic.temporary_folder(cache))
@@ -101,7 +104,7 @@ def enter_workspace(
 
 @contextlib.contextmanager
 def storage_errors(workspace: Path, split: Split) -> Iterator[None]:
-    """Makes a StorageError of what the disk refuses."""
+    """Turns an OSError of the disk into a StorageError with advice."""
     try:
         yield
     except OSError as error:
@@ -113,6 +116,7 @@ def storage_errors(workspace: Path, split: Split) -> Iterator[None]:
 def publish_pack(workspace: Path, cache: Path, name: str, key: str) -> Path:
     """Moves a finished pack to its name and removes others of that name; returns its folder."""
     folder = cache / f"{name}-{key}"
+    # In this order: a process that loads the split meanwhile always finds a whole pack.
     atomic.move_folder(workspace, folder)
     remove_packs(cache, name, folder)
     return folder
@@ -139,21 +143,25 @@ def _list_sids(folder: Path) -> list[str]:
 
 
 def _list_caches(dataset: Path) -> list[Path]:
-    """Where packs of a data set may lie: with the data, or with the user where data are read-only."""
+    """Where packs of a data set may be: beside the data, or in the user's cache if the data are read-only."""
     dataset = dataset.resolve()
     home = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
-    tag = hashlib.blake2b(os.fsencode(dataset), digest_size=4).hexdigest()  # two sets may have one name
+    # Data sets in different places may have the same name.
+    tag = hashlib.blake2b(os.fsencode(dataset), digest_size=4).hexdigest()
     caches = [dataset / ".cache", Path(home) / "signjax" / f"{dataset.name}-{tag}"]
-    return [cache for cache in caches if not cache.is_symlink()]  # one that came with the data leads anywhere
+    # A link may have come with the data of others, and could lead to any folder of the user.
+    return [cache for cache in caches if not cache.is_symlink()]
 
 
 def _find_layout(folder: Path, sids: list[str], caches: list[Path]) -> PoseLayout:
-    """The data set's layout, found from a sample of the training split and remembered."""
+    """The data set's layout, detected from a sample of the training split and kept in a note."""
     # All splits take the training split's layout: a small one could look like something else by chance.
     train = folder.parent / "train"
     if folder != train and train.is_dir() and (train_sids := clip_files.list_clips(train)):
         folder, sids = train, train_sids
+    # Evenly spread: clips that follow one another may be of one recording.
     sample = [sids[k] for k in sorted({int(k) for k in np.linspace(0, len(sids) - 1, SAMPLE_CLIPS)})]
+    # All that the layout depends on: a note about other clips or from another version is not used.
     signatures = [[sid, clip_files.read_signature(os.path.join(folder, sid))] for sid in sample]
     request = [pack_writer.VERSION, list(PoseLayout._fields), folder.name, signatures]
     for cache in caches:

@@ -1,7 +1,7 @@
-"""A folder of .npy and .json files that is complete and not corrupt, or not there.
+"""Folders of .npy and .json files that are either complete or not there, and are noticed when corrupt.
 
-It is built under a temporary name and renamed when finished, and `seal.json` holds the size and a
-checksum of every file. A folder may have come with a data set, so nothing in it is trusted unread.
+A folder is built under a temporary name and renamed when finished; its `seal.json` holds the size and a
+checksum of every file. A folder may have come with a data set of others, so nothing in it is trusted unread.
 """
 
 import json
@@ -18,7 +18,8 @@ CHECKSUMS, UNCHECKED = "seal.json", {"seal.json", "signatures.json"}
 # Checksums cover files up to this size in full and larger ones in evenly spaced blocks: loading must
 # not read gigabytes that training may map and never touch.
 MAX_FULL_CHECK, BLOCK, BLOCKS = 1 << 26, 1 << 16, 256
-BUFFER = 1 << 17  # bytes read at a time where all are: they stay in the processor's cache
+# Bytes read at a time: so few that they stay in the processor's cache between reading and summing.
+BUFFER = 1 << 17
 JSON_BYTES_PER_CLIP = 1 << 12  # bytes of JSON and of its objects that a clip may add
 
 
@@ -35,6 +36,7 @@ class ArrayWriter:
 
     def append_rows(self, rows: np.ndarray) -> None:
         """Appends rows [n, *row_shape]."""
+        # Little-endian as the header says, whatever the machine: packs are copied between machines.
         self.file.write(np.ascontiguousarray(rows, "<f4").data)
         self.rows += len(rows)
 
@@ -67,7 +69,8 @@ def find_corruption(folder: Path) -> str | None:
             return f"{CHECKSUMS} is missing or corrupt, or does not know {min(unknown)}"
         files = {name: files[name] for name in recorded if name in files}
         links = [path.name for path in folder.iterdir() if path.is_symlink()]
-        if links:  # what they lead to would be mapped
+        # What a link leads to would be mapped, and could be any file of the user.
+        if links:
             return f"{links[0]} is a link"
         changed = checksums.find_changed_file(recorded, files, _compute_checksum)
     except OSError as error:
@@ -86,6 +89,7 @@ def _list_files(folder: Path) -> dict[str, Path]:
 
 def list_packs(place: Path, split: str) -> list[Path]:
     """The stored packs of a split."""
+    # The whole name must match: packs of the split "train" must not include those of its part "train.00001".
     pattern = re.compile(re.escape(split) + "-[0-9a-f]{16}")
     try:
         return sorted(p for p in place.iterdir() if pattern.fullmatch(p.name) and not p.is_symlink())
@@ -94,7 +98,7 @@ def list_packs(place: Path, split: str) -> list[Path]:
 
 
 def try_read_json(path: Path, clips: int = 0) -> dict | None:
-    """The object of a JSON file about so many clips, None if it is missing or damaged."""
+    """The object of a JSON file about this many clips; None if it is missing or corrupt."""
     try:
         safe_read.check_inside(path, path.parent)
         return safe_read.read_json(path, JSON_BYTES_PER_CLIP * clips)

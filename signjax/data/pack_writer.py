@@ -21,8 +21,12 @@ from signjax.io.safe_read import InvalidFileError
 
 VERSION = 3  # of the packed form: another one packs again
 COPY_FRAMES = 1 << 16  # copied at once where parts are joined
-MAX_BROKEN = 0.01  # share of corrupt clips above which a split is refused; clips without a file are no clips
-MIN_SCALE = 1e-12  # coordinates divided by it, and their squares, stay inside float32
+# Share of corrupt clips above which a split is refused. Clips that lack a file do not count: whoever has
+# downloaded half of a data set may train on that half.
+MAX_BROKEN = 0.01
+# Coordinates divided by it, and their squares, stay inside float32. Fuzzing made stored scales below it,
+# whose poses became infinite.
+MIN_SCALE = 1e-12
 MAX_NAMED = 10  # clips left out that are named where nobody asked for them
 PROGRESS_EVERY = 5.0  # seconds
 
@@ -62,6 +66,7 @@ def write_pack(
         progress.report_counts(format_line, len(sids), on_message, PROGRESS_EVERY) as report,
     ):
         for chunk in parallel_read.read_chunks(source, sids, layout):
+            # Points go to the disk at once; the masks, which are collected, take a twelfth of their bytes.
             pose.append_rows(chunk.pose)
             lengths = [entry["frames"] for entry in chunk.clips]
             sums.append(clip_check.compute_sums(chunk.pose, chunk.valid, lengths))
@@ -136,6 +141,7 @@ def _write_arrays(workspace: Path, valid, lengths: list[int], origin, scale, sum
 
 def _finish_pack(workspace: Path, index: dict, signatures: dict) -> str:
     """Writes the index, the checksums and the clips' signatures; returns the key of the content."""
+    # Sorted: joined parts have their broken clips in another order, and must get the key of the whole split.
     index = {"version": VERSION, **index, "digests": dict(sorted(index["digests"].items()))}
     (workspace / "index.json").write_text(json.dumps(index))
     pack_files.write_checksums(workspace)

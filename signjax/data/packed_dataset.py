@@ -1,6 +1,6 @@
 """A split as a few flat arrays, memory-mapped from a folder of .npy files, for ten clips or a million alike.
 
-signjax.data.load makes such folders and finds them again; signjax.data.pack_writer writes their files.
+signjax.data.load makes and finds these folders; signjax.data.pack_writer writes their files.
 """
 
 import dataclasses
@@ -19,6 +19,7 @@ from signjax.pose.normalization import Placement
 from signjax.pose.skeleton import FACE, NUM_JOINTS
 
 
+# eq=False: comparing two data sets would compare gigabytes, and arrays have no single truth value.
 @dataclass(frozen=True, eq=False)
 class PackedDataset:
     """All clips of a split. `len(dataset)` clips; `dataset[i]` is a Clip whose arrays are views."""
@@ -40,6 +41,7 @@ class PackedDataset:
         return len(self.sids)
 
     def __getitem__(self, i: int) -> Clip:
+        # A range takes negative numbers, and raises the IndexError that a sequence has to raise.
         i = range(len(self))[i]
         pose, valid = self.read_frames(i)
         valid = np.ones(pose.shape[:2], bool) if valid is None else valid
@@ -64,7 +66,8 @@ class PackedDataset:
         return self.pose[low:high], None if self.valid is None else self.valid[low:high]
 
     def __reduce__(self):
-        # Data workers open the files themselves; a mapped array would travel as its content.
+        # Data workers open the files themselves; a mapped array would travel as its content. The folder has
+        # the faces, also where this data set is one without them.
         if self.folder is not None:
             return open_pack, (Path(self.folder), len(self) + len(self.broken), False, self.layout.face)
         return PackedDataset, tuple(getattr(self, name) for name in self.__dataclass_fields__)

@@ -23,7 +23,8 @@ from signjax.errors import DataError, StorageError
 from signjax.io.safe_read import MissingFileError
 from signjax.pose import normalization
 
-CHUNK_CLIPS = 128  # clips a worker reads before it ends: some seconds of work
+# Clips a worker reads before it ends: some seconds of work, beside which starting it takes little.
+CHUNK_CLIPS = 128
 MIN_CLIPS_FOR_WORKERS = 200  # fewer clips than this are read in this process
 MAX_WORKERS = 8
 
@@ -55,7 +56,8 @@ def read_chunks(
     """
     if workers is None:
         workers = 0 if len(sids) < MIN_CLIPS_FOR_WORKERS else min(_count_processors(), MAX_WORKERS)
-    size = CHUNK_CLIPS if workers else 16  # small chunks give progress where there is no one to wait for
+    # Without workers there is no start to pay for, and small chunks show progress sooner.
+    size = CHUNK_CLIPS if workers else 16
     lists = [sids[k : k + size] for k in range(0, len(sids), size)]
     if workers < 2:
         yield from (read_chunk(split, part, layout) for part in lists)
@@ -64,6 +66,7 @@ def read_chunks(
         try:
             yield from threads.map(lambda part: _ask_worker(split, part, layout), lists)
         except BaseException:
+            # After Ctrl-C or an error the pool would otherwise still read all chunks that wait.
             threads.shutdown(wait=False, cancel_futures=True)
             raise
 
@@ -113,18 +116,21 @@ def _count_processors() -> int:
 
 def _ask_worker(split: Path, sids: list[str], layout: PoseLayout) -> Chunk:
     """Has a fresh process read some clips."""
+    # The worker must import this very signjax, also where the caller has put it on sys.path by hand.
     package_root = str(Path(__file__).resolve().parents[2])
     path = os.pathsep.join(filter(None, [package_root, os.environ.get("PYTHONPATH")]))
     run = subprocess.run(
         [sys.executable, "-m", "signjax.data.parallel_read"],
         input=json.dumps([str(split), sids, layout]).encode(),
         capture_output=True,
+        # One thread each: otherwise every worker starts as many threads as there are processors.
         env={**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
     )
     if run.returncode:
         last = run.stderr.decode(errors="replace").strip().splitlines()[-1:] or ["no message"]
         raise StorageError(f"{split}: a process reading clips ended with code {run.returncode}: {last[0]}")
-    with np.load(io.BytesIO(run.stdout), allow_pickle=False) as arrays:  # our own, and may be large
+    # Not by signjax.io.safe_numpy: these bytes are our own, and may be larger than what it allows.
+    with np.load(io.BytesIO(run.stdout), allow_pickle=False) as arrays:
         good, broken = json.loads(arrays["entries"].tobytes())
         return Chunk(good, broken, *(arrays[name] for name in Chunk._fields[2:]))
 
@@ -134,6 +140,7 @@ def _answer_request() -> None:
     split, sids, layout = json.load(sys.stdin.buffer)
     chunk = read_chunk(Path(split), sids, PoseLayout(*layout))
     entries = np.frombuffer(json.dumps([chunk.clips, chunk.broken]).encode(), np.uint8)
+    # Nothing else may be printed by a worker: stdout is the answer.
     answer = io.BytesIO()
     np.savez(answer, entries=entries, **dict(list(chunk._asdict().items())[2:]))
     sys.stdout.buffer.write(answer.getbuffer())

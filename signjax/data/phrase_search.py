@@ -8,7 +8,7 @@ from signjax import demo
 
 
 class Language(NamedTuple):
-    """What is known of a data set's language."""
+    """How to read a data set's language."""
 
     tokenize: Callable[[str], list[str]]  # the words of a text, in one spelling
     # (pose, valid) -> [(word, first frame, last + 1)]; None if nothing can tell signs of a sentence apart
@@ -22,6 +22,7 @@ def tokenize_plain(text: str) -> list[str]:
 
 
 def _tokenize_demo(text: str) -> list[str]:
+    # The head asks during the whole sentence, so a question mark has no frames of its own to be found in.
     return [token for token in demo.normalize_text(text) if token != "?"]
 
 

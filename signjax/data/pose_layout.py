@@ -1,9 +1,9 @@
 """What kind of poses a data set holds: depth or confidence, 2-D or 3-D, which arm a hand hangs on, faces.
 
-The schema has three values a joint and does not say what the third one is, and data sets differ in
-which body points they call right. Both are found once per data set from a sample of its clips, so
-that everything after this file sees one kind of pose: own units, z = 0 where there is no depth, the
-right hand on arm 2-3-4, and a mask that tells the joints that are there.
+The schema has three values for each joint and does not say what the third one is, and data sets disagree on
+which body points are the right arm. Both are detected once for a data set, from a sample of its clips. So
+everything after this file sees one kind of pose: in the data's own unit, z = 0 where there is no depth, the
+right hand on arm 2-3-4, and a mask of the joints that were seen.
 """
 
 from collections.abc import Sequence
@@ -53,8 +53,8 @@ class PoseLayout(NamedTuple):
 
 
 def parse_layout(value) -> PoseLayout | None:
-    """The layout that was written as JSON, None if it is none; packs of before faces were read say three
-    fields of it."""
+    """The layout in a value read from JSON; None if the value is no layout."""
+    # Packs from before faces were read have three fields. Exact types, as True would pass for an anchor.
     kinds = list(map(type, value)) if isinstance(value, list) else None
     if kinds not in ([str, bool, int], [str, bool, int, bool]):
         return None
@@ -64,7 +64,7 @@ def parse_layout(value) -> PoseLayout | None:
 
 
 def detect_layout(samples: Sequence[np.ndarray]) -> PoseLayout:
-    """Finds the layout from raw clips.
+    """Detects the layout of a data set from raw clips.
 
     Args:
       samples: poses [T, 50 or 120, 3] as in the files, x, y and the third value; an empty sequence gives
@@ -75,6 +75,8 @@ def detect_layout(samples: Sequence[np.ndarray]) -> PoseLayout:
     face = any(sample.shape[1] == skeleton.WITH_FACE for sample in samples)
     samples = [sample[:, : skeleton.NUM_JOINTS] for sample in samples]
     frames = np.concatenate(samples)  # [F, 50, 3]
+    # In this order: which joints are absent depends on the anchor, and how distances are measured on the
+    # third value.
     layout = PoseLayout(anchor=_find_anchor(frames), face=face)
     layout = layout._replace(third=_classify_third(samples, frames, layout))
     return layout._replace(swapped=_are_arms_swapped(frames, layout))
@@ -94,6 +96,7 @@ def apply_layout(raw: np.ndarray, layout: PoseLayout) -> tuple[np.ndarray, np.nd
     """
     pose = raw[:, : layout.joints].copy()
     pose = np.pad(pose, ((0, 0), (0, layout.joints - pose.shape[1]), (0, 0)))
+    # Before the third value is erased: where it is a confidence, it says which joints were seen.
     valid = ~_find_absent(pose, layout)
     if layout.dims == 2:
         pose[..., 2] = 0
@@ -107,6 +110,7 @@ def apply_layout(raw: np.ndarray, layout: PoseLayout) -> tuple[np.ndarray, np.nd
 def _find_absent(raw: np.ndarray, layout: PoseLayout) -> np.ndarray:
     """[..., J] bool, True for joints that were not seen: exactly at the origin or of confidence 0."""
     absent = (raw[..., : layout.dims] == 0).all(axis=-1)
+    # The anchor lies at the origin in every frame, whether it was seen or not.
     if layout.anchor >= 0:
         absent[..., layout.anchor] = False
     if layout.third == "confidence":
@@ -116,7 +120,9 @@ def _find_absent(raw: np.ndarray, layout: PoseLayout) -> np.ndarray:
 
 def _find_anchor(frames: np.ndarray) -> int:
     """The neck or nose if the data were shifted so that it is the origin, else -1."""
+    # In x and y alone: the third value may be a confidence, which is not 0 at an anchor.
     at_origin = (frames[..., :2] == 0).all(axis=-1)  # [F, 50]
+    # A frame in which nothing was seen is all zeros, and would speak for every joint.
     seen = ~at_origin.all(axis=-1)
     for joint in ANCHORS:
         if seen.any() and at_origin[seen, joint].mean() > PINNED:
@@ -131,6 +137,7 @@ def _classify_third(samples: Sequence[np.ndarray], frames: np.ndarray, layout: P
         return "zero"
     if third.min() < 0 or third.max() > MAX_CONFIDENCE:
         return "depth"
+    # Medians over all bones: some bones are short or badly detected, in any data set.
     flat, solid = (
         np.median(np.concatenate([_measure_variation(s, layout, d) for s in samples])) for d in (2, 3)
     )
@@ -138,7 +145,7 @@ def _classify_third(samples: Sequence[np.ndarray], frames: np.ndarray, layout: P
 
 
 def _measure_variation(raw: np.ndarray, layout: PoseLayout, dims: int) -> np.ndarray:
-    """Coefficient of variation [49] of each bone's length within a clip, 0 where it is never seen."""
+    """Coefficient of variation [49] of each bone's length within a clip; 0 for bones that are never seen."""
     absent = _find_absent(raw, layout)
     child, parent = skeleton.BONES.T
     lengths = np.sqrt(((raw[:, child, :dims] - raw[:, parent, :dims]).astype(np.float64) ** 2).sum(-1))
@@ -148,6 +155,7 @@ def _measure_variation(raw: np.ndarray, layout: PoseLayout, dims: int) -> np.nda
 
 def _are_arms_swapped(frames: np.ndarray, layout: PoseLayout) -> bool:
     """Whether most hands lie nearer to the wrist of the other name."""
+    # By a majority of all frames: when hands meet or cross, each may be nearer to the other wrist.
     present = ~_find_absent(frames, layout)
     wrists = [skeleton.R_WRIST, skeleton.L_WRIST]
     nearer_other, votes = 0, 0

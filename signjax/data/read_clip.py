@@ -23,6 +23,7 @@ def read_clip(path) -> Clip:
     """
     path = Path(path)
     try:
+        # Before detection, which knows formats of other programs and pose.json by that name only.
         if path.suffix == ".npz":
             return npz_clip.read_npz(path)
         if path.suffix == ".json" and "poses" in safe_read.read_json(path):

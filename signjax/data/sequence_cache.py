@@ -1,4 +1,4 @@
-"""Sequences that took long to compute, kept in one file under a key of all that they were made of."""
+"""A cache file of computed sequences, with a key that covers everything they were computed from."""
 
 import numpy as np
 
@@ -7,7 +7,14 @@ from signjax.io.safe_read import InvalidFileError
 
 
 def read_sequences(path: str, key: str, versions: int, count: int) -> list[list[np.ndarray]] | None:
-    """What `write_sequences` wrote; None if it is missing, corrupt, or of another key or number."""
+    """The sequences that `write_sequences` wrote; None if the file is missing, corrupt or has another key.
+
+    Args:
+      path: the file.
+      key: what the sequences must have been computed from.
+      versions: how many versions of all sequences there must be.
+      count: sequences in each version.
+    """
     try:
         # The key alone first: of a large file with another key nothing else is read.
         if str(safe_numpy.read_arrays(path, ["key"], max_bytes=None)["key"]) != key:
@@ -21,7 +28,9 @@ def read_sequences(path: str, key: str, versions: int, count: int) -> list[list[
 
 
 def _split_rows(codes: np.ndarray, offsets: np.ndarray, count: int) -> list[np.ndarray] | None:
-    """The rows of each sequence, at least one; None if these are no `count` sequences."""
+    """The rows of each of `count` sequences, at least one row each; None if the arrays do not hold that."""
+    # In full, since fuzzing made files that load and then fail far from here: offsets that are no numbers,
+    # for example.
     if offsets.dtype != np.int64 or offsets.shape != (count - 1,) or codes.ndim != 2:
         return None
     within = ((offsets > 0) & (offsets < len(codes))).all()
@@ -32,13 +41,16 @@ def _split_rows(codes: np.ndarray, offsets: np.ndarray, count: int) -> list[np.n
 
 
 def write_sequences(path: str, key: str, sequences) -> None:
-    """Keeps sequences[version][number], [N, C] int16 or float32 each.
+    """Writes sequences[version][number], each [N, C] int16 or float32.
 
     Raises:
       StorageError: the file cannot be written.
     """
     content = {"key": np.array(key)}
     for k, version in enumerate(sequences):
+        # All of a version in one array: signjax.io.safe_numpy refuses archives of more than 4,096 members,
+        # and data sets have more clips.
         content[f"codes{k}"] = np.concatenate(version)
+        # Without the last end, since np.split takes only the places between two sequences.
         content[f"offsets{k}"] = np.cumsum([len(rows) for rows in version])[:-1]
     atomic.write_file(path, lambda file: np.savez(file, **content))

@@ -13,14 +13,16 @@ from signjax.data.packed_dataset import PackedDataset
 from signjax.errors import DataError
 from signjax.pose import normalization
 
-BUCKETS = (64, 128, 256, 512, 1024)  # lengths that arrays are padded to: each other one is compiled anew
+# Lengths that arrays are padded to, few of them: a program is compiled for each length.
+BUCKETS = (64, 128, 256, 512, 1024)
 
 
 class Crops:
-    """Windows of a data set's clips in canonical space, so many that all frames count about alike.
+    """Windows of a data set's clips in canonical space, so many that all frames count about equally.
 
-    A clip of T frames has about T / frames windows an epoch (one at least), centred at random in equal
-    parts of it and moved inside; a clip shorter than a window is followed by frames of zeros.
+    A clip of T frames is divided into about T / frames equal parts (at least one). In an epoch each part
+    gives one window, centred at a random place in the part and shifted to lie within the clip. A clip that is
+    shorter than a window is followed by frames of zeros.
 
     Args:
       dataset: the clips.
@@ -29,7 +31,9 @@ class Crops:
 
     def __init__(self, dataset: PackedDataset, frames: int):
         self.dataset, self.frames = dataset, frames
+        # Lists: for a single number bisect and Python's arithmetic are faster than NumPy's calls.
         self.lengths = dataset.lengths.tolist()
+        # Rounded to the nearest: cut off, the frames of a clip of 1.9 windows would count half.
         self.counts = [max(1, (n + frames // 2) // frames) for n in self.lengths]
         self.first = np.cumsum([0, *self.counts]).tolist()  # number of each clip's first window
 
@@ -113,4 +117,5 @@ def cut_window(dataset: PackedDataset, clip: int, start: int, frames: int) -> di
 
 def choose_bucket(length: int, buckets: Sequence[int] = BUCKETS) -> int:
     """The static length for something of this length: the smallest bucket or power of two that holds it."""
+    # Powers of two beyond the buckets: however long clips are, they make few lengths to compile for.
     return min((b for b in buckets if b >= length), default=1 << (length - 1).bit_length())

@@ -11,19 +11,22 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 HELD_OUT_SHARE = 0.1  # of the clips for dev and for test, at least
-MIN_GROUPS = 10  # of fewer groups, one may be most of the data
+# With fewer groups, a single one may be most of the data.
+MIN_GROUPS = 10
+# Never another one: a data set that is imported again must keep its splits, or scores of runs on it would
+# include clips that were trained on.
 SEED = "signjax"
 
 
 class SplitEntry(NamedTuple):
-    """What the splitting needs of a clip."""
+    """What the assignment needs to know of a clip."""
 
     sid: str
     group: str  # the recording or signer, or the clip's own name
 
 
 def find_group(sid: str, source: str | None, signer: str | None) -> str:
-    """What a clip must not share between splits: its recording, else its signer, else itself.
+    """The group of a clip, which must lie in one split: its recording, else its signer, else itself.
 
     How2Sign's names (<video>_<sentence>-<camera>-rgb_front) say the recording.
     """
@@ -32,7 +35,7 @@ def find_group(sid: str, source: str | None, signer: str | None) -> str:
 
 
 def assign_splits(entries: Sequence[SplitEntry]) -> tuple[list[str], str]:
-    """The split of each entry, and how it was found, in words.
+    """The split of each entry, and how it was chosen, in words.
 
     With fewer than MIN_GROUPS groups the clips are split one by one. The same entries give the same splits in
     whatever order they come; train gets one at least, then dev, then test.
@@ -45,6 +48,7 @@ def assign_splits(entries: Sequence[SplitEntry]) -> tuple[list[str], str]:
     order, assigned = sorted(sizes, key=_hash_name), {}
     for split in ("dev", "test"):
         count = 0
+        # The last group always stays for train: without it there would be nothing to train on.
         while count < max(1.0, HELD_OUT_SHARE * len(entries)) and len(order) > 1:
             name = order.pop()
             assigned[name], count = split, count + sizes[name]

@@ -8,9 +8,10 @@ from signjax.text.tokenizer import make_padding
 
 
 class TokenRows:
-    """A source of rows, each filled with whole clips; `packings` different fillings make an epoch.
+    """A source of rows, each filled with whole clips. An epoch goes through `packings` different fillings.
 
-    Rows are as long as the longest clip needs, at least 128 tokens, and hold half as much text at least.
+    Rows are as long as the longest clip needs, at least 128 tokens, with room for at least half as many text
+    tokens.
 
     Args:
       codes: codes[shift][clip], [N, C].
@@ -22,14 +23,18 @@ class TokenRows:
     def __init__(self, codes, texts, seed: int, packings: int):
         self.codes, self.texts = codes, texts
         self.kind = np.int32 if np.issubdtype(codes[0][0].dtype, np.integer) else np.float32
-        # a clip takes one position more than it has tokens, for its end
+        # A clip takes one position more than it has tokens, for its end.
         sizes = np.array([[len(c) + 1 for c in shift] for shift in codes])
         lengths = np.array([len(t) for t in texts])
+        # Few possible lengths: data sets that differ a little then share one compiled training step.
         self.tokens = choose_bucket(int(sizes.max()), (128, 192, 256, 384, 512))
+        # With room for the longest text alone, the texts would fill up rows that still have room for tokens.
         self.text = choose_bucket(max(int(lengths.max()), self.tokens // 2), (64, 96, 128, 192, 256))
         self.rows = []  # [(clip, shift), ...] of each row
         for k in range(packings):
+            # The 3 keeps these draws apart from those of signjax.data.packing and the loader.
             rng = np.random.default_rng((seed, 3, k))
+            # A single packing is that of an evaluation, which takes every clip as it is, without a shift.
             shift = rng.integers(0, len(codes), len(texts)) if packings > 1 else np.zeros(len(texts), int)
             chosen = sizes[shift, np.arange(len(texts))]
             packed = packing.pack_first_fit(chosen, self.tokens, seed + k, lengths, self.text)
@@ -43,9 +48,10 @@ class TokenRows:
 
         Returns:
           {"codes" [W, C], "segment" [W], "position" [W], "ends" [W] bool, and of the texts
-          "text" [L] or [L, F], "text_segment" [L], "text_position" [L]}, int32 but for "ends" and what is
-          continuous.
+          "text" [L] or [L, F], "text_segment" [L], "text_position" [L]}. All others are int32, except latents
+          (float32) in place of codes and features (float16) in place of text ids.
         """
+        # The generator is not used: what a row holds was drawn when all rows were filled.
         columns = self.codes[0][0].shape[1]
         out = {
             "codes": np.zeros((self.tokens, columns), self.kind),

@@ -61,7 +61,8 @@ def detect_format(path: Path) -> Format:
     files = list(itertools.islice(_walk_files(path), MAX_LISTED))
     examples = {ending: file for file in files for ending in BY_ENDING if _has_ending(file, ending)}
     if clip_files.POSE in examples or openpose.ENDING in examples:
-        examples.pop(".npy", None)  # of another purpose, beside them
+        # Arrays beside poses serve another purpose.
+        examples.pop(".npy", None)
     if len(examples) > 1:
         listed = " and ".join(f"{BY_ENDING[ending].name} ({file})" for ending, file in examples.items())
         raise DataError(f"{path}: holds {listed}; give the folder of one of them")

@@ -11,7 +11,8 @@ from signjax.io.safe_read import InvalidFileError
 
 SPLITS = {"train": "train", "training": "train", "dev": "dev", "val": "dev", "valid": "dev"}
 SPLITS |= {"validation": "dev", "test": "test", "testing": "test"}
-MAX_NAME_BYTES = 200  # of a folder; file systems have 255, and endings are added
+# Bytes of a folder's name: file systems allow 255, and endings are added to it.
+MAX_NAME_BYTES = 200
 
 
 def list_files(path: Path, *endings: str) -> Iterator[Path]:

@@ -37,7 +37,8 @@ JOINT_MAP = JointMap(
 # Bytes that a file's objects may take at most: a minute with all of the face.
 MEMORY = 4 * safe_read.MAX_MEMORY
 LANDMARK = {"x": None, "y": None, "z": 0.0, "visibility": 1.0}  # and what stands where there is none
-MAX_SHARE = 8.0  # shares of a picture are about 0 to 1; larger numbers are pixels
+# Shares of a picture are about 0 to 1, with some points beyond its edges; larger numbers must be pixels.
+MAX_SHARE = 8.0
 
 
 def is_mediapipe(content: dict) -> bool:

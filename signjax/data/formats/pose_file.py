@@ -15,7 +15,8 @@ from signjax.errors import DataError
 from signjax.io.safe_read import InvalidFileError
 
 VERSIONS = (0.0, 0.1, 0.2)
-MAX_POINTS = 1 << 26  # of all frames in version 0.0, where frames without people take no bytes
+# Points of all frames in version 0.0, where the bytes bound nothing: frames without people take none.
+MAX_POINTS = 1 << 26
 
 
 class Component(NamedTuple):

@@ -20,7 +20,8 @@ from signjax.io.safe_read import InvalidFileError
 from signjax.pose import skeleton
 from signjax.pose.clip import Clip
 
-MAX_LINE_BYTES = 1 << 23  # a clip of four minutes
+# A line is a clip, of four minutes at most: a file without line ends must not be read into memory as one.
+MAX_LINE_BYTES = 1 << 23
 MAX_LINES = 1 << 20  # of a file
 FRAME_WIDTHS = (151, 150)  # numbers of a frame, with the counter or without
 UNIT = 3.0  # what the files' coordinates were divided by
