@@ -39,7 +39,7 @@ class Sampler(NamedTuple):
 
 
 class DecodeState(NamedTuple):
-    """Clips that are being written, B of them, of at most M tokens of C codes with K values."""
+    """State of the loop over B clips of at most M tokens, C codes a token, K values a code."""
 
     at: jax.Array  # [] the next position
     codes: jax.Array  # [B, M, C]
@@ -68,9 +68,15 @@ def sample_tokens(model: GPT, variables, text, mask, keys, sampler: Sampler):
     return state.codes, state.length
 
 
+# The sampler is static: its options decide in Python which operations a program has at all, so each set of
+# options is compiled once.
 @functools.partial(jax.jit, static_argnums=(0, 4))
 def init_decode_state(model: GPT, variables, text, mask, sampler: Sampler):
-    """(The encoded texts, the state before the first token); arguments as of `sample_tokens`."""
+    """Encodes texts; returns (the encoded texts, the state before the first token).
+
+    The arguments are those of `sample_tokens`.
+    """
+    # Before the null texts are added: they double the rows of the texts and of the cache, not the clips.
     batch = text.shape[0]
     if sampler.guidance != 1.0:
         text, mask = add_null_text(text, mask)
@@ -85,16 +91,18 @@ def init_decode_state(model: GPT, variables, text, mask, sampler: Sampler):
     return model.apply(variables, text, mask, method="encode_text"), state
 
 
+# The state is donated: streaming calls this again and again, and each call would copy the whole cache.
 @functools.partial(jax.jit, static_argnums=(0, 6), donate_argnums=3)
 def decode_until(
     model: GPT, variables, encoded, state: DecodeState, keys, until, sampler: Sampler
 ) -> DecodeState:
-    """Samples on until token number `until` [], or until all clips have ended.
+    """Continues sampling until all clips have `until` [] tokens or have ended.
 
-    The memory of `state` is used for the result: it cannot be read afterwards.
+    The memory of `state` is reused for the result, so `state` cannot be read afterwards.
     """
     guided = sampler.guidance != 1.0
     run = cast(Callable[..., Any], functools.partial(model.apply, variables))
+    # Before the loop: sliced in every step, these parameters took 40 % of its time at batch size 1.
     later = model.later_layer_params(variables)
 
     def decode_one(state: DecodeState) -> DecodeState:
@@ -109,6 +117,7 @@ def decode_until(
         ends = _sample_ends(end_logits, step_keys, sampler) & (state.at >= sampler.min_tokens)
         done = state.done | ends
         codes = _sample_next_token(run, hidden, state.used, step_keys, sampler, model.columns)
+        # The loop goes on for the longer clips of the batch: what it samples after a clip's end is dropped.
         codes = jnp.where(done[:, None], 0, codes)
         newly_used = jax.nn.one_hot(codes, model.codes, dtype=bool) & ~done[:, None, None]
         return DecodeState(
@@ -125,10 +134,11 @@ def decode_until(
 
 
 def _sample_next_token(run, hidden, used, keys, sampler: Sampler, columns: int):
-    """The next token [B, C] of each clip, of states [B, D] with keys [B]."""
+    """Samples the next token [B, C] of each clip from states [B, D] with keys [B]."""
 
     def pick_code(logits, column):
         column_keys = jax.vmap(jax.random.fold_in, (0, None))(keys, column)
+        # Column by column: the same number is another motion in another column.
         logits = _penalize_repetition(logits, used[:, column], sampler.repetition)
         return sample_code(logits, column_keys, sampler)
 
@@ -136,7 +146,7 @@ def _sample_next_token(run, hidden, used, keys, sampler: Sampler, columns: int):
 
 
 def sample_token(run, hidden, guidance: float, columns: int, pick_code):
-    """One token [B, C], code after code: each is drawn knowing those before it.
+    """Chooses one token [B, C], code by code: each code depends on the codes before it in the token.
 
     Args:
       run: calls a method of a signjax.models.token_head.TokenModel by name.
@@ -155,22 +165,24 @@ def sample_token(run, hidden, guidance: float, columns: int, pick_code):
 
 
 def add_null_text(text, mask):
-    """Texts (ids [B, L] or features [B, L, F]) and their mask [B, L], and after them B times no text."""
+    """Appends B null texts to texts (ids [B, L] or features [B, L, F]) and to their mask [B, L]."""
+    # As in training (signjax.tasks.token_run.drop_texts), the null text is one token long.
     first = jnp.broadcast_to(jnp.arange(mask.shape[1]) == 0, mask.shape)
     return jnp.concatenate([text, null_text(text)]), jnp.concatenate([mask, first])
 
 
 def sample_code(logits, keys, sampler: Sampler):
-    """One code [B] from logits [B, K] with keys [B]."""
+    """Chooses a code [B] from logits [B, K] with keys [B]."""
     if sampler.temperature == 0:
         return jnp.argmax(logits, axis=-1)
     logits = logits / sampler.temperature
+    # All codes may be drawn: there is nothing to sort them for.
     if not sampler.top_k and sampler.top_p >= 1:
         return jax.vmap(jax.random.categorical)(keys, logits)
     # By rank: a compiled program may compute a logit twice, and the two need not be equal.
     ordered, codes = jax.lax.top_k(logits, min(sampler.top_k or logits.shape[-1], logits.shape[-1]))
     probability = jax.nn.softmax(ordered, axis=-1)
-    # The likeliest is kept even if top_p is 0: there has to be one to draw.
+    # The likeliest is kept even if top_p is 0: without any code left, code 0 would be drawn every time.
     first = jnp.arange(probability.shape[-1]) == 0
     kept = (jnp.cumsum(probability, axis=-1) - probability < sampler.top_p) | first
     rank = jax.vmap(jax.random.categorical)(keys, jnp.where(kept, ordered, -jnp.inf))
@@ -178,25 +190,27 @@ def sample_code(logits, keys, sampler: Sampler):
 
 
 def _penalize_repetition(logits, used, penalty: float):
+    # Dividing a negative logit would make its code more likely, not less.
     return jnp.where(used, jnp.where(logits > 0, logits / penalty, logits * penalty), logits)
 
 
 def _sample_ends(logits, keys, sampler: Sampler):
-    """Whether each clip ends here, [B] bool."""
+    """Samples whether each clip ends here, [B] bool."""
+    # A logit above 0 is a probability of more than a half.
     if sampler.temperature == 0:
         return logits > 0
-    # Beyond all columns, so that the end is drawn apart from the codes.
+    # No column has this number, so the end and the codes use independent random numbers.
     keys = jax.vmap(jax.random.fold_in, (0, None))(keys, 1 << 20)
     return jax.vmap(jax.random.uniform)(keys) < jax.nn.sigmoid(logits / sampler.temperature)
 
 
 def tile_for_guidance(x, guided: bool):
-    """x [B, ...], and with guidance once more for no text, [2 B, ...]."""
+    """Returns x [B, ...], with guidance twice, [2 B, ...]: for the texts and for the null texts."""
     return jnp.concatenate([x, x]) if guided else x
 
 
 def _apply_guidance(logits, scale: float, guided: bool):
-    """Logits [B, ...] of texts and, if guided, of no text after them, [2 B, ...], as guidance mixes them."""
+    """Mixes logits of texts and null texts, [2 B, ...], into [B, ...]; does nothing without guidance."""
     if not guided:
         return logits
     conditional, unconditional = jnp.split(logits, 2)

@@ -1,7 +1,7 @@
-"""A server for this machine alone: a page on which one types a text and watches it signed.
+"""A web server for this machine only: a page on which you type a text and watch a clip of it.
 
-It asks nobody for anything and opens no file. Pages of other sites that a browser here has open may not use
-it: their requests carry their own Origin or Host.
+It connects to no other machine and opens no file. Pages of other sites in a browser on this machine cannot
+use it: their requests carry another Origin or Host, and are refused.
 """
 
 import http.server
@@ -22,7 +22,8 @@ from signjax.io import safe_read
 from signjax.rendering import html_player
 from signjax.text import text_file
 
-HOST = "127.0.0.1"  # and not "": nobody else on the network may use this machine's processor
+# Not "", which means all interfaces: nobody else on the network may use this machine's processor.
+HOST = "127.0.0.1"
 MAX_REQUEST = 1 << 14  # bytes: a text of text_file.MAX_CHARACTERS characters, each escaped
 MAX_VERSIONS = 4  # of a text at once
 
@@ -39,10 +40,10 @@ ClipMaker = Callable[[str, int, int], dict]  # (text, seed, num) -> clip for the
 
 
 def make_clip_maker(workdir) -> ClipMaker:
-    """A function that makes clips for the page with a run, which one thread uses at a time.
+    """Loads a run; returns a function that generates clips for the page, for one thread at a time.
 
     Raises:
-      ConfigError: the run signs no text.
+      ConfigError: the run does not generate clips from text.
       StorageError: nothing was trained in workdir.
     """
     generator = load_text_to_pose(workdir)
@@ -50,6 +51,7 @@ def make_clip_maker(workdir) -> ClipMaker:
 
     def make_clip(text: str, seed: int, num: int) -> dict:
         start = time.monotonic()
+        # A list of one text: for a text by itself and num 1, generate returns a clip and not a list.
         clips = generator.generate([text], num, seed)
         seconds = time.monotonic() - start
         panels = []
@@ -65,20 +67,21 @@ def make_clip_maker(workdir) -> ClipMaker:
 
 
 class ClipServer(http.server.ThreadingHTTPServer):
-    """Answers on HOST with its page and the clips that it makes.
+    """Serves a page and the clips that it asks for, on HOST.
 
     Args:
-      port: 0 takes any free one.
+      port: 0 for any free port.
       page: the HTML page.
 
     Attributes:
-      make_clip: what makes its clips, see `make_clip_maker`; to be set before it serves.
+      make_clip: generates the clips, see `make_clip_maker`; set it before serving.
 
     Raises:
-      ConfigError: the port cannot be had.
+      ConfigError: the port is in use or not allowed.
     """
 
-    daemon_threads = True  # a slow client does not keep the program from ending
+    # A slow client must not keep the program from ending.
+    daemon_threads = True
     make_clip: ClipMaker
 
     def __init__(self, port: int, page: bytes):
@@ -93,17 +96,20 @@ class ClipServer(http.server.ThreadingHTTPServer):
             ) from None
 
     def handle_error(self, request, client_address):
-        """Prints errors of the server; that a client has gone is none."""
+        """Prints errors of the server."""
+        # An OSError is a client that has gone: no fault of the server.
         if not isinstance(sys.exception(), OSError):
             super().handle_error(request, client_address)
 
 
 class ClipRequestHandler(http.server.BaseHTTPRequestHandler):
-    """GET / is the page, POST /sign makes a clip; there is nothing else, and no path leads to a file."""
+    """GET / returns the page, POST /sign a clip; all other paths are refused, and none leads to a file."""
 
+    # The protocol stays HTTP/1.0, where a connection ends with its response: the body of a refused request is
+    # never read, and on a kept connection it would be taken for the next request.
     server: ClipServer
     timeout = 30  # seconds that a client may be silent
-    # Which versions of Python and its library run here is nobody's business.
+    # Otherwise every response would name the versions of Python and of http.server.
     server_version, sys_version = "signjax", ""
 
     def do_GET(self):
@@ -112,7 +118,7 @@ class ClipRequestHandler(http.server.BaseHTTPRequestHandler):
             self._send(200, "text/html; charset=utf-8", self.server.page)
 
     def do_POST(self):
-        """Sends a clip of a text, or a line that says why there is none."""
+        """Sends a clip of a text, or a line that says why it cannot."""
         if not (self._check_origin() and self._check_path("/sign")):
             return
         length = self.headers.get("Content-Length", "")
@@ -136,15 +142,15 @@ class ClipRequestHandler(http.server.BaseHTTPRequestHandler):
             self._send(200, "application/json", json.dumps({"clip": clip}).encode())
 
     def _check_origin(self) -> bool:
-        """Whether the request was meant for this server and comes from its page, or from no page.
+        """Refuses a request that another site's page has caused; returns whether it is allowed.
 
-        A site whose name was pointed at this machine (DNS rebinding) sends its own Host, a page of another
-        site its Origin.
+        A site that points its name at this machine (DNS rebinding) sends its own name as Host, a page of
+        another site sends that site as Origin. Programs that are no browser send no Origin.
         """
         port, hosts = self.server.server_port, self.headers.get_all("Host", [])
         names = {f"{name}:{port}" for name in (HOST, "localhost")}
         origins = self.headers.get_all("Origin", [])
-        # Exactly one Host: of two, a proxy and this server could each believe another.
+        # Exactly one Host: of two, a proxy and this server could each trust a different one.
         allowed = len(hosts) == 1 and hosts[0] in names and origins in ([], [f"http://{hosts[0]}"])
         if not allowed:
             self._refuse(403, f"this server answers to http://{HOST}:{port}/ and its own page alone")
@@ -175,21 +181,21 @@ class ClipRequestHandler(http.server.BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, *_):
-        """Prints nothing: the page shows what there is to be seen."""
+        """Prints no log of requests: the page shows what happened."""
 
 
 def parse_request(data: bytes) -> ClipRequest:
-    """A request's JSON.
+    """Parses and checks the JSON of a request.
 
     Raises:
-      DataError: it has other fields, or values that cannot be.
+      DataError: it has other fields, or values out of range.
     """
-    # An object takes far more memory than its text; this much no request of that size needs.
+    # Parsed JSON takes far more memory than its text; no request of at most MAX_REQUEST bytes needs so much.
     fields = safe_read.parse_json(data, MAX_REQUEST << 8)
     if set(fields) != {"text", "seed", "num"}:
         raise DataError('a request is {"text": "...", "seed": 0, "num": 1}')
     text, longest = fields["text"], text_file.MAX_CHARACTERS
-    # JSON may escape one half of a character, which no encoder of text can write.
+    # JSON may escape half of a surrogate pair, which cannot be encoded as UTF-8.
     if not isinstance(text, str) or len(text) > longest or re.search("[\ud800-\udfff]", text):
         raise DataError(f"text: not Unicode of at most {longest:,} characters")
     for name, low, high in (("seed", 0, 2**31 - 1), ("num", 1, MAX_VERSIONS)):

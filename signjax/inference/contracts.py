@@ -1,18 +1,18 @@
-"""What a trained run can do: the contracts of what `signjax.load` returns.
+"""What a trained run can do: the protocols of what `signjax.load` returns.
 
-Every run is a `TrainedRun`. Its capability fields say which of the other contracts it keeps, so that nobody
-needs to try, or to know its task:
+Every run is a `TrainedRun`. Its capability fields say which of the other protocols it implements, so callers
+need neither its task nor a try:
 
     run = signjax.load("runs/gpt")
     if run.can_generate:      # a ClipGenerator
         clip = run.generate("hello")
-    if run.codec:             # a SequenceCodec, which makes poses of what the run writes
+    if run.codec:             # a SequenceCodec, which decodes what the run generates
         [again] = run.codec.reconstruct([clip])
 
-These classes keep them: signjax.inference.text_to_pose.TextToPose (ClipGenerator),
+The classes that implement them are signjax.inference.text_to_pose.TextToPose (ClipGenerator),
 pose_tokenizer.PoseTokenizer (TokenCodec), pose_autoencoder.PoseAutoencoder (SequenceCodec) and
-pose_to_text.PoseToText (ClipReader). A new model family takes a class that keeps one of them, and a line in
-signjax.inference.load.LOADERS.
+pose_to_text.PoseToText (ClipReader). A new model family needs a class that implements one of them, and a line
+in signjax.inference.load.LOADERS.
 """
 
 from collections.abc import Iterator, Sequence
@@ -25,6 +25,8 @@ from signjax.data.packed_dataset import PackedDataset
 from signjax.pose.clip import Clip, Tokens
 
 
+# Checkable at run time, as signjax.score takes a run or a list of clips. isinstance looks at the names of
+# members only: that their types fit is checked by pyright and tests/inference/test_contracts.py.
 @runtime_checkable
 class TrainedRun(Protocol):
     """What all trained runs have."""
@@ -41,19 +43,17 @@ class TrainedRun(Protocol):
 
     @property
     def codec(self) -> "SequenceCodec | None":
-        """What turns clips into sequences and back: the run itself, the one a generator was trained with, or
-        None.
-        """
+        """The codec: the run itself, the codec that a generator was trained with, or None."""
         ...
 
     @property
     def can_generate(self) -> bool:
-        """Whether it makes clips of texts: it is a ClipGenerator."""
+        """Whether it generates clips from texts, as a ClipGenerator."""
         ...
 
     @property
     def can_translate(self) -> bool:
-        """Whether it makes texts of clips: it is a ClipReader."""
+        """Whether it translates clips into texts, as a ClipReader."""
         ...
 
     @property
@@ -63,17 +63,18 @@ class TrainedRun(Protocol):
 
     @property
     def has_tokens(self) -> bool:
-        """Whether its sequences are tokens: integer codes [N, C], which its clips carry."""
+        """Whether its sequences are tokens, integer codes [N, C]; its clips then carry them."""
         ...
 
 
 @runtime_checkable
 class SequenceCodec(TrainedRun, Protocol):
-    """Clips to sequences [N, C] and back: integer codes of a tokenizer, float latents of an auto-encoder."""
+    """Encodes clips to sequences [N, C] and decodes them: integer codes of a tokenizer, float latents of an
+    auto-encoder."""
 
     @property
     def stride(self) -> int:
-        """Frames that an element of a sequence stands for, N = ceil(T / stride)."""
+        """Frames of one element of a sequence: a clip of T frames has N = ceil(T / stride) elements."""
         ...
 
     @property
@@ -82,7 +83,7 @@ class SequenceCodec(TrainedRun, Protocol):
         ...
 
     def load_split(self, data, split: str) -> PackedDataset:
-        """A split of the data set `data.root`/`data.name` as the model takes it, with faces or without."""
+        """Loads a split of the data set `data.root`/`data.name`, with faces if the model takes them."""
         ...
 
     def encode(self, clips: Sequence[Clip] | PackedDataset) -> list[np.ndarray]:
@@ -90,11 +91,11 @@ class SequenceCodec(TrainedRun, Protocol):
         ...
 
     def decode(self, codes: Sequence[np.ndarray], canonical: bool = False) -> list[Clip]:
-        """The clip of each sequence, N * stride frames; `canonical` leaves it in canonical space."""
+        """The clip of each sequence, of N * stride frames; with `canonical` it stays in canonical space."""
         ...
 
     def reconstruct(self, clips: Sequence[Clip] | PackedDataset, canonical: bool = False) -> list[Clip]:
-        """Each clip encoded and decoded again: the best that any sequence could give."""
+        """Each clip encoded and decoded again: the ceiling of what a generator can reach with this codec."""
         ...
 
 
@@ -113,7 +114,7 @@ class TokenCodec(SequenceCodec, Protocol):
         ...
 
     def describe_tokens(self, codes: np.ndarray) -> Tokens:
-        """Codes [N, C] as a clip carries them."""
+        """The `Tokens` that a clip of the codes [N, C] carries."""
         ...
 
     def measure_codebooks(self, clips: Sequence[Clip] | PackedDataset, seed: int = 0) -> dict[str, float]:
@@ -123,9 +124,9 @@ class TokenCodec(SequenceCodec, Protocol):
 
 @runtime_checkable
 class ClipGenerator(TrainedRun, Protocol):
-    """Texts to clips.
+    """Generates clips from texts.
 
-    A clip depends on its text, its place among the texts, the seed and the sampling options, on nothing else.
+    A clip depends on its text, its place among the texts, the seed and the sampling options only.
     """
 
     @property
@@ -136,13 +137,13 @@ class ClipGenerator(TrainedRun, Protocol):
     def generate(
         self, texts: str | Sequence[str], num: int = 1, seed: int = 0, *, canonical: bool = False, **sampling
     ) -> Clip | list[Clip]:
-        """`num` clips of each text; the clip itself of one text and num 1."""
+        """A list with `num` clips of each text; for a single text and num 1, the clip itself."""
         ...
 
     def generate_batches(
         self, texts: str | Sequence[str], num: int = 1, seed: int = 0, *, canonical: bool = False, **sampling
     ) -> Iterator[tuple[np.ndarray, list[Clip]]]:
-        """Yields (places in the list of `generate`, clips) as soon as they are there."""
+        """Yields (places in the list of `generate`, clips) batch by batch, as soon as a batch is ready."""
         ...
 
     def generate_tokens(
@@ -152,17 +153,17 @@ class ClipGenerator(TrainedRun, Protocol):
         ...
 
     def stream(self, text: str, seed: int = 0, *, canonical: bool = False, **sampling) -> Iterator[Clip]:
-        """Yields parts of a text's clip while it is written; only with `can_stream`."""
+        """Yields parts of a text's clip while it is being generated; only with `can_stream`."""
         ...
 
 
 @runtime_checkable
 class ClipReader(TrainedRun, Protocol):
-    """Clips to texts."""
+    """Translates clips into texts."""
 
     @property
     def digest(self) -> str:
-        """12 hexadecimal digits of weights and vocabulary; scores quote it."""
+        """12 hexadecimal digits that identify weights and vocabulary; signatures of scores contain them."""
         ...
 
     def translate(self, clips: Sequence[Clip]) -> list[str]:

@@ -1,8 +1,8 @@
-"""Texts of clips: one compiled loop that writes them token by token, decoder and CTC head together.
+"""Pose-to-text decoding: one compiled loop writes texts token by token, by decoder and CTC head together.
 
-An attention decoder may skip or repeat letters of a spelled word; a CTC head cannot, but it cannot put
-words in another order than they were signed either (Watanabe et al. 2017). A clip's text depends on the
-clip only, never on the other clips of the batch or on padding.
+An attention decoder may skip or repeat letters of a spelled word; a CTC head cannot, but neither can it put
+words in another order than they were signed (Watanabe et al. 2017). A clip's text depends on the clip only,
+never on the other clips of the batch or on padding.
 """
 
 import functools
@@ -18,15 +18,17 @@ from signjax.models.back_translator import RECENT, STRIDE, BackTranslator, KVCac
 from signjax.models.special_ids import END, NULL
 from signjax.models.special_ids import PAD as BLANK
 
-SPARE_TOKENS = 8  # by so many a text may have more tokens than its clip has positions
-# The CTC head's log probability of a token counts as no less than this. It rules out texts in another order
-# than signed, and texts longer than the clip, because it cannot know them: the decoder must be able to
-# overrule it.
+# A text may have this many tokens more than its clip has positions. The loop needs a bound: a decoder that
+# never predicts the end would not stop.
+SPARE_TOKENS = 8
+# Lower bound of the CTC head's log probability of a token. By itself the head rules out texts in another
+# order than signed, and texts longer than the clip, because it cannot represent them: the decoder must be
+# able to overrule it.
 LEAST_CTC = -10.0
 
 
 class _DecodeState(NamedTuple):
-    """Texts that are being written, B of them."""
+    """State of the loop over B texts."""
 
     at: jax.Array  # [] the next text position
     ids: jax.Array  # [B, RECENT + L], NULL before the text and after its end
@@ -39,31 +41,33 @@ class _DecodeState(NamedTuple):
 
 @functools.partial(jax.jit, static_argnums=0)
 def decode_texts(model: BackTranslator, variables, pose, mask, ctc_share):
-    """Writes the likeliest token again and again until the text ends.
+    """Writes texts greedily: the likeliest token at each position, until the text ends.
 
     Args:
       model: the back-translator.
       variables: its params.
       pose: [B, T, 50, 3] canonical poses, missing joints on their parents, T a multiple of STRIDE.
-      mask: [B, T], a clip's frames first; a clip without frames has no text.
-      ctc_share: weight of the CTC head in the sum of log probabilities, 1 - ctc_share is the decoder's.
+      mask: [B, T] bool, True on a clip's frames, which come first; a clip without frames gets an empty text.
+      ctc_share: weight of the CTC head's log probabilities; the decoder's have the weight 1 - ctc_share.
 
     Returns:
       ids [B, L], NULL after the end.
     """
     run = cast(Callable[..., Any], functools.partial(model.apply, variables))
     encoded, frames = run(pose, mask, method="encode_pose")
-    # The head has the id of padding for its blank: no text has that id in it.
+    # The id of padding serves as the blank: no text has that id in it.
     frames = ctc_prefix.log_probabilities(frames, encoded.mask, BLANK)
     positions = encoded.mask.sum(1)
+    # From the clip's own frames and not the padded ones, so that padding does not change the text.
     limit = jnp.where(positions > 0, positions + SPARE_TOKENS, 0)  # [B]
     most = pose.shape[1] // STRIDE + SPARE_TOKENS
 
     def decode_one(state: _DecodeState) -> _DecodeState:
+        # Newest first, as in training: each of the RECENT tokens has its own weights in the decoder.
         recent = jax.lax.dynamic_slice_in_dim(state.ids, state.at, RECENT, axis=1)[:, ::-1]
         logits, cache = run(recent, state.at, state.cache, encoded, method="decode_step")
         scores = ctc_prefix.score_next_tokens(frames, state.prefix, state.last, BLANK, END)  # [B, V]
-        # Of texts that begin so, the share that goes on with each token.
+        # The probability of the next token alone: prefix scores are of the whole text so far.
         ctc = jnp.maximum(scores - state.begun[:, None], LEAST_CTC)
         token = jnp.argmax((1 - ctc_share) * nn.log_softmax(logits) + ctc_share * ctc, axis=-1)
         done = state.done | (token == END)
@@ -84,11 +88,11 @@ def decode_texts(model: BackTranslator, variables, pose, mask, ctc_share):
 
 
 def _init_decode_state(model: BackTranslator, frames, limit, most: int) -> _DecodeState:
-    """The state before the first token of texts that have at most `most` tokens, and limit [B] each."""
+    """The state before the first token; a text has at most `limit` [B] tokens, no text more than `most`."""
     batch = len(limit)
     return _DecodeState(
         at=jnp.zeros((), jnp.int32),
-        # The decoder looks back RECENT tokens, at the first one, too.
+        # RECENT places before the text: at its first tokens, too, the decoder looks back that far.
         ids=jnp.full((batch, RECENT + most), NULL),
         done=limit == 0,
         cache=model.init_cache(batch, most),

@@ -1,9 +1,9 @@
-"""CTC prefix scores: how likely a clip is to say each next text token, after a text that was begun.
+"""CTC prefix scores: the probability that a clip's text begins with a prefix and each possible next token.
 
-A CTC head gives the probability of whole texts (Graves et al. 2006). Here it is asked for one token at a
+A CTC head gives the probability of whole texts (Graves et al. 2006). Prefix scores give it for one token at a
 time, so that it can be weighed against an attention decoder while a text is written (Watanabe et al. 2017,
-"Hybrid CTC/Attention Architecture for End-to-End Speech Recognition", algorithm 2), for all next tokens at
-once.
+"Hybrid CTC/Attention Architecture for End-to-End Speech Recognition", algorithm 2). Here all next tokens are
+scored at once.
 """
 
 from typing import NamedTuple
@@ -11,11 +11,12 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-LOG_ZERO = -1e30  # stands for the logarithm of 0; finite, so that differences of two are finite
+# Stands for the logarithm of 0. Finite, because the difference of two infinities is NaN.
+LOG_ZERO = -1e30
 
 
 class Prefix(NamedTuple):
-    """A text that was begun: log probabilities that the first n positions say just that, for every n."""
+    """The first tokens of a text: log probabilities that the first n positions say just these, for all n."""
 
     token: jax.Array  # [B, N + 1] of alignments that end in the prefix's last token
     blank: jax.Array  # [B, N + 1] of alignments that end in a blank
@@ -23,6 +24,7 @@ class Prefix(NamedTuple):
 
 def log_probabilities(logits, mask, blank: int):
     """Log probabilities [B, N, V] of a head's logits; where mask [B, N] is False the blank is certain."""
+    # A certain blank at the end adds nothing to any alignment, so padding changes no score.
     padding = jnp.where(jnp.arange(logits.shape[-1]) == blank, 0.0, LOG_ZERO)
     return jnp.where(mask[..., None], jax.nn.log_softmax(logits), padding)
 
@@ -35,7 +37,7 @@ def empty_prefix(frames, blank: int) -> Prefix:
 
 
 def score_next_tokens(frames, prefix: Prefix, last, blank: int, end: int):
-    """Log probabilities of all texts that begin with the prefix and each next token.
+    """Log probabilities that the text begins with the prefix and then has each possible next token.
 
     Args:
       frames: [B, N, V], see `log_probabilities`.
@@ -48,11 +50,12 @@ def score_next_tokens(frames, prefix: Prefix, last, blank: int, end: int):
       [B, V].
     """
     either = jnp.logaddexp(prefix.token, prefix.blank)
-    # CTC joins equal tokens that follow one another: the same token once more needs a blank in between.
+    # CTC merges equal tokens that follow one another: the same token once more needs a blank in between.
     repeats = (jnp.arange(frames.shape[-1]) == last[:, None])[:, None]  # [B, 1, V]
     before = jnp.where(repeats, prefix.blank[:, :-1, None], either[:, :-1, None])  # [B, N, V]
     # The token may be seen first at any of the positions.
     scores = jax.nn.logsumexp(before + frames, axis=1)
+    # Impossible texts all score LOG_ZERO, so that the difference of two of them is 0 and not huge.
     return jnp.maximum(scores.at[:, end].set(either[:, -1]).at[:, blank].set(LOG_ZERO), LOG_ZERO)
 
 
@@ -65,7 +68,7 @@ def extend_prefix(frames, prefix: Prefix, last, token, blank: int) -> Prefix:
     def add_position(carry, now):
         ends_in_token, ends_in_blank = carry
         token_frame, blank_frame, before = now
-        # A position holds the token on or shows it first; or it is a blank after the token.
+        # A position repeats the token or is the first that has it; or it is a blank after the token.
         new = (
             jnp.logaddexp(ends_in_token, before) + token_frame,
             jnp.logaddexp(ends_in_token, ends_in_blank) + blank_frame,

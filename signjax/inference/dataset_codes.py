@@ -1,4 +1,4 @@
-"""Motion tokens of a whole data set: encoded once by a frozen codec, kept in the run that trains on them."""
+"""Motion tokens of a data set: encoded once by a frozen codec and cached in the run that trains on them."""
 
 import hashlib
 
@@ -14,25 +14,26 @@ from signjax.pose.missing_joints import fill_missing_joints
 def encode_dataset(
     codec, dataset, versions: int, cache: str, tempo: float = 0.0, seed: int = 0, fold: int = 1
 ) -> list[list[np.ndarray]]:
-    """Encodes every clip of a data set in several versions, which multiplies the data of a model of tokens.
+    """Encodes every clip of a data set in several versions, as augmentation for models of tokens.
 
-    A clip has no preferred phase of a position's frames and no preferred tempo: version k leaves out the
-    first k % (stride * fold) frames (a short clip keeps its last), and plays at another tempo unless k is 0.
+    Version 0 is the clip as recorded. Version k begins at another phase of a position's frames: it leaves out
+    the first k % (stride * fold) frames (a short clip keeps its last frame). It is also played at a random
+    tempo.
 
     Args:
       codec: a trained tokenizer, or an auto-encoder with continuous latents.
       dataset: the clips.
       versions: encodings of each clip.
-      cache: file for the result; read instead if it was made by the same codec from the same clips.
-      tempo: the factor of a clip's tempo has a logarithm between -tempo and tempo.
+      cache: file for the result; read instead of encoding if the same codec made it from the same clips.
+      tempo: largest absolute logarithm of the factor by which a clip is played faster or slower.
       seed: decides the tempos.
-      fold: tokens that will share a position.
+      fold: tokens that will share a position of the model.
 
     Returns:
       codes[version][clip], [N, C] int16, or float32 of a continuous bottleneck.
 
     Raises:
-      ConfigError: a clip could be more than twice as long.
+      ConfigError: `tempo` is negative or would make clips more than twice as long.
       StorageError: `cache` cannot be written.
     """
     # Batches have room for clips of twice the length.
@@ -43,6 +44,7 @@ def encode_dataset(
         return known
     phases = codec.stride * fold
     result = [[np.empty(0)] * len(dataset) for _ in range(versions)]
+    # Without shares: every host trains on rows of all clips, so each encodes the whole data set.
     for batch in loader.iterate_clips(dataset, 16):
         pose = np.asarray(fill_missing_joints(batch))
         for version in range(versions):
@@ -53,16 +55,18 @@ def encode_dataset(
             # Codebooks are smaller than 2^15: half the memory and a third of the file.
             kind = np.int16 if np.issubdtype(codes.dtype, np.integer) else np.float32
             for row, clip in enumerate(batch["index"]):
+                # Rows of weight 0 repeat a clip only to fill the last batch.
                 if batch["weight"][row]:
                     tokens = -(-lengths[row] // codec.stride)
                     result[version][clip] = codes[row, :tokens].astype(kind)
+    # Hosts share the folder of the run, so one of them writes.
     if jax.process_index() == 0:
         sequence_cache.write_sequences(cache, key, result)
     return result
 
 
 def _draw_tempos(numbers, version: int, tempo: float, seed: int) -> np.ndarray:
-    """Factors of the tempo of clips with these numbers; version 0 is as recorded."""
+    """Tempo factors of the clips with these numbers; version 0 is as recorded."""
     if not version:
         return np.ones(len(numbers))
     # By number, so that a clip has the same tempo in any batch.
@@ -71,12 +75,13 @@ def _draw_tempos(numbers, version: int, tempo: float, seed: int) -> np.ndarray:
 
 
 def _play_clips(pose, lengths, start: int, factors):
-    """Clips [B, T, J, 3] from frame `start`, `factors` [B] times as fast: (clips, lengths).
+    """Plays clips [B, T, J, 3] from frame `start` on, `factors` [B] times as fast: (clips, lengths [B]).
 
-    Frames between two recorded ones lie on a straight line.
+    Frames in between are interpolated linearly.
     """
     starts = np.minimum(start, lengths - 1)
     played = np.maximum(1, np.floor((lengths - 1 - starts) / factors).astype(int) + 1)
+    # One of two sizes and not the longest clip's: the encoder is compiled for each size that occurs.
     size = pose.shape[1] if played.max() <= pose.shape[1] else 2 * pose.shape[1]
     time = np.minimum(starts[:, None] + np.arange(size) * factors[:, None], lengths[:, None] - 1)  # [B, T']
     before = np.floor(time).astype(int)
@@ -88,6 +93,7 @@ def _play_clips(pose, lengths, start: int, factors):
 
 def _cache_key(variables, dataset, settings) -> str:
     """A digest of all that codes depend on: the codec, the clips, and how they are encoded."""
+    # Of contents and not of paths: the files of a run and of a data set may move, or be another data set's.
     digest = hashlib.blake2b(str((digest_variables(variables), settings)).encode(), digest_size=16)
     for array in (dataset.offsets, dataset.pose, *dataset.placements, dataset.valid):
         digest.update(b"" if array is None else np.ascontiguousarray(array).tobytes())

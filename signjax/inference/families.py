@@ -1,4 +1,4 @@
-"""The model families that make clips of texts: what each needs, and how it samples."""
+"""The model families that generate clips from texts: what each needs, and how it samples."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -10,13 +10,14 @@ Sampler = autoregressive.Sampler | masked_decoding.Sampler | flow_sampling.Sampl
 
 
 def make_sampler(config, **changes) -> Sampler:
-    """The sampler of a run's config, with changes by field.
+    """The sampling options of a run's config, with some fields changed.
 
     Raises:
-      ConfigError: a change is no field of the family's sampler, or has a value that cannot be.
+      ConfigError: the family's sampler has no such field, or a value is out of range.
     """
     family = FAMILIES[config.task]
     fields = family.sampler._fields
+    # Before the sampler is made: its own TypeError would name a class and not suggest the right option.
     unknown = [name for name in changes if name not in fields]
     if unknown:
         hint = did_you_mean(unknown[0], fields, f"it takes {', '.join(fields)}")
@@ -56,7 +57,7 @@ def _check_flow(config, sampler: flow_sampling.Sampler) -> None:
 
 
 class Family(NamedTuple):
-    """A model family, by the `task` of its configs."""
+    """A model family."""
 
     needs: str  # the field of its configs that names the run of its tokenizer or auto-encoder
     sampler: type  # a NamedTuple of the sampling options
@@ -65,6 +66,7 @@ class Family(NamedTuple):
     streams: bool = False  # whether it writes a clip from its beginning to its end
 
 
+# By the `task` of their configs.
 FAMILIES = {
     "gpt": Family(
         needs="tokenizer",

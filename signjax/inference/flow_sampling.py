@@ -1,7 +1,7 @@
 """Sampling with a flow: noise becomes latents along the velocities that the network learned.
 
-Flow matching of Lipman et al. 2023 (arXiv 2210.02747). A clip's latents depend on its own text and key only,
-never on its batch mates or on padding.
+Flow matching of Lipman et al. 2023 (arXiv 2210.02747). A clip's latents depend on its text and its random key
+only, never on the other clips of the batch or on padding.
 """
 
 import functools
@@ -16,17 +16,18 @@ from signjax.inference import latent_space
 from signjax.models import flow_transformer, text_alignment, text_conditioning
 
 SOLVERS = ("euler", "midpoint")
-SIZES = (16, 32, 64, 96, 128, 192, 256)  # of a batch, in positions: few shapes, few compilations
+# Lengths in positions that batches are padded to: few, because each other length is compiled anew.
+SIZES = (16, 32, 64, 96, 128, 192, 256)
 
 
 class Sampler(NamedTuple):
-    """How noise becomes latents.
+    """Options of sampling with a flow.
 
     Attributes:
-      steps: of the solver.
-      solver: "euler", or "midpoint" of second order, which asks the network twice a step.
+      steps: number of steps of the solver.
+      solver: "euler", or "midpoint" (of second order), which evaluates the network twice a step.
       guidance: classifier-free guidance scale (Ho and Salimans 2022); 1 is the plain conditional model.
-      max_tokens: a clip has no more positions.
+      max_tokens: largest number of positions of a clip.
     """
 
     steps: int
@@ -36,7 +37,7 @@ class Sampler(NamedTuple):
 
 
 def sample_latents(model: flow_transformer.FlowTransformer, variables, text, mask, keys, sampler: Sampler):
-    """Samples latents for each text, as many positions as the text is expected to take.
+    """Samples latents for each text, of as many positions as the model expects for the text.
 
     Args:
       model: the flow.
@@ -49,11 +50,13 @@ def sample_latents(model: flow_transformer.FlowTransformer, variables, text, mas
     Returns:
       (positions [B, N, D] float32, anything after a clip's end; lengths [B] in positions).
     """
+    # On the host: the lengths decide the shape that the rest is compiled for.
     lengths = np.asarray(_predict_lengths(model, variables, text, mask))
     lengths = np.clip(np.round(lengths).astype(int), 1, sampler.max_tokens)
     inside = np.arange(choose_bucket(int(lengths.max()), SIZES)) < lengths[:, None]
     # As much as the longest clip could need: a clip's noise must not depend on the batch's longest.
     noise = _draw_noise(keys, sampler.max_tokens, model.dim)
+    # The padded length may be beyond max_tokens.
     noise = np.pad(noise, ((0, 0), (0, max(0, inside.shape[1] - noise.shape[1])), (0, 0)))
     noise = noise[:, : inside.shape[1]]
     compiled = model, sampler.solver, sampler.guidance != 1
@@ -65,24 +68,25 @@ def sample_latents(model: flow_transformer.FlowTransformer, variables, text, mas
 
 @functools.partial(jax.jit, static_argnums=0)
 def _predict_lengths(model, variables, text, mask):
-    """The number of positions [B] that each text is expected to take, not rounded."""
+    """Predicts the number of positions [B] of each text's clip, not rounded."""
     params = {"params": variables["params"]}
     return text_alignment.expected_length(model.apply(params, text, mask, method="encode_text"))
 
 
 @functools.partial(jax.jit, static_argnums=(1, 2))
 def _draw_noise(keys, length: int, dim: int):
-    """Noise [B, length, dim], each row from a key of its own: a clip's noise is the same in any batch."""
+    """Draws noise [B, length, dim], each row with its own key: a clip's noise is the same in any batch."""
     return jax.vmap(lambda key: jax.random.normal(key, (length, dim)))(keys)
 
 
+# Steps and guidance are traced: trying other values compiles nothing anew.
 @functools.partial(jax.jit, static_argnums=(0, 1, 2))
 def _integrate_flow(model, solver: str, guided: bool, variables, texts, mask, noise, steps, guidance):
-    """Latents [B, N, D] in their own units, from noise, by `steps` steps of equal size.
+    """Integrates from noise to latents [B, N, D] of the auto-encoder, in `steps` steps of equal size.
 
     Args:
       model: the flow.
-      solver: see Sampler; it and `guided` are compiled in, steps and guidance are not.
+      solver: see Sampler.
       guided: whether guidance is not 1.
       variables: params and the space of the latents.
       texts: (ids [B, L] or features [B, L, F], mask [B, L]).
@@ -94,13 +98,14 @@ def _integrate_flow(model, solver: str, guided: bool, variables, texts, mask, no
     run = functools.partial(model.apply, {"params": variables["params"]})
     ids, known = texts
     null = text_conditioning.null_text(ids), jnp.broadcast_to(jnp.arange(ids.shape[1]) == 0, known.shape)
-    memories = [run(*t, method="encode_text") for t in ((ids, known), null)[: 1 + guided]]
     # Without guidance the null text is not computed at all.
+    memories = [run(*t, method="encode_text") for t in ((ids, known), null)[: 1 + guided]]
     times = [text_alignment.clip_times(mask, memory) for memory in memories]
 
     def guided_velocity(z, t):
         t = jnp.full(mask.shape, t)
         clean = [run(z, t, mask, *of, method="predict_clean") for of in zip(memories, times, strict=True)]
+        # The velocity is linear in the clean latents, so that guidance of one is guidance of the other.
         return flow_transformer.compute_velocity(
             z, clean[-1] + guidance * (clean[0] - clean[-1]) if guided else clean[0], t
         )

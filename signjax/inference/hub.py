@@ -1,4 +1,4 @@
-"""Runs shared on the Hugging Face hub: found by their id, saved for it, sent to it."""
+"""Runs on the Hugging Face hub: downloaded by their id, saved for sharing, uploaded."""
 
 import re
 import tempfile
@@ -8,12 +8,12 @@ from pathlib import Path
 from signjax.errors import ConfigError, StorageError
 
 _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
-# Of all that a stranger's repository may hold, what a shared run consists of (signjax.export.hub_folder).
+# The files of a shared run (signjax.export.hub_folder): whatever else a repository has is not downloaded.
 _FILES = ["*.json", "*.safetensors", "*.txt", "README.md", "SHA256SUMS"]
 
 
 def find_run(run) -> Path:
-    """The folder of a run: itself, or that of a run on the hub, downloaded when it is not here yet.
+    """Returns the folder of a run; a run on the hub is downloaded first, unless that was done before.
 
     Args:
       run: a folder, or an id of the hub such as "my-name/my-model".
@@ -22,13 +22,14 @@ def find_run(run) -> Path:
       StorageError: the hub has no such run, or cannot be reached.
     """
     path = Path(run)
-    # "runs/gpt" has the form of an id, too: in a folder that is here, or where commands keep runs, a run
-    # of this machine is meant.
+    # "runs/gpt" has the form of an id, too: if its folder exists, or is the one where commands keep runs, a
+    # run of this machine is meant.
     local = path.exists() or path.parent.is_dir() or path.parts[:1] == ("runs",)
     if local or not _HUB_ID.fullmatch(str(run)):
         return path
     import huggingface_hub  # slow to import
 
+    # Errors of the hub and of the network are OSErrors, and an id that is none is a ValueError.
     try:
         return Path(huggingface_hub.snapshot_download(str(run), allow_patterns=_FILES))
     except (OSError, ValueError) as error:
@@ -39,16 +40,16 @@ def find_run(run) -> Path:
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class SharedRun:
-    """What every loaded run can do besides its work: be saved for others.
+    """Base class of loaded runs: saves them for others and uploads them.
 
     Attributes:
-      run: the folder that it was loaded from; None for one that is still trained.
+      run: the folder that it was loaded from; None for a model that is being trained.
     """
 
     run: str | None = None
 
     def save_pretrained(self, folder, license: str = "other") -> Path:
-        """Writes a folder that `signjax.load` takes like the run: weights, config and a model card.
+        """Writes a folder that `signjax.load` loads like the run: weights, config and a model card.
 
         Args:
           folder: a new folder.
@@ -56,9 +57,9 @@ class SharedRun:
 
         Raises:
           ConfigError: the model was not loaded from a run.
-          StorageError: the folder is there already, or cannot be written.
+          StorageError: the folder exists already, or cannot be written.
         """
-        # Export stands above this room, as it takes loaded runs; so its import waits for the call.
+        # Imported here: signjax.export is a layer above this one, since it takes loaded runs.
         from signjax.export import hub_folder
 
         if self.run is None:
@@ -66,12 +67,12 @@ class SharedRun:
         return hub_folder.write_hub_folder(self.run, folder, license)
 
     def push_to_hub(self, repo_id: str, license: str = "other", private: bool = False) -> str:
-        """Sends the folder of `save_pretrained` to the hub; returns its address there.
+        """Uploads the folder of `save_pretrained` to the hub; returns its address there.
 
-        It takes an account: `hf auth login`, or the environment variable HF_TOKEN.
+        You need an account: `hf auth login`, or the environment variable HF_TOKEN.
 
         Args:
-          repo_id: such as "my-name/my-model"; made if it is not there.
+          repo_id: such as "my-name/my-model"; created if it does not exist.
           license: see `save_pretrained`.
           private: whether a new repository is for you alone.
 
@@ -82,6 +83,7 @@ class SharedRun:
         import huggingface_hub  # slow to import
 
         with tempfile.TemporaryDirectory() as place:
+            # Named like the repository, as the model card takes its title from the folder.
             folder = self.save_pretrained(Path(place, repo_id.rpartition("/")[2]), license)
             api = huggingface_hub.HfApi()
             try:
@@ -93,5 +95,5 @@ class SharedRun:
 
 
 def _first_line(error: Exception) -> str:
-    """The library's messages go on with advice over many lines."""
+    """The first line of an error's message; the library's messages continue with many lines of advice."""
     return str(error).strip().partition("\n")[0] or type(error).__name__

@@ -1,4 +1,4 @@
-"""The space in which a flow makes latents: principal components of folded latents of the training data."""
+"""The space in which a flow generates latents: principal components of folded latents of training data."""
 
 import numpy as np
 
@@ -6,39 +6,44 @@ KEPT = 0.999  # share of the variance of latents that the space keeps
 
 
 def fold_latents(latents, fold: int) -> np.ndarray:
-    """Latents [N, dim] as positions [ceil(N / fold), fold * dim]; the last latent is repeated to fill up."""
+    """Joins `fold` latents [N, dim] to a position each: [ceil(N / fold), fold * dim].
+
+    The last latent is repeated to fill the last position.
+    """
     count = -(-len(latents) // fold) * fold
     padded = np.pad(latents, ((0, count - len(latents)), (0, 0)), mode="edge")
     return padded.reshape(count // fold, -1)
 
 
 def unfold_positions(positions, fold: int) -> np.ndarray:
-    """Positions [M, fold * dim] as latents [M * fold, dim]: the inverse of `fold_latents`, with padding."""
+    """Splits positions [M, fold * dim] into latents [M * fold, dim]: the inverse of `fold_latents`.
+
+    The latents that filled the last position are still there.
+    """
     return positions.reshape(len(positions) * fold, -1)
 
 
 def fit_latent_space(latents) -> dict[str, np.ndarray]:
-    """The principal components of latents [n, D] that hold KEPT of their variance.
-
-    All have the same variance in the space. With their own the flow would learn the large movements first,
-    and those that tell one handshape from another last.
+    """Fits the principal components of latents [n, D] that hold KEPT of their variance.
 
     Returns:
       {"mean" [D], "basis" [D, dim], "deviation" [dim] of the components}.
     """
-    # eigh gives the least component first.
+    # eigh returns the component of the smallest variance first.
     power, basis = np.linalg.eigh(np.cov(latents.T.astype(np.float64)))
     power, basis = power[::-1], basis[:, ::-1]
     dim = 1 + int(np.searchsorted(np.cumsum(power), KEPT * power.sum()))
+    # The space divides by the deviations: with their own variances the flow would learn the large movements
+    # first, and the small ones that tell one handshape from another last.
     space = {"mean": latents.mean(0), "basis": basis[:, :dim], "deviation": np.sqrt(power[:dim])}
     return {name: np.asarray(x, np.float32) for name, x in space.items()}
 
 
 def to_latent_space(space, latents):
-    """Latents [..., D] in a space that was fitted, [..., dim], of mean 0 and variance 1."""
+    """Latents [..., D] as components [..., dim], of mean 0 and variance 1; see `fit_latent_space`."""
     return (latents - space["mean"]) @ space["basis"] / space["deviation"]
 
 
 def from_latent_space(space, z):
-    """Latents [..., D] of z [..., dim]: the inverse of `to_latent_space`, up to what the space leaves out."""
+    """Latents [..., D] of components z [..., dim]: inverts `to_latent_space`, up to components left out."""
     return z * space["deviation"] @ space["basis"].T + space["mean"]

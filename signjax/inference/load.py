@@ -1,4 +1,4 @@
-"""Loads trained runs: the one place that knows which class uses a run of which task."""
+"""Loads trained runs: the only place that knows which class a run of a task becomes."""
 
 import dataclasses
 
@@ -20,16 +20,17 @@ def load(run) -> contracts.TrainedRun:
     """Loads a trained run, ready to use; its functions are compiled when they are first called.
 
     Args:
-      run: the run's folder, a folder that was made from it to be shared (signjax.export.hub_folder), or the
-        id of one on the Hugging Face hub, such as "my-name/my-model".
+      run: the run's folder, a shared folder (see signjax.export.hub_folder), or the id of one on the Hugging
+        Face hub, such as "my-name/my-model".
 
     Returns:
-      What its task makes of it: TextToPose, PoseTokenizer, PoseAutoencoder or PoseToText.
+      A TextToPose, PoseTokenizer, PoseAutoencoder or PoseToText, as the run's task says.
 
     Raises:
       StorageError: nothing was trained in the folder (the message has the command that does), or something
         there or in a run that it needs is corrupt.
-      ConfigError: a run that it needs is another one now, or its task has no use by itself.
+      ConfigError: a run that it needs was replaced by another one, or runs of its task cannot be used by
+        themselves.
     """
     run = find_run(run)
     config = run_config.load_config(f"{run}/config.json")
@@ -39,10 +40,10 @@ def load(run) -> contracts.TrainedRun:
 
 
 def load_text_to_pose(run) -> TextToPose:
-    """Loads a run that makes clips of texts.
+    """Loads a run that generates clips from texts.
 
     Raises:
-      ConfigError: the run makes none; or as `load`.
+      ConfigError: the run does not; or as `load`.
       StorageError: as `load`.
     """
     run = find_run(run)
@@ -53,7 +54,7 @@ def load_text_to_pose(run) -> TextToPose:
 
 
 def load_clip_maker(run) -> contracts.TrainedRun:
-    """Loads a run that makes clips, of texts or of other clips.
+    """Loads a run that makes clips: a generator from texts, a tokenizer or auto-encoder from other clips.
 
     Raises:
       ConfigError: the run makes none; or as `load`.
@@ -73,7 +74,7 @@ def load_codec(run) -> PoseCodec:
       ConfigError: the run is neither; or as `load`.
       StorageError: as `load`.
     """
-    # First, since it finds out whether the config is that of the weights.
+    # Before the config is read: this compares it with the config that the weights were saved with.
     variables, _ = checkpoint.load_variables(run)
     config = run_config.load_config(f"{run}/config.json")
     if config.task not in ("vqvae", "ae2d"):
@@ -105,7 +106,7 @@ def load_pose_to_text(run) -> PoseToText:
     """Loads the run of a back-translator.
 
     Raises:
-      ConfigError: the run is none; or as `load`.
+      ConfigError: the run is not one; or as `load`.
       StorageError: as `load`.
     """
     variables, _ = checkpoint.load_variables(run)
@@ -124,13 +125,15 @@ def _load_generator(run) -> TextToPose:
     field = FAMILIES[config.task].needs
     folder = dependencies.find(run, field, config[field])
     codec = load_autoencoder(folder) if field == "autoencoder" else load_codec(folder)
-    # Codes mean nothing to another codec than the one that the model was trained with.
+    # With another codec, even the same one trained again, the codes decode to wrong clips without any error.
     dependencies.check(run, field, folder, codec.variables)
+    # No config has this width: it was fitted to the latents of the training data.
     dim = len(variables["latents"]["deviation"]) if "latents" in variables else 0
     generator = build_text_to_pose(config, words, codec, variables, dim)
     return dataclasses.replace(generator, run=str(run))
 
 
+# By the `task` of configs. The task motion_encoder is missing: its weights are used by metrics only.
 LOADERS = {
     "vqvae": load_codec,
     "ae2d": load_codec,

@@ -1,8 +1,8 @@
 """Sampling motion tokens with a masked model: a few parallel passes, the most confident tokens first.
 
-The cosine schedule of MaskGIT (Chang et al. 2022): after pass k of n, a share cos(pi k / 2 n) of a clip's
-tokens is still hidden. A clip's tokens depend on its text and its random key only, never on the other clips
-of the batch or on padding.
+The schedule is the cosine of MaskGIT (Chang et al. 2022): after pass k of n, a share cos(pi k / 2 n) of a
+clip's tokens is still hidden. A clip's tokens depend on its text and its random key only, never on the other
+clips of the batch or on padding.
 """
 
 import functools
@@ -15,17 +15,18 @@ import numpy as np
 from signjax.inference import autoregressive
 from signjax.models import text_alignment
 
-SIZES = (16, 32, 64, 96, 128, 192, 256)  # of a batch, in tokens: few shapes, few compilations
+# Lengths in tokens that batches are padded to: few, because each other length is compiled anew.
+SIZES = (16, 32, 64, 96, 128, 192, 256)
 
 
 class Sampler(NamedTuple):
-    """How hidden tokens become known.
+    """Options of sampling with a masked model.
 
     Attributes:
-      steps: parallel passes.
+      steps: number of parallel passes.
       temperature: 0 takes the likeliest codes.
       guidance: classifier-free guidance scale (Ho and Salimans 2022); 1 is the plain conditional model.
-      max_tokens: a clip is no longer.
+      max_tokens: largest number of tokens of a clip.
     """
 
     steps: int
@@ -35,7 +36,7 @@ class Sampler(NamedTuple):
 
 
 def sample_masked_tokens(model, variables, text, mask, keys, sampler: Sampler):
-    """Samples a token sequence for each text, of the length that the text is expected to take.
+    """Samples a token sequence for each text, of the length that the model expects for the text.
 
     Args:
       model: a signjax.models.masked_transformer.MaskedTransformer.
@@ -52,6 +53,7 @@ def sample_masked_tokens(model, variables, text, mask, keys, sampler: Sampler):
     if sampler.guidance != 1:
         text, mask = autoregressive.add_null_text(text, mask)
     encoded, expected = _encode_texts(model, variables, text, mask)
+    # On the host: the lengths decide the shape that the passes are compiled for.
     lengths = np.clip(np.round(expected[:count]).astype(int), 1, sampler.max_tokens)
     longest = int(lengths.max())
     size = next((s for s in SIZES if s >= longest), longest)
@@ -61,20 +63,20 @@ def sample_masked_tokens(model, variables, text, mask, keys, sampler: Sampler):
 
 @functools.partial(jax.jit, static_argnums=0)
 def _encode_texts(model, variables, text, mask):
-    """(The encoded texts, the number of tokens [B] that each is expected to take)."""
+    """Encodes texts and predicts the number of tokens [B] of their clips: (encoded texts, numbers)."""
     encoded = model.apply(variables, text, mask, method="encode_text")
     return encoded, text_alignment.expected_length(encoded)
 
 
 @functools.partial(jax.jit, static_argnums=(0, 5))
 def _fill_tokens(model, variables, encoded, inside, keys, sampler: Sampler):
-    """Codes [B, N, C] of the positions inside clips [B, N]; with guidance `encoded` has 2 B texts."""
+    """Samples codes [B, N, C] for positions inside clips [B, N]; with guidance `encoded` has 2 B texts."""
     guided, size = sampler.guidance != 1, inside.sum(1)
     run = functools.partial(model.apply, variables)
     tile = functools.partial(autoregressive.tile_for_guidance, guided=guided)
     mask = tile(inside)
     times = text_alignment.clip_times(mask, encoded)
-    # A key for every position: what it draws does not depend on the padding after it.
+    # A key for each position: one draw for all of them would depend on the padded length.
     position_keys = _fold_keys(keys[:, None], jnp.arange(inside.shape[1]))  # [B, N]
 
     def run_pass(k, known):
@@ -83,8 +85,9 @@ def _fill_tokens(model, variables, encoded, inside, keys, sampler: Sampler):
         pass_keys = _fold_keys(position_keys, k)
         drawn, confidence = _propose_tokens(run, states, pass_keys, sampler, model.columns)
         codes = jnp.where(hidden[..., None], drawn, codes)
+        # Rounded down: after the last pass the cosine is 0 only up to rounding, and no token may stay hidden.
         left = jnp.floor(size * jnp.cos(jnp.pi / 2 * (k + 1) / sampler.steps))  # [B]
-        # Ranks of the confidences, the least first; what is known already comes last and stays known.
+        # Tokens that are known already get the highest ranks, so that no later pass hides them again.
         rank = jnp.argsort(jnp.argsort(jnp.where(hidden, confidence, jnp.inf)))
         return codes, hidden & (rank < left[:, None])
 
@@ -93,7 +96,7 @@ def _fill_tokens(model, variables, encoded, inside, keys, sampler: Sampler):
 
 
 def _propose_tokens(run, states, keys, sampler: Sampler, columns: int):
-    """A token [B, N, C] for each of the states [B, N, D] with keys [B, N], and its log-likelihood [B, N]."""
+    """Samples tokens [B, N, C] from states [B, N, D] with keys [B, N]; with their log-likelihoods [B, N]."""
     shape, keys = keys.shape, keys.reshape(-1)
     by_temperature, likelihoods = autoregressive.Sampler(temperature=sampler.temperature), []
 
@@ -102,12 +105,12 @@ def _propose_tokens(run, states, keys, sampler: Sampler, columns: int):
         likelihoods.append(jnp.take_along_axis(jax.nn.log_softmax(logits), code[:, None], axis=1)[:, 0])
         return code
 
-    # Positions are independent of one another within a pass: rows of one batch to the sampler of a token.
+    # Within a pass positions are sampled independently, so they can be the rows of one batch.
     flat = states.reshape(-1, states.shape[-1])
     codes = autoregressive.sample_token(run, flat, sampler.guidance, columns, pick_code)
     return codes.reshape(*shape, columns), jnp.asarray(sum(likelihoods)).reshape(shape)
 
 
 def _fold_keys(keys, numbers):
-    """Keys with numbers folded in; the shapes of both are broadcast."""
+    """Folds numbers into random keys; the shapes of both are broadcast."""
     return jnp.vectorize(jax.random.fold_in)(*jnp.broadcast_arrays(keys, numbers))

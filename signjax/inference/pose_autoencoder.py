@@ -13,15 +13,15 @@ from signjax.models import build
 
 
 class PoseAutoencoder(PoseCodec):
-    """Clips to latents [N, dim] float32 and back, of a run of configs/ae2d.py or configs/vqvae.py:kl.
+    """Encodes clips to latents [N, dim] float32 and decodes them; a run of configs/ae2d.py or vqvae.py:kl.
 
-    The planar auto-encoder (task "ae2d") sees x and y only and has one latent a frame, of mean 0 and variance
-    1 over the training data; depths come back as it learned them.
+    The planar auto-encoder (task "ae2d") sees x and y only and has one latent for each frame, of mean 0 and
+    variance 1 over the training data; it predicts the depth of decoded clips.
     """
 
     @classmethod
     def from_config(cls, config, variables: dict | None = None) -> "PoseAutoencoder":
-        """The auto-encoder that a config describes, with the variables of a run if there is one."""
+        """Builds the auto-encoder of a config, with the variables of a run if it is trained."""
         if config.task == "ae2d":
             return _PlanarAutoencoder.from_config(config, variables)
         model = build.build_tokenizer(config)
@@ -35,6 +35,7 @@ class _PlanarAutoencoder(PoseAutoencoder):
     def from_config(cls, config, variables: dict | None = None) -> PoseAutoencoder:
         model = build.build_autoencoder2d(config)
 
+        # Every codec is called with whole poses, so that callers need not know which of them drops the depth.
         def encode(variables, pose, mask):
             return model.apply(variables, pose[..., :2], mask, method="encode")
 
@@ -43,6 +44,7 @@ class _PlanarAutoencoder(PoseAutoencoder):
 
     def decode_arrays(self, codes: Sequence[np.ndarray]) -> list[np.ndarray]:
         dim = self.config.model.dim
+        # The compiled decoder would say of a wrong width only that matrix products do not fit.
         for number, latents in enumerate(codes):
             if np.shape(latents)[1:] != (dim,):
                 shape = list(np.shape(latents))

@@ -1,4 +1,4 @@
-"""What tokenizers and auto-encoders of poses share: clips in, sequences out, and clips again."""
+"""What tokenizers and auto-encoders of poses share: encoding clips to sequences and decoding them."""
 
 import dataclasses
 import functools
@@ -21,7 +21,8 @@ from signjax.pose import normalization
 from signjax.pose.clip import Clip, Tokens
 from signjax.pose.missing_joints import fill_missing_joints
 
-FPS = 25.0  # of generated clips: models are trained on frames, and most data do not say how fast they go
+# Frames a second of generated clips: models know frames only, and most data sets do not say their rate.
+FPS = 25.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,11 +31,11 @@ class PoseCodec(SharedRun):
 
     Attributes:
       config: of its run.
-      variables: parameters and collections; None while it is trained.
-      stride: frames that one element of a sequence stands for.
+      variables: parameters and collections; None while the model is being trained.
+      stride: frames of one element of a sequence.
       encode_batch: compiled, (variables, pose [B, T, J, 3] canonical, mask [B, T]) -> codes [B, N, C].
       decode_batch: compiled, (variables, codes [B, N, C], mask [B, N]) -> pose [B, N * stride, J, 3].
-      reach: elements to either side of one that its frames depend on; None for all of the clip.
+      reach: the frames of an element depend on so many elements to either side; None if on the whole clip.
     """
 
     config: ml_collections.ConfigDict
@@ -51,28 +52,29 @@ class PoseCodec(SharedRun):
 
     @property
     def codec(self) -> Self:
-        """Itself: what makes clips of sequences."""
+        """The codec itself, as contracts.TrainedRun has it."""
         return self
 
     @property
     def has_face(self) -> bool:
-        """Whether its clips have 120 joints, the last 70 a face; else 50."""
+        """Whether its clips have 120 joints, of which the last 70 are the face; otherwise 50."""
         return code_layout.has_face(self.config)
 
     @property
     def decodes_windows(self) -> bool:
         """Whether clips are decoded window by window (signjax.inference.windowed_decoding)."""
+        # With a larger reach no token of a window would have all the tokens that its frames depend on.
         return self.reach is not None and 2 * self.reach < windowed_decoding.WINDOW
 
     def with_variables(self, variables: dict) -> Self:
-        """The same model with other variables; what was compiled stays compiled."""
+        """The same model with other variables; nothing is compiled again."""
         return dataclasses.replace(self, variables=variables)
 
     def load_split(self, data, split: str) -> PackedDataset:
-        """A split of the data set `data.root`/`data.name`, with faces if the model takes them.
+        """Loads a split of the data set `data.root`/`data.name`, with faces if the model takes them.
 
         Raises:
-          DataError: it cannot be used, or has no faces and needs some.
+          DataError: the split cannot be used, or has no faces and the model needs them.
         """
         return load_codec_split(self.config, data, split)
 
@@ -80,7 +82,7 @@ class PoseCodec(SharedRun):
         """Encodes clips.
 
         Args:
-          clips: of any length, size and place; missing joints are put on their parents.
+          clips: of any length, size and place; missing joints are placed on their parents.
           batch_size: how many are encoded at once.
 
         Returns:
@@ -88,16 +90,16 @@ class PoseCodec(SharedRun):
           auto-encoder.
 
         Raises:
-          DataError: a clip has no place in canonical space, or no face and needs one.
+          DataError: a clip has no place in canonical space, or no face and the model needs one.
         """
         if not len(clips):
             return []
         sequences: list = [None] * len(clips)
         for batch in loader.iterate_clips(self._as_dataset(clips), batch_size):
-            # As in training: a model has never seen a body with gaps.
+            # As in training: no model has ever seen a joint that is missing.
             pose = fill_missing_joints(batch)
             codes = np.asarray(self.encode_batch(self.variables, pose, batch["mask"]))
-            # Rows that only fill the last batch repeat its last clip and write the same once more.
+            # Rows that only fill the last batch repeat its last clip, and write the same result once more.
             for row, number in enumerate(batch["index"]):
                 sequences[number] = codes[row, : -(-batch["mask"][row].sum() // self.stride)]
         return sequences
@@ -107,11 +109,11 @@ class PoseCodec(SharedRun):
 
         Args:
           codes: as `encode` returns them.
-          canonical: leaves the clips in canonical space, bit for bit what the model gave; by default they
-            have the place and size of recorded clips, `normalization.DEFAULT`.
+          canonical: whether the clips stay in canonical space, bit for bit as decoded; by default they get
+            the place and size of recorded clips, `normalization.DEFAULT`.
 
         Raises:
-          DataError: a sequence has another width than the model's.
+          DataError: the width of a sequence is not that of the model.
         """
         clips = [
             Clip(points, fps=FPS, tokens=self.describe_tokens(sequence), placement=normalization.CANONICAL)
@@ -120,35 +122,36 @@ class PoseCodec(SharedRun):
         return clips if canonical else [clip.move_to(normalization.DEFAULT) for clip in clips]
 
     def reconstruct(self, clips: Sequence[Clip] | PackedDataset, canonical: bool = False) -> list[Clip]:
-        """Encodes clips and decodes them again, with their own lengths and texts.
+        """Encodes clips and decodes them again; the results keep the lengths and texts of the clips.
 
         Args:
           clips: see `encode`.
-          canonical: as in `decode`; by default each lies where its original does.
+          canonical: as in `decode`; by default each result is placed where its original is.
         """
         decoded, results = self.decode(self.encode(clips), canonical=True), []
         for clip, original in zip(decoded, clips, strict=True):
             fps = original.fps or FPS
+            # valid is None, all joints: the model gives those, too, that the recording lacks.
             about = {"text": original.text, "sid": original.sid, "fps": fps, "valid": None}
-            # The last element of a sequence stands for frames beyond the clip's end, too.
+            # The last element of a sequence may stand for frames beyond the clip's end, too.
             clip = dataclasses.replace(clip, points=clip.points[: len(original)], **about)
             results.append(clip if canonical else clip.move_to(original.find_placement()))
         return results
 
     def decode_arrays(self, codes: Sequence[np.ndarray]) -> list[np.ndarray]:
-        """Canonical poses [N * stride, J, 3] of sequences [N, C]."""
+        """Decodes sequences [N, C] to canonical poses [N * stride, J, 3]."""
         run = functools.partial(self.decode_batch, self.variables)
         if self.decodes_windows and self.reach is not None:
             return windowed_decoding.decode_windows(run, list(codes), self.reach)
         return padded_decoding.decode_in_order(run, list(codes), self.stride)
 
     def describe_tokens(self, codes: np.ndarray) -> Tokens | None:
-        """The tokens that a clip of these codes carries, None if they are no tokens."""
+        """The `Tokens` that a clip decoded from the codes carries; None of a codec without tokens."""
         del codes
         return None
 
     def _as_dataset(self, clips: Sequence[Clip] | PackedDataset) -> PackedDataset:
-        """Clips as the loader takes them, with the joints that the model takes."""
+        """Packs clips for the loader, with the joints that the model takes."""
         if not isinstance(clips, PackedDataset):
             return pack_clips(clips, self.has_face)
         if self.has_face and not clips.layout.face:
@@ -157,13 +160,13 @@ class PoseCodec(SharedRun):
 
 
 def compile_methods(model: Any) -> tuple[Callable, Callable]:
-    """The fields `encode_batch` and `decode_batch` of a PoseCodec, of a flax module that has both methods."""
+    """Compiles `encode` and `decode` of a flax module: the fields `encode_batch` and `decode_batch`."""
     encode, decode = (jax.jit(functools.partial(model.apply, method=name)) for name in ("encode", "decode"))
     return encode, decode
 
 
 def load_codec_split(config, data, split: str) -> PackedDataset:
-    """A split as a tokenizer or auto-encoder of a config takes it: with faces, or without.
+    """Loads a split as the tokenizer or auto-encoder of a config takes it: with faces, or without.
 
     Args:
       config: of the codec.
@@ -171,7 +174,7 @@ def load_codec_split(config, data, split: str) -> PackedDataset:
       split: "train", "dev" or "test".
 
     Raises:
-      DataError: it cannot be used, or has no faces and needs some.
+      DataError: the split cannot be used, or has no faces and the codec needs them.
     """
     wants_face = code_layout.has_face(config)
     dataset = load.load_configured_split(data, split, face=wants_face)

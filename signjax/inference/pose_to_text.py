@@ -1,4 +1,4 @@
-"""A trained back-translator at work: clips in, texts out."""
+"""A trained back-translator: clips in, texts out."""
 
 import dataclasses
 from collections.abc import Iterator, Sequence
@@ -24,9 +24,9 @@ class PoseToText(SharedRun):
 
     Attributes:
       config: of its run; `ctc_share` is the weight of the CTC head beside the decoder.
-      variables: parameters; None while it is trained.
+      variables: parameters; None while the model is being trained.
       model: the flax module.
-      vocabulary: the words that it can write.
+      vocabulary: the tokens of the texts that it writes.
     """
 
     config: ml_collections.ConfigDict
@@ -42,28 +42,28 @@ class PoseToText(SharedRun):
 
     @property
     def digest(self) -> str:
-        """12 hexadecimal digits that differ with weights or vocabulary; scores quote it."""
-        # Signatures of scores quote it, so it stays what it was: without types and shapes.
+        """12 hexadecimal digits that identify weights and vocabulary; signatures of scores contain them."""
+        # Without types and shapes, unlike other digests: signatures of older scores contain this one.
         words = repr(self.vocabulary.entries).encode()
         assert self.variables is not None, "only a trained run is quoted"
         return digest_variables(self.variables["params"], words, typed=False)
 
     def with_variables(self, variables: dict) -> "PoseToText":
-        """The same model with other variables; what was compiled stays compiled."""
+        """The same model with other variables; nothing is compiled again."""
         return dataclasses.replace(self, variables=variables)
 
     def translate(self, clips: Sequence[Clip], batch_size: int = 32) -> list[str]:
-        """Writes what clips say, the likeliest token at a time.
+        """Translates clips into texts, greedily: the likeliest token at each position.
 
         A clip's text does not depend on the other clips.
 
         Args:
-          clips: of any length, size and place; faces are not looked at.
+          clips: of any length, size and place; faces are ignored.
           batch_size: how many are translated at once.
 
         Returns:
-          A text for each: lower-case words and marks with spaces between, as `signjax.text.tokenizer.split`
-          has them; "" for a clip without frames.
+          A text for each: lower-case words and punctuation marks, separated by spaces as by
+          `signjax.text.tokenizer.split`; "" for a clip without frames.
 
         Raises:
           DataError: a clip has no place in canonical space.
@@ -73,7 +73,7 @@ class PoseToText(SharedRun):
             decoded = ctc_attention_decoding.decode_texts(
                 self.model, self.variables, pose, mask, self.config.ctc_share
             )
-            # Rows after those of `numbers` only fill the batch.
+            # There may be more rows than numbers: they only fill the batch.
             for number, ids in zip(numbers, np.asarray(decoded), strict=False):
                 texts[number] = self.vocabulary.decode(ids.tolist())
         return texts
@@ -82,6 +82,7 @@ class PoseToText(SharedRun):
 def _fill_clip(clip: Clip) -> np.ndarray:
     """The canonical pose [T, 50, 3] of a clip, missing joints on their parents, as in training."""
     clip = clip.without_face()
+    # Without any frame there is no body to measure, and so no way to canonical space.
     if not len(clip):
         return clip.points
     pose = clip.canonical()
@@ -91,7 +92,11 @@ def _fill_clip(clip: Clip) -> np.ndarray:
 
 
 def _batch_poses(poses: Sequence[np.ndarray], batch_size: int) -> Iterator[tuple]:
-    """Yields (numbers of clips of like length, their poses [B, T, 50, 3], mask [B, T]), of few shapes."""
+    """Yields (numbers of clips of similar length, their poses [B, T, 50, 3], mask [B, T]).
+
+    B and T have few values, since each other shape is compiled anew.
+    """
+    # A clip without frames takes a row, too, and gets an empty text from the decoder.
     lengths = np.array([sources.choose_bucket(max(1, len(pose))) for pose in poses], int)
     for length in np.unique(lengths):
         members = np.flatnonzero(lengths == length)

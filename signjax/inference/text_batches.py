@@ -1,4 +1,4 @@
-"""Texts in batches of about one length: little padding, few shapes, and the first clips are there early."""
+"""Texts in batches of similar length: little padding, few shapes, and the first clips are ready early."""
 
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
@@ -10,7 +10,7 @@ from signjax.text import tokenizer
 
 
 class TextBatch(NamedTuple):
-    """Some of the texts. Rows after the n-th repeat the last text and only fill the batch."""
+    """A batch of n texts. Rows after the n-th repeat the last text and only fill the batch."""
 
     places: np.ndarray  # [n] in the list of all texts
     ids: np.ndarray  # [rows, L], or features [rows, L, F]
@@ -23,27 +23,29 @@ def batch_texts(text_encoder, texts, seed: int, size: int) -> Iterator[TextBatch
 
     Args:
       text_encoder: turns them into ids or features, see signjax.training.text_encoder.
-      texts: n texts.
+      texts: any number of texts.
       seed: of the keys.
-      size: of the largest batch.
+      size: largest number of texts in a batch.
 
     Raises:
-      DataError: a text has nothing to sign in it. All texts are encoded before the first batch is yielded.
+      DataError: a text has no words. All texts are encoded before the first batch is yielded.
     """
     # The key of a place, not of a batch: a clip is the same in any batch.
     keys = jax.vmap(jax.random.fold_in, (None, 0))(jax.random.key(seed), np.arange(len(texts)))
+    # All before the first batch: a text that cannot be signed must not fail after an hour of sampling.
     encoded = text_encoder.encode_all(texts)
     order = sorted(range(len(texts)), key=lambda k: len(encoded[k]))
     for start in range(0, len(order), size):
         places = order[start : start + size]
-        rows = min(size, 1 << (len(places) - 1).bit_length())  # few batch shapes, few compilations
+        # Powers of two: few numbers of rows to compile for.
+        rows = min(size, 1 << (len(places) - 1).bit_length())
         index = places + places[-1:] * (rows - len(places))
         ids, mask = tokenizer.pad_texts([encoded[k] for k in index])
         yield TextBatch(np.array(places), ids, mask, keys[np.array(index)])
 
 
 def gather_by_place(batches: Iterable[tuple[np.ndarray, list]], count: int) -> list:
-    """Results that are yielded as (places, one result for each), as a list in the order of places."""
+    """Collects batches of (places, a result for each place) into a list in the order of places."""
     by_place = {
         place: result for places, results in batches for place, result in zip(places, results, strict=True)
     }

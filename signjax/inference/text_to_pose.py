@@ -1,4 +1,4 @@
-"""A trained generator at work: texts in, clips out."""
+"""A trained generator: texts in, clips out."""
 
 import dataclasses
 import functools
@@ -23,15 +23,15 @@ from signjax.pose.clip import Clip
 class TextToPose(SharedRun):
     """A trained generator, of a run with task "gpt", "seed_gpt", "masked" or "flow".
 
-    What it samples depends on a text, its place among the texts, the seed and the sampling options, and on
-    nothing else: neither on the other texts nor on how many are sampled at once.
+    A clip depends on its text, its place among the texts, the seed and the sampling options only: neither on
+    the other texts nor on how many are sampled at once.
 
     Attributes:
       config: of its run.
-      variables: parameters and collections; None while it is trained.
+      variables: parameters and collections; None while the model is being trained.
       model: the flax module.
       text_encoder: turns texts into ids or features.
-      codec: the trained tokenizer or auto-encoder that makes poses of what the model writes.
+      codec: the trained tokenizer or auto-encoder that decodes what the model generates.
     """
 
     config: ml_collections.ConfigDict
@@ -45,36 +45,37 @@ class TextToPose(SharedRun):
 
     @property
     def family(self) -> families.Family:
-        """How it makes clips."""
+        """The model family: its options and its sampling function."""
         return families.FAMILIES[self.config.task]
 
     @property
     def tokenizer(self) -> PoseTokenizer | None:
-        """What turns its tokens into poses; None if it writes latents."""
+        """The tokenizer that decodes its tokens; None if it generates latents."""
         return self.codec if isinstance(self.codec, PoseTokenizer) else None
 
     @property
     def has_tokens(self) -> bool:
-        """Whether it writes tokens, see `generate_tokens`."""
+        """Whether it generates tokens, see `generate_tokens`."""
         return self.codec.has_tokens
 
     @property
     def can_stream(self) -> bool:
-        """Whether `stream` works: the model writes in order, and the codec decodes window by window."""
+        """Whether `stream` works: the model generates in order, and the codec decodes window by window."""
         return self.family.streams and self.codec.decodes_windows
 
     def with_variables(self, variables: dict) -> "TextToPose":
-        """The same generator with other variables; what was compiled stays compiled."""
+        """The same generator with other variables; nothing is compiled again."""
         return dataclasses.replace(self, variables=variables)
 
     def make_sampler(self, **sampling) -> families.Sampler:
         """The sampling options of the run's config, with changes by name.
 
         Raises:
-          ConfigError: the family has no such option, or a value cannot be.
+          ConfigError: the family has no such option, or a value is out of range.
         """
         return families.make_sampler(self.config, **sampling)
 
+    # Two signatures: type checkers then know that a single text gives a Clip and not a list.
     @overload
     def generate(
         self,
@@ -115,16 +116,17 @@ class TextToPose(SharedRun):
           texts: one, or several.
           num: clips of each text.
           seed: decides all random choices.
-          canonical: leaves the clips in canonical space, bit for bit what the model gave; by default they
-            have the place and size of recorded clips, `normalization.DEFAULT`.
+          canonical: whether the clips stay in canonical space, bit for bit as decoded; by default they get
+            the place and size of recorded clips, `normalization.DEFAULT`.
           batch_size: how many clips are sampled at once.
           **sampling: options of the sampler, such as temperature=0.9; the others are as in the run's config.
 
         Returns:
-          The clip of one text if num is 1, else the clips: all of the first text, then of the next.
+          A Clip if `texts` is a single text and num is 1; otherwise a list, all clips of the first text, then
+          those of the next.
 
         Raises:
-          DataError: a text has nothing to sign in it.
+          DataError: a text has no words.
           ConfigError: as `make_sampler`.
         """
         batches = self.generate_batches(
@@ -143,10 +145,10 @@ class TextToPose(SharedRun):
         batch_size: int = 64,
         **sampling,
     ) -> Iterator[tuple[np.ndarray, list[Clip]]]:
-        """Yields the clips of `generate` batch by batch, as soon as they are there, short texts first.
+        """Yields the clips of `generate` batch by batch, as soon as a batch is ready, short texts first.
 
         Yields:
-          (places [n] in the list of `generate`, the clip of each).
+          (places [n] in the list of `generate`, the clip of each place).
         """
         repeated = _repeat_texts(texts, num)
         for places, sequences in self._sample_batches(repeated, seed, batch_size, sampling):
@@ -159,7 +161,7 @@ class TextToPose(SharedRun):
         """The tokens [N, C] of the clips of `generate`, without decoding them.
 
         Raises:
-          ConfigError: the model writes no tokens; or as `generate`.
+          ConfigError: the model generates no tokens; or as `generate`.
         """
         if not self.has_tokens:
             raise ConfigError(f"a {self.config.task} run writes latents, no tokens; use generate")
@@ -171,22 +173,23 @@ class TextToPose(SharedRun):
     def stream(
         self, text: str, seed: int = 0, *, canonical: bool = False, tokens_at_once: int = 4, **sampling
     ) -> Iterator[Clip]:
-        """Yields parts of a text's clip while it is being written, as soon as their frames are certain.
+        """Yields parts of a text's clip while it is being generated, as soon as their frames are final.
 
         Args:
           text: what to sign.
           seed: decides all random choices.
           canonical: see `generate`.
-          tokens_at_once: tokens that are written at a time; fewer show frames earlier.
+          tokens_at_once: tokens that are sampled at a time; with fewer the first frames come earlier.
           **sampling: see `generate`.
 
         Yields:
-          Clips whose points, joined, are bit for bit those of `generate(text, seed=seed, ...)`.
+          Clips whose concatenated points are bit for bit those of `generate(text, seed=seed, ...)`.
 
         Raises:
-          DataError: the text has nothing to sign in it.
-          ConfigError: the run makes whole clips only, see `can_stream`; or as `make_sampler`.
+          DataError: the text has no words.
+          ConfigError: the run generates whole clips only, see `can_stream`; or as `make_sampler`.
         """
+        # No yield in this function: what cannot be streamed fails in the call and not at the first part.
         if not self.family.streams:
             raise ConfigError(f"a {self.config.task} run makes whole clips only; stream from a gpt run")
         if not self.can_stream:
@@ -202,7 +205,8 @@ class TextToPose(SharedRun):
     def _sample_batches(
         self, texts: Sequence[str], seed: int, batch_size: int, sampling: dict
     ) -> Iterator[tuple[np.ndarray, list[np.ndarray]]]:
-        """Yields (places in `texts`, codes or latents [N, C] of each), those of short texts first."""
+        """Yields (places in `texts`, codes or latents [N, C] of each place), short texts first."""
+        # Only a flow folds latents into positions; codes pass unfold_positions unchanged.
         sampler, fold = self.make_sampler(**sampling), self.config.get("fold", 1)
         for places, ids, mask, keys in text_batches.batch_texts(self.text_encoder, texts, seed, batch_size):
             sampled = self.family.sample(self.model, self.variables, ids, mask, keys, sampler)
@@ -214,10 +218,10 @@ class TextToPose(SharedRun):
     def _write_tokens(
         self, text: str, seed: int, sampler: autoregressive.Sampler, tokens_at_once: int
     ) -> Iterator[tuple[np.ndarray, bool]]:
-        """Yields (the tokens written so far [N, C], whether these are all), again and again."""
+        """Yields (tokens so far [N, C], whether the clip is complete) after each `tokens_at_once` tokens."""
         [(_, ids, mask, keys)] = text_batches.batch_texts(self.text_encoder, [text], seed, 1)
         memory, state = autoregressive.init_decode_state(self.model, self.variables, ids, mask, sampler)
-        # `until` is no static argument: one program writes the first tokens and all others.
+        # `until` is traced, so that one compiled program serves all parts.
         for until in range(tokens_at_once, sampler.max_tokens + tokens_at_once, tokens_at_once):
             state = autoregressive.decode_until(
                 self.model, self.variables, memory, state, keys, until, sampler
@@ -231,14 +235,14 @@ class TextToPose(SharedRun):
 def build_text_to_pose(
     config, text_encoder, codec: PoseCodec, variables: dict | None = None, dim: int = 0
 ) -> TextToPose:
-    """The generator that a config describes.
+    """Builds the generator of a config.
 
     Args:
       config: of the run.
       text_encoder: of the run.
       codec: the trained tokenizer or auto-encoder that the config names.
-      variables: of a trained run; None while it is trained.
-      dim: of a flow, numbers of a position in its space of latents.
+      variables: of a trained run; None for a model that is being trained.
+      dim: of a flow only, components of a position in its space of latents.
     """
     model = build.build_generator(config, text_encoder.size, codec.config, dim)
     return TextToPose(config, variables, model, text_encoder, codec)
@@ -246,4 +250,5 @@ def build_text_to_pose(
 
 def _repeat_texts(texts: str | Sequence[str], num: int) -> list[str]:
     """Each text `num` times: place // num is the number of a clip's text."""
+    # A str is a sequence, too: of its characters.
     return [text for text in ([texts] if isinstance(texts, str) else texts) for _ in range(num)]
