@@ -114,7 +114,8 @@ def _rest_idle_hand(hands: np.ndarray, side: int) -> None:
     """Writes the resting hand into long pauses of hand `side`, but for the frames of its way down and up."""
     known = np.flatnonzero(~np.isnan(hands[:, side, 0]))
     for a, b in pairwise(known):
-        if b - a > 17:  # in a shorter pause there is no time to go down and up again
+        # In a shorter pause there is no time to go down and up again: 8 frames for each way.
+        if b - a > 17:
             hands[a + 8 : b - 7, side] = phonology.rest_channels()
 
 

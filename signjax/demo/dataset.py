@@ -19,11 +19,13 @@ from signjax.io import atomic, safe_read
 from signjax.io.processes import die_with_parent
 from signjax.pose import skeleton
 
-LANGUAGE_VERSION = 4  # a set of another version is made again
+# To be raised with every change of signs, texts or motion: a demo set of another version is made again.
+LANGUAGE_VERSION = 4
 RECORD_FILE = "demo.json"
 SPLITS = ("train", "dev", "test")
 _LARGEST_STEP = 300_000  # numbers up to 3.0 in steps of 1e-5
 _CLIPS_PER_CHUNK = 25  # that a worker writes at once
+# As in the seed's How2Sign files: readers must meet the face of zeros that real files have.
 _EMPTY_FACE = ",".join(["0.0"] * 210)
 
 
@@ -107,7 +109,8 @@ def write_dataset(
             if progress:
                 progress(min(done * _CLIPS_PER_CHUNK, len(jobs)), len(jobs))
         (building / RECORD_FILE).write_text(json.dumps(record) + "\n", encoding="utf-8")
-        if not is_written(folder, record):  # else another process was faster
+        # Asked again: another process may have written the same set meanwhile.
+        if not is_written(folder, record):
             atomic.move_folder(building, folder)
     return folder
 

@@ -75,7 +75,8 @@ def hand_joints(shape: np.ndarray, lengths: np.ndarray) -> np.ndarray:
     at = np.arange(4) * 4 + 5
     joint = np.broadcast_to(rest * lengths[at, None], (*shape.shape[:-1], 4, 3))
     out[..., at, :] = joint
-    angle = 0.5 * _REST_DIRECTIONS + fan  # knuckles lie wider apart than the fingers point
+    # Half of it: straight fingers point less far apart than their knuckles lie.
+    angle = 0.5 * _REST_DIRECTIONS + fan
     along = np.stack([np.sin(angle), np.cos(angle), np.zeros_like(angle)], -1)  # [..., 4, 3]
     palm = np.array([0.0, 0.0, 1.0])
     # The last joint of a finger cannot bend alone: it bends 0.6 of what the middle joint does.

@@ -13,7 +13,9 @@ _NOISE_LEVEL = np.zeros(skeleton.NUM_JOINTS)  # noise of a bone's free end, neck
 _NOISE_LEVEL[:8] = [0.006, 0.007, 0.009, 0.018, 0.018, 0.009, 0.018, 0.018]
 for _part in (skeleton.RIGHT, skeleton.LEFT):
     _NOISE_LEVEL[_part] = [0.004] + [0.012, 0.011, 0.011, 0.011] + 4 * [0.017, 0.014, 0.012, 0.012]
-_PREVIOUS_SHARE = 0.25  # share of the noise of the frame before
+# Share of the noise of the frame before. White noise would have larger second differences, compared with the
+# first ones, than recordings have.
+_PREVIOUS_SHARE = 0.25
 
 
 def add_jitter(pose: np.ndarray, amplitude: float, rng: np.random.Generator) -> np.ndarray:

@@ -133,7 +133,8 @@ def _parse_words() -> dict[str, Sign]:
 
 def _make_letters() -> dict[str, Sign]:
     cells = [(palm, shape) for shape in _LETTER_SHAPES for palm in _LETTER_PALMS]
-    cells.remove(("a", "four"))  # too similar to a hand that is just raised
+    # Of the 27 cells one is left over; this one looks too much like a hand that is just being raised.
+    cells.remove(("a", "four"))
     return {
         chr(ord("A") + k): Sign(shape, f"letter-{palm}", _LETTER_PALMS[palm], "hold")
         for k, (palm, shape) in enumerate(cells)

@@ -161,7 +161,8 @@ def stroke_channels(sign: Sign, phase: np.ndarray, amplitude: float = 1.0) -> tu
         )
     roll, swings = HEADS[sign.head]
     wave = np.sin(2 * np.pi * phase)
-    tilt = TILT_ANGLE * roll if swings < 2 else TILT_ANGLE * roll * wave  # held, or shaken
+    # A head that shakes swings from side to side; a tilted one stays tilted during the sign.
+    tilt = TILT_ANGLE * roll if swings < 2 else TILT_ANGLE * roll * wave
     pitch = NOD_ANGLE * wave if sign.head == "nod" else 0 * phase
     return hands, np.stack([pitch, tilt + 0 * phase], -1)
 

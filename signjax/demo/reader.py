@@ -1,8 +1,8 @@
 """The reader of the demo language: poses to words without learning, by dynamic programming over templates.
 
 A frame in a state of a sign costs its squared distance from the state in feature space; a frame outside signs
-costs a constant. Each sign has a cost of its own, so what looks like no sign is cheapest as no sign. Signs
-may follow one another in any order: without a language model the reader cannot invent likely words.
+costs a constant, and each sign costs another one. So motion that looks like no sign is cheapest as no sign.
+Signs may follow one another in any order: without a language model the reader cannot invent likely words.
 """
 
 from functools import cache
@@ -149,14 +149,15 @@ def _moves_like_signing(features: reader_features.Features) -> bool:
     wrists = reader_features.wrist_positions(features)
     travel = np.sqrt((np.ptp(wrists, axis=0) ** 2).sum(-1)).max()
     leaps = (features.speed.max(1) > 0.75 * _LEAP_SPEED).mean()
+    # Both limits are for the whole clip: a single leap, or a pause, is no reason to read nothing.
     return len(wrists) > 3 and travel > _STILL_TRAVEL and leaps < _MOST_LEAPS
 
 
 def _search_segments(features: reader_features.Features, table: Templates) -> list[Segment]:
     """The best sequence of plausible signs.
 
-    Whether a sign is plausible is known only when its whole segment is. So signs that are not are forbidden
-    where they were found, and the search is repeated.
+    Whether a sign is plausible can be checked only when its whole segment is known. So implausible signs are
+    forbidden at the frames of their segment, and the search is repeated.
     """
     gains, size = _state_gains(features, table), len(table.hands)
     for _ in range(_SEARCH_ROUNDS):
@@ -197,7 +198,8 @@ def _motion_agreement(segment: Segment, features: reader_features.Features, tabl
     states = table.hands[table.first[segment.sign] : table.last[segment.sign] + 1, 0]
     motion = states - states.mean(0)
     energy = (motion**2).sum(-1).mean()
-    if energy < 0.01:  # a letter is held and has no motion to compare
+    # A letter is held and has no motion to compare.
+    if energy < 0.01:
         return 1.0
     phase = np.linspace(0, 1, len(states))
     best = -np.inf
@@ -237,7 +239,8 @@ def locate_words(pose: np.ndarray, valid: np.ndarray | None = None) -> list[tupl
       valid: [T, 50] bool, False for a missing joint; None if no joint is missing.
     """
     words, spelled = [], []
-    for segment in [*_find_segments(pose, valid)[1], None]:  # the None ends a spelled word at the end
+    # The None ends a word that is spelled at the end of the clip.
+    for segment in [*_find_segments(pose, valid)[1], None]:
         gloss = sign_templates().glosses[segment.sign] if segment else ""
         if gloss in lexicon.LETTERS:
             spelled.append((gloss.lower(), segment))

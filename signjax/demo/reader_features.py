@@ -42,11 +42,13 @@ def measure_features(pose: np.ndarray, valid: np.ndarray | None = None) -> Featu
     # Without arms, or seen from the side or from behind, there is nothing that could be read.
     if not (arm > 0 and np.linalg.norm(across) > 0.1 * arm and across[0] > 0):
         return None
+    # One set of axes for the whole clip, from medians: in a single frame noise would turn the trunk.
     axes = _trunk_axes(across)
     trunk = 0.5 * (pose[:, skeleton.R_SHOULDER] + pose[:, skeleton.L_SHOULDER])
     body = (pose - trunk[:, None]) @ axes.T / arm
     nose = body[:, skeleton.NOSE] - body[:, skeleton.NECK]
-    right, left = body, skeleton.mirror_pose(body)  # mirrored, the left hand is described as a right one
+    # Mirrored, the left hand is described as a right one: templates are needed for one side only.
+    right, left = body, skeleton.mirror_pose(body)
     hands = np.stack([_hand_features(right), _hand_features(left)], 1)
     wrists = np.stack([right[:, skeleton.R_WRIST], left[:, skeleton.R_WRIST]], 1)
     speed = np.sqrt((np.diff(wrists, axis=0, append=wrists[-1:]) ** 2).sum(-1))
@@ -63,7 +65,8 @@ def _fill_missing(pose: np.ndarray, valid: np.ndarray) -> np.ndarray:
     if valid.all():
         return pose
     pose, time = pose.copy(), np.arange(len(pose))
-    for joint in skeleton.ORDER:  # from the root outwards: a parent is complete before its children
+    # From the root outwards, so that a parent is complete before its children are put on it.
+    for joint in skeleton.ORDER:
         seen = valid[:, joint]
         if not seen.any():
             pose[:, joint] = pose[:, skeleton.PARENTS[joint]]

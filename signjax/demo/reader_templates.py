@@ -38,6 +38,7 @@ def sign_templates() -> Templates:
         channels = np.where(idle, phonology.rest_channels(), channels)
         for shift in range(2 if hold else 1):
             moved = channels.copy()
+            # Equal letters in a row alternate between two places, and either must be read as the letter.
             moved[:, 0, phonology.WRIST] += shift * np.array(lexicon.REPEAT_SHIFT)
             hands.append(
                 reader_features.measure_features(body.forward_kinematics(moved, head, AVERAGE_SIGNER)).hands

@@ -7,7 +7,8 @@ from signjax.demo.names import draw_name
 from signjax.demo.text import normalize_text
 
 # Words in capitals are slots; the number of a pattern is its share. Question words also stand in statements
-# ("i know where"), so that only the head tells a question.
+# ("i know where"), so that only the head tells a question: when they did not, their motion codes took the
+# head's question along, and a plain "how" was generated as "how?".
 _SLOTS = {
     "WHO": "i you he she we they",
     "KIN": "mother father sister brother friend child family",
@@ -119,7 +120,8 @@ class SentenceWriter:
             words = self._draw_words()
             if any(word not in lexicon.WORDS for word in words if word != "?") == spelled:
                 return words
-            self._used = before  # words of a sentence that is thrown away were not used
+            # Words of a sentence that is thrown away were not used.
+            self._used = before
 
     def _draw_words(self) -> list[str]:
         # A tenth of the sentences are one word: a model must also sign a word by itself.
@@ -165,6 +167,7 @@ def make_texts(count: int, rng: np.random.Generator, unseen: set[tuple[str, ...]
     """
     writer, texts = SentenceWriter(rng), []
     if unseen is None:
+        # In a small set words alone would crowd out the sentences.
         repeats = 4 if count >= 8 * len(lexicon.WORDS) else 0
         texts = [format_sentence([word], rng) for word in lexicon.WORDS for _ in range(repeats)]
     taken = set(unseen or ())

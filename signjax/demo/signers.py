@@ -42,7 +42,8 @@ def make_signer(number: int) -> Signer:
         origin=np.array([rng.normal(0.02, 0.02), rng.normal(-0.05, 0.045), 0.0]),
         tempo=float(rng.uniform(0.88, 1.16)),
         amplitude=float(rng.uniform(0.92, 1.08)),
-        left_handed=number % 8 == 5,  # one in eight, about as many as people are
+        # One in eight, about as many as among people; by number, so that every demo set has some.
+        left_handed=number % 8 == 5,
         yaw=float(rng.uniform(-0.10, 0.10)),
         posture=float(rng.uniform(-0.05, 0.05)),
     )

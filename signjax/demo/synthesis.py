@@ -34,7 +34,9 @@ def synthesize_pose(
     hands, head = animate_glosses(demo_text.tokens_to_glosses(tokens), tokens[-1] == "?", signer, rng)
     sway, drift = _draw_sway(len(head), signer, rng)
     body = forward_kinematics(hands, head, signer, sway) + drift[:, None]
-    depth = body[0, 0, 2]  # as in recorded files, z is measured from the nose at rest
+    # As in recorded files, z is measured from the nose at rest. Before the jitter, or that of one frame would
+    # move the whole clip.
+    depth = body[0, 0, 2]
     body = add_jitter(body, jitter, rng)
     body[..., 2] -= depth
     return (body * signer.scale + signer.origin).astype(np.float32)

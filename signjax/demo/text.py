@@ -31,6 +31,7 @@ def normalize_text(text: str) -> list[str]:
     question = text.rstrip(" \t\r\n\"'”’)").endswith(("?", "？"))
     folded = unicodedata.normalize("NFKD", text).lower().translate(_LETTER_SPELLINGS)
     plain = "".join(c for c in folded if not unicodedata.combining(c))
+    # Left out and not replaced by a space: "don't" must stay one word.
     plain = re.sub(r"['’ʼ`]", "", plain)
     spaced = re.sub(r"\d", lambda m: f" {DIGIT_WORDS[unicodedata.digit(m[0])]} ", plain)
     tokens = re.findall(r"[a-z]+", spaced)
@@ -57,7 +58,8 @@ def tokens_to_glosses(tokens: list[str]) -> list[str]:
 def glosses_to_tokens(glosses: list[str], question: bool) -> list[str]:
     """Glosses to tokens, the inverse of `tokens_to_glosses`; without glosses there is no question either."""
     tokens, spelled = [], ""
-    for gloss in [*glosses, lexicon.PAUSE]:  # a last pause, so that a spelled word at the end is not lost
+    # A last pause, so that a spelled word at the end is not lost.
+    for gloss in [*glosses, lexicon.PAUSE]:
         if gloss in lexicon.LETTERS:
             spelled += gloss.lower()
             continue

@@ -15,7 +15,8 @@ from signjax.pose import kinematics
 
 NUM_FEATURES = 2 + 2 * len(kinematics.REST)  # of a frame: root, and two for each bone
 NUM_DEPTH_FEATURES = 1 + len(kinematics.REST)  # of a frame: root, and one for each bone
-FOLDED_FRAMES = 4  # frames that share a position in `DepthPredictor`
+# Frames that share a position in `DepthPredictor`: a quarter of the work of a position for each frame.
+FOLDED_FRAMES = 4
 _REST = kinematics.REST.astype(np.float32)[:, None]  # [49, 1] lengths of the rest skeleton's bones
 
 
@@ -25,6 +26,7 @@ def points_to_features(points):
     The angle is in the plane, from the x axis; the scale is the length over that of the rest skeleton.
     """
     # An angle alone jumps where it wraps around, and has no value for a bone that points at the camera.
+    # Relative to the lengths at rest, the short bones of fingers count as much as those of arms.
     root, vectors = kinematics.bone_vectors(points)
     scaled = vectors / _REST
     return jnp.concatenate([root, scaled.reshape(*root.shape[:-1], -1)], axis=-1)
@@ -106,6 +108,7 @@ class PlanarAutoEncoder(nn.Module):
     def setup(self):  # noqa: D102
         self.codec = Codec(NUM_FEATURES, stride=1, width=self.width, depth=self.depth, dim=self.dim)
         self.lifted = DepthPredictor(self.width, self.lift)
+        # Mean 0 and mean square 1: before there are statistics, standardising changes nothing.
         self.mean = self.variable("statistics", "mean", jnp.zeros, (self.dim,))
         self.square = self.variable("statistics", "square", jnp.ones, (self.dim,))
 
@@ -153,4 +156,5 @@ class PlanarAutoEncoder(nn.Module):
         weight = (counted / jnp.maximum(total, 1))[..., None]
         for statistic, values in ((self.mean, z), (self.square, z**2)):
             change = (1 - self.decay) * ((values * weight).sum((0, 1)) - statistic.value)
-            statistic.value += jnp.where(total > 0, change, 0)  # an empty batch has no mean to move towards
+            # A batch without counted frames has no mean to move towards.
+            statistic.value += jnp.where(total > 0, change, 0)

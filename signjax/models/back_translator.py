@@ -25,7 +25,9 @@ from signjax.pose import body_parts
 
 STRIDE = 4  # frames a position of the encoder
 RECENT = 3  # tokens before a text position that it gets as direct input, without attention
-REACH = 16  # positions to either side that the encoder's attention sees
+# Positions to either side that the encoder's attention sees. Bounded, so that clips may be longer than those
+# in training.
+REACH = 16
 
 
 class EncodedClip(NamedTuple):
@@ -103,6 +105,7 @@ class BackTranslator(nn.Module):
             x = block(x, mask[:, None, :] & near, train)
         x = self.encoder_norm(x)
         logits = self.ctc(x)
+        # Padding must not speak: its probabilities would be counted as signed tokens.
         probabilities = nn.softmax(logits) * mask[..., None]
         x = self.memory_norm(x + probabilities @ self.text_embedding.embedding * self.width**0.5)
         keys_values = jnp.stack([dense(x) for dense in self.memory_in])  # [layers, B, N, 2 * D]
@@ -166,7 +169,7 @@ class BackTranslator(nn.Module):
 
 
 def pose_features(pose, mask):
-    """The encoder's input: part streams of poses [B, T, 50, 3] and their changes over time, [B, T, F].
+    """The encoder's input [B, T, F]: features of the body parts of poses [B, T, 50, 3], and their changes.
 
     Frames after those of mask [B, T] repeat the last one.
     """
@@ -194,6 +197,7 @@ def count_signed_tokens(probabilities):
 
 def _alignment_offsets(positions, centres):
     """Distances [B, L, N] of text positions [L] from the tokens signed so far, centres [B, N]."""
-    # The unit grows with the position, as the errors of counting add up.
+    # The unit grows with the position, as the errors of counting add up. The half is the middle of a token,
+    # as centres are middles of positions.
     positions = positions[None, :, None]
     return (positions + 0.5 - centres[:, None]) / (0.5 + 0.02 * positions)

@@ -22,6 +22,7 @@ class BertLayer(nn.Module):
     def __call__(self, x, mask):
         """x [B, L, D], mask [B, L] bool."""
         width = x.shape[-1]
+        # Three layers and not one for all: files of BERT have a tensor for each.
         parts = [layers.Dense(width, name=name)(x) for name in ("query", "key", "value")]
         q, k, v = (part.reshape(*x.shape[:2], self.heads, -1) for part in parts)  # [B, L, H, D / H]
         h = jax.nn.dot_product_attention(q, k, v, mask=mask[:, None, None])
@@ -58,7 +59,8 @@ class Bert(nn.Module):
         """ids [B, L], mask [B, L] bool -> features of the last layer [B, L, D]."""
         x = nn.Embed(self.vocabulary, self.width, name="words")(ids)
         x += nn.Embed(self.positions, self.width, name="positions")(jnp.arange(ids.shape[1]))
-        if self.types:  # there is only one text, whose type is 0
+        # DistilBERT has no types. Others expect pairs of texts; ours is the first of a pair, of type 0.
+        if self.types:
             x += nn.Embed(self.types, self.width, name="types")(jnp.zeros_like(ids))
         x = _layer_norm(self.epsilon, "norm")(x)
         for i in range(self.depth):

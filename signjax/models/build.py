@@ -31,6 +31,7 @@ def build_tokenizer(config) -> vqvae.VQVAE | seed_vqvae.SeedVQVAE:
         raise ConfigError(
             f"layout is {config.layout!r}; it can be {', '.join(map(repr, body_parts.LAYOUTS))}"
         )
+    # The seed's model quantizes the whole pose at once, so its only part is "whole".
     if config.model.kind == "seed" and config.layout != "whole":
         raise ConfigError(f"layout is {config.layout!r}, and the seed's model knows 'whole' alone")
     fields = {"quantizer": functools.partial(build_quantizer, config.quantizer), **config.model.size}
@@ -109,6 +110,7 @@ def build_flow(config, vocabulary: int, dim: int) -> flow_transformer.FlowTransf
     return flow_transformer.FlowTransformer(vocabulary=vocabulary, dim=dim, **config.model)
 
 
+# By the task of a config. The flow is not among them: it needs the size of latents instead of codes.
 TOKEN_MODELS = {"gpt": build_gpt, "masked": build_masked_model, "seed_gpt": build_seed_gpt}
 
 

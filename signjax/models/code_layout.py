@@ -7,9 +7,9 @@ from signjax.pose import body_parts
 
 
 def latent_dim(quantizer, part: str) -> int:
-    """Numbers of a latent of a body part, from the `quantizer` field of a config.
+    """Size of the latents of a body part, from the `quantizer` field of a config.
 
-    FSQ has one for each step of each level, a Gaussian bottleneck as many as it has levels.
+    It is levels * len(steps) for FSQ, the number of levels for a Gaussian bottleneck, and else `dim`.
     """
     levels = quantizer.levels[part]
     return {"fsq": levels * len(quantizer.steps), "kl": levels}.get(quantizer.kind, quantizer.dim)
@@ -29,6 +29,7 @@ def code_shape(config) -> tuple[int, int]:
 
 def code_columns(config) -> list[tuple[str, str, int]]:
     """(side, part, level) of each of the C codes of a token, such as ("right ", "hand", 0)."""
+    # In the order in which VQVAE joins codes to columns; in another one they would get each other's names.
     return [
         (side, part, level)
         for part in body_parts.LAYOUTS[config.layout]
@@ -39,4 +40,5 @@ def code_columns(config) -> list[tuple[str, str, int]]:
 
 def has_face(config) -> bool:
     """Whether a tokenizer or auto-encoder of this config takes and makes poses of 120 joints, not 50."""
+    # The task first: configs of the planar auto-encoder have no layout.
     return config.task == "vqvae" and body_parts.has_face(config.layout)

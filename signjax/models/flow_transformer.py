@@ -32,6 +32,7 @@ class FlowTransformer(TextConditionedModel):
         self.time_in = layers.Dense(self.width, dtype=self.dtype)
         self.layers = BidirectionalBlock(**self.block)
         self.norm = nn.LayerNorm(dtype=self.dtype)
+        # Without a dtype: latents stay float32, whatever the layers compute in.
         self.latent_out = layers.Dense(self.dim)
 
     def predict_clean(self, z, t, mask, memory: EncodedText, times, segments=None, train: bool = False):

@@ -69,6 +69,7 @@ class EncoderBlock(nn.Module):
         norm = functools.partial(make_layer_norm, self.exact, dtype=self.dtype)
         drop = nn.Dropout(self.dropout, deterministic=not train)
         mask = mask[:, None, None, :] if mask.ndim == 2 else mask[:, None]  # an axis for the heads
+        # Queries, keys and values in one product: one large product is faster than three small ones.
         h = dense(3 * width, name="qkv")(norm()(x))
         q, k, v = jnp.split(h.reshape(*h.shape[:2], self.heads, -1), 3, axis=-1)  # [B, N, H, D / H]
         h = jax.nn.dot_product_attention(q, k, v, mask=mask)
@@ -113,6 +114,8 @@ def scan_layers(apply_layer, block: nn.Module, depth: int, x, layer_inputs=None,
     if remat:
         # prevent_cse keeps XLA from merging the second computation with the first; a scan does that already.
         scan_step = nn.remat(scan_step, prevent_cse=False)
+    # Random numbers are split, too: otherwise all layers would start with the same parameters and drop the
+    # same units.
     axes = {"variable_axes": {"params": 0}, "split_rngs": {"params": True, "dropout": True}}
     return nn.scan(scan_step, **axes, length=depth)(block, x, layer_inputs)[0]
 

@@ -25,11 +25,14 @@ def start_tokenizer(config, pose) -> dict:
     """
     params = {}
     for part, frames in body_parts.split_parts(pose, config.layout).items():
+        # Right and left sides together: they share the codec, and so its linear paths.
         x = np.asarray(frames, np.float64).reshape(-1, config.model.size.stride * frames.shape[-1])
         centre, dim = x.mean(0), latent_dim(config.quantizer, part)
         power, basis = np.linalg.eigh(np.cov(x - centre, rowvar=False))
+        # eigh sorts from small to large, and the largest components are wanted.
         power, basis = power[::-1][:dim], basis[:, ::-1][:, :dim]  # [D], [stride * F, D]
         gain = 1 / np.sqrt(power) if config.quantizer.kind in ("fsq", "kl") else np.ones(dim)
+        # The name that flax gives to an entry of the dict `codecs`: these parameters take the place of those.
         params[f"codecs_{part}"] = {
             "linear_in": _dense_params(basis * gain, -centre @ basis * gain),
             "linear_out": _dense_params((basis / gain).T, centre),
@@ -40,8 +43,8 @@ def start_tokenizer(config, pose) -> dict:
 def start_autoencoder2d(dim: int, pose) -> dict:
     """Parameters of the linear paths of the planar auto-encoder, and "statistics" of their latents.
 
-    Components are those of joints, hands relative to their wrists, since that is what errors are measured in.
-    Depths begin as what is linear in the latents.
+    The components are those of joints, with hands relative to their wrists, since that is what errors are
+    measured in. Depths start as the best linear function of the latents.
 
     Args:
       dim: of the latents.

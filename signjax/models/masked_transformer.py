@@ -45,6 +45,7 @@ class MaskedTransformer(TokenModel):
         """
         position, time = times
         known = self._embed_tokens(codes)
+        # The float32 parameter in the type of the layers: jnp.where would widen everything after it.
         x = jnp.where(hidden[..., None], self.unknown.astype(known.dtype), known)
         x = x * self.width**0.5 + layers.sinusoidal_embedding(position, self.width, x.dtype)
         self_mask, text_mask = attention_masks(mask, memory, segments)

@@ -14,7 +14,8 @@ LAYOUT = "whole"
 ARMS = np.array([[skeleton.R_ELBOW, skeleton.R_WRIST], [skeleton.L_ELBOW, skeleton.L_WRIST]])
 ORDERS = (1, 2, 3)  # of the differences over time: velocity, acceleration, jerk
 ENERGIES = 4 * len(ORDERS)  # of two arms and two hands
-STILL = 3e-3  # neck-to-shoulder lengths a frame that count as no motion
+# Neck-to-shoulder lengths a frame that count as no motion, less than the jitter of recordings.
+STILL = 3e-3
 
 
 def motion_energy(pose):

@@ -1,4 +1,4 @@
-"""Quantizers, the bottleneck of an auto-encoder: latents to codes and back, by one contract.
+"""Quantizers, the bottleneck of an auto-encoder: latents to codes and back, all with one interface.
 
 `quantizer(z [B, N, D], mask [B, N], train) -> Quantized`, `quantizer.decode(codes [B, N, Q]) -> [B, N, D]`,
 and Q = `quantizer.levels`. Latents outside the mask get codes too, but change neither statistics nor loss.
@@ -63,7 +63,8 @@ class ResidualVQ(nn.Module):
         residual, level_codes, loss = z, [], 0.0
         for level in range(self.levels):
             active = mask & (depth > level)[:, None]  # [B, N]
-            target = jax.lax.stop_gradient(residual)  # codebooks move by averages, not by gradients
+            # Codebooks move by averages, not by gradients.
+            target = jax.lax.stop_gradient(residual)
             if train and not self.is_initializing():
                 book = _init_from_batch(
                     sums.value[level], counts.value[level], target, active, self.make_rng("quantize")
@@ -134,7 +135,9 @@ class FSQ(nn.Module):
         rounded = jnp.round(bounded)
         digits = rounded.astype(jnp.int32) + np.asarray(self.steps) // 2
         codes = (digits * self._digit_weights()).sum(-1)  # [B, N, Q]
+        # Rounding has no gradient; the decoder's passes to the bounded latent as if there were none.
         straight_through = bounded + jax.lax.stop_gradient(rounded - bounded)
+        # Divided, so that latents lie between about -1 and 1 for any number of steps.
         return Quantized((straight_through / (steps // 2)).reshape(z.shape), codes, jnp.zeros(()))
 
     def decode(self, codes):
@@ -180,10 +183,12 @@ class GaussianBottleneck(nn.Module):
 
 
 def _make_rvq(c, levels: int) -> ResidualVQ:
+    # Also plain VQ, which is one level; the config sets that.
     return ResidualVQ(levels, c.codes, c.decay, c.commitment, c.dropout, c.revive)
 
 
-# config's quantizer.kind -> (config's quantizer fields, Q) -> quantizer; docs/quantizers.md adds one
+# config's quantizer.kind -> (config's quantizer fields, Q) -> quantizer. In code and not in a config: a saved
+# run finds its quantizer by this name, and nothing in a run's folder is executed (docs/quantizers.md).
 QUANTIZERS = {
     "rvq": _make_rvq,
     "vq": _make_rvq,
@@ -191,7 +196,8 @@ QUANTIZERS = {
     "kl": lambda c, levels: GaussianBottleneck(levels, c.kl),
 }
 
-START_LOG_VARIANCE = -4.0  # log variance at first: little noise, so that training begins at the linear code
+# Little noise at first: training begins at the linear code, which much noise would drown.
+START_LOG_VARIANCE = -4.0
 
 
 def masked_mean(x, mask):
@@ -205,7 +211,8 @@ def _sample_rows(z, mask, num, rng):
     Equal codes would tie exactly. Rounding would then decide between them, and with it the number of devices.
     """
     valid = mask.reshape(-1)
-    order = jnp.argsort(jax.random.uniform(rng, valid.shape) + ~valid)  # the valid ones first, shuffled
+    # Valid ones first, shuffled: uniform numbers lie below 1, and those of the others are moved above it.
+    order = jnp.argsort(jax.random.uniform(rng, valid.shape) + ~valid)
     # At least 1, so that there is an index even in a batch without a valid latent.
     count = jnp.maximum(valid.sum(), 1)
     return z.reshape(-1, z.shape[-1])[order[jnp.arange(num) % count]]

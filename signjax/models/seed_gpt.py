@@ -57,6 +57,7 @@ class SeedGPT(nn.Module):
         x = self.text(features.astype(jnp.float32))
         keys_values = self.memory_in(x).reshape(*mask.shape, self.depth, self.heads, -1)
         keys, values = jnp.split(jnp.moveaxis(keys_values, 2, 0), 2, axis=-1)
+        # Nobody reads the centres: the seed's blocks have no preference for the text that is expected.
         return EncodedText(keys, values, mask, jnp.zeros(mask.shape), x)
 
     def compute_states(
@@ -101,6 +102,7 @@ class SeedGPT(nn.Module):
 
     def logits(self, states):
         """Logits [..., K + 2] of codes, SOS and EOS, of states [..., D]."""
+        # In float32 also of bfloat16 states, as in signjax.models.token_head.
         return self.head(states).astype(jnp.float32)
 
     def code_logits(self, states, codes):

@@ -46,7 +46,8 @@ class SeedVQVAE(nn.Module):
     dtype: Any = None
     original: bool = False
 
-    reach = None  # attention sees all tokens of a clip
+    # Attention sees all tokens of a clip, so a clip of this model cannot be decoded in windows.
+    reach = None
 
     def setup(self):  # noqa: D102
         compute = {"dtype": self.dtype}
@@ -60,7 +61,8 @@ class SeedVQVAE(nn.Module):
         # A dict, so that codebooks have the same place in `variables` as those of signjax.models.vqvae.
         self.quantizers = {"whole": self.quantizer("whole")}
         self.from_latent = nn.Dense(self.width, **compute)
-        self.unfold = nn.Dense(self.stride * self.width, **compute)  # the transposed convolution
+        # Likewise the seed's transposed convolution.
+        self.unfold = nn.Dense(self.stride * self.width, **compute)
         self.decoder = [layers.EncoderBlock(**block) for _ in range(self.depth)]
         self.decoder_norm = layers.make_layer_norm(self.original, **compute)
         self.head = nn.Dense(3 * skeleton.NUM_JOINTS)

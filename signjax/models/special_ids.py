@@ -5,4 +5,5 @@ and stands before a text in its decoder. UNKNOWN is a letter without an entry. S
 of a word without an entry. END ends a text.
 """
 
-PAD, NULL, UNKNOWN, SPELL, END = range(5)  # never another order: saved vocabularies begin with these five
+# Never in another order: saved vocabularies begin with these five, and models have learned their numbers.
+PAD, NULL, UNKNOWN, SPELL, END = range(5)

@@ -1,6 +1,6 @@
 """Which text token belongs to which position of a clip, from the durations that the text encoder predicts.
 
-The time of a text is measured in positions at the usual tempo: token l is expected at `EncodedText.centres`.
+Text time is measured in positions at the average tempo: text token l is expected at `EncodedText.centres`.
 """
 
 import flax.linen as nn
@@ -61,6 +61,7 @@ def clip_times(mask, memory: EncodedText):
     # The null text is one token without a meaningful duration: its time stays 0.
     has_text = memory.mask.sum(1) > 1
     pace = expected_length(memory) * has_text / jnp.maximum(mask.sum(1), 1)
+    # The middle of a position, as centres are the middles of durations.
     return position, (position + 0.5) * pace[:, None]
 
 

@@ -22,7 +22,7 @@ class EncodedText(NamedTuple):
     values: jax.Array  # [layers, B, L, H, D / H]
     mask: jax.Array  # [B, L] bool
     centres: jax.Array  # [B, L] the position at which each text token is expected to be signed
-    states: jax.Array  # [B, L, D] what keys and values were made of
+    states: jax.Array  # [B, L, D] from which keys and values were computed
 
 
 class TextConditionedModel(nn.Module):
@@ -87,7 +87,8 @@ class TextConditionedModel(nn.Module):
         else:
             embedded = self.feature_in(self.feature_norm(ids.astype(jnp.float32)))
         x = self._add_neighbours(embedded, mask if segments is None else segments)
-        x = x * self.width**0.5  # the scale that sinusoids have (Vaswani et al. 2017)
+        # The scale that sinusoids have (Vaswani et al. 2017): embeddings start far smaller.
+        x = x * self.width**0.5
         x = x + layers.sinusoidal_embedding(positions, self.width, x.dtype)
         x = self.drop(x, deterministic=not train)
 
@@ -107,6 +108,7 @@ class TextConditionedModel(nn.Module):
         As in a convolution, neighbours reach one another directly: that saves data, and spelled words need it
         most, since each of their letters is a token.
         """
+        # A token at the edge of its text has no neighbour there: in a packed row it would be another text's.
         padded_segments = jnp.pad(segments, ((0, 0), (1, 1)))
         same_text = padded_segments[:, 1:] == padded_segments[:, :-1]  # [B, L + 1], as the token before
         padded = jnp.pad(embedded, ((0, 0), (1, 1), (0, 0)))

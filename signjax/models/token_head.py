@@ -40,7 +40,8 @@ class TokenModel(TextConditionedModel):
     def code_logits(self, states, codes):
         """Logits [B, N, C, K] of each code, given states [B, N, D] and the codes before it in its token."""
         embedded = self.depth_embedding(codes + jnp.arange(self.columns) * self.codes)  # [B, N, C, D]
-        earlier = jnp.cumsum(embedded, axis=-2) - embedded  # a code must not see itself
+        # Without its own embedding: a code that sees itself would be predicted from itself.
+        earlier = jnp.cumsum(embedded, axis=-2) - embedded
         x = self.depth_norm(states[..., None, :] + earlier)
         # Columns first, so that each column's weights are one batched matrix product.
         x = x.reshape(-1, self.columns, self.width).swapaxes(0, 1)  # [C, B * N, D]
@@ -59,6 +60,7 @@ class TokenModel(TextConditionedModel):
           earlier: [B, D] sum of `column_embedding` over the codes before it in its token.
           column: which of the C codes.
         """
+        # The numbers of `code_logits` for one column: in sampling, later columns need its code first.
         x = self.depth_norm(states + earlier)
         weight, bias, out = (
             p[column].astype(x.dtype) for p in (self.depth_in, self.depth_bias, self.depth_out)

@@ -29,9 +29,9 @@ class Codec(nn.Module):
     """Encoder and decoder of one body part; every layer runs at token rate.
 
     `stride` frames are folded into the features of one token, so that each layer is a few large matrix
-    products at a fraction of the frame rate. A linear path runs beside the deep one in encoder and decoder:
-    with principal components in it and zeros at the end of the deep one (signjax.tasks.vqvae), training
-    begins at the best linear code and only has to improve on it.
+    products at a fraction of the frame rate. A linear path runs beside the deep one in encoder and decoder.
+    It starts as the principal components of the data (signjax.models.linear_start), and the deep path ends
+    with zeros, so training begins at the best linear code and only has to improve on it.
 
     Attributes:
       features: F of the part, per frame.
@@ -54,6 +54,7 @@ class Codec(nn.Module):
         self.stem = layers.Dense(self.width, **compute)
         self.encoder = [layers.ConvBlock(dilation=block_dilation(i), **compute) for i in range(self.depth)]
         self.encoder_norm = nn.LayerNorm(**compute)
+        # These and the heads have no dtype: in bfloat16 latents and poses would lose digits that count.
         self.to_latent = layers.Dense(self.dim, kernel_init=nn.initializers.zeros)
         self.linear_in = layers.Dense(self.dim)
         self.from_latent = layers.Dense(self.width, **compute)
@@ -204,6 +205,7 @@ class VQVAE(nn.Module):
 
     def _join_codes(self, codes: dict, batch: int):
         """Codes {part: [S * B, N, Q]} to columns [B, N, C], by part, then side, then level."""
+        # Never in another order: saved codes and generators trained on them have it.
         columns = []
         for part in codes.values():
             columns += list(part.reshape(-1, batch, *part.shape[1:]))

