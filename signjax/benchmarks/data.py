@@ -29,6 +29,7 @@ def measure_data() -> list[timing.Measurement]:
             "JSON, read and checked": timing.Workload(lambda: reading.read_json_clips(split, sids)),
             "pack": pack,
         }, reference, repeats=3)  # fmt: skip
+        # Apart from the others: a batch is not a split read once, so a ratio would mean nothing.
         batches = {f"{BATCHES} batches of the tokenizer": _make_batch_workload(dataset, folder)}
         return measured + timing.compare_workloads(batches)
 

@@ -13,7 +13,7 @@ from signjax.pose import body_parts, skeleton
 
 
 class TokenizerFlops(NamedTuple):
-    """Operations of a pass of a tokenizer, apart as training needs them."""
+    """Operations of a pass of a tokenizer, divided by what their gradients cost in training."""
 
     inputs: int  # of the layers that read the data
     search: int  # for the nearest codes
@@ -128,6 +128,8 @@ def count_sampling(c, columns: int, codes: int, clips: int, length: int, tokens:
 def count_gpt_step(c, columns: int, codes: int, rows: int, length: int, text_length: int) -> int:
     """A training step of a GPT on `rows` rows of `length` positions and `text_length` text ids."""
     decoder = count_decoder(c, columns, codes, rows * length, length, text_length)
+    # Forward, gradients of the weights and gradients of the inputs. All layers have both: a GPT's inputs are
+    # embeddings, which are learned.
     return 3 * (count_text_encoder(c, rows, text_length) + decoder)
 
 

@@ -27,7 +27,8 @@ LENGTH = 256  # of packed rows, in tokens
 VOCABULARY, CODES = 1000, 512
 SECONDS, RATE = 10, 6.25  # of a clip, and its tokens a second
 TEXT = "hello, where do you live? i live in a small house and work with my friend at school"
-LATENTS = 1 << 20  # so many that the product fills the device
+# So many that the product fills the device.
+LATENTS = 1 << 20
 
 
 def measure_gpu() -> list[timing.Measurement]:
@@ -39,6 +40,7 @@ def measure_gpu() -> list[timing.Measurement]:
     if jax.default_backend() != "gpu":
         raise ConfigError(f"gpu: jax finds no GPU here, only {jax.devices()[0].device_kind}; run it on one")
     c = get_config(CONFIG)
+    # One device, as the targets are for one.
     c.mesh.shape = (1,)
     goal, product = timing.Goal("M tokens/s", 1.07, 1.29, _millions_a_second), "product in bfloat16"
     training = timing.compare_workloads({
@@ -72,7 +74,8 @@ def relate_to_product(rows: list[timing.Measurement], product: str) -> list[timi
     rates = {row.name: row.flops / statistics.median(row.seconds) for row in rows}
     return [
         row._replace(
-            flops=0,  # or a share of the float32 peak would be printed, too
+            # Otherwise the report would add a share of the float32 peak, which bfloat16 exceeds.
+            flops=0,
             note=f"{rate / 1e12:.3g} TFLOP/s, {100 * rate / rates[product]:.3g} % of '{product}'",
         )
         for row, rate in zip(rows, rates.values(), strict=True)
@@ -145,6 +148,7 @@ def prepare_runs(config: str, folder: str) -> dict:
 def make_generation_workload(workdir: str) -> timing.Workload:
     """A text to its poses on the host: tokenizer of texts, GPT, sampling, decoder."""
     generator, count = load_text_to_pose(workdir), round(SECONDS * RATE)
+    # As many tokens as 10 s of signing have: a model of one training step would end anywhere.
     sampling = autoregressive.Sampler(min_tokens=count, max_tokens=count)._asdict()
     goal = timing.Goal("ms", 15, 10, lambda seconds: 1e3 * seconds)
     return timing.Workload(lambda: generator.generate(TEXT, **sampling), goal=goal)

@@ -12,7 +12,8 @@ import numpy as np
 from signjax.benchmarks import timing
 
 SIDE = 4096  # of the matrices: a product takes 137 GFLOP
-COPIED = 1 << 26  # float32 numbers: 268 MB, more than any cache holds
+# float32 numbers, 268 MB: more than a processor's caches hold, or the copy would measure those.
+COPIED = 1 << 26
 
 
 class Peak(NamedTuple):
@@ -30,6 +31,7 @@ def measure_peak(side: int = SIDE, copied: int = COPIED) -> Peak:
         "product": make_product_workload(side, jnp.float32),
         "copy": timing.Workload(lambda: copy(line)),
     }
+    # The fastest repeat: a peak is what the device can do, and other programs only slow it down.
     best = {measured.name: min(measured.seconds) for measured in timing.compare_workloads(workloads)}
     return Peak(2 * side**3 / best["product"], 2 * line.nbytes / best["copy"])
 

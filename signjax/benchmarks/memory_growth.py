@@ -38,6 +38,7 @@ def measure_growth(rows: Rows) -> dict[str, float]:
 
 def describe_leak(name: str, rows: Rows) -> str | None:
     """What grows in a family, in one line; None if nothing does."""
+    # A comparison with NaN is false: what cannot be measured on a machine is no leak.
     growth = measure_growth(rows)
     grown = [
         f"{QUANTITIES[k]} {v:+.2f} %" for k, v in growth.items() if k != "compiled" and v > ALLOWED_GROWTH

@@ -20,6 +20,7 @@ TARGET = 30
 
 def measure_rendering() -> list[timing.Measurement]:
     """GIFs of the same clip at the seed's size and at our own."""
+    # np.resize repeats the clip until it has the frames that are wanted.
     pose = np.resize(demo.synthesize_pose(TEXT, np.random.default_rng(0)), (FRAMES, skeleton.NUM_JOINTS, 3))
     clip, reference = Clip(pose, text=TEXT), "matplotlib, bone by bone (reference)"
     with tempfile.TemporaryDirectory(prefix="signjax-bench-") as folder:

@@ -40,6 +40,7 @@ def format_measurement(measured: Measurement, peak: Peak) -> str:
 
 def format_goals(measurements: list[Measurement]) -> list[str]:
     """Lines of a Markdown table of the measurements that have a goal; none if none has."""
+    # Markdown, since the lines go into docs/benchmarks.md.
     table = [
         f"| {measured.name} | {measured.goal_value:.3g} {measured.goal.unit} | {measured.goal.target:g} | "
         f"{measured.goal.stretch:g} | {_rate_goal(measured)} |"

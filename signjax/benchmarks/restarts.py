@@ -26,6 +26,7 @@ def measure_save_stall(config: str, changes: dict, folder: str) -> timing.Measur
     for step in range(REPEATS + 1):
         jax.block_until_ready(make_step())
         start = time.perf_counter()
+        # What the run does not wait for, the writing of the files, goes on behind this call.
         checkpoint.save(checkpoints.latest, step, state[0], c, {"fingerprint": state_hash.of(state[0])})
         seconds.append(time.perf_counter() - start)
         # A save that begins while another is written waits for it; runs save far less often than that.
@@ -39,6 +40,7 @@ def measure_save_stall(config: str, changes: dict, folder: str) -> timing.Measur
 def measure_restart(config: str, changes: dict, folder: str) -> timing.Measurement:
     """From the command line to the first step of a run that goes on, with kept compiled programs."""
     name, _, variant = config.partition(":")
+    # -u: lines that Python keeps in a buffer would be timed too late.
     command = [sys.executable, "-u", "-m", "signjax.main", f"--workdir={folder}/runs/gpt"]
     command += [f"--config=configs/{name}.py:{variant}", *(f"--config.{k}={v}" for k, v in changes.items())]
     seconds = [time_first_step(command, folder, step) for step in range(2, REPEATS + 3)]

@@ -31,6 +31,7 @@ def measure_sampling() -> list[timing.Measurement]:
     The reference decodes clips one by one, so that n clips take it n times as long as one.
     """
     c, torch, workloads = get_config("gpt"), torch_reference.load_reference(), {}
+    # Without torch there is no reference, and the times of our own are printed all the same.
     if torch:
         workloads[REFERENCE] = timing.Workload(torch.sampler(LENGTH, TOKENS))
     seed = ml_collections.ConfigDict({**c.model, **SEED})
@@ -70,6 +71,7 @@ def make_sampling_workload(
         variables = jax.jit(model.init)(jax.random.key(0), codes, ids[:1], mask[:1])
     # An untrained model would end its clips by chance, so the number of tokens is fixed.
     fixed = sampler._replace(min_tokens=TOKENS, max_tokens=TOKENS)
+    # A key for each clip: a clip's tokens must not depend on the others of its batch.
     keys = jax.random.split(jax.random.key(1), batch)
     # Guidance decodes each clip twice, with its text and without.
     clips = batch * (2 if sampler.guidance != 1 else 1)

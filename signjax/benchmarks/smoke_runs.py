@@ -87,17 +87,20 @@ def _start_process() -> Iterator[Executor]:
 
 
 def _prepare_process() -> None:
-    os.setpgrp()  # Ctrl-C is for the parent to handle
+    # In a group of its own: Ctrl-C is for the parent to handle.
+    os.setpgrp()
     processes.die_with_parent()
     process_memory.steady_heap_size()
     sys.stdout = sys.stderr = open(os.devnull, "w")  # noqa: SIM115
-    jax.config.update("jax_disable_most_optimizations", True)  # what is compiled runs for seconds only
+    # Programs run for seconds only, less than optimising them would take.
+    jax.config.update("jax_disable_most_optimizations", True)
 
 
 def prepare_run(name: str, home: str) -> None:
     """Trains a tiny run of a family for two steps, and first those that it depends on."""
     process.enable_compile_cache(f"{home}/xla")
     c, dependencies = make_tiny_config(name, home)
+    # Data and dependencies first: a GPT, for example, reads the codes of a trained tokenizer.
     if has_field(c, "data.root"):
         demo.write_dataset(c.data.root, sizes=SIZES)
     for other in dependencies:

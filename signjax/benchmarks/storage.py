@@ -27,11 +27,13 @@ from signjax.demo import sentences
 from signjax.errors import StorageError
 
 SIZES = {2_400: 5, 50_000: 3}  # clips -> repeats
-DRAWN = 300  # different clips; the others repeat them, too far apart for a compressor
+# Different clips; the others repeat them, too far apart for a compressor to notice. Making all of them would
+# take longer than the measurement.
+DRAWN = 300
 FRAMES, BATCH = 64, 32  # of a window; windows read at once
 WINDOWS, CLIPS = 2048, 512  # read in a call
 FLIPS = 10  # bytes changed, one at a time
-READ_AT_MOST = 1e9  # bytes of a store that is read once for each changed byte
+READ_AT_MOST = 1e9  # bytes of a store that is read again in full for each changed byte
 MISSING = 0.05  # share of joints
 ROOM = 6 * 130 * (storage_formats.ROW + 50)  # bytes of disk a clip, in all formats together
 OURS = "signjax pack"
@@ -51,7 +53,8 @@ def measure_storage(sizes: dict[int, int] = SIZES) -> list[timing.Measurement]:
       StorageError: the disk is too full.
     """
     clips, rows = draw_clips(), []
-    for count, repeats in {1: 1, **sizes}.items():  # a first clip imports the libraries
+    # A set of one clip first, which is not reported: it pays for importing the libraries.
+    for count, repeats in {1: 1, **sizes}.items():
         with tempfile.TemporaryDirectory(prefix="signjax-storage-") as home:
             if (free := shutil.disk_usage(home).free) < ROOM * count:
                 raise StorageError(
@@ -68,7 +71,8 @@ def draw_clips(count: int = DRAWN) -> list[tuple[str, Arrays]]:
     """Texts and clips as the demo's data sets have them, with some joints missing."""
     rng, drawn = np.random.default_rng(0), []
     texts = iter(sentences.make_texts(2 * count, rng))
-    for k in range(count):  # two sentences, now and then one: 130 frames on average, as in real sets
+    for k in range(count):
+        # Two sentences, every third time one: 130 frames on average, as in real sets.
         text = " ".join(itertools.islice(texts, 2 if k % 3 else 1))
         points = demo.synthesize_pose(text, rng).round(5)
         valid = rng.random(points.shape[:2]) >= MISSING
@@ -120,7 +124,8 @@ def time_turns(
     for k in range(repeats):
         # Every other round runs backwards, see timing.compare_workloads.
         for name in list(turns)[:: -1 if k % 2 else 1]:
-            prepared = None  # of the turn before: as long as it maps a file, the system keeps its pages
+            # What the turn before has mapped must go first: the system keeps the pages of a mapped file.
+            prepared = None
             prepared = turns[name].prepare()
             start, processor_start = time.perf_counter(), time.process_time()
             turns[name].call(prepared)
@@ -173,7 +178,8 @@ def change_bytes(title: str, name: str, folder: Path) -> timing.Measurement:
         at, bit = int(rng.integers(sizes[place])), 1 << int(rng.integers(8))
         _flip_bit(files[place], at, bit)
         noticed[_find_detection(form, folder, truth, whole)] += 1
-        _flip_bit(files[place], at, bit)  # the same bit again: the store is whole for the next one
+        # The same bit again, so that the next change meets an intact store.
+        _flip_bit(files[place], at, bit)
     count = f"{noticed['opened']} of {FLIPS} noticed when opened"
     count += f", {noticed['read']} when read, {noticed['never']} never" if whole else "; none were read"
     return timing.Measurement(f"{title}: {name}", ((time.perf_counter() - start) / FLIPS,), note=count)
@@ -262,10 +268,12 @@ def _make_opener(form: Format, folder: Path, cold: bool) -> Callable[[], Reader]
 
 def _drop_cache(folder: Path) -> None:
     """Lets the system's file cache forget a folder's files."""
+    # These files only: emptying the whole cache needs root, and would slow down every other program.
     for path in folder.rglob("*"):
         if path.is_file():
             with open(path, "rb") as file:
-                os.fsync(file.fileno())  # pages that wait to be written stay
+                # Pages that still wait to be written would stay in the cache.
+                os.fsync(file.fileno())
                 os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
 
 

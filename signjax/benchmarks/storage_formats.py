@@ -71,7 +71,8 @@ class Pack:
 
 
 def write_pack(folder: Path, clips: Iterable[Arrays], texts: list[str], first: int = 0) -> None:
-    """Stores clips as `pack_writer.write` does, which reads JSON; their names count from `first`."""
+    """Stores clips as `pack_writer.write_pack` does, but from memory; clips are numbered from `first`."""
+    # Not that function itself: it reads JSON, which no other format here has to do.
     valid, sums, lengths, names = [], [], [], [f"{first + k:08}" for k in range(len(texts))]
     with pack_files.ArrayWriter(folder / "pose.npy", (skeleton.NUM_JOINTS, 3)) as points:
         for clip, mask in clips:
@@ -136,6 +137,7 @@ class Zarr:
         """See Reader."""
         first = self.offsets
         spans = [slice(first[w.clip] + w.start, first[w.clip] + w.stop) for w in windows]
+        # All reads begin before any is waited for: TensorStore runs them side by side.
         pending = [(self.points[span].read(), self.valid[span].read()) for span in spans]
         return [(points.result(), valid.result()) for points, valid in pending]
 
@@ -198,6 +200,7 @@ class Records:
     """ArrayRecord: a record a clip, its points and then its mask."""
 
     def __init__(self, folder: Path):
+        # Reading ahead would fetch records that random windows do not want.
         self.random = _open_records(folder, "readahead_buffer_size:0,max_parallelism:0")
         self.path = folder
         _read_texts(folder)

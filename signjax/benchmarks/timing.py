@@ -75,6 +75,7 @@ def compare_workloads(
       repeats: of each.
     """
     seconds: dict[str, list[float]] = {name: [] for name in workloads}
+    # Not counted: the first call compiles.
     for workload in workloads.values():
         _time_call(workload)
     for k in range(repeats):

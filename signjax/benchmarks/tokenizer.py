@@ -76,6 +76,7 @@ def compare_marks(
 ) -> list[timing.Measurement]:
     """The reference at its least error, and the other when its error was first no larger."""
     label, least = f"{reference} (reference)", min(reference_marks, key=lambda mark: mark.error)
+    # The least error of the reference, not its last: it may get worse again.
     reached = next((mark for mark in marks if mark.error <= least.error), None)
     # Without success: the whole time, the best error, and no speedup.
     end = reached or ProgressMark(marks[-1].seconds, min(mark.error for mark in marks))

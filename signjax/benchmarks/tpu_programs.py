@@ -38,6 +38,7 @@ def describe_chips(topology: str, slices: int = 1) -> list:
     """
     if not importlib.util.find_spec("libtpu"):
         raise ConfigError(INSTALL)
+    # Defaults only: on a real TPU machine its own settings count.
     for name, value in STANDALONE.items():
         os.environ.setdefault(name, value)
     try:

@@ -50,6 +50,7 @@ def measure_gpt_steps(folder: str, changes: dict | None = None) -> list[timing.M
     six_codes = setup.train_run(setup.make_config("vqvae", folder, SMALL), f"{folder}/runs/vqvae")
     one_code_config = setup.make_config("vqvae:vq,whole", folder, SMALL)
     one_code = setup.train_run(one_code_config, f"{folder}/runs/vqvae-one")
+    # By itself: a token of the reference is one code, of this GPT six.
     default, _ = _make_gpt_workload(folder, six_codes, changes, "gpt")
     measured = timing.compare_workloads({"gpt, packed rows": default})
     seed, positions = _make_gpt_workload(folder, one_code, SEED_GPT | (changes or {}), "gpt-seed")

@@ -11,7 +11,8 @@ bootstrap intervals, are in the other modules.
 
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:  # for editors and type checkers; at run time nothing is imported before it is used
+# For editors and type checkers; at run time nothing is imported before it is used.
+if TYPE_CHECKING:
     from signjax.metrics.functional import (
         acceleration_error,
         bleu,

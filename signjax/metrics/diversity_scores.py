@@ -10,8 +10,10 @@ from signjax.errors import DataError
 from signjax.metrics.frechet import format_encoder_signature
 from signjax.metrics.score import Score, make_mean_score
 
-PAIRS = 300  # of clips, for diversity
-PAIRS_OF_TEXT = 10  # of generations of one text, for multimodality
+# Pairs of clips for diversity, and of generations of one text for multimodality: as many as in the code that
+# the field compares with, such as MoMask's.
+PAIRS = 300
+PAIRS_OF_TEXT = 10
 
 
 def average_windows(features) -> np.ndarray:

@@ -77,6 +77,7 @@ def score_dtw_jpe(references: list[Clip], predictions: list[Clip], part: str) ->
     sides = _take_tracks(references, predictions)
     sides = [[_subtract_root(track, joints, root) for track in side] for side in sides]
     cost, *_ = align_by_frame(_joint_mean_cost, *sides)
+    # Not divided by the path's length, as in the authors' code.
     signature = format_signature(f"DTW-JPE-{part}", path="exact", frame="mean joint", over="none")
     return make_mean_score(signature, cost)
 

@@ -114,7 +114,7 @@ def compute_frechet_distance(sums) -> np.ndarray:
     reference, predicted = np.split(np.asarray(sums, np.float64), 2, axis=-1)
     enough = np.minimum(reference[..., 0], predicted[..., 0]) >= 2
     (m, a), (n, b) = _fit_gaussian(reference), _fit_gaussian(predicted)
-    # (A B)^½ has the trace of (A^½ B A^½)^½, which is symmetric
+    # (A B)^½ has the trace of (A^½ B A^½)^½, which is symmetric: its eigenvalues are real.
     root = _matrix_root(a)
     power = np.linalg.eigvalsh(root @ b @ root)
     cross = np.sqrt(np.maximum(power, 0)).sum(-1)

@@ -75,6 +75,7 @@ def _divide_means(sums):
 
 
 def _average_travel_ratios(sums):
+    # As the challenge has it: a ratio of means for each wrist, then their mean; not a mean of clips' ratios.
     return (divide_sums(sums[..., [0, 2]]) + divide_sums(sums[..., [1, 3]])) / 2
 
 

@@ -95,7 +95,8 @@ def score_chrf(hypotheses, references) -> Score:
 def _compute_chrf(sums):
     """chrF [...] of (matches, n-grams, the reference's n-grams) of each order [..., 3 orders]."""
     matches, grams, known = (sums[..., k::3] for k in range(3))  # [..., orders]
-    both = (grams > 0) & (known > 0)  # a short text has no n-grams of the high orders
+    # A short text has no n-grams of the high orders.
+    both = (grams > 0) & (known > 0)
     orders = np.maximum(both.sum(-1), 1)
     precision = np.where(both, matches / np.maximum(grams, 1e-9), 0.0).sum(-1) / orders
     recall = np.where(both, matches / np.maximum(known, 1e-9), 0.0).sum(-1) / orders
