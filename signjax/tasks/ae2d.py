@@ -1,6 +1,7 @@
-"""Training of the planar auto-encoder: windows of clips, x and y only, through a latent a frame.
+"""Training of the planar auto-encoder: x and y of windows of clips, encoded to one latent for each frame.
 
-Stage 1 of the seed's second line. The depth of 3-D data is dropped and learned again; 2-D data stay flat.
+This is stage 1 of the seed's second line of models. The auto-encoder does not see the depth of 3-D data and
+learns to predict it; 2-D data stay flat.
 """
 
 import functools
@@ -26,6 +27,7 @@ def make_task(config, workdir) -> Task:
     train, dev = (load.load_configured_split(config.data, split) for split in ("train", "dev"))
     model = build.build_autoencoder2d(config)
     crops = sources.Crops(train, config.window)
+    # A start at the best linear code: the network then only has to improve on principal components.
     start = linear_start.start_autoencoder2d(config.model.dim, batches.sample_full_windows(crops))
 
     def init_variables(rng, batch):
@@ -36,7 +38,7 @@ def make_task(config, workdir) -> Task:
 
     def compute_loss(variables, batch, rng, step):
         del step
-        # Only windows as they were recorded enter the statistics of the latents.
+        # Only windows as recorded: a flow needs latents of variance 1 over the data, not over augmented data.
         counted = batch["mask"] & batch["as_recorded"][:, None]
         pose, changed = model.apply(
             variables, drop_depth(batch), batch["mask"], counted, mutable=["statistics"], rngs={"noise": rng}
@@ -47,6 +49,7 @@ def make_task(config, workdir) -> Task:
     def evaluate_batch(variables, batch):
         pose = model.apply(variables, drop_depth(batch), batch["mask"])
         valid = joint_weights(batch) * batch["weight"][:, None, None]
+        # Beside the error in space, because it alone is of what the model sees: depth is a prediction.
         planar = losses.reconstruction_errors(pose[..., :2], batch["pose"][..., :2], valid, batch["scale"])
         return losses.reconstruction_errors(pose, batch["pose"], valid, batch["scale"]) | {
             "mpjpe_xy": planar["mpjpe"]
@@ -63,9 +66,7 @@ def make_task(config, workdir) -> Task:
 
 
 def augment_half(example, rng, **signer):
-    """Half of the windows as they are, "as_recorded" True; half as other signers would move.
-
-    The latents' statistics are those of the data, so they count the first half only.
+    """Leaves a window as it is with probability 1/2 ("as_recorded" True), else augments the signer.
 
     Args:
       example: see signjax.data.augmentation.augment_signer.
@@ -79,4 +80,5 @@ def augment_half(example, rng, **signer):
 
 def drop_depth(batch):
     """Poses [B, T, 50, 2] of a batch without depth, missing joints on their parents."""
+    # Filled in space first, as inference does (signjax.inference.pose_codec.PoseCodec.encode).
     return fill_missing_joints(batch)[..., :2]

@@ -1,4 +1,4 @@
-"""Training of the back-translator: the texts of clips, to judge clips that were generated."""
+"""Training of the back-translator: clips to texts, to judge generated clips by what they say."""
 
 import functools
 
@@ -22,7 +22,8 @@ from signjax.training import text_encoder
 from signjax.training.task import Task
 
 PREVIEWED = 256  # dev clips translated at each evaluation
-IMPOSSIBLE = 1e4  # a CTC loss beyond this is of a text too long for its clip
+# A CTC loss beyond this is of a text too long for its clip; optax has a huge number there, not infinity.
+IMPOSSIBLE = 1e4
 
 
 def make_task(config, workdir) -> Task:
@@ -32,6 +33,7 @@ def make_task(config, workdir) -> Task:
       DataError: the data cannot be used.
     """
     train, dev = (load.load_configured_split(config.data, split) for split in ("train", "dev"))
+    # Of training texts only: whoever judges other systems must not know the words of dev and test.
     vocabulary = text_encoder.tokenizer(config, workdir, train.texts)
     model = build.build_back_translator(config, vocabulary.size)
     rows = joined_clips.JoinedClips(train, [vocabulary.encode(t) for t in train.texts], **config.augment)
@@ -42,6 +44,7 @@ def make_task(config, workdir) -> Task:
     def compute_loss(variables, batch, rng, step):
         del step
         keys = dict(zip(("dropout", "soften", "corrupt"), jax.random.split(rng, 3), strict=True))
+        # After the missing joints are filled: generated clips have no gaps, but are as smooth or as noisy.
         pose = degrade_poses(fill_missing_joints(batch), batch["mask"], keys["soften"], **config.soften)
         seen = corrupt_ids(batch["text"], keys["corrupt"], config.corrupt, vocabulary.size)
         batch = batch | {"pose": pose}
@@ -55,6 +58,7 @@ def make_task(config, workdir) -> Task:
         return losses_and_metrics(model, variables, shown, batch["text"])
 
     def stream_batches(start):
+        # Rows are as long as the longest clip needs, so a step has about the same number of frames always.
         size = max(1, config.batch_frames // rows.frames)
         return loader.iterate_shuffled(rows, size, config.seed, start, **batches.host_share())
 
@@ -69,6 +73,7 @@ def make_task(config, workdir) -> Task:
 
 
 def _make_eval_batches(config, dev: PackedDataset, vocabulary: tokenizer.TextTokenizer):
+    # Padded together and not batch by batch: one length of texts for all batches.
     ids, real = tokenizer.pad_texts([vocabulary.encode(t) for t in dev.texts])
 
     def iterate_batches():
@@ -79,7 +84,8 @@ def _make_eval_batches(config, dev: PackedDataset, vocabulary: tokenizer.TextTok
 
 
 def make_preview(translator: PoseToText, dev: PackedDataset):
-    """`Task.finish`: translates some dev clips and compares with their texts, {"wer": word error rate}."""
+    """`Task.finish`: translates some dev clips; {"wer": word error rate against their texts}."""
+    # Evenly spaced: neighbours in a split are often of one recording and alike.
     numbers = np.unique(np.linspace(0, len(dev) - 1, PREVIEWED).astype(int))
     clips, batch_size = [dev[int(i)] for i in numbers], translator.config.eval_batch_size
 
@@ -92,28 +98,29 @@ def make_preview(translator: PoseToText, dev: PackedDataset):
 
 
 def word_error_rate(texts, translations) -> float:
-    """Word errors of translations against texts, as a share of the texts' words (signjax.metrics.text)."""
+    """Word errors of translations against texts, as a share of the texts' words; see signjax.metrics.text."""
     translations, texts = ([split_words(line) for line in side] for side in (translations, texts))
     return compute_value(score_word_errors(translations, texts, "none")) / 100
 
 
 def degrade_poses(pose, mask, rng, smooth: int, noise: float, drift: float):
-    """Poses [B, T, 50, 3] as other recorders, tokenizers or generators would have them.
+    """Degrades poses [B, T, 50, 3] as other pose estimators, tokenizers or generators would.
 
     Args:
       pose: canonical poses, missing joints on their parents.
-      mask: [B, T].
+      mask: [B, T] bool, frames that exist.
       rng: key.
-      smooth: most passes of a binomial filter of three frames; each row has its own share of them.
-      noise: largest standard deviation of jitter, in canonical lengths; each row has its own.
-      drift: the same of errors that last for some frames, as those of a tokenizer do.
+      smooth: largest number of passes of a binomial filter of three frames; drawn for each row.
+      noise: largest standard deviation of jitter, in canonical lengths; drawn for each row.
+      drift: the same for errors that last for some frames, as those of a tokenizer do.
     """
     keys = jax.random.split(rng, 5)
     rows = (pose.shape[0], 1, 1, 1)
-    # Each row is smoothed by a number of passes of its own, the last of them in part.
+    # Numbers of passes are not whole: the last pass of a row is applied in part.
     passes = jax.random.uniform(keys[0], rows, maxval=smooth)
     inside = mask[..., None, None]
-    # Whether a frame has one after it; the last frame of a clip is its own successor.
+    # Whether a frame has a successor. The last frame of a clip is its own successor, so that the filter mixes
+    # no padding into it, and the first frame its own predecessor.
     follows = jnp.pad(inside[:, 1:], ((0, 0), (0, 1), (0, 0), (0, 0)))
     for number in range(smooth):
         share = jnp.clip(passes - number, 0, 1) / 4
@@ -121,7 +128,7 @@ def degrade_poses(pose, mask, rng, smooth: int, noise: float, drift: float):
         behind = jnp.concatenate([pose[:, :1], pose[:, :-1]], axis=1)
         pose = pose + share * (ahead + behind - 2 * pose)
     jitter = jax.random.normal(keys[1], pose.shape)
-    # Errors that last are noise at a few times, with straight lines between them.
+    # Slow errors are noise at every STRIDE-th frame, interpolated linearly between them.
     knots = jax.random.normal(keys[2], (pose.shape[0], pose.shape[1] // STRIDE + 1, *pose.shape[2:]))
     slow = jax.image.resize(knots, pose.shape, "linear")
     noise = jax.random.uniform(keys[3], rows, maxval=noise)
@@ -130,25 +137,23 @@ def degrade_poses(pose, mask, rng, smooth: int, noise: float, drift: float):
 
 
 def corrupt_ids(ids, rng, rate: float, vocabulary: int):
-    """Ids [B, L] of which a share is replaced at random, between 0 and twice `rate` in each row.
-
-    A decoder that cannot trust the words it wrote looks at the clip instead of reciting training texts.
-    """
+    """Replaces a share of the ids [B, L] at random; each row's share lies between 0 and twice `rate`."""
+    # A decoder that cannot trust the words it wrote looks at the clip instead of reciting training texts.
     rate_rng, place_rng, id_rng = jax.random.split(rng, 3)
     rates = jax.random.uniform(rate_rng, (ids.shape[0], 1), maxval=2 * rate)
-    # Padding and the null text are never drawn: a decoder does not write them.
+    # From SPELL on: padding and the null text come before it, and a decoder never writes them.
     noise = jax.random.randint(id_rng, ids.shape, SPELL, vocabulary)
     return jnp.where(jax.random.bernoulli(place_rng, rates, ids.shape), noise, ids)
 
 
 def losses_and_metrics(model, variables, batch, seen, dropout=None, smooth: float = 0.0) -> dict:
-    """Cross entropy and CTC loss a text token, share of tokens guessed right: {name: (sum, count)}.
+    """Cross entropy and CTC loss for each text token, share of right guesses: {name: (sum, count)}.
 
     Args:
       model: the back-translator.
       variables: its params.
       batch: "pose" [B, T, 50, 3], "mask" [B, T], "text" [B, L], "text_mask" [B, L].
-      seen: [B, L] the ids that the decoder is shown.
+      seen: [B, L] the ids that the decoder gets as input.
       dropout: key for training, None for evaluation.
       smooth: label smoothing of the cross entropy.
     """
@@ -159,10 +164,11 @@ def losses_and_metrics(model, variables, batch, seen, dropout=None, smooth: floa
     ids, real = batch["text"], batch["text_mask"]
     targets = optax.smooth_labels(jax.nn.one_hot(ids, model.vocabulary), smooth)
     entropy = optax.softmax_cross_entropy(logits, targets)
-    # The CTC head spells what is signed; that a text ends there is no sign.
+    # The CTC head predicts what is signed, and no sign says that the text ends. END is the last id, so that
+    # what is left out stands at the right, where optax wants all padding.
     signed = real & (ids != END)
     ctc = optax.ctc_loss(frames, 1.0 - encoded.mask, ids, 1.0 - signed, blank_id=PAD)  # [B]
-    # Of a text longer than its clip the loss is infinite in theory: it would teach nothing.
+    # No alignment gives a text that is longer than its clip: its loss would teach nothing.
     possible = (ctc < IMPOSSIBLE)[:, None] & signed
     return {
         "text": ((entropy * real).sum(), real.sum()),

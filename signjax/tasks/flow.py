@@ -1,7 +1,7 @@
 """Training of the flow: the latents of clips from their texts, by flow matching.
 
-The latents are those of a trained auto-encoder that is continuous, `configs/vqvae.py:kl` or
-`configs/ae2d.py`; several frames of one latent each are folded into one position.
+The latents are those of a trained auto-encoder, `configs/vqvae.py:kl` or `configs/ae2d.py`; `fold` latents
+share one position of the flow.
 """
 
 import functools
@@ -24,17 +24,19 @@ from signjax.tasks.token_run import PACKINGS, drop_texts
 from signjax.training import dependencies, text_encoder
 from signjax.training.task import Task
 
-LEAST = 0.5  # of 1 - t in the loss: what little noise hides is not worth more than what is signed
+# Lower bound of 1 - t, by which the loss divides. Without one, details that only the last bit of noise hides
+# would count for more than what is signed.
+LEAST = 0.5
 
 
 class LatentRun(NamedTuple):
-    """A flow that is to be trained, and what it is trained on."""
+    """A flow that is to be trained, and its data."""
 
     generator: TextToPose  # without variables
     train: TokenRows
     dev: TokenRows
     dev_clips: PackedDataset
-    space: dict  # of its latents, see signjax.inference.latent_space
+    space: dict  # of the latents, see signjax.inference.latent_space
 
 
 def make_task(config, workdir) -> Task:
@@ -47,6 +49,7 @@ def make_task(config, workdir) -> Task:
         t = jnp.zeros(mask.shape)
         z, texts = to_latent_space(space, batch["codes"]), (batch["text"], batch["text_segment"] > 0)
         params = model.init(rng, z, t, mask, *texts)["params"]
+        # The space is saved with the parameters: they mean nothing in another one.
         return {"params": params, "latents": jax.tree.map(jnp.asarray, space)}
 
     def compute_loss(variables, batch, rng, step):
@@ -59,8 +62,9 @@ def make_task(config, workdir) -> Task:
 
     def evaluate_batch(variables, batch):
         weight = batch["weight"][:, None].astype(jnp.int32)
-        # Rows of weight 0 only fill the batch. One key for all evaluations, so that they compare.
+        # Rows of weight 0 only fill the batch: neither their clips nor the lengths of their texts may count.
         shown = batch | {name: batch[name] * weight for name in ("segment", "text_segment")}
+        # The same noise and times at every evaluation, so that their losses can be compared.
         return losses_and_metrics(model, variables, shown, jax.random.key(0), None)
 
     return Task(
@@ -78,13 +82,14 @@ def prepare_latent_run(config, workdir) -> LatentRun:
 
     Args:
       config: reads `data`, `autoencoder`, `fold`, `text`, `versions`, `tempo`.
-      workdir: of the run; texts and latents are kept there.
+      workdir: of the run; vocabulary and latents are saved there.
 
     Raises:
-      ConfigError: the auto-encoder has no continuous latents, or is another one than the run was begun with.
+      ConfigError: the auto-encoder has no continuous latents, or is not the one that the run began with.
       DataError: the data cannot be used.
     """
     codec = load_autoencoder(config.autoencoder)
+    # Before anything is encoded: a run that resumes with another auto-encoder is refused here.
     dependencies.record(workdir, "autoencoder", config.autoencoder, codec.variables)
     train, dev = (codec.load_split(config.data, split) for split in ("train", "dev"))
     words = text_encoder.prepare(config, workdir, train.texts, dev.texts)
@@ -95,19 +100,20 @@ def prepare_latent_run(config, workdir) -> LatentRun:
         positions = [[fold_latents(z, fold) for z in version] for version in latents]
         packings = PACKINGS if name == "train" else 1
         rows[name] = TokenRows(positions, words.encode_all(clips.texts), config.seed, packings)
+    # Version 0 alone: clips as recorded, each once.
     space = fit_latent_space(np.concatenate(rows["train"].codes[0]))
     generator = build_text_to_pose(config, words, codec, dim=len(space["deviation"]))
     return LatentRun(generator, rows["train"], rows["dev"], dev, space)
 
 
 def losses_and_metrics(model, variables, batch, rng, dropout) -> dict:
-    """Squared error of velocities and of the lengths' logarithms: {name: (sum, count)}.
+    """Squared errors of velocities and of the logarithms of lengths: {name: (sum, count)}.
 
     Args:
       model: the flow.
       variables: params and the space of the latents.
       batch: rows, see signjax.data.token_rows.TokenRows.
-      rng: of noise and times; every clip of a row has a time of its own.
+      rng: of noise and flow times; the clips of a row have different times.
       dropout: key for training, None for evaluation.
     """
     train = dropout is not None
@@ -133,7 +139,8 @@ def losses_and_metrics(model, variables, batch, rng, dropout) -> dict:
 
 
 def _draw_times(rng, segments):
-    """Times [B, W] of positions between noise, 0, and latents, 1; the same for all of a clip."""
-    # More noise than latents (Esser et al. 2024): there it is decided what is signed.
+    """Draws flow times [B, W] between noise, 0, and latents, 1: one time for each clip of a row."""
+    # A logit-normal distribution (Esser et al. 2024) that prefers noise: there it is decided what is signed.
+    # As many times as a row can have clips, and one for its padding.
     drawn = jax.nn.sigmoid(jax.random.normal(rng, (segments.shape[0], segments.shape[1] + 1)) - 0.8)
     return jnp.take_along_axis(drawn, segments, axis=1)

@@ -1,4 +1,4 @@
-"""Training of the GPT: the tokens of clips from their texts."""
+"""Training of the GPT: texts to the tokens of clips."""
 
 import functools
 from collections.abc import Callable
@@ -15,8 +15,9 @@ from signjax.tasks.token_run import drop_texts, prepare_token_run
 from signjax.training.task import Task
 
 
+# Apart from make_task, so that the seed's GPT can share it (signjax.tasks.seed_gpt).
 class Objective(NamedTuple):
-    """Functions of a Task that need no data."""
+    """The functions of a Task that need no data."""
 
     init: Callable
     loss: Callable
@@ -38,7 +39,7 @@ def make_task(config, workdir) -> Task:
 
 
 def make_objective(config, model: GPT, codebooks) -> Objective:
-    """What the GPT learns from rows of signjax.data.token_rows.TokenRows.
+    """Makes initial variables, loss and evaluation of a GPT on rows of signjax.data.token_rows.TokenRows.
 
     Args:
       config: reads `smooth`, `corrupt`, `text_dropout`, `end_weight` and `seed`.
@@ -60,7 +61,7 @@ def make_objective(config, model: GPT, codebooks) -> Objective:
         del step
         keys = dict(zip(("dropout", "corrupt", "text"), jax.random.split(rng, 3), strict=True))
         batch = drop_texts(batch, keys["text"], config.text_dropout)
-        # The model sees codes with mistakes in them, as in generation, and has to predict the right ones.
+        # The model gets codes with errors, as in generation, and has to predict the right ones.
         seen = soft_targets.corrupt_codes(batch["codes"], keys["corrupt"], config.corrupt, neighbours)
         terms = losses_and_metrics(model, variables, batch, seen, keys["dropout"], targets)
         means = batches.mean_terms(terms)
@@ -70,19 +71,20 @@ def make_objective(config, model: GPT, codebooks) -> Objective:
         weight = batch["weight"][:, None].astype(jnp.int32)
         # Rows of weight 0 only fill the batch: without segments they count nowhere.
         shown = batch | {"segment": batch["segment"] * weight}
+        # Against the codes themselves and without errors in them, whatever training makes of both.
         return losses_and_metrics(model, variables, shown, batch["codes"], None)
 
     return Objective(init_variables, compute_loss, evaluate_batch)
 
 
 def losses_and_metrics(model, variables, batch, seen, dropout, targets=None) -> dict:
-    """Cross entropies of codes and ends, and the share of codes guessed right: {name: (sum, count)}.
+    """Cross entropies of codes and of ends, share of codes predicted right: {name: (sum, count)}.
 
     Args:
       model: the GPT.
       variables: its params.
       batch: rows, see signjax.data.token_rows.TokenRows.
-      seen: [B, W, C] what the transformer sees of the codes.
+      seen: [B, W, C] the codes that the transformer gets as input.
       dropout: key for training, None for evaluation.
       targets: [C, K, K] what to predict instead of each code, None for the code itself.
     """
@@ -96,7 +98,7 @@ def losses_and_metrics(model, variables, batch, seen, dropout, targets=None) -> 
     )  # [B, W, D]
     logits = run(states, batch["codes"], method="code_logits")  # [B, W, C, K]
     entropy = soft_targets.cross_entropy(logits, batch["codes"], targets)  # [B, W, C]
-    # Whether a clip ends is asked at every position, the one after its last token included.
+    # Every position predicts whether the clip ends, the one after its last token included.
     ends = optax.sigmoid_binary_cross_entropy(run(states, method="end_logits"), batch["ends"])
     real = segments > 0
     token = jnp.broadcast_to((real & ~batch["ends"])[..., None], entropy.shape)

@@ -1,4 +1,4 @@
-"""Training of the masked model: the tokens of clips from their texts and a part of the tokens."""
+"""Training of the masked model: texts and some of a clip's tokens to the other tokens."""
 
 import functools
 
@@ -38,8 +38,9 @@ def make_task(config, workdir) -> Task:
         return means["code"] + config.length_weight * means["length"], (means, {})
 
     def evaluate_batch(variables, batch):
-        # Rows of weight 0 only fill the batch. One key for all evaluations: they hide the same tokens.
+        # Rows of weight 0 only fill the batch: without segments they count nowhere.
         shown = batch | {"segment": batch["segment"] * batch["weight"][:, None].astype(jnp.int32)}
+        # The same tokens at every evaluation, so that their losses can be compared.
         hidden = draw_hidden_tokens(shown, jax.random.key(0))
         return losses_and_metrics(model, variables, shown, batch["codes"], hidden, None)
 
@@ -54,7 +55,8 @@ def make_task(config, workdir) -> Task:
 
 
 def draw_hidden_tokens(batch, rng):
-    """Tokens to hide, [B, W] bool: each by a coin, its chance the cosine of an angle that its clip draws."""
+    """Draws which tokens to hide, [B, W] bool: each with a probability that is drawn for its clip."""
+    # The cosine of a uniform angle, as in MaskGIT: the shares that the passes of sampling leave hidden.
     segments = batch["segment"]
     angles, coins = jax.random.split(rng)
     # As many angles as a row can have clips, and one for its padding.
@@ -64,13 +66,13 @@ def draw_hidden_tokens(batch, rng):
 
 
 def losses_and_metrics(model, variables, batch, seen, hidden, dropout, targets=None) -> dict:
-    """Cross entropies of hidden codes, the share guessed right, errors of lengths: {name: (sum, count)}.
+    """Cross entropies of hidden codes, share predicted right, errors of lengths: {name: (sum, count)}.
 
     Args:
       model: the model.
       variables: its params.
       batch: rows, see signjax.data.token_rows.TokenRows.
-      seen: [B, W, C] what the model sees of the codes that are not hidden.
+      seen: [B, W, C] the codes that the model gets as input where they are not hidden.
       hidden: [B, W] see `draw_hidden_tokens`.
       dropout: key for training, None for evaluation.
       targets: [C, K, K] what to predict instead of each code, None for the code itself.
@@ -87,6 +89,7 @@ def losses_and_metrics(model, variables, batch, seen, hidden, dropout, targets=N
     )  # [B, W, D]
     logits = run(states, batch["codes"], method="code_logits")  # [B, W, C, K]
     entropy = soft_targets.cross_entropy(logits, batch["codes"], targets)  # [B, W, C]
+    # Only hidden tokens count: the others stand in the input.
     counted = jnp.broadcast_to(hidden[..., None], entropy.shape)
     right = jnp.argmax(logits, axis=-1) == batch["codes"]
     return {

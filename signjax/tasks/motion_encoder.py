@@ -1,8 +1,8 @@
 """Training of the encoder behind the Fréchet gesture distance (signjax.metrics.motion_features).
 
-Auto-encoders of poses let jitter pass unseen, since it moves no joint far, and Fréchet distances on their
-features praise motion that trembles or is too smooth. So these features have to give back how much moves,
-too (`energy` of the model), and training shows them other tempi, noise and smoothing (`perturb`).
+A plain auto-encoder of poses ignores jitter, since it moves no joint far; Fréchet distances on its features
+then favour motion that trembles or is too smooth. So these features also have to predict how much moves
+(`energy` of the model), and training includes other tempi, noise and smoothing (`perturb`).
 """
 
 import functools
@@ -45,10 +45,12 @@ def make_task(config, workdir) -> Task:
         pose = fill_missing_joints(batch)
         out, changed = model.apply(variables, pose, True, mutable=["batch_stats"], rngs={"noise": rng})
         terms = losses.reconstruction_losses(out.pose, pose, _count_all_joints(batch), config.loss)
+        # Of the window as the encoder sees it, noisy or smoothed: that is what the features have to tell.
         wrong = jnp.abs(out.energy - models.motion_energy(pose)).mean()
         return terms.pop("loss") + config.loss.energy * wrong, (terms | {"energy": wrong}, changed)
 
     def evaluate_batch(variables, batch):
+        # A clip shorter than a window ends with its last frame repeated, as the metric has it.
         pose, weight = hold_last_frame(fill_missing_joints(batch), batch["mask"]), batch["weight"]
         out = model.apply(variables, pose)
         valid = _count_all_joints(batch) * weight[:, None, None]
@@ -69,23 +71,24 @@ def make_task(config, workdir) -> Task:
 
 
 def build_autoencoder(config) -> models.MotionAutoEncoder:
-    """The auto-encoder of a config: its `model` field."""
+    """Builds the auto-encoder of a config."""
     return models.MotionAutoEncoder(frames=WINDOW, **config.model)
 
 
 def perturb(example, rng, *, tempo, noise, smooth):
-    """A window of WINDOW frames at another tempo; of four, one is made noisy and one too smooth.
+    """Cuts WINDOW frames at a random tempo; with probability 1/4 adds noise, with 1/4 smooths too much.
 
     Args:
-      example: {"pose" [frames, 50, 3], "mask" [frames], "valid" perhaps} of WINDOW * tempo frames, or fewer
-        in the mask.
+      example: {"pose" [frames, 50, 3], "mask" [frames], "valid" [frames, 50] if joints are missing}, at least
+        WINDOW * tempo frames, of which a short clip has fewer in the mask.
       rng: a numpy generator.
-      tempo: largest factor of the speed, and its inverse the smallest.
+      tempo: largest factor of the speed; its inverse is the smallest.
       noise: largest standard deviation of white noise, in neck-to-shoulder lengths.
       smooth: largest standard deviation of the Gaussian filter, in frames.
 
     Returns:
-      {"pose" [WINDOW, 50, 3], "valid" [WINDOW, 50] if it was there}; the last frame is held after the end.
+      {"pose" [WINDOW, 50, 3], "valid" [WINDOW, 50] if the example has it}; a short clip's last frame is
+      repeated.
     """
     last, factor = int(example["mask"].sum()) - 1, tempo ** rng.uniform(-1, 1)
     # Anywhere in the clip where the window fits at this tempo.
@@ -99,13 +102,14 @@ def perturb(example, rng, *, tempo, noise, smooth):
     if kind == 0:
         pose = pose + (noise * rng.random() * rng.normal(size=pose.shape)).astype(np.float32)
     valid = example["valid"][low] & example["valid"][high] if "valid" in example else None
+    # The least width keeps the Gaussian from a division by zero.
     if kind == 1:
         pose = _smooth_over_time(pose, valid, smooth * rng.random() + 1e-3)
     return {"pose": pose} if valid is None else {"pose": pose, "valid": valid}
 
 
 def _smooth_over_time(pose, valid, spread: float):
-    """Poses [W, 50, 3] through a Gaussian filter over time; joints that are missing do not enter it."""
+    """Smooths poses [W, 50, 3] over time with a Gaussian filter that leaves missing joints out."""
     away = np.subtract.outer(np.arange(len(pose)), np.arange(len(pose))) / spread
     filters = np.exp(-(away**2) / 2)
     filters = (filters / filters.sum(1, keepdims=True)).astype(np.float32)
@@ -116,5 +120,5 @@ def _smooth_over_time(pose, valid, spread: float):
 
 
 def _count_all_joints(batch):
-    """Weights [B, W, 50] of joints, all 1: missing ones lie on their parents and are encoded like others."""
+    """Weights [B, W, 50] of joints, all 1: missing joints lie on their parents and are encoded, too."""
     return jnp.ones(batch["pose"].shape[:-1], jnp.float32)

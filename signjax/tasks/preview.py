@@ -1,4 +1,4 @@
-"""Clips that are generated at each evaluation of a generator, and how well they say their texts."""
+"""Clips that are generated at each evaluation of a generator, and their scores."""
 
 from collections.abc import Callable
 
@@ -15,17 +15,18 @@ CLIPS = 64  # of the dev split
 
 
 def make_preview(generator: TextToPose, dev: PackedDataset) -> Callable:
-    """`Task.finish` of a generator: clips of some dev texts, compared with the recorded ones.
+    """Makes `Task.finish` of a generator: it generates clips of some dev texts and scores them.
 
     Args:
       generator: without variables.
       dev: the dev split.
 
     Returns:
-      (variables, evals) -> {"dtw": mean distance after warping, "wer": word error rate if the data are of the
-      demo language, "score": the better judge of the two}.
+      (variables, evals) -> {"dtw": mean distance to the recorded clips after warping, "wer": word error rate
+      if the data are of the demo language, "score": "wer" if there is one, else "dtw"}.
     """
     config = generator.config
+    # Evenly spaced: neighbours in a split are often of one recording and alike.
     numbers = np.unique(np.linspace(0, len(dev) - 1, CLIPS).astype(int))
     recorded = [dev[int(i)] for i in numbers]
     texts = [clip.text for clip in recorded]
@@ -37,13 +38,14 @@ def make_preview(generator: TextToPose, dev: PackedDataset) -> Callable:
         scores = {"dtw": compute_value(dtw_distances.score_dtw_mje(recorded, clips))}
         if readable:
             scores["wer"] = word_error_rate(texts, clips)
+        # Distances hardly tell a clip that says something else from one that stands still; words do.
         return scores | {"score": scores.get("wer", scores["dtw"])}
 
     return score_preview
 
 
 def word_error_rate(texts, clips) -> float:
-    """Word error rate of canonical clips against their texts, by the demo language's reader."""
+    """Word error rate of canonical clips against their texts, by the demo language's rule-based reader."""
     counts = [
         demo.count_word_errors(demo.normalize_text(text), demo.read_signs(clip.points))
         for text, clip in zip(texts, clips, strict=True)

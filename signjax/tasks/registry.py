@@ -1,6 +1,6 @@
-"""The families that can be trained, by the `task` of a config.
+"""The model families that can be trained, by the `task` of a config.
 
-Who adds one writes a file here with `make_task(config, workdir) -> Task` and a line in this table.
+To add one, write a module in this package with `make_task(config, workdir) -> Task` and a line in this table.
 """
 
 from collections.abc import Callable
@@ -22,11 +22,11 @@ FAMILIES: dict[str, Callable[..., Task]] = {
 
 
 def make_task(config, workdir) -> Task:
-    """The task that `config.task` names.
+    """Makes the task that `config.task` names.
 
     Args:
       config: of the run.
-      workdir: of the run; files that it needs later, such as its text tokenizer, are kept there.
+      workdir: of the run; files that it needs later, such as its vocabulary, are saved there.
 
     Raises:
       ConfigError: there is no such task, or the config contradicts itself.

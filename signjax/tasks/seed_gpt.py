@@ -1,4 +1,4 @@
-"""Training of the seed's GPT: one code a token, from texts that a pretrained encoder reads."""
+"""Training of the seed's GPT: tokens of one code, from texts encoded by a pretrained encoder."""
 
 from signjax.tasks import batches, gpt
 from signjax.tasks.preview import make_preview
@@ -7,13 +7,13 @@ from signjax.training.task import Task
 
 
 def make_task(config, workdir) -> Task:
-    """The task of a config, see signjax.tasks.gpt.make_task."""
+    """Makes the task of a config, see signjax.tasks.gpt.make_task."""
     run = prepare_token_run(config, workdir)
     model = run.generator.model
     objective = gpt.make_objective(config, model, run.generator.tokenizer.codebooks)
 
     def init_variables(rng, batch):
-        # The seed's embeddings begin at random, not near those of similar codes.
+        # As in the seed, embeddings begin at random: a point of reference gets none of our improvements.
         return model.init(rng, batch["codes"], batch["text"], batch["text_segment"] > 0)
 
     return Task(

@@ -1,4 +1,4 @@
-"""Codes that stand for nearly the same motion: as soft targets, as likely mistakes, as first embeddings."""
+"""Codes of similar motion: as soft targets, as errors of the input, and for initial embeddings."""
 
 import jax
 import jax.numpy as jnp
@@ -7,12 +7,12 @@ import optax
 
 
 def corrupt_codes(codes, rng, rate: float, neighbours):
-    """Codes [B, N, C] with mistakes in them, as a model sees those that it has written itself.
+    """Adds errors to codes [B, N, C], as a model meets them in what it has generated itself.
 
-    Every code is drawn anew among those similar to it, and a share of the tokens is replaced at random
-    (T2M-GPT, Zhang et al. 2023). So the model learns to go on after its own errors, and to look at the text,
-    since it cannot recite a clip that it has seen in part only. Each row of the batch has a rate of its own,
-    between 0 and twice `rate`.
+    Every code is drawn anew from similar ones, and a share of the tokens is replaced at random (T2M-GPT,
+    Zhang et al. 2023). So the model learns to continue after its own errors, and to follow the text, since it
+    cannot recite a training clip from a part of it. Each row of the batch has its own rate, between 0 and
+    twice `rate`.
 
     Args:
       codes: [B, N, C].
@@ -31,10 +31,8 @@ def corrupt_codes(codes, rng, rate: float, neighbours):
 
 
 def sample_neighbours(targets, seed: int, count: int = 32) -> np.ndarray:
-    """Codes [C, K, count] drawn from the distributions [C, K, K] of `make_soft_targets`.
-
-    Drawn once on the host: in the training step they are a look-up, not a draw from K probabilities.
-    """
+    """Draws codes [C, K, count] from the distributions [C, K, K] of `make_soft_targets`."""
+    # Once on the host: in the training step they are a look-up, not a draw from K probabilities.
     rng = np.random.default_rng((seed, 5))
     cumulative = np.cumsum(targets, axis=-1)  # [C, K, K]
     drawn = [[np.searchsorted(row, rng.random(count) * row[-1]) for row in column] for column in cumulative]
@@ -43,13 +41,13 @@ def sample_neighbours(targets, seed: int, count: int = 32) -> np.ndarray:
 
 
 def make_soft_targets(codebooks, spread: float) -> np.ndarray:
-    """Soft targets [C, K, K]: probabilities of a code and of those that stand for nearly the same latent.
+    """Soft targets [C, K, K]: for each code, probabilities of it and of codes with nearly the same latent.
 
     Which of two similar codes a frame gets is chance: learning both from either is like more data.
 
     Args:
       codebooks: [C, K, dim] latents of the codes.
-      spread: perplexity of the targets, in codes; 1 for the code itself.
+      spread: mean perplexity of the targets, in codes; 1 for the code itself only.
     """
     size = codebooks.shape[1]
     result = np.broadcast_to(np.eye(size, dtype=np.float32), (len(codebooks), size, size)).copy()
@@ -72,8 +70,8 @@ def cross_entropy(logits, codes, targets):
     """Cross entropies [..., C] of logits [..., C, K] with the targets of codes [..., C].
 
     Args:
-      logits: of each column's codes.
-      codes: the true ones.
+      logits: of the codes of each column.
+      codes: the true codes.
       targets: [C, K, K] what to predict instead of each code, None for the code itself.
     """
     if targets is None:
@@ -82,7 +80,7 @@ def cross_entropy(logits, codes, targets):
 
 
 def init_code_embeddings(codebooks, width: int, seed: int) -> dict:
-    """First values of the code embeddings and of the output layer: similar codes start near each other.
+    """Initial values of the code embeddings and of the output layer, similar for similar codes.
 
     Args:
       codebooks: [C, K, dim] latents of the codes.
@@ -94,10 +92,10 @@ def init_code_embeddings(codebooks, width: int, seed: int) -> dict:
     unit = (codebooks - codebooks.mean(1, keepdims=True)) / (codebooks.std(1, keepdims=True) + 1e-6)
 
     def project_randomly():
-        # A random projection keeps distances, about.
+        # A random projection approximately preserves distances (Johnson and Lindenstrauss 1984).
         return np.einsum("ckz,czd->ckd", unit, rng.normal(size=(columns, dim, width)) / np.sqrt(dim))
 
-    # 0.02 is the deviation that other embeddings start with.
+    # Other embeddings, too, start with a deviation of 0.02.
     tables = [0.02 * project_randomly().reshape(columns * size, width) for _ in range(2)]
     code_table, depth_table = (jnp.asarray(table, jnp.float32) for table in tables)
     out = jnp.asarray(project_randomly().swapaxes(1, 2) / np.sqrt(width), jnp.float32)

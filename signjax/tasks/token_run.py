@@ -1,4 +1,4 @@
-"""What training of a model of tokens or latents begins with: its text encoder, its codec, its rows."""
+"""Preparing the training of a model of tokens: its text encoder, its codec and its rows."""
 
 from typing import NamedTuple
 
@@ -13,11 +13,13 @@ from signjax.inference.text_to_pose import TextToPose, build_text_to_pose
 from signjax.models.text_conditioning import null_text
 from signjax.training import dependencies, text_encoder
 
-PACKINGS = 16  # different fillings of the training rows that make an epoch
+# Packings of all clips into training rows that make an epoch. Each packing draws one version of every clip,
+# and other clips to share a row.
+PACKINGS = 16
 
 
 class TokenRun(NamedTuple):
-    """A generator that is to be trained, and what it is trained on."""
+    """A generator that is to be trained, and its data."""
 
     generator: TextToPose  # without variables
     train: TokenRows
@@ -30,17 +32,19 @@ def prepare_token_run(config, workdir) -> TokenRun:
 
     Args:
       config: reads `data`, `tokenizer`, `text`, `versions`, `tempo`.
-      workdir: of the run; texts and tokens are kept there.
+      workdir: of the run; vocabulary and tokens are saved there.
 
     Raises:
-      ConfigError: the tokenizer is another one than the run was begun with, or the model cannot use it.
+      ConfigError: the tokenizer is not the one that the run began with, or the model cannot use it.
       DataError: the data cannot be used.
     """
     tokenizer = load_codec(config.tokenizer)
+    # Before anything is encoded: a run that resumes with another tokenizer is refused here.
     dependencies.record(workdir, "tokenizer", config.tokenizer, tokenizer.variables)
     train, dev = (tokenizer.load_split(config.data, split) for split in ("train", "dev"))
     words = text_encoder.prepare(config, workdir, train.texts, dev.texts)
     rows = {}
+    # Dev clips once and as recorded, in one packing: every evaluation scores the same rows.
     for name, clips, versions in (("train", train, config.versions), ("dev", dev, 1)):
         path = f"{workdir}/tokens-{name}.npz"
         codes = encode_dataset(tokenizer, clips, versions, path, config.tempo, config.seed)
@@ -51,7 +55,7 @@ def prepare_token_run(config, workdir) -> TokenRun:
 
 
 def drop_texts(batch, rng, rate: float):
-    """A batch with a share of its texts replaced by the text of no text, for classifier-free guidance.
+    """Replaces a share of a batch's texts by the null text, for classifier-free guidance.
 
     Args:
       batch: rows, see signjax.data.token_rows.TokenRows.
@@ -59,10 +63,11 @@ def drop_texts(batch, rng, rate: float):
       rate: the share.
     """
     segments = batch["text_segment"]  # [B, L]
+    # As many draws as a row can have texts, and one for its padding.
     most = segments.shape[1] + 1
     dropped = jax.random.bernoulli(rng, rate, (segments.shape[0], most))
     dropped = jnp.take_along_axis(dropped, segments, axis=1)  # [B, L]
-    # The text of no text is one position long: the others are hidden.
+    # The null text is one position long: the others are hidden.
     hide = dropped & (batch["text_position"] > 0)
     text = batch["text"]
     text = jnp.where(jnp.expand_dims(dropped, range(2, text.ndim)), null_text(text), text)

@@ -1,4 +1,4 @@
-"""Training a config: the engine with the task that the config names."""
+"""Training of a config: the engine with the task that the config names."""
 
 from typing import TextIO
 
@@ -10,17 +10,17 @@ from signjax.training.loop import TrainResult
 def train(
     config, workdir, *, out: TextIO | None = None, command: str = "", wandb_project: str | None = None
 ) -> TrainResult:
-    """Trains a model and keeps it in a folder, the run; goes on where an earlier call stopped.
+    """Trains a model and saves it in a folder, the run; continues where an earlier call stopped.
 
-    Ctrl-C and SIGTERM end the training after the step under way, and save. The run has its config, its
-    checkpoints, and its numbers in metrics.jsonl.
+    Ctrl-C and SIGTERM save and end the training after the current step. The run has the config, the
+    checkpoints, and the metrics in metrics.jsonl.
 
     Args:
       config: see `signjax.get_config`.
-      workdir: folder of the run, made if missing.
+      workdir: folder of the run, created if missing.
       out: where progress is shown, such as sys.stdout; None shows nothing.
-      command: how the user started this, to say how to go on.
-      wandb_project: of wandb, to send or keep the numbers there, too.
+      command: the user's command, for messages that say how to continue.
+      wandb_project: project of Weights & Biases that gets the metrics, too.
 
     Raises:
       ConfigError: the config contradicts itself or the run in `workdir`.

@@ -1,6 +1,6 @@
-"""Training of tokenizers, and of auto-encoders of the same architecture: windows of clips through codes.
+"""Training of tokenizers, and of auto-encoders of the same architecture, on windows of clips.
 
-Poses have J joints: 120 where the layout has a face, else the 50 of body and hands.
+Poses have J joints: 120 if the layout has a face, else the 50 of body and hands.
 """
 
 import functools
@@ -32,6 +32,7 @@ def make_task(config, workdir) -> Task:
     crops = sources.Crops(train, config.window)
     augment = functools.partial(augmentation.augment_signer, **config.augment)
 
+    # Of whole clips, though training has windows: that is how tokenizers are used.
     def evaluate_batch(variables, batch):
         out = model.apply(variables, fill_missing_joints(batch), batch["mask"])
         valid = joint_weights(batch) * batch["weight"][:, None, None]
@@ -49,6 +50,7 @@ def make_task(config, workdir) -> Task:
 
 def _make_init(config, model, crops: sources.Crops):
     start = {}
+    # Only the convolutional tokenizer has linear paths to start at principal components.
     if config.model.kind == "conv":
         start = linear_start.start_tokenizer(config, batches.sample_full_windows(crops))
 
