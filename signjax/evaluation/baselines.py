@@ -1,7 +1,7 @@
-"""Rows that need no model: they show what the figures of a system's own row mean.
+"""Baselines without a model: the rows of a scorecard that show what the figures of a system mean.
 
-The mean pose and random clips are what a system has to be better than; the nearest training text is what
-looking up would give; the system's clips under other texts tell whether they depend on their texts at all.
+A system has to be better than the mean pose and than random clips. The nearest training text is what a
+look-up would give. The system's clips under other texts tell whether they depend on their texts at all.
 """
 
 import collections
@@ -20,16 +20,17 @@ RETRIEVAL, SHUFFLED = "nearest training text", "shuffled text"
 def make_baselines(
     truth: list[Clip], train: list[Clip], clips: list[Clip], seed: int
 ) -> dict[str, list[Clip]]:
-    """The rows {name: a clip for each recorded one}.
+    """Makes the rows of baselines, {name: a clip for each recorded clip}.
 
     Args:
       truth: the recorded clips that are to be matched.
       train: the training clips.
-      clips: the system's own, to be shown under other texts.
+      clips: the clips of the system, for the row with other texts.
       seed: of the random choices.
     """
     rng = np.random.default_rng((seed, 11))
     mean = compute_mean_pose(train)
+    # As long as a training clip on average: no baseline may know the lengths of the recorded clips.
     still = hold_frame(mean, round(float(np.mean([len(clip) for clip in train]))))
     count, texts = len(truth), [[clip.text for clip in side] for side in (truth, train)]
     return {
@@ -42,34 +43,37 @@ def make_baselines(
 
 def compute_mean_pose(train: list[Clip]) -> Clip:
     """One frame in canonical space: every joint at its mean over all training frames that show it."""
+    # Without faces, as all distances are of the 50 joints of body and hands.
     total, seen = np.zeros((50, 3)), np.zeros(50)
     for clip in (clip.without_face() for clip in train):
         total += (clip.canonical() * clip.valid[..., None]).sum(0)
         seen += clip.valid.sum(0)
     mean = (total / np.maximum(seen, 1)[:, None]).astype(np.float32)
+    # A joint that no training frame shows has no mean.
     return Clip(mean[None], (seen > 0)[None], placement=CANONICAL)
 
 
 def hold_frame(frame: Clip, frames: int) -> Clip:
-    """A clip of so many frames that stands still."""
+    """Repeats a clip of one frame `frames` times."""
     points, valid = (np.repeat(array, frames, 0) for array in (frame.points, frame.valid))
     return dataclasses.replace(frame, points=points, valid=valid)
 
 
 def draw_derangement(count: int, rng) -> np.ndarray:
-    """A random order [count] that leaves nothing in its place, unless there is only one."""
-    # Each takes the place of the one before it in a random cycle of all.
+    """Draws a random order [count] that leaves no element in its place, unless there is only one."""
+    # Each takes the place of the one before it in a random cycle. Drawing orders until one has no fixed point
+    # would take an unknown time.
     order, result = rng.permutation(count), np.zeros(count, int)
     result[order] = np.roll(order, 1)
     return result
 
 
 def find_nearest_texts(texts, known) -> np.ndarray:
-    """For each text the number of the most similar known one: cosine of word counts weighted by rarity."""
+    """For each text, the number of the most similar known text: cosine of TF-IDF word counts."""
     bags = [[collections.Counter(words.split_words(t)) for t in side] for side in (texts, known)]
     document_counts = collections.Counter(word for bag in bags[1] for word in bag)
     index = {word: k for k, word in enumerate(document_counts)}
-    # A word that nearly all texts have says little about which one is meant.
+    # A word that nearly all texts have tells little about which of them is similar.
     rarity = np.log((1 + len(known)) / (1 + np.array(list(document_counts.values()))))
 
     def weigh_words(side):

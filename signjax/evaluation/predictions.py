@@ -1,4 +1,4 @@
-"""Clips of another system: a folder of plain pose files, named like the recorded clips they stand for."""
+"""Clips of another system: a folder of pose files that are named like the recorded clips."""
 
 from pathlib import Path
 
@@ -10,25 +10,27 @@ from signjax.io import safe_read
 from signjax.pose import skeleton
 from signjax.pose.clip import Clip
 
+# In this order, if a clip has several files.
 FORMS = ("{sid}/pose.json", "{sid}.json", "{sid}.npz", "{sid}.npy")
 
 
 def read_predictions(folder, sids, layout: pose_layout.PoseLayout) -> tuple[list[Clip], dict[str, str]]:
-    """Reads another system's clip for each name.
+    """Reads the clip of another system for each name.
 
     `<sid>/pose.json` and `<sid>.json` have the schema of the data; `<sid>.npz` has an array "pose" and
-    `<sid>.npy` is one, [T, 50, 3] in skeleton order, or [T, 120, 3] with a face. Units and place are free.
+    `<sid>.npy` is such an array, [T, 50, 3] in skeleton order, or [T, 120, 3] with a face. Units and place
+    are free.
 
     Args:
-      folder: where they lie.
+      folder: the folder of the files.
       sids: n names of clips.
-      layout: of pose files; that of the recorded clips, unless the system says otherwise.
+      layout: of pose files, as that of the recorded clips.
 
     Returns:
-      n clips, with no frame where there is none to be had, and {sid: reason} of those.
+      n clips, without frames where a clip is missing or cannot be read, and {sid: reason} of those.
 
     Raises:
-      DataError: there is no such folder, or no clip in it has one of the names.
+      DataError: there is no such folder, or it has none of the clips.
     """
     folder = Path(folder)
     if not folder.is_dir():
@@ -39,8 +41,9 @@ def read_predictions(folder, sids, layout: pose_layout.PoseLayout) -> tuple[list
             clips.append(_read_prediction(folder, sid, layout))
         except DataError as error:
             faults[sid] = str(error)
-            # A clip that is missing is scored as one that says nothing, not left out.
+            # A missing clip is scored as one that says nothing: leaving it out would improve the mean.
             clips.append(Clip(np.zeros((0, skeleton.NUM_JOINTS, 3)), sid=sid))
+    # Not one clip: then it is the folder or the naming that is wrong, and a table of zeros would hide that.
     if len(faults) == len(clips):
         names = ", ".join(form.format(sid=sids[0]) for form in FORMS)
         raise DataError(f"{folder}: none of {len(clips)} clips is there; the first is looked for as {names}")
@@ -48,12 +51,13 @@ def read_predictions(folder, sids, layout: pose_layout.PoseLayout) -> tuple[list
 
 
 def _read_prediction(folder: Path, sid: str, layout: pose_layout.PoseLayout) -> Clip:
-    """The first file there is of a clip; raises DataError with the reason alone."""
+    """Reads the first file that a clip has; the message of its DataError is the reason alone."""
     paths = [folder / form.format(sid=sid) for form in FORMS]
     path = next((path for path in paths if path.is_file()), None)
     if path is None:
         raise DataError("missing")
     try:
+        # Files of strangers: a link may lead out of the folder.
         safe_read.check_inside(path, folder)
         if path.suffix != ".json":
             return npz_clip.read_arrays(path)

@@ -1,4 +1,4 @@
-"""Clips drawn to look at: recorded ones that sign some words, saved ones, those of a run side by side."""
+"""Pictures of clips: recorded clips that sign some words, saved clips, and clips of a run side by side."""
 
 from pathlib import Path
 
@@ -17,26 +17,26 @@ from signjax.pose.clip import Clip
 def draw_recorded(
     dataset: PackedDataset, language: Language, words: str, split: str, out: Path, limit: int
 ) -> list[Path]:
-    """Draws recorded clips whose text is or has some words: a GIF of each and a page of all.
+    """Draws recorded clips whose texts contain some words: a GIF of each and a page of all.
 
     Args:
       dataset: the split.
       language: of its texts.
-      words: a word or words that follow one another.
+      words: a word, or several that follow one another.
       split: for the names of the files.
       out: folder for the files.
-      limit: clips at most.
+      limit: largest number of clips.
 
     Returns:
-      the paths written.
+      The paths of the files.
 
     Raises:
-      DataError: no text has these words.
+      DataError: no text contains these words.
     """
     phrase = language.tokenize(words)
     texts = [language.tokenize(text) for text in dataset.texts]
     numbers = [i for i, tokens in enumerate(texts) if find_phrase(tokens, phrase)]
-    # Clips whose text is nothing else come first: in them it is clear which motion signs the words.
+    # Clips whose whole text are these words come first: in them it is clear which motion signs the words.
     numbers = sorted(numbers, key=lambda i: texts[i] != phrase)[:limit]
     if not numbers:
         raise DataError(f"{dataset.label}: no text has {words!r}; choose other words or another --split")
@@ -62,10 +62,11 @@ def draw_clip(clip: Clip, label: str, target: Path, title: str) -> list[Path]:
     Args:
       clip: what to draw.
       label: a line above it.
-      target: path without an ending; it may have dots.
+      target: path without an ending, which may contain dots.
       title: of the page.
     """
     panel = rendering.Panel(clip, label)
+    # with_name and not with_suffix, which would cut off what follows a dot in the name.
     return [
         rendering.write_gif(target.with_name(f"{target.name}.gif"), panel),
         rendering.write_html(target.with_name(f"{target.name}.html"), [panel], title=title),
@@ -73,17 +74,17 @@ def draw_clip(clip: Clip, label: str, target: Path, title: str) -> list[Path]:
 
 
 def draw_run(workdir: Path, name: str, split: str, out: Path, count: int) -> Path:
-    """Draws clips of a run's data on a page: recorded, reconstructed, and generated if the run does that.
+    """Draws clips of a run's data on a page: recorded, reconstructed, and generated if the run can generate.
 
     Args:
       workdir: of the run.
       name: for the name of the page.
       split: of its data.
       out: folder for the page.
-      count: clips at most, evenly spaced in the split.
+      count: largest number of clips, evenly spaced in the split.
 
     Returns:
-      the path of the page.
+      The path of the page.
 
     Raises:
       ConfigError: the run makes no clips.

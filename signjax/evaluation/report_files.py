@@ -1,4 +1,4 @@
-"""The files of an evaluation: scores, plots, and some clips to watch."""
+"""The files of an evaluation: scores, plots, and some clips."""
 
 import dataclasses
 import pathlib
@@ -10,33 +10,34 @@ from signjax.evaluation import scorecard, tables
 from signjax.pose.clip import Clip
 from signjax.pose.normalization import CANONICAL, DEFAULT
 
-SHOWN = 7  # clips on the page: the worst, those between, the median, the best
-DRAWN = 3  # every third of them as a GIF
+# Clips on the page, evenly spaced in the order of their errors: an odd number, so that worst, median and best
+# are among them.
+SHOWN = 7
+# Every third of them is a GIF, too: again worst, median and best.
+DRAWN = 3
 
 
 def write_report(out: pathlib.Path, content: dict, table: str, clips: dict, truth, judges, errors) -> list:
     """Writes scores.json, the tables, a plot of each family, GIFs and a page with some clips side by side.
 
-    These are the system's worst clip, its best, and some that lie evenly between in the order of errors: not
-    the ones that somebody liked.
-
     Args:
       out: the folder.
       content: of scores.json.
       table: its tables as text.
-      clips: {row: a clip for each recorded one}.
+      clips: {row: a clip for each recorded clip}.
       truth: n recorded clips.
       judges: see signjax.evaluation.scorecard.make_judges.
       errors: [n] DTW-MJE of the last row's clips.
 
     Returns:
-      The paths written.
+      The paths of the files.
     """
     paths = [tables.write_json(out / "scores.json", content), tables.write_text(out / "scores.txt", table)]
     for family in tables.FAMILIES:
         if any(families.get(family) for families in content["rows"].values()):
             paths.append(tables.plot_family(out / f"{family}.png", family, content["rows"]))
     count = len(truth)
+    # By rank, from the worst to the best, and not by choice: examples picked by hand flatter a system.
     ranks = np.unique(np.linspace(0, count - 1, SHOWN).astype(int))
     shown, pages = {scorecard.TRUTH: truth, **clips}, []
     for rank, i in zip(ranks, np.argsort(-errors, kind="stable")[ranks], strict=True):
@@ -50,18 +51,20 @@ def write_report(out: pathlib.Path, content: dict, table: str, clips: dict, trut
 
 
 def make_panel(name: str, clip: Clip, text: str, readable: bool) -> rendering.Panel:
-    """A clip as a panel of a picture: its row above, its text below, or what a clip of the demo says.
+    """A clip as a panel of a picture: the name of its row above, a text below.
+
+    The text is that of the clip, or what it says if it is in the demo language and not a recorded clip.
 
     Args:
-      name: of the row; recorded clips are captioned with their text.
+      name: of the row.
       clip: in any space.
-      text: that it answers.
+      text: that the clip was generated for.
       readable: whether it is in the demo language.
     """
-    # Without any joint there is nothing to measure or to draw: one empty frame stands for it.
+    # Without any joint there is no body to measure: one empty frame is drawn instead.
     if not clip.valid.any():
         clip = Clip(np.zeros((1, 50, 3)), np.zeros((1, 50), bool), placement=CANONICAL)
     elif readable and name != scorecard.TRUTH:
         text = " ".join(demo.read_signs(clip.canonical(), clip.valid)) or "(says nothing)"
-    # All clips of a page in one size, however large the data or another system have them.
+    # All clips of a page in one size, whatever the units of the data or of another system.
     return rendering.Panel(dataclasses.replace(clip.move_to(DEFAULT), text=text), name)

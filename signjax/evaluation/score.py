@@ -1,4 +1,4 @@
-"""Scoring a system: all rows and judges of a scorecard, for a trained run or the clips of another system."""
+"""Scoring a trained run, or the clips of another system: all rows of a scorecard."""
 
 import json
 import platform
@@ -31,9 +31,9 @@ class Scorecard:
     """The scores of a system beside those of recorded clips, of the tokenizer and of baselines.
 
     Attributes:
-      content: everything of scores.json; content["rows"][row][family][metric] has "value", "low" and "high",
-        the bounds of the 95 % bootstrap interval.
-      clips: the system's own clips, by row.
+      content: of scores.json; content["rows"][row][family][metric] has "value", "low" and "high", the bounds
+        of the 95 % bootstrap interval.
+      clips: the clips of the system, by row.
       truth: the recorded clips.
       judges: what scored them.
       errors: [n] DTW-MJE of the clips of the last row.
@@ -47,22 +47,22 @@ class Scorecard:
 
     @property
     def notes(self) -> list[str]:
-        """What to beware of when the scores are read."""
+        """Caveats about the scores, a line each."""
         return self.content["notes"]
 
     def table(self) -> str:
-        """The scores as text, a table for each family of metrics."""
+        """The scores as text, with a table for each family of metrics."""
         return tables.format_tables(self.content["rows"])
 
     def to_json(self) -> str:
-        """The scores for programs."""
+        """The scores as the JSON of scores.json."""
         return json.dumps(self.content, indent=1, ensure_ascii=False)
 
     def write(self, folder) -> list[Path]:
         """Writes scores.json, the tables, plots, GIFs and a page of some clips; returns their paths.
 
         Raises:
-          StorageError: the disk refuses.
+          StorageError: a file cannot be written.
         """
         out, table = Path(folder), self.table()
         return report_files.write_report(
@@ -86,23 +86,23 @@ def score(
     about: Mapping[str, Any] | None = None,
     report: Report = lambda line: None,
 ) -> Scorecard:
-    """Scores a trained run, or another system's clips, against the recorded clips of a split.
+    """Scores a trained run, or the clips of another system, against the recorded clips of a split.
 
     Args:
-      system: a run that makes clips (see `signjax.load`), or a clip for each of the data set's.
+      system: a run that makes clips (see `signjax.load`), or a list with a clip for each of the data set's.
       dataset: the recorded clips, as the system takes them: `run.codec.load_split` for a run with faces.
-      back_translator: reads the clips, for BT scores; trained on other clips of the same data.
+      back_translator: translates clips into texts, for BT scores; trained on other clips of the same data.
       train: training clips, for baselines and copies; by default the training split of the run's data.
-      predictions: another system's clips, scored beside the tokenizer of the run in place of its own.
-      is_demo: whether the clips are in the demo's language, which can be read by rule; by default as the
-        run's data say, and False for a list of clips.
+      predictions: clips of another system, scored beside the run's tokenizer instead of the run's clips.
+      is_demo: whether the clips are in the demo language, which can be read by rule; by default as the run's
+        data say, and False for a list of clips.
       seed: of sampling, random rows and intervals.
-      about: what else `Scorecard.content` notes of the system.
-      report: is given a line about what is being done.
+      about: further entries of `Scorecard.content`, about the system.
+      report: called with a line about each stage.
 
     Raises:
       ConfigError: the run makes no clips.
-      DataError: a system's clips are not as many as the data set's, or there are no training clips.
+      DataError: a system has not as many clips as the data set, or there are no training clips.
     """
     if isinstance(system, TrainedRun):
         run = system
@@ -115,12 +115,14 @@ def score(
         )
     if run and run.codec is None:
         raise ConfigError(f"a {run.config.task} run makes no clips; score one that does")
+    # As lists: a packed data set makes a clip anew at every access, and all rows need all clips.
     truth, known = list(dataset), list(train)
     report(f"{dataset.label}: {len(dataset)} clips to match; training clips for comparison: {len(train)}")
     judges = scorecard.make_judges(truth, known, is_demo, back_translator)
     clips, more, cost = _make_rows(run, predictions, dataset, truth, judges, seed, report)
     rows = _score_rows(clips, more, truth, known, judges, seed, report)
     content = _summarize(run, dataset, rows, list(clips), judges, cost, seed, about or {})
+    # The last of the system's rows is the system itself; the tokenizer's ceiling comes before it.
     errors = divide_sums(rows[list(clips)[-1]].scores["distance"]["DTW-MJE"].statistics)
     return Scorecard(content, clips, truth, judges, errors)
 
@@ -139,11 +141,13 @@ def _find_data(
 
 
 def _make_rows(run, predictions, dataset: PackedDataset, truth, judges, seed: int, report: Report):
-    """The system's own rows, the scores that take more than clips, and what a generator costs."""
+    """Makes the rows of the system, the scores that need more than clips, and the costs of a generator."""
+    # In this order: whoever takes the last row takes the system itself, or its ceiling if it has no other.
     clips, more, cost = {}, {}, {}
     if run:
         report("reconstructing")
         clips[scorecard.CEILING] = run.codec.reconstruct(dataset, canonical=True)
+        # Only here and for the mean pose: frame by frame one can only compare clips of equal length and pace.
         errors = reconstruction.score_reconstruction(truth, clips[scorecard.CEILING])
         more[scorecard.CEILING] = {"reconstruction": errors}
     if predictions is not None:
@@ -159,8 +163,9 @@ def _generate(run, dataset: PackedDataset, judges, seed: int):
         return run.generate(texts, seed=seed, canonical=True)
 
     clips = generate(dataset.texts, seed)
+    # Timed the second time: the first one compiles.
     begin = time.monotonic()
-    generate(dataset.texts, seed)  # once more, as everything is compiled now
+    generate(dataset.texts, seed)
     cost = {"seconds_per_clip": (time.monotonic() - begin) / len(dataset)}
     cost["parameters"] = sum(x.size for x in jax.tree.leaves(run.variables["params"]))
     variety = scorecard.score_multimodality(generate, dataset.texts, judges.extractor, seed)
@@ -172,18 +177,21 @@ def _generate(run, dataset: PackedDataset, judges, seed: int):
 
 
 def _score_rows(clips, more, truth, known, judges, seed: int, report: Report) -> dict[str, scorecard.Row]:
-    """Scores recorded clips, the system's own rows and the baselines."""
+    """Scores the recorded clips, the rows of the system and the baselines."""
+    # One mean pose for all rows: it also stands in for clips that cannot be scored.
     mean = baselines.compute_mean_pose(known)
     rows = {scorecard.TRUTH: truth, **clips}
     rows |= baselines.make_baselines(truth, known, list(clips.values())[-1], seed)
     scored = {}
     for number, (name, row_clips) in enumerate(rows.items(), 1):
         report(f"scoring {name} ({number} of {len(rows)})")
+        # The same seed for every row: rows of equal length are compared on the same random pairs of clips.
         row = scorecard.score_row(name, row_clips, truth, judges, mean, seed)
         for family, scores in more.get(name, {}).items():
             row.scores[family] = row.scores.get(family, {}) | scores
         if name == baselines.MEAN:
-            guess = Clip(mean.points, placement=CANONICAL)  # joints that training never shows count as errors
+            # All joints valid: those that training never shows must count as errors.
+            guess = Clip(mean.points, placement=CANONICAL)
             still = [baselines.hold_frame(guess, len(clip)) for clip in truth]
             row.scores["reconstruction"] = reconstruction.score_reconstruction(truth, still)
         scored[name] = row
@@ -193,18 +201,19 @@ def _score_rows(clips, more, truth, known, judges, seed: int, report: Report) ->
 def _summarize(
     run, dataset: PackedDataset, rows, names, judges, cost, seed: int, about: Mapping[str, Any]
 ) -> dict:
-    """Everything of scores.json."""
+    """Collects the content of scores.json."""
     signatures, measured = {}, {}
     for name, row in rows.items():
         measured[name] = {f: tables.measure_scores(scores, seed) for f, scores in row.scores.items()}
         for scores in row.scores.values():
             signatures |= {metric: s.signature for metric, s in scores.items() if metric not in signatures}
-    # Warnings of the recorded clips and of the system itself; of the baselines one knows.
+    # Only of recorded clips and of the system: everybody knows that a mean pose does not move.
     notes = [f"{name}: {line}" for name in (scorecard.TRUTH, *names) for line in rows[name].warnings]
     name, _, split = dataset.label.rpartition("/")
     return {
         "system": run.run if run else None,
         "predictions": None,
+        # By this a model card quotes only scores of the very weights it describes.
         "weights": digest_variables(run.variables) if run else None,
         "data": {"name": name, "split": split, "clips": len(dataset)},
         "seed": seed,

@@ -1,8 +1,8 @@
-"""Scores of whole systems, row by row: the system's own, and those that tell what its figures mean.
+"""Scores of whole systems, row by row: those of the system, and those that show what its figures mean.
 
-A row is a list of clips, one for each recorded clip of a split. Beside the system's own row there are the
-recorded clips, the tokenizer's ceiling (recorded clips encoded and decoded) and the baselines. All are
-scored by the same judges, each clip at its own length.
+A row is a list of clips, one for each recorded clip of a split. Beside the row of the system there are the
+recorded clips, the tokenizer's ceiling (recorded clips encoded and decoded) and the baselines. The same
+judges score all rows, each clip at its own length.
 """
 
 import dataclasses
@@ -28,14 +28,16 @@ from signjax.pose.clip import Clip
 from signjax.pose.normalization import CANONICAL
 
 TRUTH, CEILING = "ground truth", "tokenizer ceiling"
-COPIED = 30.0  # percent of copies from which on a row is warned of; 5 is no copying
-TEXTS, REPEATS = 20, 10  # of the texts whose clips are compared with one another, and clips of each
+# A row with more than this percentage of copies gets a warning. Recorded clips have 5 by definition, see
+# signjax.metrics.memorization.
+COPIED = 30.0
+TEXTS, REPEATS = 20, 10  # for multimodality: texts, and clips generated for each
 
 
 class Judges(NamedTuple):
-    """What a row is scored with besides plain geometry; the same for all rows."""
+    """What rows are scored with besides plain geometry; the same for all rows."""
 
-    readable: bool  # whether clips are in the demo language
+    readable: bool  # whether the clips are in the demo language
     translator: PoseToText | None
     extractor: motion_features.FeatureExtractor
     features: list[np.ndarray]  # of the recorded clips, [w, d] each
@@ -44,7 +46,7 @@ class Judges(NamedTuple):
 
 
 class Row(NamedTuple):
-    """The scores of a row by family, how many of its clips could not be scored as they are, and warnings."""
+    """Scores of a row by family, numbers of clips that could not be scored as they are, and warnings."""
 
     scores: dict[str, dict[str, Score]]
     counts: dict[str, int]
@@ -57,31 +59,32 @@ def make_judges(truth: list[Clip], train: list[Clip], readable: bool, translator
     Args:
       truth: the recorded clips that are to be matched.
       train: the training clips.
-      readable: whether they are in the demo language.
-      translator: see signjax.inference.pose_to_text, or None.
+      readable: whether the clips are in the demo language.
+      translator: a back-translator, or None.
     """
     extractor = motion_features.load_extractor()
     features = motion_features.extract_features(extractor, truth)
-    # Moved once: every row is compared with all of them.
+    # Moved to canonical space once: every row is compared with all of them.
     train = [clip.without_face().move_to() for clip in train]
     near = memorization.find_nearest_distances(truth, train)
     return Judges(readable, translator, extractor, features, train, near)
 
 
 def prepare_clips(clips: list[Clip], stand_in: Clip) -> tuple[list[Clip], dict[str, int], np.ndarray]:
-    """Makes clips that every metric can take, and counts those that were not.
+    """Replaces clips that cannot be scored, and counts them.
 
-    A clip without frames, without any joint or without a body that could be measured is scored as one frame
-    of the mean pose, and its text as empty. It is never left out: what fails must not improve the mean.
+    A clip without frames, without any joint, or without a body that can be measured is replaced by one frame
+    of the mean pose, and its text is empty.
 
     Args:
-      clips: of any number of frames; joints that are not finite are missing.
-      stand_in: one frame.
+      clips: of any number of frames; joints that are not finite count as missing.
+      stand_in: the frame of the mean pose.
 
     Returns:
       (clips of body and hands in canonical space, {"empty", "all missing", "one frame": number of clips},
-      silent [n] bool).
+      silent [n] bool: which clips were replaced).
     """
+    # Replaced and never left out: a system must not get a better mean by failing.
     prepared, counts, silent = [], {"empty": 0, "all missing": 0, "one frame": 0}, []
     for clip in clips:
         body = move_or_blank(clip.without_face())
@@ -93,13 +96,14 @@ def prepare_clips(clips: list[Clip], stand_in: Clip) -> tuple[list[Clip], dict[s
 
 
 def move_or_blank(clip: Clip) -> Clip:
-    """The clip in canonical space, missing joints at 0; all joints are missing if it has no place there.
+    """Moves a clip to canonical space, missing joints to 0; all joints are missing if that is impossible.
 
-    Joints that are not finite are missing.
+    Joints that are not finite count as missing.
     """
     valid = clip.valid & np.isfinite(clip.points).all(-1)
     points = np.where(valid[..., None], clip.points, np.float32(0))
     clip = dataclasses.replace(clip, points=points, valid=valid)
+    # A clip of another system may be anything: without a body that can be measured it says nothing.
     try:
         return clip.move_to()
     except DataError:
@@ -109,11 +113,11 @@ def move_or_blank(clip: Clip) -> Clip:
 def score_row(
     name: str, clips: list[Clip], truth: list[Clip], judges: Judges, stand_in: Clip, seed: int
 ) -> Row:
-    """All scores of a row.
+    """Computes all scores of a row.
 
     Args:
-      name: of the row; recorded clips get the floor of the Fréchet distance, too.
-      clips: as `prepare_clips` takes them, one for each of truth's.
+      name: of the row; the row of recorded clips also gets the floor of the Fréchet distance.
+      clips: as `prepare_clips` takes them, one for each recorded clip.
       truth: the recorded clips.
       judges: see `make_judges`.
       stand_in: see `prepare_clips`.
@@ -124,7 +128,7 @@ def score_row(
     means = diversity_scores.average_windows(features)
     near = memorization.find_nearest_distances(prepared, judges.train)
     digest = judges.extractor.digest
-    # Two halves of the recorded clips are apart already: no system can be expected to come nearer.
+    # Even two halves of the recorded clips have a distance: no system can be expected to come nearer.
     floor = {"FGD-half": frechet.score_split_half(features, digest, seed)} if name == TRUTH else {}
     scores = {
         "text": _score_texts(prepared, silent, [clip.text for clip in truth], judges),
@@ -150,7 +154,7 @@ def score_row(
 
 
 def _score_texts(clips: list[Clip], silent, texts, judges: Judges) -> dict[str, Score]:
-    """Scores of what clips say, against the texts that they answer; silent [n] clips say nothing."""
+    """Scores what clips say against the texts that they were generated for; silent [n] clips say nothing."""
     scores = {}
     if judges.readable:
         glosses = [
@@ -161,8 +165,9 @@ def _score_texts(clips: list[Clip], silent, texts, judges: Judges) -> dict[str, 
         scores["WER"] = words.score_word_errors(glosses, expected, "demo language")
     if judges.translator is not None:
         lines = judges.translator.translate(clips)
+        # The mean pose, which stands in for a silent clip, might be translated into a likely text.
         lines = ["" if is_silent else line for line, is_silent in zip(lines, silent, strict=True)]
-        # Scores by different translators cannot be compared: the signature says which it was.
+        # Scores by different translators cannot be compared, so the signature names the translator.
         mark = f"|translator:{judges.translator.digest}"
         scores |= {
             f"BT-{name}": score._replace(signature=score.signature + mark)
@@ -172,11 +177,11 @@ def _score_texts(clips: list[Clip], silent, texts, judges: Judges) -> dict[str, 
 
 
 def score_multimodality(generate: Callable, texts, extractor, seed: int) -> Score:
-    """How much clips of one text differ.
+    """Measures how much clips of the same text differ.
 
     Args:
-      generate: (texts, seed) -> a Clip for each.
-      texts: of the split; for TEXTS of them REPEATS clips each are generated.
+      generate: (texts, seed) -> a Clip for each text.
+      texts: of the split; REPEATS clips are generated for each of TEXTS of them.
       extractor: of signjax.metrics.motion_features.
       seed: of the clips and pairs.
     """
@@ -189,20 +194,20 @@ def score_multimodality(generate: Callable, texts, extractor, seed: int) -> Scor
 
 def score_token_bleu(generated, recorded) -> dict[str, Score]:
     """BLEU of the tokens [N, C] of generated clips against those of recorded ones, all columns together."""
-    # A column of codes is a sentence: a column agrees with its own counterpart only.
+    # Each column is a sentence of its own: the same number means other motion in another column.
     sides = [[column for codes in side for column in codes.T.tolist()] for side in (generated, recorded)]
     columns = recorded[0].shape[1]
     scores = {}
     for order in range(1, words.ORDERS + 1):
         bleu = words.score_bleu(*sides, order, unit="codes of a column")
-        # Clips are what the bootstrap draws, not columns.
+        # The bootstrap draws clips: the columns of a clip are not independent.
         by_clip = bleu.statistics.reshape(len(generated), columns, -1).sum(1)
         scores[f"token BLEU-{order}"] = bleu._replace(statistics=by_clip)
     return scores
 
 
 def describe_limits(count: int, judges: Judges, rows: dict) -> list[str]:
-    """Notes on what the figures of so few clips, or of such judges, cannot support.
+    """Notes on claims that the figures cannot support, with so few clips or with such judges.
 
     Args:
       count: of recorded clips.
@@ -210,6 +215,7 @@ def describe_limits(count: int, judges: Judges, rows: dict) -> list[str]:
       rows: {row: {family: {metric: {"value"}}}}.
     """
     notes, windows, dims = [], sum(map(len, judges.features)), judges.features[0].shape[1]
+    # A covariance of d features has d² / 2 numbers; of few windows its estimate makes the distance too large.
     if windows < 50 * dims:
         floor = rows[TRUTH]["distribution"]["FGD-half"]["value"]
         apart = "" if floor is None else f"; two halves of the recorded clips are {floor:.3g} apart already"

@@ -1,4 +1,4 @@
-"""What a run or a folder of clips is scored on: the split, the training clips, and the clips themselves."""
+"""Loads what `signjax.score` needs: a run or a folder of clips, the split, and the training clips."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -11,7 +11,7 @@ from signjax.inference.load import load_clip_maker
 
 
 class ScoredData(NamedTuple):
-    """The arguments of `signjax.evaluation.score.score` that say what is scored."""
+    """Arguments of `signjax.evaluation.score.score`."""
 
     name: str  # of the data set
     arguments: dict[str, Any]
@@ -25,22 +25,23 @@ def load_scored_data(
     name: str,
     report: Callable[[str], None],
 ) -> ScoredData:
-    """Loads a run, a folder of another system's clips, or that folder beside a run of the same data.
+    """Loads a run, a folder with the clips of another system, or that folder beside a run of the same data.
 
     Args:
       workdir: of the run, or None.
-      folder: of the clips, see signjax.evaluation.predictions, or None; one of the two is needed.
+      folder: of the clips, see signjax.evaluation.predictions, or None; at least one of the two is needed.
       split: "train", "dev" or "test".
-      root: folder of data sets; None for the run's own, or "datasets".
-      name: of the data set, without a run.
-      report: is given a line about the clips.
+      root: folder of data sets; None for that of the run, or "datasets" without a run.
+      name: of the data set; only used without a run.
+      report: called with a line about the clips.
 
     Raises:
       ConfigError: the run makes no clips.
-      DataError: the split cannot be used, or lacks faces that the run makes.
+      DataError: the split cannot be used, or has no faces and the run needs them.
       StorageError: nothing was trained in the folder.
     """
     run = load_clip_maker(workdir) if workdir else None
+    # A copy, since the config belongs to the run; where its data lie may have changed since training.
     if run:
         data = run.config.data.copy_and_resolve_references()
         data.root = root or data.root
@@ -52,6 +53,7 @@ def load_scored_data(
         predictions, unreadable = read_predictions(folder, dataset.sids, dataset.layout)
         missing = len(unreadable)
         report(f"{folder}: {len(predictions) - missing} clips, {missing} missing or unreadable")
+    # Beside a run the clips take the place of its own; by themselves they are the system.
     arguments = {
         "system": run or predictions,
         "dataset": dataset,
