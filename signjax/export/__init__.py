@@ -1,1 +1,1 @@
-"""Trained runs in other forms: hub folders, safetensors, StableHLO and ONNX."""
+"""Clips and trained runs in other formats: pictures, .pose, hub folders, safetensors, StableHLO and ONNX."""

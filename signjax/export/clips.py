@@ -1,4 +1,4 @@
-"""A clip written for people and for other programs, in the form that the file's ending names."""
+"""Writing clips for people and for other programs, in the format that the ending of the path names."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -12,16 +12,17 @@ from signjax.pose.clip import DEFAULT_FPS, Clip
 
 
 def save_clip(clip: Clip, path) -> Path:
-    """Writes a clip into one file, whole or not at all; a file that is there is replaced.
+    """Writes a clip into one file, completely or not at all; an existing file is replaced.
 
     Args:
-      clip: T frames; pictures play at 25 frames a second if it does not say how fast.
+      clip: of any number of frames; pictures play at 25 frames a second if it has no rate.
       path: ends in .gif, .mp4, .html (a page with a player), .png (some frames), .npz (arrays, with the
         tokens), .pose (pose-format), or .json (as pose.json of a data set).
 
     Raises:
-      ConfigError: another ending, or .mp4 without PyAV; DataError: the clip cannot be drawn or written in
-        this form; StorageError: the disk refuses.
+      ConfigError: another ending, or .mp4 without PyAV.
+      DataError: the clip cannot be drawn, or not be written in this format.
+      StorageError: the file cannot be written.
     """
     path = Path(path)
     if path.suffix not in WRITERS:
@@ -35,20 +36,22 @@ def save_folder(clip: Clip, folder) -> Path:
     """Writes a clip as a folder of a data set: text.txt and pose.json.
 
     Raises:
-      StorageError: the folder is there already, or the disk refuses.
+      StorageError: the folder exists already, or cannot be written.
     """
+    # In a data set every clip has a text.
     text = (clip.text or clip.sid) + "\n"
     files = {clip_files.TEXT: text.encode(), clip_files.POSE: clip_writers.format_pose_json(clip)}
     return atomic.write_folder(Path(folder), files)
 
 
 def save_openpose(clip: Clip, folder) -> Path:
-    """Writes a clip as OpenPose does: a folder with a JSON file a frame, which say nothing of the rate.
+    """Writes a clip as OpenPose does: a folder with a JSON file for each frame, without the frame rate.
 
     Raises:
-      StorageError: the folder is there already, or the disk refuses.
+      StorageError: the folder exists already, or cannot be written.
     """
     folder = Path(folder)
+    # The names that OpenPose gives its files: programs sort and find frames by them.
     name = clip.sid or folder.name
     frames = clip_writers.format_openpose(clip)
     return atomic.write_folder(
@@ -75,13 +78,13 @@ WRITERS: dict[str, Callable[[Clip, Path], Path]] = {
     ".pose": lambda clip, path: atomic.write_file(path, pose_file.format_clip(clip)),
     ".json": lambda clip, path: atomic.write_file(path, clip_writers.format_pose_json(clip)),
 }
-# By the names that commands have for them: folders, or files of an ending.
+# Formats that are folders, by the names that commands have for them; all others are endings of files.
 FOLDER_WRITERS: dict[str, Callable[[Clip, Path], Path]] = {"openpose": save_openpose, "json": save_folder}
 FORMS = ("pose", "openpose", "json", "npz", "mp4", "html")
 
 
 def save_form(clip: Clip, target: Path, form: str) -> Path:
-    """Writes a clip in one of FORMS to the folder `target`, or to the file <target>.<form>.
+    """Writes a clip in a format of FORMS to the folder `target`, or to the file <target>.<form>.
 
     Raises:
       ConfigError, DataError, StorageError: as `save_clip`, `save_folder` and `save_openpose`.

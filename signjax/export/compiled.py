@@ -1,7 +1,8 @@
-"""A run's functions as programs without signjax: weights inside, any batch, any length, three platforms.
+"""Compiled programs of a run, which run without signjax: weights included, any batch size, any length.
 
-Encoders take canonical poses [b, n * stride, J, 3], J 50 or 120 with a face, and a mask of frames, decoders
-codes (or latents) [b, n, C] and a mask of tokens. A GPT has "write", too: from the ids of one text to codes.
+Encoders take canonical poses [b, n * stride, J, 3], J 50 or 120 with a face, and a mask of frames; decoders
+take codes (or latents) [b, n, C] and a mask of tokens. A GPT also has "write", from the ids of one text to
+codes.
 """
 
 import functools
@@ -23,12 +24,13 @@ from signjax.text import tokenizer
 # A program is compiled where it is loaded, so that one file serves all of them.
 PLATFORMS = ("cpu", "cuda", "tpu")
 INSTALL = "pip install -e '.[onnx]' && pip install --no-deps jax2onnx==0.17.1"
-ONNX_SIZE = (1, 64)  # clips and tokens that an encoder in ONNX takes: jax2onnx wants its sizes to be numbers
+# Clips and tokens that an encoder in ONNX takes: jax2onnx converts it for fixed sizes only.
+ONNX_SIZE = (1, 64)
 TEXT_LENGTH = 64  # ids of a text that "write" takes, the rest hidden by its mask
 
 
 class Program(NamedTuple):
-    """A function of arrays and what it takes: jax.ShapeDtypeStructs, whose dimensions may be symbolic."""
+    """A function of arrays and its inputs: jax.ShapeDtypeStructs, whose dimensions may be symbolic."""
 
     function: Callable
     inputs: tuple
@@ -39,10 +41,10 @@ def make_programs(run: contracts.TrainedRun, size: tuple[int, int] | None = None
 
     Args:
       run: see signjax.inference.load.
-      size: (clips, tokens of each), None for any numbers.
+      size: (clips, tokens of each), None for any sizes.
 
     Raises:
-      ConfigError: it has no tokenizer or auto-encoder.
+      ConfigError: the run has no tokenizer or auto-encoder.
     """
     codec, task = run.codec, run.config.task
     if codec is None:
@@ -65,38 +67,39 @@ def make_programs(run: contracts.TrainedRun, size: tuple[int, int] | None = None
 
 
 def make_token_program(run: TextToPose) -> Program:
-    """A GPT: (ids [1, TEXT_LENGTH], mask [1, TEXT_LENGTH], seed []) -> (codes [max_tokens, C], their number).
+    """The program "write" of a GPT: (ids [1, TEXT_LENGTH], mask [1, TEXT_LENGTH], seed []) -> (codes
+    [max_tokens, C], number of tokens []).
 
-    Codes are those that `generate_tokens` gives for one text, with the sampler of the config.
+    The codes are those of `generate_tokens` for one text, with the sampling options of the config.
     """
     sampler = run.make_sampler()
 
     def generate_tokens(ids, mask, seed):
-        # As the first of a list of texts has it: the same seed must give the same clip here and there.
+        # The key of the first place in a list of texts: the same seed must give the same clip as in signjax.
         keys = jax.random.fold_in(jax.random.key(seed), 0)[None]
         codes, lengths = autoregressive.sample_tokens(run.model, run.variables, ids, mask, keys, sampler)
         return codes[0], lengths[0]
 
-    # Of any text: only the shape and type of its ids (or states of BERT) matter.
+    # An example text: only the shape and type of its ids (or of its features by BERT) matter.
     ids, _ = tokenizer.pad_texts(run.text_encoder.encode_all(["a"]), TEXT_LENGTH)
     inputs = (ids.shape, ids.dtype), ((1, TEXT_LENGTH), bool), ((), np.int32)
     return Program(generate_tokens, tuple(jax.ShapeDtypeStruct(*one) for one in inputs))
 
 
 def serialize_stablehlo(program: Program) -> bytes:
-    """What jax.export.deserialize reads, with StableHLO in it.
+    """Serializes a program as StableHLO, for jax.export.deserialize.
 
     Raises:
       ConfigError: the package flatbuffers is missing.
     """
-    # Looked for here: jax fails with a traceback after minutes of tracing.
+    # Checked first: jax would fail with a traceback after minutes of tracing.
     if importlib.util.find_spec("flatbuffers") is None:
         raise ConfigError("--to stablehlo needs flatbuffers: pip install flatbuffers")
     return jax.export.export(jax.jit(program.function), platforms=PLATFORMS)(*program.inputs).serialize()
 
 
 def convert_to_onnx(name: str, program: Program) -> bytes:
-    """An ONNX model.
+    """Converts a program to an ONNX model.
 
     Raises:
       ConfigError: the package jax2onnx is missing.
@@ -105,7 +108,8 @@ def convert_to_onnx(name: str, program: Program) -> bytes:
         raise ConfigError(f"--to onnx needs jax2onnx: {INSTALL}")
     import jax2onnx  # slow to import, and rarely installed
 
-    logging.getLogger("onnx_ir").setLevel(logging.ERROR)  # it warns of every shape it cannot infer
+    # It warns of every shape that it cannot infer.
+    logging.getLogger("onnx_ir").setLevel(logging.ERROR)
     # jax2onnx has symbolic dimensions of its own, by their names.
     shapes = [tuple(n if isinstance(n, int) else str(n) for n in x.shape) for x in program.inputs]
     inputs = [jax.ShapeDtypeStruct(shape, x.dtype) for shape, x in zip(shapes, program.inputs, strict=True)]

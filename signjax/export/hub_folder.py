@@ -1,8 +1,8 @@
-"""A run as a folder to share: all that generation and scoring need, and nothing of training.
+"""A run as a folder to share: all that generation and scoring need, nothing that only training needs.
 
 config.json, model.safetensors, text.json     as in the run; weights instead of checkpoints
-tokenizer/, autoencoder/, text.encoder/       the runs and the encoder it depends on, noted in <name>.json
-SHA256SUMS                                    of all these, compared before any is used
+tokenizer/, autoencoder/, text.encoder/       runs and encoder that it depends on, recorded in <name>.json
+SHA256SUMS                                    of all these; checked before any is used
 README.md                                     the model card, which may be edited
 """
 
@@ -21,7 +21,7 @@ RUN_FIELDS = ("tokenizer", "autoencoder")  # of configs, that name other runs
 
 
 def write_hub_folder(run, folder, licence: str = "other") -> Path:
-    """Writes the folder, whole or not at all; the model is named after it.
+    """Writes the folder, completely or not at all; its name is the name of the model.
 
     Args:
       run: folder of the run.
@@ -29,7 +29,7 @@ def write_hub_folder(run, folder, licence: str = "other") -> Path:
       licence: identifier of the Hugging Face hub, such as "apache-2.0", or "other".
 
     Raises:
-      StorageError: the folder is there already or cannot be written; or as `collect_files`.
+      StorageError: the folder exists already or cannot be written; or as `collect_files`.
       ConfigError: as `collect_files`.
     """
     folder = Path(folder)
@@ -37,16 +37,16 @@ def write_hub_folder(run, folder, licence: str = "other") -> Path:
 
 
 def collect_files(workdir, name: str, licence: str) -> dict[str, bytes]:
-    """The files of the folder: {path in it: content}.
+    """Collects the files of the folder: {path in it: content}.
 
     Args:
-      workdir: of the run, or a folder that was made from it.
+      workdir: of the run, or a shared folder.
       name: of the model, for its card.
       licence: identifier of the Hugging Face hub, such as "apache-2.0", or "other".
 
     Raises:
       StorageError: nothing was trained in workdir, or something there or in a run it needs is corrupt.
-      ConfigError: what it needs is another run now.
+      ConfigError: a run it needs was replaced by another one.
     """
     # Loaded although only files are copied: this checks all that the run depends on.
     run = load(workdir)
@@ -57,7 +57,7 @@ def collect_files(workdir, name: str, licence: str) -> dict[str, bytes]:
 
 
 def format_weights(workdir) -> bytes:
-    """The variables of a run as .safetensors, averaged ones if it has them; config and step are its metadata.
+    """The variables of a run as .safetensors, averaged if the run has averages; config and step as metadata.
 
     Raises:
       StorageError: nothing was trained in workdir, or it is corrupt.
@@ -69,7 +69,7 @@ def format_weights(workdir) -> bytes:
 
 
 def _collect_run_files(workdir, c) -> dict[str, bytes]:
-    """The files of a run and of those it depends on, with their checksums."""
+    """Collects the files of a run and of the runs that it depends on, with their checksums."""
     files = {"config.json": _read_bytes(f"{workdir}/config.json"), model_file.FILE: format_weights(workdir)}
     if Path(workdir, "text.json").is_file():
         files["text.json"] = _read_bytes(f"{workdir}/text.json")
@@ -88,8 +88,8 @@ def _collect_run_files(workdir, c) -> dict[str, bytes]:
 
 
 def _nest_files(field: str, files: dict[str, bytes], digest: str) -> dict[str, bytes]:
-    """Files in a folder named like the field of the config that they are for, and the note of it."""
-    # The note names the folder beside it, and not where the dependency was trained: nobody else has that.
+    """Puts files into a folder named after the config's field for them, and adds the record of the folder."""
+    # The record names the folder beside it, not the one where the dependency was trained: others lack that.
     note = {f"{field}.json": dependencies.note(field, digest).encode()}
     return note | {f"{field}/{name}": content for name, content in files.items()}
 

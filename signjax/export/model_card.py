@@ -1,6 +1,6 @@
-"""The model card of a run: what it is, what it was trained on, how well it does, how it is used.
+"""The model card of a run: what it is, what it was trained on, how to use it, and its scores.
 
-Its front matter is that of the Hugging Face hub (https://huggingface.co/docs/hub/model-cards).
+The front matter has the fields of the Hugging Face hub (https://huggingface.co/docs/hub/model-cards).
 """
 
 import json
@@ -30,7 +30,7 @@ CAUTION = "- it does not replace interpreters; people who sign should judge what
 
 
 def format_card(workdir, name: str, licence: str, run: contracts.TrainedRun) -> str:
-    """The README.md.
+    """Formats the README.md.
 
     Args:
       workdir: of the run, whose evaluations are in scores-<split>/scores.json.
@@ -48,7 +48,7 @@ def format_card(workdir, name: str, licence: str, run: contracts.TrainedRun) -> 
 
 
 def _format_front_matter(licence: str, task: str) -> list[str]:
-    """What the hub reads."""
+    """The YAML block that the hub reads."""
     tags = ["signjax", "jax", "flax", "sign-language", "pose", task]
     # The hub wants a name for a licence that is not in its list.
     named = ["license_name: not-stated"] if licence == "other" else []
@@ -83,7 +83,7 @@ def _describe_use(name: str, run: contracts.TrainedRun) -> list[str]:
 
 
 def _quote_scores(workdir, digest: str) -> list[str]:
-    """The tables of all evaluations of the weights with this digest."""
+    """Quotes the tables of all evaluations of the weights with this digest."""
     lines: list[str] = []
     for path in sorted(Path(workdir).glob("scores-*/scores.json")):
         try:

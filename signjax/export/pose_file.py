@@ -1,4 +1,4 @@
-"""A clip as a .pose file of pose-format: OpenPose's components, in the pixels of a picture.
+"""Clips as .pose files of pose-format: OpenPose's components, in pixels of a picture.
 
 The format is that of https://github.com/sign-language-processing/pose, whose library and viewers find joints
 by the names of components and points below.
@@ -16,7 +16,7 @@ from signjax.pose.clip import Clip
 from signjax.rendering import style
 
 LAYOUT = "XYZC"
-FPS = 25.0  # where a clip does not say
+FPS = 25.0  # of clips without a rate
 BODY = ("Nose", "Neck", "RShoulder", "RElbow", "RWrist", "LShoulder", "LElbow", "LWrist")
 # The names that pose-format has for the 21 points: the root, then four of each finger from the palm on.
 HAND = (
@@ -24,7 +24,7 @@ HAND = (
     *(f"T_{joint}" for joint in ("STT", "BCMC", "MCP", "IP")),
     *(f"{finger}_{joint}" for finger in "IMRP" for joint in ("CMC", "MCP", "PIP", "DIP")),
 )
-# And for the 70 of a face: outline, brows, nose, eyes, lips outside and inside, pupils.
+# The names of the 70 points of a face: outline, brows, nose, eyes, outer and inner lips, pupils.
 _FACES = {"FB": range(17), "FEB": range(17, 27), "FN": range(27, 36), "FE": range(36, 48)}
 _FACES |= {"FLO": range(48, 60), "FLI": range(60, 68), "FP": range(68, 70)}
 FACE = tuple(f"{name}_{point}" for name, points in _FACES.items() for point in points)
@@ -37,7 +37,7 @@ def _parse_color(code: str) -> tuple[int, int, int]:
 
 
 def _make_component(name: str, points: tuple[str, ...], part: slice, colors) -> Component:
-    """Some joints as a component; its limbs are the bones between them, its colours those of its points."""
+    """Makes a component of some joints, with colours of its points and the bones between them as limbs."""
     first, last = part.start, part.stop
     # Bones to joints outside, such as from a wrist to its hand, have no limb: a limb joins two points of one
     # component.
@@ -46,14 +46,14 @@ def _make_component(name: str, points: tuple[str, ...], part: slice, colors) -> 
 
 
 def _list_hand_colors(side: str) -> tuple[str, ...]:
-    """The colours of a hand's points, as everywhere in signjax."""
-    # A finger has three shades, one a bone, and four points: the first two share a shade.
+    """The colours of a hand's points, as in signjax.rendering."""
+    # A finger has three shades, one for each bone, and four points: the first two share a shade.
     shades = [style.FINGER_SHADES[finger] for finger in skeleton.FINGERS]
     return (style.COLORS[side], *(code for first, *others in shades for code in (first, first, *others)))
 
 
 def _make_face() -> Component:
-    """The lines of a face as pictures have them, and its outline."""
+    """Makes the component of a face, with the lines of signjax.rendering and the outline as limbs."""
     lines = [range(17), *style.FEATURES]
     limbs = tuple(pair for line in lines for pair in itertools.pairwise(line))
     return Component("face_keypoints_2d", LAYOUT, FACE, limbs, (_parse_color(style.COLORS["face"]),))
@@ -74,9 +74,9 @@ COMPONENTS = (
 
 
 def format_clip(clip: Clip) -> bytes:
-    """The bytes of a clip's .pose file, version 0.2; place and size are those of `clip_writers.picture`.
+    """Formats a clip as a .pose file, version 0.2, placed by `clip_writers.place_in_picture`.
 
-    Missing joints have a confidence of 0. A clip that does not say its rate has FPS frames per second.
+    Missing joints have a confidence of 0. A clip without a rate gets FPS frames per second.
 
     Raises:
       DataError: the clip has no measurable body.
@@ -92,14 +92,16 @@ def format_clip(clip: Clip) -> bytes:
 
 
 def format_parts(parts: list[tuple[Component, np.ndarray, np.ndarray]], fps: float) -> bytes:
-    """The bytes of a .pose file of one person.
+    """Formats the components of one person as a .pose file.
 
     Args:
-      parts: (component, its points [T, n, 3] in pixels of clip_writers.SIZE, which of them are there [T, n]).
+      parts: (component, its points [T, n, 3] in pixels of a picture of clip_writers.PICTURE_SIZE, valid
+        [T, n]).
       fps: frames per second.
     """
     points = np.concatenate([points for _, points, _ in parts], axis=1)
     valid = np.concatenate([valid for _, _, valid in parts], axis=1)
+    # Points that are missing may hold anything; the file would keep it beside their confidence of 0.
     points = np.where(valid[..., None], points, 0.0).astype(np.float32)[:, None]  # [T, 1, N, 3]
     # A depth of 0 in the header says that the points have none.
     depth = clip_writers.PICTURE_SIZE[1] if points[..., 2].any() else 0

@@ -1,4 +1,4 @@
-"""A run written for other programs and other people: weights, compiled programs, a folder to share."""
+"""Writing runs for other programs and other people: weights, compiled programs, a folder to share."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -12,22 +12,22 @@ def save_weights(run: Path, target: Path) -> Path:
     """Writes the weights of a run to <target>.safetensors.
 
     Raises:
-      StorageError: nothing was trained in `run`, or the disk refuses.
+      StorageError: nothing was trained in `run`, or the file cannot be written.
     """
     return atomic.write_file(target.with_name(f"{target.name}.safetensors"), hub_folder.format_weights(run))
 
 
 def save_stablehlo(run: Path, target: Path) -> Path:
-    """Writes programs for JAX and XLA to <target>-stablehlo, with the vocabulary of texts if there is one.
+    """Writes programs for JAX and XLA to <target>-stablehlo, with the text vocabulary if there is one.
 
     Raises:
       ConfigError: the run makes no poses, or a package is missing.
-      StorageError: nothing was trained in `run`, the folder is there already, or the disk refuses.
+      StorageError: nothing was trained in `run`, or the folder exists already or cannot be written.
     """
     programs = compiled.make_programs(load(run))
     files = {f"{name}.stablehlo": compiled.serialize_stablehlo(one) for name, one in programs.items()}
     vocabulary = run / "text.json"
-    # "write" takes ids, and only the vocabulary says which word has which.
+    # "write" takes ids, and only the vocabulary says which id a word has.
     if "write" in programs and vocabulary.is_file():
         files[vocabulary.name] = safe_read.read_bytes(vocabulary)
     return atomic.write_folder(target.with_name(f"{target.name}-stablehlo"), files)
@@ -38,7 +38,7 @@ def save_onnx(run: Path, target: Path) -> Path:
 
     Raises:
       ConfigError: the run makes no poses, or a package is missing.
-      StorageError: nothing was trained in `run`, the folder is there already, or the disk refuses.
+      StorageError: nothing was trained in `run`, or the folder exists already or cannot be written.
     """
     loaded = load(run)
     # jax2onnx converts the decoder for any number of clips and tokens, the encoder for one size only.
@@ -50,7 +50,7 @@ def save_onnx(run: Path, target: Path) -> Path:
     return atomic.write_folder(target.with_name(f"{target.name}-onnx"), files)
 
 
-# The forms by the names that commands have for them.
+# By the names that commands have for the formats.
 WRITERS: dict[str, Callable[[Path, Path], Path]] = {
     "safetensors": save_weights,
     "onnx": save_onnx,

@@ -1,4 +1,4 @@
-"""The files of generated clips: pictures, poses and a page for each text, as soon as it is complete."""
+"""The files of generated clips: pictures, poses and a page for each text, as soon as its clips are done."""
 
 import collections
 import re
@@ -15,7 +15,8 @@ from signjax.io import atomic
 from signjax.pose.clip import Clip
 
 OVERVIEW = "clips"  # the page of all texts
-MAX_SHOWN = 100  # texts on that page
+# Texts on that page: it holds the clips themselves, and so grows with each text.
+MAX_SHOWN = 100
 
 
 class TextFiles(NamedTuple):
@@ -31,20 +32,20 @@ class TextFiles(NamedTuple):
 def write_samples(
     batches: Iterable[tuple[np.ndarray, list[Clip]]], texts: Sequence[str], num: int, folder, title: str
 ) -> Iterator[tuple[int, list[TextFiles]]]:
-    """Writes clips as they are generated; at the end a page of all texts, if there are several.
+    """Writes clips as they are generated, and at the end a page of all texts if there are several.
 
     Args:
       batches: of `TextToPose.generate_batches` for these texts and this num.
-      texts: n texts; the files are named after them.
+      texts: the files are named after them.
       num: clips of each text.
-      folder: where to.
+      folder: folder for the files.
       title: of the page of all texts.
 
     Yields:
-      (clips of a batch, the texts that are complete with it).
+      (number of clips in a batch, the files of texts that the batch completes).
 
     Raises:
-      StorageError: the disk refuses.
+      StorageError: a file cannot be written.
     """
     folder, names = Path(folder), name_files(texts)
     waiting: dict[int, dict[int, Clip]] = collections.defaultdict(dict)
@@ -57,7 +58,7 @@ def write_samples(
             if len(waiting[number]) == num:
                 ordered = [clip for _, clip in sorted(waiting.pop(number).items())]
                 complete.append(_write_text(folder, names[number], texts[number], ordered))
-                # Only what the page will show is kept: a file of texts may have many.
+                # Only what the page will show stays in memory: a file of texts may be long.
                 shown |= {number: complete[-1].panels} if number < MAX_SHOWN else {}
         yield len(clips), complete
     if len(texts) > 1:
@@ -65,7 +66,8 @@ def write_samples(
 
 
 def name_files(texts: Sequence[str]) -> list[str]:
-    """File names: the text's letters and digits joined by "-", numbered where two would be the same."""
+    """Makes file names of texts: their letters and digits, joined by "-", and numbered to be different."""
+    # The name of the overview is taken, or a text "clips" would be overwritten by it.
     names, taken = [], {OVERVIEW}
     for text in texts:
         plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
