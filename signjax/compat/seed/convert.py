@@ -1,8 +1,8 @@
-"""Weights of the seed's checkpoints as ours (signjax.models.seed_vqvae, signjax.models.seed_gpt).
+"""Converts weights of the seed's checkpoints to ours (signjax.models.seed_vqvae, signjax.models.seed_gpt).
 
-In the seed's sinusoids sines and cosines alternate, ours have the sines first. Norms and matrix products do
-not depend on the order of a hidden state's numbers, so the weights that write and read hidden states are
-permuted to our order, `order` below.
+In the seed's sinusoids sines and cosines alternate, in ours the sines come first. Norms and matrix products
+do not depend on the order of a hidden state's components, so the weights that write and read hidden states
+are permuted to our order, `order` below.
 """
 
 from typing import NamedTuple
@@ -20,20 +20,20 @@ WORD_EMBEDDINGS = "embeddings.word_embeddings.weight"
 class SeedModel(NamedTuple):
     """What a checkpoint holds."""
 
-    sizes: dict  # by the names of the config
+    sizes: dict  # of the model, named as in the config
     variables: dict
-    bert_tensors: dict  # of the frozen BERT, by its own names
+    bert_tensors: dict  # of the frozen BERT, named as in the transformers library
 
 
 def convert_vqvae(saved, fields: dict) -> SeedModel:
-    """The tokenizer of a checkpoint, without the statistics of its poses.
+    """Converts the tokenizer of a checkpoint, without the statistics of its poses.
 
     Args:
       saved: what signjax.io.torch_checkpoint.read_torch returned.
       fields: of the config in it.
 
     Raises:
-      InvalidFileError: it is another model, or one with more in it than configs/vqvae.py:seed has.
+      InvalidFileError: it is another model, or has parts that the model of configs/vqvae.py:seed lacks.
     """
     state = match_tensors.extract_state(saved)
     order_of = match_tensors.detect_sinusoid_order(state)
@@ -43,7 +43,8 @@ def convert_vqvae(saved, fields: dict) -> SeedModel:
         raise InvalidFileError(
             f"has transformer layers {depths}; a VQ-VAE has as many in its encoder and decoder"
         )
-    # Each function takes its tensors out of the state, so their order matters, and none is used twice.
+    # Each function takes its tensors out of the state, so that none is used twice. The order matters: a norm
+    # after the transformers has the shapes of other norms, and a codebook those of other tables.
     width = match_tensors.get_width(stacks)
     modules, (dim, stride) = _take_vqvae_modules(state, width)
     norms = [take_module(state, "final norm", weight=(width,), bias=(width,)) for _ in stacks]
@@ -65,7 +66,7 @@ def convert_vqvae(saved, fields: dict) -> SeedModel:
 
 
 def _take_vqvae_modules(state: dict, width: int) -> tuple[dict, tuple[int, int]]:
-    """The layers outside of the transformers by our names, and (dim of the latents, stride)."""
+    """Takes the layers outside of the transformers, by our names, and (dim of the latents, stride)."""
     # In the order in which the seed's model creates them: those of equal shapes are told apart by it.
     embed = take_module(state, "layer that poses enter", weight=(width, POSE), bias=(width,))
     fold = take_module(state, "convolution to tokens", weight=(None, width, None), bias=(None,))
@@ -93,7 +94,7 @@ def _convert_vqvae_modules(modules: dict, order: np.ndarray) -> dict:
 
 
 def convert_gpt(saved, fields: dict, codes: int) -> SeedModel:
-    """The GPT of a checkpoint, for a tokenizer of so many codes; see `convert_vqvae`."""
+    """Converts the GPT of a checkpoint, for a tokenizer with `codes` codes; see `convert_vqvae`."""
     state = match_tensors.extract_state(saved)
     # First, because BERT has embeddings and norms that the modules below could be mistaken for.
     bert_tensors = _take_bert(state)
@@ -104,6 +105,7 @@ def convert_gpt(saved, fields: dict, codes: int) -> SeedModel:
         raise InvalidFileError(
             f"has transformer layers {depths}; a GPT has one row of layers that attend to a text"
         )
+    # The seed has two ids beyond the codes, SOS and EOS: the end is one more output of the same softmax.
     width, ids = match_tensors.get_width(stacks), codes + 2
     heads, order = match_tensors.choose_heads(fields, "gpt_", width), order_of(width)
     embed = take_module(state, f"embedding of {codes} codes, SOS and EOS", weight=(ids, width))
@@ -126,7 +128,7 @@ def convert_gpt(saved, fields: dict, codes: int) -> SeedModel:
 
 
 def _take_bert(state: dict) -> dict[str, np.ndarray]:
-    """The tensors of the frozen BERT, by the names of transformers; they are taken out of `state`."""
+    """Takes the tensors of the frozen BERT out of `state`, by their names in the transformers library."""
     prefix = next(
         (name.removesuffix(WORD_EMBEDDINGS) for name in state if name.endswith(WORD_EMBEDDINGS)), None
     )
@@ -140,7 +142,8 @@ def _make_dense(weight, bias) -> dict:
 
 
 def _make_unfold(weight, bias) -> dict:
-    """A Dense layer for a transposed convolution: the frames of a token side by side."""
+    """A Dense layer for a transposed convolution, whose outputs are the frames of a token side by side."""
+    # They are the same only because kernel and stride are equal: no two tokens add to the same frame.
     kernel = weight.transpose(2, 1, 0).reshape(-1, len(weight))
     return _make_dense(kernel, np.tile(bias, weight.shape[2]))
 
@@ -150,9 +153,10 @@ def _make_norm(tensors: dict, order, name: str = "") -> dict:
 
 
 def _group_by_head(weight, bias, heads: int, parts: int) -> dict:
-    """A Dense layer whose outputs are grouped by head; `parts` are queries, keys and values, or the last two.
+    """A Dense layer whose outputs are grouped by head; `parts` is 3 for queries, keys and values, 2 without
+    queries.
 
-    PyTorch has all heads of the queries, then all of the keys; ours splits each head's numbers into parts.
+    PyTorch has the queries of all heads, then all keys, then all values; ours has them head by head.
     """
     grouped = [a.reshape(parts, heads, -1, *a.shape[1:]).swapaxes(0, 1) for a in (weight, bias)]
     return _make_dense(grouped[0].reshape(weight.shape), grouped[1].reshape(bias.shape))
@@ -175,8 +179,8 @@ def _convert_encoder_layer(layer: dict, heads: int, order) -> dict:
 
 
 def _convert_decoder_layer(layer: dict, heads: int, order) -> dict:
-    """Params of an exact signjax.models.decoder_blocks.DecoderBlock, and "memory_in" that makes its keys
-    and values."""
+    """Params of an exact signjax.models.decoder_blocks.DecoderBlock, and "memory_in", which computes its keys
+    and values of the text."""
     tensors = match_tensors.check_layer(layer, ("self_attn", "multihead_attn"))
     self_weight, self_bias = (tensors[f"self_attn.in_proj_{name}"] for name in ("weight", "bias"))
     cross_weight, cross_bias = (tensors[f"multihead_attn.in_proj_{name}"] for name in ("weight", "bias"))

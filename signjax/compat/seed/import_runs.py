@@ -1,4 +1,4 @@
-"""Checkpoints of the seed written as runs, which every command of signjax can use."""
+"""Imports checkpoints of the seed as runs, which every command of signjax can use."""
 
 import pathlib
 from typing import NamedTuple
@@ -18,7 +18,7 @@ from signjax.training.run_config import save_config
 
 
 class ImportedRun(NamedTuple):
-    """A run made of a checkpoint."""
+    """A run that was made from a checkpoint."""
 
     folder: pathlib.Path
     model: SeedModel
@@ -39,19 +39,20 @@ def import_checkpoints(
       vqvae_path: checkpoint of the VQ-VAE.
       gpt_path: checkpoint of the GPT, None for the tokenizer alone.
       out: folder for the runs.
-      data: {"root": ..., "name": ...} of the data set with which the runs are scored.
+      data: {"root": ..., "name": ...} of the data set for scores of the runs.
       encoder: the GPT's BERT, a folder or a name as in the config's text.encoder.
 
     Raises:
       DataError: a checkpoint cannot be read or is another model.
       ConfigError: the encoder is not that of the checkpoint.
-      StorageError: there is a run already, or one cannot be written.
+      StorageError: a run exists already, or cannot be written.
     """
     folders = [pathlib.Path(out, name) for name in ("vqvae", "gpt")]
     for folder in folders[: 2 if gpt_path else 1]:
         if checkpoint.last_step(folder, "best") is not None:
             raise StorageError(f"{folder}: holds a run already; give another --out")
-    # Everything is read and compared before the first run is written: an error leaves no half of a pair.
+    # Everything is read and compared before the first run is written: an error leaves no tokenizer without
+    # its GPT, which would have to be deleted before the next try.
     tokenizer = read_tokenizer(vqvae_path)
     if gpt_path is None:
         return [_write_tokenizer(folders[0], tokenizer, data)]
@@ -64,10 +65,7 @@ def import_checkpoints(
 
 
 def load_matching_encoder(name: str, tensors: dict, path: str) -> tuple[str, pretrained.PretrainedEncoder]:
-    """(folder, encoder) of the BERT with these tensors.
-
-    Weights of a BERT are shared by many runs and come with a vocabulary, which checkpoints lack. So they are
-    not taken from the checkpoint but compared with it.
+    """Loads a BERT and checks that it has these tensors; returns (folder, encoder).
 
     Args:
       name: folder or name of the encoder.
@@ -77,6 +75,7 @@ def load_matching_encoder(name: str, tensors: dict, path: str) -> tuple[str, pre
     Raises:
       ConfigError: it is another encoder, or one with other weights.
     """
+    # Not from the checkpoint, which lacks the vocabulary; besides, many runs can share the files of one BERT.
     folder = pretrained.find_encoder(name)
     encoder = pretrained.load_encoder(folder)
     try:
@@ -124,9 +123,9 @@ def _write_run(folder: pathlib.Path, c, model: SeedModel) -> ImportedRun:
         save_config(folder / "config.json", c)
     writers = checkpoint.open_run(folder)
     extra = {name: value for name, value in model.variables.items() if name != "params"}
-    # Transposed arrays are views whose bytes are not in order; checkpoints want them in order.
+    # Transposed arrays are views, whose bytes are not in the order that checkpoints need.
     tree = jax.tree.map(np.ascontiguousarray, {"params": model.variables["params"], "extra": extra})
-    # As the best checkpoint alone: there is no optimizer's state to go on training from.
+    # As the best checkpoint only: without a state of the optimizer there is nothing to resume from.
     checkpoint.save(writers.best, 1, tree, c, {"step": 1, "best": None})
     checkpoint.close(writers)
     return ImportedRun(folder, model)

@@ -1,8 +1,8 @@
-"""The tensors of a checkpoint of the seed: what each of them is, recognized by order and shape.
+"""Recognizes the tensors of a checkpoint of the seed by their order and shapes.
 
-Which modules the seed's models have and in which order is known, not how they are named. Names count inside
-PyTorch's own layers only, and the tensors of a module that calls itself a decoder come after the rest.
-Functions take what they recognize out of the state, a dict of name to tensor: in the end nothing may be left.
+The modules of the seed's models and their order are known, but not their names. Names only count inside
+PyTorch's own layers, and to sort the tensors of a decoder after the others. Functions take what they
+recognize out of the state, a dict of name to tensor; at the end nothing may be left.
 """
 
 import re
@@ -23,7 +23,7 @@ PREFIXES = ("_orig_mod.", "module.")
 
 
 def extract_state(saved) -> dict[str, np.ndarray]:
-    """The tensors of what was saved, a decoder's last; raises InvalidFileError if it holds none."""
+    """The tensors in what was saved, those of a decoder last; raises InvalidFileError if there are none."""
     if not isinstance(saved, dict):
         raise InvalidFileError("holds no weights")
     state = next((saved[key] for key in WRAPPERS if isinstance(saved.get(key), dict)), saved)
@@ -41,10 +41,10 @@ def extract_state(saved) -> dict[str, np.ndarray]:
 
 
 def detect_sinusoid_order(state: dict) -> Callable[[int], np.ndarray]:
-    """A function width -> for each of our numbers of a hidden state its index in the seed's.
+    """Returns a function width -> [width]: for each component of our hidden states its index in the seed's.
 
-    In the seed sines and cosines alternate, unless a table of sinusoids in `state` has them as we do, sines
-    first. Such tables are taken out.
+    In the seed sines and cosines alternate, unless `state` has a table of sinusoids in our order, the sines
+    first. Such tables are taken out of `state`.
     """
     orders = []
     for name, array in list(state.items()):
@@ -65,7 +65,7 @@ def _order_interleaved(width: int) -> np.ndarray:
 
 
 def take_layer_stacks(state: dict) -> list[list[dict]]:
-    """The transformer layers, stack by stack; each is {name in the layer: tensor, "name": of the layer}."""
+    """Takes the transformer layers out, stack by stack; each is {name in it: tensor, "name": its name}."""
     stacks: dict[str, list] = {}
     # Every layer of PyTorch's has exactly one self-attention, whose name says where the layer begins.
     for attention in [name for name in state if name.endswith(ATTENTION)]:
@@ -78,7 +78,7 @@ def take_layer_stacks(state: dict) -> list[list[dict]]:
 
 
 def get_width(stacks) -> int:
-    """D of the layers."""
+    """The width of the layers' hidden states."""
     return stacks[0][0][ATTENTION].shape[-1]
 
 
@@ -88,9 +88,10 @@ def get_mlp_width(stacks) -> int:
 
 
 def choose_heads(fields: dict, prefix: str, width: int) -> int:
-    """Heads of the attention, on which no shape depends: 64 wide as the seed's.
+    """The number of attention heads: as the config says, else such that heads are 64 wide as in the seed.
 
-    Fields of the config whose names begin with `prefix` and contain "head" take precedence.
+    No shape of a tensor depends on it. Fields of the config count whose names begin with `prefix` and contain
+    "head".
     """
     named = [value for name, value in fields.items() if name.startswith(prefix) and "head" in name]
     # Other fields with "head" in their names, such as a dropout of heads, are no whole numbers.
@@ -103,7 +104,7 @@ def choose_heads(fields: dict, prefix: str, width: int) -> int:
 
 
 def take_module(state: dict, what: str, **shapes) -> dict[str, np.ndarray]:
-    """The tensors of the first module that has exactly these names and shapes, taken out of `state`.
+    """Takes the tensors of the first module with exactly these names and shapes out of `state`.
 
     Args:
       state: the tensors that are left.
@@ -140,10 +141,10 @@ def _check_float(name: str, array: np.ndarray) -> np.ndarray:
 
 
 def take_codebook(state: dict, dim: int) -> np.ndarray:
-    """The codes [K, dim], taken out of `state` with the moving sums that they were computed from, if any.
+    """Takes the codes [K, dim] out of `state`, and the moving sums that they were computed from, if any.
 
-    Codes are sums over smoothed counts (van den Oord et al. 2017, appendix); this tells them from the sums,
-    which have the same shape.
+    Both have the same shape. Codes are sums over smoothed counts (van den Oord et al. 2017, appendix), and so
+    can be told from the sums.
     """
     names = [name for name, array in state.items() if array.ndim == 2 and array.shape[1] == dim]
     shapes = {state[name].shape for name in names}
@@ -169,7 +170,7 @@ def take_codebook(state: dict, dim: int) -> np.ndarray:
 
 
 def _measure_codebook_error(codes, sums, counts) -> float:
-    """By how much codes are not sums over smoothed counts, relative, of the middle code."""
+    """The relative difference between codes and sums over smoothed counts; the median over all codes."""
     total = counts.sum(dtype=np.float64)
     # Smoothed as in training, so that a code without latents is not divided by zero.
     smooth = (counts + 1e-5) / (total + 1e-5 * len(counts)) * total
@@ -179,10 +180,8 @@ def _measure_codebook_error(codes, sums, counts) -> float:
 
 
 def check_nothing_left(state: dict, codes: int) -> None:
-    """Raises InvalidFileError if a tensor was not recognized, except counters and the skeleton's constants.
-
-    A tensor more means another model; without it the rest would give other outputs than the checkpoint did.
-    """
+    """Raises InvalidFileError if a tensor is left that is no counter and no constant of the skeleton."""
+    # A tensor that is left belongs to another model: what was recognized would give other outputs without it.
     for name, array in state.items():
         known = array.size == 1 or array.shape == (codes,) or {NUM_JOINTS, POSE} & set(array.shape)
         if name.rpartition(".")[2] in ("weight", "bias") or not known:
@@ -190,10 +189,10 @@ def check_nothing_left(state: dict, codes: int) -> None:
 
 
 def check_layer(layer: dict, attentions: tuple) -> dict:
-    """The tensors of a layer of PyTorch's with these attentions.
+    """Checks the tensors of one of PyTorch's transformer layers with these attentions, and returns them.
 
     Raises:
-      InvalidFileError: it has others, or one of another shape.
+      InvalidFileError: a tensor is missing, has another shape, or does not belong there.
     """
     path, mlp = layer["name"], get_mlp_width([[layer]])
     width = get_width([[layer]])

@@ -1,7 +1,8 @@
-"""The mean and deviation with which the seed standardized its poses, brought to canonical space.
+"""The mean and standard deviation of the seed's poses, converted to canonical space.
 
-The seed's models see poses as (pose - mean) / std, number by number; ours see canonical space. The mean pose
-says where canonical space lies in the seed's units, so both can be stated there.
+The seed's models see standardized poses, (pose - mean) / std for each coordinate; ours see canonical space.
+The body of the mean pose gives the place and scale of canonical space in the seed's units, so that mean and
+std can be converted.
 """
 
 import pathlib
@@ -14,13 +15,13 @@ from signjax.io import safe_numpy, safe_read
 from signjax.pose import normalization, skeleton
 
 STATISTICS = "train_stats.npz"
-# Arms and hands point anywhere, so that their bones are too short in a mean pose; head and shoulders are
-# nearly rigid and keep their size.
+# Joints by which the mean pose is measured. Arms and hands point in all directions, so that their bones are
+# too short in a mean pose; head and shoulders are nearly rigid and keep their size.
 TRUNK = [skeleton.NECK, skeleton.NOSE, skeleton.R_SHOULDER, skeleton.L_SHOULDER]
 
 
 def read_statistics(path: str, fields: dict) -> list[np.ndarray]:
-    """Mean and standard deviation [150] of the poses, float64 in the seed's units.
+    """Reads mean and standard deviation [150] of the poses, float64 in the seed's units.
 
     Args:
       path: of the VQ-VAE's checkpoint.
@@ -29,6 +30,7 @@ def read_statistics(path: str, fields: dict) -> list[np.ndarray]:
     Raises:
       DataError: neither the checkpoint nor a file beside it has them.
     """
+    # The seed keeps them in the cache of its data set, and not in every checkpoint.
     beside = pathlib.Path(path).parent / STATISTICS
     try:
         in_config = {"mean", "std"} <= fields.keys()
@@ -46,7 +48,7 @@ def read_statistics(path: str, fields: dict) -> list[np.ndarray]:
 
 
 def standardize_canonical(mean: np.ndarray, std: np.ndarray) -> dict[str, np.ndarray]:
-    """The collection "standard" of signjax.models.seed_vqvae.
+    """Computes the collection "standard" of signjax.models.seed_vqvae.
 
     Args:
       mean: [150] in the seed's units.
@@ -63,13 +65,13 @@ def standardize_canonical(mean: np.ndarray, std: np.ndarray) -> dict[str, np.nda
     except ValueError as error:
         raise DataError(f"the mean pose is none: {error}") from None
     centre = normalization.to_canonical(mean.reshape(1, -1, 3), placement).reshape(-1)
-    # A coordinate that never changes, as the depth of 2-D data, has no deviation to divide by.
+    # A coordinate that never changes, such as the depth of 2-D data, has no deviation to divide by.
     spread = np.maximum(std, 1e-8) / placement.scale
     return {"centre": centre.astype(np.float32), "spread": spread.astype(np.float32)}
 
 
 def measure_placement(mean: np.ndarray) -> normalization.Placement:
-    """Where canonical space lies in the seed's units: that of the mean pose [150].
+    """Measures the placement of canonical space in the seed's units, by the mean pose [150].
 
     Raises:
       ValueError: it shows no body.

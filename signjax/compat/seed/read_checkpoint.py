@@ -1,4 +1,4 @@
-"""Checkpoints of the seed read and converted, without PyTorch and without unpickling."""
+"""Reads and converts checkpoints of the seed, without PyTorch and without unpickling."""
 
 from signjax.compat.seed import convert, pose_statistics
 from signjax.compat.seed.convert import SeedModel
@@ -8,7 +8,7 @@ from signjax.io.safe_read import InvalidFileError
 
 
 def read_tokenizer(path: str) -> SeedModel:
-    """The VQ-VAE of a checkpoint with the statistics of its poses.
+    """Reads the VQ-VAE of a checkpoint and the statistics of its poses.
 
     Raises:
       DataError: it cannot be read or is another model; the statistics are missing.
@@ -24,7 +24,7 @@ def read_tokenizer(path: str) -> SeedModel:
 
 
 def read_gpt(path: str, codes: int) -> SeedModel:
-    """The GPT of a checkpoint, for a tokenizer of so many codes; raises DataError as `read_tokenizer`."""
+    """Reads the GPT of a checkpoint, for a tokenizer with `codes` codes; raises as `read_tokenizer`."""
     try:
         return convert.convert_gpt(*read_checkpoint(path), codes)
     except InvalidFileError as error:
@@ -32,7 +32,7 @@ def read_gpt(path: str, codes: int) -> SeedModel:
 
 
 def read_checkpoint(path: str) -> tuple[object, dict]:
-    """(what was saved, {name: value} of the config in it); raises DataError if it cannot be read."""
+    """Reads (what was saved, {name: value} of the config in it); raises DataError if it cannot be read."""
     try:
         saved = torch_checkpoint.read_torch(path)
     except InvalidFileError as error:
