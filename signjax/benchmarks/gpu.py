@@ -99,8 +99,8 @@ def make_training_workload(c, columns: int, goal: timing.Goal | None = None) -> 
     rows = [source.make_example(i) for i in range(count)]
     batch = {name: np.stack([row[name] for row in rows]) for name in rows[0]}
     model = GPT(vocabulary=VOCABULARY, columns=columns, codes=CODES, **c.model)
-    books = rng.normal(size=(columns, CODES, 32)).astype(np.float32)
-    objective = gpt.make_objective(c, model, books)
+    codebooks = rng.normal(size=(columns, CODES, 32)).astype(np.float32)
+    objective = gpt.make_objective(c, model, codebooks)
     task = Task(**objective._asdict(), batches=None, eval_batches=None)
     step, _ = setup.make_step_call(c, task, batch)
     work = flops.count_gpt_step(c.model, columns, CODES, count, LENGTH, batch["text"].shape[1])
@@ -131,9 +131,11 @@ def measure_decoding(fields) -> list[timing.Measurement]:
 def make_lookup_workload(codes: int, dim: int, count: int = LATENTS) -> timing.Workload:
     """The nearest codes of latents, by float32 distances; a unit is a latent."""
     z = jax.random.normal(jax.random.key(0), (count, dim))
-    book = jax.random.normal(jax.random.key(1), (codes, dim))
+    codebook = jax.random.normal(jax.random.key(1), (codes, dim))
     find_nearest, goal = jax.jit(quantizers.nearest_codes), timing.Goal("M/s", 50, 200, _millions_a_second)
-    return timing.Workload(lambda: find_nearest(z, book), count, 2 * count * codes * dim, z.nbytes, goal=goal)
+    return timing.Workload(
+        lambda: find_nearest(z, codebook), count, 2 * count * codes * dim, z.nbytes, goal=goal
+    )
 
 
 def prepare_runs(config: str, folder: str) -> dict:

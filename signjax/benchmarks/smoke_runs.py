@@ -36,11 +36,11 @@ def list_families(family: str | None = None) -> list[str]:
     Raises:
       ConfigError: there is none of this name.
     """
-    known = list(configs.list_configs(configs.HERE) or configs.list_configs())
-    if family and family not in known:
-        suggestion = did_you_mean(family, known, f"it has: {', '.join(known)}")
+    families = list(configs.list_configs(configs.HERE) or configs.list_configs())
+    if family and family not in families:
+        suggestion = did_you_mean(family, families, f"it has: {', '.join(families)}")
         raise ConfigError(f"--family is {family!r}, which configs/ does not have{suggestion}")
-    return [family] if family else known
+    return [family] if family else families
 
 
 def watch_families(names: list[str], home: str, steps: int) -> Iterator[tuple[str, Rows]]:

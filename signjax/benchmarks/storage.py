@@ -170,28 +170,28 @@ def change_bytes(title: str, name: str, folder: Path) -> timing.Measurement:
     files = sorted(path for path in folder.rglob("*") if path.is_file() and path.name != "texts.json")
     sizes = np.array([path.stat().st_size for path in files])
     # A large store would take too long to read again for each changed byte.
-    whole = sizes.sum() <= READ_AT_MOST
-    truth, start = checksum_store(form.open(folder)) if whole else 0, time.perf_counter()
+    is_small = sizes.sum() <= READ_AT_MOST
+    truth, start = checksum_store(form.open(folder)) if is_small else 0, time.perf_counter()
     for _ in range(FLIPS):
         # Large files are hit more often, as by a disk that loses a bit anywhere.
-        place = rng.choice(len(files), p=sizes / sizes.sum())
-        at, bit = int(rng.integers(sizes[place])), 1 << int(rng.integers(8))
-        _flip_bit(files[place], at, bit)
-        noticed[_find_detection(form, folder, truth, whole)] += 1
+        chosen_file = rng.choice(len(files), p=sizes / sizes.sum())
+        at, bit = int(rng.integers(sizes[chosen_file])), 1 << int(rng.integers(8))
+        _flip_bit(files[chosen_file], at, bit)
+        noticed[_find_detection(form, folder, truth, is_small)] += 1
         # The same bit again, so that the next change meets an intact store.
-        _flip_bit(files[place], at, bit)
+        _flip_bit(files[chosen_file], at, bit)
     count = f"{noticed['opened']} of {FLIPS} noticed when opened"
-    count += f", {noticed['read']} when read, {noticed['never']} never" if whole else "; none were read"
+    count += f", {noticed['read']} when read, {noticed['never']} never" if is_small else "; none were read"
     return timing.Measurement(f"{title}: {name}", ((time.perf_counter() - start) / FLIPS,), note=count)
 
 
-def _find_detection(form: Format, folder: Path, truth: int, whole: bool) -> str:
+def _find_detection(form: Format, folder: Path, truth: int, is_small: bool) -> str:
     """When a changed byte is noticed; one that changes nothing that is read counts as noticed then."""
     try:
         reader = form.open(folder)
     except Exception:  # each library raises errors of its own
         return "opened"
-    if not whole:
+    if not is_small:
         return "never"
     try:
         return "read" if checksum_store(reader) == truth else "never"

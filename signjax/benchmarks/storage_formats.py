@@ -102,10 +102,10 @@ def write_pack(folder: Path, clips: Iterable[Arrays], texts: list[str], first: i
 def write_pack_in_parts(folder: Path, clips: Iterable[Arrays], texts: list[str]) -> None:
     """What `load_split` does with large splits: parts that outlive an interruption, then joined."""
     clips, parts, counts = iter(clips), [], []
-    with tempfile.TemporaryDirectory(dir=folder.parent) as place:
+    with tempfile.TemporaryDirectory(dir=folder.parent) as temporary:
         for first in range(0, len(texts), PART_CLIPS):
             part = texts[first : first + PART_CLIPS]
-            parts.append(Path(place) / str(first))
+            parts.append(Path(temporary) / str(first))
             counts.append(len(part))
             parts[-1].mkdir()
             write_pack(parts[-1], itertools.islice(clips, len(part)), part, first)
@@ -158,10 +158,10 @@ def write_zarr(folder: Path, clips: Iterable[Arrays], texts: list[str], compress
 
     def flush_shard(size: int) -> None:
         nonlocal at, waiting
-        whole = [np.concatenate(parts) for parts in zip(*waiting, strict=True)]
-        for store, array in zip((points, valid), whole, strict=True):
+        joined = [np.concatenate(parts) for parts in zip(*waiting, strict=True)]
+        for store, array in zip((points, valid), joined, strict=True):
             store[at : at + size].write(array[:size]).result()
-        at, waiting = at + size, [tuple(array[size:] for array in whole)]
+        at, waiting = at + size, [tuple(array[size:] for array in joined)]
 
     for clip in clips:
         waiting.append(clip)

@@ -46,8 +46,8 @@ def make_tiny_config(name: str, home: str):
     c = get_config(name)
     # Fields such as tokenizer name another run, "runs/vqvae-kl"; that run is then made tiny in `home`, too.
     runs = {field: run for field, run in c.items() if str(run).startswith("runs/")}
-    places = {field: f"{home}/{run}" for field, run in runs.items()}
-    changes = TINY | {"data.root": f"{home}/datasets"} | places
+    run_folders = {field: f"{home}/{run}" for field, run in runs.items()}
+    changes = TINY | {"data.root": f"{home}/datasets"} | run_folders
     c.update_from_flattened_dict({field: value for field, value in changes.items() if has_field(c, field)})
     return c, [run.removeprefix("runs/").replace("-", ":", 1) for run in runs.values()]
 

@@ -44,8 +44,8 @@ def describe_chips(topology: str, slices: int = 1) -> list:
     try:
         return topologies.get_topology_desc(topology, "tpu", num_slices=slices).devices
     except (jax.errors.JaxRuntimeError, RuntimeError, ValueError) as error:
-        known = "give chips as v5e:2x4, v6e:4x4 or v5p:2x2x2"
-        raise ConfigError(f"--topology {topology!r}: {known} ({str(error).splitlines()[0]})") from error
+        advice = "give chips as v5e:2x4, v6e:4x4 or v5p:2x2x2"
+        raise ConfigError(f"--topology {topology!r}: {advice} ({str(error).splitlines()[0]})") from error
 
 
 def use_demo_data(c, folder: str) -> None:

@@ -46,7 +46,7 @@ class ClipCheck:
         self.read_ahead = [make_read_ahead(array) for array in self.arrays]
         self.checked = np.zeros(len(sums), bool)
 
-    def prepare(self, clip: int, low: int, high: int) -> None:
+    def prepare_frames(self, clip: int, low: int, high: int) -> None:
         """Asks the system for frames low:high of a clip; checks the whole clip if that was not done yet.
 
         Raises:

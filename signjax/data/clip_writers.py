@@ -31,11 +31,11 @@ def format_pose_json(clip: Clip, digits: int | None = None) -> bytes:
     body = clip.without_face()
     depths = body.points[..., 2][body.valid]
     flat = not depths.any()
-    near = 0.0 if flat or depths.min() < 0 else float(np.median(depths))
+    depth_shift = 0.0 if flat or depths.min() < 0 else float(np.median(depths))
     parts = (skeleton.BODY, skeleton.RIGHT, skeleton.LEFT, skeleton.FACE)
     fields = zip((*clip_files.FIELDS, clip_files.FACE), parts, strict=True)
     rows = {
-        key: _format_points(clip.points[:, part], clip.valid[:, part], near, digits, flat).tolist()
+        key: _format_points(clip.points[:, part], clip.valid[:, part], depth_shift, digits, flat).tolist()
         for (key, _), part in fields
         if part.stop <= clip.points.shape[1]
     }
@@ -46,10 +46,10 @@ def format_pose_json(clip: Clip, digits: int | None = None) -> bytes:
     return json.dumps(content, separators=(",", ":")).encode()
 
 
-def _format_points(points, seen, near: float, digits: int | None, flat: bool) -> np.ndarray:
+def _format_points(points, seen, depth_shift: float, digits: int | None, flat: bool) -> np.ndarray:
     """Points [T, N, 3] as rows [T, 3 N] for pose.json; points that were not seen become zeros."""
     # In float64: subtracting and rounding in float32 would change digits that were to be kept.
-    points = points.astype(np.float64) - [0, 0, near]
+    points = points.astype(np.float64) - [0, 0, depth_shift]
     points = points if digits is None else points.round(digits)
     # x = y = 0 means "not seen" in the format: a point that really lies there is moved by the last digit.
     points[..., 0] += np.where((points[..., :2] == 0).all(-1), 10.0 ** -(12 if digits is None else digits), 0)
@@ -88,11 +88,11 @@ def _format_frame(points: np.ndarray) -> dict:
     body[: skeleton.BODY.stop] = points[skeleton.BODY]
     face = np.zeros((clip_files.FACE[1], 3))
     face[: len(points[skeleton.FACE])] = points[skeleton.FACE]  # none in points [50, 3]
-    there = {
+    keypoints = {
         "pose_keypoints_2d": body,
         "face_keypoints_2d": face,
         "hand_left_keypoints_2d": points[skeleton.LEFT],
         "hand_right_keypoints_2d": points[skeleton.RIGHT],
     }
-    person = {"person_id": [-1]} | {key: values.ravel().tolist() for key, values in there.items()}
+    person = {"person_id": [-1]} | {key: values.ravel().tolist() for key, values in keypoints.items()}
     return {"version": 1.3, "people": [person | {f"{part}_keypoints_3d": [] for part in EMPTY}]}

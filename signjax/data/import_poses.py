@@ -109,10 +109,10 @@ def _write_clips(
 def _complete_clip(clip: Clip, row: text_table.Row | None, table: Path | None, fps: float | None) -> Clip:
     """The clip with what the table and the caller add to it; InvalidFileError if it has no text."""
     if row:
-        known = {"text": row.text, "signer": row.signer, "source": row.source}
-        known |= {"split": text_table.parse_row_split(row), "fps": text_table.parse_row_fps(row)}
+        fields = {"text": row.text, "signer": row.signer, "source": row.source}
+        fields |= {"split": text_table.parse_row_split(row), "fps": text_table.parse_row_fps(row)}
         # An empty cell says nothing, and must not erase what the file says.
-        clip = dataclasses.replace(clip, **{key: value for key, value in known.items() if value})
+        clip = dataclasses.replace(clip, **{key: value for key, value in fields.items() if value})
     if not clip.text:
         advice = f"add a row for {clip.sid} to {table}" if table else "give a table of texts with --texts"
         raise InvalidFileError(f"has no text; {advice}")

@@ -44,9 +44,9 @@ class JoinedClips:
         while rng.random() < self.joins:
             k = int(rng.integers(len(self.dataset)))
             clip, following = self._play_clip(k, rng), self.ids[k]
-            used = sum(len(c["pose"]) for c in clips)
+            frames_used = sum(len(c["pose"]) for c in clips)
             # The END of the text so far goes when another follows.
-            if used + len(clip["pose"]) > self.frames or len(ids) - 1 + len(following) > self.text:
+            if frames_used + len(clip["pose"]) > self.frames or len(ids) - 1 + len(following) > self.text:
                 break
             clips.append(clip)
             ids = ids[:-1] + following

@@ -78,8 +78,8 @@ def load_split(
     """
     on_message = _print_to_stderr if on_message is None else on_message
     clips = pack_cache.inspect_split(root, name, split, cache)
-    for place in clips.caches:
-        for folder in pack_files.list_packs(place, split):
+    for cache_folder in clips.caches:
+        for folder in pack_files.list_packs(cache_folder, split):
             # A pack may be there and have no clip: all were broken, and may be repaired now.
             if dataset := pack_cache.open_current(folder, clips, clips.signatures, on_message):
                 return dataset
@@ -148,7 +148,7 @@ def _pack_split(clips: Split, on_message: OnMessage) -> PackedDataset:
             dataset = dataclasses.replace(dataset, folder=str(folder))
             # Last: as long as the whole is not there, the parts are what was achieved so far.
             for k in range(len(parts)):
-                pack_cache.remove_packs(cache, _part_name(split, k))
+                pack_cache.remove_packs(cache, _format_part_name(split, k))
     return dataset
 
 
@@ -156,7 +156,7 @@ def _ensure_part(
     cache: pathlib.Path, clips: Split, parts: list[dict[str, list]], k: int, on_message: OnMessage
 ) -> pathlib.Path:
     """The folder of a part's pack, which is built if it is not there."""
-    name = _part_name(clips.folder.name, k)
+    name = _format_part_name(clips.folder.name, k)
     for folder in pack_files.list_packs(cache, name):
         # Not its truth: a part whose clips are all broken is a pack of no clips, and done.
         if pack_cache.open_current(folder, clips, parts[k], on_message) is not None:
@@ -178,7 +178,7 @@ def _divide_clips(signatures: dict[str, list]) -> list[dict[str, list]]:
     return [dict(pairs[k : k + PART_CLIPS]) for k in range(0, len(pairs), PART_CLIPS)]
 
 
-def _part_name(split: str, k: int) -> str:
+def _format_part_name(split: str, k: int) -> str:
     return f"{split}.{k:05}"
 
 

@@ -38,8 +38,8 @@ def read_npz(path: Path) -> Clip:
     if "pose" not in arrays:
         raise InvalidFileError('has no array "pose"')
     points, valid = check_points(arrays["pose"])
-    tokens = _tokens(arrays, len(points)) if "codes" in arrays else None
-    return Clip(points, valid, _fps(arrays), _text(arrays), tokens, sid=path.stem)
+    tokens = _parse_tokens(arrays, len(points)) if "codes" in arrays else None
+    return Clip(points, valid, _parse_fps(arrays), _parse_text(arrays), tokens, sid=path.stem)
 
 
 def read_arrays(path: Path) -> Clip:
@@ -77,24 +77,26 @@ def check_points(pose: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return pose.astype(np.float32), seen
 
 
-def _text(arrays: dict[str, np.ndarray]) -> str:
+def _parse_text(arrays: dict[str, np.ndarray]) -> str:
     text = arrays.get("text", np.array(""))
     if text.dtype.kind != "U" or text.ndim or len(str(text)) > clip_files.MAX_BYTES[clip_files.TEXT]:
         raise InvalidFileError('has an array "text" that is no sentence')
     return str(text)
 
 
-def _fps(arrays: dict[str, np.ndarray]) -> float | None:
+def _parse_fps(arrays: dict[str, np.ndarray]) -> float | None:
     fps = arrays.get("fps", np.array(0.0))
     usable = fps.dtype.kind in "fiu" and not fps.ndim and 0 < fps < 1000
     # A frame rate that makes no sense is no reason to refuse the poses.
     return float(fps) if usable else None
 
 
-def _tokens(arrays: dict[str, np.ndarray], frames: int) -> Tokens:
+def _parse_tokens(arrays: dict[str, np.ndarray], frames: int) -> Tokens:
     codes, stride, names = (arrays.get(name, np.array(0)) for name in Tokens._fields)
-    whole = codes.dtype.kind in "iu" and codes.ndim == 2 and stride.dtype.kind in "iu" and not stride.ndim
-    if not whole or stride < 1 or len(codes) != -(-frames // int(stride)):
+    are_integers = (
+        codes.dtype.kind in "iu" and codes.ndim == 2 and stride.dtype.kind in "iu" and not stride.ndim
+    )
+    if not are_integers or stride < 1 or len(codes) != -(-frames // int(stride)):
         raise InvalidFileError(f"has codes {list(codes.shape)} that do not make {frames} frames")
     if names.dtype.kind != "U" or names.shape != codes.shape[1:] or not len(names):
         raise InvalidFileError(f"has codes {list(codes.shape)} and names {list(names.shape)} of them")

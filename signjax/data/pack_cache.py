@@ -68,8 +68,8 @@ def open_current(
         index = pack_writer.read_index(folder, len(signatures))
         if index["variant"] != split.layout or index["digests"].keys() != signatures.keys():
             return None
-        known = pack_files.try_read_json(folder / SIGNATURES_NOTE, len(signatures)) or {}
-        touched = [sid for sid, signature in signatures.items() if known.get(sid) != signature]
+        stored_signatures = pack_files.try_read_json(folder / SIGNATURES_NOTE, len(signatures)) or {}
+        touched = [sid for sid, signature in signatures.items() if stored_signatures.get(sid) != signature]
         if any(clip_files.digest_clip(split.folder / sid) != index["digests"][sid] for sid in touched):
             return None
         # A copied data set has the same bytes and other times: with these noted, nothing is hashed next time.

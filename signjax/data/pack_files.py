@@ -87,12 +87,12 @@ def _list_files(folder: Path) -> dict[str, Path]:
     }
 
 
-def list_packs(place: Path, split: str) -> list[Path]:
+def list_packs(cache: Path, split: str) -> list[Path]:
     """The stored packs of a split."""
     # The whole name must match: packs of the split "train" must not include those of its part "train.00001".
     pattern = re.compile(re.escape(split) + "-[0-9a-f]{16}")
     try:
-        return sorted(p for p in place.iterdir() if pattern.fullmatch(p.name) and not p.is_symlink())
+        return sorted(p for p in cache.iterdir() if pattern.fullmatch(p.name) and not p.is_symlink())
     except OSError:
         return []
 

@@ -106,13 +106,13 @@ def join_packs(workspace: Path, parts: list[Path], counts: list[int], layout: Po
       InvalidFileError: a part is damaged.
       OSError: a part cannot be read, or the workspace not be written.
     """
-    whole: dict = {"digests": {}, "clips": [], "broken": [], "missing": []}
+    joined: dict = {"digests": {}, "clips": [], "broken": [], "missing": []}
     valid, lengths, origin, scale, sums, signatures = [], [], [], [], [], {}
     with pack_files.ArrayWriter(workspace / "pose.npy", (layout.joints, 3)) as pose:
         for part, count in zip(parts, counts, strict=True):
             index = read_index(part, count)
-            added = {name: whole[name] + index[name] for name in ("clips", "broken", "missing")}
-            whole = {**index, **added, "digests": whole["digests"] | index["digests"]}
+            added = {name: joined[name] + index[name] for name in ("clips", "broken", "missing")}
+            joined = {**index, **added, "digests": joined["digests"] | index["digests"]}
             arrays = open_arrays(part, index)
             frames = arrays.pose
             for start in range(0, len(frames), COPY_FRAMES):
@@ -125,7 +125,7 @@ def join_packs(workspace: Path, parts: list[Path], counts: list[int], layout: Po
             signatures |= pack_files.try_read_json(part / "signatures.json", count) or {}
     small = [np.concatenate(arrays) for arrays in (origin, scale, sums)]
     _write_arrays(workspace, np.concatenate(valid), lengths, *small)
-    return _finish_pack(workspace, whole, signatures)
+    return _finish_pack(workspace, joined, signatures)
 
 
 def _write_arrays(workspace: Path, valid, lengths: list[int], origin, scale, sums) -> None:
@@ -209,8 +209,8 @@ def open_arrays(folder: Path, index: dict) -> PackArrays:
     }
     for name, (array, dtype, shape) in expected.items():
         if array is not None and (array.dtype != dtype or array.shape != shape):
-            found = f"{array.dtype} {list(array.shape)}"
-            raise InvalidFileError(f"{name}.npy is {found}, not what the index says")
+            actual = f"{array.dtype} {list(array.shape)}"
+            raise InvalidFileError(f"{name}.npy is {actual}, not what the index says")
     if offsets[0] or offsets[-1] != len(pose) or (np.diff(offsets) <= 0).any():
         raise InvalidFileError("offsets.npy does not cut the poses into clips")
     # Of a large pack only a part is read before it is used, see pack_files.find_corruption.

@@ -45,8 +45,8 @@ class PackedDataset:
         i = range(len(self))[i]
         pose, valid = self.read_frames(i)
         valid = np.ones(pose.shape[:2], bool) if valid is None else valid
-        place, split = self.placement(i), self.label.rpartition("/")[2]
-        return Clip(pose, valid, text=self.texts[i], placement=place, sid=self.sids[i], split=split)
+        placement, split = self.get_placement(i), self.label.rpartition("/")[2]
+        return Clip(pose, valid, text=self.texts[i], placement=placement, sid=self.sids[i], split=split)
 
     def __iter__(self) -> Iterator[Clip]:
         return (self[i] for i in range(len(self)))
@@ -62,7 +62,7 @@ class PackedDataset:
         low, end = int(self.offsets[i]) + start, int(self.offsets[i + 1])
         high = end if stop is None else min(end, int(self.offsets[i]) + stop)
         if self.check:
-            self.check.prepare(i, low, high)
+            self.check.prepare_frames(i, low, high)
         return self.pose[low:high], None if self.valid is None else self.valid[low:high]
 
     def __reduce__(self):
@@ -77,7 +77,7 @@ class PackedDataset:
         """Frames [n] of each clip."""
         return np.diff(self.offsets)
 
-    def placement(self, i: int) -> Placement:
+    def get_placement(self, i: int) -> Placement:
         """The placement of clip i: its origin [3] and scale [] in its own unit."""
         return Placement(self.placements.origin[i], self.placements.scale[i])
 

@@ -59,8 +59,8 @@ def parse_layout(value) -> PoseLayout | None:
     if kinds not in ([str, bool, int], [str, bool, int, bool]):
         return None
     layout = PoseLayout(*value)
-    known = layout.third in THIRDS and layout.anchor in (-1, *ANCHORS)
-    return layout if known else None
+    is_known = layout.third in THIRDS and layout.anchor in (-1, *ANCHORS)
+    return layout if is_known else None
 
 
 def detect_layout(samples: Sequence[np.ndarray]) -> PoseLayout:
@@ -159,10 +159,10 @@ def _are_arms_swapped(frames: np.ndarray, layout: PoseLayout) -> bool:
     present = ~_find_absent(frames, layout)
     wrists = [skeleton.R_WRIST, skeleton.L_WRIST]
     nearer_other, votes = 0, 0
-    for root, own in ((skeleton.R_HAND, 0), (skeleton.L_HAND, 1)):
+    for root, side in ((skeleton.R_HAND, 0), (skeleton.L_HAND, 1)):
         seen = present[:, root] & present[:, wrists].all(axis=1)
         offsets = frames[seen][:, wrists, : layout.dims] - frames[seen][:, [root], : layout.dims]
         distances = (offsets**2).sum(axis=-1)  # [F, 2]
-        nearer_other += int((distances[:, 1 - own] < distances[:, own]).sum())
+        nearer_other += int((distances[:, 1 - side] < distances[:, side]).sum())
         votes += len(distances)
     return 2 * nearer_other > votes

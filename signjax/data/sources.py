@@ -103,7 +103,7 @@ def cut_window(dataset: PackedDataset, clip: int, start: int, frames: int) -> di
     """
     points, valid = dataset.read_frames(clip, start, start + frames)
     count = len(points)  # frames that the clip still has
-    pose = normalization.to_canonical(points, dataset.placement(clip))
+    pose = normalization.to_canonical(points, dataset.get_placement(clip))
     if count < frames:
         pose = np.concatenate([pose, np.zeros((frames - count, *pose.shape[1:]), np.float32)])
     example = {"pose": pose, "mask": np.arange(frames) < count}

@@ -21,7 +21,7 @@ def list_splits(root, name: str) -> list[str]:
     if not splits:
         advice = "give --root and --name, or build the demo set: python -m signjax.tools.demo"
         # Folders that begin with a dot are caches and unfinished imports, which nobody means.
-        known = [path.name for path in Path(root).glob("[!.]*")]
-        suggestion = did_you_mean(name, known, advice)
+        names = [path.name for path in Path(root).glob("[!.]*")]
+        suggestion = did_you_mean(name, names, advice)
         raise DataError(f"{Path(root, name)}: no train, dev or test folder{suggestion}")
     return splits

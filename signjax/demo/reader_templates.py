@@ -28,7 +28,7 @@ class Templates(NamedTuple):
 @cache
 def sign_templates() -> Templates:
     """The templates of the whole language."""
-    glosses, hands, both, counts, frames, holds = [], [], [], [], [], []
+    glosses, hands, two_handed, counts, frames, holds = [], [], [], [], [], []
     for gloss, sign in lexicon.SIGNS.items():
         hold = sign.move == "hold"
         # Not quite to the ends, which lean towards the neighbours of a sign.
@@ -45,10 +45,10 @@ def sign_templates() -> Templates:
             )
             glosses.append(gloss)
             holds.append(hold)
-            both.append(~idle[:, 1, 0])
+            two_handed.append(~idle[:, 1, 0])
             counts.append(len(phase))
             frames.append(phonology.MOVES[sign.move][0])
     last = np.cumsum(counts) - 1
     first = last - np.array(counts) + 1
-    hands, both = np.concatenate(hands), np.concatenate(both)
-    return Templates(tuple(glosses), first, last, np.array(frames), hands, both, np.array(holds))
+    hands, two_handed = np.concatenate(hands), np.concatenate(two_handed)
+    return Templates(tuple(glosses), first, last, np.array(frames), hands, two_handed, np.array(holds))

@@ -59,7 +59,7 @@ def _cut_clip(
         sequence = convert.compute_displacements(clip.points[start:end], clip.valid[start:end])
         whole = end - start == len(clip)
         # The placement of the recorded clip, not of the segment: a short sign may not show the whole body.
-        placement = dataset.placement(i)
+        placement = dataset.get_placement(i)
         dims = dataset.layout.dims
         segments.append(WordSegment(word, split, clip.sid, (start, end), whole, sequence, dims, placement))
     # A single frame has no displacement.

@@ -69,7 +69,7 @@ def check_clips(dataset: PackedDataset, dims: int) -> Iterator[RoundTrip]:
     for i, sid in enumerate(dataset.sids):
         clip = dataset[i]
         error, rigid_error = measure_round_trip(clip.canonical(), clip.valid, dims)
-        scale = float(dataset.placement(i).scale)
+        scale = float(dataset.get_placement(i).scale)
         yield RoundTrip(f"{dataset.label}/{sid}", error, clip.valid, rigid_error, scale)
 
 

@@ -44,10 +44,10 @@ def align_pairs(cost, rows, columns, extra=None) -> Alignment:
         number, cell_cost, *cell_extra = current
         best, length, total = _shift_down(before_previous)
         # Strictly cheaper ways only, the diagonal first: that is how ties are broken.
-        for way in (_shift_down(previous), previous):
-            cheaper = way[0] < best
+        for step in (_shift_down(previous), previous):
+            cheaper = step[0] < best
             best, length, total = (
-                jnp.where(cheaper, a, b) for a, b in zip(way, (best, length, total), strict=True)
+                jnp.where(cheaper, a, b) for a, b in zip(step, (best, length, total), strict=True)
             )
         # A diagonal has as many cells as the table has rows; those outside the table cost infinity.
         inside = (row <= number) & (number - row < width)

@@ -247,8 +247,10 @@ def _split_texts(reference: Texts, hypothesis: Texts) -> tuple[list[list[str]], 
     sides = [[side] if isinstance(side, str) else list(side) for side in (reference, hypothesis)]
     # The papers of BLEU and its like name the hypothesis first; a user of this package always the reference.
     references, hypotheses = _check_pairs(sides, "texts")
-    said, expected = ([text.split_words(line) for line in side] for side in (hypotheses, references))
-    return said, expected
+    hypothesis_words, reference_words = (
+        [text.split_words(line) for line in side] for side in (hypotheses, references)
+    )
+    return hypothesis_words, reference_words
 
 
 def _check_pairs(sides: list[list], what: str) -> list[list]:

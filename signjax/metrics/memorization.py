@@ -27,7 +27,7 @@ def find_nearest_distances(clips: list[Clip], train: list[Clip]) -> np.ndarray:
 
 
 def score_copies(distances, recorded_distances) -> Score:
-    """Percent of clips as near to a training clip as 1 in 20 recorded clips is or nearer; 5 is no copying.
+    """Percent of clips as near to a training clip as the nearest 5 % of recorded clips; 5 means no copying.
 
     Args:
       distances: [n] of the clips, see `find_nearest_distances`.
@@ -36,8 +36,8 @@ def score_copies(distances, recorded_distances) -> Score:
     signature = format_signature(
         "copies", distance="DTW-MJE", candidates=CANDIDATES, threshold=f"recorded q{QUANTILE}"
     )
-    near = np.asarray(distances) <= np.quantile(recorded_distances, QUANTILE)
-    return make_mean_score(signature, 100.0 * near)
+    is_near = np.asarray(distances) <= np.quantile(recorded_distances, QUANTILE)
+    return make_mean_score(signature, 100.0 * is_near)
 
 
 def _resample_clips(clips: list[Clip]) -> np.ndarray:

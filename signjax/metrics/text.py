@@ -20,12 +20,18 @@ ROUGE_RECALL = 1.2  # weight of ROUGE-L's recall, as in the field's captioning t
 
 def score_texts(hypotheses, references) -> dict[str, Score]:
     """Every score of this file for n texts: {"BLEU-1", ..., "BLEU-4", "chrF", "ROUGE-L", "WER"}."""
-    said, expected = ([split_words(text) for text in side] for side in (hypotheses, references))
+    hypothesis_words, reference_words = (
+        [split_words(text) for text in side] for side in (hypotheses, references)
+    )
     scores = {
-        f"BLEU-{order}": score_bleu(said, expected, order, unit="words") for order in range(1, ORDERS + 1)
+        f"BLEU-{order}": score_bleu(hypothesis_words, reference_words, order, unit="words")
+        for order in range(1, ORDERS + 1)
     }
-    scores |= {"chrF": score_chrf(said, expected), "ROUGE-L": score_rouge_l(said, expected)}
-    return scores | {"WER": score_word_errors(said, expected, reader="none")}
+    scores |= {
+        "chrF": score_chrf(hypothesis_words, reference_words),
+        "ROUGE-L": score_rouge_l(hypothesis_words, reference_words),
+    }
+    return scores | {"WER": score_word_errors(hypothesis_words, reference_words, reader="none")}
 
 
 def split_words(line: str) -> list[str]:
@@ -52,8 +58,8 @@ def score_bleu(hypotheses, references, order: int, unit: str) -> Score:
         row = [len(words), len(target)]
         # Clipped counts: a word that is repeated matches as often as the reference has it.
         for n in range(1, order + 1):
-            grams, known = _count_ngrams(words, n), _count_ngrams(target, n)
-            row += [(grams & known).total(), grams.total()]
+            grams, target_grams = _count_ngrams(words, n), _count_ngrams(target, n)
+            row += [(grams & target_grams).total(), grams.total()]
         rows.append(row)
     statistics = np.array(rows, np.float64).reshape(len(rows), 2 + 2 * order)
     signature = format_signature(f"BLEU-{order}", tokens=unit, clipped="yes", smooth="none", refs=1)
@@ -84,8 +90,8 @@ def score_chrf(hypotheses, references) -> Score:
     for words, target in zip(hypotheses, references, strict=True):
         row = []
         for n in range(1, CHARACTERS + 1):
-            grams, known = _count_ngrams("".join(words), n), _count_ngrams("".join(target), n)
-            row += [(grams & known).total(), grams.total(), known.total()]
+            grams, target_grams = _count_ngrams("".join(words), n), _count_ngrams("".join(target), n)
+            row += [(grams & target_grams).total(), grams.total(), target_grams.total()]
         rows.append(row)
     statistics = np.array(rows, np.float64).reshape(len(rows), 3 * CHARACTERS)
     signature = format_signature("chrF", characters=CHARACTERS, words=0, recall=RECALL)
@@ -94,12 +100,12 @@ def score_chrf(hypotheses, references) -> Score:
 
 def _compute_chrf(sums):
     """chrF [...] of (matches, n-grams, the reference's n-grams) of each order [..., 3 orders]."""
-    matches, grams, known = (sums[..., k::3] for k in range(3))  # [..., orders]
+    matches, grams, target_grams = (sums[..., k::3] for k in range(3))  # [..., orders]
     # A short text has no n-grams of the high orders.
-    both = (grams > 0) & (known > 0)
+    both = (grams > 0) & (target_grams > 0)
     orders = np.maximum(both.sum(-1), 1)
     precision = np.where(both, matches / np.maximum(grams, 1e-9), 0.0).sum(-1) / orders
-    recall = np.where(both, matches / np.maximum(known, 1e-9), 0.0).sum(-1) / orders
+    recall = np.where(both, matches / np.maximum(target_grams, 1e-9), 0.0).sum(-1) / orders
     total = RECALL**2 * precision + recall
     return 100 * (1 + RECALL**2) * precision * recall / np.where(total > 0, total, 1.0)
 

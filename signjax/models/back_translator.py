@@ -100,9 +100,9 @@ class BackTranslator(nn.Module):
         for mix in self.mixes:
             x = mix(x, mask)
         positions = jnp.arange(x.shape[1])
-        near = jnp.abs(positions[:, None] - positions) <= REACH
+        in_reach = jnp.abs(positions[:, None] - positions) <= REACH
         for block in self.pose_blocks:
-            x = block(x, mask[:, None, :] & near, train)
+            x = block(x, mask[:, None, :] & in_reach, train)
         x = self.encoder_norm(x)
         logits = self.ctc(x)
         # Padding must not speak: its probabilities would be counted as signed tokens.

@@ -48,8 +48,8 @@ def build_quantizer(quantizer, part: str):
       ConfigError: its kind is unknown.
     """
     if quantizer.kind not in quantizers.QUANTIZERS:
-        known = f"it can be: {', '.join(quantizers.QUANTIZERS)}"
-        hint = did_you_mean(quantizer.kind, quantizers.QUANTIZERS, known)
+        options = f"it can be: {', '.join(quantizers.QUANTIZERS)}"
+        hint = did_you_mean(quantizer.kind, quantizers.QUANTIZERS, options)
         raise ConfigError(f"quantizer.kind is {quantizer.kind!r}{hint}")
     return quantizers.QUANTIZERS[quantizer.kind](quantizer, quantizer.levels[part])
 

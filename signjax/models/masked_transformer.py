@@ -44,9 +44,9 @@ class MaskedTransformer(TokenModel):
           train: use dropout.
         """
         position, time = times
-        known = self._embed_tokens(codes)
+        visible = self._embed_tokens(codes)
         # The float32 parameter in the type of the layers: jnp.where would widen everything after it.
-        x = jnp.where(hidden[..., None], self.unknown.astype(known.dtype), known)
+        x = jnp.where(hidden[..., None], self.unknown.astype(visible.dtype), visible)
         x = x * self.width**0.5 + layers.sinusoidal_embedding(position, self.width, x.dtype)
         self_mask, text_mask = attention_masks(mask, memory, segments)
         # No error of the tempo: the length is known, and the tempo follows from it.

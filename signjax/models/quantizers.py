@@ -66,16 +66,16 @@ class ResidualVQ(nn.Module):
             # Codebooks move by averages, not by gradients.
             target = jax.lax.stop_gradient(residual)
             if train and not self.is_initializing():
-                book = _init_from_batch(
+                codebook = _init_from_batch(
                     sums.value[level], counts.value[level], target, active, self.make_rng("quantize")
                 )
-                codes = nearest_codes(target, book[0] / book[1][:, None])
-                update = _ema_update(*book, target, codes, active, self.decay)
+                codes = nearest_codes(target, codebook[0] / codebook[1][:, None])
+                update = _ema_update(*codebook, target, codes, active, self.decay)
                 update = _reset_dead_codes(*update, target, active, self.revive, self.make_rng("quantize"))
                 sums.value = sums.value.at[level].set(update[0])
                 counts.value = counts.value.at[level].set(update[1])
                 # This step uses the entries from before the update: those that its codes were chosen by.
-                entries = book[0] / book[1][:, None]
+                entries = codebook[0] / codebook[1][:, None]
             else:
                 entries = self._codebook_entries(sums.value, counts.value)[level]
                 codes = nearest_codes(target, entries)

@@ -100,7 +100,7 @@ class SeedGPT(nn.Module):
         keys, values = (tuple(jnp.zeros(shape, self.dtype) for _ in range(self.depth)) for _ in range(2))
         return KVCache(keys, values, jnp.zeros((batch, 1)))
 
-    def logits(self, states):
+    def output_logits(self, states):
         """Logits [..., K + 2] of codes, SOS and EOS, of states [..., D]."""
         # In float32 also of bfloat16 states, as in signjax.models.token_head.
         return self.head(states).astype(jnp.float32)
@@ -108,12 +108,12 @@ class SeedGPT(nn.Module):
     def code_logits(self, states, codes):
         """Logits [B, N, 1, K] of the codes of states [B, N, D]."""
         del codes
-        return self.logits(states)[..., None, : self.codes]
+        return self.output_logits(states)[..., None, : self.codes]
 
     def column_logits(self, states, earlier, column: int):
         """Logits [B, K] of the code of states [B, D]."""
         del earlier, column
-        return self.logits(states)[..., : self.codes]
+        return self.output_logits(states)[..., : self.codes]
 
     def column_embedding(self, codes, column: int):
         """Zeros [B, D]: there is no later code in a token that the codes [B] could change."""
@@ -123,7 +123,7 @@ class SeedGPT(nn.Module):
     def end_logits(self, states):
         """Logits [...] that the clip ends before the token of each state [..., D]."""
         # The log odds of EOS in a softmax over codes and EOS, so that a sigmoid gives its probability.
-        logits = self.logits(states)
+        logits = self.output_logits(states)
         return logits[..., self.codes + 1] - jax.nn.logsumexp(logits[..., : self.codes], axis=-1)
 
     def __call__(self, codes, text, text_mask):

@@ -20,14 +20,14 @@ def collect_texts(texts: Sequence[str], file: str | None = None) -> list[str]:
     Raises:
       DataError: there are none, one is too long, or the file cannot be read.
     """
-    places = [("--text", text) for text in texts]
+    labelled = [("--text", text) for text in texts]
     if file:
-        places += [(file, line) for line in _read_lines(file)]
-    for place, text in places:
+        labelled += [(file, line) for line in _read_lines(file)]
+    for label, text in labelled:
         if len(text) > MAX_CHARACTERS:
             size = f"{len(text):,} characters, more than {MAX_CHARACTERS:,}"
-            raise DataError(f"{place}: the text {text[:40]!r}... has {size}; make it several texts")
-    texts = [text.strip() for _, text in places if text.strip()]
+            raise DataError(f"{label}: the text {text[:40]!r}... has {size}; make it several texts")
+    texts = [text.strip() for _, text in labelled if text.strip()]
     if not texts:
         raise DataError('nothing to sign; give --text "hello" or --file texts.txt with a text a line')
     return texts

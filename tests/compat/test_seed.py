@@ -85,7 +85,7 @@ def check_gpt(home, expected):
     memory = run(text, mask, method="encode_text")
     codes = np.append(expected["tokens"][:, 1:], [[0]], axis=1)[..., None]
     states = run(codes, memory, method="compute_states")
-    np.testing.assert_allclose(run(states, method="logits"), expected["logits"], atol=1e-4)
+    np.testing.assert_allclose(run(states, method="output_logits"), expected["logits"], atol=1e-4)
     sampler = autoregressive.Sampler(temperature=0.0, min_tokens=12, max_tokens=12)
     keys = jax.random.split(jax.random.key(0), 1)
     written, _ = autoregressive.sample_tokens(model, variables, text, mask, keys, sampler)

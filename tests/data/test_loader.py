@@ -116,11 +116,11 @@ def test_crops_are_windows_of_one_clip_in_canonical_space():
         length = min(16, pack.lengths[clip])
         assert example["mask"].sum() == length and example["mask"][:length].all()
         assert not example["pose"][length:].any()
-        own = normalization.from_canonical(example["pose"][:length], pack.placement(clip))
+        own = normalization.from_canonical(example["pose"][:length], pack.get_placement(clip))
         start = round(float(own[0, 0, 0]))
         assert pack.offsets[clip] <= start and start + length <= pack.offsets[clip + 1]
         np.testing.assert_allclose(own, pack.pose[start : start + length], atol=1e-4)
-        canonical = normalization.to_canonical(pack.pose[start : start + length], pack.placement(clip))
+        canonical = normalization.to_canonical(pack.pose[start : start + length], pack.get_placement(clip))
         np.testing.assert_allclose(example["pose"][:length], canonical, atol=1e-5)
 
 

@@ -290,8 +290,8 @@ def test_a_pack_holds_the_clips(tmp_path):
         expected = clip_files.read_clip(tmp_path / "set" / "train" / f"-clip_{k}")
         assert (clip.sid, clip.text) == (expected.sid, f"Größe {k}")
         np.testing.assert_array_equal(clip.points, expected.points)
-        assert found.placement(k).scale == normalization.measure_placement(expected.points).scale
-        place = found.placement(k)
+        assert found.get_placement(k).scale == normalization.measure_placement(expected.points).scale
+        place = found.get_placement(k)
         back = normalization.from_canonical(normalization.to_canonical(clip.points, place), place)
         np.testing.assert_allclose(back, clip.points, atol=1e-5)
     assert found[-1].sid == found[4].sid
@@ -494,7 +494,7 @@ def test_real_data(real_data, split, count, frames):
     assert (len(found), len(found.pose), len(found.broken)) == (count, frames, 0)
     assert found.layout == pose_layout.PoseLayout("depth", False) and found.valid is None
     for k, clip in enumerate(found):
-        place = found.placement(k)
+        place = found.get_placement(k)
         canonical = normalization.to_canonical(clip.points, place)
         assert np.abs(normalization.from_canonical(canonical, place) - clip.points).max() <= 1e-5
         assert np.abs(canonical).max() < 10

@@ -77,7 +77,7 @@ def check_pack(found: packed_dataset.PackedDataset) -> None:
         assert clip.text and len(clip) and clip.points.dtype == np.float32
         assert clip.points.shape[1:] == (found.layout.joints, 3)
         assert clip.valid.shape == clip.points.shape[:2]
-        assert np.isfinite(normalization.to_canonical(clip.points, found.placement(k))).all()
+        assert np.isfinite(normalization.to_canonical(clip.points, found.get_placement(k))).all()
 
 
 def build_predictions(root: pathlib.Path) -> None:

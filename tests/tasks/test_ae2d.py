@@ -134,7 +134,7 @@ def principal(root, dataset, dim):
     """Mean error of the best linear code, in own units, by plain NumPy."""
     both = []
     for clips in (load_split(root, "demo", "train"), dataset):
-        moved = [normalization.to_canonical(c.points, clips.placement(i)) for i, c in enumerate(clips)]
+        moved = [normalization.to_canonical(c.points, clips.get_placement(i)) for i, c in enumerate(clips)]
         xy = np.concatenate(moved)[..., :2].astype(np.float64)
         both.append(np.concatenate([xy[:, :8], np.asarray(losses.relative_hands(xy))], 1).reshape(-1, 100))
     mean = both[0].mean(0)
@@ -163,7 +163,7 @@ def test_evaluation_is_the_error_in_own_units(run, loaded, dev):
     assert sorted(dev.lengths) == [1, 18, 130]
     assert [p.shape for p in made] == [(n, 50, 3) for n in dev.lengths]
     for i, clip in enumerate(dev):
-        points = normalization.to_canonical(clip.points, dev.placement(i))[None]
+        points = normalization.to_canonical(clip.points, dev.get_placement(i))[None]
         mask = np.ones(points.shape[:2], bool)
         out = jax.jit(model.apply)(loaded.variables, points[..., :2], mask)
         np.testing.assert_allclose(made[i], out[0], atol=1e-5)
@@ -219,7 +219,7 @@ def test_batch_mates_and_padding_change_nothing(loaded, dev):
 def test_what_lies_in_the_padding_has_no_influence(loaded, dev):
     mask = np.arange(64)[None] < 18
     clip = np.zeros((1, 64, 50, 2), np.float32)
-    clip[0, :18] = normalization.to_canonical(dev[1].points, dev.placement(1))[:18, :, :2]
+    clip[0, :18] = normalization.to_canonical(dev[1].points, dev.get_placement(1))[:18, :, :2]
     noisy = np.where(mask[..., None, None], clip, 9).astype(np.float32)
     one, other = (np.asarray(loaded.encode_batch(loaded.variables, x, mask))[:, :18] for x in (clip, noisy))
     np.testing.assert_allclose(one, other, atol=1e-5)

@@ -134,7 +134,7 @@ def test_evaluation_is_the_error_in_own_units(root, whole):
     errors, codes = [], []
     for i, length in enumerate(dev.lengths):
         own = dev.pose[dev.offsets[i] : dev.offsets[i + 1]]
-        place = normalization.Placement(*dev.placement(i))
+        place = normalization.Placement(*dev.get_placement(i))
         clip = np.zeros((1, -(-length // 4) * 4, 50, 3), np.float32)
         clip[0, :length] = normalization.to_canonical(own, place)
         out = jax.jit(model.apply)(variables, clip, np.arange(clip.shape[1])[None] < length)

@@ -83,9 +83,9 @@ def _find_unit(content: dict, points: np.ndarray, size: tuple[int, int] | None) 
     # Whoever wrote the file may have multiplied already.
     if np.abs(points[..., :2]).max(initial=0) > MAX_SHARE:
         return np.array([1.0, 1.0, 0.0])
-    stated = content.get("width"), content.get("height")
-    if all(isinstance(n, int | float) and 0 < n < 1 << 16 for n in stated):
-        size = stated
+    size_in_file = content.get("width"), content.get("height")
+    if all(isinstance(n, int | float) and 0 < n < 1 << 16 for n in size_in_file):
+        size = size_in_file
     if size is None:
         advice = "add them, or give --size as in 1280x720"
         raise InvalidFileError(f"has no width and height of its picture; {advice}")

@@ -48,7 +48,7 @@ def _group_files(root: Path) -> Iterator[tuple[str, FrameFiles]]:
     for folder, files in itertools.groupby(file_names.list_files(root, ENDING), lambda file: file.parent):
         clips: dict[str, list[Path]] = {}
         for file in files:
-            clips.setdefault(_clip_prefix(file), []).append(file)
+            clips.setdefault(_parse_prefix(file), []).append(file)
         for prefix, frames in clips.items():
             # A folder of one clip names it; the files' own names are often those of the video's encoding.
             alone = len(clips) == 1
@@ -56,13 +56,13 @@ def _group_files(root: Path) -> Iterator[tuple[str, FrameFiles]]:
             yield label, FrameFiles(root, folder, folder.name if alone else prefix, frames)
 
 
-def _clip_prefix(file: Path) -> str:
+def _parse_prefix(file: Path) -> str:
     """What the files of a clip have in common: their name without the number."""
     # OpenPose puts twelve digits behind the name of the video.
     return re.sub(r"_?\d*$", "", file.name.removesuffix(ENDING))
 
 
-def _frame_number(file: Path) -> int:
+def _parse_frame_number(file: Path) -> int:
     return int(re.search(r"(\d*)$", file.name.removesuffix(ENDING))[1] or 0)
 
 
@@ -70,7 +70,9 @@ def _read_clip(frames: FrameFiles) -> Clip:
     if len(frames.files) > base.MAX_FRAMES:
         raise InvalidFileError(f"has {len(frames.files):,} frames; 1 to {base.MAX_FRAMES:,} can be read")
     # By number, not by name: 10 follows 9.
-    points = np.stack([_read_frame(file) for file in sorted(frames.files, key=_frame_number)])  # [T, 120, 3]
+    points = np.stack(
+        [_read_frame(file) for file in sorted(frames.files, key=_parse_frame_number)]
+    )  # [T, 120, 3]
     seen = points[..., 2] > base.MIN_CONFIDENCE
     # The confidence stood where depth has its place.
     points[..., 2] = 0

@@ -34,11 +34,11 @@ def read_clips(path: Path) -> Iterator[Clip | UnreadableClip]:
     folders = [file.parent for file in files]
     # Evenly spread: clips that follow one another may be of one recording.
     sample = sorted({int(k) for k in np.linspace(0, len(folders) - 1, SAMPLE)})
-    variant = _detect_variant([folders[k] for k in sample])
-    return base.read_each(((str(f), ClipFolder(path, f, variant)) for f in folders), _read_clip)
+    layout = _detect_layout([folders[k] for k in sample])
+    return base.read_each(((str(f), ClipFolder(path, f, layout)) for f in folders), _read_clip)
 
 
-def _detect_variant(folders: list[Path]) -> pose_layout.PoseLayout:
+def _detect_layout(folders: list[Path]) -> pose_layout.PoseLayout:
     poses = []
     for folder in folders:
         try:
@@ -59,20 +59,20 @@ def _read_clip(clip: ClipFolder) -> Clip:
     return dataclasses.replace(pose, text=text, sid=sid, split=file_names.find_split(clip.root, folder))
 
 
-def read_pose_json(path: Path, variant: pose_layout.PoseLayout | None = None) -> Clip:
+def read_pose_json(path: Path, layout: pose_layout.PoseLayout | None = None) -> Clip:
     """The clip of a pose.json, whatever the file is called; its name is that of the file.
 
     Args:
       path: the file.
-      variant: what the third value is and which hand comes first; None finds it out from this clip alone.
+      layout: what the third value is and which hand comes first; None finds it out from this clip alone.
 
     Raises:
       InvalidFileError: it cannot be read, or is not in this format.
     """
     data = safe_read.read_bytes(path)
     raw = clip_files.parse_pose(data)
-    variant = variant or pose_layout.detect_layout([raw])
-    points, valid = pose_layout.apply_layout(raw, variant)
+    layout = layout or pose_layout.detect_layout([raw])
+    points, valid = pose_layout.apply_layout(raw, layout)
     # This clip has no face, whatever the others of its set have.
     if not valid[:, FACE].any():
         points, valid = points[:, :NUM_JOINTS], valid[:, :NUM_JOINTS]

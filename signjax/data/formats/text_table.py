@@ -41,7 +41,7 @@ def find_table(path: Path, name: str | None) -> Path | None:
         return Path(name)
     # As signjax.tools.import_poses documents it, and as many data sets come.
     folder = path if path.is_dir() else path.parent
-    return next((folder / known for known in NAMES if (folder / known).is_file()), None)
+    return next((folder / table_name for table_name in NAMES if (folder / table_name).is_file()), None)
 
 
 def read_table(path: Path) -> dict[str, Row]:
@@ -63,21 +63,21 @@ def _parse_rows(data: bytes) -> dict[str, Row]:
         raise InvalidFileError("is not UTF-8") from None
     # A tab or bar in the header decides: sentences have commas, headers of tab-separated tables have none.
     header = lines[0] if lines else ""
-    mark = next((mark for mark in "\t|" if mark in header), ",")
+    delimiter = next((delimiter for delimiter in "\t|" if delimiter in header), ",")
     # Between tabs and bars a quotation mark is part of the text; only commas need quoting.
-    quoting = csv.QUOTE_MINIMAL if mark == "," else csv.QUOTE_NONE
-    table = csv.reader(io.StringIO("\n".join(lines[1:])), delimiter=mark, quoting=quoting)
-    columns = _find_columns([name.strip().lower() for name in header.split(mark)])
+    quoting = csv.QUOTE_MINIMAL if delimiter == "," else csv.QUOTE_NONE
+    table = csv.reader(io.StringIO("\n".join(lines[1:])), delimiter=delimiter, quoting=quoting)
+    columns = _find_columns([name.strip().lower() for name in header.split(delimiter)])
     rows: dict[str, Row] = {}
     try:
         for cells in filter(None, table):
-            clip, *rest = (cells[k].strip() if k is not None and k < len(cells) else "" for k in columns)
+            clip, *values = (cells[k].strip() if k is not None and k < len(cells) else "" for k in columns)
             line, sid = f"line {table.line_num + 1}", _strip_name(clip)
             if sid in rows:
                 raise InvalidFileError(f"{line}: clip {sid[:80]!r} is in it twice")
-            if len(rest[0].encode()) > MAX_BYTES[TEXT]:
+            if len(values[0].encode()) > MAX_BYTES[TEXT]:
                 raise InvalidFileError(f"{line}: its text has more than {MAX_BYTES[TEXT]:,} bytes")
-            rows[sid] = Row(*rest)
+            rows[sid] = Row(*values)
     except csv.Error as error:
         raise InvalidFileError(f"line {table.line_num + 1}: {safe_read.describe_error(error)}") from None
     return rows

@@ -396,7 +396,7 @@ def test_real_clips_of_others(others, tmp_path, name, counts, dims):
         held = load_split(tmp_path / "sets", "mine", split, on_message=lambda line: None)
         assert held.layout.dims == dims and not held.layout.swapped and not held.broken
         for k in range(len(held)):
-            pose, valid = normalization.to_canonical(held[k].points, held.placement(k)), held[k].valid
+            pose, valid = normalization.to_canonical(held[k].points, held.get_placement(k)), held[k].valid
             nose, right, left = (np.median(pose[:, joint], 0) for joint in (0, 2, 5))
             assert -1.8 < nose[1] < -0.7 and -1.4 < right[0] < -0.8 and 0.8 < left[0] < 1.4
             for hand, wrist in ((skeleton.R_HAND, skeleton.R_WRIST), (skeleton.L_HAND, skeleton.L_WRIST)):
