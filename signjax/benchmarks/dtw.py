@@ -1,4 +1,4 @@
-"""dtw: 64 pairs of 150 frames, costs given, against the loop over cells that tools of the field use."""
+"""dtw: 64 pairs of 150 frames with known costs, against the loop over cells that tools of the field use."""
 
 import jax
 import numpy as np

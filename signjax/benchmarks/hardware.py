@@ -1,4 +1,4 @@
-"""The machine: what it is, and the most it does of the two things that models are made of."""
+"""The machine: its description, and its measured peaks in matrix products and in copying memory."""
 
 import os
 import pathlib

@@ -8,7 +8,7 @@ from signjax.benchmarks.timing import Measurement
 
 
 def describe_peak(peak: Peak) -> str:
-    """What the shares of a peak are of."""
+    """The peak that shares refer to, in one line."""
     return (
         f"peak, measured here: {_format_giga(peak.flops)}FLOP/s in a float32 product of side "
         f"{hardware.SIDE}, {_format_giga(peak.bytes)}B/s in a copy of {4 * hardware.COPIED / 1e6:.0f} MB"

@@ -1,4 +1,4 @@
-"""Smoke runs: tiny runs of any model family, and what their processes hold as they train and generate."""
+"""Smoke runs: tiny runs of any model family, and the memory of their processes as they train and generate."""
 
 import contextlib
 import multiprocessing

@@ -1,7 +1,8 @@
-"""storage: signjax's pack against TensorStore's zarr3 and ArrayRecord, as large as a small and a large set.
+"""storage: signjax's pack against TensorStore's zarr3 and ArrayRecord, on a small and a large data set.
 
-Formats take turns, so that other work on the machine hits all alike. Seconds are the clock's; those of the
-processor, all threads together, stand beside them: they depend less on what else runs. 25 GB of disk.
+Formats take turns, so that other work on the machine slows all of them alike. Times are wall-clock seconds;
+beside them stand the processor's seconds of all threads, which depend less on what else runs. It takes 25 GB
+of disk.
 """
 
 import functools

@@ -1,6 +1,6 @@
-"""The packed form: a split's clips turned into arrays and an index, in one pass, and what these must be.
+"""Writes and opens packs: the clips of a split as a few arrays and an index.
 
-Frames are never all in memory.
+A pack is written in one pass over the clips, and the points of all frames are never in memory at once.
 """
 
 import functools
@@ -91,7 +91,7 @@ def write_pack(
 
 
 def join_packs(workspace: Path, parts: list[Path], counts: list[int], layout: PoseLayout) -> str:
-    """Stores what `write_pack` would store of the clips of all parts, which lie in folders of their own.
+    """Joins the packs of parts of a split: stores what `write_pack` would store for all their clips.
 
     Args:
       workspace: the folder to write to.

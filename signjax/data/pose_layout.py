@@ -1,4 +1,4 @@
-"""What kind of poses a data set holds: depth or confidence, 2-D or 3-D, which arm a hand hangs on, faces.
+"""The layout of a data set's poses: depth or confidence, 2-D or 3-D, which arm a hand belongs to, faces.
 
 The schema has three values for each joint and does not say what the third one is, and data sets disagree on
 which body points are the right arm. Both are detected once for a data set, from a sample of its clips. So
@@ -44,7 +44,7 @@ class PoseLayout(NamedTuple):
         return skeleton.WITH_FACE if self.face else skeleton.NUM_JOINTS
 
     def describe(self) -> str:
-        """The findings in words, for a user's eyes."""
+        """The layout in words, for messages."""
         third = {"zero": "third value is always 0"}.get(self.third, f"third value is {self.third}")
         arm = "arm 5-6-7 (exchanged to 2-3-4)" if self.swapped else "arm 2-3-4"
         pinned = f", {skeleton.NAMES[self.anchor]} pinned to the origin" if self.anchor >= 0 else ""
@@ -91,8 +91,8 @@ def apply_layout(raw: np.ndarray, layout: PoseLayout) -> tuple[np.ndarray, np.nd
 
     Returns:
       pose [T, J, 3] in own units with the right hand on arm 2-3-4, missing joints and absent depth
-      set to 0; valid [T, J] bool. J is the layout's: a face it does not have is left out, and in a clip
-      without one it is missing.
+      set to 0; valid [T, J] bool. J is the layout's: without a face in the layout a clip's face is left out,
+      and with one it is missing in clips that have none.
     """
     pose = raw[:, : layout.joints].copy()
     pose = np.pad(pose, ((0, 0), (0, layout.joints - pose.shape[1]), (0, 0)))

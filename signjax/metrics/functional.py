@@ -1,11 +1,11 @@
 """The metrics as functions of clips or texts that return one number: what `signjax.metrics` offers.
 
 Everywhere the references come first, and either side is one clip (text) or a list; lists have equal lengths
-and are scored as a corpus. A number that is not defined (of nothing that both sides show) is NaN.
+and are scored as a corpus. A value that is not defined, as when no joint is shown by both sides, is NaN.
 
-Clips are compared in canonical space: each is taken out of its own place and size, which are its `placement`,
-or measured where it has none. Clips of one recording that should lie on top of one another have to share the
-placement, as `dataclasses.replace(prediction, placement=reference.find_placement())` makes them.
+Clips are compared in canonical space: each is moved out of its own place and size, its `placement`, which is
+measured if the clip has none. Clips of one recording that should lie on top of one another must share a
+placement: `dataclasses.replace(prediction, placement=reference.find_placement())`.
 """
 
 import functools

@@ -1,7 +1,7 @@
 """What a distance does not see: whether a clip moves as much, as fast and as long as a recorded one.
 
-Standing still scores well on DTW, and so does a copied training clip; these numbers tell. Each is a ratio
-to the reference, 1 at best.
+A clip that stands still scores well on DTW; these numbers reveal it. Each is a ratio to the reference, 1 at
+best.
 """
 
 from collections.abc import Callable

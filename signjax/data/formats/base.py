@@ -1,4 +1,4 @@
-"""What all readers of formats share: a format's points become joints, and a clip that fails, fails alone."""
+"""Shared by the readers of all formats: joints from a format's points, and a broken clip stops no others."""
 
 import dataclasses
 from collections.abc import Callable, Iterable, Iterator
@@ -31,7 +31,7 @@ class UnreadableClip(NamedTuple):
 class JointMap(NamedTuple):
     """Which of a format's points are the joints."""
 
-    body: tuple[tuple[int, ...], ...]  # of each of the 8 body joints the points whose mean it is; () for none
+    body: tuple[tuple[int, ...], ...]  # for each of the 8 body joints, the points to average; () for none
     right: int | None  # the first of the right hand's 21 points, None if there are none
     left: int | None
     face: tuple[int, ...] = ()  # the point of each of the 70, -1 for none

@@ -36,7 +36,7 @@ JOINT_MAP = JointMap(
 )
 # Bytes that a file's objects may take at most: a minute with all of the face.
 MEMORY = 4 * safe_read.MAX_MEMORY
-LANDMARK = {"x": None, "y": None, "z": 0.0, "visibility": 1.0}  # and what stands where there is none
+LANDMARK = {"x": None, "y": None, "z": 0.0, "visibility": 1.0}  # fields of a landmark and their defaults
 # Shares of a picture are about 0 to 1, with some points beyond its edges; larger numbers must be pixels.
 MAX_SHARE = 8.0
 
@@ -79,7 +79,7 @@ def read_rate_and_signer(content: dict) -> tuple[float | None, str | None]:
 
 
 def _find_unit(content: dict, points: np.ndarray, size: tuple[int, int] | None) -> np.ndarray:
-    """What x, y and z are multiplied with to become pixels, without depth."""
+    """The factors [3] that turn x and y into pixels and remove the depth."""
     # Whoever wrote the file may have multiplied already.
     if np.abs(points[..., :2]).max(initial=0) > MAX_SHARE:
         return np.array([1.0, 1.0, 0.0])

@@ -78,7 +78,7 @@ def parse_pose_file(data: bytes) -> PoseFile:
     """The content of a .pose file.
 
     Raises:
-      InvalidFileError: it is none, of an unknown version, or shorter than it says.
+      InvalidFileError: it is not a .pose file, of an unknown version, or shorter than its header says.
     """
     reader = _ByteReader(data)
     # A float32 of 0.1 or 0.2.
