@@ -4,7 +4,11 @@ import re
 from collections.abc import Callable
 from typing import NamedTuple
 
+import ml_collections
+
 from signjax import demo
+from signjax.data import load
+from signjax.data.packed_dataset import PackedDataset
 
 
 class Language(NamedTuple):
@@ -29,6 +33,23 @@ def _tokenize_demo(text: str) -> list[str]:
 def choose_language(is_demo: bool) -> Language:
     """The demo language, whose reader finds signs in sentences, or any other."""
     return Language(_tokenize_demo, demo.locate_words) if is_demo else Language(tokenize_plain, None)
+
+
+def load_searchable_split(root, name: str, split: str, face: bool = False) -> tuple[PackedDataset, Language]:
+    """Loads a split and chooses the language of its texts.
+
+    Args:
+      root: folder that holds data sets.
+      name: folder of this one.
+      split: "train", "dev" or "test".
+      face: keeps the face of data that have one.
+
+    Raises:
+      DataError: the split cannot be used.
+    """
+    config = ml_collections.ConfigDict({"root": str(root), "name": name})
+    dataset = load.load_configured_split(config, split, face)
+    return dataset, choose_language(load.is_demo_data(config))
 
 
 def find_phrase(tokens: list[str], phrase: list[str]) -> list[int]:

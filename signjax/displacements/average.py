@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
-from signjax.displacements import handedness, read, templates, write
+from signjax import demo
+from signjax.displacements import convert, handedness, read, templates, write
 from signjax.displacements.convert import DisplacementSequence
 from signjax.displacements.extract import list_unique
 from signjax.displacements.read import DisplacementFile
@@ -22,6 +23,26 @@ class WordTemplate(NamedTuple):
     mirrored: int  # of them, because their other hand is dominant
     path: Path  # of its JSON
 
+    def describe(self) -> str:
+        """What it is the average of, its file, and what it says if that is a sign of the demo language."""
+        # The shortest check of a template: whether an average of clips still is their sign.
+        words = " ".join(demo.read_signs(*convert.rebuild_poses(self.template)))
+        reading = f"; the reader of the demo language reads: {words}" if words else ""
+        mirrored = f" ({self.mirrored} mirrored, which the other hand leads)" if self.mirrored else ""
+        steps = len(self.template.deltas)
+        return f"{self.word}: {self.clips} clips{mirrored}, {steps} steps, {self.path}{reading}"
+
+
+class Averages(NamedTuple):
+    """The templates of some words, as they were written."""
+
+    templates: list[WordTemplate]
+    manifest: Path
+
+    def describe(self) -> list[str]:
+        """A line for each template, and the manifest."""
+        return [*(template.describe() for template in self.templates), str(self.manifest)]
+
 
 class WordClips(NamedTuple):
     """The clips of a word that can be averaged."""
@@ -34,25 +55,22 @@ class WordClips(NamedTuple):
 def average_words(
     folder: Path,
     words: Iterable[str],
-    out: Path,
+    out: Path | None = None,
     limit: int = 8,
     steps: int | None = None,
     align: str = "phase",
     normalized: bool = False,
-) -> tuple[list[WordTemplate], Path]:
+) -> Averages:
     """Averages the displacement files of words to templates.
 
     Args:
       folder: of the displacement files.
       words: each gets a template.
-      out: folder for the templates.
+      out: folder for the templates; None for the folder "templates" in `folder`.
       limit: clips a word at most.
       steps: of a template; None for the median of its clips'.
       align: how clips are aligned in time, one of signjax.displacements.templates.ALIGNMENTS.
       normalized: averages the files without place and size instead of those in the clips' units.
-
-    Returns:
-      the templates, and the path of their manifest.
 
     Raises:
       DataError: files that cannot be read, or less than two clips of a word; nothing is written then.
@@ -61,12 +79,12 @@ def average_words(
     """
     # All words are read before the first template is written: no half of them is left after an error.
     groups = {word: read_clips(folder, word, limit, normalized) for word in list_unique(words)}
-    stamp = time.strftime("%Y%m%d_%H%M%S")
+    stamp, out = time.strftime("%Y%m%d_%H%M%S"), out or folder / "templates"
     averaged = [
         _average_word(word, clips, out, stamp, steps, align, normalized) for word, clips in groups.items()
     ]
     items = [{"word": one.word, "base": one.path.stem} for one in averaged]
-    return averaged, write.write_manifest(out, stamp, items)
+    return Averages(averaged, write.write_manifest(out, stamp, items))
 
 
 def _average_word(

@@ -5,8 +5,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
-from signjax.data.packed_dataset import PackedDataset
-from signjax.data.phrase_search import Language
+from signjax.data.phrase_search import load_searchable_split
 from signjax.displacements import word_search, write
 from signjax.displacements.word_search import SearchResult
 from signjax.errors import DataError
@@ -17,13 +16,29 @@ class Extraction(NamedTuple):
 
     results: dict[str, SearchResult]  # word -> its clips
     manifest: Path
+    label: str  # of the split
+    whole_texts: bool  # whether signs cannot be cut out of its sentences
+
+    def describe(self) -> list[str]:
+        """The clips of each word and their frames, and the manifest, in lines."""
+        lines = []
+        if self.whole_texts:
+            why = "nothing can find signs inside sentences of these data"
+            lines.append(f"{self.label}: {why}; whole texts are taken")
+        for word, result in self.results.items():
+            frames = [len(segment.sequence.valid) for segment in result.segments]
+            line = f"{word}: {len(frames)} clips of {min(frames)} to {max(frames)} frames"
+            if result.unusable:
+                line += f", {result.unusable} more that have the word could not be used"
+            lines.append(line)
+        return [*lines, str(self.manifest)]
 
 
 def extract_words(
-    dataset: PackedDataset,
-    language: Language,
+    root,
+    name: str,
+    split: str,
     words: Iterable[str],
-    split_folder: Path,
     out: Path,
     limit: int = 8,
     with_normalized: bool = False,
@@ -31,26 +46,28 @@ def extract_words(
     """Writes the displacements of words of a data set.
 
     Args:
-      dataset: a split.
-      language: of its texts.
+      root: folder that holds data sets.
+      name: folder of this one; "demo" is made if it is not there.
+      split: "train", "dev" or "test".
       words: words or phrases; those that differ in case alone are one.
-      split_folder: the folder of its clips, <root>/<name>/<split>; the files name it as their source.
       out: folder for the files.
       limit: clips a word at most.
       with_normalized: also writes each clip with place and size taken out.
 
     Raises:
-      DataError: there is no clip of one of the words; nothing is written then.
+      DataError: the split cannot be used, or there is no clip of one of the words; nothing is written then.
       StorageError: a file cannot be written.
     """
+    dataset, language = load_searchable_split(root, name, split)
     results = {
-        word: word_search.search_word(dataset, split_folder.name, word, language, limit)
-        for word in list_unique(words)
+        word: word_search.search_word(dataset, split, word, language, limit) for word in list_unique(words)
     }
+    can_cut = language.locate_signs is not None
     # Before the first file is written: half of the words would look like a finished command.
     for word, result in results.items():
-        _require_clips(word, result, dataset.label, can_cut=language.locate_signs is not None)
+        _require_clips(word, result, dataset.label, can_cut)
     stamp = time.strftime("%Y%m%d_%H%M%S")
+    split_folder = Path(root, name, split)  # the files name it as their source
     forms = (False, True) if with_normalized else (False,)
     items = [
         write.write_segment(out, stamp, segment, split_folder / segment.sid, normalized)
@@ -58,7 +75,8 @@ def extract_words(
         for segment in result.segments
         for normalized in forms
     ]
-    return Extraction(results, write.write_manifest(out, stamp, items))
+    manifest = write.write_manifest(out, stamp, items)
+    return Extraction(results, manifest, dataset.label, whole_texts=not can_cut)
 
 
 def list_unique(words: Iterable[str]) -> list[str]:

@@ -1,29 +1,29 @@
 """Pictures of clips: recorded clips that sign some words, saved clips, and clips of a run side by side."""
 
+import itertools
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from signjax import rendering
 from signjax.data import load
-from signjax.data.packed_dataset import PackedDataset
-from signjax.data.phrase_search import Language, find_phrase, slugify_word
-from signjax.errors import DataError
+from signjax.data.phrase_search import find_phrase, load_searchable_split, slugify_word
+from signjax.data.read_clip import read_saved_clip
+from signjax.errors import ConfigError, DataError
 from signjax.evaluation import report_files, scorecard
 from signjax.inference.load import load_clip_maker
 from signjax.pose.clip import Clip
 
 
-def draw_recorded(
-    dataset: PackedDataset, language: Language, words: str, split: str, out: Path, limit: int
-) -> list[Path]:
+def draw_recorded(root, name: str, split: str, words: str, out: Path, limit: int = 1) -> list[Path]:
     """Draws recorded clips whose texts contain some words: a GIF of each and a page of all.
 
     Args:
-      dataset: the split.
-      language: of its texts.
+      root: folder that holds data sets.
+      name: folder of this one; "demo" is made if it is not there.
+      split: "train", "dev" or "test".
       words: a word, or several that follow one another.
-      split: for the names of the files.
       out: folder for the files.
       limit: largest number of clips.
 
@@ -31,8 +31,9 @@ def draw_recorded(
       The paths of the files.
 
     Raises:
-      DataError: no text contains these words.
+      DataError: no text contains these words, or the split cannot be used.
     """
+    dataset, language = load_searchable_split(root, name, split, face=True)
     phrase = language.tokenize(words)
     texts = [language.tokenize(text) for text in dataset.texts]
     numbers = [i for i, tokens in enumerate(texts) if find_phrase(tokens, phrase)]
@@ -48,6 +49,40 @@ def draw_recorded(
         pages.append([panel])
     title = f"{dataset.label}: {words}"
     return [*paths, rendering.write_html(out / f"{stem}.html", pages, title=title)]
+
+
+def draw_samples(paths: Sequence[Path], out: Path, split: str = "test", count: int = 6) -> Iterator[Path]:
+    """Draws saved clips, and clips of runs beside recorded ones.
+
+    Args:
+      paths: .npz of signjax.sample, or folders of runs.
+      out: folder for the files.
+      split: of a run's data.
+      count: clips of a run at most.
+
+    Yields:
+      the paths of files as they are written: a GIF and a page of a clip, a page of a run.
+
+    Raises:
+      ConfigError: two would be drawn to one file, or a run makes no clips.
+      DataError: a clip cannot be read, or a split not be used.
+    """
+    require_distinct_names(paths, "sample")
+    for path in paths:
+        # A saved clip is a file, a run a folder.
+        if path.is_dir():
+            yield draw_run(path, path.stem, split, out, count)
+        else:
+            yield from draw_saved(read_saved_clip(path), out)
+
+
+def require_distinct_names(paths: Sequence[Path], prefix: str) -> None:
+    """Raises ConfigError if two paths would be drawn to one file, <prefix>_<name without ending>.gif."""
+    # Before the first picture is drawn: the second of two would replace it.
+    for one, two in itertools.combinations(paths, 2):
+        if one.stem == two.stem:
+            target = f"{prefix}_{one.stem}.gif"
+            raise ConfigError(f"{one} and {two} would both be drawn as {target}; give one at a time")
 
 
 def draw_saved(clip: Clip, out: Path) -> list[Path]:
