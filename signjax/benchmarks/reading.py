@@ -1,13 +1,14 @@
 """Every frame of a split read once: from its pack, and from the JSON files of its clips."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from signjax.data import clip_files, packed_dataset
 from signjax.data.load import load_split
+from signjax.data.splits import list_splits
 
 
 def time_reading(root: str, name: str, split: str) -> tuple[float, float]:
@@ -17,6 +18,14 @@ def time_reading(root: str, name: str, split: str) -> tuple[float, float]:
     middle = time.perf_counter()
     read_json_clips(Path(root) / name / split, dataset.sids)
     return middle - start, time.perf_counter() - middle
+
+
+def describe_times(root: str, name: str) -> Iterator[str]:
+    """Yields a line for each split of a data set that is packed: both times, and their ratio."""
+    for split in list_splits(root, name):
+        packed, parsed = time_reading(root, name, split)
+        times = f"from the pack {packed:.3f} s, from JSON {parsed:.2f} s: {parsed / packed:,.0f} times"
+        yield f"{name}/{split}: all frames {times}"
 
 
 def read_packed_split(root: str, name: str, split: str) -> packed_dataset.PackedDataset:

@@ -4,12 +4,13 @@ import contextlib
 import dataclasses
 import pathlib
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from signjax import demo
 from signjax.data import pack_cache, pack_files, pack_writer
 from signjax.data.pack_cache import Split
 from signjax.data.packed_dataset import PackedDataset, open_pack
+from signjax.data.splits import list_splits
 from signjax.errors import StorageError
 from signjax.io import atomic
 
@@ -78,11 +79,8 @@ def load_split(
     """
     on_message = _print_to_stderr if on_message is None else on_message
     clips = pack_cache.inspect_split(root, name, split, cache)
-    for cache_folder in clips.caches:
-        for folder in pack_files.list_packs(cache_folder, split):
-            # A pack may be there and have no clip: all were broken, and may be repaired now.
-            if dataset := pack_cache.open_current(folder, clips, clips.signatures, on_message):
-                return dataset
+    if dataset := _open_split(clips, on_message):
+        return dataset
     dataset = _pack_split(clips, on_message)
     on_message(dataset.describe())
     for sid, reason in dataset.broken[: pack_writer.MAX_NAMED]:
@@ -90,6 +88,27 @@ def load_split(
     if (more := len(dataset.broken) - pack_writer.MAX_NAMED) > 0:
         on_message(f"  and {more:,} more; python -m signjax.tools.pack --root {root} --name {name} lists all")
     return dataset
+
+
+def pack_dataset(root, name: str, on_message: OnMessage) -> Iterator[PackedDataset]:
+    """Packs the splits of a data set that are not packed yet, or whose clips have changed.
+
+    Args:
+      root: the folder that holds data sets.
+      name: the data set's folder in root.
+      on_message: gets lines about the progress.
+
+    Yields:
+      Each split that the data set has, in the order of signjax.data.splits.SPLITS; nothing is said of its
+      clips that were left out, which are in its `broken`.
+
+    Raises:
+      DataError: there is no such data set; no clips in a split, or more than 1 % of them corrupt.
+      StorageError: the pack cannot be written anywhere.
+    """
+    for split in list_splits(root, name):
+        clips = pack_cache.inspect_split(root, name, split, cache=True)
+        yield _open_split(clips, on_message) or _pack_split(clips, on_message)
 
 
 def pack_shard(root, name: str, split: str, shard: int, shards: int, on_message: OnMessage) -> int:
@@ -124,6 +143,16 @@ def pack_shard(root, name: str, split: str, shard: int, shards: int, on_message:
     for k in numbers:
         _ensure_part(cache, clips, parts, k, on_message)
     return len(numbers)
+
+
+def _open_split(clips: Split, on_message: OnMessage) -> PackedDataset | None:
+    """The pack of a split, None if it is not there, has no clip, or is not of the clips as they are now."""
+    for cache_folder in clips.caches:
+        for folder in pack_files.list_packs(cache_folder, clips.folder.name):
+            # A pack may be there and have no clip: all were broken, and may be repaired now.
+            if dataset := pack_cache.open_current(folder, clips, clips.signatures, on_message):
+                return dataset
+    return None
 
 
 def _pack_split(clips: Split, on_message: OnMessage) -> PackedDataset:

@@ -479,8 +479,9 @@ def test_the_command_packs_all_splits_and_says_what_it_found(tmp_path, capsys):
     assert pack_command.main(["--root", str(root), "--name", "set", "--measure"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].startswith("set/train: 5 clips, 50 frames, 3-D (third value is depth), right hand")
-    assert lines[1].endswith("times") and lines[2].startswith("set/dev: 2 clips")
-    assert lines[-1] == "set/test: not there"
+    assert lines[1].startswith("set/dev: 2 clips") and lines[2] == "set/test: not there"
+    assert [line.split(" from ")[0] for line in lines[3:]] == ["set/train: all frames", "set/dev: all frames"]
+    assert all(line.endswith("times") for line in lines[3:])
     assert pack_command.main(["--root", str(root), "--name", "nothing"]) == DataError.exit_code
     assert "signjax.tools.demo" in capsys.readouterr().err
 
