@@ -46,8 +46,9 @@ def collect_files(workdir, name: str, licence: str) -> dict[str, bytes]:
 
     Raises:
       StorageError: nothing was trained in workdir, or something there or in a run it needs is corrupt.
-      ConfigError: a run it needs was replaced by another one.
+      ConfigError: a run it needs was replaced by another one, or `licence` is no identifier.
     """
+    model_card.check_licence(licence)
     # Loaded although only files are copied: this checks all that the run depends on.
     run = load(workdir)
     files = _collect_run_files(workdir, run.config)

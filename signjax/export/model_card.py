@@ -4,11 +4,13 @@ The front matter has the fields of the Hugging Face hub (https://huggingface.co/
 """
 
 import json
+import re
 from pathlib import Path
 
 import jax
 
 from signjax import __version__
+from signjax.errors import ConfigError
 from signjax.evaluation import tables
 from signjax.inference import contracts
 from signjax.io import safe_read
@@ -27,6 +29,13 @@ FAMILIES = {
 }
 # Whoever finds a model on the hub may know neither the field nor the people it concerns.
 CAUTION = "- it does not replace interpreters; people who sign should judge what it signs"
+
+
+def check_licence(licence: str) -> None:
+    """Raises ConfigError if this is no identifier of a licence, as the Hugging Face hub has them."""
+    # It goes into the front matter of the card, where another character could add fields.
+    if not re.fullmatch(r"[a-z0-9][a-z0-9.+-]*", licence):
+        raise ConfigError(f"licence {licence!r} is no identifier such as apache-2.0 or cc-by-nc-4.0")
 
 
 def format_card(workdir, name: str, licence: str, run: contracts.TrainedRun) -> str:

@@ -56,7 +56,7 @@ class SharedRun:
           license: identifier of the hub, such as "cc-by-4.0"; the licence of the training data may decide.
 
         Raises:
-          ConfigError: the model was not loaded from a run.
+          ConfigError: the model was not loaded from a run, or `license` is no identifier.
           StorageError: the folder exists already, or cannot be written.
         """
         # Imported here: signjax.export is a layer above this one, since it takes loaded runs.

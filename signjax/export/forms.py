@@ -1,0 +1,60 @@
+"""Clips and runs written in a form that is called by its name, many at once."""
+
+import collections
+import dataclasses
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from signjax.data.read_clip import read_written_clip
+from signjax.errors import ConfigError, DataError
+from signjax.export import clips, runs
+from signjax.pose.clip import DEFAULT_FPS
+
+FORMS = (*clips.FORMS, *runs.WRITERS)
+
+
+def export_paths(
+    paths: Sequence[str | Path], form: str, out, fps: float = DEFAULT_FPS, licence: str = "other"
+) -> Iterator[Path]:
+    """Writes clips or runs in a form, each called after its file or folder.
+
+    Args:
+      paths: clips, as .npz of signjax.sample or folders of a data set; or folders of runs.
+      form: one of FORMS: those of signjax.export.clips for clips, those of signjax.export.runs for runs.
+      out: folder for the files.
+      fps: frames per second of the clips.
+      licence: of a hub_folder, an identifier of the Hugging Face hub.
+
+    Yields:
+      the paths written, one for each clip or run.
+
+    Raises:
+      ConfigError: two would be written to one file, the licence is none, or the run has no such form.
+      DataError: a clip cannot be read, or the form is of clips and one of the paths a run.
+      StorageError: nothing was trained in a run, or the disk refuses.
+    """
+    # Targets are chosen before anything is written: two of one name would overwrite each other.
+    for path, target in _choose_targets(paths, out):
+        if form in runs.WRITERS:
+            options = {"licence": licence} if form == "hub_folder" else {}
+            yield runs.WRITERS[form](path, target, **options)
+        elif Path(path, "config.json").is_file():
+            known = ", ".join(runs.WRITERS)
+            raise DataError(f"{path} is a run, which has the forms {known}; name a clip for the others")
+        else:
+            # Data sets of others often do not say their rate, so what the caller says holds for every clip.
+            clip = dataclasses.replace(read_written_clip(path), fps=fps)
+            yield clips.save_form(clip, target, form)
+
+
+def _choose_targets(names: Sequence[str | Path], out) -> list[tuple[Path, Path]]:
+    """Each path, and the path in `out` that its export is called after."""
+    paths = [Path(os.path.abspath(name)) for name in names]  # "." has a name, too
+    stems = [path.name.removesuffix(".npz") for path in paths]
+    repeated = [stem for stem, times in collections.Counter(stems).items() if times > 1]
+    if repeated:
+        raise ConfigError(
+            f"{len(paths)} clips, and more than one is named {repeated[0]!r}; give one at a time"
+        )
+    return [(path, Path(out, stem)) for path, stem in zip(paths, stems, strict=True)]
