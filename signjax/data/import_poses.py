@@ -45,10 +45,13 @@ def import_poses(
     Raises:
       DataError: nothing there can be read.
       StorageError: the data set cannot be written.
-      ConfigError: `name` is no name of a folder, or the format has no use for `size`.
+      ConfigError: `name` is no name of a folder, `fps` no rate, or the format has no use for `size`.
     """
     if not re.fullmatch(r"[^./][^/]*", name) or not name.isprintable():
         raise ConfigError(f"--name {name!r}: give the name of a folder, as in mine")
+    # A rate of 0 or of thousands is a slip of the pen, and would be written into every clip.
+    if fps is not None and not 0 < fps < 1000:
+        raise ConfigError(f"--fps {fps:g}: give frames per second, as in 25")
     form = detect.detect_format(path)
     if size and form is not detect.MEDIAPIPE:
         raise ConfigError(f"--size: {form.name} have no use for it; leave it out")

@@ -41,9 +41,6 @@ def main(argv: list[str] | None = None) -> int:
 
 def _import_clips(args) -> list[str]:
     size, folder = parse_size(args.size), Path(args.root, args.name)
-    # A rate of 0 or of thousands is a slip of the pen, and would be written into every clip.
-    if args.fps is not None and not 0 < args.fps < 1000:
-        raise ConfigError(f"--fps {args.fps:g}: give frames per second, as in 25")
     # How many clips there will be is not known before all were read.
     with progress.report_counts(
         lambda count, _: f"{count:,} clips read", None, _print_progress, EVERY
