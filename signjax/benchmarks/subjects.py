@@ -1,8 +1,20 @@
 """What can be measured, by the names that signjax.tools.bench knows."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
-from signjax.benchmarks import data, dtw, gpu, rendering, sample, startup, storage, timing, tokenizer, train
+from signjax.benchmarks import (
+    data,
+    dtw,
+    gpu,
+    rendering,
+    sample,
+    startup,
+    storage,
+    timing,
+    tokenizer,
+    torch_reference,
+    train,
+)
 from signjax.errors import ConfigError, did_you_mean
 
 Measure = Callable[[], list[timing.Measurement]]
@@ -18,6 +30,14 @@ SUBJECTS: dict[str, Measure] = {
 }
 # Only on demand: one needs a GPU, and its targets are for one kind of them; the other needs much disk.
 ON_DEMAND: dict[str, Measure] = {"storage": storage.measure_storage, "gpu": gpu.measure_gpu}
+
+WITH_REFERENCE = {"train", "sample"}  # compared with PyTorch where it is installed
+
+
+def explain_left_out(names: Iterable[str]) -> list[str]:
+    """Why figures of these subjects are left out on this machine, in lines."""
+    reason = torch_reference.explain_missing() if WITH_REFERENCE & set(names) else ""
+    return [reason] if reason else []
 
 
 def select_subjects(names: list[str]) -> dict[str, Measure]:

@@ -10,14 +10,19 @@ from signjax.benchmarks import hardware
 FILE = pathlib.Path("tests/helpers/reference_torch.py")
 
 
+def explain_missing() -> str:
+    """Why there is no reference here; "" if there is one."""
+    if not FILE.exists():
+        return f"{FILE}: not here, so ratios to it are left out; run this in signjax's own folder"
+    if importlib.util.find_spec("torch") is None:
+        return "torch is not installed, so ratios to it are left out: pip install -e '.[bench]'"
+    return ""
+
+
 @functools.cache
 def load_reference():
-    """The reference's module with this process's threads; None, after a line with the reason, without it."""
-    if not FILE.exists():
-        print(f"{FILE}: not here, so ratios to it are left out; run this in signjax's own folder")
-        return None
-    if importlib.util.find_spec("torch") is None:
-        print("torch is not installed, so ratios to it are left out: pip install -e '.[bench]'")
+    """The reference's module with this process's threads; None where `explain_missing` has a reason."""
+    if explain_missing():
         return None
     spec = importlib.util.spec_from_file_location(FILE.stem, FILE)
     module = importlib.util.module_from_spec(spec)

@@ -40,7 +40,8 @@ def main(argv: list[str] | None = None) -> int:
         os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
     environment, peak, results = hardware.describe_environment(), hardware.measure_peak(), {}
     print(", ".join(f"{name} {value}" for name, value in environment.items()))
-    print(report.describe_peak(peak))
+    for line in [report.describe_peak(peak), *subjects.explain_left_out(selected)]:
+        print(line)
     for name, measure in selected.items():
         # A subject takes minutes: its name stands there while it runs, also in a log file.
         print(name, flush=True)
