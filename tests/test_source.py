@@ -61,6 +61,18 @@ def test_the_search_lets_pass():
     assert not faults("re.compile('a')\nnp.load(p, allow_pickle=False)\nsubprocess.run(['ls'], shell=False)")
 
 
+COMMANDS = [
+    *ROOT.glob("signjax/tools/*.py"),
+    *(ROOT / f"signjax/{n}.py" for n in ("main", "sample", "evaluate")),
+]
+
+
+@pytest.mark.parametrize("path", COMMANDS, ids=lambda path: path.stem)
+def test_a_command_is_short(path):
+    lines = len(path.read_text(encoding="utf-8").splitlines())
+    assert lines <= 70, f"{lines} lines; what a command does, a function of the library does"
+
+
 IMPORTS = """
 import ast, importlib, logging, os, pathlib, pkgutil, signal, sys, warnings
 
