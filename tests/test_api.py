@@ -1,8 +1,10 @@
 """The Python API: every public name is there, and clips go from a run to scores without a command."""
 
 import json
+import re
 
 import pytest
+from paths import ROOT
 
 import signjax
 
@@ -13,6 +15,13 @@ def test_every_public_name_is_there():
         assert getattr(signjax, name).__name__.rpartition(".")[2] == name
     with pytest.raises(AttributeError, match="'signjax' has no attribute 'lod'"):
         signjax.lod  # noqa: B018
+
+
+def test_the_page_has_every_public_name():
+    page = (ROOT / "docs/api.md").read_text(encoding="utf-8")
+    names = set(re.findall(r"^::: signjax\.(\w+)", page, re.MULTILINE))
+    [errors] = re.findall(r"^::: signjax\.errors\n.*?members: \[(.*?)\]", page, re.MULTILINE | re.DOTALL)
+    assert names - {"errors"} | set(errors.split(", ")) == set(signjax.__all__)
 
 
 def test_a_run_is_scored_without_a_command(tiny_runs, capsys, tmp_path):

@@ -2,6 +2,7 @@
 
 import ast
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -11,6 +12,8 @@ from pathlib import Path
 
 import pytest
 from paths import ROOT
+
+import signjax
 
 PACKAGE = ROOT / "signjax"
 # Names of distributions where they are not those of the modules.
@@ -71,6 +74,18 @@ print(signjax.get_config("gpt:quick").tokenizer, "jax" in sys.modules)
     names = sorted(path.stem for path in ROOT.glob("configs/*.py") if path.stem != "common")
     assert done.stdout.splitlines()[0].split() == names
     assert done.stdout.splitlines()[1].startswith("runs/vqvae-quick")
+
+
+def test_one_version_everywhere():
+    """setup.py reads it from the package; the other two files are written by hand."""
+    citation = re.search(
+        r"^version: (.+)$", (ROOT / "CITATION.cff").read_text(encoding="utf-8"), re.MULTILINE
+    )
+    newest = re.search(r"^## (\d\S+\b)", (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"), re.MULTILINE)
+    setup = subprocess.run(
+        [sys.executable, "setup.py", "--version"], cwd=ROOT, check=True, capture_output=True, text=True
+    )
+    assert citation[1] == newest[1] == setup.stdout.split()[-1] == signjax.__version__
 
 
 def declared():
