@@ -16,13 +16,13 @@ fail() {
 }
 
 # Makes $PYTHON ready: the active virtual environment's, or that of .venv, made or repaired if need be.
-# prepare_python [EXTRA of setup.py, default test]
+# prepare_python [EXTRA,... of setup.py, default test]
 prepare_python() {
-    local home=${VIRTUAL_ENV:-.venv} extra=${1:-test}
+    local home=${VIRTUAL_ENV:-.venv} extras=${1:-test}
     PYTHON=$home/bin/python
     if [ -n "$DRY" ]; then # what a new machine needs
         [ -n "${VIRTUAL_ENV:-}" ] || quote_command python3 -m venv --clear "$home"
-        quote_command "$PYTHON" "${PIP[@]}" -e ".[$extra]"
+        quote_command "$PYTHON" "${PIP[@]}" -e ".[$extras]"
         return
     elif [ -n "${VIRTUAL_ENV:-}" ]; then
         "$PYTHON" -c "$VERSION_CHECK" 2>/dev/null ||
@@ -30,7 +30,7 @@ prepare_python() {
     elif [ ! -e "$home/$STAMP" ] || ! "$PYTHON" -c "$VERSION_CHECK" 2>/dev/null; then # new, half made or broken
         make_venv "$home"
     fi
-    install_package "$home/$STAMP" "$extra"
+    install_package "$home/$STAMP" "$extras"
 }
 
 make_venv() {
@@ -53,28 +53,41 @@ find_python() {
     fail "no Python 3.11 or newer found (tried python3.12, python3.11, python3, python); install Python 3.12"
 }
 
-# Installs this checkout with an extra, unless the stamp says that it is done. While pip works
-# there is no stamp, so what an interrupt leaves behind is made anew; a mere failure, as without network,
+# Installs this checkout with extras, unless the stamp says that it is done with these or more. While pip
+# works there is no stamp, so what an interrupt leaves behind is made anew; a mere failure, as without network,
 # changes nothing and puts it back.
 install_package() {
-    local stamp=$1 extra=$2 key
-    key="$(cksum <setup.py) $PWD $("$PYTHON" -V) $extra"
-    if [ "$(cat "$stamp" 2>/dev/null)" = "$key" ]; then
+    local stamp=$1 extras=$2 key installed
+    key="$(cksum <setup.py) $PWD $("$PYTHON" -V)"
+    installed=$(cat "$stamp" 2>/dev/null) || true
+    # Scripts that need less than others would otherwise install in turn with them.
+    if [ "${installed% *}" = "$key" ] && has_extras "${installed##* }" "$extras"; then
         return
     fi
     print_progress "Installing signjax and the libraries it needs; the first time takes some minutes"
     rm -f "$stamp.old"
     [ ! -e "$stamp" ] || mv "$stamp" "$stamp.old"
     print_heartbeat &
-    if ! "$PYTHON" "${PIP[@]}" -e ".[$extra]"; then
+    if ! "$PYTHON" "${PIP[@]}" -e ".[$extras]"; then
         kill $!
         [ ! -e "$stamp.old" ] || mv "$stamp.old" "$stamp"
         fail "pip could not install signjax, see above; run the same command again"
     fi
     kill $!
     wait $! 2>/dev/null || true # or bash tells of its end
-    echo "$key" >"$stamp"
+    echo "$key $extras" >"$stamp"
     print_progress "Installed"
+}
+
+# Whether a list of extras, joined by commas, has all of another.
+has_extras() {
+    local extra
+    for extra in ${2//,/ }; do
+        case ,$1, in
+            *",$extra,"*) ;;
+            *) return 1 ;;
+        esac
+    done
 }
 
 # A line now and then for as long as the script lives.

@@ -15,9 +15,9 @@ def checkout(tmp_path):
     return make_checkout(tmp_path)
 
 
-def ready(checkout, **variables: str):
+def ready(checkout, extras="", **variables: str):
     """Runs `prepare_python` as the scripts do."""
-    script = 'set -euo pipefail; . launch/_venv.sh; prepare_python; echo "$PYTHON"'
+    script = f'set -euo pipefail; . launch/_venv.sh; prepare_python {extras}; echo "$PYTHON"'
     return bash(checkout, "-c", script, **variables)
 
 
@@ -59,6 +59,19 @@ def test_an_environment_is_made_once_and_follows_setup_py(checkout):
     (checkout / "setup.py").write_text("second")
     ready(checkout)
     assert asked(checkout) == ["pip"]
+
+
+def test_what_has_more_extras_than_a_script_needs_is_not_installed_again(checkout):
+    add_python(checkout, "python3")
+    ready(checkout, "test,docs")
+    assert asked(checkout) == ["venv", "pip"]
+    for extras in ("", "test", "docs", "docs,test"):
+        assert ready(checkout, extras).returncode == 0
+        assert asked(checkout) == [], extras
+    # A part of a name is another extra; and what was installed for another script may have other versions.
+    for extras in ("doc", "test,docs", "cuda", "test"):
+        assert ready(checkout, extras).returncode == 0
+        assert asked(checkout) == ["pip"], extras
 
 
 def test_a_half_made_environment_is_made_anew(checkout):
