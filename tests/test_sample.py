@@ -3,15 +3,13 @@
 import functools
 import json
 import re
-import shutil
 from types import SimpleNamespace
 
 import gpt_run
-import jax
 import numpy as np
 import pytest
-from engine_helpers import rows, spawn
-from generated import generate_poses
+import run_checks
+from engine_helpers import spawn
 from PIL import Image
 
 from signjax import rendering
@@ -19,9 +17,8 @@ from signjax.data import loader
 from signjax.errors import ConfigError
 from signjax.inference.families import make_sampler
 from signjax.inference.load import load
-from signjax.tasks.registry import make_task
 from signjax.text import tokenizer
-from signjax.training import checkpoint, loop, text_encoder
+from signjax.training import text_encoder
 
 pytestmark = pytest.mark.usefixtures("compile_quickly")
 
@@ -33,26 +30,17 @@ def home(tiny_runs):
 
 
 def test_losses_fall(home):
-    lines = [json.loads(line) for line in (home / "runs/gpt/metrics.jsonl").read_text().splitlines()]
-    for name in ("code", "end"):
-        values = [line[f"train/{name}"] for line in lines if f"train/{name}" in line]
-        assert len(values) == 10 and np.mean(values[-3:]) < 0.9 * np.mean(values[:2]), name
-    assert {"eval/code", "eval/end", "eval/right", "eval/wer"} <= lines[-1].keys()
+    last = run_checks.check_losses_fall(home / "runs/gpt", ("code", "end"), share=0.9)
+    assert {"eval/code", "eval/end", "eval/right", "eval/wer"} <= last.keys()
 
 
 def test_resuming_is_exact_and_encodes_nothing(home, monkeypatch):
     """From step 5, as after a crash."""
-    other = home / "runs/other"
-    shutil.copytree(home / "runs/gpt", other)
-    shutil.rmtree(other / "checkpoints/latest/10")
+    run, copy = home / "runs/gpt", home / "runs/other"
     with monkeypatch.context() as patch:
         patch.delattr(loader, "iterate_clips")
-        assert loop.train(gpt_run.gpt_config(home), other, make_task).finished
-    assert rows(other) == rows(home / "runs/gpt")
-    (a, at), (b, _) = (checkpoint.load_variables(run, "latest") for run in (home / "runs/gpt", other))
-    assert at == 10 and jax.tree.structure(a) == jax.tree.structure(b)
-    for x, y in zip(*map(jax.tree.leaves, jax.device_get((a, b))), strict=True):
-        assert x.tobytes() == y.tobytes()
+        run_checks.resume_copy(gpt_run.gpt_config(home), run, copy)
+    run_checks.check_same_run(run, copy)
 
 
 def test_a_new_run_fits_its_vocabulary_and_an_old_one_keeps_it(home, tmp_path):
@@ -65,12 +53,8 @@ def test_a_new_run_fits_its_vocabulary_and_an_old_one_keeps_it(home, tmp_path):
 
 
 def test_generated_clips_do_not_depend_on_the_batch(home):
-    generator, texts = load(home / "runs/gpt"), ["Hello!", "how are you?", "my name is Zoë"]
-    together = generate_poses(generator, texts, max_tokens=6)
-    singly = generate_poses(generator, texts, max_tokens=6, batch_size=1)
-    for a, b in zip(together, singly, strict=True):
-        assert a.shape[0] % 4 == 0 and 4 <= len(a) <= 24 and a.shape[1:] == (50, 3)
-        np.testing.assert_allclose(a, b, atol=1e-5)
+    texts = ["Hello!", "how are you?", "my name is Zoë"]
+    run_checks.check_batch_changes_no_clip(load(home / "runs/gpt"), texts)
 
 
 def test_lengths_that_cannot_be_are_refused(home):

@@ -2,18 +2,16 @@
 
 import functools
 import json
-import os
-import signal
 
 import gpt_run
 import jax
 import numpy as np
 import pytest
-from engine_helpers import plain, rows, same_bits
+import run_checks
+from engine_helpers import plain
 from generated import reconstruct_poses
 
 from signjax import demo
-from signjax.data import loader
 from signjax.data.load import load_split
 from signjax.errors import ConfigError, DataError
 from signjax.inference.load import load, load_codec
@@ -21,7 +19,7 @@ from signjax.models import autoencoder2d, build, linear_start
 from signjax.pose import kinematics, losses, normalization
 from signjax.tasks import ae2d
 from signjax.tasks.registry import make_task
-from signjax.training import checkpoint, loop, sharding, train_step
+from signjax.training import loop, train_step
 
 pytestmark = pytest.mark.usefixtures("compile_quickly")
 
@@ -41,17 +39,10 @@ def small(root, **changes):
     return gpt_run.get_config("ae2d", **{"data.root": str(root)} | gpt_run.PLANAR | changes)
 
 
-def compiled(c):
-    """(task, mesh, first batch, init, step, evaluate, abstract)."""
-    task, mesh = make_task(c, ""), sharding.make_mesh(c.mesh)
-    batch = sharding.to_global(next(task.batches(0)), mesh)
-    return task, mesh, batch, *train_step.compile_steps(c, task, mesh, batch)
-
-
 @functools.cache
 def fitted(root, devices, count=2):
     """Some steps on the first batch: the last state and each step's metrics."""
-    _, _, batch, init, one_step, *_ = compiled(small(root, **{"mesh.shape": (devices,)}))
+    _, _, batch, init, one_step, *_ = run_checks.compile_config(small(root, **{"mesh.shape": (devices,)}))
     state, metrics = init(jax.random.key(0), batch), []
     for _ in range(count):
         state, scalars = one_step(state, batch)
@@ -92,24 +83,10 @@ def test_features_are_scales_and_angles():
 
 
 def test_resume_is_bit_equal(root, run, tmp_path, monkeypatch):
-    stream = loader.iterate_shuffled
-
-    def interrupted(*args, **more):
-        for number, batch in enumerate(stream(*args, **more)):
-            if number == 3:
-                os.kill(os.getpid(), signal.SIGTERM)
-            yield batch
-
     c = small(root)
-    with monkeypatch.context() as m:
-        m.setattr(loader, "iterate_shuffled", interrupted)
-        assert loop.train(c, tmp_path, make_task).exit_code == 0
-    assert checkpoint.last_step(tmp_path, "latest") == 4
-    assert loop.train(c, tmp_path, make_task).finished
-    abstract = compiled(c)[-1]
-    one, other = (plain(checkpoint.restore(workdir, 8, abstract)) for workdir in (run, tmp_path))
-    assert same_bits(one, other) and any("statistics" in name for name in one)
-    assert rows(run) == rows(tmp_path)
+    run_checks.stop_and_resume(c, tmp_path, monkeypatch)
+    state = run_checks.check_same_state(c, run, tmp_path)
+    assert any("statistics" in name for name in state)
 
 
 @pytest.mark.soak
@@ -147,7 +124,7 @@ def principal(root, dataset, dim):
 
 
 def test_training_begins_at_the_principal_components(root, dev):
-    task, _, batch, init, _, evaluate, _ = compiled(small(root))
+    task, _, batch, init, _, evaluate, _ = run_checks.compile_config(small(root))
     variables, sums = train_step.inference_variables(init(jax.random.key(0), batch)), []
     for dev_batch in task.eval_batches():
         sums.append(evaluate(variables, dev_batch)["mpjpe_xy"])
@@ -178,7 +155,7 @@ def test_evaluation_is_the_error_in_own_units(run, loaded, dev):
 def test_depth_is_learned_where_there_is_one(root):
     """From x and y alone: better than none at once, better with training; flat data stay flat."""
     c = small(root)
-    _, _, batch, init, one_step, *_ = compiled(c)
+    _, _, batch, init, one_step, *_ = run_checks.compile_config(c)
 
     def errors(batch, steps):
         state = init(jax.random.key(0), batch)

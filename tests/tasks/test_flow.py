@@ -2,7 +2,6 @@
 
 import functools
 import itertools
-import json
 import shutil
 
 import gpt_run
@@ -10,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from engine_helpers import rows
+import run_checks
 from generated import generate_poses, reconstruct_poses
 
 from signjax.data import token_rows
@@ -24,7 +23,7 @@ from signjax.models import text_alignment, text_conditioning
 from signjax.tasks import flow
 from signjax.tasks.registry import make_task
 from signjax.text import tokenizer
-from signjax.training import checkpoint, loop
+from signjax.training import loop
 
 pytestmark = pytest.mark.usefixtures("compile_quickly")
 
@@ -96,24 +95,16 @@ def test_solvers_reach_the_exact_end_in_their_order():
 
 
 def test_losses_fall(home):
-    lines = [json.loads(x) for x in (home / "runs/flow2d/metrics.jsonl").read_text().splitlines()]
-    for term in ("flow", "length"):
-        values = [line[f"train/{term}"] for line in lines if f"train/{term}" in line]
-        assert len(values) == 10 and np.mean(values[-3:]) < 0.8 * np.mean(values[:2]), term
-    assert {"eval/flow", "eval/length", "eval/wer", "eval/dtw"} <= lines[-1].keys()
+    last = run_checks.check_losses_fall(home / "runs/flow2d", ("flow", "length"), share=0.8)
+    assert {"eval/flow", "eval/length", "eval/wer", "eval/dtw"} <= last.keys()
 
 
 def test_a_run_resumes_exactly_and_encodes_nothing(home, monkeypatch):
-    other = home / "runs/other"
-    shutil.copytree(home / "runs/flow2d", other)
-    shutil.rmtree(other / "checkpoints/latest/10")
+    run, copy = home / "runs/flow2d", home / "runs/other"
     with monkeypatch.context() as patch:
         patch.delattr(dataset_codes.loader, "iterate_clips")
-        assert loop.train(small(home), other, make_task).finished
-    assert rows(other) == rows(home / "runs/flow2d")
-    (a, at), (b, _) = (checkpoint.load_variables(run, "latest") for run in (home / "runs/flow2d", other))
-    for x, y in zip(*map(jax.tree.leaves, jax.device_get((a, b))), strict=True):
-        assert at == 10 and x.tobytes() == y.tobytes()
+        run_checks.resume_copy(small(home), run, copy)
+    run_checks.check_same_run(run, copy)
 
 
 def test_clips_depend_on_text_place_and_seed_alone(generator):

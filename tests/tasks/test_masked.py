@@ -1,15 +1,12 @@
 """Masked generation: hidden tokens stay hidden, a clip is its own, the passes are those of the schedule."""
 
 import functools
-import json
-import shutil
 
 import gpt_run
 import jax
 import numpy as np
 import pytest
-from engine_helpers import rows
-from generated import generate_poses
+import run_checks
 from gpt_helpers import CODES, COLUMNS, SIZE, VOCABULARY, clips, large, texts
 from scipy.special import log_softmax
 
@@ -25,7 +22,7 @@ from signjax.tasks import masked, row_times
 from signjax.tasks.registry import make_task
 from signjax.tasks.token_run import drop_texts
 from signjax.text import tokenizer
-from signjax.training import checkpoint, loop
+from signjax.training import loop
 
 pytestmark = pytest.mark.usefixtures("compile_quickly")
 MODEL = MaskedTransformer(vocabulary=VOCABULARY, columns=COLUMNS, codes=CODES, **SIZE)
@@ -280,35 +277,22 @@ def home(tiny_runs):
 
 
 def test_losses_fall(home):
-    lines = [json.loads(line) for line in (home / "runs/masked/metrics.jsonl").read_text().splitlines()]
-    for name in ("code", "length"):
-        values = [line[f"train/{name}"] for line in lines if f"train/{name}" in line]
-        assert len(values) == 10 and np.mean(values[-3:]) < 0.9 * np.mean(values[:2]), name
-    assert {"eval/code", "eval/length", "eval/right", "eval/wer"} <= lines[-1].keys()
+    last = run_checks.check_losses_fall(home / "runs/masked", ("code", "length"), share=0.9)
+    assert {"eval/code", "eval/length", "eval/right", "eval/wer"} <= last.keys()
 
 
 def test_resuming_is_exact_and_encodes_nothing(home, monkeypatch):
     """From step 5, as after a crash."""
-    other = home / "runs/masked-other"
-    shutil.copytree(home / "runs/masked", other)
-    shutil.rmtree(other / "checkpoints/latest/10")
+    run, copy = home / "runs/masked", home / "runs/masked-other"
     with monkeypatch.context() as patch:
         patch.delattr(loader, "iterate_clips")
-        assert loop.train(gpt_run.gpt_config(home, "masked"), other, make_task).finished
-    assert rows(other) == rows(home / "runs/masked")
-    (a, at), (b, _) = (checkpoint.load_variables(run, "latest") for run in (home / "runs/masked", other))
-    assert at == 10 and jax.tree.structure(a) == jax.tree.structure(b)
-    for x, y in zip(*map(jax.tree.leaves, jax.device_get((a, b))), strict=True):
-        assert x.tobytes() == y.tobytes()
+        run_checks.resume_copy(gpt_run.gpt_config(home, "masked"), run, copy)
+    run_checks.check_same_run(run, copy)
 
 
 def test_generated_clips_do_not_depend_on_the_batch(home):
-    generator, written = load(home / "runs/masked"), ["Hello!", "how are you?", "my name is Zoë"]
-    together = generate_poses(generator, written, max_tokens=6)
-    singly = generate_poses(generator, written, max_tokens=6, batch_size=1)
-    for a, b in zip(together, singly, strict=True):
-        assert a.shape[0] % 4 == 0 and 4 <= len(a) <= 24 and a.shape[1:] == (50, 3)
-        np.testing.assert_allclose(a, b, atol=1e-5)
+    texts = ["Hello!", "how are you?", "my name is Zoë"]
+    run_checks.check_batch_changes_no_clip(load(home / "runs/masked"), texts)
 
 
 def test_flags_of_other_models_are_refused(home):

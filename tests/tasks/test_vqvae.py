@@ -2,17 +2,16 @@
 
 import functools
 import json
-import os
-import signal
 
 import jax
 import numpy as np
 import pytest
-from engine_helpers import plain, rows, same_bits
+import run_checks
+from engine_helpers import plain
 from tokenizer_helpers import tiny_config
 
 from signjax import demo
-from signjax.data import augmentation, loader
+from signjax.data import augmentation
 from signjax.data.load import load_split
 from signjax.errors import ConfigError
 from signjax.inference import codebook_use
@@ -20,7 +19,7 @@ from signjax.models import build
 from signjax.pose import normalization, skeleton
 from signjax.pose.missing_joints import fill_missing_joints
 from signjax.tasks.registry import make_task
-from signjax.training import checkpoint, loop, sharding, train_step
+from signjax.training import checkpoint, loop, sharding
 
 pytestmark = pytest.mark.usefixtures("compile_quickly")
 
@@ -45,17 +44,12 @@ def small(root, variant="rvq", **changes):
     return c
 
 
-def compiled(c):
-    """(task, mesh, first batch, init, step, evaluate, abstract)."""
-    task, mesh = make_task(c, ""), sharding.make_mesh(c.mesh)
-    batch = sharding.to_global(next(task.batches(0)), mesh)
-    return task, mesh, batch, *train_step.compile_steps(c, task, mesh, batch)
-
-
 @functools.cache
 def fitted(root, variant, devices, count=2):
     """A step on the first batch, then steps on the second: the last state and each step's metrics."""
-    task, mesh, first, init, one_step, *_ = compiled(small(root, variant, **{"mesh.shape": (devices,)}))
+    task, mesh, first, init, one_step, *_ = run_checks.compile_config(
+        small(root, variant, **{"mesh.shape": (devices,)})
+    )
     second, metrics = sharding.to_global(next(task.batches(1)), mesh), []
     state = init(jax.random.key(0), first)
     for number in range(count):
@@ -73,24 +67,9 @@ def whole(root, tmp_path_factory):
 
 
 def test_resume_is_bit_equal(root, whole, tmp_path, monkeypatch):
-    stream = loader.iterate_shuffled
-
-    def interrupted(*args, **more):
-        for number, batch in enumerate(stream(*args, **more)):
-            if number == 3:
-                os.kill(os.getpid(), signal.SIGTERM)
-            yield batch
-
     c = small(root)
-    with monkeypatch.context() as m:
-        m.setattr(loader, "iterate_shuffled", interrupted)
-        assert loop.train(c, tmp_path, make_task).exit_code == 0
-    assert checkpoint.last_step(tmp_path, "latest") == 4
-    assert loop.train(c, tmp_path, make_task).finished
-    abstract = compiled(c)[-1]
-    one, other = (plain(checkpoint.restore(workdir, 8, abstract)) for workdir in (whole, tmp_path))
-    assert same_bits(one, other)
-    assert rows(whole) == rows(tmp_path)
+    run_checks.stop_and_resume(c, tmp_path, monkeypatch)
+    run_checks.check_same_state(c, whole, tmp_path)
 
 
 @pytest.mark.parametrize("variant", ["rvq", pytest.param("seed", marks=pytest.mark.soak)])
@@ -192,4 +171,4 @@ def test_missing_joints_lie_on_their_parents():
 
 def test_an_unknown_quantizer_is_named(root):
     with pytest.raises(ConfigError, match=r"quantizer\.kind is 'lfq'"):
-        compiled(small(root, **{"quantizer.kind": "lfq"}))
+        run_checks.compile_config(small(root, **{"quantizer.kind": "lfq"}))
