@@ -6,13 +6,8 @@ import subprocess
 import sys
 
 import pytest
-from launch_helpers import add_python, bash, make_checkout
+from launch_helpers import add_python, bash
 from paths import ROOT
-
-
-@pytest.fixture
-def checkout(tmp_path):
-    return make_checkout(tmp_path)
 
 
 def ready(checkout, extras="", **variables: str):

@@ -16,7 +16,6 @@ from launch_helpers import (
     answer,
     bash,
     calls,
-    make_cluster,
     one_line,
     wait_for,
 )
@@ -28,31 +27,26 @@ SHELLCHECK = shutil.which("shellcheck", path=f"{os.path.dirname(sys.executable)}
 
 
 @pytest.fixture
-def checkout(tmp_path):
-    return make_cluster(tmp_path)
+def worker(cluster):
+    """A cluster where what is asked of the TPU's workers is done in the folder "worker"."""
+    add_python(cluster, "python3")
+    (cluster / "worker").mkdir()
+    add_stand_in(cluster, "train")
+    answer(cluster, "gcloud-describe", "0 ACTIVE v5litepod-16")
+    answer(cluster, "gcloud-scp", "0 copy")
+    answer(cluster, "gcloud-ssh", "0 worker")
+    return cluster
 
 
-@pytest.fixture
-def worker(checkout):
-    """A checkout where what is asked of the TPU's workers is done in the folder "worker"."""
-    add_python(checkout, "python3")
-    (checkout / "worker").mkdir()
-    add_stand_in(checkout, "train")
-    answer(checkout, "gcloud-describe", "0 ACTIVE v5litepod-16")
-    answer(checkout, "gcloud-scp", "0 copy")
-    answer(checkout, "gcloud-ssh", "0 worker")
-    return checkout
+def tpu(cluster, *arguments: str):
+    return bash(cluster, "launch/tpu_vm.sh", *arguments)
 
 
-def tpu(checkout, *arguments: str):
-    return bash(checkout, "launch/tpu_vm.sh", *arguments)
-
-
-def verbs(checkout) -> list[str]:
+def verbs(cluster) -> list[str]:
     """What gcloud was asked for; of what a worker was asked for, its last word."""
     asked = [
         call[4] + (" " + call[-1].split()[-1] if call[4] == "ssh" else "")
-        for call in calls(checkout, "gcloud")
+        for call in calls(cluster, "gcloud")
     ]
     return [verb.replace("setup'", "setup") for verb in asked]
 
@@ -64,21 +58,21 @@ def verbs(checkout) -> list[str]:
     ("logs", *PLACE),
     ("delete", *PLACE),
 ])  # fmt: skip
-def test_a_dry_run_prints_what_a_run_does_and_does_nothing(checkout, arguments):
+def test_a_dry_run_prints_what_a_run_does_and_does_nothing(cluster, arguments):
     for name in ("mkdir", "tar"):
-        add_stand_in(checkout, name)
+        add_stand_in(cluster, name)
     if arguments[0] == "delete":
-        answer(checkout, "gcloud-describe", "0 ACTIVE v5litepod-16")
-    dry = tpu(checkout, arguments[0], "--dry_run", *arguments[1:])
-    assert (dry.returncode, dry.stderr, calls(checkout)) == (0, "", [])
-    done = tpu(checkout, *arguments)
+        answer(cluster, "gcloud-describe", "0 ACTIVE v5litepod-16")
+    dry = tpu(cluster, arguments[0], "--dry_run", *arguments[1:])
+    assert (dry.returncode, dry.stderr, calls(cluster)) == (0, "", [])
+    done = tpu(cluster, *arguments)
     assert done.returncode == 0, done.stderr
-    assert shlex.split(dry.stdout) == [word for call in calls(checkout) for word in call]
+    assert shlex.split(dry.stdout) == [word for call in calls(cluster) for word in call]
 
 
-def test_what_is_asked_of_the_cloud(checkout):
-    tpu(checkout, "create", *TPU, "--spot")
-    words = [word for word in calls(checkout)[1] if word != "gcloud"]
+def test_what_is_asked_of_the_cloud(cluster):
+    tpu(cluster, "create", *TPU, "--spot")
+    words = [word for word in calls(cluster)[1] if word != "gcloud"]
     assert words[:5] == ["compute", "tpus", "queued-resources", "create", "mine"]
     assert set(words[5:]) == {
         "--zone=us-central2-b", "--node-id=mine", "--accelerator-type=v5litepod-16",
@@ -86,7 +80,7 @@ def test_what_is_asked_of_the_cloud(checkout):
     }  # fmt: skip
     versions = {"v6e-8": "v2-alpha-tpuv6e", "v5p-128": "v2-alpha-tpuv5", "v4-8": "tpu-ubuntu2204-base"}
     for accelerator, version in versions.items():
-        printed = tpu(checkout, "create", *PLACE, "--dry_run", f"--accelerator_type={accelerator}").stdout
+        printed = tpu(cluster, "create", *PLACE, "--dry_run", f"--accelerator_type={accelerator}").stdout
         assert f"--runtime-version={version}\n" in printed and "--spot" not in printed
 
 
@@ -113,49 +107,49 @@ BAD = {
 
 
 @pytest.mark.parametrize("reason", BAD)
-def test_bad_input_is_one_line_and_asks_nothing(checkout, reason):
-    assert one_line(tpu(checkout, *BAD[reason]), reason)
-    assert calls(checkout) == []
+def test_bad_input_is_one_line_and_asks_nothing(cluster, reason):
+    assert one_line(tpu(cluster, *BAD[reason]), reason)
+    assert calls(cluster) == []
 
 
-def test_nothing_is_created_twice_or_unseen(checkout):
-    answer(checkout, "gcloud-describe", "0 WAITING_FOR_RESOURCES v5litepod-16")
-    assert "WAITING_FOR_RESOURCES" in tpu(checkout, "create", *TPU).stdout
-    assert verbs(checkout) == ["describe"]
-    answer(checkout, "gcloud-describe", "0 ACTIVE v5p-8")
-    assert one_line(tpu(checkout, "create", *TPU), "--accelerator_type", "v5p-8")
-    answer(checkout, "gcloud-describe", "1 ERROR: PERMISSION_DENIED: log in")
+def test_nothing_is_created_twice_or_unseen(cluster):
+    answer(cluster, "gcloud-describe", "0 WAITING_FOR_RESOURCES v5litepod-16")
+    assert "WAITING_FOR_RESOURCES" in tpu(cluster, "create", *TPU).stdout
+    assert verbs(cluster) == ["describe"]
+    answer(cluster, "gcloud-describe", "0 ACTIVE v5p-8")
+    assert one_line(tpu(cluster, "create", *TPU), "--accelerator_type", "v5p-8")
+    answer(cluster, "gcloud-describe", "1 ERROR: PERMISSION_DENIED: log in")
     for action in ("create", "run", "delete"):
         more = TPU[3:] if action != "delete" else ()
-        assert one_line(tpu(checkout, action, *PLACE, *more, *(("--", "true") * (action == "run"))), "log in")
-    assert verbs(checkout) == ["describe"] * 4
-    answer(checkout, "gcloud-describe", "0 FAILED v5litepod-16")
-    assert one_line(tpu(checkout, "run", *TPU, "--", "true"), "refused")
-    answer(checkout, "gcloud-describe", "1 ERROR: NOT_FOUND")
-    answer(checkout, "gcloud-create", "1 ERROR: RESOURCE_EXHAUSTED: quota")
-    calls(checkout)
-    done = tpu(checkout, "run", *TPU, "--", "true")
+        assert one_line(tpu(cluster, action, *PLACE, *more, *(("--", "true") * (action == "run"))), "log in")
+    assert verbs(cluster) == ["describe"] * 4
+    answer(cluster, "gcloud-describe", "0 FAILED v5litepod-16")
+    assert one_line(tpu(cluster, "run", *TPU, "--", "true"), "refused")
+    answer(cluster, "gcloud-describe", "1 ERROR: NOT_FOUND")
+    answer(cluster, "gcloud-create", "1 ERROR: RESOURCE_EXHAUSTED: quota")
+    calls(cluster)
+    done = tpu(cluster, "run", *TPU, "--", "true")
     assert done.returncode == 1 and "quota" in done.stderr
-    assert verbs(checkout) == ["describe", "create"]
+    assert verbs(cluster) == ["describe", "create"]
 
 
-def test_delete_asks_and_may_be_repeated(checkout):
-    answer(checkout, "gcloud-describe", "0 ACTIVE v5litepod-16", "1 ERROR: NOT_FOUND")
-    assert tpu(checkout, "delete", *PLACE).returncode == 0
-    deleted = calls(checkout)[-1]
+def test_delete_asks_and_may_be_repeated(cluster):
+    answer(cluster, "gcloud-describe", "0 ACTIVE v5litepod-16", "1 ERROR: NOT_FOUND")
+    assert tpu(cluster, "delete", *PLACE).returncode == 0
+    deleted = calls(cluster)[-1]
     assert deleted[4:6] == ["delete", "mine"] and "--force" in deleted and "--quiet" not in deleted
-    assert "no mine" in tpu(checkout, "delete", *PLACE).stdout
-    assert verbs(checkout) == ["describe"]
+    assert "no mine" in tpu(cluster, "delete", *PLACE).stdout
+    assert verbs(cluster) == ["describe"]
 
 
-def test_a_preempted_run_starts_again_on_a_new_tpu(checkout):
+def test_a_preempted_run_starts_again_on_a_new_tpu(cluster):
     states = ["SUSPENDING", "SUSPENDED", "WAITING_FOR_RESOURCES", "ACTIVE"]
     lines = [f"0 {state} v5litepod-16" for state in states]
-    answer(checkout, "gcloud-describe", "0 ACTIVE v5litepod-16", *lines)
-    answer(checkout, "gcloud-ssh", "0", "255 lost", "0")
-    done = tpu(checkout, "run", *TPU, "--spot", "--", "train")
+    answer(cluster, "gcloud-describe", "0 ACTIVE v5litepod-16", *lines)
+    answer(cluster, "gcloud-ssh", "0", "255 lost", "0")
+    done = tpu(cluster, "run", *TPU, "--spot", "--", "train")
     assert done.returncode == 0, done.stderr
-    called = calls(checkout, "gcloud")
+    called = calls(cluster, "gcloud")
     new = [call for call in called if call[4] in ("create", "delete")]
     assert [call[4] for call in new] == ["delete", "create"] and {"--quiet", "--force"} < set(new[0])
     assert {"--spot", "--accelerator-type=v5litepod-16"} < set(new[1])
@@ -164,19 +158,19 @@ def test_a_preempted_run_starts_again_on_a_new_tpu(checkout):
 
 
 @pytest.mark.parametrize("code, starts", [(2, 1), (23, 1), (1, 6)])
-def test_what_a_new_start_cures_is_started_again_five_times(checkout, code, starts):
-    answer(checkout, "gcloud-describe", "0 ACTIVE v5litepod-16")
-    answer(checkout, "gcloud-ssh", *["0", f"{code} bad"] * 6)
-    done = tpu(checkout, "run", *TPU, "--", "train")
-    assert verbs(checkout).count("ssh train") == starts
+def test_what_a_new_start_cures_is_started_again_five_times(cluster, code, starts):
+    answer(cluster, "gcloud-describe", "0 ACTIVE v5litepod-16")
+    answer(cluster, "gcloud-ssh", *["0", f"{code} bad"] * 6)
+    done = tpu(cluster, "run", *TPU, "--", "train")
+    assert verbs(cluster).count("ssh train") == starts
     assert done.returncode == (code if starts == 1 else 1)
 
 
-def test_a_lost_network_is_waited_for(checkout):
-    answer(checkout, "gcloud-describe", "0 ACTIVE", "1 no network", "1 no network", "0 ACTIVE")
-    answer(checkout, "gcloud-ssh", "0", "255 lost", "0")
-    assert tpu(checkout, "run", *TPU, "--", "train").returncode == 0
-    assert verbs(checkout).count("create") == 0
+def test_a_lost_network_is_waited_for(cluster):
+    answer(cluster, "gcloud-describe", "0 ACTIVE", "1 no network", "1 no network", "0 ACTIVE")
+    answer(cluster, "gcloud-ssh", "0", "255 lost", "0")
+    assert tpu(cluster, "run", *TPU, "--", "train").returncode == 0
+    assert verbs(cluster).count("create") == 0
 
 
 def test_a_command_reaches_the_workers_as_it_is(worker):
@@ -235,7 +229,7 @@ def test_shellcheck_finds_nothing():
     assert done.returncode == 0, done.stdout
 
 
-def test_the_commands_of_the_page_are_right(checkout):
+def test_the_commands_of_the_page_are_right(cluster):
     page = (ROOT / "docs/distributed.md").read_text(encoding="utf-8").replace("\\\n", " ")
     commands = re.findall(r"^bash (launch/(?:tpu_vm|slurm|gpu)\.sh.*)$", page, re.MULTILINE)
     assert {command.split()[0] for command in commands} == {
@@ -245,6 +239,6 @@ def test_the_commands_of_the_page_are_right(checkout):
         script, *arguments = shlex.split(command, comments=True)
         place = 1 if script.endswith("tpu_vm.sh") else 0
         arguments.insert(place, "--dry_run")
-        done = bash(checkout, script, *arguments)
+        done = bash(cluster, script, *arguments)
         assert (done.returncode, done.stderr) == (0, ""), command
-    assert calls(checkout) == []
+    assert calls(cluster) == []
