@@ -1,25 +1,15 @@
-"""The renderer: what is drawn, where, in what order, and that files are right or not there at all."""
+"""The renderer: what is drawn, where, in what order and in which colours."""
 
-import base64
-import html.parser
-import importlib.util
-import json
-import os
 import subprocess
 import sys
-import time
-import zlib
 
 import numpy as np
 import pytest
-from PIL import Image
 from signer import signer
 
-from signjax import demo, rendering
-from signjax.errors import ConfigError, DataError, SignjaxError, StorageError
 from signjax.pose import skeleton
-from signjax.pose.clip import Clip, Tokens
-from signjax.rendering import captions, html_player, layout, rasterize, style
+from signjax.pose.clip import Clip
+from signjax.rendering import captions, layout, rasterize
 from signjax.rendering import shapes as figure
 
 FINGER_INKS = [rasterize.INDEX[f"{name}{k}"] for name in skeleton.FINGERS for k in (1, 2, 3)]
@@ -39,39 +29,6 @@ def drawn(panels, size=240, frame=0):
     """The painted frame of a picture and the joints' pixels [50, 2] of its first panel."""
     scene, found = places(panels, size)
     return layout.paint_frame(scene, frame), found[0][frame].astype(int)
-
-
-@pytest.mark.parametrize(("fps", "moving"), [(25, True), (25, False), (30, True), (12.5, True)])
-def test_gif_has_every_frame_and_the_exact_delay(tmp_path, fps, moving):
-    path = rendering.write_gif(
-        tmp_path / "a.gif", [Clip(signer(15, moving=moving), text="hello")], fps, size=96
-    )
-    with Image.open(path) as image:
-        assert image.n_frames == 15 and image.info["loop"] == 0
-        delays = []
-        for frame in range(15):
-            image.seek(frame)
-            delays.append(image.info["duration"])
-    if fps == 25:
-        assert delays == [40] * 15
-    assert abs(sum(delays) - 15 * 1000 / fps) <= 5
-
-
-def test_gif_keeps_frames_in_which_nothing_moves(tmp_path):
-    panel = Clip(signer(200, moving=False))  # more frames than the time line has pixels
-    with Image.open(rendering.write_gif(tmp_path / "a.gif", panel, size=64)) as image:
-        assert image.width < 200 and image.n_frames == 200
-
-
-def test_gif_shows_what_was_painted(tmp_path):
-    clips = Clip(signer(6), text="hello"), Clip(signer(4), text="other")
-    panels = [rendering.Panel(clip, title) for clip, title in zip(clips, "ab", strict=True)]
-    scene = layout.build_scene(panels, 160)
-    with Image.open(rendering.write_gif(tmp_path / "a.gif", panels, size=160)) as image:
-        for frame in range(6):
-            image.seek(frame)
-            expected = rasterize.make_palette()[layout.paint_frame(scene, frame)]
-            np.testing.assert_array_equal(np.asarray(image.convert("RGB")), expected)
 
 
 def test_every_joint_is_painted():
@@ -214,197 +171,6 @@ def test_smooth_edges_keep_to_the_palette():
     np.testing.assert_array_equal(row[0], stage)
     np.testing.assert_array_equal(row[2:], [right] * 2)
     assert np.abs(row[1] - (stage + right) / 2).max() < 12  # half covered
-
-
-class _Reader(html.parser.HTMLParser):
-    def __init__(self, text):
-        super().__init__()
-        self.tags, self.texts, self.inside = [], {}, ""
-        self.feed(text)
-
-    def handle_starttag(self, tag, attrs):
-        self.tags.append(tag)
-        self.inside = "data" if ("id", "data") in attrs else tag
-
-    def handle_endtag(self, tag):
-        self.inside = ""
-
-    def handle_data(self, data):
-        self.texts[self.inside] = self.texts.get(self.inside, "") + data
-
-
-def unpacked(packed):
-    """Poses [T, 50, 3] of page.pack, read by its docstring."""
-    low, high = np.frombuffer(zlib.decompress(base64.b64decode(packed["poses"])), np.uint8).reshape(2, -1)
-    added = (low + 256 * high.astype(int)).astype(np.uint16).view(np.int16)
-    values = np.cumsum(added.reshape(-1, 50, 3), axis=0, dtype=np.int16)
-    return values * packed["step"]
-
-
-def test_poses_far_out_and_in_leaps_survive_packing():
-    pose = signer(6)
-    pose[2, 20] += 40.0
-    pose[3, 20] -= 40.0
-    one = figure.prepare_figures(Clip(pose))[0]
-    packed = html_player.pack_figure(one)
-    assert np.abs(unpacked(packed) - one.pose).max() <= packed["step"] * 0.501
-
-
-@pytest.mark.parametrize("codes, stride, names", [
-    (np.zeros((3, 3), int), 4, ()),
-    (np.zeros((4, 3), int), 0, ()),
-    (np.zeros(4, int), 2, ()),
-    (np.zeros((4, 0), int), 2, ()),
-    (np.zeros((4, 3), int), 2, ("arm", "hand")),
-])  # fmt: skip
-def test_tokens_that_are_of_another_clip_are_refused(tmp_path, codes, stride, names):
-    panel = Clip(signer(7), text="a", tokens=Tokens(codes, stride, names))
-    with pytest.raises(DataError, match="panel 0: tokens"):
-        rendering.write_html(tmp_path / "a.html", [panel])
-
-
-def test_ten_clips_are_half_a_megabyte_at_most(tmp_path, promise):
-    """Of the demo set's mean length, with noise and tokens; real clips compress as well."""
-    texts = ["hello how are you", "my friend is happy", "where do you live?", "I like the red house"]
-    panels = []
-    for k in range(10):
-        pose = demo.synthesize_pose(texts[k % 4], np.random.default_rng(k), signer=k)
-        codes = np.random.default_rng(k).integers(0, 512, (-(-len(pose) // 4), 6))
-        panels.append(Clip(pose, text=texts[k % 4], tokens=Tokens(codes, 4)))
-    size = rendering.write_html(tmp_path / "a.html", [[p] for p in panels]).stat().st_size
-    promise("page of ten clips", size / 1000, most=500, unit="kB")
-    frames = sum(map(len, panels))
-    promise("page, a frame, its program left out", (size - 60_000) / frames, most=300, unit="bytes")
-
-
-def test_html_holds_the_poses_and_cannot_be_broken_out_of(tmp_path):
-    nasty = "</script><script>alert(1)</script><!-- {{data}} & \u2028 \" '"
-    valid = np.random.default_rng(0).random((5, 50)) > 0.3
-    valid[:, [1, 2, 5]] = True
-    clips = Clip(signer(5), text=nasty), Clip(signer(5), valid, text="b")
-    panels = [rendering.Panel(clip, title) for clip, title in zip(clips, (nasty, ""), strict=True)]
-    path = rendering.write_html(tmp_path / "new" / "a.html", [panels, panels[:1]], fps=25, title=nasty)
-    text = path.read_text("utf-8")
-    assert "http://" not in text and "https://" not in text and "{{" not in text.replace("{{data}}", "")
-    assert "Content-Security-Policy" in text and "default-src 'none'" in text
-    reader = _Reader(text)
-    assert reader.tags.count("script") == 2 and reader.texts["title"] == nasty
-    data = json.loads(reader.texts["data"])
-    assert data["fps"] == 25 and len(data["clips"]) == 2
-    for panel, packed in zip(panels, data["clips"][0]["panels"], strict=True):
-        assert packed["caption"] == panel.clip.text and packed["title"] == panel.title
-        one = figure.prepare_figures([panel])[0]
-        assert np.abs(unpacked(packed) - one.pose).max() <= packed["step"] * 0.501
-        assert packed["step"] <= 1e-3 * one.unit
-        if not panel.clip.valid.all():
-            bits = np.unpackbits(np.frombuffer(base64.b64decode(packed["valid"]), np.uint8))
-            np.testing.assert_array_equal(bits[: 5 * 50].reshape(5, 50), panel.clip.valid)
-
-
-def test_html_and_pictures_share_one_style(tmp_path):
-    text = rendering.write_html(tmp_path / "a.html", [Clip(signer(2), text="a")]).read_text("utf-8")
-    for name, color in style.COLORS.items():
-        assert f"--{name}:{color};" in text
-    shapes = json.loads(_Reader(text).texts["data"])["style"]
-    assert len(shapes["parts"]) == len(style.PARTS) and len(shapes["points"]) == len(style.POINTS)
-    used = {bone[4] for part in shapes["parts"] for bone in part["bones"]}
-    assert used <= set(shapes["colors"]) and set(style.DARK) <= set(style.COLORS)
-    assert html_player.pack_figure(figure.prepare_figures(Clip(signer(2), text="a"))[0])["valid"] is None
-
-
-def test_sheet_shows_evenly_spaced_frames(tmp_path):
-    clips = Clip(signer(30), text="a"), Clip(signer(20), text="b")
-    panels = [rendering.Panel(clip, title) for clip, title in zip(clips, "xy", strict=True)]
-    width = layout.fit_view(figure.prepare_figures(panels), 120).size[0]
-    with Image.open(rendering.write_sheet(tmp_path / "a.png", panels, count=5, size=120)) as image:
-        assert image.format == "PNG" and image.width == 5 * (width + captions.GAP) - captions.GAP
-        assert image.height > 240
-    with Image.open(rendering.write_sheet(tmp_path / "b.png", [Clip(signer(2))], size=120)) as image:
-        assert image.size[1] == 120  # two frames, no caption
-
-
-def test_a_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
-    path = tmp_path / "a.gif"
-    path.write_bytes(b"old")
-
-    def fail(*_):
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(os, "replace", fail)
-    with pytest.raises(StorageError, match=r"a\.gif: cannot be written \(No space"):
-        rendering.write_gif(path, [Clip(signer(2))], size=64)
-    assert path.read_bytes() == b"old" and [p.name for p in tmp_path.iterdir()] == ["a.gif"]
-
-
-def test_paths_without_folder_and_new_folders(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    rendering.write_gif("a.gif", Clip(signer(2)), size=64)
-    rendering.write_sheet("x/y/b.png", Clip(signer(2)), size=64)
-    assert (tmp_path / "a.gif").exists() and (tmp_path / "x/y/b.png").exists()
-    with pytest.raises(StorageError):
-        rendering.write_gif("a.gif/b.gif", Clip(signer(2)), size=64)
-
-
-@pytest.mark.parametrize(
-    "write", [rendering.write_gif, rendering.write_sheet, lambda p, panels: rendering.write_html(p, [panels])]
-)
-@pytest.mark.parametrize(
-    ("panels", "message"),
-    [
-        (lambda: [Clip(signer(0))], "0 frames"),
-        (lambda: [Clip(signer(2)[:, :, :2])], "shape"),
-        (lambda: [Clip(signer(2)[:, :49])], "shape"),
-        (lambda: [Clip(np.where(np.arange(50)[:, None] == 4, np.nan, signer(2)))], "right_wrist"),
-        (lambda: [Clip(signer(2), np.ones((3, 50), bool))], "valid has shape"),
-        (list, "empty"),
-    ],
-)
-def test_bad_poses_get_one_line(tmp_path, write, panels, message):
-    with pytest.raises(DataError, match=message) as error:
-        write(tmp_path / "out", panels())
-    assert "\n" not in str(error.value) and not list(tmp_path.iterdir())
-
-
-def test_bad_settings_get_one_line(tmp_path):
-    panel = Clip(signer(2))
-    for call in (
-        lambda: rendering.write_gif(tmp_path / "a", panel, fps=0),
-        lambda: rendering.write_gif(tmp_path / "a", panel, fps=100),
-        lambda: rendering.write_gif(tmp_path / "a", panel, size=3),
-        lambda: rendering.write_sheet(tmp_path / "a", panel, count=0),
-        lambda: rendering.write_html(tmp_path / "a", [panel], fps=float("nan")),
-        lambda: rendering.write_html(tmp_path / "a", []),
-    ):
-        with pytest.raises(SignjaxError) as error:
-            call()
-        assert "\n" not in str(error.value)
-
-
-def test_mp4_without_pyav_says_how_to_get_it(tmp_path, monkeypatch):
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    assert not rendering.can_write_mp4()
-    with pytest.raises(ConfigError, match=r"pip install -e '\.\[video\]'"):
-        rendering.write_mp4(tmp_path / "a.mp4", Clip(signer(2)))
-
-
-def test_mp4_has_every_frame(tmp_path):
-    av = pytest.importorskip("av")
-    panels = [Clip(signer(12), text="hello"), Clip(signer(7), text="hello")]
-    path = rendering.write_mp4(tmp_path / "a.mp4", panels, fps=25, size=120)
-    with av.open(str(path)) as container:
-        stream = container.streams.video[0]
-        frames = [frame.to_ndarray(format="rgb24") for frame in container.decode(stream)]
-        assert len(frames) == 12 and stream.average_rate == 25 and stream.codec_context.name == "h264"
-    expected = rasterize.make_palette()[layout.paint_frame(layout.build_scene(panels, 120), 11)].astype(int)
-    assert np.abs(frames[-1].astype(int) - expected).mean() < 8
-
-
-def test_a_hundred_frames_take_about_a_second_at_most(tmp_path):
-    panels = [Clip(signer(100), text="hello how are you")]
-    rendering.write_gif(tmp_path / "a.gif", panels)  # tables and fonts are loaded once
-    start = time.process_time()
-    path = rendering.write_gif(tmp_path / "a.gif", panels)
-    assert time.process_time() - start < 1.5 and path.stat().st_size < 900_000
 
 
 def test_drawing_does_not_load_jax():

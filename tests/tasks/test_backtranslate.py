@@ -1,41 +1,28 @@
-"""The back-translator: looks back only, is deaf to padding and batch mates, trains exactly, and learns."""
+"""Training a back-translator: its rows and how they are made harder, exact resume, clips learned by heart."""
 
-import collections
 import dataclasses
 import functools
-import itertools
 import json
 
-import flax.linen as nn
 import gpt_run
 import jax
-import jax.numpy as jnp
-import ml_collections
 import numpy as np
 import pytest
 import run_checks
 from engine_helpers import rows
+from translator_helpers import MODEL, SIZE, batch, variables
 
 from signjax import demo
 from signjax.data import joined_clips, packed_dataset
 from signjax.data.load import load_split
-from signjax.errors import DataError, StorageError
-from signjax.inference import ctc_prefix
+from signjax.errors import StorageError
 from signjax.inference.load import load, load_pose_to_text
-from signjax.inference.pose_to_text import PoseToText
-from signjax.models import special_ids
-from signjax.models.back_translator import RECENT, BackTranslator, count_signed_tokens
-from signjax.pose.clip import Clip
-from signjax.pose.normalization import CANONICAL
 from signjax.tasks import backtranslate
 from signjax.tasks.registry import make_task
 from signjax.text import tokenizer
 from signjax.training import loop
 
 pytestmark = pytest.mark.usefixtures("compile_quickly")
-SIZE = {"width": 32, "convolutions": 1, "depth": 1, "text_depth": 2, "heads": 2, "mlp": 64, "dropout": 0.1}
-WORDS = tokenizer.fit_tokenizer(["how are you ?", "my name is zoe"], 1)
-MODEL = BackTranslator(WORDS.size, **SIZE)
 SMALL = {f"model.{name}": value for name, value in SIZE.items()} | {
     "model.dropout": 0.0,
     "model.text_depth": 1,
@@ -59,48 +46,6 @@ SMALL = {f"model.{name}": value for name, value in SIZE.items()} | {
 }
 
 
-@functools.cache
-def variables():
-    """Params so large that every input matters."""
-    pose, mask = batch(8)
-    shapes = jax.eval_shape(MODEL.init, jax.random.key(0), pose, mask, np.zeros((1, 2), int))
-    rng = np.random.default_rng(1)
-
-    def draw(path, leaf):
-        gain = jax.tree_util.keystr(path).endswith("['scale']")
-        return np.float32(gain + 0.3 * rng.normal(size=leaf.shape))
-
-    return jax.tree_util.tree_map_with_path(draw, shapes)
-
-
-def clip(frames, seed=0):
-    """Something like a pose that moves: joints of a random figure sway."""
-    rng = np.random.default_rng(seed)
-    sway = np.sin(np.arange(frames)[:, None, None] / 5 + rng.uniform(0, 6, (50, 3)))
-    return np.float32(rng.normal(size=(50, 3)) + 0.4 * sway)
-
-
-def batch(*lengths, frames=64):
-    """Poses [B, frames, 50, 3] and mask; what lies behind a clip's end is rubbish."""
-    pose = np.random.default_rng(9).normal(size=(len(lengths), frames, 50, 3)).astype(np.float32)
-    for row, length in enumerate(lengths):
-        pose[row, :length] = clip(length, row)
-    return pose, np.arange(frames) < np.array(lengths)[:, None]
-
-
-@functools.partial(jax.jit, static_argnums=0)
-def run(name, *args):
-    return MODEL.apply(variables(), *args, method=name)
-
-
-def same(a, b):
-    np.testing.assert_allclose(a, b, atol=2e-5, rtol=0)
-
-
-def translator():
-    return PoseToText(ml_collections.ConfigDict({"ctc_share": 0.3}), variables(), MODEL, WORDS)
-
-
 @pytest.fixture(scope="module")
 def home(tmp_path_factory, compile_quickly):
     """A folder with datasets/demo, four clips to learn by heart, and runs/backtranslate."""
@@ -112,105 +57,6 @@ def home(tmp_path_factory, compile_quickly):
 
 def config(root, **changes):
     return gpt_run.get_config("backtranslate", **{"data.root": str(root / "datasets")}, **SMALL | changes)
-
-
-def test_the_decoder_looks_back_only_by_gradient():
-    """Exactly the ids before a position reach its logits. Each id is another, and its row of the embedding
-    table is watched where it is read, not where the table serves as output layer."""
-    ids = np.arange(tokenizer.END, tokenizer.END + 8)[None]
-    memory, _ = run("encode_pose", *batch(50))
-    table = jnp.asarray(variables()["params"]["text_embedding"]["embedding"])
-    weights = np.random.default_rng(5).normal(size=WORDS.size)
-
-    def logits(read):
-        def watched(call, args, kwargs, context):
-            if isinstance(context.module, nn.Embed) and context.method_name == "__call__":
-                return read[args[0]]
-            return call(*args, **kwargs)
-
-        with nn.intercept_methods(watched):
-            return MODEL.apply(variables(), ids, memory, method="text_logits")[0] @ weights  # [L]
-
-    reached = np.abs(jax.jit(jax.jacrev(logits))(table)).sum(-1)[:, ids[0]] > 0
-    n = np.arange(8)
-    np.testing.assert_array_equal(reached, n < n[:, None])
-
-
-def test_steps_with_a_cache_equal_the_whole_pass():
-    memory, _ = run("encode_pose", *batch(50, 21))
-    ids = np.random.default_rng(0).integers(tokenizer.END, WORDS.size, (2, 9))
-    whole = run("text_logits", ids, memory)
-    assert np.abs(np.diff(whole, axis=1)).max() > 0.1
-    known = np.pad(ids, ((0, 0), (RECENT, 0)), constant_values=special_ids.NULL)
-    cache = MODEL.init_cache(2, 12)
-    for at in range(9):
-        one, cache = run("decode_step", known[:, at : at + RECENT][:, ::-1], jnp.array(at), cache, memory)
-        same(one, whole[:, at])
-
-
-def test_padding_and_batch_mates_change_nothing():
-    """To the last frame of a clip, which does not fill its position."""
-    ids = np.random.default_rng(0).integers(tokenizer.END, WORDS.size, (2, 5))
-    pose, mask = batch(30, 50, frames=128)
-    together, ctc = run("__call__", pose, mask, ids)
-    alone, own = run("__call__", pose[:1, :64] * mask[:1, :64, None, None], mask[:1, :64], ids[:1])
-    same(together[:1], alone)
-    same(ctc[:1, :8], own[:, :8])
-    pose[0, 29] += 1
-    assert np.abs(run("__call__", pose, mask, ids)[0][0] - together[0]).max() > 1e-3
-
-
-def test_translations_do_not_depend_on_the_batch():
-    clips = [Clip(clip(n, n), placement=CANONICAL) for n in (30, 70, 1, 64, 0, 9)]
-    together = translator().translate(clips)
-    assert together == translator().translate(clips, batch_size=1)
-    assert together[4] == "" and all(isinstance(t, str) for t in together)
-    assert len(set(together)) > 3
-    assert translator().translate([]) == []
-
-
-def test_a_clip_of_another_skeleton_is_refused():
-    with pytest.raises(DataError, match=r"shape \(9, 49, 3\)"):
-        translator().translate([Clip(clip(9)), Clip(clip(9)[:, 1:])])
-
-
-def test_tokens_are_counted_where_they_begin():
-    """Blank, then one token over two positions, another in the next, blanks."""
-    chance = np.eye(4)[[0, 2, 2, 3, 0, 0]][None]
-    np.testing.assert_allclose(count_signed_tokens(jnp.asarray(chance))[0], [0, 0.5, 1, 1.5, 2, 2])
-
-
-def test_prefix_scores_equal_all_alignments_counted():
-    """Of four positions, the last two of a longer row being padding; id 3 stands for the end."""
-    blank, end = 0, 3
-    logits = np.random.default_rng(0).normal(size=(1, 6, 4))
-    frames = ctc_prefix.log_probabilities(logits, np.arange(6)[None] < 4, blank)
-    chances = np.exp(frames[0, :4])
-    probabilities = collections.Counter()
-    for path in itertools.product(range(4), repeat=4):
-        text = tuple(k for k, _ in itertools.groupby(path) if k != blank)
-        probabilities[text] += np.prod(chances[np.arange(4), path])
-    for text in ((), (1,), (1, 1), (1, 2), (2, 2, 1)):
-        prefix, last = ctc_prefix.empty_prefix(frames, blank), jnp.array([blank])
-        for token in text:
-            prefix = ctc_prefix.extend_prefix(frames, prefix, last, jnp.array([token]), blank)
-            last = jnp.array([token])
-        scores = np.exp(ctc_prefix.score_next_tokens(frames, prefix, last, blank, end))[0]
-        for token in (1, 2):
-            begins = [p for t, p in probabilities.items() if t[: len(text) + 1] == (*text, token)]
-            np.testing.assert_allclose(scores[token], sum(begins), atol=1e-6)
-        np.testing.assert_allclose(scores[[blank, end]], [0, probabilities[text]], atol=1e-6)
-
-
-def test_texts_are_read_back_from_their_ids():
-    for text in ("how are you ?", "my name is zoe", "zoya moe", "yo ana my ?"):
-        known = "".join(c for c in text if c == " " or f"+{c}" in WORDS.entries or c == "?")
-        assert WORDS.decode(WORDS.encode(known)) == known
-    how, y, o = (WORDS.entries.index(entry) for entry in ("how", "+y", "+o"))
-    assert (
-        WORDS.decode([y, o, how, y, special_ids.NULL, tokenizer.SPELL, o, tokenizer.UNKNOWN, y])
-        == "yo how y oy"
-    )
 
 
 def test_rows_hold_whole_clips_and_their_texts(home):
