@@ -1,12 +1,14 @@
 """Texts in batches of similar length: little padding, few shapes, and the first clips are ready early."""
 
-from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple, TypeVar
 
 import jax
 import numpy as np
 
 from signjax.text import tokenizer
+
+Result = TypeVar("Result")
 
 
 class TextBatch(NamedTuple):
@@ -44,9 +46,22 @@ def batch_texts(text_encoder, texts, seed: int, size: int) -> Iterator[TextBatch
         yield TextBatch(np.array(places), ids, mask, keys[np.array(index)])
 
 
-def gather_by_place(batches: Iterable[tuple[np.ndarray, list]], count: int) -> list:
-    """Collects batches of (places, a result for each place) into a list in the order of places."""
+def repeat_texts(texts: str | Sequence[str], num: int) -> list[str]:
+    """Each text `num` times: place // num is the number of a clip's text."""
+    # A str is a sequence, too: of its characters.
+    return [text for text in ([texts] if isinstance(texts, str) else texts) for _ in range(num)]
+
+
+def gather_results(
+    batches: Iterable[tuple[np.ndarray, list[Result]]], texts: str | Sequence[str], num: int
+) -> Result | list[Result]:
+    """Collects batches of (places in `repeat_texts`, a result for each place) in the order of places.
+
+    Returns:
+      One result if `texts` is a single text and num is 1; otherwise a list.
+    """
     by_place = {
         place: result for places, results in batches for place, result in zip(places, results, strict=True)
     }
-    return [by_place[place] for place in range(count)]
+    in_order = [by_place[place] for place in range(len(repeat_texts(texts, num)))]
+    return in_order[0] if isinstance(texts, str) and num == 1 else in_order

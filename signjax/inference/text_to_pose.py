@@ -132,8 +132,7 @@ class TextToPose(SharedRun):
         batches = self.generate_batches(
             texts, num, seed, canonical=canonical, batch_size=batch_size, **sampling
         )
-        clips = text_batches.gather_by_place(batches, len(_repeat_texts(texts, num)))
-        return clips[0] if isinstance(texts, str) and num == 1 else clips
+        return text_batches.gather_results(batches, texts, num)
 
     def generate_batches(
         self,
@@ -150,7 +149,7 @@ class TextToPose(SharedRun):
         Yields:
           (places [n] in the list of `generate`, the clip of each place).
         """
-        repeated = _repeat_texts(texts, num)
+        repeated = text_batches.repeat_texts(texts, num)
         for places, sequences in self._sample_batches(repeated, seed, batch_size, sampling):
             clips = zip(self.codec.decode(sequences, canonical), places, strict=True)
             yield places, [dataclasses.replace(clip, text=repeated[place]) for clip, place in clips]
@@ -165,10 +164,9 @@ class TextToPose(SharedRun):
         """
         if not self.has_tokens:
             raise ConfigError(f"a {self.config.task} run writes latents, no tokens; use generate")
-        repeated = _repeat_texts(texts, num)
+        repeated = text_batches.repeat_texts(texts, num)
         batches = self._sample_batches(repeated, seed, batch_size, sampling)
-        tokens = text_batches.gather_by_place(batches, len(repeated))
-        return tokens[0] if isinstance(texts, str) and num == 1 else tokens
+        return text_batches.gather_results(batches, texts, num)
 
     def stream(
         self, text: str, seed: int = 0, *, canonical: bool = False, tokens_at_once: int = 4, **sampling
@@ -246,9 +244,3 @@ def build_text_to_pose(
     """
     model = build.build_generator(config, text_encoder.size, codec.config, dim)
     return TextToPose(config, variables, model, text_encoder, codec)
-
-
-def _repeat_texts(texts: str | Sequence[str], num: int) -> list[str]:
-    """Each text `num` times: place // num is the number of a clip's text."""
-    # A str is a sequence, too: of its characters.
-    return [text for text in ([texts] if isinstance(texts, str) else texts) for _ in range(num)]
