@@ -69,12 +69,12 @@ def pytest_runtest_makereport(item, call):
 def promise(record_property):
     """promise(what, found, most=10, unit="s") checks a figure; a table of all ends the test session."""
 
-    def check(what: str, found: float, most=math.inf, least=-math.inf, unit: str = ""):
+    def check(what: str, measured: float, most=math.inf, least=-math.inf, unit: str = ""):
         limit = f"at least {least:g} {unit}" if most == math.inf else f"at most {most:g} {unit}"
-        kept = least <= found <= most
-        row = what, limit.strip(), f"{found:.3g} {unit}".strip(), "yes" if kept else "NO"
+        kept = least <= measured <= most
+        row = what, limit.strip(), f"{measured:.3g} {unit}".strip(), "yes" if kept else "NO"
         record_property("promise", row)
-        assert kept, f"{what}: {limit} was promised, {found} {unit} was found"
+        assert kept, f"{what}: {limit} was promised, {measured} {unit} was found"
 
     return check
 

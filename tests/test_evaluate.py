@@ -36,36 +36,36 @@ def scores(folder):
 
 
 @pytest.fixture(scope="module")
-def said(home):
+def printed(home):
     """What the command prints of the GPT's run."""
     return evaluate(home, "--workdir", home / "runs/gpt", "--split=dev")[0]
 
 
-def test_a_gpt_run(home, said):
+def test_a_gpt_run(home, printed):
     folder = home / "runs/gpt/scores-dev"
-    found = scores(folder)
-    assert set(found["rows"]) == {*ROWS, "tokenizer ceiling", "generated"}
-    for name, families in found["rows"].items():
+    content = scores(folder)
+    assert set(content["rows"]) == {*ROWS, "tokenizer ceiling", "generated"}
+    for name, families in content["rows"].items():
         assert {"text", "distance", "distribution", "guards"} <= families.keys(), name
         for family in families.values():
-            assert family.keys() <= found["signatures"].keys()
-    truth = found["rows"]["ground truth"]
+            assert family.keys() <= content["signatures"].keys()
+    truth = content["rows"]["ground truth"]
     assert truth["text"]["WER"]["value"] == 0 and truth["distance"]["DTW-MJE"]["value"] < 1e-4
     assert truth["guards"]["hand travel"]["value"] == 1
-    assert found["rows"]["tokenizer ceiling"]["reconstruction"]["MPJPE"]["value"] > 0
-    assert "token BLEU-4" in found["rows"]["generated"]["tokens"]
-    assert found["rows"]["generated"]["distribution"]["multimodality"]["value"] is not None
-    assert 0 < found["codebooks"]["usage/whole_0"] <= 1 and found["codebooks"]["bits_per_second"] > 0
-    assert "shuffled text" in said and "WER" in said and "note: " in said
+    assert content["rows"]["tokenizer ceiling"]["reconstruction"]["MPJPE"]["value"] > 0
+    assert "token BLEU-4" in content["rows"]["generated"]["tokens"]
+    assert content["rows"]["generated"]["distribution"]["multimodality"]["value"] is not None
+    assert 0 < content["codebooks"]["usage/whole_0"] <= 1 and content["codebooks"]["bits_per_second"] > 0
+    assert "shuffled text" in printed and "WER" in printed and "note: " in printed
     for name in ("text.png", "distance.png", "clip_1.gif", "clips.html", "scores.txt"):
-        assert (folder / name).stat().st_size > 500 and str(folder / name) in said, name
+        assert (folder / name).stat().st_size > 500 and str(folder / name) in printed, name
     assert not any("train" in str(p) for p in folder.iterdir())
 
 
 @pytest.mark.soak
-def test_a_tokenizer_run_has_the_same_rows_to_the_last_digit(home, said):
+def test_a_tokenizer_run_has_the_same_rows_to_the_last_digit(home, printed):
     """What does not depend on the system is the same in both processes: all is seeded."""
-    del said
+    del printed
     evaluate(home, "--workdir", home / "runs/vqvae", "--split=dev")
     own, other = (scores(home / f"runs/{name}/scores-dev") for name in ("vqvae", "gpt"))
     assert set(own["rows"]) == {*ROWS, "tokenizer ceiling"}
@@ -76,17 +76,19 @@ def test_a_tokenizer_run_has_the_same_rows_to_the_last_digit(home, said):
 
 def test_recorded_clips_as_predictions_score_as_recorded(home):
     """Moved, scaled, in three forms, one of them missing."""
-    held = load_split(home / "datasets", "demo", "dev")
+    dev = load_split(home / "datasets", "demo", "dev")
     folder = home / "theirs"
     folder.mkdir()
-    shutil.copytree(home / "datasets/demo/dev" / held.sids[0], folder / held.sids[0])
-    np.savez(folder / f"{held.sids[1]}.npz", pose=3 * held[1].points + 1)
-    np.save(folder / f"{held.sids[2]}.npy", held[2].points.astype(np.float64))
+    shutil.copytree(home / "datasets/demo/dev" / dev.sids[0], folder / dev.sids[0])
+    np.savez(folder / f"{dev.sids[1]}.npz", pose=3 * dev[1].points + 1)
+    np.save(folder / f"{dev.sids[2]}.npy", dev[2].points.astype(np.float64))
     out, _ = evaluate(home, "--predictions", folder, "--root", home / "datasets", "--split=dev")
-    found = scores(folder / "scores-dev")
-    assert found["unreadable"] == {held.sids[3]: "missing"} and found["counts"]["predictions"]["empty"] == 1
+    content = scores(folder / "scores-dev")
+    assert (
+        content["unreadable"] == {dev.sids[3]: "missing"} and content["counts"]["predictions"]["empty"] == 1
+    )
     assert "3 clips, 1 missing" in out and "1 empty" in out
-    words, rows = [len(demo.normalize_text(t)) for t in held.texts], found["rows"]
+    words, rows = [len(demo.normalize_text(t)) for t in dev.texts], content["rows"]
     wer = rows["predictions"]["text"]["WER"]["value"]
     assert wer == pytest.approx(100 * words[3] / sum(words), rel=1e-4)
     far = {name: rows[name]["distance"]["DTW-MJE"]["value"] for name in ("predictions", "mean pose")}
@@ -94,7 +96,7 @@ def test_recorded_clips_as_predictions_score_as_recorded(home):
 
 
 def test_what_cannot_be_scored_is_said_in_one_line(home):
-    for arguments, code, said in (
+    for arguments, code, message in (
         ((), 23, "--workdir RUN or --predictions DIR"),
         (("--workdir", home / "nothing"), 22, "train first"),
         (("--predictions", home / "nothing", "--root", home / "datasets"), 21, "no such folder"),
@@ -103,7 +105,7 @@ def test_what_cannot_be_scored_is_said_in_one_line(home):
     ):
         _, err = evaluate(home, *arguments, code=code)
         errors = [line for line in err.splitlines() if line.startswith("error: ")]
-        assert len(errors) == 1 and said in errors[0], err[-500:]
+        assert len(errors) == 1 and message in errors[0], err[-500:]
 
 
 def test_predictions_that_cannot_be_read_have_a_reason(tmp_path):

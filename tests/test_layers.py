@@ -73,8 +73,8 @@ def all_imports(name):
     """The modules of signjax that module `name` imports, inside functions, too."""
     for full in imports(MODULES[name]):
         parts = full.split(".")[1:] if full.startswith("signjax.") else []
-        found = [".".join(parts[:n]) for n in range(len(parts), 0, -1) if ".".join(parts[:n]) in MODULES]
-        yield from found[:1]
+        modules = [".".join(parts[:n]) for n in range(len(parts), 0, -1) if ".".join(parts[:n]) in MODULES]
+        yield from modules[:1]
 
 
 def importers(library):

@@ -163,8 +163,8 @@ def test_an_installed_package_works_in_an_empty_folder(installed, tmp_path):
     short = [f"--config.{name}=4" for name in ("num_steps", "eval_every", "save_every")]
     run("signjax.main", "--config=vqvae:quick", *short)
     run("signjax.main", "--config=gpt:quick", "--config.versions=1", *short)
-    said = run("signjax.sample", "--text=hello", "--max_tokens=8")
-    assert "outputs/hello.gif" in said and (tmp_path / "outputs/hello.html").stat().st_size > 10_000
+    printed = run("signjax.sample", "--text=hello", "--max_tokens=8")
+    assert "outputs/hello.gif" in printed and (tmp_path / "outputs/hello.html").stat().st_size > 10_000
     assert "ground truth" in run("signjax.evaluate", "--workdir=runs/gpt-quick")
     viewer = subprocess.Popen(
         [installed, "-m", "signjax.tools.viewer", "runs/gpt-quick", "--port=0"], cwd=tmp_path,

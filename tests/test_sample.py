@@ -143,15 +143,15 @@ def test_the_command_writes_each_clip_of_each_text(command):
     assert {p.name for p in folder.iterdir()} == names | pages
     assert all(f"out/many/{name}" in out for name in names | pages)
     for stem, words in clips.items():
-        pose, said = saved(folder / f"{stem}.npz")
-        assert said == words and pose.dtype == np.float32 and pose.shape[1:] == (50, 3)
+        pose, text = saved(folder / f"{stem}.npz")
+        assert text == words and pose.dtype == np.float32 and pose.shape[1:] == (50, 3)
         with Image.open(folder / f"{stem}.gif") as image:
             assert image.n_frames == len(pose)
     assert "Zo" in (folder / "wie-geht-s-zoe.html").read_text(encoding="utf-8")
     page = (folder / "clips.html").read_text(encoding="utf-8")
     [shown] = re.findall(r'id="data">(.*?)</script>', page)
-    said = [[panel["caption"] for panel in clip["panels"]] for clip in json.loads(shown)["clips"]]
-    assert said == [["Hello!"] * 2, ["hello"] * 2, ["Wie geht's, Zoë?"] * 2]
+    captions = [[panel["caption"] for panel in clip["panels"]] for clip in json.loads(shown)["clips"]]
+    assert captions == [["Hello!"] * 2, ["hello"] * 2, ["Wie geht's, Zoë?"] * 2]
     different = {saved(folder / f"{stem}.npz")[0].tobytes() for stem in clips}
     assert len(different) == 6, "each clip of a text is drawn apart"
 

@@ -15,16 +15,16 @@ LOADS = {"np.load", "numpy.load", "np.lib.format.read_array"}
 
 def faults(source):
     """[(line, what)] of what a file may not do."""
-    found = []
+    faults_by_line = []
     for node in ast.walk(ast.parse(source)):
         imported = [a.name for a in node.names] if isinstance(node, ast.Import) else []
         imported += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
-        found += [(node.lineno, f"imports {m}") for m in imported if m.partition(".")[0] in MODULES]
+        faults_by_line += [(node.lineno, f"imports {m}") for m in imported if m.partition(".")[0] in MODULES]
         if isinstance(node, ast.Call):
-            found += [(node.lineno, what) for what in _call(node)]
+            faults_by_line += [(node.lineno, what) for what in _call(node)]
         elif isinstance(node, ast.Name | ast.Attribute) and ast.unparse(node) in CALLS:
-            found.append((node.lineno, f"names {ast.unparse(node)}"))
-    return found
+            faults_by_line.append((node.lineno, f"names {ast.unparse(node)}"))
+    return faults_by_line
 
 
 def _call(node):

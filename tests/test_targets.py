@@ -75,11 +75,11 @@ def test_scores_of_recorded_and_shuffled_clips(root, trained):
     command("signjax.main", "--config=configs/backtranslate.py", data, f"--workdir={reader}")
     command("signjax.evaluate", "--workdir", run, "--backtranslate", reader)
     rows = json.loads((run / "scores-test/scores.json").read_text())["rows"]
-    found = {name: {m: c["value"] for m, c in row["text"].items()} for name, row in rows.items()}
-    print(f"\n{ {name: (texts['WER'], texts['BT-BLEU-4']) for name, texts in found.items()} }")
-    assert found["ground truth"]["WER"] <= 2 and found["ground truth"]["BT-BLEU-4"] >= 80
-    assert found["tokenizer ceiling"]["BT-BLEU-4"] >= found["ground truth"]["BT-BLEU-4"] - 10
-    assert found["shuffled text"]["BT-BLEU-4"] <= 2 and found["shuffled text"]["WER"] >= 90
+    scores = {name: {m: c["value"] for m, c in row["text"].items()} for name, row in rows.items()}
+    print(f"\n{ {name: (texts['WER'], texts['BT-BLEU-4']) for name, texts in scores.items()} }")
+    assert scores["ground truth"]["WER"] <= 2 and scores["ground truth"]["BT-BLEU-4"] >= 80
+    assert scores["tokenizer ceiling"]["BT-BLEU-4"] >= scores["ground truth"]["BT-BLEU-4"] - 10
+    assert scores["shuffled text"]["BT-BLEU-4"] <= 2 and scores["shuffled text"]["WER"] >= 90
 
 
 @pytest.mark.real
@@ -87,8 +87,8 @@ def test_tokenizer_on_real_data(real_data, tmp_path):
     data = (f"--config.data.root={real_data}", "--config.data.name=how2sign")
     command("signjax.main", "--config=configs/vqvae.py", *data, f"--workdir={tmp_path}")
     lines = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
-    found = [line for line in lines if "eval/mpjpe" in line][-1]
-    print(f"\n{ {name: value for name, value in found.items() if 'perplexity' not in name} }")
-    assert found["eval/mpjpe"] <= 0.022
-    assert found["eval/mpjpe_hands_relative"] <= 0.0105
-    assert found["eval/usage_min"] >= 0.85, "of every codebook"
+    last = [line for line in lines if "eval/mpjpe" in line][-1]
+    print(f"\n{ {name: value for name, value in last.items() if 'perplexity' not in name} }")
+    assert last["eval/mpjpe"] <= 0.022
+    assert last["eval/mpjpe_hands_relative"] <= 0.0105
+    assert last["eval/usage_min"] >= 0.85, "of every codebook"

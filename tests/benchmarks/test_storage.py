@@ -24,11 +24,11 @@ def test_formats_keep_clips(name, clips, tmp_path, monkeypatch):
     FORMATS[name].write(folder, (arrays for _, arrays in clips), [text for text, _ in clips])
     reader = (FORMATS[name].open or FORMATS[storage.OURS].open)(folder)
     windows = [Window(3, 5, 40), Window(11, 0, 64), Window(0, 0, len(clips[0][1][0]))]
-    for window, found in zip(windows, reader.read_windows(windows), strict=True):
-        for array, whole in zip(found, clips[window.clip][1], strict=True):
+    for window, arrays_read in zip(windows, reader.read_windows(windows), strict=True):
+        for array, whole in zip(arrays_read, clips[window.clip][1], strict=True):
             np.testing.assert_array_equal(array, whole[window.start : window.stop], strict=True)
-    found = [np.concatenate(parts) for parts in zip(*reader.read_all(), strict=True)]
-    for array, parts in zip(found, zip(*(arrays for _, arrays in clips), strict=True), strict=True):
+    arrays_read = [np.concatenate(parts) for parts in zip(*reader.read_all(), strict=True)]
+    for array, parts in zip(arrays_read, zip(*(arrays for _, arrays in clips), strict=True), strict=True):
         np.testing.assert_array_equal(array, np.concatenate(parts), strict=True)
 
 

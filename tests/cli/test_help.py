@@ -115,10 +115,10 @@ MISTAKES = {
 def test_wrong_commands_of_training_are_one_line():
     lines = [[f"--config={words[0]}", *words[1:]] for words in map(str.split, MISTAKES)]
     codes, _, faults = ask("signjax.main", lines)
-    said = faults.splitlines()
+    messages = faults.splitlines()
     assert codes == [23] * len(lines)
-    assert len(said) == len(lines)
-    for line, meant in zip(said, MISTAKES.values(), strict=True):
+    assert len(messages) == len(lines)
+    for line, meant in zip(messages, MISTAKES.values(), strict=True):
         assert line.startswith("error: ") and meant in line
 
 

@@ -111,10 +111,10 @@ def test_broken_clips_up_to_one_percent_are_left_out_and_listed(tmp_path, monkey
     assert not pack_files.list_packs(root / "set" / ".cache", "train"), "a refused split must leave no pack"
     monkeypatch.setattr(pack_writer, "MAX_BROKEN", 0.2)
     for _ in range(2):  # packed, then from the cache
-        found, said = packings(root)
-        assert len(found) == 5 and "-clip_2" not in found.sids
-        assert found.broken[0][0] == "-clip_2" and "not valid JSON" in found.broken[0][1]
-    assert "1 clips left out" in found.describe() and not said
+        packed, messages = packings(root)
+        assert len(packed) == 5 and "-clip_2" not in packed.sids
+        assert packed.broken[0][0] == "-clip_2" and "not valid JSON" in packed.broken[0][1]
+    assert "1 clips left out" in packed.describe() and not messages
 
 
 @pytest.mark.parametrize("broken, total, refused", [(1, 99, 1), (1, 100, 0), (2, 199, 1), (0, 1, 0)])

@@ -41,15 +41,15 @@ def test_a_changed_clip_is_noticed_when_it_is_read(pack, name, row_bytes):
     change(pack, name, 1, row_bytes)
     assert pack_files.find_corruption(pack.folder and pack_files.Path(pack.folder)) is None, "not when opened"
     for read in (
-        lambda found: found[1],
-        lambda found: sources.cut_window(found, 1, 2, 4),
-        lambda found: sources.WholeClips(found, np.arange(5), 128).make_example(1),
+        lambda dataset: dataset[1],
+        lambda dataset: sources.cut_window(dataset, 1, 2, 4),
+        lambda dataset: sources.WholeClips(dataset, np.arange(5), 128).make_example(1),
     ):
-        found = pickle.loads(pickle.dumps(pack))  # opened anew, as data workers do
+        dataset = pickle.loads(pickle.dumps(pack))  # opened anew, as data workers do
         with pytest.raises(StorageError, match=f"clip {pack.sids[1]} is corrupt; remove this folder"):
-            read(found)
+            read(dataset)
         for other in (0, 2, 3, 4):
-            assert len(found[other].points) == pack.lengths[other]
+            assert len(dataset[other].points) == pack.lengths[other]
     with pytest.raises(StorageError, match="is corrupt"):
         pickle.loads(pickle.dumps(pack)).without_face()[1]
 

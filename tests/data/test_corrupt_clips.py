@@ -59,9 +59,9 @@ def test_each_bad_clip_is_named_with_its_reason_and_left_out(root, monkeypatch, 
     assert pack_command.main(["--root", str(root), "--name", "set"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert "5 clips, 5 frames" in lines[0] and "7 clips left out" in lines[0]
-    found = load_split(root, "set", "train", on_message=hush)
-    assert found.sids == tuple(f"{k:02}" for k in range(5, 10))
-    reasons = dict(found.broken)
+    dataset = load_split(root, "set", "train", on_message=hush)
+    assert dataset.sids == tuple(f"{k:02}" for k in range(5, 10))
+    reasons = dict(dataset.broken)
     for k, words in enumerate(KINDS.values()):
         assert words in reasons[f"{k:02}"]
     assert reasons["10"] == "pose.json: No such file or directory"
@@ -89,10 +89,10 @@ def test_a_clip_without_its_file_is_not_corrupt(tmp_path):
         (tmp_path / f"set/train/{k}/pose.json").unlink(missing_ok=k > 0)
     (tmp_path / "set/train/empty").mkdir()
     write_clip(tmp_path / "set/train/whole", 1)
-    said = []
-    found = load_split(tmp_path, "set", "train", on_message=said.append)
-    assert found.sids == ("whole",) and [sid for sid, _ in found.broken] == ["0", "1", "2", "empty"]
-    assert sum("No such file" in line for line in said) == 4
+    messages = []
+    dataset = load_split(tmp_path, "set", "train", on_message=messages.append)
+    assert dataset.sids == ("whole",) and [sid for sid, _ in dataset.broken] == ["0", "1", "2", "empty"]
+    assert sum("No such file" in line for line in messages) == 4
     (tmp_path / "set/train/whole/pose.json").unlink()
     with pytest.raises(DataError, match=r"5 of 5 clips are broken, so that none is left.*No such file"):
-        load_split(tmp_path, "set", "train", on_message=said.append)
+        load_split(tmp_path, "set", "train", on_message=messages.append)

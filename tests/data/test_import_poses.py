@@ -77,9 +77,9 @@ def test_a_damaged_file_is_one_line(tmp_path, capsys, name, damage, message):
     [path] = [p for p in source.rglob("*") if p.is_file() and p.suffix not in (".text", ".files", ".txt")]
     path.write_bytes(damage(path.read_bytes()))
     code = import_command.main([str(source), "--root", str(tmp_path / "sets"), "--name", "mine"])
-    said = capsys.readouterr().err
+    error = capsys.readouterr().err
     where = path.parent if name == "folders" else path
-    assert code == 21 and said.count("\n") == 1 and str(where) in said and message in said
+    assert code == 21 and error.count("\n") == 1 and str(where) in error and message in error
     assert list((tmp_path / "sets").iterdir()) == []
 
 
@@ -98,8 +98,8 @@ def test_a_damaged_file_is_one_line(tmp_path, capsys, name, damage, message):
 def test_what_cannot_be_imported_is_one_line(tmp_path, capsys, build, message):
     build(tmp_path / "theirs")
     code = import_command.main([str(tmp_path / "theirs"), "--root", str(tmp_path / "sets"), "--name", "mine"])
-    said = capsys.readouterr().err
-    assert code == 21 and said.count("\n") == 1 and message in said and not list(tmp_path.glob("sets/*"))
+    error = capsys.readouterr().err
+    assert code == 21 and error.count("\n") == 1 and message in error and not list(tmp_path.glob("sets/*"))
 
 
 def test_wrong_flags_are_refused(tmp_path):
@@ -171,5 +171,5 @@ def test_tables_of_known_data_sets(tmp_path):
         ("i.csv", index, "a", "Guten, Tag", ""),
     ):
         (tmp_path / name).write_text(data)
-        [(found, row)] = text_table.read_table(tmp_path / name).items()
-        assert (found, row.text, row.source) == (sid, text, source)
+        [(name_in_table, row)] = text_table.read_table(tmp_path / name).items()
+        assert (name_in_table, row.text, row.source) == (sid, text, source)

@@ -32,8 +32,8 @@ def stored(root) -> dict[str, dict]:
     return {folder.name: content(folder) for folder in (root / "demo/.cache").iterdir() if folder.is_dir()}
 
 
-def load(root, said=None):
-    return load_split(root, "demo", "train", on_message=[].append if said is None else said.append)
+def load(root, messages=None):
+    return load_split(root, "demo", "train", on_message=[].append if messages is None else messages.append)
 
 
 def test_parts_make_the_pack_of_the_whole_split(root, monkeypatch):
@@ -49,9 +49,9 @@ def test_parts_make_the_pack_of_the_whole_split(root, monkeypatch):
 def test_a_part_without_a_usable_clip_is_no_hindrance(root):
     for clip in sorted((root / "demo/train").iterdir())[3:6]:
         (clip / "text.txt").write_bytes(b"\xff")
-    found = load(root)
-    assert len(found) == CLIPS - 5 and len(found.broken) == 5
-    assert np.isfinite(found.pose).all() and found.offsets[-1] == len(found.pose)
+    joined = load(root)
+    assert len(joined) == CLIPS - 5 and len(joined.broken) == 5
+    assert np.isfinite(joined.pose).all() and joined.offsets[-1] == len(joined.pose)
 
 
 def test_an_interrupted_pack_goes_on_with_its_next_part(root, monkeypatch):
@@ -81,9 +81,9 @@ def test_machines_share_the_parts(root):
         path.unlink()
     counts = [pack_shard(root, "demo", "train", k, 3, [].append) for k in (2, 0, 1)]
     assert counts == [1, 2, 1]
-    said: list[str] = []
-    joined = load(root, said)
-    assert not any(line.startswith("part") for line in said) and joined.sids == alone.sids
+    messages: list[str] = []
+    joined = load(root, messages)
+    assert not any(line.startswith("part") for line in messages) and joined.sids == alone.sids
     assert stored(root) == before
 
 

@@ -21,26 +21,26 @@ from signjax.tools import pack as pack_command
 
 
 def test_a_pack_holds_the_clips(tmp_path):
-    found, _ = packings(dataset(tmp_path))
-    assert len(found) == 5 and found.lengths.tolist() == [8, 9, 10, 11, 12] and len(list(found)) == 5
-    for k, clip in enumerate(found):
+    packed, _ = packings(dataset(tmp_path))
+    assert len(packed) == 5 and packed.lengths.tolist() == [8, 9, 10, 11, 12] and len(list(packed)) == 5
+    for k, clip in enumerate(packed):
         expected = clip_files.read_clip(tmp_path / "set" / "train" / f"-clip_{k}")
         assert (clip.sid, clip.text) == (expected.sid, f"Größe {k}")
         np.testing.assert_array_equal(clip.points, expected.points)
-        assert found.get_placement(k).scale == normalization.measure_placement(expected.points).scale
-        place = found.get_placement(k)
+        assert packed.get_placement(k).scale == normalization.measure_placement(expected.points).scale
+        place = packed.get_placement(k)
         back = normalization.from_canonical(normalization.to_canonical(clip.points, place), place)
         np.testing.assert_allclose(back, clip.points, atol=1e-5)
-    assert found[-1].sid == found[4].sid
+    assert packed[-1].sid == packed[4].sid
     with pytest.raises(IndexError):
-        found[5]
+        packed[5]
 
 
 def test_a_pack_travels_as_its_folder(tmp_path):
-    found, _ = packings(dataset(tmp_path))
-    data = pickle.dumps(found)
+    packed, _ = packings(dataset(tmp_path))
+    data = pickle.dumps(packed)
     assert len(data) < 500
-    np.testing.assert_array_equal(pickle.loads(data).pose, found.pose)
+    np.testing.assert_array_equal(pickle.loads(data).pose, packed.pose)
 
 
 def change_same_size(root):
@@ -68,11 +68,11 @@ def remove(root):
 )
 def test_changed_content_is_packed_again(tmp_path, change):
     root = dataset(tmp_path)
-    old, said = packings(root)
-    assert said and not packings(root)[1], "the second load must come from the cache"
+    old, messages = packings(root)
+    assert messages and not packings(root)[1], "the second load must come from the cache"
     change(root)
-    new, said = packings(root)
-    assert said[-1].endswith("left out") and new.folder != old.folder
+    new, messages = packings(root)
+    assert messages[-1].endswith("left out") and new.folder != old.folder
     expected = [clip_files.read_clip(root / "set" / "train" / sid) for sid in sorted(new.sids)]
     assert new.texts == tuple(c.text for c in expected)
     np.testing.assert_array_equal(new.pose, np.concatenate([c.points for c in expected]))
@@ -106,16 +106,16 @@ def test_damaged_packs_are_packed_again(tmp_path, file, harm):
     expected = np.array(packings(root)[0].pose)
     [folder] = pack_files.list_packs(root / "set" / ".cache", "train")
     harm(folder / file)
-    found, said = packings(root)
-    assert "packing again" in said[0] and (file in said[0] or file == "seal.json")
-    np.testing.assert_array_equal(found.pose, expected)
+    packed, messages = packings(root)
+    assert "packing again" in messages[0] and (file in messages[0] or file == "seal.json")
+    np.testing.assert_array_equal(packed.pose, expected)
     assert not packings(root)[1]
 
 
 def test_an_array_without_a_checksum_or_behind_a_link_is_not_mapped(tmp_path):
-    found, _ = packings(dataset(tmp_path, (("train", 2),)))
-    folder = Path(found.folder)
-    np.save(tmp_path / "outside.npy", np.zeros(found.pose.shape[:2], bool))
+    packed, _ = packings(dataset(tmp_path, (("train", 2),)))
+    folder = Path(packed.folder)
+    np.save(tmp_path / "outside.npy", np.zeros(packed.pose.shape[:2], bool))
     (folder / "valid.npy").symlink_to(tmp_path / "outside.npy")
     assert pack_files.find_corruption(folder) == "valid.npy is a link"
     (folder / "valid.npy").unlink()
@@ -138,21 +138,21 @@ def test_without_a_writable_folder_the_pack_goes_to_the_user(tmp_path, monkeypat
     root = dataset(tmp_path / "data", (("train", 2),))
     (root / "set" / ".cache").write_text("in the way")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "home"))
-    found, said = packings(root)
-    assert "cannot be written" in said[0] and found.folder.startswith(str(tmp_path / "home"))
+    packed, messages = packings(root)
+    assert "cannot be written" in messages[0] and packed.folder.startswith(str(tmp_path / "home"))
     assert not packings(root)[1]
     (tmp_path / "file").write_text("in the way, too")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
-    found, said = packings(root)
-    assert "into memory" in said[0] and found.folder is None and len(found) == 2
+    packed, messages = packings(root)
+    assert "into memory" in messages[0] and packed.folder is None and len(packed) == 2
 
 
 def test_without_a_cache_nothing_is_written(tmp_path):
     root = dataset(tmp_path, (("train", 2),))
-    found = load_split(root, "set", "train", cache=False, on_message=Lines())
-    assert not (root / "set" / ".cache").exists() and found.folder is None
-    np.testing.assert_array_equal(pickle.loads(pickle.dumps(found)).pose, found.pose)
-    np.testing.assert_array_equal(found.pose, packings(root)[0].pose)
+    in_memory = load_split(root, "set", "train", cache=False, on_message=Lines())
+    assert not (root / "set" / ".cache").exists() and in_memory.folder is None
+    np.testing.assert_array_equal(pickle.loads(pickle.dumps(in_memory)).pose, in_memory.pose)
+    np.testing.assert_array_equal(in_memory.pose, packings(root)[0].pose)
 
 
 def test_worker_processes_give_the_same_pack_and_know_no_jax(tmp_path, monkeypatch):
@@ -162,10 +162,14 @@ def test_worker_processes_give_the_same_pack_and_know_no_jax(tmp_path, monkeypat
     monkeypatch.setattr("signjax.data.parallel_read.CHUNK_CLIPS", 4)
     monkeypatch.setattr("signjax.data.parallel_read._count_processors", lambda: 2)
     monkeypatch.setattr("signjax.data.parallel_read.read_chunk", None)  # this process must not read
-    found = load_split(root, "set", "train", cache=False, on_message=Lines())
-    assert (found.sids, found.texts, found.layout) == (expected.sids, expected.texts, expected.layout)
-    np.testing.assert_array_equal(found.pose, expected.pose)
-    np.testing.assert_array_equal(found.placements.scale, expected.placements.scale)
+    by_workers = load_split(root, "set", "train", cache=False, on_message=Lines())
+    assert (by_workers.sids, by_workers.texts, by_workers.layout) == (
+        expected.sids,
+        expected.texts,
+        expected.layout,
+    )
+    np.testing.assert_array_equal(by_workers.pose, expected.pose)
+    np.testing.assert_array_equal(by_workers.placements.scale, expected.placements.scale)
     code = (
         "import sys, signjax.data.parallel_read, signjax.data.packed_dataset;"
         "sys.exit(any(m in sys.modules for m in ('jax', 'flax', 'grain')))"
@@ -228,15 +232,15 @@ def test_the_command_packs_all_splits_and_says_what_it_found(tmp_path, capsys):
     "split, count, frames", [("train", 351, 55753), ("dev", 52, 7845), ("test", 46, 8143)]
 )
 def test_real_data(real_data, split, count, frames):
-    found = load_split(real_data, "how2sign", split)
-    assert (len(found), len(found.pose), len(found.broken)) == (count, frames, 0)
-    assert found.layout == pose_layout.PoseLayout("depth", False) and found.valid is None
-    for k, clip in enumerate(found):
-        place = found.get_placement(k)
+    packed = load_split(real_data, "how2sign", split)
+    assert (len(packed), len(packed.pose), len(packed.broken)) == (count, frames, 0)
+    assert packed.layout == pose_layout.PoseLayout("depth", False) and packed.valid is None
+    for k, clip in enumerate(packed):
+        place = packed.get_placement(k)
         canonical = normalization.to_canonical(clip.points, place)
         assert np.abs(normalization.from_canonical(canonical, place) - clip.points).max() <= 1e-5
         assert np.abs(canonical).max() < 10
-    sid = found.sids[count // 2]
+    sid = packed.sids[count // 2]
     np.testing.assert_array_equal(
-        found[count // 2].points, clip_files.read_clip(real_data / "how2sign" / split / sid).points
+        packed[count // 2].points, clip_files.read_clip(real_data / "how2sign" / split / sid).points
     )

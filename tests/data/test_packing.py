@@ -145,12 +145,12 @@ def same(a, b):
 def test_encoding_covers_each_clip_at_each_shift(tmp_path):
     codes = dataset_codes.encode_dataset(toy_tokenizer(), split(), 4, f"{tmp_path}/t.npz")
     for shift, of_shift in enumerate(codes):
-        for clip, (found, frames) in enumerate(zip(of_shift, (9, 3, 40, 70), strict=True)):
+        for clip, (clip_codes, frames) in enumerate(zip(of_shift, (9, 3, 40, 70), strict=True)):
             first = min(shift, frames - 1)  # a short clip keeps its last frame
             starts = np.arange(first, frames, 4)
-            assert found.dtype == np.int16
-            assert found[:, 0].tolist() == (100 * clip + starts).tolist()
-            assert found[:, 1].tolist() == np.minimum(4, frames - starts).tolist()
+            assert clip_codes.dtype == np.int16
+            assert clip_codes[:, 0].tolist() == (100 * clip + starts).tolist()
+            assert clip_codes[:, 1].tolist() == np.minimum(4, frames - starts).tolist()
 
 
 def test_versions_have_a_tempo_of_their_own(tmp_path):
@@ -163,12 +163,12 @@ def test_versions_have_a_tempo_of_their_own(tmp_path):
     assert same(codes[:1], plain)
     factors = np.zeros((5, 2))
     for version, clip in np.ndindex(factors.shape):
-        found, start = codes[version + 1][clip], (version + 1) % 4
-        times = found[:, 0] - 100 * clip  # rounded down
+        clip_codes, start = codes[version + 1][clip], (version + 1) % 4
+        times = clip_codes[:, 0] - 100 * clip  # rounded down
         factors[version, clip] = factor = (times[-1] - start) / (4 * (len(times) - 1))
         assert np.exp(-0.3) * 0.99 < factor < np.exp(0.3) * 1.01
         assert np.abs(times - (start + 4 * factor * np.arange(len(times)))).max() < 1.1
-        end = start + (found[:, 1].sum() - 1) * factor
+        end = start + (clip_codes[:, 1].sum() - 1) * factor
         assert abs(end - (frames[clip] - 1)) < 3
     assert len(np.unique(factors.round(3))) > 8 and factors.min() < 0.95 < 1.05 < factors.max()
     with pytest.raises(ConfigError, match=r"tempo is 0\.7"):

@@ -57,12 +57,12 @@ def anchored(seed, frames):
 )
 def test_variants_are_found_and_brought_into_one_form(tmp_path, make, expected):
     root = dataset(tmp_path, make=make)
-    found, said = packings(root, "dev")
-    assert found.layout == expected
-    assert said == [found.describe()] and said[0].startswith("set/dev: 2 clips, 17 frames, ")
-    assert f"{expected.dims}-D" in said[0] and ("5-6-7 (exchanged" in said[0]) == expected.swapped
+    packed, messages = packings(root, "dev")
+    assert packed.layout == expected
+    assert messages == [packed.describe()] and messages[0].startswith("set/dev: 2 clips, 17 frames, ")
+    assert f"{expected.dims}-D" in messages[0] and ("5-6-7 (exchanged" in messages[0]) == expected.swapped
     raw = make(1, 9).astype(np.float32)
-    clip = found[1]
+    clip = packed[1]
     wrists = clip.points[:, [skeleton.R_WRIST, skeleton.L_WRIST]]
     near = np.linalg.norm(wrists - clip.points[:, [skeleton.R_HAND]], axis=-1)
     seen = clip.valid[:, skeleton.L_WRIST]
@@ -75,12 +75,12 @@ def test_variants_are_found_and_brought_into_one_form(tmp_path, make, expected):
 
 def test_unseen_joints_are_marked(tmp_path):
     root = dataset(tmp_path, make=with_confidence)
-    found, _ = packings(root)
-    clip = found[4]
+    packed, _ = packings(root)
+    clip = packed[4]
     expected = np.ones((12, 50), bool)
     expected[:6, skeleton.LEFT] = expected[:6, skeleton.L_WRIST] = False
     np.testing.assert_array_equal(clip.valid, expected)
-    assert not clip.points[~clip.valid].any() and "% of joints missing" in found.describe()
+    assert not clip.points[~clip.valid].any() and "% of joints missing" in packed.describe()
     assert load_split(root, "set", "train").valid is not None
     low = with_confidence(0, lose=False)
     low[2, 30, 2] = 0

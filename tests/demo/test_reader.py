@@ -184,18 +184,18 @@ def test_garbage_says_nothing(kind):
 
 
 def test_shuffled_frames_say_almost_nothing():
-    said = there = 0
+    words_read = there = 0
     for k, line in enumerate(TEXTS):
-        said += len(demo.read_signs(np.random.default_rng(k).permutation(make(line, k))))
+        words_read += len(demo.read_signs(np.random.default_rng(k).permutation(make(line, k))))
         there += len(demo.normalize_text(line))
-    assert said <= 0.01 * there
+    assert words_read <= 0.01 * there
 
 
 def test_a_sign_held_forever_is_no_sign_and_a_held_letter_no_run_of_letters():
     pose = make("zoe", 1, signer=3, jitter=0.0)
     middle = len(pose) // 2
-    held = np.concatenate([pose[:middle], np.repeat(pose[middle : middle + 1], 40, 0), pose[middle:]])
-    assert len(demo.read_signs(held)) <= 2 and "ooo" not in "".join(demo.read_signs(held))
+    frozen = np.concatenate([pose[:middle], np.repeat(pose[middle : middle + 1], 40, 0), pose[middle:]])
+    assert len(demo.read_signs(frozen)) <= 2 and "ooo" not in "".join(demo.read_signs(frozen))
 
 
 def test_reading_is_fast():
@@ -210,10 +210,13 @@ def test_reading_is_fast():
 @pytest.mark.real
 def test_real_signing_reads_as_almost_nothing(real_data):
     """No real sign language is the demo language."""
-    said = frames = 0
+    words_read = frames = 0
     for folder in sorted((real_data / "how2sign" / "dev").iterdir())[:20]:
         clip = json.loads((folder / "pose.json").read_text())["poses"]
         parts = ("pose_keypoints_2d", "hand_right_keypoints_2d", "hand_left_keypoints_2d")
         pose = np.array([[v for part in parts for v in frame[part]] for frame in clip]).reshape(-1, 50, 3)
-        said, frames = said + len([w for w in demo.read_signs(pose) if w != "?"]), frames + len(pose)
-    assert said <= 0.1 * frames / 100
+        words_read, frames = (
+            words_read + len([w for w in demo.read_signs(pose) if w != "?"]),
+            frames + len(pose),
+        )
+    assert words_read <= 0.1 * frames / 100

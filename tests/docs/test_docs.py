@@ -43,20 +43,20 @@ def inline_commands(path):
 
 def modules(text):
     """[(module, its words)] of all commands of a text; asserts that every other program is known."""
-    found = []
+    commands = []
     text = re.sub(r"<<'END'\n.*?^END$", "", text, flags=re.DOTALL | re.MULTILINE)
     for words in parse_commands(text):
         if script := words[0] == "bash":
             assert (ROOT / words[1]).is_file(), words
         starts = [k for k, word in enumerate(words) if word == "-m" and words[k + 1].startswith("signjax.")]
-        found += [(words[k + 1], words[k + 2 :]) for k in starts[:1]]
+        commands += [(words[k + 1], words[k + 2 :]) for k in starts[:1]]
         assert starts or script or words[0] in OTHERS | {"python"}, words
-    return found
+    return commands
 
 
-def understood(found):
-    for name in {name for name, _ in found}:
-        lines = [words for module, words in found if module == name]
+def understood(commands):
+    for name in {name for name, _ in commands}:
+        lines = [words for module, words in commands if module == name]
         if name in SHORT:
             codes, _, faults = ask(name, lines)
             assert codes == [0 if "--help" in line else None for line in lines], faults
@@ -69,9 +69,9 @@ def understood(found):
 def test_the_commands_of_pages_are_understood():
     lines = ["".join(blocks(page, "bash")) for page in PAGES]
     lines += [inline_commands(page) for page in PAGES]
-    found = [one for text in lines for one in modules(text)]
-    assert len(found) > 90
-    understood(found)
+    commands = [one for text in lines for one in modules(text)]
+    assert len(commands) > 90
+    understood(commands)
 
 
 def test_pages_lead_somewhere():

@@ -36,10 +36,10 @@ def test_depth_is_never_taken_for_confidence():
     points = signer(7).astype(np.float32)
     points[..., 2] += 0.01
     raw = clip_files.parse_pose(clip_writers.format_pose_json(Clip(points)))
-    found, seen = pose_layout.apply_layout(raw, pose_layout.detect_layout([raw]))
+    restored, seen = pose_layout.apply_layout(raw, pose_layout.detect_layout([raw]))
     assert seen.all()
-    np.testing.assert_allclose(np.diff(found, axis=0), np.diff(points, axis=0), atol=1e-6)
-    np.testing.assert_allclose(np.ptp(found[0, :, 2]), np.ptp(points[0, :, 2]), atol=1e-6)
+    np.testing.assert_allclose(np.diff(restored, axis=0), np.diff(points, axis=0), atol=1e-6)
+    np.testing.assert_allclose(np.ptp(restored[0, :, 2]), np.ptp(points[0, :, 2]), atol=1e-6)
 
 
 def test_a_clip_folder_becomes_an_npz_and_again_a_folder(saved, tmp_path, capsys):
@@ -47,9 +47,9 @@ def test_a_clip_folder_becomes_an_npz_and_again_a_folder(saved, tmp_path, capsys
     run(capsys, path, "--to", "json", "--out", tmp_path / "a")
     code, [made], _ = run(capsys, tmp_path / "a/one", "--to", "npz", "--out", tmp_path / "b")
     assert code == 0 and made == str(tmp_path / "b/one.npz")
-    found = npz_clip.read_arrays(tmp_path / "b/one.npz")
-    np.testing.assert_array_equal(found.valid, valid)
-    np.testing.assert_array_equal(found.points[found.valid], points[valid])
+    restored = npz_clip.read_arrays(tmp_path / "b/one.npz")
+    np.testing.assert_array_equal(restored.valid, valid)
+    np.testing.assert_array_equal(restored.points[restored.valid], points[valid])
     run(capsys, made, "--to", "json", "--out", tmp_path / "c")
     for name in (clip_files.TEXT, clip_files.POSE):
         assert (tmp_path / "a/one" / name).read_bytes() == (tmp_path / "c/one" / name).read_bytes()
@@ -75,11 +75,11 @@ def frames_of(folder):
 def test_openpose_holds_the_picture_plane(saved, tmp_path, capsys):
     path, points, valid = saved
     assert run(capsys, path, "--to", "openpose", "--out", tmp_path / "out")[0] == 0
-    found, first, _ = frames_of(tmp_path / "out/one")
-    assert first.name == "one_000000000000_keypoints.json" and len(found) == 7
-    ours = np.concatenate([found[:, :8], found[:, 25:]], axis=1)
+    rows, first, _ = frames_of(tmp_path / "out/one")
+    assert first.name == "one_000000000000_keypoints.json" and len(rows) == 7
+    ours = np.concatenate([rows[:, :8], rows[:, 25:]], axis=1)
     np.testing.assert_array_equal(ours[..., 2], valid)
-    assert not found[:, 8:25].any() and not ours[~valid].any()
+    assert not rows[:, 8:25].any() and not ours[~valid].any()
     placed = normalization.to_canonical(
         points.astype(np.float64), normalization.measure_placement(points, valid)
     )

@@ -33,15 +33,15 @@ def exported(saved, tmp_path, capsys):
     return pathlib.Path(made), points, valid
 
 
-def same_place(found, points, valid):
+def same_place(picture, points, valid):
     """Whether pixels are those of the clip, to 1e-6 of the distance between its shoulders."""
     placed = normalization.to_canonical(
         points.astype(np.float64), normalization.measure_placement(points, valid)
     )
     width = np.linalg.norm(placed[0, skeleton.R_SHOULDER] - placed[0, skeleton.L_SHOULDER])
-    back = (found - clip_writers.PICTURE_PLACEMENT.origin) / clip_writers.PICTURE_PLACEMENT.scale
+    back = (picture - clip_writers.PICTURE_PLACEMENT.origin) / clip_writers.PICTURE_PLACEMENT.scale
     np.testing.assert_allclose(back[valid], placed[valid], rtol=0, atol=1e-6 * width)
-    assert not found[~valid].any()
+    assert not picture[~valid].any()
 
 
 def test_a_clip_comes_back_with_its_depth_and_its_gaps(exported):

@@ -85,13 +85,13 @@ def test_weights_are_read_back_bit_by_bit(home, name, tmp_path, capsys):
     code, [made], _ = run(capsys, home / "runs" / name, "--to", "safetensors", "--out", tmp_path)
     assert code == 0 and made == str(tmp_path / f"{name}.safetensors")
     variables, step = checkpoint.load_variables(home / "runs" / name)
-    found, said = safetensors.read_with_metadata(made)
+    arrays, metadata = safetensors.read_with_metadata(made)
     expected = {".".join(k.key for k in path): x for path, x in jax.tree.leaves_with_path(variables)}
-    same_bits(dict(found), expected)
-    assert said["step"] == str(step)
+    same_bits(dict(arrays), expected)
+    assert metadata["step"] == str(step)
     assert (
         run_config.difference(
-            json.loads(said["config"]), run_config.load_config(home / "runs" / name / "config.json")
+            json.loads(metadata["config"]), run_config.load_config(home / "runs" / name / "config.json")
         )
         is None
     )
@@ -132,10 +132,10 @@ def test_the_commands_take_the_folder(home, shared, tmp_path):
     )
     moved = shutil.copytree(home / "datasets", tmp_path / "sets")
     c.data.root = str(moved)
-    held = load.load_configured_split(c.data, "dev")
-    assert held.folder is None or pathlib.Path(held.folder).is_relative_to(tmp_path)
-    ours = reconstruct_poses(load_run(home / "runs/vqvae"), held)
-    for a, b in zip(ours, reconstruct_poses(load_run(folder), held), strict=True):
+    dev = load.load_configured_split(c.data, "dev")
+    assert dev.folder is None or pathlib.Path(dev.folder).is_relative_to(tmp_path)
+    ours = reconstruct_poses(load_run(home / "runs/vqvae"), dev)
+    for a, b in zip(ours, reconstruct_poses(load_run(folder), dev), strict=True):
         np.testing.assert_array_equal(a, b)
 
 
@@ -146,8 +146,8 @@ def test_a_pretrained_encoder_comes_along(home, tmp_path, capsys):
     assert run(capsys, tmp_path / "gpt", "--to", "hub_folder", "--out", tmp_path / "out")[0] == 0
     shutil.rmtree(theirs)
     shutil.rmtree(tmp_path / "gpt")
-    found = load_run(tmp_path / "out/gpt").text_encoder.encode_all(TEXTS)
-    assert all(np.array_equal(a, b) for a, b in zip(found, expected, strict=True))
+    features = load_run(tmp_path / "out/gpt").text_encoder.encode_all(TEXTS)
+    assert all(np.array_equal(a, b) for a, b in zip(features, expected, strict=True))
     assert "under a licence of its own" in (tmp_path / "out/gpt/README.md").read_text()
 
 
@@ -181,12 +181,12 @@ def test_the_card_quotes_scores_of_these_weights_only(home, tmp_path, capsys):
     own = digest_variables(load_run(copied).variables)
     rows = {"generated": {"distance": {"DTW-MJE": {"value": 0.125, "low": 0.1, "high": 0.15}}}}
     for split, digest in (("dev", own), ("test", "0" * 12), ("train", own)):
-        said = {"weights": digest, "predictions": None, "rows": rows, "seed": 5, "notes": [f"note {split}"]}
-        said |= {"data": {"name": "demo", "split": split, "clips": 4}, "signatures": {"DTW-MJE": "v1"}}
+        scores = {"weights": digest, "predictions": None, "rows": rows, "seed": 5, "notes": [f"note {split}"]}
+        scores |= {"data": {"name": "demo", "split": split, "clips": 4}, "signatures": {"DTW-MJE": "v1"}}
         folder = copied / f"scores-{split}"
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir()
-        text = json.dumps(said) if split != "train" else "{"
+        text = json.dumps(scores) if split != "train" else "{"
         (folder / "scores.json").write_text(text)
     asked = ("--to", "hub_folder", "--license", "cc-by-4.0", "--out", tmp_path / "out")
     assert run(capsys, copied, *asked)[0] == 0
@@ -220,9 +220,9 @@ def test_programs_give_the_same_at_any_size(home, name, tmp_path, capsys):
         for rows, tokens in ((1, 3), (4, 5)):
             given = inputs_of(program, coder, rows, tokens)
             expected = getattr(coder, f"{program}_batch")(coder.variables, *given)
-            found = loaded.call(*given)
-            assert found.dtype == expected.dtype
-            np.testing.assert_allclose(found, expected, rtol=0, atol=1e-6)
+            actual = loaded.call(*given)
+            assert actual.dtype == expected.dtype
+            np.testing.assert_allclose(actual, expected, rtol=0, atol=1e-6)
 
 
 def test_a_run_with_faces_says_so(tmp_path, capsys):
@@ -251,8 +251,8 @@ def test_a_gpt_is_a_program_from_text_to_codes(home, tmp_path, capsys):
     assert {p.name for p in folder.iterdir()} == names
     write = jax.export.deserialize((folder / "write.stablehlo").read_bytes())
     ids, mask = np.zeros((1, compiled.TEXT_LENGTH), np.int32), np.zeros((1, compiled.TEXT_LENGTH), bool)
-    said = generator.text_encoder.encode(TEXTS[1])
-    ids[0, : len(said)], mask[0, : len(said)] = said, True
+    text_ids = generator.text_encoder.encode(TEXTS[1])
+    ids[0, : len(text_ids)], mask[0, : len(text_ids)] = text_ids, True
     codes, length = write.call(ids, mask, np.int32(3))
     [expected] = generator.generate_tokens(TEXTS[1:], seed=3)
     np.testing.assert_array_equal(np.asarray(codes)[: int(length)], expected)

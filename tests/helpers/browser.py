@@ -52,13 +52,13 @@ class Page:
         message, _, self.rest = self.rest.partition(b"\0")
         return json.loads(message)
 
-    def _note(self, event, told):
+    def _note(self, event, event_data):
         if event == "Network.requestWillBeSent":
-            self.requests.append(told["request"]["url"])
+            self.requests.append(event_data["request"]["url"])
         elif event == "Runtime.exceptionThrown":
-            self.errors.append(json.dumps(told["exceptionDetails"])[:500])
-        elif event == "Log.entryAdded" and told["entry"]["level"] == "error":
-            self.errors.append(told["entry"]["text"])
+            self.errors.append(json.dumps(event_data["exceptionDetails"])[:500])
+        elif event == "Log.entryAdded" and event_data["entry"]["level"] == "error":
+            self.errors.append(event_data["entry"]["text"])
 
     def open(self, url, width=1200, height=800, dark=False, phone=False):
         """Opens a page at a size and waits until its players are there."""
@@ -75,9 +75,9 @@ class Page:
 
     def run(self, script):
         """The value of a JavaScript expression, a promise's when it is kept."""
-        found = self.send("Runtime.evaluate", expression=script, returnByValue=True, awaitPromise=True)
-        assert "exceptionDetails" not in found, found["exceptionDetails"]
-        return found["result"].get("value")
+        reply = self.send("Runtime.evaluate", expression=script, returnByValue=True, awaitPromise=True)
+        assert "exceptionDetails" not in reply, reply["exceptionDetails"]
+        return reply["result"].get("value")
 
     def wait(self, script, seconds=PATIENCE):
         """Waits until an expression is true."""
@@ -99,8 +99,10 @@ class Page:
         places = [("mousePressed", 0), ("mouseMoved", 0.5), ("mouseMoved", 1), ("mouseReleased", 1)]
         for kind, share in places:
             at = {"x": x + share * across, "y": y + share * down}
-            held = 0 if kind == "mouseReleased" else 1
-            self.send("Input.dispatchMouseEvent", type=kind, button="left", buttons=held, clickCount=1, **at)
+            buttons = 0 if kind == "mouseReleased" else 1
+            self.send(
+                "Input.dispatchMouseEvent", type=kind, button="left", buttons=buttons, clickCount=1, **at
+            )
 
     def picture(self, path):
         """Writes what is to be seen as PNG."""

@@ -17,10 +17,10 @@ def moved(text: str) -> dict[str, int]:
       text: HLO of the partitioned program, `compiled.as_text()`.
     """
     bodies, entry = _computations(text)
-    found = {}
+    bytes_by_kind = {}
     for kind, size in _walk(bodies, entry):
-        found[kind] = found.get(kind, 0) + size
-    return found
+        bytes_by_kind[kind] = bytes_by_kind.get(kind, 0) + size
+    return bytes_by_kind
 
 
 def _computations(text: str):

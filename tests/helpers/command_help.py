@@ -64,13 +64,13 @@ def parse_commands(text):
 
 
 def _answers(name, lines):
-    found = []
+    codes = []
     for line in lines:
         try:
-            found.append(parse(name, line))
+            codes.append(parse(name, line))
         except SystemExit as end:
-            found.append(end.code)
-    return found
+            codes.append(end.code)
+    return codes
 
 
 if __name__ == "__main__":

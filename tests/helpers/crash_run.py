@@ -48,14 +48,14 @@ def begin(config, workdir) -> int:
 
 def look(workdir) -> list:
     """Names and sizes of all files of a run, to see that something happens."""
-    found = []
+    files = []
     for folder, _, names in os.walk(workdir):
         for name in names:
             try:
-                found.append((folder, name, os.stat(os.path.join(folder, name)).st_size))
+                files.append((folder, name, os.stat(os.path.join(folder, name)).st_size))
             except FileNotFoundError:
                 continue
-    return sorted(found)
+    return sorted(files)
 
 
 def kill(child: int, workdir, changes: int) -> dict | None:

@@ -38,10 +38,10 @@ def digest(c, workdir) -> str:
     made, mesh = make_task(c, workdir), sharding.make_mesh(c.mesh)
     batch = sharding.to_global(next(iter(made.batches(HALF))), mesh)
     *_, abstract = train_step.compile_steps(c, made, mesh, batch)
-    found, state = hashlib.sha256(), checkpoint.restore(workdir, HALF, abstract)
+    hasher, state = hashlib.sha256(), checkpoint.restore(workdir, HALF, abstract)
     for name, leaf in plain(state).items():
-        found.update(f"{name} {leaf.dtype}{leaf.shape}".encode() + np.ascontiguousarray(leaf).tobytes())
-    return found.hexdigest()
+        hasher.update(f"{name} {leaf.dtype}{leaf.shape}".encode() + np.ascontiguousarray(leaf).tobytes())
+    return hasher.hexdigest()
 
 
 def main(spec: dict) -> None:
@@ -50,11 +50,11 @@ def main(spec: dict) -> None:
     assert loop.train(config_on(8, spec, HALF), root / "half", make_task).finished
     for count in spec["devices"]:
         c, workdir = config_on(count, spec, END), shutil.copytree(root / "half", root / f"on{count}")
-        found = digest(c, workdir)
+        state_digest = digest(c, workdir)
         assert loop.train(c, workdir, make_task).finished
         lines = [json.loads(line) for line in (workdir / "metrics.jsonl").read_text().splitlines()]
         losses = [line["train/loss"] for line in lines if line["step"] > HALF and "train/loss" in line]
-        print(json.dumps({"devices": count, "digest": found, "losses": losses}))
+        print(json.dumps({"devices": count, "digest": state_digest, "losses": losses}))
 
 
 if __name__ == "__main__":

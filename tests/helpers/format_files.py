@@ -96,8 +96,8 @@ def landmarks(path, pose, valid, size=SIZE):
             frame[f"{side}_hand_landmarks"] = listed(points[part], valid[t, part].all())
         frames.append(frame)
     path.parent.mkdir(parents=True, exist_ok=True)
-    said = {"width": size[0], "height": size[1]} if size else {}
-    path.write_text(json.dumps({"fps": 30, "signer": "anna", **said, "frames": frames}))
+    picture_size = {"width": size[0], "height": size[1]} if size else {}
+    path.write_text(json.dumps({"fps": 30, "signer": "anna", **picture_size, "frames": frames}))
 
 
 def pose_file(pose, valid, kind, version=0.2, depth=False):

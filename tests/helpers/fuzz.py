@@ -79,9 +79,9 @@ def attempt(case, root: pathlib.Path, name: str) -> tuple[str, str]:
         case.check(case.load(root))
         outcome = "read", ""
     except SignjaxError as error:
-        said = str(error)
-        clear = said.isprintable() and (name in said or str(root) in said)
-        outcome = ("refused", "") if clear else ("wrong", f"unclear message: {said!r}")
+        message = str(error)
+        clear = message.isprintable() and (name in message or str(root) in message)
+        outcome = ("refused", "") if clear else ("wrong", f"unclear message: {message!r}")
     except (Exception, Hung):
         outcome = "wrong", traceback.format_exc(limit=-4)
     finally:
@@ -106,23 +106,23 @@ def fuzz(case, content: dict, count: int, seed: int, root: pathlib.Path) -> dict
     names = sorted(p.relative_to(root) for p in root.glob(case.files) if p.is_file())
     for name in names:  # what a link would lead to could be read
         (secret / name.name).write_bytes(content[name])
-    found: dict = {"read": 0, "refused": 0, "memory": 0, "wrong": []}
+    counts: dict = {"read": 0, "refused": 0, "memory": 0, "wrong": []}
     for k in range(count):
         rng = np.random.default_rng((seed, k))
         name, other = pick(rng, names), pick(rng, names)
         how = damage(rng, root / name, content[other], case.tricks, secret)
         taken, (outcome, what) = measured(attempt, case, root, name.name)
-        found["memory"] = max(found["memory"], taken)
+        counts["memory"] = max(counts["memory"], taken)
         if outcome == "wrong":
-            found["wrong"].append(f"seed {seed}, number {k}, {name}, {how}: {what}")
-            print(found["wrong"][-1], file=sys.stderr, flush=True)
+            counts["wrong"].append(f"seed {seed}, number {k}, {name}, {how}: {what}")
+            print(counts["wrong"][-1], file=sys.stderr, flush=True)
         else:
-            found[outcome] += 1
+            counts[outcome] += 1
         shutil.rmtree(root)
         for path, data in content.items():
             (root / path).parent.mkdir(parents=True, exist_ok=True)
             (root / path).write_bytes(data)
-    return found | {"seconds": round(time.process_time() - begun, 2)}
+    return counts | {"seconds": round(time.process_time() - begun, 2)}
 
 
 def main(counts: dict[str, int], seed: int) -> dict:
@@ -145,13 +145,13 @@ def main(counts: dict[str, int], seed: int) -> dict:
 def measured(run, *arguments):
     """(MB of memory that a call took, what it returned); getrusage would count the parent's, too."""
 
-    def held(which):
+    def read_memory(which):
         return int(pathlib.Path("/proc/self/status").read_text().partition(which)[2].split()[0]) / 1024
 
-    before = held("VmRSS:")
+    before = read_memory("VmRSS:")
     pathlib.Path("/proc/self/clear_refs").write_text("5")  # forgets the peak so far
     result = run(*arguments)
-    return round(held("VmHWM:") - before, 1), result
+    return round(read_memory("VmHWM:") - before, 1), result
 
 
 if __name__ == "__main__":

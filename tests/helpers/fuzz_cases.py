@@ -71,13 +71,14 @@ def build_pack(root: pathlib.Path) -> None:
     split_of(root)
 
 
-def check_pack(found: packed_dataset.PackedDataset) -> None:
-    assert set(found.sids) <= {"one", "two"} and len(found) == len(found.texts) == len(found.lengths) > 0
-    for k, clip in enumerate(found):
+def check_pack(dataset: packed_dataset.PackedDataset) -> None:
+    assert set(dataset.sids) <= {"one", "two"}
+    assert len(dataset) == len(dataset.texts) == len(dataset.lengths) > 0
+    for k, clip in enumerate(dataset):
         assert clip.text and len(clip) and clip.points.dtype == np.float32
-        assert clip.points.shape[1:] == (found.layout.joints, 3)
+        assert clip.points.shape[1:] == (dataset.layout.joints, 3)
         assert clip.valid.shape == clip.points.shape[:2]
-        assert np.isfinite(normalization.to_canonical(clip.points, found.get_placement(k))).all()
+        assert np.isfinite(normalization.to_canonical(clip.points, dataset.get_placement(k))).all()
 
 
 def build_predictions(root: pathlib.Path) -> None:
@@ -93,9 +94,9 @@ def load_predictions(root: pathlib.Path):
 
 
 def check_predictions(result) -> None:
-    found, faults = result
-    assert len(found) == 4 and set(faults) <= {"a", "b", "c", "d"}
-    for name, clip in zip("abcd", found, strict=True):
+    clips, faults = result
+    assert len(clips) == 4 and set(faults) <= {"a", "b", "c", "d"}
+    for name, clip in zip("abcd", clips, strict=True):
         points = clip.points
         assert points.dtype == np.float32 and points.shape[1:] == (50, 3) and np.isfinite(points).all()
         assert clip.valid.shape == points.shape[:2]
@@ -106,17 +107,17 @@ def check_predictions(result) -> None:
 
 def build_displacements(root: pathlib.Path) -> None:
     """Two clips and their template, ours and as the seed wrote them."""
-    found = [convert.compute_displacements(signed(seed=k)[:5], np.ones((5, 50), bool)) for k in range(2)]
+    sequences = [convert.compute_displacements(signed(seed=k)[:5], np.ones((5, 50), bool)) for k in range(2)]
     place = normalization.Placement(np.zeros(3), np.float32(0.5))
-    for k, (one, norm) in enumerate(itertools.product(found, (False, True))):
+    for k, (one, norm) in enumerate(itertools.product(sequences, (False, True))):
         cut = write.WordSegment("hello", "train", str(k // 2), (0, 5), True, one, 3, place)
         write.write_segment(root, f"2025010{k}_000000", cut, root / str(k), norm)
     sources = sorted(root.glob("disp_*[0-9].npy"))
     about = {"align": "phase", "normalized": False, "mirrored": []}
-    template = templates.average_sequences(found)
+    template = templates.average_sequences(sequences)
     write.write_template(root, "20250201_000000", "hello", template, 3, sources, about)
     base, place = "disp_seeds_20250301_000000_train_0", {"split": "train", "sid": "0"}  # those have no masks
-    for name, array in ((base, found[0].deltas), (f"{base}_p0", found[0].start)):
+    for name, array in ((base, sequences[0].deltas), (f"{base}_p0", sequences[0].start)):
         np.save(root / f"{name}.npy", array[..., :2].astype(np.float32))
     start = {"p0_path": f"..\\x\\{base}_p0.npy"}
     (root / f"{base}.json").write_text(json.dumps({"word": "seeds", **place, **start}))
@@ -126,16 +127,16 @@ def build_displacements(root: pathlib.Path) -> None:
 
 
 def load_displacements(root: pathlib.Path) -> list[convert.DisplacementSequence]:
-    found = []
+    sequences = []
     for meta in sorted(root.glob("template_*.json")):
-        found.append(read.read_file(meta)[0])
+        sequences.append(read.read_file(meta)[0])
     for word, norm in (("hello", False), ("hello", True), ("seeds", False)):
-        found += [clip for _, clip, _ in read.read_word(root, word, norm)]
-    return found
+        sequences += [clip for _, clip, _ in read.read_word(root, word, norm)]
+    return sequences
 
 
-def check_displacements(found: list[convert.DisplacementSequence]) -> None:
-    for one in found:
+def check_displacements(sequences: list[convert.DisplacementSequence]) -> None:
+    for one in sequences:
         points, seen = convert.rebuild_poses(one)
         assert points.shape == (len(one.deltas) + 1, 50, 3) and np.isfinite(points).all()
         assert seen.shape == points.shape[:2] and seen.dtype == bool
@@ -161,17 +162,17 @@ def build_formats(root: pathlib.Path) -> None:
 
 def load_formats(root: pathlib.Path) -> list[Clip]:
     text_table.read_table(root / "index.tsv")
-    found = []
+    clips = []
     for folder in sorted(path for path in root.iterdir() if path.is_dir()):
         for item in detect.detect_format(folder).read_clips(folder):
             if isinstance(item, others.UnreadableClip):
                 raise DataError(f"{item.name}: {item.reason}")
-            found.append(item)
-    return found
+            clips.append(item)
+    return clips
 
 
-def check_formats(found: list[Clip]) -> None:
-    for clip in found:
+def check_formats(clips: list[Clip]) -> None:
+    for clip in clips:
         assert clip.points.shape == (*clip.valid.shape, 3) and clip.points.dtype == np.float32
         assert np.abs(clip.points).max() <= 3 * clip_files.MAX_COORDINATE
         assert not clip.points[~clip.valid].any()
@@ -180,17 +181,17 @@ def check_formats(found: list[Clip]) -> None:
 
 
 def build_config(root: pathlib.Path) -> None:
-    found = {"task": "gpt", "data": {"root": "datasets", "name": "demo"}, "lr": 1e-3, "mesh": [1, [2]]}
-    (root / "config.json").write_text(json.dumps(found))
+    config = {"task": "gpt", "data": {"root": "datasets", "name": "demo"}, "lr": 1e-3, "mesh": [1, [2]]}
+    (root / "config.json").write_text(json.dumps(config))
 
 
 def load_config(root: pathlib.Path):
     return run_config.load_config(root / "config.json")
 
 
-def check_config(found) -> None:
-    assert type(found.task) is str and found.is_locked
-    json.loads(found.to_json(), parse_constant=lambda name: 1 / 0)
+def check_config(config) -> None:
+    assert type(config.task) is str and config.is_locked
+    json.loads(config.to_json(), parse_constant=lambda name: 1 / 0)
 
 
 def build_text(root: pathlib.Path) -> None:
@@ -201,10 +202,10 @@ def load_text(root: pathlib.Path) -> tokenizer.TextTokenizer:
     return tokenizer.load_tokenizer(root / "text.json")
 
 
-def check_text(found: tokenizer.TextTokenizer) -> None:
-    ids = found.encode("hello Zoë ß")
-    assert all(0 <= i < found.size for i in ids)
-    found.decode(range(found.size)).encode()
+def check_text(vocabulary: tokenizer.TextTokenizer) -> None:
+    ids = vocabulary.encode("hello Zoë ß")
+    assert all(0 <= i < vocabulary.size for i in ids)
+    vocabulary.decode(range(vocabulary.size)).encode()
 
 
 def build_metrics(root: pathlib.Path) -> None:
@@ -214,14 +215,14 @@ def build_metrics(root: pathlib.Path) -> None:
 
 def load_metrics(root: pathlib.Path):
     metric_writer.Event = None
-    found = metric_writer.Metrics(root, 5, metric_writer.Spent(1.0, 2.0))
-    found.write(6, "train", {"loss": 0.25})
-    return found, (root / "metrics.jsonl").read_text(encoding="utf-8")
+    metrics = metric_writer.Metrics(root, 5, metric_writer.Spent(1.0, 2.0))
+    metrics.write(6, "train", {"loss": 0.25})
+    return metrics, (root / "metrics.jsonl").read_text(encoding="utf-8")
 
 
 def check_metrics(result) -> None:
-    found, written = result
-    assert all(np.isfinite(found.spent())) and min(found.spent()) >= 1.0
+    metrics, written = result
+    assert all(np.isfinite(metrics.spent())) and min(metrics.spent()) >= 1.0
     rows = [json.loads(line, parse_constant=lambda name: 1 / 0) for line in written.splitlines()]
     assert rows[-1]["step"] == 6 and all(row["step"] <= 5 for row in rows[:-1])
 

@@ -46,9 +46,9 @@ def load_tokens(root: pathlib.Path):
     return dataset_codes.encode_dataset(tokenizer, split_of(root), 2, f"{root}/tokens.npz")
 
 
-def check_tokens(found) -> None:
-    assert len(found) == 2 and all(len(version) == 2 for version in found)
-    for codes in itertools.chain(*found):
+def check_tokens(versions) -> None:
+    assert len(versions) == 2 and all(len(version) == 2 for version in versions)
+    for codes in itertools.chain(*versions):
         assert codes.dtype in (np.int16, np.float32) and codes.ndim == 2
         assert len(codes) and np.isfinite(codes).all()
 
@@ -70,8 +70,8 @@ def load_encoder(root: pathlib.Path) -> motion_features.FeatureExtractor:
     return motion_features.load_extractor(root / "encoder.npz")
 
 
-def check_encoder(found: motion_features.FeatureExtractor) -> None:
-    assert found.size == 4
+def check_encoder(extractor: motion_features.FeatureExtractor) -> None:
+    assert extractor.size == 4
 
 
 def build_sample(root: pathlib.Path) -> None:
@@ -100,9 +100,9 @@ def load_texts(root: pathlib.Path) -> list[str]:
     return text_file.collect_texts([], str(root / "texts.txt"))
 
 
-def check_texts(found: list[str]) -> None:
-    assert found and all(0 < len(line) <= text_file.MAX_CHARACTERS for line in found)
-    assert len(set(sample_files.name_files(found))) == len(found)
+def check_texts(texts: list[str]) -> None:
+    assert texts and all(0 < len(line) <= text_file.MAX_CHARACTERS for line in texts)
+    assert len(set(sample_files.name_files(texts))) == len(texts)
 
 
 def build_run(root: pathlib.Path) -> None:
@@ -134,10 +134,10 @@ def check_run(result) -> None:
 
 
 def load_state(root: pathlib.Path):
-    found = checkpoint.sound_step(sealed(root), "latest")
-    if found is None:
+    sound = checkpoint.sound_step(sealed(root), "latest")
+    if sound is None:
         return None
-    _, step = found
+    _, step = sound
     device = jax.sharding.SingleDeviceSharding(jax.devices()[0])
     wanted = arrays(lambda shape: jax.ShapeDtypeStruct(shape, jnp.float32, sharding=device))
     meta = [checkpoint.read_meta(root, "latest", step, item) for item in ("config", "meta")]

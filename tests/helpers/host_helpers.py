@@ -53,9 +53,9 @@ def supervised(log, *program):
 
 def alone(folder, programs, heartbeat: int = PATIENCE):
     """The hosts of one job without a supervisor, one for each program."""
-    with socket.socket() as found:
-        found.bind(("localhost", 0))
-        address = f"localhost:{found.getsockname()[1]}"
+    with socket.socket() as probe:
+        probe.bind(("localhost", 0))
+        address = f"localhost:{probe.getsockname()[1]}"
     job = {"JAX_COORDINATOR_ADDRESS": address, "JAX_NUM_PROCESSES": str(len(programs))}
     last = ["--multihost", f"--heartbeat={heartbeat}"]
     return [
@@ -87,15 +87,15 @@ def reached(workdir, step: int) -> bool:
 
 def children(pid: int) -> list[int]:
     """The processes that a process has started and that live."""
-    found = []
+    pids = []
     for status in pathlib.Path("/proc").glob("[0-9]*/stat"):
         try:
             state, parent = status.read_text().rpartition(")")[2].split()[:2]
         except OSError:
             continue
         if int(parent) == pid and state != "Z":
-            found.append(int(status.parent.name))
-    return sorted(found)
+            pids.append(int(status.parent.name))
+    return sorted(pids)
 
 
 def flags(**changes) -> list[str]:

@@ -62,12 +62,14 @@ def expected(folder, texts=TEXTS):
     )
     model = transformers.AutoModel.from_pretrained(folder).eval()
     most = json.loads((folder / "config.json").read_text())["max_position_embeddings"]
-    told = tokenizer(list(texts), padding=True, truncation=True, max_length=most, return_tensors="pt")
+    inputs = tokenizer(list(texts), padding=True, truncation=True, max_length=most, return_tensors="pt")
     with torch.no_grad():
-        states = model(input_ids=told["input_ids"], attention_mask=told["attention_mask"]).last_hidden_state
+        states = model(
+            input_ids=inputs["input_ids"], attention_mask=inputs["attention_mask"]
+        ).last_hidden_state
     return {
-        "ids": told["input_ids"].numpy(),
-        "mask": told["attention_mask"].numpy() > 0,
+        "ids": inputs["input_ids"].numpy(),
+        "mask": inputs["attention_mask"].numpy() > 0,
         "states": states.numpy(),
     }
 

@@ -80,9 +80,11 @@ def write(folder):
         for _ in range(TOKENS):
             last = model.decode(torch.tensor([written]), torch.as_tensor(text))[0, -1]
             written.append(int(last[:CODES].argmax()))
-    found = {"pose": pose, "codes": codes, "made": made, "mean": cfg.mean, "std": cfg.std}
-    found |= {"text": text, "tokens": tokens, "logits": logits, "likeliest": np.array(written[1:])}
-    np.savez_compressed(folder / "expected.npz", **{name: np.asarray(value) for name, value in found.items()})
+    arrays = {"pose": pose, "codes": codes, "made": made, "mean": cfg.mean, "std": cfg.std}
+    arrays |= {"text": text, "tokens": tokens, "logits": logits, "likeliest": np.array(written[1:])}
+    np.savez_compressed(
+        folder / "expected.npz", **{name: np.asarray(value) for name, value in arrays.items()}
+    )
 
 
 if __name__ == "__main__":

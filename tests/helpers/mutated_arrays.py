@@ -82,11 +82,11 @@ def npz(rng, data, other):
     elif how == "many":
         twice = [(f"{k}.npy", b"") for k in range(pick(rng, (10, 5000)))]
     ways = (zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA) if how == "method" else (STORED, DEFLATED)
-    found = bytearray(archived([*members.items(), *twice], pick(rng, ways)))
+    file_bytes = bytearray(archived([*members.items(), *twice], pick(rng, ways)))
     if how == "sizes":  # and offsets, flags, versions of the directory
-        at = found.index(b"PK\x01\x02") + pick(rng, (6, 8, 10, 16, 20, 24, 28, 42))
-        found[at : at + 4] = struct.pack("<I", pick(rng, (0, 1, 99, 1 << 20, 1 << 31, (1 << 32) - 1)))
-    return bytes(found)
+        at = file_bytes.index(b"PK\x01\x02") + pick(rng, (6, 8, 10, 16, 20, 24, 28, 42))
+        file_bytes[at : at + 4] = struct.pack("<I", pick(rng, (0, 1, 99, 1 << 20, 1 << 31, (1 << 32) - 1)))
+    return bytes(file_bytes)
 
 
 def archived(members, method: int) -> bytes:
@@ -109,8 +109,8 @@ def bomb(name: str, lies: bool, size: int = 1 << 28) -> bytes:
         member.write(with_header(HEADER % ("<f4", f"({size // 600}, 50, 3)"), b""))
         for _ in range(size >> 20):
             member.write(bytes(1 << 20))
-    found = bytearray(file.getvalue())
+    file_bytes = bytearray(file.getvalue())
     if lies:
-        at = found.index(b"PK\x01\x02") + 24
-        found[at : at + 4] = struct.pack("<I", 64)
-    return bytes(found)
+        at = file_bytes.index(b"PK\x01\x02") + 24
+        file_bytes[at : at + 4] = struct.pack("<I", 64)
+    return bytes(file_bytes)

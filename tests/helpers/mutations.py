@@ -38,10 +38,10 @@ def mutate(rng, name: str, data: bytes, other: bytes) -> bytes:
 
 
 def _flip(rng, data, other):
-    found = bytearray(data or b"\0")
-    for at in rng.integers(len(found), size=rng.integers(1, 9)):
-        found[at] ^= 1 << int(rng.integers(8))
-    return bytes(found)
+    flipped = bytearray(data or b"\0")
+    for at in rng.integers(len(flipped), size=rng.integers(1, 9)):
+        flipped[at] ^= 1 << int(rng.integers(8))
+    return bytes(flipped)
 
 
 def _cut(rng, data, other):

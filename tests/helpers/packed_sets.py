@@ -57,6 +57,6 @@ class Lines(list):
 
 def packings(root, split="train"):
     """Loads and tells whether clips were parsed."""
-    said = Lines()
-    result = load_split(root, "set", split, on_message=said)
-    return result, said
+    messages = Lines()
+    result = load_split(root, "set", split, on_message=messages)
+    return result, messages

@@ -61,11 +61,11 @@ def small_disk(tmp_path_factory):
     subprocess.run(["umount", folder], check=True)
 
 
-def ended_well(workdir, whole, told: str, reason: str) -> None:
+def ended_well(workdir, whole, error: str, reason: str) -> None:
     """After a full disk: one line that names the last saved step, all steps whole, and the run goes on."""
     last = checkpoint.last_step(workdir, "latest")
-    assert told.startswith(f"error: {workdir}: cannot go on (") and told.count("\n") == 1, told
-    assert reason in told and f"last saved step {last}" in told and last >= 5
+    assert error.startswith(f"error: {workdir}: cannot go on (") and error.count("\n") == 1, error
+    assert reason in error and f"last saved step {last}" in error and last >= 5
     for which in ("latest", "best"):
         root = checkpoint.folder(workdir, which)
         assert not any(checksums.find_corruption(root / str(s)) for s in checksums.steps(root))

@@ -27,33 +27,33 @@ def outcome(script, *arguments):
 
 
 def check(counts, seed):
-    found = outcome("fuzz.py", json.dumps(counts), str(seed))
-    wrong = [line for case in found.values() for line in case["wrong"]]
+    cases = outcome("fuzz.py", json.dumps(counts), str(seed))
+    wrong = [line for case in cases.values() for line in case["wrong"]]
     assert not wrong, "\n".join([f"{len(wrong)} wrong:", *wrong[:5]])
-    for name, case in found.items():
+    for name, case in cases.items():
         assert case["read"] + case["refused"] == counts[name] and case["memory"] < MEMORY
-    return found
+    return cases
 
 
 @pytest.mark.parametrize("counts", [PLAIN, JAX], ids=["plain", "jax"])
 def test_two_thousand_mutations(counts):
-    found = check(counts, 0)
-    refused = sum(case["refused"] for case in found.values())
+    cases = check(counts, 0)
+    refused = sum(case["refused"] for case in cases.values())
     assert 0.2 < refused / sum(counts.values()) < 0.95, "most damage must be seen, and some be harmless"
 
 
 @pytest.mark.soak
 @pytest.mark.parametrize("seed", range(1, 11))
 def test_a_hundred_thousand_mutations(seed, promise):
-    found = {}
+    cases = {}
     for counts in (PLAIN, JAX):
-        found |= check({name: 5 * count for name, count in counts.items()}, seed)
-    tried = sum(case["read"] + case["refused"] for case in found.values())
+        cases |= check({name: 5 * count for name, count in counts.items()}, seed)
+    tried = sum(case["read"] + case["refused"] for case in cases.values())
     what = f"{tried:,} damaged files (seed {seed}), all read or refused in one line; memory that one took"
-    promise(what, max(case["memory"] for case in found.values()), most=MEMORY, unit="MB")
+    promise(what, max(case["memory"] for case in cases.values()), most=MEMORY, unit="MB")
 
 
 def test_files_that_ask_for_memory_do_not_get_it():
-    found = outcome("bombs.py")
-    assert len(found) > 15 and {"read"} < {said for _, said in found.values()}
-    assert max(taken for taken, _ in found.values()) < MEMORY, found
+    outcomes = outcome("bombs.py")
+    assert len(outcomes) > 15 and {"read"} < {verdict for _, verdict in outcomes.values()}
+    assert max(taken for taken, _ in outcomes.values()) < MEMORY, outcomes

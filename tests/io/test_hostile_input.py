@@ -62,34 +62,34 @@ def same_page(path, plain):
 
 @pytest.mark.parametrize("text", HOSTILE)
 def test_text_stays_text_on_a_page(tmp_path, text):
-    def page(name, said):
+    def page(name, caption):
         return rendering.write_html(
-            tmp_path / name, [[rendering.Panel(Clip(signed()[:2], text=said), said)]], title=said
+            tmp_path / name, [[rendering.Panel(Clip(signed()[:2], text=caption), caption)]], title=caption
         )
 
-    found = same_page(page("a.html", text), page("b.html", "plain"))
-    [panel] = found["clips"][0]["panels"]
+    page_data = same_page(page("a.html", text), page("b.html", "plain"))
+    [panel] = page_data["clips"][0]["panels"]
     assert (panel["caption"], panel["title"]) == (text, text)
 
 
 def test_text_stays_text_on_the_page_of_an_evaluation(tmp_path):
-    def page(name, said):
-        clips = [Clip(signed()[:2], text=text) for text in said]
-        content = {"system": said[0], "data": {"name": said[1], "split": said[2]}, "rows": {}}
-        rows = {said[3]: clips}
+    def page(name, captions):
+        clips = [Clip(signed()[:2], text=text) for text in captions]
+        content = {"system": captions[0], "data": {"name": captions[1], "split": captions[2]}, "rows": {}}
+        rows = {captions[3]: clips}
         by = types.SimpleNamespace(readable=False)
         return report_files.write_report(tmp_path / name, content, "", rows, clips, by, np.zeros(6))[-1]
 
     texts = HOSTILE[:6]
-    found = same_page(page("a", texts), page("b", ["plain"] * 6))
-    assert [panels["panels"][0]["caption"] for panels in found["clips"]] == texts
-    assert {clip["panels"][1]["title"].partition(": DTW-MJE")[0] for clip in found["clips"]} == {texts[3]}
+    page_data = same_page(page("a", texts), page("b", ["plain"] * 6))
+    assert [panels["panels"][0]["caption"] for panels in page_data["clips"]] == texts
+    assert {clip["panels"][1]["title"].partition(": DTW-MJE")[0] for clip in page_data["clips"]} == {texts[3]}
 
 
 @pytest.mark.parametrize("text", HOSTILE)
 def test_errors_are_one_line_whatever_they_quote(text):
-    said = str(DataError(f"{text}\n" * 3))
-    assert said.isprintable() and "\x1b" not in said and len(str(DataError(text * 1000))) < 5000
+    message = str(DataError(f"{text}\n" * 3))
+    assert message.isprintable() and "\x1b" not in message and len(str(DataError(text * 1000))) < 5000
 
 
 def linked(path, target):
@@ -126,8 +126,8 @@ def test_a_cache_that_leads_elsewhere_is_not_used(tmp_path, monkeypatch):
     write_clip(tmp_path / "root/set/train/one")
     (tmp_path / "outside").mkdir()
     linked(tmp_path / "root/set/.cache", tmp_path / "outside")
-    found = load_split(tmp_path / "root", "set", "train", on_message=hush)
-    assert found.folder.startswith(str(tmp_path / "home")) and not list((tmp_path / "outside").iterdir())
+    dataset = load_split(tmp_path / "root", "set", "train", on_message=hush)
+    assert dataset.folder.startswith(str(tmp_path / "home")) and not list((tmp_path / "outside").iterdir())
 
 
 @pytest.mark.parametrize(

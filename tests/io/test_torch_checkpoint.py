@@ -26,15 +26,15 @@ EXPECTED = {
 
 
 def check(path):
-    found = read_torch(path)
-    assert found["epoch"] == 3 and found["model_state_dict"].keys() == EXPECTED.keys()
+    content = read_torch(path)
+    assert content["epoch"] == 3 and content["model_state_dict"].keys() == EXPECTED.keys()
     for name, value in EXPECTED.items():
-        np.testing.assert_array_equal(found["model_state_dict"][name], value, strict=True)
-    cfg = found["cfg"]
+        np.testing.assert_array_equal(content["model_state_dict"][name], value, strict=True)
+    cfg = content["cfg"]
     assert isinstance(cfg, Instance) and cfg.of == ("seed_config", "Config") and cfg.fields["width"] == 256
     np.testing.assert_array_equal(cfg.fields["mean"], np.arange(3, dtype=np.float32) / 4)
     simple = [1, -2, 1 << 40, 0.5, None, True, "ü", (), (1,), (1, 2), (1, 2, 3), (1, 2, 3, 4), {"a": [[]]}]
-    assert found["other"] == simple
+    assert content["other"] == simple
 
 
 def test_what_torch_wrote():
@@ -67,8 +67,8 @@ class Evil:
 
 def test_what_a_pickle_would_call_is_not_called(tmp_path):
     mark = tmp_path / "ran"
-    found = read_torch(archived(tmp_path / "x.pth", pickle.dumps({"a": Evil(mark)}, protocol=2)))
-    assert found["a"].of.name == "system" and not mark.exists()
+    content = read_torch(archived(tmp_path / "x.pth", pickle.dumps({"a": Evil(mark)}, protocol=2)))
+    assert content["a"].of.name == "system" and not mark.exists()
 
 
 @pytest.mark.parametrize(

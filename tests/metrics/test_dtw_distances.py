@@ -74,12 +74,12 @@ def both(mask_a, mask_b):
 
 def slow_frames(references, predictions, of):
     """of(x, y, both seen) -> (cost, extra) of a pair of frames."""
-    found = []
+    distances = []
     for r, p in zip(references, predictions, strict=True):
         frames = [list(zip(clip.points, clip.valid, strict=True)) for clip in (r, p)]
         cells = [[of(a, b, u & v) for b, v in frames[1]] for a, u in frames[0]]
-        found.append(slow_dtw(*np.moveaxis(np.array(cells, np.float64), -1, 0)))
-    return np.array(found)
+        distances.append(slow_dtw(*np.moveaxis(np.array(cells, np.float64), -1, 0)))
+    return np.array(distances)
 
 
 def euclidean(a, b, seen):
@@ -100,8 +100,8 @@ def test_pt_dtw(clips, gaps):
 def test_dtw_mje_pools_the_frames_of_the_corpus(clips, gaps):
     for sides in (clips, gaps):
         _, length, errors = slow_frames(*sides, euclidean).T
-        found = compute_value(dtw_distances.score_dtw_mje(*sides))
-        assert found == pytest.approx(errors.sum() / length.sum(), rel=1e-5)
+        value = compute_value(dtw_distances.score_dtw_mje(*sides))
+        assert value == pytest.approx(errors.sum() / length.sum(), rel=1e-5)
 
 
 @pytest.mark.parametrize("part", ["body", "right", "left"])
@@ -183,13 +183,13 @@ def test_the_exact_path_is_no_longer_than_fastdtws(clips):
     reference, prediction = ([m.points.reshape(len(m), -1) for m in side] for side in clips)
     tracks = [[Track(m.points, m.valid) for m in side] for side in clips]
     cost, *_ = align_by_frame(dtw_distances._euclidean_cost, *tracks)
-    for x, y, found in zip(reference, prediction, cost, strict=True):
+    for x, y, exact in zip(reference, prediction, cost, strict=True):
 
         def apart(a, b):
             return np.linalg.norm(a - b)
 
-        assert fastdtw.fastdtw(x, y, radius=50, dist=apart)[0] == pytest.approx(found, rel=1e-5)
-        assert fastdtw.fastdtw(x, y, radius=1, dist=apart)[0] >= found * (1 - 1e-6)
+        assert fastdtw.fastdtw(x, y, radius=50, dist=apart)[0] == pytest.approx(exact, rel=1e-5)
+        assert fastdtw.fastdtw(x, y, radius=1, dist=apart)[0] >= exact * (1 - 1e-6)
 
 
 def test_by_hand():
@@ -219,16 +219,16 @@ def test_a_pair_does_not_depend_on_the_others(clips):
 
 
 def test_nothing_is_nearer_than_itself(clips):
-    for name, found in dtw_distances.score_distances(clips[0], clips[0]).items():
-        assert compute_value(found) == pytest.approx(0, abs=1e-4), name
-    for name, found in dtw_distances.score_distances(*clips).items():
-        assert compute_value(found) > 0.01, name
+    for name, metric in dtw_distances.score_distances(clips[0], clips[0]).items():
+        assert compute_value(metric) == pytest.approx(0, abs=1e-4), name
+    for name, metric in dtw_distances.score_distances(*clips).items():
+        assert compute_value(metric) > 0.01, name
 
 
 def test_signatures_tell_the_metrics_apart(clips):
-    found = dtw_distances.score_distances(*clips)
-    assert len({s.signature for s in found.values()}) == len(found)
-    for name, s in found.items():
+    scores = dtw_distances.score_distances(*clips)
+    assert len({s.signature for s in scores.values()}) == len(scores)
+    for name, s in scores.items():
         assert s.signature.startswith(f"{name}|") and s.signature.endswith("|v:1")
 
 
@@ -236,7 +236,7 @@ def test_alignment_equals_the_loop():
     rng = np.random.default_rng(2)
     cost, extra = rng.random((2, 40, 30, 45)).astype(np.float32)
     rows, columns = rng.integers(1, 31, 40), rng.integers(1, 46, 40)
-    found = dtw.align_pairs(cost, rows, columns, extra)
+    aligned = dtw.align_pairs(cost, rows, columns, extra)
     for k, (n, m) in enumerate(zip(rows, columns, strict=True)):
         expected = slow_dtw(cost[k, :n, :m].astype(float), extra[k, :n, :m].astype(float))
-        np.testing.assert_allclose([x[k] for x in found], expected, rtol=1e-5)
+        np.testing.assert_allclose([x[k] for x in aligned], expected, rtol=1e-5)

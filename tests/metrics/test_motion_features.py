@@ -133,13 +133,13 @@ def test_company_changes_nothing():
 
 def test_windows_are_cut_from_their_clip_alone():
     long = next(m for m in recorded() if len(m) > 50)
-    found = motion_features.extract_features(shipped(), [long])[0]
-    for frames, row in zip(frechet.split_windows(len(long)), found, strict=True):
+    features = motion_features.extract_features(shipped(), [long])[0]
+    for frames, row in zip(frechet.split_windows(len(long)), features, strict=True):
         alone = motion_features.extract_features(shipped(), [motion(long.points[frames])])[0]
         np.testing.assert_allclose(alone, row[None], atol=1e-5)
     short = motion(long.points[:20])
-    held = motion(np.concatenate([long.points[:20], np.repeat(long.points[19:20], 12, axis=0)]))
-    one, other = motion_features.extract_features(shipped(), [short, held])
+    extended = motion(np.concatenate([long.points[:20], np.repeat(long.points[19:20], 12, axis=0)]))
+    one, other = motion_features.extract_features(shipped(), [short, extended])
     np.testing.assert_array_equal(one, other)
 
 
@@ -151,9 +151,9 @@ def test_a_clip_of_one_frame_and_missing_joints():
     nonsense[:, skeleton.LEFT] = np.nan
     on_wrist[:, skeleton.LEFT] = two[:, skeleton.L_WRIST, None]
     gaps = Clip(nonsense, valid, placement=normalization.CANONICAL)
-    found = motion_features.extract_features(shipped(), [motion(one), gaps, motion(on_wrist)])
-    assert found[0].shape == (1, shipped().size) and all(np.isfinite(x).all() for x in found)
-    np.testing.assert_array_equal(found[1], found[2])
+    features = motion_features.extract_features(shipped(), [motion(one), gaps, motion(on_wrist)])
+    assert features[0].shape == (1, shipped().size) and all(np.isfinite(x).all() for x in features)
+    np.testing.assert_array_equal(features[1], features[2])
 
 
 def test_the_shipped_file_is_plain_small_and_what_it_says():

@@ -57,9 +57,9 @@ def test_positions(pair):
             wrist = 4 if j < 29 else 7
             if j >= 8 and valid[wrist]:
                 sums["MPJPE-hands-relative"].append(math.dist(x[j] - x[wrist], y[j] - y[wrist]))
-    found = values(pair)
+    scores = values(pair)
     for name, errors in sums.items():
-        assert found[name] == pytest.approx(np.mean(errors), rel=1e-6), name
+        assert scores[name] == pytest.approx(np.mean(errors), rel=1e-6), name
 
 
 def test_motion_and_bones(pair):
@@ -79,10 +79,10 @@ def test_motion_and_bones(pair):
         for child, parent in skeleton.BONES:
             if valid[child] and valid[parent]:
                 bones.append(abs(math.dist(x[child], x[parent]) - math.dist(y[child], y[parent])))
-    found = values(pair)
-    assert found["velocity error"] == pytest.approx(np.mean(velocity), rel=1e-6)
-    assert found["acceleration error"] == pytest.approx(np.mean(acceleration), rel=1e-6)
-    assert found["bone-length error"] == pytest.approx(np.mean(bones), rel=1e-6)
+    scores = values(pair)
+    assert scores["velocity error"] == pytest.approx(np.mean(velocity), rel=1e-6)
+    assert scores["acceleration error"] == pytest.approx(np.mean(acceleration), rel=1e-6)
+    assert scores["bone-length error"] == pytest.approx(np.mean(bones), rel=1e-6)
 
 
 def test_pck(pair):
@@ -97,9 +97,9 @@ def test_pck(pair):
             for a in (0.1, 0.2):
                 if size is not None:
                     near[f"PCK-{'body' if j < 8 else 'hands'}@{a}"].append(math.dist(x[j], y[j]) < a * size)
-    found = values(pair)
+    scores = values(pair)
     for name, hits in near.items():
-        assert found[name] == pytest.approx(100 * np.mean(hits)) and 0 < found[name] < 100, name
+        assert scores[name] == pytest.approx(100 * np.mean(hits)) and 0 < scores[name] < 100, name
 
 
 def test_seed_xy(pair):
@@ -117,8 +117,8 @@ def test_procrustes_takes_out_a_similarity_and_nothing_else():
     turn *= np.sign(np.linalg.det(turn))[:, None, None]
     moved = 1.7 * reference.points @ turn + rng.normal(size=(20, 1, 3))
     for pose, low, high in ((moved, 0, 1e-5), (moved * [-1, 1, 1], 0.1, 10)):
-        found = reconstruction.score_reconstruction([reference], [canonical(pose, reference.valid)])
-        assert low <= compute_value(found["PA-MPJPE"]) <= high
+        scores = reconstruction.score_reconstruction([reference], [canonical(pose, reference.valid)])
+        assert low <= compute_value(scores["PA-MPJPE"]) <= high
 
 
 def test_procrustes_is_the_best_similarity():
@@ -148,38 +148,38 @@ def test_by_hand():
     off = pose.copy()
     off[1, 0, 1] = 0.3  # the nose, in one of two frames
     recorded = canonical(pose).move_to(Placement(np.zeros(3, np.float32), np.float32(0.5)))
-    found = reconstruction.score_reconstruction([recorded], [canonical(off)])
-    found = {name: compute_value(s) for name, s in found.items()}
-    assert found["MPJPE"] == pytest.approx(0.15 / 100) and found["MPJPE-body"] == pytest.approx(0.15 / 16)
-    assert found["MPJPE-hands"] == found["MPJPE-hands-relative"] == 0
-    assert found["velocity error"] == pytest.approx(0.15 / 50) and math.isnan(found["acceleration error"])
-    assert found["bone-length error"] == pytest.approx(0.15 / 98)
-    assert found["PCK-body@0.1"] == pytest.approx(100 * 15 / 16) and found["PCK-body@0.2"] == 100
-    assert found["seed xy"] == pytest.approx(0.15**2 / 2)
+    scores = reconstruction.score_reconstruction([recorded], [canonical(off)])
+    scores = {name: compute_value(s) for name, s in scores.items()}
+    assert scores["MPJPE"] == pytest.approx(0.15 / 100) and scores["MPJPE-body"] == pytest.approx(0.15 / 16)
+    assert scores["MPJPE-hands"] == scores["MPJPE-hands-relative"] == 0
+    assert scores["velocity error"] == pytest.approx(0.15 / 50) and math.isnan(scores["acceleration error"])
+    assert scores["bone-length error"] == pytest.approx(0.15 / 98)
+    assert scores["PCK-body@0.1"] == pytest.approx(100 * 15 / 16) and scores["PCK-body@0.2"] == 100
+    assert scores["seed xy"] == pytest.approx(0.15**2 / 2)
 
 
 def test_guards_by_hand():
     rng = np.random.default_rng(3)
     truth = [motion(rng, n) for n in (30, 40)]
 
-    def found(change):
+    def score_changed(change):
         changed = [canonical(change(m.points)) for m in truth]
         return {name: compute_value(s) for name, s in motion_statistics.score_motion(truth, changed).items()}
 
-    same = found(lambda p: p)
+    same = score_changed(lambda p: p)
     assert all(v == pytest.approx(1) for v in same.values()) and not motion_statistics.list_warnings(same)
-    half = found(lambda p: p.mean(0) + 0.5 * (p - p.mean(0)))
+    half = score_changed(lambda p: p.mean(0) + 0.5 * (p - p.mean(0)))
     assert all(half[n] == pytest.approx(0.5, rel=1e-4) for n in ("hand travel", "deviation", "speed"))
     assert half["jitter"] == pytest.approx(1, rel=1e-4) and half["length"] == 1
-    slow = found(lambda p: np.repeat(p, 2, 0))
+    slow = score_changed(lambda p: np.repeat(p, 2, 0))
     assert slow["hand travel"] == pytest.approx(1) and slow["length"] == 2 and slow["speed"] < 0.51
-    still = found(lambda p: np.repeat(p.mean(0, keepdims=True), len(p), 0))
+    still = score_changed(lambda p: np.repeat(p.mean(0, keepdims=True), len(p), 0))
     assert still["hand travel"] == 0 and motion_statistics.list_warnings(still)
-    trembling = found(lambda p: p + 0.2 * rng.normal(size=p.shape))
+    trembling = score_changed(lambda p: p + 0.2 * rng.normal(size=p.shape))
     assert trembling["jitter"] > 1.2
     right = np.arange(50) != skeleton.R_WRIST
-    held = found(lambda p: np.where(right[:, None], p, p[:1]))
-    assert held["hand travel"] == pytest.approx(0.5)
+    one_hand_still = score_changed(lambda p: np.where(right[:, None], p, p[:1]))
+    assert one_hand_still["hand travel"] == pytest.approx(0.5)
 
 
 def test_guards_do_not_count_missing_joints():

@@ -37,29 +37,29 @@ def sides(request):
 
 @pytest.mark.parametrize("order", [1, 2, 3, 4])
 def test_bleu_equals_sacrebleu(sides, order):
-    said, meant = sides
-    ours = text.score_bleu([t.split() for t in said], [t.split() for t in meant], order, "words")
+    hypotheses, meant = sides
+    ours = text.score_bleu([t.split() for t in hypotheses], [t.split() for t in meant], order, "words")
     theirs = sacrebleu.BLEU(tokenize="none", smooth_method="none", max_ngram_order=order)
     assert compute_value(ours) == pytest.approx(
-        theirs.corpus_score(list(said), [list(meant)]).score, abs=1e-9
+        theirs.corpus_score(list(hypotheses), [list(meant)]).score, abs=1e-9
     )
 
 
 def test_chrf_equals_sacrebleu(sides):
-    said, meant = sides
-    ours = text.score_chrf([t.split() for t in said], [t.split() for t in meant])
+    hypotheses, meant = sides
+    ours = text.score_chrf([t.split() for t in hypotheses], [t.split() for t in meant])
     assert compute_value(ours) == pytest.approx(
-        CHRF().corpus_score(list(said), [list(meant)]).score, abs=1e-9
+        CHRF().corpus_score(list(hypotheses), [list(meant)]).score, abs=1e-9
     )
 
 
 def test_bleu_by_hand():
     # Papineni et al. 2002: "the" x 7 against a reference that has it twice is 2 / 7, not 1
-    found = text.score_bleu([["the"] * 7], [["the", "cat", "is", "on", "the", "mat"]], 1, "words")
-    assert compute_value(found) == pytest.approx(100 * 2 / 7)
+    bleu = text.score_bleu([["the"] * 7], [["the", "cat", "is", "on", "the", "mat"]], 1, "words")
+    assert compute_value(bleu) == pytest.approx(100 * 2 / 7)
     # 3 of 4 words and 1 of 3 pairs right, one word short
-    found = text.score_bleu([["a", "b", "x", "d"]], [["a", "b", "c", "d", "e"]], 2, "words")
-    assert compute_value(found) == pytest.approx(100 * math.exp(1 - 5 / 4) * math.sqrt(3 / 4 * 1 / 3))
+    bleu = text.score_bleu([["a", "b", "x", "d"]], [["a", "b", "c", "d", "e"]], 2, "words")
+    assert compute_value(bleu) == pytest.approx(100 * math.exp(1 - 5 / 4) * math.sqrt(3 / 4 * 1 / 3))
 
 
 def test_a_perfect_sequence_scores_100_whatever_it_repeats():
@@ -71,8 +71,8 @@ def test_a_perfect_sequence_scores_100_whatever_it_repeats():
 def test_length_is_the_systems_own():
     """Neither a short nor a long answer is cut or filled to the reference's length."""
     meant = [list("abcdefgh")]
-    said = (*meant, "abcd", "abcdefghabcd")
-    right, short, long = (compute_value(text.score_bleu([x], meant, 2, "letters")) for x in said)
+    hypotheses = (*meant, "abcd", "abcdefghabcd")
+    right, short, long = (compute_value(text.score_bleu([x], meant, 2, "letters")) for x in hypotheses)
     assert right == pytest.approx(100) and short < 50 and long < 75
 
 
@@ -94,9 +94,9 @@ def test_rouge_equals_the_definition():
     rng = np.random.default_rng(1)
     pairs = [tuple("".join(rng.choice(list("abc"), rng.integers(1, 7))) for _ in range(2)) for _ in range(12)]
     values = []
-    for said, meant in pairs:
-        common = slow_common(said, meant)
-        p, r = common / len(said), common / len(meant)
+    for hypothesis, meant in pairs:
+        common = slow_common(hypothesis, meant)
+        p, r = common / len(hypothesis), common / len(meant)
         values.append(100 * (1 + 1.2**2) * p * r / (r + 1.2**2 * p) if common else 0)
     assert compute_value(text.score_rouge_l(*zip(*pairs, strict=True))) == pytest.approx(
         np.mean(values), abs=1e-9
@@ -104,8 +104,8 @@ def test_rouge_equals_the_definition():
 
 
 def test_word_error_rate_is_pooled_over_words():
-    found = text.score_word_errors([["a"], ["x", "y", "z"]], [["a"] + ["b"] * 3, ["x"]], reader="none")
-    assert compute_value(found) == pytest.approx(100 * 5 / 5)
+    wer = text.score_word_errors([["a"], ["x", "y", "z"]], [["a"] + ["b"] * 3, ["x"]], reader="none")
+    assert compute_value(wer) == pytest.approx(100 * 5 / 5)
 
 
 def test_tokens_of_a_text():
@@ -116,23 +116,23 @@ def test_intervals_hold_the_value_and_shrink_with_more_clips():
     rng = np.random.default_rng(2)
     widths = []
     for count in (30, 480):
-        said, meant = corpus(rng, count)
-        found = text.score_texts(said, meant)["BLEU-2"]
-        low, high = compute_interval(found)
-        assert low < compute_value(found) < high
-        assert compute_interval(found) == (low, high), "seeded"
+        hypotheses, meant = corpus(rng, count)
+        bleu = text.score_texts(hypotheses, meant)["BLEU-2"]
+        low, high = compute_interval(bleu)
+        assert low < compute_value(bleu) < high
+        assert compute_interval(bleu) == (low, high), "seeded"
         widths.append(high - low)
     assert widths[1] < 0.5 * widths[0]
 
 
 def test_the_interval_is_the_bootstrap():
     """Resampling clips and scoring each resample by itself gives the same interval, within its own chance."""
-    said, meant = ([line.split() for line in side] for side in corpus(np.random.default_rng(3), 50))
+    hypotheses, meant = ([line.split() for line in side] for side in corpus(np.random.default_rng(3), 50))
     rng, values = np.random.default_rng(4), []
     for _ in range(1000):
         k = rng.integers(0, 50, 50)
         values.append(
-            compute_value(text.score_word_errors([said[i] for i in k], [meant[i] for i in k], "none"))
+            compute_value(text.score_word_errors([hypotheses[i] for i in k], [meant[i] for i in k], "none"))
         )
-    low, high = compute_interval(text.score_word_errors(said, meant, "none"))
+    low, high = compute_interval(text.score_word_errors(hypotheses, meant, "none"))
     np.testing.assert_allclose([low, high], np.quantile(values, [0.025, 0.975]), atol=0.15 * (high - low))

@@ -198,8 +198,8 @@ def test_text_padding_and_batch_mates_change_nothing():
     mask[:, :20], mask[1], wide[1, : WORDS[2]] = True, np.arange(32) < WORDS[2], ids[0, : WORDS[2]]
     others = np.stack(clips([20] * 3)).astype(int)
     others[1, : LENGTHS[2]] = codes[0, : LENGTHS[2]]
-    found = whole(others, wide, mask)
-    for a, b in zip(found, expected, strict=True):
+    actual = whole(others, wide, mask)
+    for a, b in zip(actual, expected, strict=True):
         same(a[1, : LENGTHS[2]], b[0, : LENGTHS[2]])
 
 
@@ -274,9 +274,9 @@ def loss_of(model, v):
 
 def test_computing_layers_again_changes_nothing():
     one, two = (jax.jit(jax.grad(functools.partial(loss_of, MODEL.clone(remat=r)))) for r in (False, True))
-    found, expected = one(variables()), two(variables())
-    assert jax.tree.structure(found) == jax.tree.structure(expected)
-    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6), found, expected)
+    actual, expected = one(variables()), two(variables())
+    assert jax.tree.structure(actual) == jax.tree.structure(expected)
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6), actual, expected)
 
 
 def test_half_precision_is_near():

@@ -16,8 +16,8 @@ STRIDE = 4
 
 @pytest.fixture(scope="module")
 def tab(tmp_path_factory):
-    with browser.page(tmp_path_factory.mktemp("profile")) as found:
-        yield found
+    with browser.page(tmp_path_factory.mktemp("profile")) as page:
+        yield page
 
 
 @pytest.fixture(scope="module")
@@ -120,13 +120,16 @@ WRISTS = """(() => {
 
 
 def test_tokens_follow_time_and_lead_to_it(shown):
-    said = "[...document.querySelectorAll('.token')].map((line) => line.textContent)"
+    token_lines = "[...document.querySelectorAll('.token')].map((line) => line.textContent)"
     shown.run("players[0].seek(9)")
-    assert shown.run(said)[:3] == ["", *(f"token 3 of {n}: right arm 6, right hand 7/8" for n in (6, 3))]
+    assert shown.run(token_lines)[:3] == [
+        "",
+        *(f"token 3 of {n}: right arm 6, right hand 7/8" for n in (6, 3)),
+    ]
     shown.run("players[0].seek(13)")
-    assert shown.run(said)[2] == "ended"
+    assert shown.run(token_lines)[2] == "ended"
     shown.drag("figure:nth-child(2) .tokens", 1, 0, start=(20.5 / 24, 0.5))
-    assert frames(shown)[0] == 20 and shown.run(said)[1].startswith("token 6 of 6")
+    assert frames(shown)[0] == 20 and shown.run(token_lines)[1].startswith("token 6 of 6")
 
 
 def test_it_shows_what_python_draws(shown):

@@ -19,16 +19,16 @@ def places(panels, size=240):
     """Pixel positions [T, 50, 2] of each panel's joints in the painted picture."""
     figures = figure.prepare_figures(panels)
     look, scene = layout.fit_view(figures, size), layout.build_scene(panels, size)
-    found = []
+    positions = []
     for one, stage in zip(figures, scene.stages, strict=True):
-        found.append(one.pose[..., :2] * look.scale + look.shift + [stage.x, stage.y])
-    return scene, found
+        positions.append(one.pose[..., :2] * look.scale + look.shift + [stage.x, stage.y])
+    return scene, positions
 
 
 def drawn(panels, size=240, frame=0):
     """The painted frame of a picture and the joints' pixels [50, 2] of its first panel."""
-    scene, found = places(panels, size)
-    return layout.paint_frame(scene, frame), found[0][frame].astype(int)
+    scene, positions = places(panels, size)
+    return layout.paint_frame(scene, frame), positions[0][frame].astype(int)
 
 
 def test_every_joint_is_painted():

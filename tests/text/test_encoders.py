@@ -48,10 +48,10 @@ def states(folder, ids, mask):
 
 
 def test_features_are_those_of_pytorch(folder):
-    told = wanted(folder)
-    found = states(folder, told["ids"], told["mask"])
-    assert np.abs(found - told["states"])[told["mask"]].max() < 1e-5
-    assert told["states"].std() > 0.3, "weights that let much pass"
+    expected = wanted(folder)
+    features = states(folder, expected["ids"], expected["mask"])
+    assert np.abs(features - expected["states"])[expected["mask"]].max() < 1e-5
+    assert expected["states"].std() > 0.3, "weights that let much pass"
 
 
 def test_what_pytorch_says_is_what_was_kept(folder):
@@ -61,9 +61,9 @@ def test_what_pytorch_says_is_what_was_kept(folder):
 
 
 def test_padding_and_batch_mates_change_nothing(folder):
-    encoder, told = pretrained.load_encoder(folder), wanted(folder)
+    encoder, expected = pretrained.load_encoder(folder), wanted(folder)
     together = encoder.encode_all([*TEXTS, TEXTS[0]])
-    for text, features, ids, mask, right in zip(TEXTS, together, *told.values(), strict=False):
+    for text, features, ids, mask, right in zip(TEXTS, together, *expected.values(), strict=False):
         assert encoder.tokenizer.encode(text).ids == ids[mask].tolist()
         assert features.dtype == np.float16 and features.shape == (mask.sum(), 16)
         np.testing.assert_allclose(features, right[mask], atol=2e-3, rtol=1e-3)
@@ -98,26 +98,26 @@ def test_a_text_without_words_is_refused(folder):
 
 def test_files_of_whole_models_and_their_old_names_are_read(folder):
     """As bert-base-uncased has them: under a prefix, norms with gamma and beta, other heads besides."""
-    path, told = folder / "model.safetensors", wanted(folder)
-    held = {f"{folder.name}.{name}": value for name, value in load_file(path).items()}
-    for name in [name for name in held if "norm." in name.lower()]:
+    path, expected = folder / "model.safetensors", wanted(folder)
+    tensors_by_name = {f"{folder.name}.{name}": value for name, value in load_file(path).items()}
+    for name in [name for name in tensors_by_name if "norm." in name.lower()]:
         new = {"weight": "gamma", "bias": "beta"}[name.rpartition(".")[2]]
-        held[f"{name.rpartition('.')[0]}.{new}"] = held.pop(name)
-    save_file(held | {"cls.predictions.bias": np.zeros(3, np.float32)}, path)
-    found = states(folder, told["ids"], told["mask"])
-    assert np.abs(found - told["states"])[told["mask"]].max() < 1e-5
+        tensors_by_name[f"{name.rpartition('.')[0]}.{new}"] = tensors_by_name.pop(name)
+    save_file(tensors_by_name | {"cls.predictions.bias": np.zeros(3, np.float32)}, path)
+    features = states(folder, expected["ids"], expected["mask"])
+    assert np.abs(features - expected["states"])[expected["mask"]].max() < 1e-5
 
 
 def test_tensors_are_read_in_their_own_types(tmp_path):
     rng = np.random.default_rng(0)
-    told = {kind: rng.normal(size=(3, 4)).astype(kind) for kind in ("float32", "float16", "float64")}
-    told |= {"int64": np.arange(5), "scalar": np.float32(2), "none": np.zeros((0, 3), np.float32)}
-    save_file({name: np.asarray(value) for name, value in told.items()}, tmp_path / "x")
-    found = tensors.read_tensors(tmp_path / "x")
-    assert found.keys() == told.keys()
-    for name, value in told.items():
-        np.testing.assert_array_equal(found[name], value, strict=name != "scalar")
-    half = jnp.asarray(told["float32"], jnp.bfloat16)
+    expected = {kind: rng.normal(size=(3, 4)).astype(kind) for kind in ("float32", "float16", "float64")}
+    expected |= {"int64": np.arange(5), "scalar": np.float32(2), "none": np.zeros((0, 3), np.float32)}
+    save_file({name: np.asarray(value) for name, value in expected.items()}, tmp_path / "x")
+    arrays = tensors.read_tensors(tmp_path / "x")
+    assert arrays.keys() == expected.keys()
+    for name, value in expected.items():
+        np.testing.assert_array_equal(arrays[name], value, strict=name != "scalar")
+    half = jnp.asarray(expected["float32"], jnp.bfloat16)
     content = np.asarray(half).tobytes()
     header = json.dumps({"a": {"dtype": "BF16", "shape": [3, 4], "data_offsets": [0, 24]}}).encode()
     (tmp_path / "y").write_bytes(len(header).to_bytes(8, "little") + header + content)
@@ -311,9 +311,9 @@ def test_training_goes_on_without_the_encoder_and_only_with_the_same(home, tmp_p
         c.num_steps = 3
     assert loop.train(c, tmp_path / "run", make_task).finished and not runs_of
     path = folder / "model.safetensors"
-    held = load_file(path)
-    held["embeddings.word_embeddings.weight"][3, 3] += 1
-    save_file(held, path)
+    weights = load_file(path)
+    weights["embeddings.word_embeddings.weight"][3, 3] += 1
+    save_file(weights, path)
     with c.unlocked():
         c.num_steps = 4  # a run that is finished asks nothing
     for use in (lambda: load(tmp_path / "run"), lambda: loop.train(c, tmp_path / "run", make_task)):

@@ -48,8 +48,8 @@ def test_case_accents_and_marks_are_folded(same):
 
 
 def test_questions_and_apostrophes_are_kept():
-    found = text.split_words("You’re here? 'Yes' - it's 5!")
-    assert found == ["you're", "here", "?", "yes", "it's", "5", "!"]
+    split = text.split_words("You’re here? 'Yes' - it's 5!")
+    assert split == ["you're", "here", "?", "yes", "it's", "5", "!"]
     assert words().encode("how are you?") != words().encode("how are you")
 
 

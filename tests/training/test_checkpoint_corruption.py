@@ -61,11 +61,11 @@ def missed(run, before: int, last: int, capsys) -> int:
     for _ in range(FAULTS):
         path, how = rng.choice(files(step)), rng.choice(("flip", "cut", "delete"))
         was = damage(path, how, rng)
-        found, told = checkpoint.sound_step(run, "latest"), capsys.readouterr().err
+        sound, error = checkpoint.sound_step(run, "latest"), capsys.readouterr().err
         path.write_bytes(was)
-        said = told.startswith(f"warning: {step} is damaged: ") and told.count("\n") == 1
-        named = path.name in told and f"latest step {before} is used instead" in told
-        missed += found != ("latest", before) or not said or not named
+        warned = error.startswith(f"warning: {step} is damaged: ") and error.count("\n") == 1
+        named = path.name in error and f"latest step {before} is used instead" in error
+        missed += sound != ("latest", before) or not warned or not named
     assert checkpoint.sound_step(run, "latest") == ("latest", last) and not capsys.readouterr().err
     return missed
 
@@ -80,8 +80,8 @@ def test_every_fault_of_each_model_is_found(family, tiny_families, tmp_path, cap
     fields = tiny_families[family] | {"num_steps": 4, "save_every": 2, "eval_every": 4}
     assert loop.train(gpt_run.get_config(family, **fields), tmp_path, make_task).finished
     capsys.readouterr()
-    found = missed(tmp_path, 2, 4, capsys)
-    promise(f"{family}: of {FAULTS} files flipped, cut or deleted, those missed", found, most=0)
+    unnoticed = missed(tmp_path, 2, 4, capsys)
+    promise(f"{family}: of {FAULTS} files flipped, cut or deleted, those missed", unnoticed, most=0)
 
 
 def test_a_file_too_many_and_a_folder_too_few_are_faults(run):
@@ -115,9 +115,9 @@ def test_a_step_is_sealed_after_its_last_file(tmp_path, monkeypatch):
 def test_training_goes_on_from_the_step_before(name, how, whole, run, capsys):
     damage(checkpoint.folder(run, "latest") / "12" / name, how, random.Random(1))
     assert loop.train(toy(), run, make_task, out=sys.stdout).finished
-    told = capsys.readouterr()
-    assert f"12 is damaged: {name.split('/')[-1]}" in told.err.replace("meta/", "").replace("state/", "")
-    assert "resumed from step 10" in told.out
+    printed = capsys.readouterr()
+    assert f"12 is damaged: {name.split('/')[-1]}" in printed.err.replace("meta/", "").replace("state/", "")
+    assert "resumed from step 10" in printed.out
     assert rows(run) == rows(whole)
     assert checkpoint.sound_step(run, "latest") == ("latest", 12) and not capsys.readouterr().err
     a, b = (checkpoint.read_meta(d, "latest", 12)["fingerprint"] for d in (run, whole))
@@ -138,10 +138,10 @@ def test_with_every_step_damaged_there_is_one_line_and_nothing_is_deleted(run):
 def test_without_a_sound_best_step_the_latest_serves_until_there_is_one(run, capsys):
     best = checkpoint.last_step(run, "best")
     damage(checkpoint.folder(run, "best") / str(best) / "meta/metadata", "flip", random.Random(0))
-    found, step = checkpoint.load_variables(run)
+    variables, step = checkpoint.load_variables(run)
     assert step == 12 and "latest step 12 is used instead" in capsys.readouterr().err
     good, _ = checkpoint.load_variables(run, "latest")
-    assert jax.tree.all(jax.tree.map(lambda x, y: bool((x == y).all()), found, good))
+    assert jax.tree.all(jax.tree.map(lambda x, y: bool((x == y).all()), variables, good))
     assert loop.train(toy(num_steps=16), run, make_task).finished
     assert checkpoint.load_variables(run)[1] == 16
 

@@ -82,12 +82,12 @@ def test_the_program_of_a_deep_flow_is_no_larger(tiny_families, tiny_runs, tmp_p
 
 def test_layers_computed_again_take_less_memory(tiny_runs, tmp_path):
     """Temporaries of a step with remat are at most .35 of those without."""
-    found = {}
+    memory = {}
     for remat in (False, True):
         c = config(tiny_runs, width=32, depth=10, text_depth=10, mlp=128, heads=2, remat=remat)
         c.batch_tokens = 1024
-        found[remat] = lower(c, tmp_path)[0].compile().memory_analysis().temp_size_in_bytes
-    assert found[True] <= 0.35 * found[False]
+        memory[remat] = lower(c, tmp_path)[0].compile().memory_analysis().temp_size_in_bytes
+    assert memory[True] <= 0.35 * memory[False]
 
 
 @pytest.mark.parametrize("name", ["vqvae", "gpt", pytest.param("flow", marks=pytest.mark.soak)])

@@ -58,12 +58,12 @@ def moved(root, kind: str, fields: dict) -> float:
     """A run saved on 8 devices goes on on others with the same state; how far losses differ, relatively."""
     spec = {"root": str(root), "kind": kind, "fields": fields, "devices": DEVICES}
     many = {"XLA_FLAGS": "--xla_force_host_platform_device_count=64", "JAX_DISABLE_MOST_OPTIMIZATIONS": "1"}
-    found = {one["devices"]: one for one in script(elastic_run.__file__, spec, **many)}
-    assert tuple(found) == DEVICES
-    assert {one["digest"] for one in found.values()} == {found[8]["digest"]}
-    losses = np.array([found[count]["losses"] for count in DEVICES])
+    results = {one["devices"]: one for one in script(elastic_run.__file__, spec, **many)}
+    assert tuple(results) == DEVICES
+    assert {one["digest"] for one in results.values()} == {results[8]["digest"]}
+    losses = np.array([results[count]["losses"] for count in DEVICES])
     assert losses.shape[1] >= 4
-    return np.abs(losses / found[8]["losses"] - 1).max()
+    return np.abs(losses / results[8]["losses"] - 1).max()
 
 
 @pytest.mark.soak
@@ -74,6 +74,6 @@ def test_a_run_goes_on_on_any_number_of_devices(tmp_path):
 @pytest.mark.soak
 @pytest.mark.parametrize("kind", ["vqvae", "gpt", "flow"])
 def test_every_family_goes_on_on_any_number_of_devices(kind, tiny_families, tmp_path, promise):
-    found = moved(tmp_path, kind, tiny_families[kind])
+    difference = moved(tmp_path, kind, tiny_families[kind])
     what = f"{kind}: saved on 8 devices, resumed on 1 to 64 with the same state; losses differ by"
-    promise(what, found, most=1e-6)
+    promise(what, difference, most=1e-6)

@@ -48,8 +48,8 @@ def test_nothing_is_lost_with_a_host(tmp_path):
     os.kill(second[1], signal.SIGTERM)
     assert job.wait(host_helpers.PATIENCE) == 0
     stopped = checkpoint.last_step(run, "latest")
-    said = log.read_text()
-    assert f"Stopped at step {stopped};" in said and said.count("starting again") == 1
+    log_text = log.read_text()
+    assert f"Stopped at step {stopped};" in log_text and log_text.count("starting again") == 1
     c = toy(**ENDLESS | {"num_steps": stopped + 10, "mesh.shape": (2,)})
     for workdir in (run, tmp_path / "whole"):
         assert loop.train(c, workdir, make_task).finished
@@ -77,10 +77,10 @@ def test_hosts_must_see_the_same_checkpoints(tmp_path, monkeypatch):
 def test_a_lost_host_is_no_fault_of_the_disk(tmp_path, monkeypatch):
     """Gloo's failure is a ValueError, as is a full disk in orbax; only the disk's ends the job for good."""
     full = "RESOURCE_EXHAUSTED: writing failed [os_error_code='28']"
-    for hosts, told in ((1, "UNKNOWN: it"), (1, full), (2, full)):
+    for hosts, message in ((1, "UNKNOWN: it"), (1, full), (2, full)):
         monkeypatch.setattr("jax.process_count", lambda hosts=hosts: hosts)
         with pytest.raises(StorageError), checkpoint.storage_errors(tmp_path, ValueError):
-            raise ValueError(told)
+            raise ValueError(message)
     with pytest.raises(ValueError, match="Gloo"), checkpoint.storage_errors(tmp_path, OSError, ValueError):
         raise ValueError("UNKNOWN: Gloo AllGather failed: Connection reset by peer")
 
@@ -102,9 +102,9 @@ def test_hosts_share_the_batches_of_the_gpt(tiny_runs, tmp_path, monkeypatch):
         monkeypatch.setattr(jax, "process_count", lambda: hosts)
         monkeypatch.setattr(jax, "process_index", lambda: host)
         stream = stream_rows(c, packed)(3)
-        found = [next(stream) for _ in range(4)]
+        batches_read = [next(stream) for _ in range(4)]
         stream.close()
-        return found
+        return batches_read
 
     for whole, *parts in zip(batches(0, 1), *(batches(host, 2) for host in range(2)), strict=True):
         for name, rows in whole.items():

@@ -98,8 +98,8 @@ def test_machines_with_supervisors_of_their_own_find_together_again(tmp_path, pr
     took = time.monotonic() - begin
     supervisors[1].send_signal(signal.SIGTERM)
     assert [job.wait(PATIENCE) for job in supervisors] == [0, 0]
-    said = (tmp_path / "0.log").read_text()
-    assert f"Stopped at step {checkpoint.last_step(run, 'latest')};" in said
+    log_text = (tmp_path / "0.log").read_text()
+    assert f"Stopped at step {checkpoint.last_step(run, 'latest')};" in log_text
     promise("one of two machines loses its process, both train again", took, most=60, unit="s")
 
 

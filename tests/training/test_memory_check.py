@@ -60,9 +60,11 @@ def scanned(x, kernels, remat=False):
 def test_what_the_backward_pass_keeps(function, remat, low, high):
     rows = 4096
     gradient = jax.grad(functools.partial(function, remat=remat), argnums=1)
-    found = peak(gradient, (rows, 64), (8, 64, 64)) / (rows * 64 * 4)
-    assert low <= found <= high
-    assert peak(gradient, (2 * rows, 64), (8, 64, 64)) / (rows * 64 * 4) == pytest.approx(2 * found, rel=0.02)
+    arrays_kept = peak(gradient, (rows, 64), (8, 64, 64)) / (rows * 64 * 4)
+    assert low <= arrays_kept <= high
+    assert peak(gradient, (2 * rows, 64), (8, 64, 64)) / (rows * 64 * 4) == pytest.approx(
+        2 * arrays_kept, rel=0.02
+    )
 
 
 @pytest.fixture(scope="module")
@@ -83,11 +85,11 @@ def gpt(tiny_runs, tmp_path_factory):
 
 def test_a_gpt_step_is_within_the_bounds_of_xla_s_own_account(gpt, compile_quickly):
     step, state, batch = gpt(16)
-    found = memory_check.estimate(step, state, batch)
+    estimate = memory_check.estimate(step, state, batch)
     account = step.lower(state, batch).compile().memory_analysis()
-    assert found.given == pytest.approx(account.argument_size_in_bytes, rel=0.01)
-    assert 0.5 <= found.held / account.temp_size_in_bytes <= 1.3
-    assert found.least < account.argument_size_in_bytes + account.temp_size_in_bytes
+    assert estimate.given == pytest.approx(account.argument_size_in_bytes, rel=0.01)
+    assert 0.5 <= estimate.held / account.temp_size_in_bytes <= 1.3
+    assert estimate.least < account.argument_size_in_bytes + account.temp_size_in_bytes
 
 
 def test_a_device_of_many_holds_its_part_of_the_batch(gpt):
@@ -97,11 +99,11 @@ def test_a_device_of_many_holds_its_part_of_the_batch(gpt):
 
 def test_a_sharded_state_is_counted_as_xla_counts_it():
     _, batch, _, step, _, state = engine_helpers.compiled(engine_helpers.toy("fsdp"))
-    found = memory_check.estimate(step, state, batch)
+    estimate = memory_check.estimate(step, state, batch)
     account = step.lower(state, batch).compile().memory_analysis()
-    assert found.given == pytest.approx(account.argument_size_in_bytes, rel=0.02)
+    assert estimate.given == pytest.approx(account.argument_size_in_bytes, rel=0.02)
     _, batch, _, step, _, state = engine_helpers.compiled(engine_helpers.toy())
-    assert found.given < memory_check.estimate(step, state, batch).given
+    assert estimate.given < memory_check.estimate(step, state, batch).given
 
 
 def device(usable: float | None, kind: str = "TPU of tests"):
@@ -115,26 +117,26 @@ def test_the_memory_of_a_device():
 
 
 def test_only_what_surely_cannot_fit_is_refused():
-    c, said = engine_helpers.toy(), []
-    found = memory_check.Estimate(given=4_000_000_000, gradients=10**9, held=8_000_000_000, split=1)
-    assert found.total == 12e9
-    assert found.least == 6e9 - memory_check.ON_CHIP / 4
-    memory_check.check(c, found, device(None), said.append)
-    memory_check.check(c, found, device(13e9), said.append)
-    assert said == []
-    memory_check.check(c, found, device(11e9), said.append)
-    assert said == [
+    c, messages = engine_helpers.toy(), []
+    estimate = memory_check.Estimate(given=4_000_000_000, gradients=10**9, held=8_000_000_000, split=1)
+    assert estimate.total == 12e9
+    assert estimate.least == 6e9 - memory_check.ON_CHIP / 4
+    memory_check.check(c, estimate, device(None), messages.append)
+    memory_check.check(c, estimate, device(13e9), messages.append)
+    assert messages == []
+    memory_check.check(c, estimate, device(11e9), messages.append)
+    assert messages == [
         "warning: a training step takes about 12 GB a device, 4 of them for state and batch; "
         "a TPU of tests has 11: lower batch_size, or give mesh.shape more devices"
     ]
     with pytest.raises(ConfigError, match=r"takes at least 5.97 GB .* has 5.5: lower batch_size") as e:
-        memory_check.check(c, found, device(5.5e9), said.append)
-    assert "\n" not in str(e.value) and len(said) == 1
+        memory_check.check(c, estimate, device(5.5e9), messages.append)
+    assert "\n" not in str(e.value) and len(messages) == 1
     with pytest.raises(ConfigError, match=r"has 4.5: make the model smaller, or split its state"):
-        memory_check.check(c, found, device(4.5e9), said.append)
+        memory_check.check(c, estimate, device(4.5e9), messages.append)
     c.model = {"remat": False}
     with pytest.raises(ConfigError, match=r"lower batch_size, set model.remat=True, or give"):
-        memory_check.check(c, found, device(5.5e9), said.append)
+        memory_check.check(c, estimate, device(5.5e9), messages.append)
 
 
 def test_training_does_not_begin_where_it_cannot_fit(tmp_path, monkeypatch, capsys):

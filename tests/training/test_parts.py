@@ -115,8 +115,8 @@ def test_rules_for_many_shapes_divide_what_they_can():
         tree = jnp.ones(shape)
         for key in reversed(name.split("/")):
             tree = {key: tree}
-        (found,) = jax.tree.leaves(sharding.shard(tree, mesh, sharding.RULES))
-        assert found.spec == placed, name
+        (sharding_of_leaf,) = jax.tree.leaves(sharding.shard(tree, mesh, sharding.RULES))
+        assert sharding_of_leaf.spec == placed, name
     with pytest.raises(ConfigError, match="no axis 'expert'"):
         sharding.shard({"a": jnp.ones(8)}, mesh, (("a", ("...", "expert")),))
 

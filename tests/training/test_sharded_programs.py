@@ -34,13 +34,13 @@ def run(tiny_runs, workdir, programs, tokenizers):
     process = spawn(sharded_run.__file__, json.dumps(spec), **MACHINE)
     out, err = process.communicate(timeout=3000)
     assert process.returncode == 0, err[-3000:]
-    found = dict(zip(programs, map(json.loads, out.splitlines()), strict=True))
+    results = dict(zip(programs, map(json.loads, out.splitlines()), strict=True))
     codes = {mesh: np.load(workdir / f"{'x'.join(map(str, mesh))}.npz") for mesh in tokenizers}
-    return found, codes, err.split(sharded_run.END)
+    return results, codes, err.split(sharded_run.END)
 
 
 @pytest.fixture(scope="module")
-def found(tiny_runs, tmp_path_factory):
+def results(tiny_runs, tmp_path_factory):
     """Of 8 devices, see `run`."""
     return run(tiny_runs, tmp_path_factory.mktemp("sharded") / "gpt", PROGRAMS, TOKENIZERS)
 
@@ -50,39 +50,39 @@ def sent(program) -> float:
     return sum(program["moved"].values()) / program["params"]
 
 
-def test_data_parallelism_sends_each_gradient_once(found, promise):
-    one = found[0][DATA, (8,)]
+def test_data_parallelism_sends_each_gradient_once(results, promise):
+    one = results[0][DATA, (8,)]
     promise("GPT, data parallel: bytes sent a parameter and step", sent(one), least=3.96, most=4.04)
     assert one["moved"].keys() == {"all-reduce"}
     assert one["held"] == pytest.approx(one["state"], rel=0.01)
 
 
-def test_fsdp_holds_one_part_and_sends_each_parameter_and_gradient_once(found, promise):
-    one = found[0][FSDP, (1, 8, 1)]
+def test_fsdp_holds_one_part_and_sends_each_parameter_and_gradient_once(results, promise):
+    one = results[0][FSDP, (1, 8, 1)]
     promise("GPT, FSDP: bytes sent a parameter and step", sent(one), least=7.92, most=8.08)
     promise("8 devices: parts of the state held", 8 * one["held"] / one["state"], least=0.99, most=1.01)
 
 
 @pytest.mark.soak
-def test_64_devices_send_as_much_and_hold_less(found, tiny_runs, tmp_path, promise):
-    many, _, said = run(tiny_runs, tmp_path / "gpt", MANY, [])
+def test_64_devices_send_as_much_and_hold_less(results, tiny_runs, tmp_path, promise):
+    many, _, messages = run(tiny_runs, tmp_path / "gpt", MANY, [])
     for few, more in zip(PROGRAMS, MANY, strict=False):
-        ratio = sent(many[more]) / sent(found[0][few])
+        ratio = sent(many[more]) / sent(results[0][few])
         promise(f"{few[0]}: bytes sent on 64 devices against 8", ratio, least=0.98, most=1.02)
     one = many[MANY[1]]
     promise("64 devices: parts of the state held", 64 * one["held"] / one["state"], least=0.99, most=1.01)
-    assert "nvoluntary full rematerialization" not in said[0]
+    assert "nvoluntary full rematerialization" not in messages[0]
 
 
-def test_tensor_parallelism_holds_less_than_fsdp_alone(found):
-    one = found[0][ALL, (2, 2, 2)]
+def test_tensor_parallelism_holds_less_than_fsdp_alone(results):
+    one = results[0][ALL, (2, 2, 2)]
     assert 2 * 1.5 < one["state"] / one["held"] <= 2 * 2 * 1.01
 
 
-def test_nothing_is_gathered_because_layouts_clash(found):
-    said, provoked = found[2]
+def test_nothing_is_gathered_because_layouts_clash(results):
+    messages, provoked = results[2]
     assert "nvoluntary full rematerialization" in provoked
-    assert "nvoluntary full rematerialization" not in said
+    assert "nvoluntary full rematerialization" not in messages
 
 
 def nearest(z, books):
@@ -94,15 +94,15 @@ def nearest(z, books):
     return np.stack(codes, axis=-1)
 
 
-def test_codes_are_the_nearest_on_every_mesh(found, tiny_runs):
+def test_codes_are_the_nearest_on_every_mesh(results, tiny_runs):
     variables, _ = checkpoint.load_variables(tiny_runs / "runs/vqvae")
     book = variables["codebook"]["quantizers_whole"]
     books = np.asarray(book["sums"]) / np.maximum(np.asarray(book["counts"]), 1e-8)[..., None]
-    first = found[1][1, 1, 1]["codes"]
+    first = results[1][1, 1, 1]["codes"]
     assert first.size >= 1000 and len(np.unique(first)) > 8
-    for results in found[1].values():
-        z = results["latents"].reshape(-1, books.shape[-1])
-        np.testing.assert_array_equal(results["codes"], first)
+    for arrays in results[1].values():
+        z = arrays["latents"].reshape(-1, books.shape[-1])
+        np.testing.assert_array_equal(arrays["codes"], first)
         np.testing.assert_array_equal(first.reshape(-1, len(books)), nearest(z, books))
     coarse = np.round(z * 32) / 32  # so a few digits less would be seen
     assert (nearest(coarse, books) != nearest(z, books)).any()

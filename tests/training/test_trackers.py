@@ -51,7 +51,7 @@ def wandb(tmp_path, monkeypatch):
     sys.modules.pop("wandb", None)
 
 
-def told(folder):
+def calls_of(folder):
     return [json.loads(line) for line in (folder / "calls").read_text().splitlines()]
 
 
@@ -59,7 +59,7 @@ def test_a_resumed_run_has_one_id_and_one_axis(wandb, tmp_path):
     run = tmp_path / "run"
     assert loop.train(toy(num_steps=10), run, make_task, wandb_project="mine").finished
     assert loop.train(toy(num_steps=20), run, make_task, wandb_project="mine").finished
-    calls = told(wandb)
+    calls = calls_of(wandb)
     starts = [more for what, more in calls if what == "init"]
     assert len(starts) == 2 and len({start["id"] for start in starts}) == 1
     assert all(s["mode"] == "offline" and s["resume"] == "allow" and s["project"] == "mine" for s in starts)
@@ -83,7 +83,7 @@ def test_a_fault_ends_no_training(wandb, tmp_path, capsys, fault):
     out, err = capsys.readouterr()
     lines = [line for line in out.splitlines() if "wandb" in line]
     assert lines == ["warning: wandb is left out from here on (the network is down)"] and not err
-    assert [what for what, _ in told(wandb)].count(fault) == 1
+    assert [what for what, _ in calls_of(wandb)].count(fault) == 1
     assert loop.train(toy(num_steps=10), tmp_path / "alone", make_task).finished
     assert rows(tmp_path / "run") == rows(tmp_path / "alone")
 
@@ -116,8 +116,8 @@ def test_tensorboard_that_fails_is_left_out(tmp_path, monkeypatch, capsys):
 
     monkeypatch.setattr(trackers, "append", full)
     assert loop.train(toy(num_steps=10), tmp_path / "run", make_task).finished
-    said = capsys.readouterr().out
-    assert said.count("TensorBoard is left out from here on (No space left on device)") == 1
+    printed = capsys.readouterr().out
+    assert printed.count("TensorBoard is left out from here on (No space left on device)") == 1
     assert len(rows(tmp_path / "run")) > 3
 
 

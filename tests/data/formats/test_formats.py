@@ -41,36 +41,36 @@ def content(root):
 @pytest.mark.parametrize("name", FORMATS)
 def test_a_known_motion_comes_back(tmp_path, name):
     build, depth, tolerance, fps, unknown = FORMATS[name]
-    report, held = imported(tmp_path, build)
-    assert report["depth"] == depth and held.layout.dims == 2 + depth and not held.layout.swapped
+    report, dataset = imported(tmp_path, build)
+    assert report["depth"] == depth and dataset.layout.dims == 2 + depth and not dataset.layout.swapped
     assert not report["left_out"] and report["clips"] == {"train": 1, "dev": 0, "test": 0}
-    clip, known = held.without_face()[0], [joint for joint in range(50) if joint not in unknown]
+    clip, known = dataset.without_face()[0], [joint for joint in range(50) if joint not in unknown]
     assert clip.text == "hello"
     np.testing.assert_array_equal(clip.valid, VALID)
     # One scale and one place for the clip (a place for each frame of .skels): what is left is rounding.
     necks = [x[:, [skeleton.NECK]] * np.array([1, 1, depth]) for x in (clip.points, POSE)]
     places = necks if name.startswith("skels") else [neck.mean(0) for neck in necks]
-    found, expected = (
+    actual, expected = (
         np.where(VALID[..., None], x * np.array([1, 1, depth]) - place, 0)[:, known]
         for x, place in zip((clip.points, POSE), places, strict=True)
     )
-    factor = (found * expected).sum() / (found * found).sum()
+    factor = (actual * expected).sum() / (actual * actual).sum()
     size = np.linalg.norm(POSE[0, skeleton.R_SHOULDER] - POSE[0, skeleton.NECK])
-    assert factor > 0 and np.abs(found * factor - expected).max() < tolerance * size
+    assert factor > 0 and np.abs(actual * factor - expected).max() < tolerance * size
     assert content(tmp_path).get("fps") == fps
 
 
 @pytest.mark.parametrize("name", ["openpose", "pose-0.2", "pose-holistic", "dwpose", "mediapipe"])
 def test_the_70_points_of_the_face_come_with_it(tmp_path, name):
-    _, held = imported(tmp_path, FORMATS[name][0])
+    _, dataset = imported(tmp_path, FORMATS[name][0])
     rows = [frame["face_keypoints_2d"] for frame in content(tmp_path)["poses"]]
     face = np.array(rows).reshape(len(rows), 70, 3)
     there = 68 if name == "dwpose" else 70
     np.testing.assert_allclose(face[:, :there, :2], format_files.face_of(POSE)[:, :there], atol=0.01)
     assert (face[:, :there, 2] == 1).all() and not face[:, there:].any()
-    pose, valid = held[0].points[:, skeleton.FACE], held[0].valid[:, skeleton.FACE]
+    pose, valid = dataset[0].points[:, skeleton.FACE], dataset[0].valid[:, skeleton.FACE]
     np.testing.assert_array_equal(pose[..., :2], np.float32(face[..., :2]))
-    assert held.layout.face and valid[:, :there].all() and not valid[:, there:].any()
+    assert dataset.layout.face and valid[:, :there].all() and not valid[:, there:].any()
 
 
 def test_signer_rate_and_recording_are_kept(tmp_path):
@@ -84,11 +84,11 @@ def test_signer_rate_and_recording_are_kept(tmp_path):
     source = tmp_path / "theirs"
     build(source)
     report = import_poses(source, str(tmp_path), "mine", None, None)
-    found = {path.parent.name: json.loads(path.read_text()) for path in tmp_path.glob("mine/*/*/pose.json")}
+    records = {path.parent.name: json.loads(path.read_text()) for path in tmp_path.glob("mine/*/*/pose.json")}
     assert (tmp_path / "mine/dev/one").is_dir()
     assert (tmp_path / "mine/train/two/text.txt").read_text() == "two"
-    assert [found["one"][key] for key in ("signer", "source", "fps")] == ["ben", "v7", 24]
-    assert found["two"]["signer"] == "anna" and "source" not in found["two"]
+    assert [records["one"][key] for key in ("signer", "source", "fps")] == ["ben", "v7", 24]
+    assert records["two"]["signer"] == "anna" and "source" not in records["two"]
     assert report["signers"] == 2 and report["fps"] == {"24": 1, "30": 1}
     assert json.loads((tmp_path / "mine/import.json").read_text()) == report
 
@@ -97,15 +97,15 @@ def test_faint_joints_are_missing(tmp_path):
     file = format_files.pose_file(POSE, VALID, "openpose")
     file.confidence[2, 0, 3] = 0.05  # the right elbow
     file.points[5, 0, 6] = np.nan  # the left elbow
-    _, held = imported(tmp_path, lambda root: save(root / "one.pose", pose_file.format_pose_file(file)))
+    _, dataset = imported(tmp_path, lambda root: save(root / "one.pose", pose_file.format_pose_file(file)))
     expected = VALID.copy()
     expected[2, skeleton.R_ELBOW] = expected[5, skeleton.L_ELBOW] = False
-    np.testing.assert_array_equal(held[0].valid[:, :50], expected)
+    np.testing.assert_array_equal(dataset[0].valid[:, :50], expected)
 
 
 def test_axes_that_point_up_are_turned(tmp_path):
-    report, held = imported(tmp_path, lambda root: format_files.slrtp(root / "one.npy", POSE, VALID, True))
-    nose, neck = (held[0].points[:, joint, 1] for joint in (skeleton.NOSE, skeleton.NECK))
+    report, dataset = imported(tmp_path, lambda root: format_files.slrtp(root / "one.npy", POSE, VALID, True))
+    nose, neck = (dataset[0].points[:, joint, 1] for joint in (skeleton.NOSE, skeleton.NECK))
     assert (nose < neck).all() and report["depth"]
 
 
@@ -141,9 +141,9 @@ def test_pose_files_are_those_of_pose_format():
                 if version == 0
                 else pose_file.format_pose_file(file._replace(version=version))
             )
-            found, theirs = pose_file.parse_pose_file(old), library.Pose.read(old)
-            np.testing.assert_array_equal(found.points, theirs.body.data.data)
-            assert found.fps == theirs.body.fps and found.version == version
+            ours, theirs = pose_file.parse_pose_file(old), library.Pose.read(old)
+            np.testing.assert_array_equal(ours.points, theirs.body.data.data)
+            assert ours.fps == theirs.body.fps and ours.version == version
 
 
 @pytest.fixture(scope="module")
@@ -179,10 +179,11 @@ def test_real_clips_of_others(others, tmp_path, name, counts, dims):
     report = import_poses(others / name, str(tmp_path / "sets"), "mine", None, 25.0)
     assert tuple(report["clips"].values()) == counts and not report["left_out"]
     for split in ("train", "dev"):
-        held = load_split(tmp_path / "sets", "mine", split, on_message=lambda line: None)
-        assert held.layout.dims == dims and not held.layout.swapped and not held.broken
-        for k in range(len(held)):
-            pose, valid = normalization.to_canonical(held[k].points, held.get_placement(k)), held[k].valid
+        dataset = load_split(tmp_path / "sets", "mine", split, on_message=lambda line: None)
+        assert dataset.layout.dims == dims and not dataset.layout.swapped and not dataset.broken
+        for k in range(len(dataset)):
+            valid = dataset[k].valid
+            pose = normalization.to_canonical(dataset[k].points, dataset.get_placement(k))
             nose, right, left = (np.median(pose[:, joint], 0) for joint in (0, 2, 5))
             assert -1.8 < nose[1] < -0.7 and -1.4 < right[0] < -0.8 and 0.8 < left[0] < 1.4
             for hand, wrist in ((skeleton.R_HAND, skeleton.R_WRIST), (skeleton.L_HAND, skeleton.L_WRIST)):
@@ -193,8 +194,8 @@ def test_real_clips_of_others(others, tmp_path, name, counts, dims):
 
 @pytest.mark.real
 def test_real_pose_files_without_a_body_are_named(others):
-    found = list(detect.detect_format(others / "pose_format_tests").read_clips(others / "pose_format_tests"))
-    broken = [item for item in found if isinstance(item, UnreadableClip)]
-    assert len(found) == 4 and len(broken) == 2 and all("has no shoulders" in item.reason for item in broken)
-    frames = {item.sid: len(item) for item in found if isinstance(item, Clip)}
+    items = list(detect.detect_format(others / "pose_format_tests").read_clips(others / "pose_format_tests"))
+    broken = [item for item in items if isinstance(item, UnreadableClip)]
+    assert len(items) == 4 and len(broken) == 2 and all("has no shoulders" in item.reason for item in broken)
+    frames = {item.sid: len(item) for item in items if isinstance(item, Clip)}
     assert frames == {"mediapipe": 170, "openpose": 93}
