@@ -9,11 +9,7 @@ from signjax.models.back_translator import BackTranslator
 from signjax.text import tokenizer
 
 SIZE = {"width": 32, "convolutions": 1, "depth": 1, "text_depth": 2, "heads": 2, "mlp": 64, "dropout": 0.1}
-
-
 WORDS = tokenizer.fit_tokenizer(["how are you ?", "my name is zoe"], 1)
-
-
 MODEL = BackTranslator(WORDS.size, **SIZE)
 
 

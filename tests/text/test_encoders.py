@@ -19,8 +19,6 @@ from signjax.data import token_rows
 from signjax.errors import ConfigError, DataError, SignjaxError, StorageError
 from signjax.inference import autoregressive
 from signjax.inference.load import load
-from signjax.io import safetensors as tensors
-from signjax.io.safe_read import InvalidFileError
 from signjax.tasks.registry import make_task
 from signjax.tasks.token_run import drop_texts
 from signjax.text import bert_files, pretrained
@@ -106,47 +104,6 @@ def test_files_of_whole_models_and_their_old_names_are_read(folder):
     save_file(tensors_by_name | {"cls.predictions.bias": np.zeros(3, np.float32)}, path)
     features = states(folder, expected["ids"], expected["mask"])
     assert np.abs(features - expected["states"])[expected["mask"]].max() < 1e-5
-
-
-def test_tensors_are_read_in_their_own_types(tmp_path):
-    rng = np.random.default_rng(0)
-    expected = {kind: rng.normal(size=(3, 4)).astype(kind) for kind in ("float32", "float16", "float64")}
-    expected |= {"int64": np.arange(5), "scalar": np.float32(2), "none": np.zeros((0, 3), np.float32)}
-    save_file({name: np.asarray(value) for name, value in expected.items()}, tmp_path / "x")
-    arrays = tensors.read_tensors(tmp_path / "x")
-    assert arrays.keys() == expected.keys()
-    for name, value in expected.items():
-        np.testing.assert_array_equal(arrays[name], value, strict=name != "scalar")
-    half = jnp.asarray(expected["float32"], jnp.bfloat16)
-    content = np.asarray(half).tobytes()
-    header = json.dumps({"a": {"dtype": "BF16", "shape": [3, 4], "data_offsets": [0, 24]}}).encode()
-    (tmp_path / "y").write_bytes(len(header).to_bytes(8, "little") + header + content)
-    np.testing.assert_array_equal(tensors.read_tensors(tmp_path / "y")["a"], np.float32(half))
-
-
-@pytest.mark.parametrize(
-    "entry",
-    [
-        {"shape": [2, 2]},
-        {"shape": [-1, -1]},
-        {"shape": [True]},
-        {"shape": [0, 1 << 40, 1 << 40], "data_offsets": [0, 0]},
-        {"data_offsets": [0, 8]},
-        {"data_offsets": [4, 8]},
-        {"data_offsets": [4, 0]},
-        {"data_offsets": [-4, 0]},
-        {"data_offsets": [0]},
-        {"dtype": "F8"},
-        {"dtype": None},
-    ],
-)
-def test_tensors_that_lie_are_refused(entry, tmp_path):
-    good = {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]}
-    for content in (good | entry, []):
-        header = json.dumps({"a": content}).encode()
-        (tmp_path / "x").write_bytes(len(header).to_bytes(8, "little") + header + bytes(4))
-        with pytest.raises(InvalidFileError, match="'a'"):
-            tensors.read_tensors(tmp_path / "x")
 
 
 def test_damaged_folders_are_one_line(folder):
