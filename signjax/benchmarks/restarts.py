@@ -22,16 +22,18 @@ def measure_save_stall(config: str, changes: dict, folder: str) -> timing.Measur
     os.makedirs(workdir)
     task = make_task(c, workdir)
     make_step, state = setup.make_step_call(c, task, next(iter(task.batches(0))))
-    checkpoints = checkpoint.open_run(workdir)
+    checkpoints = checkpoint.open_checkpoints(workdir)
     for step in range(REPEATS + 1):
         jax.block_until_ready(make_step())
         start = time.perf_counter()
         # What the run does not wait for, the writing of the files, goes on behind this call.
-        checkpoint.save(checkpoints.latest, step, state[0], c, {"fingerprint": state_hash.of(state[0])})
+        checkpoint.save_checkpoint(
+            checkpoints.latest, step, state[0], c, {"fingerprint": state_hash.of(state[0])}
+        )
         seconds.append(time.perf_counter() - start)
         # A save that begins while another is written waits for it; runs save far less often than that.
-        checkpoint.wait(checkpoints.latest)
-    checkpoint.close(checkpoints)
+        checkpoint.wait_until_saved(checkpoints.latest)
+    checkpoint.close_checkpoints(checkpoints)
     goal = timing.Goal("s", 0.2, 0.1, lambda seconds: seconds)
     # Without the first, which compiles the state hash.
     return timing.Measurement("training waits for a save", tuple(seconds[1:]), goal=goal)

@@ -14,4 +14,4 @@ def find_default_run() -> str:
 
 
 def _is_trained(run: str) -> bool:
-    return any(checkpoint.last_step(run, which) is not None for which in ("best", "latest"))
+    return any(checkpoint.find_last_step(run, which) is not None for which in ("best", "latest"))

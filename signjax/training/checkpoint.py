@@ -30,13 +30,13 @@ _OS_ERROR = re.compile(r"os_error_code='(\d+)'")  # in what orbax says of a disk
 
 
 class Checkpoints(NamedTuple):
-    """The two writers of a run; close them with `close`."""
+    """The two writers of a run; close them with `close_checkpoints`."""
 
     latest: ocp.CheckpointManager
     best: ocp.CheckpointManager
 
 
-class _Sealed(ocp.path.atomicity.AtomicRenameTemporaryPath):
+class _ChecksummedPath(ocp.path.atomicity.AtomicRenameTemporaryPath):
     """How the thread that wrote a step, or a folder in one, finishes it: checksums, then the name."""
 
     async def finalize(self):
@@ -47,36 +47,36 @@ class _Sealed(ocp.path.atomicity.AtomicRenameTemporaryPath):
         os.rename(self.get(), self.get_final())
 
 
-def folder(workdir, which: str) -> pathlib.Path:
+def get_checkpoint_folder(workdir, which: str) -> pathlib.Path:
     """The folder of the "latest" or "best" checkpoints; orbax takes neither relative ones nor ".."."""
     return pathlib.Path(workdir).resolve() / "checkpoints" / which
 
 
-def open_run(workdir, new: bool = False) -> Checkpoints:
+def open_checkpoints(workdir, new: bool = False) -> Checkpoints:
     """Opens a run for writing; clears what a crash left half written.
 
     Args:
       new: begins anew; a best step of an earlier start that saved nothing else goes, too.
     """
 
-    def manager(which, keep):
+    def make_manager(which, keep):
         barriers = ocp.options.MultiprocessingOptions(barrier_sync_key_prefix=which)
         options = ocp.CheckpointManagerOptions(
             max_to_keep=keep,
             cleanup_tmp_directories=True,
             multiprocessing_options=barriers,
-            temporary_path_class=_Sealed,
+            temporary_path_class=_ChecksummedPath,
         )
-        return ocp.CheckpointManager(folder(workdir, which), options=options)
+        return ocp.CheckpointManager(get_checkpoint_folder(workdir, which), options=options)
 
-    with storage_errors(workdir, OSError, ValueError):
-        checkpoints = Checkpoints(manager("latest", 2), manager("best", 1))
+    with convert_storage_errors(workdir, OSError, ValueError):
+        checkpoints = Checkpoints(make_manager("latest", 2), make_manager("best", 1))
         for step in checkpoints.best.all_steps() if new else ():
             checkpoints.best.delete(step)
     return checkpoints
 
 
-def save(manager: ocp.CheckpointManager, step: int, state, config, meta: dict) -> None:
+def save_checkpoint(manager: ocp.CheckpointManager, step: int, state, config, meta: dict) -> None:
     """Starts to write a step in the background; `state` may be donated as soon as this returns.
 
     Args:
@@ -91,30 +91,30 @@ def save(manager: ocp.CheckpointManager, step: int, state, config, meta: dict) -
         config=ocp.args.JsonSave(config.to_dict()),
         meta=ocp.args.JsonSave(meta),
     )
-    with storage_errors(manager.directory.parent.parent, OSError, ValueError):
+    with convert_storage_errors(manager.directory.parent.parent, OSError, ValueError):
         for later in [s for s in manager.all_steps() if s >= step]:  # damaged, or of another try
             manager.delete(later)
         manager.save(step, args=items, force=True)
 
 
-def wait(*managers: ocp.CheckpointManager) -> None:
+def wait_until_saved(*managers: ocp.CheckpointManager) -> None:
     """Waits until all is written; raises StorageError if it cannot be."""
     for manager in managers:
-        with storage_errors(manager.directory.parent.parent, OSError, ValueError):
+        with convert_storage_errors(manager.directory.parent.parent, OSError, ValueError):
             manager.wait_until_finished()
 
 
-def close(checkpoints: Checkpoints) -> None:
+def close_checkpoints(checkpoints: Checkpoints) -> None:
     """Waits until all is written; raises StorageError if it cannot be."""
     with contextlib.ExitStack() as stack:  # the second one is closed whatever becomes of the first
         for manager in checkpoints:
             workdir = manager.directory.parent.parent
-            stack.enter_context(storage_errors(workdir, OSError, ValueError))
+            stack.enter_context(convert_storage_errors(workdir, OSError, ValueError))
             stack.callback(manager.close)
 
 
 @contextlib.contextmanager
-def storage_errors(workdir, *kinds: type[Exception]):
+def convert_storage_errors(workdir, *kinds: type[Exception]):
     """Makes one line, a StorageError that names the last saved step, of exceptions of some kinds."""
     try:
         yield
@@ -124,24 +124,24 @@ def storage_errors(workdir, *kinds: type[Exception]):
         if jax.process_count() > 1 and not (isinstance(e, OSError) or _OS_ERROR.search(str(e))):
             raise  # another host was lost: also a ValueError, and a new start cures it
         raise StorageError(
-            f"{workdir}: cannot go on ({_reason(e)}); last saved step {last_step(workdir, 'latest')}. "
+            f"{workdir}: cannot go on ({_format_reason(e)}); last saved step {find_last_step(workdir, 'latest')}. "
             "Make sure that there is room and that it can be written; the same command goes on from there"
         ) from e
 
 
-def _reason(e: Exception) -> str:
+def _format_reason(e: Exception) -> str:
     """The first line of an exception, or of one of orbax what the system told it."""
     told = _OS_ERROR.search(str(e))
     return os.strerror(int(told[1])) if told else safe_read.describe_error(e)
 
 
-def last_step(workdir, which: str) -> int | None:
+def find_last_step(workdir, which: str) -> int | None:
     """The newest step on disk that has checksums, None if there is none; nothing is compared with them."""
-    root = folder(workdir, which)
+    root = get_checkpoint_folder(workdir, which)
     return max((s for s in checksums.steps(root) if (root / str(s) / checksums.FILE).is_file()), default=None)
 
 
-def sound_step(workdir, *kinds: str) -> tuple[str, int] | None:
+def find_intact_step(workdir, *kinds: str) -> tuple[str, int] | None:
     """The newest step whose files are as they were written; says which newer ones are not.
 
     Args:
@@ -155,7 +155,7 @@ def sound_step(workdir, *kinds: str) -> tuple[str, int] | None:
     """
     faults = []
     for which in kinds:
-        step, wrong = checksums.newest(folder(workdir, which))
+        step, wrong = checksums.newest(get_checkpoint_folder(workdir, which))
         faults += wrong
         if step is not None:
             for line in faults if jax.process_index() == 0 else ():
@@ -169,23 +169,23 @@ def sound_step(workdir, *kinds: str) -> tuple[str, int] | None:
     )
 
 
-def best_score(workdir) -> float | None:
+def read_best_score(workdir) -> float | None:
     """The score of the best step on disk, None if there is none, or it is damaged."""
-    step, _ = checksums.newest(folder(workdir, "best"))
+    step, _ = checksums.newest(get_checkpoint_folder(workdir, "best"))
     return None if step is None else read_meta(workdir, "best", step)["best"]
 
 
 def read_meta(workdir, which: str, step: int, item: str = "meta") -> dict:
-    """Reads what `save` was given as `meta`, or with item "config" the config it was given."""
-    path = folder(workdir, which) / str(step) / item / "metadata"
+    """Reads what `save_checkpoint` was given as `meta`, or with item "config" the config it was given."""
+    path = get_checkpoint_folder(workdir, which) / str(step) / item / "metadata"
     try:
         return safe_read.read_json(path)
     except safe_read.InvalidFileError as e:
         raise StorageError(f"{path}: cannot be read ({e}); delete the folder {path.parents[1]}") from e
 
 
-def restore(workdir, step: int, abstract):
-    """Reads the whole state of a "latest" step, one that `sound_step` found.
+def restore_checkpoint(workdir, step: int, abstract):
+    """Reads the whole state of a "latest" step, one that `find_intact_step` found.
 
     Args:
       abstract: a tree like the saved state, of jax.ShapeDtypeStruct with shardings; they need not be
@@ -194,8 +194,8 @@ def restore(workdir, step: int, abstract):
     Raises:
       StorageError: it cannot be read, or is the state of another model.
     """
-    path = folder(workdir, "latest") / str(step) / "state"
-    with _readable(path), ocp.StandardCheckpointer() as reader:
+    path = get_checkpoint_folder(workdir, "latest") / str(step) / "state"
+    with _convert_read_errors(path), ocp.StandardCheckpointer() as reader:
         saved, wanted = map(state_hash.kinds, (reader.metadata(path).item_metadata.tree, abstract))
         for kinds in (saved, wanted):
             kinds.pop("rng", None)  # random keys have no type of their own on disk
@@ -223,22 +223,24 @@ def _check_size(path: pathlib.Path, wanted) -> None:
 
 
 @contextlib.contextmanager
-def _readable(path: pathlib.Path):
+def _convert_read_errors(path: pathlib.Path):
     """Makes a StorageError of whatever orbax raises at a damaged step, and hears no warnings of it.
 
     It warns of a file that checkpoints of this kind never have, and our users can do nothing about that.
     """
     log = logging.getLogger("absl")
-    log.addFilter(_is_no_warning)
+    log.addFilter(_is_above_warning)
     try:
         yield
     except Exception as e:
-        raise StorageError(f"{path}: cannot be read ({_reason(e)}); delete the folder {path.parent}") from e
+        raise StorageError(
+            f"{path}: cannot be read ({_format_reason(e)}); delete the folder {path.parent}"
+        ) from e
     finally:
-        log.removeFilter(_is_no_warning)
+        log.removeFilter(_is_above_warning)
 
 
-def _is_no_warning(record: logging.LogRecord) -> bool:
+def _is_above_warning(record: logging.LogRecord) -> bool:
     return record.levelno > logging.WARNING
 
 
@@ -258,7 +260,7 @@ def load_variables(workdir, which: str = "best"):
     """
     if model_file.is_shared_run(workdir):
         return model_file.load_variables(workdir)
-    found = sound_step(workdir, which, "latest")
+    found = find_intact_step(workdir, which, "latest")
     if not found:
         raise StorageError(f"{workdir}: no trained model here; train one first: {train_command(workdir)}")
     saved, beside = read_meta(workdir, *found, "config"), load_config(f"{workdir}/config.json")
@@ -267,8 +269,8 @@ def load_variables(workdir, which: str = "best"):
         raise StorageError(
             f"{workdir}/config.json: {name} is {theirs!r}, and {ours!r} in the saved step; put it back"
         )
-    path, step = folder(workdir, found[0]) / str(found[1]) / "state", found[1]
-    with _readable(path), ocp.Checkpointer(ocp.PyTreeCheckpointHandler()) as reader:
+    path, step = get_checkpoint_folder(workdir, found[0]) / str(found[1]) / "state", found[1]
+    with _convert_read_errors(path), ocp.Checkpointer(ocp.PyTreeCheckpointHandler()) as reader:
         saved = reader.metadata(path).item_metadata.tree
         params = "ema" if saved.get("ema") else "params"
         wanted = {name: saved[name] for name in (params, "extra")}

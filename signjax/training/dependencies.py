@@ -24,7 +24,7 @@ def record(workdir, field: str, folder, variables) -> None:
       folder: of the other run.
       variables: of the other run.
     """
-    if checkpoint.last_step(workdir, "latest") is not None:
+    if checkpoint.find_last_step(workdir, "latest") is not None:
         check(workdir, field, folder, variables)
     elif jax.process_index() == 0:  # a file that is there is of a start that came to nothing
         place = os.path.relpath(os.path.realpath(folder), os.path.realpath(workdir))

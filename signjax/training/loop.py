@@ -82,23 +82,23 @@ def train(
     """
     workdir, first = str(workdir), jax.process_index() == 0
     with contextlib.ExitStack() as stack:
-        stack.enter_context(checkpoint.storage_errors(workdir, OSError))
+        stack.enter_context(checkpoint.convert_storage_errors(workdir, OSError))
         if first:
             stack.enter_context(process.lock(workdir))
         stop = stack.enter_context(process.catch_stop())
-        _, start = checkpoint.sound_step(workdir, "latest") or ("", 0)
+        _, start = checkpoint.find_intact_step(workdir, "latest") or ("", 0)
         spent = _check_run(config, workdir, start)
         metrics = metric_writer.Metrics(workdir, start, spent, writes=first)
         progress = metric_writer.Progress(config.num_steps, out if first else None)
         if start > config.num_steps or (start == config.num_steps and metrics.evaluated):
             progress.say(f"{workdir}: already finished, {start} steps; a larger num_steps trains on")
-            return TrainResult(workdir, start, True, checkpoint.best_score(workdir))
+            return TrainResult(workdir, start, True, checkpoint.read_best_score(workdir))
         if first:
             metrics.trackers = trackers.start(metrics.path.parent, start, wandb_project, config.to_dict())
             stack.callback(trackers.close, metrics.trackers)
             save_config(f"{workdir}/config.json", config)
-        checkpoints = checkpoint.open_run(workdir, new=not start)
-        stack.callback(checkpoint.close, checkpoints)
+        checkpoints = checkpoint.open_checkpoints(workdir, new=not start)
+        stack.callback(checkpoint.close_checkpoints, checkpoints)
         run, state, batches = _prepare(
             config, workdir, start, make_task, (checkpoints, metrics, progress, stop)
         )
@@ -108,7 +108,7 @@ def train(
     else:
         progress.say(f"Stopped at step {step}; run the same command again to continue: {command}")
     return TrainResult(
-        workdir, step, finished, checkpoint.best_score(workdir), 0 if finished else stop.exit_code
+        workdir, step, finished, checkpoint.read_best_score(workdir), 0 if finished else stop.exit_code
     )
 
 
@@ -140,7 +140,7 @@ def _prepare(config, workdir, start: int, make_task: MakeTask, outputs):
         found = memory_check.estimate(step, abstract, example)
         memory_check.check(config, found, jax.local_devices()[0], run.progress.say)
     if start:
-        state = checkpoint.restore(workdir, start, abstract)
+        state = checkpoint.restore_checkpoint(workdir, start, abstract)
     else:
         state = init(jax.random.key(config.seed), example)
     count = sum(math.prod(x.shape) for x in jax.tree.leaves(abstract.params))
@@ -211,8 +211,8 @@ def _report(run: Run, step: int, metrics: dict) -> None:
     if logged:
         run.metrics.write(step, "train", scalars)
     if in_row >= MAX_SKIPPED:
-        checkpoint.wait(run.checkpoints.latest)
-        saved = checkpoint.last_step(run.workdir, "latest")
+        checkpoint.wait_until_saved(run.checkpoints.latest)
+        saved = checkpoint.find_last_step(run.workdir, "latest")
         raise NumericsError(
             f"step {step}: loss or gradient was not finite, or far too large, {in_row} times in a row; last "
             f"good step {step - in_row}, last saved {saved}. Look at the data, or lower optim.lr in a new "
@@ -236,7 +236,7 @@ def _evaluate(run: Run, state, step: int) -> bool:
     if better:
         tree = {"params": variables["params"], "extra": state.extra}
         meta = {"step": step, "best": evals[run.config.best]}
-        checkpoint.save(run.checkpoints.best, step, tree, run.config, meta)
+        checkpoint.save_checkpoint(run.checkpoints.best, step, tree, run.config, meta)
     run.metrics.write(step, "eval", evals)
     run.progress.pause()
     shown = {name: value for name, value in evals.items() if "/" not in name}  # the others are details
@@ -246,8 +246,8 @@ def _evaluate(run: Run, state, step: int) -> bool:
 
 def _best_score(run: Run) -> float:
     """The score of the best checkpoint on disk, inf if there is none."""
-    checkpoint.wait(run.checkpoints.best)
-    score = checkpoint.best_score(run.workdir)
+    checkpoint.wait_until_saved(run.checkpoints.best)
+    score = checkpoint.read_best_score(run.workdir)
     return math.inf if score is None else score
 
 
@@ -258,7 +258,7 @@ def _save(run: Run, state, step: int) -> None:
         "step": step,
         "best": best if math.isfinite(best) else None,
         "spent": run.metrics.spent()._asdict(),
-        "fingerprint": state_hash.of(state),  # `checkpoint.restore` compares it
+        "fingerprint": state_hash.of(state),  # `checkpoint.restore_checkpoint` compares it
     }
-    checkpoint.save(run.checkpoints.latest, step, state, run.config, meta)
+    checkpoint.save_checkpoint(run.checkpoints.latest, step, state, run.config, meta)
     run.progress.pause()

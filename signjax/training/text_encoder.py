@@ -57,7 +57,7 @@ def load(workdir, c):
 def tokenizer(c, workdir, texts) -> text.TextTokenizer:
     """The run's text tokenizer, fitted on the training texts when the run is new."""
     path = f"{workdir}/text.json"
-    if checkpoint.last_step(workdir, "latest") is not None:
+    if checkpoint.find_last_step(workdir, "latest") is not None:
         return text.load_tokenizer(path)
     # A file that is there already is of a start that came to nothing.
     words = text.fit_tokenizer(texts, c.text.min_count)

@@ -52,9 +52,9 @@ def written(place, c, variables):
     """Writes a run of these variables."""
     state = {"params": variables.pop("params"), "extra": variables}
     place.mkdir(exist_ok=True)
-    writers = checkpoint.open_run(place)
-    checkpoint.save(writers.latest, 1, state, c, {"step": 1, "best": None, "fingerprint": {}})
-    checkpoint.close(writers)
+    writers = checkpoint.open_checkpoints(place)
+    checkpoint.save_checkpoint(writers.latest, 1, state, c, {"step": 1, "best": None, "fingerprint": {}})
+    checkpoint.close_checkpoints(writers)
     run_config.save_config(place / "config.json", c)
 
 

@@ -70,10 +70,10 @@ def kill(child: int, workdir, changes: int) -> dict | None:
         changes -= now != before
         before = now
         time.sleep(0.0005)
-    whole = checkpoint.last_step(workdir, "latest")
+    whole = checkpoint.find_last_step(workdir, "latest")
     os.kill(child, signal.SIGKILL)
     os.waitpid(child, 0)
-    folder = checkpoint.folder(workdir, "latest")
+    folder = checkpoint.get_checkpoint_folder(workdir, "latest")
     step, faults = checksums.newest(folder)
     saving = any(p.name.endswith("-tmp") for p in folder.iterdir()) if folder.is_dir() else False
     return {"whole": whole, "left": step, "faults": faults, "saving": saving}

@@ -38,7 +38,7 @@ def digest(c, workdir) -> str:
     made, mesh = make_task(c, workdir), sharding.make_mesh(c.mesh)
     batch = sharding.to_global(next(iter(made.batches(HALF))), mesh)
     *_, abstract = train_step.compile_steps(c, made, mesh, batch)
-    hasher, state = hashlib.sha256(), checkpoint.restore(workdir, HALF, abstract)
+    hasher, state = hashlib.sha256(), checkpoint.restore_checkpoint(workdir, HALF, abstract)
     for name, leaf in plain(state).items():
         hasher.update(f"{name} {leaf.dtype}{leaf.shape}".encode() + np.ascontiguousarray(leaf).tobytes())
     return hasher.hexdigest()

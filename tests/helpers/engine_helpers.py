@@ -52,7 +52,9 @@ def plain(state):
 
 def saved_state(c, workdir):
     *_, abstract = compiled(c)
-    return plain(checkpoint.restore(workdir, checkpoint.last_step(workdir, "latest"), abstract))
+    return plain(
+        checkpoint.restore_checkpoint(workdir, checkpoint.find_last_step(workdir, "latest"), abstract)
+    )
 
 
 def rows(workdir):

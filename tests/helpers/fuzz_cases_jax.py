@@ -106,13 +106,13 @@ def check_texts(texts: list[str]) -> None:
 
 
 def build_run(root: pathlib.Path) -> None:
-    saved = checkpoint.open_run(root)
+    saved = checkpoint.open_checkpoints(root)
     c = ml_collections.ConfigDict({"task": "gpt", "data": {"name": "demo"}})
     state = arrays()
     spent = {"cpu_s": 1.0, "wall_s": 2.0}
     meta = {"step": 3, "best": 0.5, "spent": spent, "fingerprint": state_hash.of(state)}
-    checkpoint.save(saved.latest, 3, state, c, meta)
-    checkpoint.close(saved)
+    checkpoint.save_checkpoint(saved.latest, 3, state, c, meta)
+    checkpoint.close_checkpoints(saved)
     save_config(root / "config.json", c)
 
 
@@ -134,14 +134,14 @@ def check_run(result) -> None:
 
 
 def load_state(root: pathlib.Path):
-    sound = checkpoint.sound_step(sealed(root), "latest")
+    sound = checkpoint.find_intact_step(sealed(root), "latest")
     if sound is None:
         return None
     _, step = sound
     device = jax.sharding.SingleDeviceSharding(jax.devices()[0])
     wanted = arrays(lambda shape: jax.ShapeDtypeStruct(shape, jnp.float32, sharding=device))
     meta = [checkpoint.read_meta(root, "latest", step, item) for item in ("config", "meta")]
-    return checkpoint.restore(root, step, wanted), meta
+    return checkpoint.restore_checkpoint(root, step, wanted), meta
 
 
 def check_state(result) -> None:

@@ -75,7 +75,7 @@ def until(condition, what: str):
 
 def saved(workdir) -> bool:
     """Whether there is a checkpoint to go on from."""
-    return checkpoint.last_step(workdir, "latest") is not None
+    return checkpoint.find_last_step(workdir, "latest") is not None
 
 
 def reached(workdir, step: int) -> bool:

@@ -45,14 +45,14 @@ def stop_and_resume(c, workdir: Path, monkeypatch, batch: int = 3) -> None:
     with monkeypatch.context() as patch:
         patch.setattr(loader, "iterate_shuffled", interrupted)
         assert loop.train(c, workdir, make_task).exit_code == 0
-    assert checkpoint.last_step(workdir, "latest") == batch + 1
+    assert checkpoint.find_last_step(workdir, "latest") == batch + 1
     assert loop.train(c, workdir, make_task).finished
 
 
 def resume_copy(c, run: Path, copy: Path) -> None:
     """Copies a run without its last checkpoint, as a crash would leave it, and trains the copy to its end."""
     shutil.copytree(run, copy)
-    shutil.rmtree(copy / f"checkpoints/latest/{checkpoint.last_step(run, 'latest')}")
+    shutil.rmtree(copy / f"checkpoints/latest/{checkpoint.find_last_step(run, 'latest')}")
     assert loop.train(c, copy, make_task).finished
 
 
@@ -69,7 +69,7 @@ def check_same_state(c, one: Path, other: Path) -> dict[str, np.ndarray]:
     """As `check_same_run`, and the whole state is the same, with the optimizer's; returns the state."""
     check_same_run(one, other)
     *_, abstract = compile_config(c)
-    states = [plain(checkpoint.restore(run, c.num_steps, abstract)) for run in (one, other)]
+    states = [plain(checkpoint.restore_checkpoint(run, c.num_steps, abstract)) for run in (one, other)]
     assert same_bits(*states)
     return states[0]
 

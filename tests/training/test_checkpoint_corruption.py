@@ -56,17 +56,17 @@ def files(folder):
 
 def missed(run, before: int, last: int, capsys) -> int:
     """Damages files of the last step again and again; how often it was used, or nothing said."""
-    rng, step, missed = random.Random(0), checkpoint.folder(run, "latest") / str(last), 0
+    rng, step, missed = random.Random(0), checkpoint.get_checkpoint_folder(run, "latest") / str(last), 0
     assert len(files(step)) > 8 and checksums.FILE in {p.name for p in files(step)}
     for _ in range(FAULTS):
         path, how = rng.choice(files(step)), rng.choice(("flip", "cut", "delete"))
         was = damage(path, how, rng)
-        sound, error = checkpoint.sound_step(run, "latest"), capsys.readouterr().err
+        sound, error = checkpoint.find_intact_step(run, "latest"), capsys.readouterr().err
         path.write_bytes(was)
         warned = error.startswith(f"warning: {step} is damaged: ") and error.count("\n") == 1
         named = path.name in error and f"latest step {before} is used instead" in error
         missed += sound != ("latest", before) or not warned or not named
-    assert checkpoint.sound_step(run, "latest") == ("latest", last) and not capsys.readouterr().err
+    assert checkpoint.find_intact_step(run, "latest") == ("latest", last) and not capsys.readouterr().err
     return missed
 
 
@@ -85,7 +85,7 @@ def test_every_fault_of_each_model_is_found(family, tiny_families, tmp_path, cap
 
 
 def test_a_file_too_many_and_a_folder_too_few_are_faults(run):
-    step = checkpoint.folder(run, "best") / str(checkpoint.last_step(run, "best"))
+    step = checkpoint.get_checkpoint_folder(run, "best") / str(checkpoint.find_last_step(run, "best"))
     assert checksums.find_corruption(step) is None
     (step / "state/more").touch()
     assert "state/more" in checksums.find_corruption(step)
@@ -105,7 +105,7 @@ def test_a_step_is_sealed_after_its_last_file(tmp_path, monkeypatch):
     monkeypatch.setattr(store, "update", late)
     assert loop.train(toy(num_steps=3, eval_every=3), tmp_path, make_task).finished
     for which in ("latest", "best"):
-        assert checksums.newest(checkpoint.folder(tmp_path, which)) == (3, [])
+        assert checksums.newest(checkpoint.get_checkpoint_folder(tmp_path, which)) == (3, [])
 
 
 @pytest.mark.parametrize("name, how", [
@@ -113,19 +113,24 @@ def test_a_step_is_sealed_after_its_last_file(tmp_path, monkeypatch):
     ("_CHECKPOINT_METADATA", "delete"),
 ])  # fmt: skip
 def test_training_goes_on_from_the_step_before(name, how, whole, run, capsys):
-    damage(checkpoint.folder(run, "latest") / "12" / name, how, random.Random(1))
+    damage(checkpoint.get_checkpoint_folder(run, "latest") / "12" / name, how, random.Random(1))
     assert loop.train(toy(), run, make_task, out=sys.stdout).finished
     printed = capsys.readouterr()
     assert f"12 is damaged: {name.split('/')[-1]}" in printed.err.replace("meta/", "").replace("state/", "")
     assert "resumed from step 10" in printed.out
     assert rows(run) == rows(whole)
-    assert checkpoint.sound_step(run, "latest") == ("latest", 12) and not capsys.readouterr().err
+    assert checkpoint.find_intact_step(run, "latest") == ("latest", 12) and not capsys.readouterr().err
     a, b = (checkpoint.read_meta(d, "latest", 12)["fingerprint"] for d in (run, whole))
     assert a == b
 
 
 def test_with_every_step_damaged_there_is_one_line_and_nothing_is_deleted(run):
-    steps = [p for which in ("best", "latest") for p in checkpoint.folder(run, which).iterdir() if p.is_dir()]
+    steps = [
+        p
+        for which in ("best", "latest")
+        for p in checkpoint.get_checkpoint_folder(run, which).iterdir()
+        if p.is_dir()
+    ]
     for step in steps:
         (step / checksums.FILE).unlink()
     before = files(run)
@@ -136,8 +141,10 @@ def test_with_every_step_damaged_there_is_one_line_and_nothing_is_deleted(run):
 
 
 def test_without_a_sound_best_step_the_latest_serves_until_there_is_one(run, capsys):
-    best = checkpoint.last_step(run, "best")
-    damage(checkpoint.folder(run, "best") / str(best) / "meta/metadata", "flip", random.Random(0))
+    best = checkpoint.find_last_step(run, "best")
+    damage(
+        checkpoint.get_checkpoint_folder(run, "best") / str(best) / "meta/metadata", "flip", random.Random(0)
+    )
     variables, step = checkpoint.load_variables(run)
     assert step == 12 and "latest step 12 is used instead" in capsys.readouterr().err
     good, _ = checkpoint.load_variables(run, "latest")
@@ -182,19 +189,19 @@ def test_another_dtype_is_refused(whole):
     with pytest.raises(
         StorageError, match=r"ema/Dense_0/bias is float32\[16\] there and bfloat16\[16\] here"
     ):
-        checkpoint.restore(whole, 12, abstract.replace(ema=half))
+        checkpoint.restore_checkpoint(whole, 12, abstract.replace(ema=half))
 
 
 def test_what_is_restored_is_compared_with_what_was_saved(run):
     """As if a reader put other numbers in place: the file is as it was written."""
     *_, abstract = compiled(toy())
-    step = checkpoint.folder(run, "latest") / "12"
+    step = checkpoint.get_checkpoint_folder(run, "latest") / "12"
     meta = json.loads((step / "meta/metadata").read_text())
     meta["fingerprint"]["opt_state/1/0/mu/Dense_1/bias"] ^= 1
     (step / "meta/metadata").write_text(json.dumps(meta))
     checksums.write_checksums(step)
     with pytest.raises(StorageError, match=r"opt_state/1/0/mu/Dense_1/bias was read otherwise than"):
-        checkpoint.restore(run, 12, abstract)
+        checkpoint.restore_checkpoint(run, 12, abstract)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16", "int32", "uint8", "bool"])

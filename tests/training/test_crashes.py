@@ -36,7 +36,7 @@ def crashed(root, kind: str, fields: dict, kills: int, steps: int) -> int:
     assert 0 < kept < steps
     assert rows(root / "killed") == rows(root / "whole")
     for which in ("latest", "best"):
-        a, b = (checkpoint.last_step(root / name, which) for name in ("killed", "whole"))
+        a, b = (checkpoint.find_last_step(root / name, which) for name in ("killed", "whole"))
         assert a == b and {"latest": steps}.get(which, a) == a
     prints = [checkpoint.read_meta(root / n, "latest", steps)["fingerprint"] for n in ("killed", "whole")]
     assert prints[0] == prints[1]

@@ -47,7 +47,7 @@ def test_nothing_is_lost_with_a_host(tmp_path):
     until(lambda: host_helpers.reached(run, 12), "step 12")
     os.kill(second[1], signal.SIGTERM)
     assert job.wait(host_helpers.PATIENCE) == 0
-    stopped = checkpoint.last_step(run, "latest")
+    stopped = checkpoint.find_last_step(run, "latest")
     log_text = log.read_text()
     assert f"Stopped at step {stopped};" in log_text and log_text.count("starting again") == 1
     c = toy(**ENDLESS | {"num_steps": stopped + 10, "mesh.shape": (2,)})
@@ -79,9 +79,12 @@ def test_a_lost_host_is_no_fault_of_the_disk(tmp_path, monkeypatch):
     full = "RESOURCE_EXHAUSTED: writing failed [os_error_code='28']"
     for hosts, message in ((1, "UNKNOWN: it"), (1, full), (2, full)):
         monkeypatch.setattr("jax.process_count", lambda hosts=hosts: hosts)
-        with pytest.raises(StorageError), checkpoint.storage_errors(tmp_path, ValueError):
+        with pytest.raises(StorageError), checkpoint.convert_storage_errors(tmp_path, ValueError):
             raise ValueError(message)
-    with pytest.raises(ValueError, match="Gloo"), checkpoint.storage_errors(tmp_path, OSError, ValueError):
+    with (
+        pytest.raises(ValueError, match="Gloo"),
+        checkpoint.convert_storage_errors(tmp_path, OSError, ValueError),
+    ):
         raise ValueError("UNKNOWN: Gloo AllGather failed: Connection reset by peer")
 
 

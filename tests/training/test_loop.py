@@ -50,11 +50,11 @@ def test_resume_is_bit_equal(where, whole, tmp_path, hooks, capsys):
         hooks["batch"] = crash
         with pytest.raises(KeyError):
             loop.train(toy(), tmp_path, make_task)
-        assert checkpoint.last_step(tmp_path, "latest") == 5
+        assert checkpoint.find_last_step(tmp_path, "latest") == 5
     else:
         hooks[where] = signal_at({"batch": 6, "evals": 1}[where])
         assert not loop.train(toy(), tmp_path, make_task, out=sys.stdout, command="again").finished
-        assert checkpoint.last_step(tmp_path, "latest") == {"batch": 7, "evals": 4}[where]
+        assert checkpoint.find_last_step(tmp_path, "latest") == {"batch": 7, "evals": 4}[where]
         assert "run the same command again to continue: again" in capsys.readouterr().out
         assert any("eval/error" in row for row in rows(tmp_path)) == (where == "batch")
     hooks.update(keep)
@@ -182,7 +182,7 @@ def test_evaluation_leaves_padding_out(whole):
     batches = [engine_toy.batch_of(10_000 + n, 16) for n in range(2)]
     x, y = (np.concatenate([b[k][:12] for b in batches]) for k in "xy")
     expected = ((engine_toy.Net().apply(variables, x) - y) ** 2).mean()
-    score = checkpoint.read_meta(whole, "best", checkpoint.last_step(whole, "best"))["best"]
+    score = checkpoint.read_meta(whole, "best", checkpoint.find_last_step(whole, "best"))["best"]
     np.testing.assert_allclose(score, expected, rtol=1e-5)
 
 
@@ -190,14 +190,14 @@ def test_a_state_of_another_model_is_refused(whole):
     *_, abstract = compiled(toy())
     wrong = abstract.replace(extra={"codebook": {"center": jax.ShapeDtypeStruct((3,), jnp.float32)}})
     with pytest.raises(StorageError, match=r"center is float32\[16\] there and float32\[3\] here"):
-        checkpoint.restore(whole, 12, wrong)
+        checkpoint.restore_checkpoint(whole, 12, wrong)
 
 
 def test_foreign_step_folders_do_not_count(whole, tmp_path):
     (tmp_path / "checkpoints/latest/99").mkdir(parents=True)
-    assert checkpoint.last_step(tmp_path, "latest") is None
+    assert checkpoint.find_last_step(tmp_path, "latest") is None
     assert loop.train(toy(num_steps=2), tmp_path, make_task).finished
-    assert checkpoint.last_step(tmp_path, "latest") == 2
+    assert checkpoint.find_last_step(tmp_path, "latest") == 2
 
 
 def test_ctrl_c_saves_and_the_same_command_goes_on(tmp_path):
@@ -210,7 +210,7 @@ def test_ctrl_c_saves_and_the_same_command_goes_on(tmp_path):
     first.send_signal(signal.SIGINT)
     out, err = first.communicate(timeout=60)
     assert first.returncode == 130, err
-    stopped = checkpoint.last_step(tmp_path / "run", "latest")
+    stopped = checkpoint.find_last_step(tmp_path / "run", "latest")
     assert 20 <= stopped < 120
     assert f"Stopped at step {stopped}; run the same command again to continue: python -m signjax.main" in out
     assert len(err.strip().splitlines()) == 1, "orbax and absl keep quiet"

@@ -49,7 +49,7 @@ def import_checkpoints(
     """
     folders = [pathlib.Path(out, name) for name in ("vqvae", "gpt")]
     for folder in folders[: 2 if gpt_path else 1]:
-        if checkpoint.last_step(folder, "best") is not None:
+        if checkpoint.find_last_step(folder, "best") is not None:
             raise StorageError(f"{folder}: holds a run already; give another --out")
     # Everything is read and compared before the first run is written: an error leaves no tokenizer without
     # its GPT, which would have to be deleted before the next try.
@@ -118,14 +118,14 @@ def _write_gpt(
 
 def _write_run(folder: pathlib.Path, c, model: SeedModel) -> ImportedRun:
     """Writes what signjax.training.checkpoint.load_variables reads."""
-    with checkpoint.storage_errors(folder, OSError):
+    with checkpoint.convert_storage_errors(folder, OSError):
         folder.mkdir(parents=True, exist_ok=True)
         save_config(folder / "config.json", c)
-    writers = checkpoint.open_run(folder)
+    writers = checkpoint.open_checkpoints(folder)
     extra = {name: value for name, value in model.variables.items() if name != "params"}
     # Transposed arrays are views, whose bytes are not in the order that checkpoints need.
     tree = jax.tree.map(np.ascontiguousarray, {"params": model.variables["params"], "extra": extra})
     # As the best checkpoint only: without a state of the optimizer there is nothing to resume from.
-    checkpoint.save(writers.best, 1, tree, c, {"step": 1, "best": None})
-    checkpoint.close(writers)
+    checkpoint.save_checkpoint(writers.best, 1, tree, c, {"step": 1, "best": None})
+    checkpoint.close_checkpoints(writers)
     return ImportedRun(folder, model)
