@@ -54,29 +54,29 @@ def convert_value(value: Any, current: Any) -> Any:
       ValueError, TypeError, SyntaxError: it is not of that type; the message says why.
     """
     if isinstance(current, str):
-        return _require(value, str, "a text")
+        return _require_type(value, str, "a text")
     if isinstance(current, tuple):
         value = ast.literal_eval(value) if isinstance(value, str) else value
-        return to_tuples(value if isinstance(value, list | tuple) else (value,))
+        return convert_to_tuples(value if isinstance(value, list | tuple) else (value,))
     if isinstance(current, bool):
         value = BOOLS.get(value.lower()) if isinstance(value, str) else value
-        return _require(value, bool, "true or false")
+        return _require_type(value, bool, "true or false")
     if isinstance(current, int):
-        return int(value) if isinstance(value, str) else _require(value, int, "a whole number")
+        return int(value) if isinstance(value, str) else _require_type(value, int, "a whole number")
     if isinstance(current, float):
-        return float(value if isinstance(value, str) else _require(value, int | float, "a number"))
+        return float(value if isinstance(value, str) else _require_type(value, int | float, "a number"))
     return value
 
 
-def _require(value: Any, kind, description: str) -> Any:
+def _require_type(value: Any, kind, description: str) -> Any:
     # A bool is an int to Python, but nobody means a number by it.
     if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
         raise TypeError(f"give {description}")
     return value
 
 
-def to_tuples(value: Any) -> Any:
+def convert_to_tuples(value: Any) -> Any:
     """Every sequence of a config as a tuple, which is how a run's config is read back."""
     if isinstance(value, dict):
-        return {name: to_tuples(member) for name, member in value.items()}
-    return tuple(map(to_tuples, value)) if isinstance(value, list | tuple) else value
+        return {name: convert_to_tuples(member) for name, member in value.items()}
+    return tuple(map(convert_to_tuples, value)) if isinstance(value, list | tuple) else value

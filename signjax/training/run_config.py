@@ -46,7 +46,7 @@ def load_config(path) -> ml_collections.ConfigDict:
         saved = safe_read.read_json(path)
         if type(saved.get("task")) is not str:
             raise safe_read.InvalidFileError("field 'task' is no text")
-        return ml_collections.ConfigDict(config_fields.to_tuples(saved)).lock()
+        return ml_collections.ConfigDict(config_fields.convert_to_tuples(saved)).lock()
     except safe_read.MissingFileError:
         workdir = pathlib.Path(path).parent
         runs = {found.parent.name: str(found.parent) for found in workdir.parent.glob("*/config.json")}
@@ -79,8 +79,8 @@ def check_same(saved: dict, config, workdir) -> None:
 def difference(saved: dict, config) -> tuple | None:
     """The first field, apart from those in FREE, that differs: (name, saved value, value), or None."""
     old, new = (
-        config_fields.flatten_fields(config_fields.to_tuples(saved)),
-        config_fields.flatten_fields(config_fields.to_tuples(_plain(config))),
+        config_fields.flatten_fields(config_fields.convert_to_tuples(saved)),
+        config_fields.flatten_fields(config_fields.convert_to_tuples(_plain(config))),
     )
     for name in sorted(old.keys() | new.keys()):
         a, b = old.get(name, "nothing"), new.get(name, "nothing")

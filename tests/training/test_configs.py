@@ -140,4 +140,4 @@ def test_groups_without_fields_are_values():
     config = ml_collections.ConfigDict({"a": {"b": {}, "c": (1, (2,))}})
     flat = config_fields.flatten_fields(config)
     assert list(flat) == ["a.b", "a.c"] and flat["a.c"] == (1, (2,))
-    assert config_fields.to_tuples({"x": [1, [2, {"y": [3]}]]}) == {"x": (1, (2, {"y": (3,)}))}
+    assert config_fields.convert_to_tuples({"x": [1, [2, {"y": [3]}]]}) == {"x": (1, (2, {"y": (3,)}))}
