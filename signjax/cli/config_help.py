@@ -140,5 +140,5 @@ def format_configs() -> list[str]:
     lines = []
     for name, path in configs.list_configs().items():
         sentence = re.split(r"(?:[.] Train)?: python", read_docstring(path).partition("\n")[0])[0]
-        lines.append(f"  {configs.show_config(name):<28}{sentence}")
+        lines.append(f"  {configs.format_config_name(name):<28}{sentence}")
     return lines

@@ -80,7 +80,7 @@ def find_config(spec: str) -> pathlib.Path:
     path = pathlib.Path(name)
     if is_path(name) and path.is_file():
         return path
-    shown = {key: show_config(key) for key in configs}
+    shown = {key: format_config_name(key) for key in configs}
     meant = closest_match(path.stem, configs)
     # By its path where the wrong one is a path of this folder, by its name elsewhere.
     suggestion = f"did you mean {shown[meant]}? " if meant else ""
@@ -102,7 +102,7 @@ def list_configs(*folders: pathlib.Path) -> dict[str, pathlib.Path]:
     return dict(sorted((path.stem, path) for path in paths if path.stem not in NO_CONFIGS))
 
 
-def show_config(name: str) -> str:
+def format_config_name(name: str) -> str:
     """How a command here names a config: by its path if it lies in the working folder."""
     path = HERE / f"{name}.py"
     return path.as_posix() if path.is_file() else name

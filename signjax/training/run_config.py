@@ -27,7 +27,7 @@ def train_command(workdir) -> str:
     name, _, variant = path.name.partition("-")
     if path.parent.name != "runs":
         return f"python -m signjax.main --config=<model> --workdir={workdir}"
-    command = f"python -m signjax.main --config={configs.show_config(name)}{variant and f':{variant}'}"
+    command = f"python -m signjax.main --config={configs.format_config_name(name)}{variant and f':{variant}'}"
     return command + ("" if str(path.parent) == "runs" else f" --workdir={workdir}")
 
 
