@@ -76,11 +76,13 @@ def _collect_run_files(workdir, c) -> dict[str, bytes]:
         files["text.json"] = _read_bytes(f"{workdir}/text.json")
     for field in RUN_FIELDS:
         if Path(workdir, f"{field}.json").is_file():
-            folder = dependencies.find(workdir, field, c[field])
+            folder = dependencies.find_dependency(workdir, field, c[field])
             nested = _collect_run_files(folder, run_config.load_config(f"{folder}/config.json"))
             files |= _nest_files(field, nested, digest_variables(checkpoint.load_variables(folder)[0]))
     if Path(workdir, f"{text_encoder.FIELD}.json").is_file():
-        folder = pretrained.find_encoder(dependencies.find(workdir, text_encoder.FIELD, c.text.encoder))
+        folder = pretrained.find_encoder(
+            dependencies.find_dependency(workdir, text_encoder.FIELD, c.text.encoder)
+        )
         # Weights of an encoder may be larger than any file of ours, so its files have no limit.
         encoder = {name: _read_bytes(f"{folder}/{name}", None) for name in pretrained.FILES}
         digest = digest_variables(pretrained.load_encoder(folder).variables)
@@ -91,7 +93,7 @@ def _collect_run_files(workdir, c) -> dict[str, bytes]:
 def _nest_files(field: str, files: dict[str, bytes], digest: str) -> dict[str, bytes]:
     """Puts files into a folder named after the config's field for them, and adds the record of the folder."""
     # The record names the folder beside it, not the one where the dependency was trained: others lack that.
-    note = {f"{field}.json": dependencies.note(field, digest).encode()}
+    note = {f"{field}.json": dependencies.format_dependency(field, digest).encode()}
     return note | {f"{field}/{name}": content for name, content in files.items()}
 
 

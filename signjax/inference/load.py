@@ -123,10 +123,10 @@ def _load_generator(run) -> TextToPose:
     config = run_config.load_config(f"{run}/config.json")
     words = text_encoder.load(run, config)
     field = FAMILIES[config.task].needs
-    folder = dependencies.find(run, field, config[field])
+    folder = dependencies.find_dependency(run, field, config[field])
     codec = load_autoencoder(folder) if field == "autoencoder" else load_codec(folder)
     # With another codec, even the same one trained again, the codes decode to wrong clips without any error.
-    dependencies.check(run, field, folder, codec.variables)
+    dependencies.check_dependency(run, field, folder, codec.variables)
     # No config has this width: it was fitted to the latents of the training data.
     dim = len(variables["latents"]["deviation"]) if "latents" in variables else 0
     generator = build_text_to_pose(config, words, codec, variables, dim)

@@ -90,7 +90,7 @@ def prepare_latent_run(config, workdir) -> LatentRun:
     """
     codec = load_autoencoder(config.autoencoder)
     # Before anything is encoded: a run that resumes with another auto-encoder is refused here.
-    dependencies.record(workdir, "autoencoder", config.autoencoder, codec.variables)
+    dependencies.record_dependency(workdir, "autoencoder", config.autoencoder, codec.variables)
     train, dev = (codec.load_split(config.data, split) for split in ("train", "dev"))
     words = text_encoder.prepare(config, workdir, train.texts, dev.texts)
     rows, fold = {}, config.fold

@@ -40,7 +40,7 @@ def prepare_token_run(config, workdir) -> TokenRun:
     """
     tokenizer = load_codec(config.tokenizer)
     # Before anything is encoded: a run that resumes with another tokenizer is refused here.
-    dependencies.record(workdir, "tokenizer", config.tokenizer, tokenizer.variables)
+    dependencies.record_dependency(workdir, "tokenizer", config.tokenizer, tokenizer.variables)
     train, dev = (tokenizer.load_split(config.data, split) for split in ("train", "dev"))
     words = text_encoder.prepare(config, workdir, train.texts, dev.texts)
     rows = {}

@@ -15,7 +15,7 @@ from signjax.io.digest import digest_variables
 from signjax.training import checkpoint
 
 
-def record(workdir, field: str, folder, variables) -> None:
+def record_dependency(workdir, field: str, folder, variables) -> None:
     """Notes which run a new one is built on; with an old one, checks it.
 
     Args:
@@ -25,31 +25,33 @@ def record(workdir, field: str, folder, variables) -> None:
       variables: of the other run.
     """
     if checkpoint.find_last_step(workdir, "latest") is not None:
-        check(workdir, field, folder, variables)
+        check_dependency(workdir, field, folder, variables)
     elif jax.process_index() == 0:  # a file that is there is of a start that came to nothing
         place = os.path.relpath(os.path.realpath(folder), os.path.realpath(workdir))
-        atomic.write_file(_path(workdir, field), note(place, digest_variables(variables)).encode())
+        atomic.write_file(
+            _get_record_path(workdir, field), format_dependency(place, digest_variables(variables)).encode()
+        )
 
 
-def note(place: str, digest: str) -> str:
+def format_dependency(place: str, digest: str) -> str:
     """What workdir/<field>.json says of the other run: where it is, seen from workdir, and its digest."""
     return json.dumps({"folder": place, "digest": digest}) + "\n"
 
 
-def find(workdir, field: str, given: str) -> str:
+def find_dependency(workdir, field: str, given: str) -> str:
     """Where the other run is: at its old place seen from `workdir`, else at `given`, the config's."""
-    folder = os.path.join(workdir, _read(workdir, field)["folder"])
+    folder = os.path.join(workdir, _read_record(workdir, field)["folder"])
     return folder if os.path.isdir(folder) else given
 
 
-def check(workdir, field: str, folder, variables) -> None:
+def check_dependency(workdir, field: str, folder, variables) -> None:
     """Refuses variables that `workdir` was not trained with.
 
     Raises:
       ConfigError: names the field and both digests.
       StorageError: the file is missing or damaged.
     """
-    before, now = _read(workdir, field)["digest"], digest_variables(variables)
+    before, now = _read_record(workdir, field)["digest"], digest_variables(variables)
     if before != now:
         raise ConfigError(
             f"{field}: {workdir} was trained with {before}, and {folder} is {now}: another run, or trained "
@@ -57,12 +59,12 @@ def check(workdir, field: str, folder, variables) -> None:
         )
 
 
-def _path(workdir, field: str) -> pathlib.Path:
+def _get_record_path(workdir, field: str) -> pathlib.Path:
     return pathlib.Path(workdir, f"{field}.json")
 
 
-def _read(workdir, field: str) -> dict:
-    path = _path(workdir, field)
+def _read_record(workdir, field: str) -> dict:
+    path = _get_record_path(workdir, field)
     try:
         saved = safe_read.read_json(path)
         for name in ("folder", "digest"):

@@ -34,7 +34,7 @@ def prepare(c, workdir, train, dev):
         return tokenizer(c, workdir, train)
     folder = pretrained.find_encoder(c.text.encoder)
     encoder = pretrained.load_encoder(folder)
-    dependencies.record(workdir, FIELD, folder, encoder.variables)
+    dependencies.record_dependency(workdir, FIELD, folder, encoder.variables)
     texts = sorted({*train, *dev})
     return encoder._replace(cached=_features(encoder, texts, f"{workdir}/features.npz"))
 
@@ -48,9 +48,9 @@ def load(workdir, c):
     """
     if not os.path.exists(f"{workdir}/{FIELD}.json"):
         return text.load_tokenizer(f"{workdir}/text.json")
-    folder = pretrained.find_encoder(dependencies.find(workdir, FIELD, c.text.encoder))
+    folder = pretrained.find_encoder(dependencies.find_dependency(workdir, FIELD, c.text.encoder))
     encoder = pretrained.load_encoder(folder)
-    dependencies.check(workdir, FIELD, folder, encoder.variables)
+    dependencies.check_dependency(workdir, FIELD, folder, encoder.variables)
     return encoder
 
 

@@ -37,7 +37,7 @@ def built(request, tmp_path, monkeypatch):
     save(home / "runs/other", gpt_run.get_config("vqvae", **gpt_run.TOKENIZER, **changes), 1, 0.5)
     variables, _ = checkpoint.load_variables("runs/other")
     c = gpt_run.get_config(request.param, **{field: "runs/other"})
-    dependencies.record("runs/mine", field, "runs/other", variables)
+    dependencies.record_dependency("runs/mine", field, "runs/other", variables)
     tokenizer.fit_tokenizer(["hello"], 1).save("runs/mine/text.json")
     save(home / "runs/mine", c, 1, 1.0)
     return field, home, c

@@ -111,8 +111,8 @@ def _write_gpt(
     c.tokenizer, c.text.encoder = str(tokenizer), encoder[0]
     folder.mkdir(parents=True, exist_ok=True)
     # As training does: the GPT's codes mean nothing with another tokenizer, so loading compares digests.
-    dependencies.record(folder, "tokenizer", tokenizer, load_codec(tokenizer).variables)
-    dependencies.record(folder, text_encoder.FIELD, encoder[0], encoder[1].variables)
+    dependencies.record_dependency(folder, "tokenizer", tokenizer, load_codec(tokenizer).variables)
+    dependencies.record_dependency(folder, text_encoder.FIELD, encoder[0], encoder[1].variables)
     return _write_run(folder, c, model)
 
 
