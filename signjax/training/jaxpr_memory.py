@@ -19,7 +19,7 @@ WRITES = ("dot_general", "conv_", "gather", "scatter", "sort", "top_k", "cum", "
 REDUCES = ("reduce_", "argmax", "argmin")
 
 
-class Op(NamedTuple):
+class Operation(NamedTuple):
     """One operation of a program; values are numbers."""
 
     fused: bool  # into what reads it
@@ -32,11 +32,11 @@ class Op(NamedTuple):
 class Program(NamedTuple):
     """Operations in order, and the bytes of every value."""
 
-    ops: list[Op]
+    ops: list[Operation]
     sizes: list[int]
 
 
-def peak(closed: core.ClosedJaxpr, parts: dict[tuple, int] | None = None) -> int:
+def estimate_peak(closed: core.ClosedJaxpr, parts: dict[tuple, int] | None = None) -> int:
     """The most bytes that are held at once, without arguments and without results that replace them.
 
     Args:
@@ -45,30 +45,30 @@ def peak(closed: core.ClosedJaxpr, parts: dict[tuple, int] | None = None) -> int
     """
     program, names = Program([], []), {}
     for variable in (*closed.jaxpr.constvars, *closed.jaxpr.invars):
-        names[variable] = _value(program, variable, {})
+        names[variable] = _add_value(program, variable, {})
     given = len(program.sizes)
-    results = _flatten(closed.jaxpr, names, program, parts or {})
-    return _most(program, given, results)
+    results = _append_operations(closed.jaxpr, names, program, parts or {})
+    return _find_peak(program, given, results)
 
 
-def size(aval, parts: dict[tuple, int]) -> int:
+def count_local_bytes(aval, parts: dict[tuple, int]) -> int:
     """Bytes of an array on one device."""
     if not hasattr(aval, "shape"):
         return 0
     return math.prod(aval.shape) * aval.dtype.itemsize // parts.get(aval.shape, 1)
 
 
-def _value(program: Program, variable, parts) -> int:
-    program.sizes.append(size(variable.aval, parts))
+def _add_value(program: Program, variable, parts) -> int:
+    program.sizes.append(count_local_bytes(variable.aval, parts))
     return len(program.sizes) - 1
 
 
-def _flatten(jaxpr, names: dict, program: Program, parts) -> list[int]:
+def _append_operations(jaxpr, names: dict, program: Program, parts) -> list[int]:
     """Appends the operations of a jaxpr whose inputs are in `names`; returns its results."""
 
     def name(atom):
         if isinstance(atom, core.Literal) or atom not in names:
-            return _value(program, atom, {})
+            return _add_value(program, atom, {})
         return names[atom]
 
     for eqn in jaxpr.eqns:
@@ -77,26 +77,26 @@ def _flatten(jaxpr, names: dict, program: Program, parts) -> list[int]:
             called = next(eqn.params[k] for k in ("jaxpr", "call_jaxpr") if k in eqn.params)
             called = getattr(called, "jaxpr", called)
             inside = dict(zip(called.invars, reads, strict=True))
-            names.update(zip(eqn.outvars, _flatten(called, inside, program, parts), strict=True))
+            names.update(zip(eqn.outvars, _append_operations(called, inside, program, parts), strict=True))
         elif kind in SAME:
             names[eqn.outvars[0]] = reads[0]
         else:
-            results = [_value(program, v, parts) for v in eqn.outvars]
+            results = [_add_value(program, v, parts) for v in eqn.outvars]
             names.update(zip(eqn.outvars, results, strict=True))
             writes = kind in LOOPS or kind.startswith(WRITES)
             fused = not writes and not kind.startswith(REDUCES)
-            program.ops.append(Op(fused, writes, reads, results, _inner(eqn, parts)))
+            program.ops.append(Operation(fused, writes, reads, results, _estimate_loop_peak(eqn, parts)))
     return [name(v) for v in jaxpr.outvars]
 
 
-def _inner(eqn, parts) -> int:
+def _estimate_loop_peak(eqn, parts) -> int:
     if eqn.primitive.name not in LOOPS:
         return 0
     found = [eqn.params.get(k) for k in ("jaxpr", "body_jaxpr", "cond_jaxpr")]
-    return max(peak(closed, parts) for closed in (*found, *eqn.params.get("branches", ())) if closed)
+    return max(estimate_peak(closed, parts) for closed in (*found, *eqn.params.get("branches", ())) if closed)
 
 
-def _most(program: Program, given: int, results: list[int]) -> int:
+def _find_peak(program: Program, given: int, results: list[int]) -> int:
     """Gives every value that is written its time, and adds up. Operation i reads at 2 i; what it fuses is
     written after that, in the place of what ends there, and what it does not fuse at the same time."""
     ops, sizes = program
@@ -115,10 +115,10 @@ def _most(program: Program, given: int, results: list[int]) -> int:
             else:
                 made_of[value], begin[value] = {value}, 2 * i + op.fused
         end.update({s: max(end[s], until) for s in sources})
-    return _sum(ops, sizes, begin, end)
+    return _sum_live_bytes(ops, sizes, begin, end)
 
 
-def _sum(ops, sizes, begin, end) -> int:
+def _sum_live_bytes(ops, sizes, begin, end) -> int:
     """The most that is there while an operation runs, from the times of all that is written."""
     change = [0] * (2 * len(ops) + 2)
     for value, start in begin.items():

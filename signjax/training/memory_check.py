@@ -72,7 +72,7 @@ def estimate(step, state, batch) -> Estimate:
     return Estimate(
         given=sum(_bytes(x) for x in (*leaves, *batch.values())),
         gradients=sum(_bytes(x) for x in jax.tree.leaves(state.params)),
-        held=jaxpr_memory.peak(step.trace(whole, local).jaxpr, parts),
+        held=jaxpr_memory.estimate_peak(step.trace(whole, local).jaxpr, parts),
         split=mesh.size // math.prod(mesh.shape[axis] for axis in sharding.batch_axes(mesh)),
     )
 

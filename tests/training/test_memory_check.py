@@ -19,7 +19,7 @@ KB = 4 * 256  # bytes of 256 numbers
 
 def peak(function, *shapes, parts=None):
     arrays = [jax.ShapeDtypeStruct(shape, jnp.float32) for shape in shapes]
-    return jaxpr_memory.peak(jax.make_jaxpr(function)(*arrays), parts)
+    return jaxpr_memory.estimate_peak(jax.make_jaxpr(function)(*arrays), parts)
 
 
 def test_what_is_held_at_once():
