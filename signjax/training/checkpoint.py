@@ -123,8 +123,9 @@ def convert_storage_errors(workdir, *kinds: type[Exception]):
             raise
         if jax.process_count() > 1 and not (isinstance(e, OSError) or _OS_ERROR.search(str(e))):
             raise  # another host was lost: also a ValueError, and a new start cures it
+        last = find_last_step(workdir, "latest")
         raise StorageError(
-            f"{workdir}: cannot go on ({_format_reason(e)}); last saved step {find_last_step(workdir, 'latest')}. "
+            f"{workdir}: cannot go on ({_format_reason(e)}); last saved step {last}. "
             "Make sure that there is room and that it can be written; the same command goes on from there"
         ) from e
 
