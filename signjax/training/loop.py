@@ -99,10 +99,10 @@ def train(
             save_config(f"{workdir}/config.json", config)
         checkpoints = checkpoint.open_checkpoints(workdir, new=not start)
         stack.callback(checkpoint.close_checkpoints, checkpoints)
-        run, state, batches = _prepare(
+        run, state, batches = _prepare_run(
             config, workdir, start, make_task, (checkpoints, metrics, progress, stop)
         )
-        step, finished = _fit(run, state, batches, start)
+        step, finished = _train_until_stop(run, state, batches, start)
     if finished:
         progress.say(f"Finished {step} steps; the model is in {workdir}")
     else:
@@ -124,7 +124,7 @@ def _check_run(config, workdir, start: int) -> metric_writer.Spent:
     return metric_writer.Spent(**checkpoint.read_meta(workdir, "latest", start)["spent"])
 
 
-def _prepare(config, workdir, start: int, make_task: MakeTask, outputs):
+def _prepare_run(config, workdir, start: int, make_task: MakeTask, outputs):
     """Builds the task and its compiled steps, makes or restores the state, says so in one line.
 
     Returns:
@@ -151,42 +151,42 @@ def _prepare(config, workdir, start: int, make_task: MakeTask, outputs):
     return run, state, itertools.chain([batch], batches)
 
 
-def _fit(run: Run, state, batches, start: int) -> tuple[int, bool]:
+def _train_until_stop(run: Run, state, batches, start: int) -> tuple[int, bool]:
     """Trains until the end or a stop, and saves; returns (step, whether the run is finished)."""
     c, step, saved, unread = run.config, start, start, None
     evaluated = run.metrics.evaluated
-    if start and not evaluated and _due(start, c.eval_every, c):  # stopped in the middle of it
-        evaluated = _evaluate(run, state, start)
+    if start and not evaluated and _is_due(start, c.eval_every, c):  # stopped in the middle of it
+        evaluated = _evaluate_state(run, state, start)
     while step < c.num_steps and not run.stop.agreed():
-        batch = _next(run, batches, step)
+        batch = _get_next_batch(run, batches, step)
         if batch is None:
             break
         state, metrics = run.step(state, sharding.to_global(batch, run.mesh))
         step += 1
         if unread:
-            _report(run, *unread)
+            _report_metrics(run, *unread)
         unread = (step, metrics)
-        to_evaluate, to_save = (_due(step, every, c) for every in (c.eval_every, c.save_every))
+        to_evaluate, to_save = (_is_due(step, every, c) for every in (c.eval_every, c.save_every))
         if to_evaluate or to_save:
-            _report(run, *unread)
+            _report_metrics(run, *unread)
             unread = None
         if to_evaluate:
-            evaluated = _evaluate(run, state, step)
+            evaluated = _evaluate_state(run, state, step)
         if to_save:
-            _save(run, state, step)
+            _save_state(run, state, step)
             saved = step
     if unread:
-        _report(run, *unread)
+        _report_metrics(run, *unread)
     if step > saved:
-        _save(run, state, step)
+        _save_state(run, state, step)
     return step, step >= c.num_steps and evaluated
 
 
-def _due(step: int, every: int, config) -> bool:
+def _is_due(step: int, every: int, config) -> bool:
     return step % every == 0 or step == config.num_steps
 
 
-def _next(run: Run, batches, step: int):
+def _get_next_batch(run: Run, batches, step: int):
     """The next batch, or None if a stop came in its way: Ctrl-C reaches data workers, too."""
     try:
         return next(batches)
@@ -198,7 +198,7 @@ def _next(run: Run, batches, step: int):
         raise
 
 
-def _report(run: Run, step: int, metrics: dict) -> None:
+def _report_metrics(run: Run, step: int, metrics: dict) -> None:
     """Reads a step's metrics, which waits for that step; logs them if it is time.
 
     Raises:
@@ -222,7 +222,7 @@ def _report(run: Run, step: int, metrics: dict) -> None:
     run.progress.show(step, shown, logged)
 
 
-def _evaluate(run: Run, state, step: int) -> bool:
+def _evaluate_state(run: Run, state, step: int) -> bool:
     """Evaluates, logs, keeps the best; returns False, with nothing logged, if a stop came between."""
     variables = inference_variables(state)
     evals = run_evaluation(run.task, run.evaluate, run.mesh, variables, run.stop.agreed)
@@ -231,7 +231,7 @@ def _evaluate(run: Run, state, step: int) -> bool:
     if run.config.best not in evals:
         gives = f"evaluation gives: {', '.join(sorted(evals))}"
         raise ConfigError(f"best is {run.config.best!r}{did_you_mean(run.config.best, evals, gives)}")
-    best = _best_score(run)
+    best = _wait_for_best_score(run)
     better = evals[run.config.best] < best
     if better:
         tree = {"params": variables["params"], "extra": state.extra}
@@ -244,16 +244,18 @@ def _evaluate(run: Run, state, step: int) -> bool:
     return True
 
 
-def _best_score(run: Run) -> float:
+def _wait_for_best_score(run: Run) -> float:
     """The score of the best checkpoint on disk, inf if there is none."""
     checkpoint.wait_until_saved(run.checkpoints.best)
     score = checkpoint.read_best_score(run.workdir)
     return math.inf if score is None else score
 
 
-def _save(run: Run, state, step: int) -> None:
+def _save_state(run: Run, state, step: int) -> None:
     """Saves what it takes to go on from `step`; the next batch is number `step`, counted from 0."""
-    best = _best_score(run)  # waits, so that no newer state is on disk than the best found on the way
+    best = _wait_for_best_score(
+        run
+    )  # waits, so that no newer state is on disk than the best found on the way
     meta = {
         "step": step,
         "best": best if math.isfinite(best) else None,
