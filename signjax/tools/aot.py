@@ -40,16 +40,16 @@ def main(argv: list[str] | None = None) -> int:
     with tempfile.TemporaryDirectory(prefix="signjax-aot-") as folder:
         tpu_programs.use_demo_data(c, folder)
         step, state, batch = tpu_programs.trace_step(c, mesh, f"{folder}/run")
-    needed, kind = memory_check.estimate(step, state, batch), devices[0].device_kind
+    needed, kind = memory_check.estimate_memory(step, state, batch), devices[0].device_kind
     print(
-        f"{mesh.size} chips {kind}, {format_gb(memory_check.KNOWN.get(kind))} each, mesh {dict(mesh.shape)}"
+        f"{mesh.size} chips {kind}, {format_gb(memory_check.KNOWN_LIMITS.get(kind))} each, mesh {dict(mesh.shape)}"
     )
     print(
         f"estimate      {format_gb(needed.total)} a chip, {format_gb(needed.given)} of them state and batch",
         flush=True,
     )
     # Before compiling, which takes minutes for a large model and ends with a page of XLA's if it fails.
-    memory_check.check(c, needed, devices[0], print)
+    memory_check.check_memory(c, needed, devices[0], print)
     # Printed because it is what a first start on the real chips would take, too.
     start = time.perf_counter()
     compiled = tpu_programs.compile_step(step, state, batch)

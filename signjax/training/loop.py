@@ -136,9 +136,9 @@ def _prepare_run(config, workdir, start: int, make_task: MakeTask, outputs):
     example = sharding.to_global(batch, mesh)
     init, step, evaluate, abstract = compile_steps(config, task, mesh, example)
     run = Run(config, workdir, task, mesh, step, evaluate, *outputs)
-    if memory_check.limit(jax.local_devices()[0]):
-        found = memory_check.estimate(step, abstract, example)
-        memory_check.check(config, found, jax.local_devices()[0], run.progress.say)
+    if memory_check.get_memory_limit(jax.local_devices()[0]):
+        found = memory_check.estimate_memory(step, abstract, example)
+        memory_check.check_memory(config, found, jax.local_devices()[0], run.progress.say)
     if start:
         state = checkpoint.restore_checkpoint(workdir, start, abstract)
     else:

@@ -21,11 +21,11 @@ from signjax.training import jaxpr_memory, sharding
 
 GB = 1e9
 ON_CHIP = 128 * 2**20  # bytes that a TPU has beside its main memory, where small arrays stay
-SURE = 4.0  # no step took less than this part of what was estimated beside state and gradients
+SURE_FRACTION = 4.0  # no step took less than this part of what was estimated beside state and gradients
 # Bytes that programs can use, where a device does not report them. TPU v5e: what XLA's compiler said was
 # available, of 16 GiB. The others: from the makers' specifications (v6e: 32 GiB, less some that XLA keeps);
 # they were not checked on a device.
-KNOWN = {
+KNOWN_LIMITS = {
     "TPU v5 lite": 15.75 * 2**30,
     "TPU v5": 95.0 * 2**30,
     "TPU v6 lite": 31.25 * 2**30,
@@ -34,7 +34,7 @@ KNOWN = {
 }
 
 
-class Estimate(NamedTuple):
+class MemoryEstimate(NamedTuple):
     """Bytes of a training step on one device."""
 
     given: int  # the state and the batch, from the first step to the last
@@ -50,10 +50,10 @@ class Estimate(NamedTuple):
     @property
     def least(self) -> float:
         """What it surely takes."""
-        return self.given + max((self.held - ON_CHIP) / (SURE * self.split), self.gradients)
+        return self.given + max((self.held - ON_CHIP) / (SURE_FRACTION * self.split), self.gradients)
 
 
-def estimate(step, state, batch) -> Estimate:
+def estimate_memory(step, state, batch) -> MemoryEstimate:
     """What a compiled-to-be training step takes on each device.
 
     Args:
@@ -69,49 +69,49 @@ def estimate(step, state, batch) -> Estimate:
         parts[leaf.shape] = max(parts.get(leaf.shape, 1), count)
     local = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.sharding.shard_shape(x.shape), x.dtype), batch)
     whole = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype), state)
-    return Estimate(
-        given=sum(_bytes(x) for x in (*leaves, *batch.values())),
-        gradients=sum(_bytes(x) for x in jax.tree.leaves(state.params)),
+    return MemoryEstimate(
+        given=sum(_count_local_bytes(x) for x in (*leaves, *batch.values())),
+        gradients=sum(_count_local_bytes(x) for x in jax.tree.leaves(state.params)),
         held=jaxpr_memory.estimate_peak(step.trace(whole, local).jaxpr, parts),
         split=mesh.size // math.prod(mesh.shape[axis] for axis in sharding.batch_axes(mesh)),
     )
 
 
-def _bytes(x) -> int:
+def _count_local_bytes(x) -> int:
     """Of an array's part on one device."""
     return math.prod(x.sharding.shard_shape(x.shape)) * x.dtype.itemsize
 
 
-def limit(device) -> float | None:
+def get_memory_limit(device) -> float | None:
     """Bytes that programs can use on a device, as it reports or as is known of its kind; None if neither."""
     try:
         stats = device.memory_stats()
     except jax.errors.JaxRuntimeError:  # a device of a topology, which is only compiled for
         stats = None
-    return (stats or {}).get("bytes_limit") or KNOWN.get(device.device_kind)
+    return (stats or {}).get("bytes_limit") or KNOWN_LIMITS.get(device.device_kind)
 
 
-def check(config, found: Estimate, device, say: Callable[[str], object]) -> None:
+def check_memory(config, found: MemoryEstimate, device, say: Callable[[str], object]) -> None:
     """Refuses a step that surely does not fit a device, and says so if it may not fit.
 
     Raises:
       ConfigError: not even the least that the step takes fits.
     """
-    most = limit(device)
+    most = get_memory_limit(device)
     if most is None or found.total <= most:
         return
     refused = found.least > most
     size = f"at least {found.least / GB:.3g}" if refused else f"about {found.total / GB:.3g}"
     line = (
         f"a training step takes {size} GB a device, {found.given / GB:.3g} of them for state and batch; "
-        f"a {device.device_kind} has {most / GB:.3g}: {_advice(config, found, most)}"
+        f"a {device.device_kind} has {most / GB:.3g}: {_suggest_changes(config, found, most)}"
     )
     if refused:
         raise ConfigError(line)
     say(f"warning: {line}")
 
 
-def _advice(config, found: Estimate, most: float) -> str:
+def _suggest_changes(config, found: MemoryEstimate, most: float) -> str:
     """What to change, by name."""
     if found.given + found.gradients > most:
         return "make the model smaller, or split its state over more devices with mesh and sharding"

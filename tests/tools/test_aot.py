@@ -48,7 +48,7 @@ def test_the_step_compiles_and_is_as_large_as_estimated(config, tmp_path, topolo
     devices = tpu_programs.describe_chips(topology, slices)
     assert len(devices) == chips and len({getattr(d, "slice_index", 0) for d in devices}) == slices
     step, state, batch = compiled(config, devices, tmp_path, rows=8)
-    estimate = memory_check.estimate(step, state, batch)
+    estimate = memory_check.estimate_memory(step, state, batch)
     program = tpu_programs.compile_step(step, state, batch)
     account = program.memory_analysis()
     assert account.alias_size_in_bytes >= 0.99 * account.output_size_in_bytes  # the state is updated in place
@@ -61,9 +61,9 @@ def test_the_step_compiles_and_is_as_large_as_estimated(config, tmp_path, topolo
 def test_xla_refuses_what_is_refused_beforehand(config, tmp_path):
     devices = tpu_programs.describe_chips("v5e:2x2")
     step, state, batch = compiled(config, devices, tmp_path, rows=8192)
-    estimate = memory_check.estimate(step, state, batch)
+    estimate = memory_check.estimate_memory(step, state, batch)
     with pytest.raises(ConfigError, match=r"at least .* lower batch_tokens, .* or give mesh"):
-        memory_check.check(config, estimate, devices[0], print)
+        memory_check.check_memory(config, estimate, devices[0], print)
     with pytest.raises(ConfigError, match="XLA finds no room"):
         tpu_programs.compile_step(step, state, batch)
 

@@ -85,7 +85,7 @@ def gpt(tiny_runs, tmp_path_factory):
 
 def test_a_gpt_step_is_within_the_bounds_of_xla_s_own_account(gpt, compile_quickly):
     step, state, batch = gpt(16)
-    estimate = memory_check.estimate(step, state, batch)
+    estimate = memory_check.estimate_memory(step, state, batch)
     account = step.lower(state, batch).compile().memory_analysis()
     assert estimate.given == pytest.approx(account.argument_size_in_bytes, rel=0.01)
     assert 0.5 <= estimate.held / account.temp_size_in_bytes <= 1.3
@@ -93,17 +93,17 @@ def test_a_gpt_step_is_within_the_bounds_of_xla_s_own_account(gpt, compile_quick
 
 
 def test_a_device_of_many_holds_its_part_of_the_batch(gpt):
-    alone, shared = (memory_check.estimate(*gpt(rows, devices)) for rows, devices in ((4, 1), (32, 8)))
+    alone, shared = (memory_check.estimate_memory(*gpt(rows, devices)) for rows, devices in ((4, 1), (32, 8)))
     assert shared == alone
 
 
 def test_a_sharded_state_is_counted_as_xla_counts_it():
     _, batch, _, step, _, state = engine_helpers.compiled(engine_helpers.toy("fsdp"))
-    estimate = memory_check.estimate(step, state, batch)
+    estimate = memory_check.estimate_memory(step, state, batch)
     account = step.lower(state, batch).compile().memory_analysis()
     assert estimate.given == pytest.approx(account.argument_size_in_bytes, rel=0.02)
     _, batch, _, step, _, state = engine_helpers.compiled(engine_helpers.toy())
-    assert estimate.given < memory_check.estimate(step, state, batch).given
+    assert estimate.given < memory_check.estimate_memory(step, state, batch).given
 
 
 def device(usable: float | None, kind: str = "TPU of tests"):
@@ -111,39 +111,44 @@ def device(usable: float | None, kind: str = "TPU of tests"):
 
 
 def test_the_memory_of_a_device():
-    assert memory_check.limit(device(7.0, "NVIDIA H200")) == 7.0  # what it reports comes before what is known
-    assert memory_check.limit(device(None, "TPU v5 lite")) == 15.75 * 2**30
-    assert memory_check.limit(device(None)) is None and memory_check.limit(jax.devices()[0]) is None
+    assert (
+        memory_check.get_memory_limit(device(7.0, "NVIDIA H200")) == 7.0
+    )  # what it reports comes before what is known
+    assert memory_check.get_memory_limit(device(None, "TPU v5 lite")) == 15.75 * 2**30
+    assert (
+        memory_check.get_memory_limit(device(None)) is None
+        and memory_check.get_memory_limit(jax.devices()[0]) is None
+    )
 
 
 def test_only_what_surely_cannot_fit_is_refused():
     c, messages = engine_helpers.toy(), []
-    estimate = memory_check.Estimate(given=4_000_000_000, gradients=10**9, held=8_000_000_000, split=1)
+    estimate = memory_check.MemoryEstimate(given=4_000_000_000, gradients=10**9, held=8_000_000_000, split=1)
     assert estimate.total == 12e9
     assert estimate.least == 6e9 - memory_check.ON_CHIP / 4
-    memory_check.check(c, estimate, device(None), messages.append)
-    memory_check.check(c, estimate, device(13e9), messages.append)
+    memory_check.check_memory(c, estimate, device(None), messages.append)
+    memory_check.check_memory(c, estimate, device(13e9), messages.append)
     assert messages == []
-    memory_check.check(c, estimate, device(11e9), messages.append)
+    memory_check.check_memory(c, estimate, device(11e9), messages.append)
     assert messages == [
         "warning: a training step takes about 12 GB a device, 4 of them for state and batch; "
         "a TPU of tests has 11: lower batch_size, or give mesh.shape more devices"
     ]
     with pytest.raises(ConfigError, match=r"takes at least 5.97 GB .* has 5.5: lower batch_size") as e:
-        memory_check.check(c, estimate, device(5.5e9), messages.append)
+        memory_check.check_memory(c, estimate, device(5.5e9), messages.append)
     assert "\n" not in str(e.value) and len(messages) == 1
     with pytest.raises(ConfigError, match=r"has 4.5: make the model smaller, or split its state"):
-        memory_check.check(c, estimate, device(4.5e9), messages.append)
+        memory_check.check_memory(c, estimate, device(4.5e9), messages.append)
     c.model = {"remat": False}
     with pytest.raises(ConfigError, match=r"lower batch_size, set model.remat=True, or give"):
-        memory_check.check(c, estimate, device(5.5e9), messages.append)
+        memory_check.check_memory(c, estimate, device(5.5e9), messages.append)
 
 
 def test_training_does_not_begin_where_it_cannot_fit(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(memory_check, "limit", lambda device: 1000.0)
+    monkeypatch.setattr(memory_check, "get_memory_limit", lambda device: 1000.0)
     with pytest.raises(ConfigError, match=r"a training step takes at least .* a cpu has 1e-06"):
         loop.train(engine_helpers.toy(), tmp_path / "run", make_task)
     assert not (tmp_path / "run/metrics.jsonl").exists() or not (tmp_path / "run/metrics.jsonl").read_text()
-    monkeypatch.setattr(memory_check, "limit", lambda device: 1e9)
+    monkeypatch.setattr(memory_check, "get_memory_limit", lambda device: 1e9)
     assert loop.train(engine_helpers.toy(num_steps=1), tmp_path / "run", make_task).finished
     assert "warning" not in capsys.readouterr().out
