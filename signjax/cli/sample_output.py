@@ -11,7 +11,7 @@ from signjax.errors import ConfigError
 from signjax.export.sample_files import TextFiles
 from signjax.inference.text_to_pose import TextToPose
 from signjax.io import progress
-from signjax.training.metric_writer import clock
+from signjax.training.metric_writer import format_duration
 
 
 def print_samples(batches: Iterable[tuple[int, list[TextFiles]]], total: int, readable: bool) -> None:
@@ -29,7 +29,7 @@ def print_samples(batches: Iterable[tuple[int, list[TextFiles]]], total: int, re
             _print_text(files, readable)
         done += count
         seconds = time.monotonic() - begin
-        left = "" if done == total else f", {clock(seconds / done * (total - done))} left"
+        left = "" if done == total else f", {format_duration(seconds / done * (total - done))} left"
         line = f"{done}/{total} clip(s) in {seconds:.1f} s, compilation included{left}"
         if left and progress.is_terminal(sys.stdout):
             progress.draw_bar(sys.stdout, done, total, line)

@@ -48,7 +48,7 @@ class Run(NamedTuple):
     step: Callable  # (state, global batch) -> (state, metrics)
     evaluate: Callable  # (variables, global batch) -> {name: (sum, count)}
     checkpoints: checkpoint.Checkpoints
-    metrics: metric_writer.Metrics
+    metrics: metric_writer.MetricWriter
     progress: metric_writer.Progress
     stop: process.Stop
 
@@ -88,7 +88,7 @@ def train(
         stop = stack.enter_context(process.catch_stop())
         _, start = checkpoint.find_intact_step(workdir, "latest") or ("", 0)
         spent = _check_run(config, workdir, start)
-        metrics = metric_writer.Metrics(workdir, start, spent, writes=first)
+        metrics = metric_writer.MetricWriter(workdir, start, spent, writes=first)
         progress = metric_writer.Progress(config.num_steps, out if first else None)
         if start > config.num_steps or (start == config.num_steps and metrics.evaluated):
             progress.say(f"{workdir}: already finished, {start} steps; a larger num_steps trains on")
@@ -112,16 +112,16 @@ def train(
     )
 
 
-def _check_run(config, workdir, start: int) -> metric_writer.Spent:
+def _check_run(config, workdir, start: int) -> metric_writer.TimeSpent:
     """Compares the config with the saved run's and between hosts; returns the time spent so far."""
     for name in ("num_steps", "log_every", "eval_every", "save_every"):
         if config[name] < 1:
             raise ConfigError(f"{name} is {config[name]}; it must be 1 or more")
     process.check_hosts(config, workdir, start)
     if not start:
-        return metric_writer.Spent(0.0, 0.0)
+        return metric_writer.TimeSpent(0.0, 0.0)
     check_same(checkpoint.read_meta(workdir, "latest", start, "config"), config, workdir)
-    return metric_writer.Spent(**checkpoint.read_meta(workdir, "latest", start)["spent"])
+    return metric_writer.TimeSpent(**checkpoint.read_meta(workdir, "latest", start)["spent"])
 
 
 def _prepare_run(config, workdir, start: int, make_task: MakeTask, outputs):
@@ -240,7 +240,9 @@ def _evaluate_state(run: Run, state, step: int) -> bool:
     run.metrics.write(step, "eval", evals)
     run.progress.pause()
     shown = {name: value for name, value in evals.items() if "/" not in name}  # the others are details
-    run.progress.say(f"eval {step}  {metric_writer.numbers(shown)}" + ("  (best so far)" if better else ""))
+    run.progress.say(
+        f"eval {step}  {metric_writer.format_numbers(shown)}" + ("  (best so far)" if better else "")
+    )
     return True
 
 

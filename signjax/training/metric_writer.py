@@ -14,17 +14,17 @@ LINE, LARGEST = 1 << 16, 1 << 27  # bytes of a row, and of all
 HUGE = 1e300  # beyond any number that a run has
 
 
-class Spent(NamedTuple):
+class TimeSpent(NamedTuple):
     """Seconds spent on training so far, over all resumes, the main process's threads included."""
 
     cpu_s: float
     wall_s: float
 
 
-class Metrics:
+class MetricWriter:
     """A run's numbers: appends to metrics.jsonl, one object a line, and tells its trackers."""
 
-    def __init__(self, workdir, step: int, spent: Spent, writes: bool = True):
+    def __init__(self, workdir, step: int, spent: TimeSpent, writes: bool = True):
         """Goes on at `step`: later lines, of a run that went on unsaved, are dropped.
 
         Args:
@@ -33,21 +33,21 @@ class Metrics:
         """
         self.path = pathlib.Path(workdir, "metrics.jsonl")
         self.evaluated, kept = False, bytearray()
-        for row in _rows(self.path):
-            spent = Spent(*(max(t, row.get(name) or 0.0) for name, t in spent._asdict().items()))
+        for row in _read_rows(self.path):
+            spent = TimeSpent(*(max(t, row.get(name) or 0.0) for name, t in spent._asdict().items()))
             if row["step"] <= step:
                 kept += json.dumps(row).encode() + b"\n"
             if row["step"] == step:
                 self.evaluated = self.evaluated or any(name.startswith("eval/") for name in row)
-        self._origin = Spent(time.process_time() - spent.cpu_s, time.monotonic() - spent.wall_s)
+        self._origin = TimeSpent(time.process_time() - spent.cpu_s, time.monotonic() - spent.wall_s)
         self._writes, self.trackers = writes, []
         if writes:
             atomic.write_file(self.path, bytes(kept))
 
-    def spent(self) -> Spent:
+    def spent(self) -> TimeSpent:
         """Time spent until now."""
-        now = Spent(time.process_time(), time.monotonic())
-        return Spent(*(round(t - begun, 2) for t, begun in zip(now, self._origin, strict=True)))
+        now = TimeSpent(time.process_time(), time.monotonic())
+        return TimeSpent(*(round(t - begun, 2) for t, begun in zip(now, self._origin, strict=True)))
 
     def write(self, step: int, kind: str, scalars: dict) -> None:
         """Adds a line {"step", "<kind>/<name>"..., "cpu_s", "wall_s"}; kind is "train" or "eval"."""
@@ -59,7 +59,7 @@ class Metrics:
         trackers.write(self.trackers, step, row)
 
 
-def _rows(path: pathlib.Path):
+def _read_rows(path: pathlib.Path):
     """The rows of a metrics.jsonl; a line that a crash cut short or changed is left out.
 
     Raises:
@@ -68,7 +68,7 @@ def _rows(path: pathlib.Path):
     try:
         with safe_read.open_bounded(path, LARGEST) as (file, _):
             while line := file.readline(LINE):
-                if row := _row(line):
+                if row := _parse_row(line):
                     yield row
     except safe_read.MissingFileError:
         return
@@ -76,7 +76,7 @@ def _rows(path: pathlib.Path):
         raise StorageError(f"{path}: {error}; move it away") from None
 
 
-def _row(line: bytes) -> dict | None:
+def _parse_row(line: bytes) -> dict | None:
     """The numbers of a line by their names, of them a whole "step"; None if it has others or none."""
     try:
         row = safe_read.parse_json(line)
@@ -113,12 +113,12 @@ class Progress:
         if self.out is None or (not whole and (not self.tty or now - self._shown < 0.5)):
             return
         self._shown = now
-        line = f"step {step}/{self.num_steps}  " + numbers(scalars)
+        line = f"step {step}/{self.num_steps}  " + format_numbers(scalars)
         if step > self._since[0]:
             self._rate = (step - self._since[0]) / max(now - self._since[1], 1e-6)
         if self._rate and step > self._begin[0]:
             left = (self.num_steps - step) * (now - self._begin[1]) / (step - self._begin[0])
-            line += f"  {self._rate:.3g} steps/s  {clock(left)} left"
+            line += f"  {self._rate:.3g} steps/s  {format_duration(left)} left"
         if self.tty:
             progress.draw_bar(self.out, step, self.num_steps, line)
             return
@@ -134,12 +134,12 @@ class Progress:
         self.out.flush()
 
 
-def numbers(scalars: dict) -> str:
+def format_numbers(scalars: dict) -> str:
     """{"loss": 0.03123} as "loss 0.0312"."""
     return "  ".join(f"{name} {value:.3g}" for name, value in scalars.items())
 
 
-def clock(seconds: float) -> str:
+def format_duration(seconds: float) -> str:
     """125 seconds as "2:05", 3725 as "1:02:05"."""
     minutes, s = divmod(round(seconds), 60)
     h, m = divmod(minutes, 60)

@@ -215,7 +215,7 @@ def build_metrics(root: pathlib.Path) -> None:
 
 def load_metrics(root: pathlib.Path):
     metric_writer.Event = None
-    metrics = metric_writer.Metrics(root, 5, metric_writer.Spent(1.0, 2.0))
+    metrics = metric_writer.MetricWriter(root, 5, metric_writer.TimeSpent(1.0, 2.0))
     metrics.write(6, "train", {"loss": 0.25})
     return metrics, (root / "metrics.jsonl").read_text(encoding="utf-8")
 

@@ -206,14 +206,14 @@ def test_progress_line(monkeypatch):
     progress.show(1300, {}, whole=False)
     progress.show(1400, {}, whole=True)
     assert out.getvalue().splitlines()[1] == "step 1400/6000    50 steps/s  2:41 left"
-    assert metric_writer.clock(3725.4) == "1:02:05"
+    assert metric_writer.format_duration(3725.4) == "1:02:05"
 
 
 def test_metrics_forget_what_was_not_saved(tmp_path):
     lines = [{"step": 1}, {"step": 2, "eval/a": 1.0, "cpu_s": 5.0}, {"step": 3, "cpu_s": 7.0}]
     whole_lines = "".join(json.dumps(line) + "\n" for line in lines)
     (tmp_path / "metrics.jsonl").write_text(whole_lines + '{"step": 4, "x')
-    metrics = metric_writer.Metrics(tmp_path, 2, metric_writer.Spent(1.0, 2.0))
+    metrics = metric_writer.MetricWriter(tmp_path, 2, metric_writer.TimeSpent(1.0, 2.0))
     assert metrics.evaluated
     assert metrics.spent().cpu_s >= 7.0
     metrics.write(3, "train", {"loss": math.inf})
