@@ -38,12 +38,12 @@ def make_optimizer(config, num_steps: int) -> optax.GradientTransformation:
     Weight decay reaches kernels only (two dimensions or more), not biases or gains.
     """
     adamw = optax.adamw(
-        make_schedule(config, num_steps), b2=config.b2, weight_decay=config.weight_decay, mask=decayed
+        make_schedule(config, num_steps), b2=config.b2, weight_decay=config.weight_decay, mask=make_decay_mask
     )
     return optax.chain(optax.clip_by_global_norm(config.clip), adamw) if config.clip else adamw
 
 
-def decayed(params):
+def make_decay_mask(params):
     """Tells for each parameter whether weight decay applies: a tree of bool like `params`."""
 
     def kernel(path, leaf):
@@ -53,7 +53,7 @@ def decayed(params):
     return jax.tree_util.tree_map_with_path(kernel, params)
 
 
-def average(ema, params, step, decay: float):
+def average_params(ema, params, step, decay: float):
     """Moves the averaged parameters towards `params` after update number `step` (0-based).
 
     The decay grows as (1 + step) / (10 + step) up to `decay`, so the random start is soon forgotten.

@@ -67,7 +67,7 @@ def train_step(state: TrainState, batch, *, task: Task, tx, decay: float):
     norm = optax.tree.norm(grads)
     updates, opt_state = tx.update(grads, state.opt_state, state.params)
     params = optax.apply_updates(state.params, updates)
-    ema = optimizer.average(state.ema, params, state.step, decay) if decay else {}
+    ema = optimizer.average_params(state.ema, params, state.step, decay) if decay else {}
     moved = state.replace(params=params, extra={**state.extra, **collections}, opt_state=opt_state, ema=ema)
     finite = _finite((loss, norm, collections))
     usual = jnp.where(state.usual > 0, state.usual, norm)
