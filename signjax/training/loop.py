@@ -50,7 +50,7 @@ class Run(NamedTuple):
     checkpoints: checkpoint.Checkpoints
     metrics: metric_writer.MetricWriter
     progress: metric_writer.Progress
-    stop: process.Stop
+    stop: process.StopSignal
 
 
 def train(
@@ -84,8 +84,8 @@ def train(
     with contextlib.ExitStack() as stack:
         stack.enter_context(checkpoint.convert_storage_errors(workdir, OSError))
         if first:
-            stack.enter_context(process.lock(workdir))
-        stop = stack.enter_context(process.catch_stop())
+            stack.enter_context(process.lock_workdir(workdir))
+        stop = stack.enter_context(process.catch_stop_signals())
         _, start = checkpoint.find_intact_step(workdir, "latest") or ("", 0)
         spent = _check_run(config, workdir, start)
         metrics = metric_writer.MetricWriter(workdir, start, spent, writes=first)

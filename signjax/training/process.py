@@ -48,15 +48,15 @@ def enable_compile_cache(folder=None) -> None:
     """
     chosen = jax.config.jax_compilation_cache_dir
     if folder is not None or not chosen:
-        chosen = _private(pathlib.Path(folder or "~/.cache/signjax/xla"))
+        chosen = _make_private_folder(pathlib.Path(folder or "~/.cache/signjax/xla"))
         if chosen is None:
             return
         jax.config.update("jax_compilation_cache_dir", str(chosen))
         jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.5)
-    warnings.showwarning = functools.partial(_mend_cache, pathlib.Path(chosen), [], warnings.showwarning)
+    warnings.showwarning = functools.partial(_repair_cache, pathlib.Path(chosen), [], warnings.showwarning)
 
 
-def _private(folder: pathlib.Path) -> pathlib.Path | None:
+def _make_private_folder(folder: pathlib.Path) -> pathlib.Path | None:
     """The folder, made if missing, for this user alone; None if it cannot be."""
     try:
         folder = folder.expanduser()
@@ -69,7 +69,7 @@ def _private(folder: pathlib.Path) -> pathlib.Path | None:
     return folder if os.access(folder, os.W_OK) else None
 
 
-def _mend_cache(folder: pathlib.Path, said: list, show, message, *where) -> None:
+def _repair_cache(folder: pathlib.Path, said: list, show, message, *where) -> None:
     """Shows a warning; of those of the compile cache the first, as a line. Removes what cannot be read.
 
     JAX compiles what it cannot read, but does not write over it, and would warn at every start.
@@ -86,7 +86,7 @@ def _mend_cache(folder: pathlib.Path, said: list, show, message, *where) -> None
 
 
 @contextlib.contextmanager
-def lock(workdir):
+def lock_workdir(workdir):
     """Holds `workdir` (made if missing) for this process; the lock dies with the process.
 
     Raises:
@@ -95,7 +95,7 @@ def lock(workdir):
     path = pathlib.Path(workdir, ".lock")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        file = open(path, "a+", opener=_no_link)  # noqa: SIM115  held below; what a link names is not ours
+        file = open(path, "a+", opener=_open_without_links)  # noqa: SIM115  held below; what a link names is not ours
     except OSError as e:
         raise StorageError(f"{workdir}: cannot be written ({e.strerror}); choose another --workdir") from e
     with file:
@@ -130,11 +130,11 @@ def check_hosts(config, workdir, start: int) -> None:
         )
 
 
-def _no_link(path, flags: int) -> int:
+def _open_without_links(path, flags: int) -> int:
     return os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK, 0o666)
 
 
-class Stop:
+class StopSignal:
     """Whether the user or the machine asked to stop, and the exit code that says which."""
 
     def __init__(self):
@@ -163,13 +163,13 @@ class Stop:
 
 
 @contextlib.contextmanager
-def catch_stop():
+def catch_stop_signals():
     """Yields a Stop that SIGINT and SIGTERM set. A second Ctrl-C kills the process at once.
 
     With several hosts SIGTERM is left to JAX, whose preemption service lets all of them agree on the
     step; Ctrl-C on one host is passed on as SIGTERM.
     """
-    stop = Stop()
+    stop = StopSignal()
     if threading.current_thread() is not threading.main_thread():
         yield stop
         return

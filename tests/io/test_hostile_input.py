@@ -162,7 +162,7 @@ def test_a_run_does_not_write_through_links(tmp_path):
     mine.write_text("precious")
     run = tmp_path / "run"
     linked(run / ".lock", mine)
-    with pytest.raises(StorageError, match="cannot be written"), process.lock(run):
+    with pytest.raises(StorageError, match="cannot be written"), process.lock_workdir(run):
         pass
     linked(run / "config.json.tmp", mine)
     linked(run / "config.json", mine)

@@ -92,7 +92,7 @@ def test_hosts_agree_on_a_stop_that_comes_early(monkeypatch):
     """A signal before the first question makes JAX choose number 1, whatever the step; it says so once."""
     monkeypatch.setattr(jax, "process_count", lambda: 2)
     monkeypatch.setattr(process.multihost_utils, "reached_preemption_sync_point", lambda number: number == 1)
-    stop = process.Stop()
+    stop = process.StopSignal()
     assert stop.agreed() and stop.agreed()
 
 

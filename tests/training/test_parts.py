@@ -149,9 +149,12 @@ def test_what_ends_an_evaluation_sees_whole_parameters():
 
 
 def test_one_job_a_workdir(tmp_path):
-    with process.lock(tmp_path), pytest.raises(StorageError, match=f"process {os.getpid()} on .+ is already"):
+    with (
+        process.lock_workdir(tmp_path),
+        pytest.raises(StorageError, match=f"process {os.getpid()} on .+ is already"),
+    ):
         loop.train(toy(), tmp_path, make_task)
-    with pytest.raises(StorageError, match="cannot be written"), process.lock("/dev/null/run"):
+    with pytest.raises(StorageError, match="cannot be written"), process.lock_workdir("/dev/null/run"):
         pass
 
 
@@ -223,9 +226,7 @@ def test_metrics_forget_what_was_not_saved(tmp_path):
 
 
 def test_a_second_ctrl_c_kills(tmp_path):
-    code = (
-        "import time; from signjax.training import process\nwith process.catch_stop():\n print(flush=True)\n"
-    )
+    code = "import time; from signjax.training import process\nwith process.catch_stop_signals():\n print(flush=True)\n"
     child = spawn("-c", code + " while True: time.sleep(0.05)\n")
     child.stdout.readline()
     child.send_signal(signal.SIGINT)
