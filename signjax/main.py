@@ -39,7 +39,7 @@ def main(argv: list[str] | None = None) -> int:
     if args.multihost:
         process.join_hosts(args.heartbeat)
     process.enable_compile_cache()
-    workdir = args.workdir or run_config.default_workdir(spec)
+    workdir = args.workdir or run_config.get_default_workdir(spec)
     command = shlex.join(["python", "-m", "signjax.main", *(sys.argv[1:] if argv is None else argv)])
     result = train(config, workdir, out=sys.stdout, command=command, wandb_project=args.wandb)
     return result.exit_code

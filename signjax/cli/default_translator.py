@@ -17,7 +17,7 @@ def find_translator(workdir: str | None, data_name: str, report: Callable[[str],
       ConfigError: it was trained on other data, or is no back-translator.
     """
     if not workdir and checkpoint.find_last_step(DEFAULT, "latest") is None:
-        report(f"No back-translation: {run_config.train_command(DEFAULT)} trains a model for it")
+        report(f"No back-translation: {run_config.format_train_command(DEFAULT)} trains a model for it")
         return None
     workdir = workdir or DEFAULT
     config = run_config.load_config(f"{workdir}/config.json")

@@ -24,7 +24,7 @@ import orbax.checkpoint as ocp
 from signjax.errors import StorageError
 from signjax.io import checksums, model_file, safe_read
 from signjax.training import state_hash
-from signjax.training.run_config import difference, load_config, train_command
+from signjax.training.run_config import find_difference, load_config, format_train_command
 
 _OS_ERROR = re.compile(r"os_error_code='(\d+)'")  # in what orbax says of a disk
 
@@ -263,9 +263,11 @@ def load_variables(workdir, which: str = "best"):
         return model_file.load_variables(workdir)
     found = find_intact_step(workdir, which, "latest")
     if not found:
-        raise StorageError(f"{workdir}: no trained model here; train one first: {train_command(workdir)}")
+        raise StorageError(
+            f"{workdir}: no trained model here; train one first: {format_train_command(workdir)}"
+        )
     saved, beside = read_meta(workdir, *found, "config"), load_config(f"{workdir}/config.json")
-    if wrong := difference(saved, beside):
+    if wrong := find_difference(saved, beside):
         name, ours, theirs = wrong
         raise StorageError(
             f"{workdir}/config.json: {name} is {theirs!r}, and {ours!r} in the saved step; put it back"

@@ -13,7 +13,7 @@ import jax
 
 from signjax.errors import ConfigError, DataError, NumericsError, did_you_mean
 from signjax.training import checkpoint, memory_check, metric_writer, process, sharding, state_hash, trackers
-from signjax.training.run_config import check_same, save_config
+from signjax.training.run_config import check_same_config, save_config
 from signjax.training.task import MakeTask, Task
 from signjax.training.train_step import compile_steps, inference_variables, run_evaluation
 
@@ -120,7 +120,7 @@ def _check_run(config, workdir, start: int) -> metric_writer.TimeSpent:
     process.check_hosts(config, workdir, start)
     if not start:
         return metric_writer.TimeSpent(0.0, 0.0)
-    check_same(checkpoint.read_meta(workdir, "latest", start, "config"), config, workdir)
+    check_same_config(checkpoint.read_meta(workdir, "latest", start, "config"), config, workdir)
     return metric_writer.TimeSpent(**checkpoint.read_meta(workdir, "latest", start)["spent"])
 
 

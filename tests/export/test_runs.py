@@ -90,7 +90,7 @@ def test_weights_are_read_back_bit_by_bit(home, name, tmp_path, capsys):
     same_bits(dict(arrays), expected)
     assert metadata["step"] == str(step)
     assert (
-        run_config.difference(
+        run_config.find_difference(
             json.loads(metadata["config"]), run_config.load_config(home / "runs" / name / "config.json")
         )
         is None

@@ -26,7 +26,9 @@ def test_a_name_and_a_path_are_the_same_config(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     assert signjax.get_config("gpt:quick").to_json() == by_path.to_json()
     assert signjax.get_config(f"{ROOT}/configs/gpt.py:quick").to_json() == by_path.to_json()
-    assert run_config.default_workdir("gpt:quick") == run_config.default_workdir("configs/gpt.py:quick")
+    assert run_config.get_default_workdir("gpt:quick") == run_config.get_default_workdir(
+        "configs/gpt.py:quick"
+    )
 
 
 def test_files_of_ones_own(monkeypatch, tmp_path):
@@ -42,8 +44,10 @@ def test_files_of_ones_own(monkeypatch, tmp_path):
         "gpt",
         "vqvae",
     } <= configs.list_configs().keys() and "common" not in configs.list_configs()
-    assert run_config.train_command("runs/mine-c") == "python -m signjax.main --config=configs/mine.py:c"
-    assert run_config.train_command("runs/gpt-quick") == "python -m signjax.main --config=gpt:quick"
+    assert (
+        run_config.format_train_command("runs/mine-c") == "python -m signjax.main --config=configs/mine.py:c"
+    )
+    assert run_config.format_train_command("runs/gpt-quick") == "python -m signjax.main --config=gpt:quick"
     pathlib.Path("configs/gpt.py").write_text(OWN)
     assert signjax.get_config("gpt").task == "own", "a project's own config goes first"
 

@@ -39,7 +39,7 @@ def test_config_comes_back_whole(tmp_path):
     assert loaded.to_dict() == c.to_dict()
     assert type(loaded.optim.lr) is float and type(loaded.seed) is int
     assert loaded.sharding[0][1] == (None, "data")
-    run_config.check_same(json.loads((tmp_path / "config.json").read_text()), c, tmp_path)
+    run_config.check_same_config(json.loads((tmp_path / "config.json").read_text()), c, tmp_path)
     with pytest.raises(StorageError, match="train first"):
         run_config.load_config(tmp_path / "nothing" / "config.json")
 
@@ -47,7 +47,7 @@ def test_config_comes_back_whole(tmp_path):
 def test_a_missing_run_names_its_command(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for variant in ("", ":rvq"):
-        workdir = run_config.default_workdir(f"configs/vqvae.py{variant}")
+        workdir = run_config.get_default_workdir(f"configs/vqvae.py{variant}")
         assert workdir == "runs/vqvae" + variant.replace(":", "-")
         with pytest.raises(StorageError, match=f"signjax.main --config=vqvae{variant}$"):
             checkpoint.load_variables(workdir)
