@@ -122,4 +122,4 @@ def set_run(
     c.mesh = {"shape": (-1,), "axes": ("data",)}
     c.sharding = ()
     if set(DEVICES) & set(variants):
-        c.mesh, c.sharding = sharding.placement(variants)
+        c.mesh, c.sharding = sharding.configure_sharding(variants)

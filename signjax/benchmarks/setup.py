@@ -48,7 +48,7 @@ def make_stepper(c, workdir: str) -> tuple[Callable[[], dict], dict]:
 def make_step_call(c, task, batch: dict) -> tuple[Callable[[], dict], list]:
     """(a function that makes a training step on a batch; a list of the state, which it replaces)."""
     mesh = sharding.make_mesh(c.mesh)
-    example = sharding.to_global(batch, mesh)
+    example = sharding.make_global_batch(batch, mesh)
     init, step, _, _ = compile_steps(c, task, mesh, example)
     # The step donates the buffers of its state, so each call must go on from the state of the last one.
     state = [init(jax.random.key(c.seed), example)]

@@ -115,11 +115,11 @@ def watch_run(name: str, home: str, steps: int) -> Rows:
     workdir = _locate_workdir(name, home)
     task, mesh = make_task(c, workdir), sharding.make_mesh(c.mesh)
     batches = iter(task.batches(c.num_steps))
-    example = sharding.to_global(next(batches), mesh)
+    example = sharding.make_global_batch(next(batches), mesh)
     init, step, evaluate, _ = compile_steps(c, task, mesh, example)
     state, generate, rows = init(jax.random.key(c.seed), example), _make_generator(c, workdir), []
     for number in range(1, steps + 1):
-        state, metrics = step(state, sharding.to_global(next(batches), mesh))
+        state, metrics = step(state, sharding.make_global_batch(next(batches), mesh))
         # As the trainer does; it waits for the step, so that readings are of finished work.
         jax.device_get(metrics)
         if number % (steps // ROUNDS) == 0:

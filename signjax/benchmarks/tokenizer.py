@@ -52,7 +52,7 @@ def train_in_parts(c, folder: str, rounds: int) -> Iterator[ProgressMark]:
     elapsed = -time.perf_counter()
     task, mesh = make_task(c, folder)._replace(finish=None), sharding.make_mesh(c.mesh)
     batches = iter(task.batches(0))
-    batch = sharding.to_global(next(batches), mesh)
+    batch = sharding.make_global_batch(next(batches), mesh)
     elapsed += time.perf_counter()
     init, step, evaluate, abstract = compile_steps(c, task, mesh, batch)
     # Compiled ahead of the first step, outside of the time that counts.
@@ -64,7 +64,7 @@ def train_in_parts(c, folder: str, rounds: int) -> Iterator[ProgressMark]:
         for _ in range(c.num_steps // rounds):
             state, _ = step(state, batch)
             # The next batch is read while the device computes, as in the trainer.
-            batch = sharding.to_global(next(batches), mesh)
+            batch = sharding.make_global_batch(next(batches), mesh)
         jax.block_until_ready(state)
         elapsed += time.perf_counter()
         error = run_evaluation(task, evaluate, mesh, inference_variables(state))["mpjpe"]

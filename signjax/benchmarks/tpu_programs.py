@@ -67,7 +67,7 @@ def trace_step(c, mesh, workdir: str):
     task = make_task(c, workdir)
     batches = iter(task.batches(0))
     # Shapes alone: arrays cannot be put on chips that are not there.
-    batch = sharding.shapes_of(next(batches), mesh)
+    batch = sharding.make_abstract_batch(next(batches), mesh)
     batches.close()
     _, step, _, state = compile_steps(c, task, mesh, batch)
     return step, state, batch

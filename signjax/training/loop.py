@@ -133,7 +133,7 @@ def _prepare_run(config, workdir, start: int, make_task: MakeTask, outputs):
     task, mesh = make_task(config, workdir), sharding.make_mesh(config.mesh)
     batches = iter(task.batches(start))
     batch = next(batches)
-    example = sharding.to_global(batch, mesh)
+    example = sharding.make_global_batch(batch, mesh)
     init, step, evaluate, abstract = compile_steps(config, task, mesh, example)
     run = Run(config, workdir, task, mesh, step, evaluate, *outputs)
     if memory_check.get_memory_limit(jax.local_devices()[0]):
@@ -161,7 +161,7 @@ def _train_until_stop(run: Run, state, batches, start: int) -> tuple[int, bool]:
         batch = _get_next_batch(run, batches, step)
         if batch is None:
             break
-        state, metrics = run.step(state, sharding.to_global(batch, run.mesh))
+        state, metrics = run.step(state, sharding.make_global_batch(batch, run.mesh))
         step += 1
         if unread:
             _report_metrics(run, *unread)

@@ -64,7 +64,7 @@ def estimate_memory(step, state, batch) -> MemoryEstimate:
     mesh = state.step.sharding.mesh
     leaves, parts = jax.tree.leaves(state), {}
     for leaf in leaves:
-        used = sharding.gathered(leaf.sharding)  # as a step uses parameters
+        used = sharding.drop_fsdp_axis(leaf.sharding)  # as a step uses parameters
         count = math.prod(leaf.shape) // max(1, math.prod(used.shard_shape(leaf.shape)))
         parts[leaf.shape] = max(parts.get(leaf.shape, 1), count)
     local = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.sharding.shard_shape(x.shape), x.dtype), batch)
@@ -73,7 +73,7 @@ def estimate_memory(step, state, batch) -> MemoryEstimate:
         given=sum(_count_local_bytes(x) for x in (*leaves, *batch.values())),
         gradients=sum(_count_local_bytes(x) for x in jax.tree.leaves(state.params)),
         held=jaxpr_memory.estimate_peak(step.trace(whole, local).jaxpr, parts),
-        split=mesh.size // math.prod(mesh.shape[axis] for axis in sharding.batch_axes(mesh)),
+        split=mesh.size // math.prod(mesh.shape[axis] for axis in sharding.get_batch_axes(mesh)),
     )
 
 

@@ -31,7 +31,7 @@ RULES = (
 )
 
 
-def placement(words) -> tuple[dict, tuple]:
+def configure_sharding(words) -> tuple[dict, tuple]:
     """The fields `mesh` and `sharding` of a config for the words "fsdp" and "tensor" of its variant.
 
     The mesh has the axes data, fsdp and tensor. "fsdp" holds the state in parts on all devices (ZeRO,
@@ -70,12 +70,12 @@ def make_mesh(config, devices=None) -> Mesh:
     if not 1 <= used <= found or (-1 in config.shape and used != found):
         raise ConfigError(f"mesh.shape={tuple(config.shape)} does not fit {found} device(s)")
     try:
-        return _arrange(shape, axes, devices[:used])
+        return _arrange_devices(shape, axes, devices[:used])
     except (NotImplementedError, ValueError) as e:
         raise ConfigError(f"mesh.shape={shape} does not fit how the devices are wired ({e})") from e
 
 
-def _arrange(shape, axes, devices) -> Mesh:
+def _arrange_devices(shape, axes, devices) -> Mesh:
     kinds = (AxisType.Auto,) * len(axes)
     slices = len({getattr(d, "slice_index", 0) for d in devices})
     if slices == 1:
@@ -86,12 +86,12 @@ def _arrange(shape, axes, devices) -> Mesh:
     return Mesh(grid, axes, axis_types=kinds)
 
 
-def replicated(mesh: Mesh) -> NamedSharding:
+def make_replicated_sharding(mesh: Mesh) -> NamedSharding:
     """The sharding of an array that every device of the mesh holds whole."""
     return NamedSharding(mesh, PartitionSpec())
 
 
-def shard(tree, mesh: Mesh, rules):
+def choose_shardings(tree, mesh: Mesh, rules):
     """Chooses a NamedSharding for every leaf of `tree` (arrays or jax.eval_shape's results).
 
     Args:
@@ -108,8 +108,8 @@ def shard(tree, mesh: Mesh, rules):
     def place(path, leaf):
         name = jax.tree_util.keystr(path, simple=True, separator="/")
         spec = next((tuple(spec) for regex, spec in rules if re.search(regex, name)), ())
-        fitted = _fit(spec[1:], leaf.shape, mesh) if spec[:1] == ("...",) else spec
-        fault = _fault(fitted, leaf.shape, mesh)
+        fitted = _fit_spec(spec[1:], leaf.shape, mesh) if spec[:1] == ("...",) else spec
+        fault = _find_spec_error(fitted, leaf.shape, mesh)
         if fault:
             raise ConfigError(f"sharding rule {spec} for {name} {tuple(leaf.shape)}: {fault}")
         return NamedSharding(mesh, PartitionSpec(*fitted))
@@ -117,7 +117,7 @@ def shard(tree, mesh: Mesh, rules):
     return jax.tree_util.tree_map_with_path(place, tree)
 
 
-def gathered(places):
+def drop_fsdp_axis(places):
     """The NamedShardings of a tree without the axis "fsdp": where parameters are while a step uses them.
 
     Left to itself the partitioner would divide some activations over that axis as the parameters are, which
@@ -125,56 +125,58 @@ def gathered(places):
     """
 
     def whole(place):
-        spec = (tuple(a for a in _axes(entry) if a != FSDP) for entry in place.spec)
+        spec = (tuple(a for a in _list_axes(entry) if a != FSDP) for entry in place.spec)
         return NamedSharding(place.mesh, PartitionSpec(*spec))
 
     return jax.tree.map(whole, places)
 
 
-def _fit(spec, shape, mesh: Mesh) -> tuple:
+def _fit_spec(spec, shape, mesh: Mesh) -> tuple:
     """A spec's entries for the last dimensions of an array of this shape, None where one cannot divide."""
     spec = (None,) * (len(shape) - len(spec)) + spec[max(0, len(spec) - len(shape)) :]
     return tuple(
-        None if set(_axes(entry)) <= mesh.shape.keys() and size % _parts(_axes(entry), mesh) else entry
+        None
+        if set(_list_axes(entry)) <= mesh.shape.keys() and size % _count_parts(_list_axes(entry), mesh)
+        else entry
         for size, entry in zip(shape, spec, strict=True)
     )
 
 
-def _fault(spec, shape, mesh: Mesh) -> str:
+def _find_spec_error(spec, shape, mesh: Mesh) -> str:
     """Says what is wrong with a spec for an array of this shape, "" if nothing."""
     if len(spec) > len(shape):
         return f"the array has only {len(shape)} dimensions"
     for size, entry in zip(shape, spec, strict=False):
-        unknown = [a for a in _axes(entry) if a not in mesh.shape]
+        unknown = [a for a in _list_axes(entry) if a not in mesh.shape]
         if unknown:
             return f"the mesh has no axis {unknown[0]!r}"
-        parts = _parts(_axes(entry), mesh)
+        parts = _count_parts(_list_axes(entry), mesh)
         if size % parts:
             return f"{size} does not divide into {parts} equal parts"
     return ""
 
 
-def _axes(entry) -> tuple:
+def _list_axes(entry) -> tuple:
     """The mesh axes that an entry of a spec names."""
     return () if entry is None else (entry,) if isinstance(entry, str) else tuple(entry)
 
 
-def _parts(axes, mesh: Mesh) -> int:
+def _count_parts(axes, mesh: Mesh) -> int:
     return math.prod(mesh.shape[a] for a in axes)
 
 
-def batch_axes(mesh: Mesh) -> tuple:
+def get_batch_axes(mesh: Mesh) -> tuple:
     """The axes of a mesh that divide the batch between them; the others' devices share in a part of it."""
     return tuple(a for a in BATCH_AXES if a in mesh.shape)
 
 
-def to_global(batch: dict, mesh: Mesh) -> dict:
+def make_global_batch(batch: dict, mesh: Mesh) -> dict:
     """Puts each host's part of a batch, numpy [B / hosts, ...], on the mesh, split over "data" and "fsdp".
 
     Raises:
       ConfigError: the batch does not divide into the axes, or two hosts would have the same part of it.
     """
-    places, hosts = _split(batch, mesh, jax.process_count()), jax.process_count()
+    places, hosts = _make_batch_shardings(batch, mesh, jax.process_count()), jax.process_count()
 
     def put(name, x):
         made = jax.make_array_from_process_local_data(places[name], x)
@@ -182,7 +184,7 @@ def to_global(batch: dict, mesh: Mesh) -> dict:
             x.ndim and made.shape[0] != x.shape[0] * hosts
         ):  # parts of several hosts, which bring different rows
             raise ConfigError(
-                f"mesh.shape={tuple(mesh.shape.values())}: some parts of a batch {_among(mesh)} are on more "
+                f"mesh.shape={tuple(mesh.shape.values())}: some parts of a batch {_format_batch_axes(mesh)} are on more "
                 f"than one of {hosts} hosts; make the other axes smaller"
             )
         return made
@@ -190,34 +192,34 @@ def to_global(batch: dict, mesh: Mesh) -> dict:
     return {name: put(name, np.asarray(x)) for name, x in batch.items()}
 
 
-def shapes_of(batch: dict, mesh: Mesh) -> dict:
-    """A whole batch, numpy [B, ...], as `to_global` would lay it out: a ShapeDtypeStruct for each array.
+def make_abstract_batch(batch: dict, mesh: Mesh) -> dict:
+    """A whole batch, numpy [B, ...], as `make_global_batch` would lay it out: a ShapeDtypeStruct for each array.
 
     Raises:
       ConfigError: the batch does not divide into the axes.
     """
-    places = _split(batch, mesh, 1)
+    places = _make_batch_shardings(batch, mesh, 1)
     return {
         name: jax.ShapeDtypeStruct(np.shape(x), jax.dtypes.canonicalize_dtype(x.dtype), sharding=places[name])
         for name, x in batch.items()
     }
 
 
-def _split(batch: dict, mesh: Mesh, hosts: int) -> dict:
+def _make_batch_shardings(batch: dict, mesh: Mesh, hosts: int) -> dict:
     """The sharding of every array of a batch of which each host has such a part."""
-    axes, places = batch_axes(mesh), {}
-    parts = _parts(axes, mesh)
+    axes, places = get_batch_axes(mesh), {}
+    parts = _count_parts(axes, mesh)
     for name, x in batch.items():
         places[name] = NamedSharding(mesh, PartitionSpec(axes) if np.ndim(x) else PartitionSpec())
         rows = np.shape(x)[0] * hosts if np.ndim(x) else 0
         if rows % parts:
             raise ConfigError(
                 f'batch_size (or batch_tokens): {rows} rows of "{name}" do not divide into {parts} equal '
-                f"parts {_among(mesh)}; change it or mesh.shape"
+                f"parts {_format_batch_axes(mesh)}; change it or mesh.shape"
             )
     return places
 
 
-def _among(mesh: Mesh) -> str:
-    axes = batch_axes(mesh)
+def _format_batch_axes(mesh: Mesh) -> str:
+    axes = get_batch_axes(mesh)
     return f"of the mesh {'axes' if axes[1:] else 'axis'} {' and '.join(map(repr, axes))}"

@@ -108,8 +108,8 @@ def compile_steps(config, task: Task, mesh, batch):
     parts = {"task": task, "tx": tx, "decay": config.optim.ema}
     init = functools.partial(init_state, **parts)
     shapes = jax.eval_shape(init, jax.random.key(config.seed), batch)
-    places = sharding.shard(shapes, mesh, config.sharding)
-    everywhere, used = sharding.replicated(mesh), sharding.gathered(places.params)
+    places = sharding.choose_shardings(shapes, mesh, config.sharding)
+    everywhere, used = sharding.make_replicated_sharding(mesh), sharding.drop_fsdp_axis(places.params)
 
     def loss(variables, *rest):
         params = variables["params"]
@@ -132,11 +132,11 @@ def run_evaluation(task: Task, evaluate, mesh, variables, stopping=lambda: False
       variables: of any layout. Here every device has them whole, as `task.finish` runs models on each host.
       stopping: asked before each batch; True ends the evaluation, and there is no result.
     """
-    sums, variables = {}, jax.device_put(variables, sharding.replicated(mesh))
+    sums, variables = {}, jax.device_put(variables, sharding.make_replicated_sharding(mesh))
     for batch in task.eval_batches():
         if stopping():
             return None
-        results = jax.device_get(evaluate(variables, sharding.to_global(batch, mesh)))
+        results = jax.device_get(evaluate(variables, sharding.make_global_batch(batch, mesh)))
         for name, pair in results.items():
             sums[name] = sums.get(name, 0.0) + np.array(pair, np.float64)
     evals = {name: float(total / count) if count else math.nan for name, (total, count) in sums.items()}

@@ -36,7 +36,7 @@ def config_on(count: int, spec: dict, steps: int):
 def digest(c, workdir) -> str:
     """SHA-256 of a run's state as its devices hold it."""
     made, mesh = make_task(c, workdir), sharding.make_mesh(c.mesh)
-    batch = sharding.to_global(next(iter(made.batches(HALF))), mesh)
+    batch = sharding.make_global_batch(next(iter(made.batches(HALF))), mesh)
     *_, abstract = train_step.compile_steps(c, made, mesh, batch)
     hasher, state = hashlib.sha256(), checkpoint.restore_checkpoint(workdir, HALF, abstract)
     for name, leaf in plain(state).items():

@@ -39,7 +39,7 @@ def start(workdir, *more):
 def compiled(c):
     """The toy's mesh and compiled steps."""
     mesh = sharding.make_mesh(c.mesh)
-    batch = sharding.to_global(engine_toy.batch_of(0, c.batch_size), mesh)
+    batch = sharding.make_global_batch(engine_toy.batch_of(0, c.batch_size), mesh)
     return mesh, batch, *train_step.compile_steps(c, engine_toy.make_toy_task(c, ""), mesh, batch)
 
 

@@ -25,7 +25,7 @@ def lower(c, workdir):
     """The training step of a config's task: (lowered, its state's shapes, a batch)."""
     task, mesh = make_task(c, workdir), sharding.make_mesh(c.mesh)
     batch = next(iter(task.batches(0)))
-    _, step, _, abstract = compile_steps(c, task, mesh, sharding.to_global(batch, mesh))
+    _, step, _, abstract = compile_steps(c, task, mesh, sharding.make_global_batch(batch, mesh))
     return step.lower(abstract, batch), abstract, batch
 
 

@@ -19,7 +19,7 @@ from signjax.training import checkpoint, loop, sharding, train_step
 def compile_config(c):
     """(task, mesh, first batch, init, step, evaluate, abstract state) of a config."""
     task, mesh = make_task(c, ""), sharding.make_mesh(c.mesh)
-    batch = sharding.to_global(next(task.batches(0)), mesh)
+    batch = sharding.make_global_batch(next(task.batches(0)), mesh)
     return task, mesh, batch, *train_step.compile_steps(c, task, mesh, batch)
 
 

@@ -27,8 +27,8 @@ def config_on(name: str, shape, fields: dict):
 
 def repeated(batch: dict, mesh) -> dict:
     """A global batch of one row for each device that has its own; only its shapes matter."""
-    rows = math.prod(mesh.shape[axis] for axis in sharding.batch_axes(mesh))
-    return sharding.to_global({k: np.resize(x, (rows, *x.shape[1:])) for k, x in batch.items()}, mesh)
+    rows = math.prod(mesh.shape[axis] for axis in sharding.get_batch_axes(mesh))
+    return sharding.make_global_batch({k: np.resize(x, (rows, *x.shape[1:])) for k, x in batch.items()}, mesh)
 
 
 def program(c, made, batch) -> dict:
@@ -49,8 +49,8 @@ def program(c, made, batch) -> dict:
 def tokenize(c, variables, batch, path) -> None:
     """Writes codes and latents of a batch of windows."""
     mesh, model = sharding.make_mesh(c.mesh), build.build_tokenizer(c)
-    variables = jax.device_put(variables, sharding.shard(variables, mesh, c.sharding))
-    batch = sharding.to_global(batch, mesh)
+    variables = jax.device_put(variables, sharding.choose_shardings(variables, mesh, c.sharding))
+    batch = sharding.make_global_batch(batch, mesh)
 
     def both(variables, pose, mask):
         return [model.apply(variables, pose, mask, method=name) for name in ("encode", "compute_latents")]

@@ -50,7 +50,7 @@ def fitted(root, variant, devices, count=2):
     task, mesh, first, init, one_step, *_ = run_checks.compile_config(
         small(root, variant, **{"mesh.shape": (devices,)})
     )
-    second, metrics = sharding.to_global(next(task.batches(1)), mesh), []
+    second, metrics = sharding.make_global_batch(next(task.batches(1)), mesh), []
     state = init(jax.random.key(0), first)
     for number in range(count):
         state, scalars = one_step(state, second if number else first)

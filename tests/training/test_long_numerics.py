@@ -24,7 +24,7 @@ def trainer(family, tiny_families, workdir, poison):
         total, rest = task.loss(variables, batch, rng, number)
         return total * poison(number), rest
 
-    batches = (sharding.to_global(batch, mesh) for batch in task.batches(0))
+    batches = (sharding.make_global_batch(batch, mesh) for batch in task.batches(0))
     first = next(batches)
     init, one_step, *_ = train_step.compile_steps(c, task._replace(loss=loss), mesh, first)
     state = init(jax.random.key(0), first)

@@ -76,7 +76,7 @@ def gpt(tiny_runs, tmp_path_factory):
         c, size = gpt_run.gpt_config(tiny_runs), {"model.width": 64, "model.mlp": 256, "model.depth": 2}
         c.update_from_flattened_dict(size | {"batch_tokens": 128 * rows, "mesh.shape": (devices,)})
         task, mesh = make_task(c, workdir), sharding.make_mesh(c.mesh)
-        batch = sharding.shapes_of(next(iter(task.batches(0))), mesh)
+        batch = sharding.make_abstract_batch(next(iter(task.batches(0))), mesh)
         _, step, _, state = compile_steps(c, task, mesh, batch)
         return step, state, batch
 

@@ -84,11 +84,13 @@ def test_wrong_shardings_are_named():
         ((None, None, "data"), "only 2 dimensions"),
     ):
         with pytest.raises(ConfigError, match=message):
-            sharding.shard(tree, mesh, (("kernel", spec),))
-    first = sharding.shard({"a": jnp.ones((8, 8))}, mesh, (("a", ("data",)), (".", (None, "data"))))
+            sharding.choose_shardings(tree, mesh, (("kernel", spec),))
+    first = sharding.choose_shardings(
+        {"a": jnp.ones((8, 8))}, mesh, (("a", ("data",)), (".", (None, "data")))
+    )
     assert first["a"].spec == jax.sharding.PartitionSpec("data")
     with pytest.raises(ConfigError, match=r"batch_size .or batch_tokens.: 12 rows"):
-        sharding.to_global(engine_toy.batch_of(0, 12), mesh)
+        sharding.make_global_batch(engine_toy.batch_of(0, 12), mesh)
     wrong = (((3, -1), ("data", "model")), ((16,), ("data",)), ((8,), ("model",)), ((0,), ("data",)))
     for shape, axes in wrong:
         with pytest.raises(ConfigError, match="mesh"):
@@ -96,7 +98,7 @@ def test_wrong_shardings_are_named():
 
 
 def test_rules_for_many_shapes_divide_what_they_can():
-    mesh = sharding.make_mesh(ml_collections.ConfigDict(sharding.placement(("fsdp", "tensor"))[0]))
+    mesh = sharding.make_mesh(ml_collections.ConfigDict(sharding.configure_sharding(("fsdp", "tensor"))[0]))
     assert dict(mesh.shape) == {"data": 1, "fsdp": 4, "tensor": 2}
     spec = jax.sharding.PartitionSpec
     wanted = {
@@ -115,10 +117,10 @@ def test_rules_for_many_shapes_divide_what_they_can():
         tree = jnp.ones(shape)
         for key in reversed(name.split("/")):
             tree = {key: tree}
-        (sharding_of_leaf,) = jax.tree.leaves(sharding.shard(tree, mesh, sharding.RULES))
+        (sharding_of_leaf,) = jax.tree.leaves(sharding.choose_shardings(tree, mesh, sharding.RULES))
         assert sharding_of_leaf.spec == placed, name
     with pytest.raises(ConfigError, match="no axis 'expert'"):
-        sharding.shard({"a": jnp.ones(8)}, mesh, (("a", ("...", "expert")),))
+        sharding.choose_shardings({"a": jnp.ones(8)}, mesh, (("a", ("...", "expert")),))
 
 
 def test_the_batch_is_divided_over_data_and_fsdp(monkeypatch):
@@ -126,14 +128,14 @@ def test_the_batch_is_divided_over_data_and_fsdp(monkeypatch):
         ml_collections.ConfigDict({"shape": (2, 2, 2), "axes": ("data", "fsdp", "tensor")})
     )
     x = np.arange(8.0)
-    (made,) = sharding.to_global({"x": x}, mesh).values()
+    (made,) = sharding.make_global_batch({"x": x}, mesh).values()
     np.testing.assert_array_equal(made, x)
     assert made.sharding.shard_shape(made.shape) == (2,)
     with pytest.raises(ConfigError, match=r"6 rows .* 4 equal parts of the mesh axes 'data' and 'fsdp'"):
-        sharding.to_global({"x": x[:6]}, mesh)
+        sharding.make_global_batch({"x": x[:6]}, mesh)
     monkeypatch.setattr(jax, "process_count", lambda: 2)  # of which each would have every device
     with pytest.raises(ConfigError, match="more than one of 2 hosts"):
-        sharding.to_global({"x": x}, mesh)
+        sharding.make_global_batch({"x": x}, mesh)
 
 
 def test_what_ends_an_evaluation_sees_whole_parameters():

@@ -18,7 +18,9 @@ def trained(variant, shape, count=6):
     mesh, batch, init, one_step, *_ = compiled(c)
     state = init(jax.random.key(0), batch)
     for number in range(count):
-        state, _ = one_step(state, sharding.to_global(engine_toy.batch_of(number, c.batch_size), mesh))
+        state, _ = one_step(
+            state, sharding.make_global_batch(engine_toy.batch_of(number, c.batch_size), mesh)
+        )
     kernel = state.opt_state[1][0].mu["Dense_0"]["kernel"]
     return plain(state), kernel.addressable_shards[0].data.shape
 
@@ -44,7 +46,7 @@ def test_a_bad_batch_leaves_no_trace():
     mesh, batch, init, one_step, *_ = compiled(c)
     state, _ = one_step(init(jax.random.key(0), batch), batch)
     before = plain(state)
-    bad = sharding.to_global(engine_toy.batch_of(1, c.batch_size, bad=True), mesh)
+    bad = sharding.make_global_batch(engine_toy.batch_of(1, c.batch_size, bad=True), mesh)
     state, metrics = one_step(state, bad)
     after = plain(state)
     assert math.isnan(float(metrics["loss"]))
@@ -60,7 +62,7 @@ def test_a_spike_is_left_out_and_what_stays_high_is_not():
     c = toy()
     mesh, batch, init, one_step, *_ = compiled(c)
     high = engine_toy.batch_of(1, c.batch_size)
-    high = sharding.to_global(high | {"y": 1000 * high["y"]}, mesh)
+    high = sharding.make_global_batch(high | {"y": 1000 * high["y"]}, mesh)
     state = init(jax.random.key(0), batch)
     for _ in range(3):
         state, usual = one_step(state, batch)
@@ -114,5 +116,7 @@ def test_steps_compile_once_and_move_only_batches():
     events.clear()
     with jax.transfer_guard_host_to_device("disallow"):
         for number in range(3):
-            state, _ = one_step(state, sharding.to_global(engine_toy.batch_of(number, c.batch_size), mesh))
+            state, _ = one_step(
+                state, sharding.make_global_batch(engine_toy.batch_of(number, c.batch_size), mesh)
+            )
     assert not any("/compile/" in name for name in events)
