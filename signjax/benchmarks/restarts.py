@@ -28,7 +28,7 @@ def measure_save_stall(config: str, changes: dict, folder: str) -> timing.Measur
         start = time.perf_counter()
         # What the run does not wait for, the writing of the files, goes on behind this call.
         checkpoint.save_checkpoint(
-            checkpoints.latest, step, state[0], c, {"fingerprint": state_hash.of(state[0])}
+            checkpoints.latest, step, state[0], c, {"fingerprint": state_hash.hash_state(state[0])}
         )
         seconds.append(time.perf_counter() - start)
         # A save that begins while another is written waits for it; runs save far less often than that.

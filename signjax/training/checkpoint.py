@@ -197,7 +197,7 @@ def restore_checkpoint(workdir, step: int, abstract):
     """
     path = get_checkpoint_folder(workdir, "latest") / str(step) / "state"
     with _convert_read_errors(path), ocp.StandardCheckpointer() as reader:
-        saved, wanted = map(state_hash.kinds, (reader.metadata(path).item_metadata.tree, abstract))
+        saved, wanted = map(state_hash.describe_arrays, (reader.metadata(path).item_metadata.tree, abstract))
         for kinds in (saved, wanted):
             kinds.pop("rng", None)  # random keys have no type of their own on disk
         wrong = [name for name in sorted(saved | wanted) if saved.get(name) != wanted.get(name)]
@@ -208,7 +208,7 @@ def restore_checkpoint(workdir, step: int, abstract):
             f"{saved.get(wrong[0], 'missing')} there and {wanted.get(wrong[0], 'missing')} here; "
             "begin anew with another --workdir"
         )
-    before, after = read_meta(workdir, "latest", step)["fingerprint"], state_hash.of(state)
+    before, after = read_meta(workdir, "latest", step)["fingerprint"], state_hash.hash_state(state)
     changed = [name for name in after if after[name] != before.get(name)]
     if changed:
         raise StorageError(f"{path}: {changed[0]} was read otherwise than it was saved; delete {path.parent}")

@@ -262,7 +262,7 @@ def _save_state(run: Run, state, step: int) -> None:
         "step": step,
         "best": best if math.isfinite(best) else None,
         "spent": run.metrics.spent()._asdict(),
-        "fingerprint": state_hash.of(state),  # `checkpoint.restore_checkpoint` compares it
+        "fingerprint": state_hash.hash_state(state),  # `checkpoint.restore_checkpoint` compares it
     }
     checkpoint.save_checkpoint(run.checkpoints.latest, step, state, run.config, meta)
     run.progress.pause()

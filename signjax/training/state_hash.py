@@ -4,31 +4,31 @@ import jax
 import jax.numpy as jnp
 
 
-def of(tree) -> dict[str, int]:
+def hash_state(tree) -> dict[str, int]:
     """A 32-bit fingerprint of every array of a tree, by its path.
 
     It is the sum, modulo 2^32, of all elements' bits, each times an odd number of its own. So any one
     changed bit shows, and the order of summation, hence the number of devices, does not matter.
     """
-    return {name: int(x) for name, x in jax.device_get(_sums(_leaves(tree))).items()}
+    return {name: int(x) for name, x in jax.device_get(_hash_leaves(_flatten_by_path(tree))).items()}
 
 
-def kinds(tree) -> dict[str, str]:
+def describe_arrays(tree) -> dict[str, str]:
     """Type and shape of every array of a tree, "float32[8, 16]", by its path."""
-    return {name: f"{x.dtype}{list(x.shape)}" for name, x in _leaves(tree).items()}
+    return {name: f"{x.dtype}{list(x.shape)}" for name, x in _flatten_by_path(tree).items()}
 
 
-def _leaves(tree) -> dict:
+def _flatten_by_path(tree) -> dict:
     found = jax.tree_util.tree_leaves_with_path(tree)
     return {jax.tree_util.keystr(path, simple=True, separator="/"): leaf for path, leaf in found}
 
 
 @jax.jit
-def _sums(leaves):
-    return jax.tree.map(_sum, leaves)
+def _hash_leaves(leaves):
+    return jax.tree.map(_hash_array, leaves)
 
 
-def _sum(x):
+def _hash_array(x):
     if jnp.issubdtype(x.dtype, jax.dtypes.prng_key):
         x = jax.random.key_data(x)
     if x.dtype == bool:

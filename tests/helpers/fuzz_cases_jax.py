@@ -110,7 +110,7 @@ def build_run(root: pathlib.Path) -> None:
     c = ml_collections.ConfigDict({"task": "gpt", "data": {"name": "demo"}})
     state = arrays()
     spent = {"cpu_s": 1.0, "wall_s": 2.0}
-    meta = {"step": 3, "best": 0.5, "spent": spent, "fingerprint": state_hash.of(state)}
+    meta = {"step": 3, "best": 0.5, "spent": spent, "fingerprint": state_hash.hash_state(state)}
     checkpoint.save_checkpoint(saved.latest, 3, state, c, meta)
     checkpoint.close_checkpoints(saved)
     save_config(root / "config.json", c)

@@ -212,16 +212,16 @@ def test_every_bit_changes_a_fingerprint(dtype):
         if dtype == "bool"
         else rng.normal(size=(3, 5, 4)).astype(dtype)
     )
-    first = state_hash.of({"x": x})
+    first = state_hash.hash_state({"x": x})
     seen = set()
     for at in range(x.size):
         for bit in range(1 if dtype == "bool" else 8 * x.dtype.itemsize):
             y = x.copy()
             y.view(np.uint8).reshape(x.size, -1)[at, bit // 8] ^= 1 << bit % 8
-            seen.add(state_hash.of({"x": y})["x"])
+            seen.add(state_hash.hash_state({"x": y})["x"])
     assert first["x"] not in seen
     swapped = x[:, ::-1]
-    assert state_hash.of({"x": swapped}) != first or (swapped == x).all()
+    assert state_hash.hash_state({"x": swapped}) != first or (swapped == x).all()
 
 
 def test_a_fingerprint_does_not_depend_on_devices():
@@ -229,5 +229,5 @@ def test_a_fingerprint_does_not_depend_on_devices():
     _, batch, init, *_ = compiled(c)
     state = init(jax.random.key(0), batch)
     assert len(state.params["Dense_0"]["kernel"].sharding.device_set) == 8
-    spread, one = state_hash.of(state), state_hash.of(jax.device_put(state, jax.devices()[0]))
+    spread, one = state_hash.hash_state(state), state_hash.hash_state(jax.device_put(state, jax.devices()[0]))
     assert spread == one and len(spread) == len(jax.tree.leaves(state))
