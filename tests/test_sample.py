@@ -46,9 +46,9 @@ def test_resuming_is_exact_and_encodes_nothing(home, monkeypatch):
 def test_a_new_run_fits_its_vocabulary_and_an_old_one_keeps_it(home, tmp_path):
     c = SimpleNamespace(text=SimpleNamespace(min_count=1))
     tokenizer.TextTokenizer(("left", "behind")).save(tmp_path / "text.json")
-    fitted = text_encoder.tokenizer(c, tmp_path, ["a b"])
+    fitted = text_encoder.prepare_tokenizer(c, tmp_path, ["a b"])
     assert fitted == tokenizer.fit_tokenizer(["a b"], 1) == tokenizer.load_tokenizer(tmp_path / "text.json")
-    kept = text_encoder.tokenizer(c, home / "runs/gpt", ["a b"])
+    kept = text_encoder.prepare_tokenizer(c, home / "runs/gpt", ["a b"])
     assert kept == tokenizer.load_tokenizer(home / "runs/gpt/text.json") != fitted
 
 

@@ -121,7 +121,7 @@ def load_pose_to_text(run) -> PoseToText:
 def _load_generator(run) -> TextToPose:
     variables, _ = checkpoint.load_variables(run)
     config = run_config.load_config(f"{run}/config.json")
-    words = text_encoder.load(run, config)
+    words = text_encoder.load_text_encoder(run, config)
     field = FAMILIES[config.task].needs
     folder = dependencies.find_dependency(run, field, config[field])
     codec = load_autoencoder(folder) if field == "autoencoder" else load_codec(folder)

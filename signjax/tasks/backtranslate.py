@@ -34,7 +34,7 @@ def make_task(config, workdir) -> Task:
     """
     train, dev = (load.load_configured_split(config.data, split) for split in ("train", "dev"))
     # Of training texts only: whoever judges other systems must not know the words of dev and test.
-    vocabulary = text_encoder.tokenizer(config, workdir, train.texts)
+    vocabulary = text_encoder.prepare_tokenizer(config, workdir, train.texts)
     model = build.build_back_translator(config, vocabulary.size)
     rows = joined_clips.JoinedClips(train, [vocabulary.encode(t) for t in train.texts], **config.augment)
 

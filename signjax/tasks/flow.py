@@ -92,7 +92,7 @@ def prepare_latent_run(config, workdir) -> LatentRun:
     # Before anything is encoded: a run that resumes with another auto-encoder is refused here.
     dependencies.record_dependency(workdir, "autoencoder", config.autoencoder, codec.variables)
     train, dev = (codec.load_split(config.data, split) for split in ("train", "dev"))
-    words = text_encoder.prepare(config, workdir, train.texts, dev.texts)
+    words = text_encoder.prepare_text_encoder(config, workdir, train.texts, dev.texts)
     rows, fold = {}, config.fold
     for name, clips, versions in (("train", train, config.versions), ("dev", dev, 1)):
         path = f"{workdir}/latents-{name}.npz"

@@ -42,7 +42,7 @@ def prepare_token_run(config, workdir) -> TokenRun:
     # Before anything is encoded: a run that resumes with another tokenizer is refused here.
     dependencies.record_dependency(workdir, "tokenizer", config.tokenizer, tokenizer.variables)
     train, dev = (tokenizer.load_split(config.data, split) for split in ("train", "dev"))
-    words = text_encoder.prepare(config, workdir, train.texts, dev.texts)
+    words = text_encoder.prepare_text_encoder(config, workdir, train.texts, dev.texts)
     rows = {}
     # Dev clips once and as recorded, in one packing: every evaluation scores the same rows.
     for name, clips, versions in (("train", train, config.versions), ("dev", dev, 1)):

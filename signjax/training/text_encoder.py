@@ -18,7 +18,7 @@ from signjax.training import checkpoint, dependencies
 FIELD = "text.encoder"
 
 
-def prepare(c, workdir, train, dev):
+def prepare_text_encoder(c, workdir, train, dev):
     """The reader of a run that trains; reads `text`.
 
     Args:
@@ -31,15 +31,15 @@ def prepare(c, workdir, train, dev):
       ConfigError: there is no such encoder, or the run was begun with another one.
     """
     if not c.text.encoder:
-        return tokenizer(c, workdir, train)
+        return prepare_tokenizer(c, workdir, train)
     folder = pretrained.find_encoder(c.text.encoder)
     encoder = pretrained.load_encoder(folder)
     dependencies.record_dependency(workdir, FIELD, folder, encoder.variables)
     texts = sorted({*train, *dev})
-    return encoder._replace(cached=_features(encoder, texts, f"{workdir}/features.npz"))
+    return encoder._replace(cached=_compute_features(encoder, texts, f"{workdir}/features.npz"))
 
 
-def load(workdir, c):
+def load_text_encoder(workdir, c):
     """The reader of a run that was trained.
 
     Raises:
@@ -54,7 +54,7 @@ def load(workdir, c):
     return encoder
 
 
-def tokenizer(c, workdir, texts) -> text.TextTokenizer:
+def prepare_tokenizer(c, workdir, texts) -> text.TextTokenizer:
     """The run's text tokenizer, fitted on the training texts when the run is new."""
     path = f"{workdir}/text.json"
     if checkpoint.find_last_step(workdir, "latest") is not None:
@@ -66,7 +66,7 @@ def tokenizer(c, workdir, texts) -> text.TextTokenizer:
     return words
 
 
-def _features(encoder, texts, cache: str) -> dict:
+def _compute_features(encoder, texts, cache: str) -> dict:
     """Features of texts, from `cache` if they were made by the same encoder from the same texts."""
     key = hashlib.blake2b(
         str((digest_variables(encoder.variables), texts)).encode(), digest_size=16

@@ -175,7 +175,7 @@ def test_features_are_kept_by_content(folder, tmp_path, runs_of):
     (tmp_path / "run").mkdir()
 
     def prepare(*dev):
-        reader = text_encoder.prepare(c, tmp_path / "run", TEXTS[:2], dev)
+        reader = text_encoder.prepare_text_encoder(c, tmp_path / "run", TEXTS[:2], dev)
         ran, runs_of[:] = len(runs_of), []
         return reader.encode_all(TEXTS[:2]), ran
 
