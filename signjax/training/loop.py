@@ -94,8 +94,10 @@ def train(
             progress.say(f"{workdir}: already finished, {start} steps; a larger num_steps trains on")
             return TrainResult(workdir, start, True, checkpoint.read_best_score(workdir))
         if first:
-            metrics.trackers = trackers.start(metrics.path.parent, start, wandb_project, config.to_dict())
-            stack.callback(trackers.close, metrics.trackers)
+            metrics.trackers = trackers.start_trackers(
+                metrics.path.parent, start, wandb_project, config.to_dict()
+            )
+            stack.callback(trackers.close_trackers, metrics.trackers)
             save_config(f"{workdir}/config.json", config)
         checkpoints = checkpoint.open_checkpoints(workdir, new=not start)
         stack.callback(checkpoint.close_checkpoints, checkpoints)

@@ -55,8 +55,8 @@ class MetricWriter:
             return
         row = {f"{kind}/{name}": value if math.isfinite(value) else None for name, value in scalars.items()}
         line = json.dumps({"step": step, **row, **self.spent()._asdict()}) + "\n"
-        trackers.append(self.path, line.encode())
-        trackers.write(self.trackers, step, row)
+        trackers.append_bytes(self.path, line.encode())
+        trackers.write_metrics(self.trackers, step, row)
 
 
 def _read_rows(path: pathlib.Path):

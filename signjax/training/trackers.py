@@ -25,11 +25,11 @@ class Tracker(NamedTuple):
     """Something that shows numbers."""
 
     name: str
-    write: Callable[[int, dict], None]  # (step, {"train/loss": 0.3}), finite numbers only
-    close: Callable[[], None] = lambda: None
+    write_metrics: Callable[[int, dict], None]  # (step, {"train/loss": 0.3}), finite numbers only
+    close_trackers: Callable[[], None] = lambda: None
 
 
-def start(workdir: pathlib.Path, step: int, project: str | None, config: dict) -> list[Tracker]:
+def start_trackers(workdir: pathlib.Path, step: int, project: str | None, config: dict) -> list[Tracker]:
     """The trackers of a run that goes on at `step`.
 
     Args:
@@ -43,30 +43,30 @@ def start(workdir: pathlib.Path, step: int, project: str | None, config: dict) -
     """
     made = {}
     if importlib.util.find_spec("tensorboardX"):
-        made["TensorBoard"] = lambda: tensorboard(workdir, step)
+        made["TensorBoard"] = lambda: make_tensorboard_tracker(workdir, step)
     if project:
         if not importlib.util.find_spec("wandb"):
             raise ConfigError("--wandb: it is not installed; pip install -e '.[wandb]'")
-        made["wandb"] = lambda: weights_and_biases(workdir, project, config)
-    found = [_tried(name, make) for name, make in made.items()]
+        made["wandb"] = lambda: make_wandb_tracker(workdir, project, config)
+    found = [_call_safely(name, make) for name, make in made.items()]
     return [tracker for tracker in found if tracker]
 
 
-def write(trackers: list[Tracker], step: int, row: dict) -> None:
+def write_metrics(trackers: list[Tracker], step: int, row: dict) -> None:
     """Gives a row of metrics.jsonl, {"train/loss": 0.3}, to all trackers; those that fail are taken off."""
     known = {name: value for name, value in row.items() if value is not None}
     for tracker in list(trackers):
-        if _tried(tracker.name, lambda tracker=tracker: (tracker.write(step, known), tracker)) is None:
+        if _call_safely(tracker.name, lambda tracker=tracker: (tracker.write(step, known), tracker)) is None:
             trackers.remove(tracker)
 
 
-def close(trackers: list[Tracker]) -> None:
+def close_trackers(trackers: list[Tracker]) -> None:
     """Ends all trackers."""
     for tracker in trackers:
-        _tried(tracker.name, tracker.close)
+        _call_safely(tracker.name, tracker.close)
 
 
-def _tried(name: str, call: Callable):
+def _call_safely(name: str, call: Callable):
     """What a call returns; None, and a line, if it fails."""
     try:
         return call()
@@ -75,7 +75,7 @@ def _tried(name: str, call: Callable):
         return None
 
 
-def tensorboard(workdir: pathlib.Path, step: int) -> Tracker:
+def make_tensorboard_tracker(workdir: pathlib.Path, step: int) -> Tracker:
     """Event files in <workdir>/tensorboard; what older ones say after `step` is not shown."""
     from tensorboardX.proto.event_pb2 import Event, SessionLog
     from tensorboardX.proto.summary_pb2 import Summary
@@ -85,22 +85,24 @@ def tensorboard(workdir: pathlib.Path, step: int) -> Tracker:
     board.parent.mkdir(exist_ok=True)
     first = Event(step=step + 1, file_version="brain.Event:2")
     purge = Event(step=step + 1, session_log=SessionLog(status=SessionLog.START))
-    append(board, _record(first) + _record(purge))
+    append_bytes(board, _encode_record(first) + _encode_record(purge))
 
     def add(step: int, row: dict) -> None:
         values = [Summary.Value(tag=name, simple_value=value) for name, value in row.items()]
-        append(board, _record(Event(step=step, wall_time=time.time(), summary=Summary(value=values))))
+        append_bytes(
+            board, _encode_record(Event(step=step, wall_time=time.time(), summary=Summary(value=values)))
+        )
 
     return Tracker("TensorBoard", add)
 
 
-def append(path: pathlib.Path, data: bytes) -> None:
+def append_bytes(path: pathlib.Path, data: bytes) -> None:
     """Adds to a file that is not kept open: what a full disk does not take is not tried again at the end."""
     with path.open("ab") as file:
         file.write(data)
 
 
-def _record(event) -> bytes:
+def _encode_record(event) -> bytes:
     """An event as TensorBoard's files hold it. (tensorboardX's own writer hangs for ever on a full disk.)"""
     from tensorboardX.record_writer import masked_crc32c
 
@@ -111,7 +113,7 @@ def _record(event) -> bytes:
     )
 
 
-def weights_and_biases(workdir: pathlib.Path, project: str, config: dict) -> Tracker:
+def make_wandb_tracker(workdir: pathlib.Path, project: str, config: dict) -> Tracker:
     """A run of wandb, kept in <workdir>/wandb unless WANDB_MODE is "online".
 
     All parts of a run that was resumed have one id. Its axis is a number of the rows, "step": wandb's own
@@ -120,7 +122,7 @@ def weights_and_biases(workdir: pathlib.Path, project: str, config: dict) -> Tra
     import wandb
 
     run = wandb.init(
-        project=project, name=workdir.name, id=_id(workdir / ID), resume="allow", dir=str(workdir),
+        project=project, name=workdir.name, id=_get_run_id(workdir / ID), resume="allow", dir=str(workdir),
         config=config, mode=os.environ.get("WANDB_MODE", "offline"),
         settings=wandb.Settings(console="off", silent=True, disable_git=True, save_code=False),
     )  # fmt: skip
@@ -128,7 +130,7 @@ def weights_and_biases(workdir: pathlib.Path, project: str, config: dict) -> Tra
     return Tracker("wandb", lambda step, row: run.log({"step": step, **row}), run.finish)
 
 
-def _id(path: pathlib.Path) -> str:
+def _get_run_id(path: pathlib.Path) -> str:
     """The id that a run has at wandb, made at its first start."""
     try:
         found = safe_read.read_bytes(path, 64).decode("ascii", "replace").strip()
@@ -137,4 +139,4 @@ def _id(path: pathlib.Path) -> str:
     except safe_read.InvalidFileError:
         pass
     atomic.write_file(path, secrets.token_hex(8).encode())
-    return _id(path)
+    return _get_run_id(path)

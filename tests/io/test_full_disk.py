@@ -225,7 +225,9 @@ def test_tensorboard_files_are_what_it_reads(tmp_path):
     """Records of TensorFlow's format: length, its checksum, event, its checksum."""
     event_pb2 = pytest.importorskip("tensorboardX.proto.event_pb2")
     checksum = pytest.importorskip("tensorboardX.record_writer").masked_crc32c
-    trackers.write([trackers.tensorboard(tmp_path, 4)], 6, {"eval/mpjpe": 0.25, "eval/bad": None})
+    trackers.write_metrics(
+        [trackers.make_tensorboard_tracker(tmp_path, 4)], 6, {"eval/mpjpe": 0.25, "eval/bad": None}
+    )
     (path,) = (tmp_path / "tensorboard").iterdir()
     assert path.name.startswith("events.out.tfevents.")
     data, events = path.read_bytes(), []

@@ -99,22 +99,22 @@ def test_without_wandb_a_line_says_how_to_get_it(tmp_path, monkeypatch):
 
 def test_a_damaged_id_is_made_anew(tmp_path):
     path = tmp_path / trackers.ID
-    first = trackers._id(path)
-    assert trackers._id(path) == first
+    first = trackers._get_run_id(path)
+    assert trackers._get_run_id(path) == first
     path.write_bytes(b"\xff../../elsewhere")
-    assert trackers._id(path) != first and len(trackers._id(path)) == 16
+    assert trackers._get_run_id(path) != first and len(trackers._get_run_id(path)) == 16
 
 
 def test_tensorboard_that_fails_is_left_out(tmp_path, monkeypatch, capsys):
     pytest.importorskip("tensorboardX")
-    whole = trackers.append
+    whole = trackers.append_bytes
 
     def full(path, data):
         if "tfevents" in path.name and path.exists():
             raise OSError(28, "No space left on device")
         whole(path, data)
 
-    monkeypatch.setattr(trackers, "append", full)
+    monkeypatch.setattr(trackers, "append_bytes", full)
     assert loop.train(toy(num_steps=10), tmp_path / "run", make_task).finished
     printed = capsys.readouterr().out
     assert printed.count("TensorBoard is left out from here on (No space left on device)") == 1
