@@ -18,7 +18,7 @@ from signjax.inference.load import load_text_to_pose
 from signjax.io import processes
 from signjax.tasks.registry import make_task
 from signjax.training import configs, loop, process, sharding
-from signjax.training.train_step import compile_steps, inference_variables, run_evaluation
+from signjax.training.train_step import compile_steps, get_inference_variables, run_evaluation
 
 ROUNDS = 20
 SIZES = (12, 4, 1)  # clips in train, dev and test
@@ -123,7 +123,7 @@ def watch_run(name: str, home: str, steps: int) -> Rows:
         # As the trainer does; it waits for the step, so that readings are of finished work.
         jax.device_get(metrics)
         if number % (steps // ROUNDS) == 0:
-            run_evaluation(task, evaluate, mesh, inference_variables(state))
+            run_evaluation(task, evaluate, mesh, get_inference_variables(state))
             generate(len(rows))
             rows.append((number, read_memory()))
     return rows

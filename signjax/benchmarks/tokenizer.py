@@ -14,7 +14,7 @@ import jax
 from signjax.benchmarks import setup, timing
 from signjax.tasks.registry import make_task
 from signjax.training import sharding
-from signjax.training.train_step import compile_steps, inference_variables, run_evaluation
+from signjax.training.train_step import compile_steps, get_inference_variables, run_evaluation
 
 SIZES = (400, 40, 1)  # clips in train, dev and test
 ROUNDS = 20  # parts of each training, after which its error is measured
@@ -67,7 +67,7 @@ def train_in_parts(c, folder: str, rounds: int) -> Iterator[ProgressMark]:
             batch = sharding.make_global_batch(next(batches), mesh)
         jax.block_until_ready(state)
         elapsed += time.perf_counter()
-        error = run_evaluation(task, evaluate, mesh, inference_variables(state))["mpjpe"]
+        error = run_evaluation(task, evaluate, mesh, get_inference_variables(state))["mpjpe"]
         yield ProgressMark(elapsed, error)
 
 

@@ -15,7 +15,7 @@ from signjax.errors import ConfigError, DataError, NumericsError, did_you_mean
 from signjax.training import checkpoint, memory_check, metric_writer, process, sharding, state_hash, trackers
 from signjax.training.run_config import check_same_config, save_config
 from signjax.training.task import MakeTask, Task
-from signjax.training.train_step import compile_steps, inference_variables, run_evaluation
+from signjax.training.train_step import compile_steps, get_inference_variables, run_evaluation
 
 MAX_SKIPPED = 20
 
@@ -226,7 +226,7 @@ def _report_metrics(run: Run, step: int, metrics: dict) -> None:
 
 def _evaluate_state(run: Run, state, step: int) -> bool:
     """Evaluates, logs, keeps the best; returns False, with nothing logged, if a stop came between."""
-    variables = inference_variables(state)
+    variables = get_inference_variables(state)
     evals = run_evaluation(run.task, run.evaluate, run.mesh, variables, run.stop.agreed)
     if evals is None:
         return False

@@ -69,7 +69,7 @@ def train_step(state: TrainState, batch, *, task: Task, tx, decay: float):
     params = optax.apply_updates(state.params, updates)
     ema = optimizer.average_params(state.ema, params, state.step, decay) if decay else {}
     moved = state.replace(params=params, extra={**state.extra, **collections}, opt_state=opt_state, ema=ema)
-    finite = _finite((loss, norm, collections))
+    finite = _is_finite((loss, norm, collections))
     usual = jnp.where(state.usual > 0, state.usual, norm)
     ok = finite & (norm <= SPIKE * usual)
     # of the last 50 steps; a spike counts as the longest allowed, so what stays long is usual in some steps
@@ -82,13 +82,13 @@ def train_step(state: TrainState, batch, *, task: Task, tx, decay: float):
     return state, {"loss": loss, "grad": norm, **metrics, "skipped": skipped}
 
 
-def _finite(tree):
+def _is_finite(tree):
     """Whether every number of a tree is finite: [] bool."""
     floats = [x for x in jax.tree.leaves(tree) if jnp.issubdtype(x.dtype, jnp.inexact)]
     return functools.reduce(jnp.logical_and, [jnp.isfinite(x).all() for x in floats])
 
 
-def inference_variables(state: TrainState) -> dict:
+def get_inference_variables(state: TrainState) -> dict:
     """The variables a trained model is judged and used with: averaged params if there are any."""
     return {"params": state.ema or state.params, **state.extra}
 

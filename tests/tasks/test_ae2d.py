@@ -125,7 +125,7 @@ def principal(root, dataset, dim):
 
 def test_training_begins_at_the_principal_components(root, dev):
     task, _, batch, init, _, evaluate, _ = run_checks.compile_config(small(root))
-    variables, sums = train_step.inference_variables(init(jax.random.key(0), batch)), []
+    variables, sums = train_step.get_inference_variables(init(jax.random.key(0), batch)), []
     for dev_batch in task.eval_batches():
         sums.append(evaluate(variables, dev_batch)["mpjpe_xy"])
     error = float(sum(s for s, _ in sums) / sum(n for _, n in sums))

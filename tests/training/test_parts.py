@@ -140,7 +140,7 @@ def test_the_batch_is_divided_over_data_and_fsdp(monkeypatch):
 
 def test_what_ends_an_evaluation_sees_whole_parameters():
     mesh, batch, init, _, evaluate, _ = compiled(toy("fsdp"))
-    variables = train_step.inference_variables(init(jax.random.key(0), batch))
+    variables = train_step.get_inference_variables(init(jax.random.key(0), batch))
     assert not variables["params"]["Dense_0"]["kernel"].is_fully_replicated
 
     def finish(variables, evals):
