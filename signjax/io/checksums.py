@@ -72,16 +72,16 @@ def find_changed_file(
     return None
 
 
-def steps(root: pathlib.Path) -> list[int]:
+def list_steps(root: pathlib.Path) -> list[int]:
     """The folders in `root` that have a number for a name; an empty one does not count."""
     found = [p for p in root.iterdir() if re.fullmatch(r"0|[1-9]\d*", p.name)] if root.is_dir() else []
     return [int(p.name) for p in found if p.is_dir() and any(p.iterdir())]
 
 
-def newest(root: pathlib.Path) -> tuple[int | None, list[str]]:
-    """The last of a folder's `steps` that is as it was sealed, None if none is; faults of later ones."""
+def find_newest_intact(root: pathlib.Path) -> tuple[int | None, list[str]]:
+    """The last of a folder's `list_steps` that is as it was sealed, None if none is; faults of later ones."""
     faults: dict[int, str] = {}
-    while left := [s for s in steps(root) if s not in faults]:  # looks again: training deletes old ones
+    while left := [s for s in list_steps(root) if s not in faults]:  # looks again: training deletes old ones
         step = max(left)
         wrong = find_corruption(root / str(step))
         if wrong is None:

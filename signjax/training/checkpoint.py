@@ -139,7 +139,9 @@ def _format_reason(e: Exception) -> str:
 def find_last_step(workdir, which: str) -> int | None:
     """The newest step on disk that has checksums, None if there is none; nothing is compared with them."""
     root = get_checkpoint_folder(workdir, which)
-    return max((s for s in checksums.steps(root) if (root / str(s) / checksums.FILE).is_file()), default=None)
+    return max(
+        (s for s in checksums.list_steps(root) if (root / str(s) / checksums.FILE).is_file()), default=None
+    )
 
 
 def find_intact_step(workdir, *kinds: str) -> tuple[str, int] | None:
@@ -156,7 +158,7 @@ def find_intact_step(workdir, *kinds: str) -> tuple[str, int] | None:
     """
     faults = []
     for which in kinds:
-        step, wrong = checksums.newest(get_checkpoint_folder(workdir, which))
+        step, wrong = checksums.find_newest_intact(get_checkpoint_folder(workdir, which))
         faults += wrong
         if step is not None:
             for line in faults if jax.process_index() == 0 else ():
@@ -172,7 +174,7 @@ def find_intact_step(workdir, *kinds: str) -> tuple[str, int] | None:
 
 def read_best_score(workdir) -> float | None:
     """The score of the best step on disk, None if there is none, or it is damaged."""
-    step, _ = checksums.newest(get_checkpoint_folder(workdir, "best"))
+    step, _ = checksums.find_newest_intact(get_checkpoint_folder(workdir, "best"))
     return None if step is None else read_meta(workdir, "best", step)["best"]
 
 

@@ -74,7 +74,7 @@ def kill(child: int, workdir, changes: int) -> dict | None:
     os.kill(child, signal.SIGKILL)
     os.waitpid(child, 0)
     folder = checkpoint.get_checkpoint_folder(workdir, "latest")
-    step, faults = checksums.newest(folder)
+    step, faults = checksums.find_newest_intact(folder)
     saving = any(p.name.endswith("-tmp") for p in folder.iterdir()) if folder.is_dir() else False
     return {"whole": whole, "left": step, "faults": faults, "saving": saving}
 

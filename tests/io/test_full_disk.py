@@ -68,7 +68,7 @@ def ended_well(workdir, whole, error: str, reason: str) -> None:
     assert reason in error and f"last saved step {last}" in error and last >= 5
     for which in ("latest", "best"):
         root = checkpoint.get_checkpoint_folder(workdir, which)
-        assert not any(checksums.find_corruption(root / str(s)) for s in checksums.steps(root))
+        assert not any(checksums.find_corruption(root / str(s)) for s in checksums.list_steps(root))
     assert loop.train(toy(num_steps=20), workdir, make_task).finished
     assert rows(workdir) == rows(whole)
 
