@@ -190,7 +190,7 @@ def _ensure_part(
         # Not its truth: a part whose clips are all broken is a pack of no clips, and done.
         if pack_cache.open_current(folder, clips, parts[k], on_message) is not None:
             return folder
-    with pack_cache.storage_errors(cache, clips), atomic.temporary_folder(cache) as workspace:
+    with pack_cache.storage_errors(cache, clips), atomic.make_temporary_folder(cache) as workspace:
 
         def report_part(line: str) -> None:
             on_message(f"part {k + 1} of {len(parts)}: {line}")

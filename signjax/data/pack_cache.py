@@ -91,7 +91,7 @@ def enter_workspace(
     # Inside the cache: only a folder on the same file system can be moved to its name in one step.
     for k, cache in enumerate(caches):
         try:
-            workspace = stack.enter_context(atomic.temporary_folder(cache))
+            workspace = stack.enter_context(atomic.make_temporary_folder(cache))
         except OSError:
             continue
         if k:

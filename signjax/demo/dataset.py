@@ -103,7 +103,7 @@ def write_dataset(
     record = {"language": LANGUAGE_VERSION, "seed": seed, "sizes": list(sizes)}
     if is_written(folder, record):
         return folder
-    with atomic.temporary_folder(folder.parent) as building:
+    with atomic.make_temporary_folder(folder.parent) as building:
         jobs = _plan_clips(building, seed, make_split_texts(seed, sizes))
         for done, _ in enumerate(_run_jobs(jobs, workers), 1):
             if progress:

@@ -38,7 +38,7 @@ def write_file(path, content: bytes | bytearray | Callable[[BinaryIO], object]) 
     path = pathlib.Path(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with _temporary_file(path) as (file, name):
+        with _open_temporary_file(path) as (file, name):
             content(file) if callable(content) else file.write(content)
             file.flush()
             # Without this a power cut may leave the new name with none of its content.
@@ -78,7 +78,7 @@ def build_folder(place) -> Iterator[pathlib.Path]:
         if place.exists() and not (place.is_dir() and not any(place.iterdir())):
             raise StorageError(f"{place}: is there already; remove it, or choose another name")
         folder.mkdir(parents=True, exist_ok=True)
-        with _locked_folder(folder, place), _removed_on_error(folder):
+        with _lock_folder(folder, place), _remove_on_error(folder):
             for left in folder.iterdir():
                 shutil.rmtree(left) if left.is_dir() else left.unlink()
             yield folder
@@ -89,7 +89,7 @@ def build_folder(place) -> Iterator[pathlib.Path]:
 
 
 @contextlib.contextmanager
-def temporary_folder(parent) -> Iterator[pathlib.Path]:
+def make_temporary_folder(parent) -> Iterator[pathlib.Path]:
     """Yields a new folder in `parent`, removed at the end; `move_folder` takes it to its place before.
 
     Several processes may have one each. What killed processes left in `parent` is removed first, but only
@@ -124,13 +124,13 @@ def move_folder(folder, place) -> None:
             if not place.exists():
                 raise
         # When another process was faster the old folder is gone already.
-        with temporary_folder(place.parent) as aside, contextlib.suppress(OSError):
+        with make_temporary_folder(place.parent) as aside, contextlib.suppress(OSError):
             os.rename(place, aside / "old")
     raise OSError(0, f"cannot replace {place}")
 
 
 @contextlib.contextmanager
-def _temporary_file(path: pathlib.Path) -> Iterator[tuple[BinaryIO, pathlib.Path]]:
+def _open_temporary_file(path: pathlib.Path) -> Iterator[tuple[BinaryIO, pathlib.Path]]:
     """Yields an empty file beside `path`, open for this process alone, and its name.
 
     It is removed if anything is raised. Its name is always the same: so what a killed process left there is
@@ -145,7 +145,7 @@ def _temporary_file(path: pathlib.Path) -> Iterator[tuple[BinaryIO, pathlib.Path
                 fcntl.flock(file, fcntl.LOCK_EX)
             if not _is_open_file(file, name):
                 continue  # another process has given this file its place while we waited for the lock
-            with _removed_on_error(name):
+            with _remove_on_error(name):
                 file.truncate(0)
                 yield file, name
             return
@@ -168,7 +168,7 @@ def _remove_link(name: pathlib.Path) -> None:
 
 
 @contextlib.contextmanager
-def _removed_on_error(path: pathlib.Path) -> Iterator[None]:
+def _remove_on_error(path: pathlib.Path) -> Iterator[None]:
     try:
         yield
     except BaseException:  # Ctrl-C, too
@@ -177,7 +177,7 @@ def _removed_on_error(path: pathlib.Path) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _locked_folder(folder: pathlib.Path, place: pathlib.Path) -> Iterator[None]:
+def _lock_folder(folder: pathlib.Path, place: pathlib.Path) -> Iterator[None]:
     """Locks a folder for this process; the lock ends with the process, however that ends."""
     handle = os.open(folder, os.O_RDONLY | os.O_NOFOLLOW)
     try:

@@ -111,7 +111,7 @@ def test_what_lies_in_a_place_is_not_built_over(tmp_path):
 
 def test_a_folder_is_moved_over_another(tmp_path):
     (tmp_path / "place/old").mkdir(parents=True)
-    with atomic.temporary_folder(tmp_path) as folder:
+    with atomic.make_temporary_folder(tmp_path) as folder:
         assert folder.name.startswith(atomic.BUILDING)
         (folder / "new").mkdir()
         atomic.move_folder(folder, tmp_path / "place")
@@ -123,6 +123,6 @@ def test_temporary_folders_of_others_stay_for_an_hour(tmp_path):
     for name, age in (("old", 3700), ("young", 3500)):
         (tmp_path / f"{atomic.BUILDING}{name}").mkdir()
         os.utime(tmp_path / f"{atomic.BUILDING}{name}", (now - age, now - age))
-    with atomic.temporary_folder(tmp_path):
+    with atomic.make_temporary_folder(tmp_path):
         pass
     assert names(tmp_path) == [f"{atomic.BUILDING}young"]
