@@ -42,7 +42,8 @@ def main(argv: list[str] | None = None) -> int:
         step, state, batch = tpu_programs.trace_step(c, mesh, f"{folder}/run")
     needed, kind = memory_check.estimate_memory(step, state, batch), devices[0].device_kind
     print(
-        f"{mesh.size} chips {kind}, {format_gb(memory_check.KNOWN_LIMITS.get(kind))} each, mesh {dict(mesh.shape)}"
+        f"{mesh.size} chips {kind}, {format_gb(memory_check.KNOWN_LIMITS.get(kind))} each, "
+        f"mesh {dict(mesh.shape)}"
     )
     print(
         f"estimate      {format_gb(needed.total)} a chip, {format_gb(needed.given)} of them state and batch",

@@ -24,7 +24,7 @@ import orbax.checkpoint as ocp
 from signjax.errors import StorageError
 from signjax.io import checksums, model_file, safe_read
 from signjax.training import state_hash
-from signjax.training.run_config import find_difference, load_config, format_train_command
+from signjax.training.run_config import find_difference, format_train_command, load_config
 
 _OS_ERROR = re.compile(r"os_error_code='(\d+)'")  # in what orbax says of a disk
 

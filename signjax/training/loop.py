@@ -257,9 +257,8 @@ def _wait_for_best_score(run: Run) -> float:
 
 def _save_state(run: Run, state, step: int) -> None:
     """Saves what it takes to go on from `step`; the next batch is number `step`, counted from 0."""
-    best = _wait_for_best_score(
-        run
-    )  # waits, so that no newer state is on disk than the best found on the way
+    # Waits, so that the state on disk is never newer than the best checkpoint found on the way to it.
+    best = _wait_for_best_score(run)
     meta = {
         "step": step,
         "best": best if math.isfinite(best) else None,

@@ -180,12 +180,11 @@ def make_global_batch(batch: dict, mesh: Mesh) -> dict:
 
     def put(name, x):
         made = jax.make_array_from_process_local_data(places[name], x)
-        if (
-            x.ndim and made.shape[0] != x.shape[0] * hosts
-        ):  # parts of several hosts, which bring different rows
+        # Hosts bring different rows, so no two of them may hold the same part of the batch.
+        if x.ndim and made.shape[0] != x.shape[0] * hosts:
             raise ConfigError(
-                f"mesh.shape={tuple(mesh.shape.values())}: some parts of a batch {_format_batch_axes(mesh)} are on more "
-                f"than one of {hosts} hosts; make the other axes smaller"
+                f"mesh.shape={tuple(mesh.shape.values())}: some parts of a batch {_format_batch_axes(mesh)} "
+                f"are on more than one of {hosts} hosts; make the other axes smaller"
             )
         return made
 
@@ -193,7 +192,7 @@ def make_global_batch(batch: dict, mesh: Mesh) -> dict:
 
 
 def make_abstract_batch(batch: dict, mesh: Mesh) -> dict:
-    """A whole batch, numpy [B, ...], as `make_global_batch` would lay it out: a ShapeDtypeStruct for each array.
+    """The ShapeDtypeStructs of a whole batch, numpy [B, ...], as `make_global_batch` would lay it out.
 
     Raises:
       ConfigError: the batch does not divide into the axes.

@@ -25,8 +25,8 @@ class Tracker(NamedTuple):
     """Something that shows numbers."""
 
     name: str
-    write_metrics: Callable[[int, dict], None]  # (step, {"train/loss": 0.3}), finite numbers only
-    close_trackers: Callable[[], None] = lambda: None
+    write: Callable[[int, dict], None]  # (step, {"train/loss": 0.3}), finite numbers only
+    close: Callable[[], None] = lambda: None
 
 
 def start_trackers(workdir: pathlib.Path, step: int, project: str | None, config: dict) -> list[Tracker]:

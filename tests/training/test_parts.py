@@ -228,7 +228,10 @@ def test_metrics_forget_what_was_not_saved(tmp_path):
 
 
 def test_a_second_ctrl_c_kills(tmp_path):
-    code = "import time; from signjax.training import process\nwith process.catch_stop_signals():\n print(flush=True)\n"
+    code = (
+        "import time; from signjax.training import process\n"
+        "with process.catch_stop_signals():\n print(flush=True)\n"
+    )
     child = spawn("-c", code + " while True: time.sleep(0.05)\n")
     child.stdout.readline()
     child.send_signal(signal.SIGINT)
