@@ -1,7 +1,7 @@
-"""Checksums of a folder's files, kept in one of them: written when it is whole, compared before it is used.
+"""Checksums of the files of a folder: written when the folder is complete, compared before it is used.
 
-A run's steps, and folders that were made to be shared, have the file SHA256SUMS, which the command
-`sha256sum -c SHA256SUMS` understands, too. Packed data sets have a faster kind (signjax.data.pack_files).
+Checkpoints, and runs that were exported to be shared, have a file SHA256SUMS, which can also be compared with
+the command `sha256sum -c SHA256SUMS`. Packed data sets have faster checksums (signjax.data.pack_files).
 """
 
 import hashlib
@@ -18,27 +18,28 @@ _LINE = re.compile(r"([0-9a-f]{64})  ([^\n]+)\n")  # as the command writes it
 def write_checksums(folder) -> None:
     """Writes the checksums of all files of a folder."""
     sums = {name: _compute_sha256(path) for name, path in _list_files(pathlib.Path(folder)).items()}
-    # Not by signjax.io.atomic: the folder gets its name only when this is written.
+    # Not with signjax.io.atomic: the folder itself is renamed afterwards, so none is seen without this file.
     pathlib.Path(folder, FILE).write_text(_format_lines(sums))
 
 
 def format_checksums(files: dict[str, bytes]) -> bytes:
-    """What `write_checksums` would write into a folder of these files, {name in it: content}."""
+    """The SHA256SUMS of a folder with these files, {name in it: content}, before they are written."""
     return _format_lines({name: hashlib.sha256(files[name]).hexdigest() for name in files}).encode()
 
 
 def find_corruption(folder, extra_files: bool = False) -> str | None:
-    """What is wrong with a folder that has checksums: "<file> ..."; None if every file is as it was.
+    """What is wrong with a folder that has checksums, "<file> ..."; None if every file is unchanged.
 
-    Any change counts, of the checksums' file, too: a bit, a length, a file more or less.
+    Any change counts, also of SHA256SUMS itself: a bit, a length, a file too many or too few.
 
     Args:
-      folder: that `write_checksums` was called with.
-      extra_files: whether files without a checksum may lie beside those that have one.
+      folder: one that `write_checksums` was called with.
+      extra_files: whether there may be more files, without a checksum.
     """
     folder = pathlib.Path(folder)
     try:
         recorded = _parse_lines(safe_read.read_bytes(folder / FILE).decode(errors="replace"))
+        # Also without a single line: an empty list would agree with a folder that lost all its files.
         if not recorded:
             return f"{FILE} is corrupt"
         files = _list_files(folder)
@@ -49,7 +50,7 @@ def find_corruption(folder, extra_files: bool = False) -> str | None:
         return f"{FILE} cannot be read ({e})"
     except OSError as e:
         return f"{pathlib.Path(e.filename or folder).name} cannot be read ({e.strerror})"
-    return f"{changed} is not as {FILE} says" if changed else None
+    return f"{changed} does not agree with {FILE}" if changed else None
 
 
 def find_changed_file(
@@ -57,15 +58,14 @@ def find_changed_file(
     files: Mapping[str, pathlib.Path],
     compute: Callable[[pathlib.Path], object],
 ) -> str | None:
-    """The name of the first file that is missing or has another checksum now; None if there is none.
-
-    Only paths of `files` are opened: names in a record that somebody else wrote could lead anywhere.
+    """The name of the first file that is missing, is new or has another checksum; None if there is none.
 
     Args:
-      recorded: the checksum of each file by its name.
-      files: the paths of the files that are there.
-      compute: gives a file's checksum.
+      recorded: {name: checksum} of the files as they were.
+      files: {name: path} of the files that exist.
+      compute: path -> checksum.
     """
+    # Only paths of `files` are opened: `recorded` may come from a stranger, and a name in it lead anywhere.
     for name in sorted(recorded.keys() | files.keys()):
         if name not in files or name not in recorded or compute(files[name]) != recorded[name]:
             return name
@@ -73,25 +73,31 @@ def find_changed_file(
 
 
 def list_steps(root: pathlib.Path) -> list[int]:
-    """The folders in `root` that have a number for a name; an empty one does not count."""
-    found = [p for p in root.iterdir() if re.fullmatch(r"0|[1-9]\d*", p.name)] if root.is_dir() else []
-    return [int(p.name) for p in found if p.is_dir() and any(p.iterdir())]
+    """The steps of the checkpoints in `root`: its folders whose names are numbers, without empty ones."""
+    # "007" is no name that training gives, and would lead to another folder when it is a number.
+    folders = [p for p in root.iterdir() if re.fullmatch(r"0|[1-9]\d*", p.name)] if root.is_dir() else []
+    return [int(p.name) for p in folders if p.is_dir() and any(p.iterdir())]
 
 
 def find_newest_intact(root: pathlib.Path) -> tuple[int | None, list[str]]:
-    """The last of a folder's `list_steps` that is as it was sealed, None if none is; faults of later ones."""
-    faults: dict[int, str] = {}
-    while left := [s for s in list_steps(root) if s not in faults]:  # looks again: training deletes old ones
-        step = max(left)
-        wrong = find_corruption(root / str(step))
-        if wrong is None:
-            return step, [line for s, line in faults.items() if s > step]
-        faults[step] = f"{root / str(step)} is damaged: {wrong}"
-    return None, list(faults.values())
+    """The newest step in `root` whose files agree with their checksums, and what is wrong with newer ones.
+
+    Returns:
+      (step, messages): step is None if no step is intact; a message is a line for each corrupt step.
+    """
+    corrupt: dict[int, str] = {}
+    # Steps are listed again each time: a training that runs meanwhile writes new ones and deletes old ones.
+    while remaining := [s for s in list_steps(root) if s not in corrupt]:
+        step = max(remaining)
+        corruption = find_corruption(root / str(step))
+        if corruption is None:
+            return step, [line for s, line in corrupt.items() if s > step]
+        corrupt[step] = f"{root / str(step)} is corrupt: {corruption}"
+    return None, list(corrupt.values())
 
 
 def _list_files(folder: pathlib.Path) -> dict[str, pathlib.Path]:
-    """The files below a folder but for the checksums, by their names in it."""
+    """{name in the folder: path} of all files below a folder, without its checksums."""
     paths = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if path.is_file()}
     return {name: path for name, path in paths.items() if name != FILE}
 
@@ -106,6 +112,7 @@ def _format_lines(sums: Mapping[str, str]) -> str:
 
 
 def _parse_lines(text: str) -> dict[str, str] | None:
-    """The checksums by the names of their files; None unless the text is just what `_format_lines` writes."""
+    """{name: checksum} of the lines of a SHA256SUMS; None unless `_format_lines` writes the same text."""
+    # Formatted again and compared: so a changed bit of the file itself is noticed, in whichever line.
     sums = {name: checksum for checksum, name in _LINE.findall(text)}
     return sums if _format_lines(sums) == text else None

@@ -46,7 +46,8 @@ def main(argv: list[str] | None = None) -> int:
         f"mesh {dict(mesh.shape)}"
     )
     print(
-        f"estimate      {format_gb(needed.total)} a chip, {format_gb(needed.given)} of them state and batch",
+        f"estimate      {format_gb(needed.expected_bytes)} a chip, "
+        f"{format_gb(needed.arguments)} of them state and batch",
         flush=True,
     )
     # Before compiling, which takes minutes for a large model and ends with a page of XLA's if it fails.

@@ -1,10 +1,11 @@
-"""Checkpoints of a run: the newest to go on from, the best to use. The only file that knows orbax.
+"""Checkpoints of a run: the latest, to resume from, and the best, to use. The only module that imports orbax.
 
     workdir/checkpoints/latest/<step>/{state,config,meta,SHA256SUMS}    the whole train state; two are kept
     workdir/checkpoints/best/<step>/{state,config,meta,SHA256SUMS}      params and collections; one is kept
 
-A step is written under another name, gets its checksums and is renamed: a crash leaves no half of one, and
-what has a step's name but not its checksums is damaged. No step is read before its checksums are compared.
+A checkpoint is written under a temporary name, gets its checksums and is renamed. So a crash never leaves
+half of one, and a folder that has a step's name but no checksums is corrupt. The files are compared with
+their checksums before a checkpoint is read.
 """
 
 import contextlib
@@ -26,7 +27,8 @@ from signjax.io import checksums, model_file, safe_read
 from signjax.training import state_hash
 from signjax.training.run_config import find_difference, format_train_command, load_config
 
-_OS_ERROR = re.compile(r"os_error_code='(\d+)'")  # in what orbax says of a disk
+# TensorStore, which writes for orbax, raises ValueError when the disk fails; its text has the error number.
+_OS_ERROR = re.compile(r"os_error_code='(\d+)'")
 
 
 class Checkpoints(NamedTuple):
@@ -37,29 +39,40 @@ class Checkpoints(NamedTuple):
 
 
 class _ChecksummedPath(ocp.path.atomicity.AtomicRenameTemporaryPath):
-    """How the thread that wrote a step, or a folder in one, finishes it: checksums, then the name."""
+    """How orbax's writing thread finishes a step or a folder within it: first checksums, then its name.
+
+    Orbax itself restores flipped bits without an error.
+    """
 
     async def finalize(self):
-        if self._checkpoint_metadata_store:  # has a thread of its own
+        # The metadata are written by a thread of their own; a file that comes later would have no checksum.
+        if self._checkpoint_metadata_store:
             self._checkpoint_metadata_store.wait_until_finished()
+        # Also called for the items within a step, whose files are part of the step's checksums.
         if self.get_final().name.isdecimal():
             checksums.write_checksums(self.get())
         os.rename(self.get(), self.get_final())
 
 
 def get_checkpoint_folder(workdir, which: str) -> pathlib.Path:
-    """The folder of the "latest" or "best" checkpoints; orbax takes neither relative ones nor ".."."""
+    """The folder of the "latest" or the "best" checkpoints."""
+    # Orbax refuses relative paths and "..".
     return pathlib.Path(workdir).resolve() / "checkpoints" / which
 
 
 def open_checkpoints(workdir, new: bool = False) -> Checkpoints:
-    """Opens a run for writing; clears what a crash left half written.
+    """Opens a run for writing, and removes what a crash left half written.
 
     Args:
-      new: begins anew; a best step of an earlier start that saved nothing else goes, too.
+      workdir: folder of the run.
+      new: whether the run starts from step 0; a best checkpoint that an earlier start left is then removed.
+
+    Raises:
+      StorageError: the folder cannot be written.
     """
 
     def make_manager(which, keep):
+        # Hosts meet at barriers by name: the two managers must not wait at each other's.
         barriers = ocp.options.MultiprocessingOptions(barrier_sync_key_prefix=which)
         options = ocp.CheckpointManagerOptions(
             max_to_keep=keep,
@@ -70,21 +83,27 @@ def open_checkpoints(workdir, new: bool = False) -> Checkpoints:
         return ocp.CheckpointManager(get_checkpoint_folder(workdir, which), options=options)
 
     with convert_storage_errors(workdir, OSError, ValueError):
+        # Two of the latest: if one turns out to be corrupt, the run resumes from the one before.
         checkpoints = Checkpoints(make_manager("latest", 2), make_manager("best", 1))
+        # A start that was killed between its first evaluation and its first save left a best checkpoint only,
+        # which would otherwise stay until this start has a better score.
         for step in checkpoints.best.all_steps() if new else ():
             checkpoints.best.delete(step)
     return checkpoints
 
 
 def save_checkpoint(manager: ocp.CheckpointManager, step: int, state, config, meta: dict) -> None:
-    """Starts to write a step in the background; `state` may be donated as soon as this returns.
+    """Starts to write a checkpoint in the background; `state` may be donated as soon as this returns.
 
     Args:
-      state: a tree of arrays that has "params", "extra" (collections) and, if averaged, "ema".
-      meta: numbers and strings to find again with `read_meta`.
+      manager: one of the two of `open_checkpoints`.
+      step: number of training steps done.
+      state: a tree of arrays that has "params", "extra" (collections) and, if params are averaged, "ema".
+      config: ConfigDict of the run.
+      meta: numbers and strings, which `read_meta` reads.
 
     Raises:
-      StorageError: this step, or an earlier one in the background, cannot be written.
+      StorageError: this checkpoint, or an earlier one in the background, cannot be written.
     """
     items = ocp.args.Composite(
         state=ocp.args.StandardSave(state),
@@ -92,21 +111,23 @@ def save_checkpoint(manager: ocp.CheckpointManager, step: int, state, config, me
         meta=ocp.args.JsonSave(meta),
     )
     with convert_storage_errors(manager.directory.parent.parent, OSError, ValueError):
-        for later in [s for s in manager.all_steps() if s >= step]:  # damaged, or of another try
+        # Those are corrupt, or left by an earlier try: if they stayed, they would count as the newest.
+        for later in [s for s in manager.all_steps() if s >= step]:
             manager.delete(later)
         manager.save(step, args=items, force=True)
 
 
 def wait_until_saved(*managers: ocp.CheckpointManager) -> None:
-    """Waits until all is written; raises StorageError if it cannot be."""
+    """Waits until everything is on disk; raises StorageError if it cannot be written."""
     for manager in managers:
         with convert_storage_errors(manager.directory.parent.parent, OSError, ValueError):
             manager.wait_until_finished()
 
 
 def close_checkpoints(checkpoints: Checkpoints) -> None:
-    """Waits until all is written; raises StorageError if it cannot be."""
-    with contextlib.ExitStack() as stack:  # the second one is closed whatever becomes of the first
+    """Waits until everything is on disk and ends the writers; raises StorageError if it cannot be written."""
+    # An ExitStack, so that the second manager is closed even if the first one fails.
+    with contextlib.ExitStack() as stack:
         for manager in checkpoints:
             workdir = manager.directory.parent.parent
             stack.enter_context(convert_storage_errors(workdir, OSError, ValueError))
@@ -115,71 +136,85 @@ def close_checkpoints(checkpoints: Checkpoints) -> None:
 
 @contextlib.contextmanager
 def convert_storage_errors(workdir, *kinds: type[Exception]):
-    """Makes one line, a StorageError that names the last saved step, of exceptions of some kinds."""
+    """Turns exceptions of some kinds into a StorageError of one line, which names the last saved step.
+
+    Args:
+      workdir: folder of the run, for the message.
+      kinds: of exceptions.
+    """
     try:
         yield
     except kinds as e:
-        if isinstance(e, StorageError):  # one line already
+        # Is an OSError, too, and has its message already.
+        if isinstance(e, StorageError):
             raise
+        # A lost host raises a ValueError, too. That is no fault of the disk: exit code 22 would keep the
+        # supervisor from starting the run again.
         if jax.process_count() > 1 and not (isinstance(e, OSError) or _OS_ERROR.search(str(e))):
-            raise  # another host was lost: also a ValueError, and a new start cures it
+            raise
         last = find_last_step(workdir, "latest")
         raise StorageError(
-            f"{workdir}: cannot go on ({_format_reason(e)}); last saved step {last}. "
-            "Make sure that there is room and that it can be written; the same command goes on from there"
+            f"{workdir}: cannot continue ({_format_reason(e)}); last saved step {last}. "
+            "Make sure that there is space and that it can be written; the same command resumes from there"
         ) from e
 
 
 def _format_reason(e: Exception) -> str:
-    """The first line of an exception, or of one of orbax what the system told it."""
-    told = _OS_ERROR.search(str(e))
-    return os.strerror(int(told[1])) if told else safe_read.describe_error(e)
+    """The first line of an exception; for one of orbax the system's error, which its text contains."""
+    os_error = _OS_ERROR.search(str(e))
+    return os.strerror(int(os_error[1])) if os_error else safe_read.describe_error(e)
 
 
 def find_last_step(workdir, which: str) -> int | None:
-    """The newest step on disk that has checksums, None if there is none; nothing is compared with them."""
+    """The newest checkpoint on disk that has checksums, None if there is none; its files are not compared."""
     root = get_checkpoint_folder(workdir, which)
-    return max(
-        (s for s in checksums.list_steps(root) if (root / str(s) / checksums.FILE).is_file()), default=None
-    )
+    steps = [step for step in checksums.list_steps(root) if (root / str(step) / checksums.FILE).is_file()]
+    return max(steps, default=None)
 
 
 def find_intact_step(workdir, *kinds: str) -> tuple[str, int] | None:
-    """The newest step whose files are as they were written; says which newer ones are not.
+    """The newest checkpoint whose files agree with their checksums; warns of newer ones that are corrupt.
 
     Args:
+      workdir: folder of the run.
       kinds: "latest", "best", or both in the order of preference.
 
     Returns:
-      (kind, step), None if no step was ever saved.
+      (kind, step), None if no checkpoint was ever saved.
 
     Raises:
-      StorageError: there are steps, and all are damaged.
+      StorageError: there are checkpoints, and all are corrupt.
     """
-    faults = []
+    corruptions = []
     for which in kinds:
-        step, wrong = checksums.find_newest_intact(get_checkpoint_folder(workdir, which))
-        faults += wrong
+        step, corrupt = checksums.find_newest_intact(get_checkpoint_folder(workdir, which))
+        corruptions += corrupt
         if step is not None:
-            for line in faults if jax.process_index() == 0 else ():
+            # All hosts see the same disk: one of them says it.
+            for line in corruptions if jax.process_index() == 0 else ():
                 print(f"warning: {line}; {which} step {step} is used instead", file=sys.stderr, flush=True)
             return which, step
-    if not faults:
+    if not corruptions:
         return None
     raise StorageError(
-        f"{faults[0]}, and no other step is whole; bring it back from a copy, or remove "
+        f"{corruptions[0]}, and no other checkpoint is intact; restore it from a backup, or remove "
         f"{workdir} and train again"
     )
 
 
 def read_best_score(workdir) -> float | None:
-    """The score of the best step on disk, None if there is none, or it is damaged."""
+    """The score of the best checkpoint on disk, None if there is none, or it is corrupt."""
     step, _ = checksums.find_newest_intact(get_checkpoint_folder(workdir, "best"))
     return None if step is None else read_meta(workdir, "best", step)["best"]
 
 
 def read_meta(workdir, which: str, step: int, item: str = "meta") -> dict:
-    """Reads what `save_checkpoint` was given as `meta`, or with item "config" the config it was given."""
+    """Reads the `meta` that a checkpoint was saved with, or with item "config" its config.
+
+    Raises:
+      StorageError: it cannot be read.
+    """
+    # Not by orbax: the file is plain JSON, and safe_read bounds its size and depth.
     path = get_checkpoint_folder(workdir, which) / str(step) / item / "metadata"
     try:
         return safe_read.read_json(path)
@@ -188,53 +223,64 @@ def read_meta(workdir, which: str, step: int, item: str = "meta") -> dict:
 
 
 def restore_checkpoint(workdir, step: int, abstract):
-    """Reads the whole state of a "latest" step, one that `find_intact_step` found.
+    """Reads the whole state of a "latest" checkpoint, one that `find_intact_step` returned.
 
     Args:
-      abstract: a tree like the saved state, of jax.ShapeDtypeStruct with shardings; they need not be
-        those the state was saved with.
+      workdir: folder of the run.
+      step: of the checkpoint.
+      abstract: a tree like the saved state, of jax.ShapeDtypeStruct with shardings. These need not be the
+        shardings that the state was saved with.
 
     Raises:
       StorageError: it cannot be read, or is the state of another model.
     """
     path = get_checkpoint_folder(workdir, "latest") / str(step) / "state"
     with _convert_read_errors(path), ocp.StandardCheckpointer() as reader:
-        saved, wanted = map(state_hash.describe_arrays, (reader.metadata(path).item_metadata.tree, abstract))
-        for kinds in (saved, wanted):
-            kinds.pop("rng", None)  # random keys have no type of their own on disk
-        wrong = [name for name in sorted(saved | wanted) if saved.get(name) != wanted.get(name)]
-        state = None if wrong else reader.restore(path, abstract)
-    if wrong:
-        raise StorageError(
-            f"{path}: was saved by another version of the model: {wrong[0]} is "
-            f"{saved.get(wrong[0], 'missing')} there and {wanted.get(wrong[0], 'missing')} here; "
-            "begin anew with another --workdir"
+        # Compared here, as orbax would cast an array of another type without a word.
+        saved, expected = map(
+            state_hash.describe_arrays, (reader.metadata(path).item_metadata.tree, abstract)
         )
-    before, after = read_meta(workdir, "latest", step)["fingerprint"], state_hash.hash_state(state)
-    changed = [name for name in after if after[name] != before.get(name)]
+        # Orbax stores a random key as the numbers in it, so its type on disk is another.
+        for arrays in (saved, expected):
+            arrays.pop("rng", None)
+        different = [name for name in sorted(saved | expected) if saved.get(name) != expected.get(name)]
+        state = None if different else reader.restore(path, abstract)
+    if different:
+        name = different[0]
+        raise StorageError(
+            f"{path}: was saved by another version of the model: {name} is "
+            f"{saved.get(name, 'missing')} there and {expected.get(name, 'missing')} here; "
+            "start again with another --workdir"
+        )
+    # The checksums cover the files; the hash covers what became of them: reading, resharding and the copy to
+    # the devices. "fingerprint" is its name on disk.
+    saved_hash, hashed = read_meta(workdir, "latest", step)["fingerprint"], state_hash.hash_state(state)
+    changed = [name for name in hashed if hashed[name] != saved_hash.get(name)]
     if changed:
-        raise StorageError(f"{path}: {changed[0]} was read otherwise than it was saved; delete {path.parent}")
+        raise StorageError(
+            f"{path}: {changed[0]} does not have the state hash that it was saved with; delete {path.parent}"
+        )
     return state
 
 
-def _check_size(path: pathlib.Path, wanted) -> None:
+def _check_size(path: pathlib.Path, arrays) -> None:
     """Raises InvalidFileError for arrays so much larger than their files that these cannot be weights."""
-    declared = sum(math.prod(x.shape) * x.dtype.itemsize for x in jax.tree.leaves(wanted))
-    there = sum(p.stat().st_size for p in path.rglob("*") if p.is_file())
-    if declared > 16 * there + safe_read.MAX_BYTES:
-        raise safe_read.InvalidFileError(f"{there:,} bytes say that they are arrays of {declared:,}")
+    declared = sum(math.prod(x.shape) * x.dtype.itemsize for x in jax.tree.leaves(arrays))
+    stored = sum(p.stat().st_size for p in path.rglob("*") if p.is_file())
+    # Orbax compresses with zstd, which takes little off weights but can unpack a file of zeros to anything.
+    if declared > 16 * stored + safe_read.MAX_BYTES:
+        raise safe_read.InvalidFileError(f"{stored:,} bytes cannot hold arrays of {declared:,} bytes")
 
 
 @contextlib.contextmanager
 def _convert_read_errors(path: pathlib.Path):
-    """Makes a StorageError of whatever orbax raises at a damaged step, and hears no warnings of it.
-
-    It warns of a file that checkpoints of this kind never have, and our users can do nothing about that.
-    """
+    """Turns any exception of orbax at a corrupt checkpoint into a StorageError, and mutes its warnings."""
+    # Orbax warns of a file that checkpoints of this kind never have; users can do nothing about that.
     log = logging.getLogger("absl")
     log.addFilter(_is_above_warning)
     try:
         yield
+    # What is raised depends on the file that is corrupt, and some of it is a bare Exception.
     except Exception as e:
         raise StorageError(
             f"{path}: cannot be read ({_format_reason(e)}); delete the folder {path.parent}"
@@ -248,41 +294,49 @@ def _is_above_warning(record: logging.LogRecord) -> bool:
 
 
 def load_variables(workdir, which: str = "best"):
-    """Loads what inference needs of a run: averaged params if the run has them, and the collections.
+    """Loads what inference needs of a run: params, averaged if the run averages them, and the collections.
 
-    The folder of a run that was made to be shared (signjax.io.model_file) is as good as that of the run.
+    The folder of a run that was exported to be shared (signjax.io.model_file) can be given as well.
 
     Args:
-      which: "best" or "latest"; a run that was never evaluated has no best one and gives its latest.
+      workdir: folder of the run.
+      which: "best" or "latest". A run that was never evaluated has no best checkpoint; its latest is loaded.
 
     Returns:
       ({"params": ..., **collections}, step), arrays not bound to any device.
 
     Raises:
-      StorageError: no checkpoint (the message has the command that trains one), or damaged ones, or config.
+      StorageError: there is no checkpoint (the message has the command that trains one), all are corrupt, or
+        config.json is not the config that the checkpoint was saved with.
     """
     if model_file.is_shared_run(workdir):
         return model_file.load_variables(workdir)
-    found = find_intact_step(workdir, which, "latest")
-    if not found:
+    checkpoint = find_intact_step(workdir, which, "latest")
+    if not checkpoint:
         raise StorageError(
             f"{workdir}: no trained model here; train one first: {format_train_command(workdir)}"
         )
-    saved, beside = read_meta(workdir, *found, "config"), load_config(f"{workdir}/config.json")
-    if wrong := find_difference(saved, beside):
-        name, ours, theirs = wrong
+    kind, step = checkpoint
+    # The model is built from config.json, which has no checksum and may have been edited.
+    saved_config = read_meta(workdir, kind, step, "config")
+    if difference := find_difference(saved_config, load_config(f"{workdir}/config.json")):
+        name, saved_value, value = difference
         raise StorageError(
-            f"{workdir}/config.json: {name} is {theirs!r}, and {ours!r} in the saved step; put it back"
+            f"{workdir}/config.json: {name} is {value!r}, and {saved_value!r} in the checkpoint; restore it"
         )
-    path, step = get_checkpoint_folder(workdir, found[0]) / str(found[1]) / "state", found[1]
+    path = get_checkpoint_folder(workdir, kind) / str(step) / "state"
     with _convert_read_errors(path), ocp.Checkpointer(ocp.PyTreeCheckpointHandler()) as reader:
         saved = reader.metadata(path).item_metadata.tree
         params = "ema" if saved.get("ema") else "params"
-        wanted = {name: saved[name] for name in (params, "extra")}
-        _check_size(path, wanted)
-        want = jax.tree.map(lambda x: np.empty(x.shape, x.dtype), wanted)
+        # The optimizer's moments, twice the size of the params, are not read.
+        arrays = {name: saved[name] for name in (params, "extra")}
+        _check_size(path, arrays)
+        # numpy templates: without them orbax asks for the devices that the state was saved on.
+        templates = jax.tree.map(lambda x: np.empty(x.shape, x.dtype), arrays)
         args = ocp.args.PyTreeRestore(
-            want, restore_args=ocp.checkpoint_utils.construct_restore_args(want), partial_restore=True
+            templates,
+            restore_args=ocp.checkpoint_utils.construct_restore_args(templates),
+            partial_restore=True,
         )
         state = jax.tree.map(jnp.asarray, reader.restore(path, args=args))
     return {"params": state[params], **state["extra"]}, step

@@ -1,4 +1,4 @@
-"""The fields of a config by their whole names, such as "optim.lr": listed, and set from values or words."""
+"""The fields of a config by their full names, such as "optim.lr": listed, and set from values or text."""
 
 import ast
 from collections.abc import Mapping
@@ -12,29 +12,31 @@ BOOLS = {"true": True, "1": True, "false": False, "0": False}
 
 
 def flatten_fields(config: Mapping | ml_collections.ConfigDict, prefix: str = "") -> dict[str, Any]:
-    """The values of a config by whole names, {"optim.lr": 0.001}; a group without fields is a value."""
+    """{"optim.lr": 0.001}: the values of a config by their full names."""
     fields = {}
     for name, value in config.items():
+        # An empty group counts as a value: otherwise it would be lost, and a comparison would not see it.
         is_group = isinstance(value, Mapping | ml_collections.ConfigDict) and len(value)
         fields |= flatten_fields(value, f"{prefix}{name}.") if is_group else {f"{prefix}{name}": value}
     return fields
 
 
 def set_field(config: ml_collections.ConfigDict, spec: str, name: str, value: Any, option: str = "") -> None:
-    """Sets a field to a value of its type, or to what a text says in place of one ("1e-3").
+    """Sets a field to a value of its type, or to the value that a text stands for ("1e-3").
 
     Args:
-      config: is changed.
-      spec: what the config is called in messages, "gpt:quick".
-      name: of the field, "optim.lr".
-      value: for it.
-      option: how a command line sets fields, "--config."; it stands before the name in messages.
+      config: the config, which is changed.
+      spec: its name in messages, "gpt:quick".
+      name: full name of the field, "optim.lr".
+      value: the new value.
+      option: what a command line has before the name, "--config.", for messages.
 
     Raises:
       ConfigError: the config has no such field, or the value is of another type.
     """
     fields = flatten_fields(config)
     if name not in fields:
+        # Setting a group at once would drop the fields that are not mentioned.
         members = [field for field in fields if field.startswith(f"{name}.")]
         if members:
             raise ConfigError(f"{option}{name} is a group of fields; set one of them: {', '.join(members)}")
@@ -48,7 +50,7 @@ def set_field(config: ml_collections.ConfigDict, spec: str, name: str, value: An
 
 
 def convert_value(value: Any, current: Any) -> Any:
-    """A value in the type of the current one.
+    """Converts a value, or the text of one, to the type of the current value.
 
     Raises:
       ValueError, TypeError, SyntaxError: it is not of that type; the message says why.
@@ -56,8 +58,10 @@ def convert_value(value: Any, current: Any) -> Any:
     if isinstance(current, str):
         return _require_type(value, str, "a text")
     if isinstance(current, tuple):
+        # literal_eval: a config may come from a stranger, and is never run as code.
         value = ast.literal_eval(value) if isinstance(value, str) else value
         return convert_to_tuples(value if isinstance(value, list | tuple) else (value,))
+    # Before int: a bool is an int to Python.
     if isinstance(current, bool):
         value = BOOLS.get(value.lower()) if isinstance(value, str) else value
         return _require_type(value, bool, "true or false")
@@ -69,14 +73,15 @@ def convert_value(value: Any, current: Any) -> Any:
 
 
 def _require_type(value: Any, kind, description: str) -> Any:
-    # A bool is an int to Python, but nobody means a number by it.
+    # isinstance(True, int) holds, but batch_size=True is a mistake.
     if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
         raise TypeError(f"give {description}")
     return value
 
 
 def convert_to_tuples(value: Any) -> Any:
-    """Every sequence of a config as a tuple, which is how a run's config is read back."""
+    """A config with tuples for all its sequences."""
+    # JSON has lists only, and a config must be equal to its own copy that was saved.
     if isinstance(value, dict):
         return {name: convert_to_tuples(member) for name, member in value.items()}
     return tuple(map(convert_to_tuples, value)) if isinstance(value, list | tuple) else value

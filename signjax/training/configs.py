@@ -12,27 +12,28 @@ from signjax.errors import ConfigError, SignjaxError, closest_match
 from signjax.training import config_fields
 
 _ROOT = pathlib.Path(__file__).parents[1]
-# In a checkout the configs lie beside the package, in an installed package inside it.
+# In a checkout the configs are beside the package, in an installed wheel inside it.
 SHIPPED = next(f for f in (_ROOT / "configs", _ROOT.parent / "configs") if (f / "common.py").is_file())
-HERE = pathlib.Path("configs")  # in the working folder; goes first, so that a project may have its own
-NO_CONFIGS = {"common"}  # files beside the configs that they share
+# In the working folder. It takes precedence, so that a project can have configs of its own.
+HERE = pathlib.Path("configs")
+NO_CONFIGS = {"common"}  # imported by the configs, and none itself
 
 
 def get_config(spec: str, **changes: Any) -> ml_collections.ConfigDict:
-    """The config of a training run, to be passed to `signjax.train`.
+    """The config of a training run, for `signjax.train`.
 
         get_config("gpt:quick", **{"data.name": "mine", "optim.lr": 1e-3})
 
     Args:
-      spec: a name or the path of a file that has `get_config(variant)`, and after a colon its variants.
-        A name is a file of the folder `configs` here, or one that comes with signjax.
-      changes: fields by their whole names, and their values.
+      spec: the name or path of a file with a function `get_config(variant)`, and after a colon the variant.
+        A name is that of a file in the folder `configs` here, or of one that comes with signjax.
+      changes: values of fields by their full names.
 
     Returns:
-      The config, locked: fields can be changed, none can be added.
+      The config, locked: fields can be changed, but not added.
 
     Raises:
-      ConfigError: there is no such config, variant or field, or a value is of another type.
+      ConfigError: there is no such config, variant or field, or a value is of the wrong type.
     """
     config = load_config_file(spec)
     for name, value in changes.items():
@@ -41,20 +42,22 @@ def get_config(spec: str, **changes: Any) -> ml_collections.ConfigDict:
 
 
 def load_config_file(spec: str) -> ml_collections.ConfigDict:
-    """The config of a name or path as its file has it, locked; raises ConfigError as `get_config` does."""
+    """The config of a name or path without changes, locked; raises ConfigError as `get_config` does."""
     variant, path = spec.partition(":")[2], find_config(spec)
     try:
         make = getattr(_import_file(path), "get_config", None)
         config = None if make is None else make(variant) if variant else make()
     except SignjaxError:
         raise
-    except Exception as error:  # a file may raise anything; its author needs to know where
-        place = traceback.extract_tb(error.__traceback__)[-1]
-        where = f"line {place.lineno} of {pathlib.PurePath(place.filename).name}"
+    # A config is a program and may raise anything; its author needs the line, not a traceback.
+    except Exception as error:
+        frame = traceback.extract_tb(error.__traceback__)[-1]
+        where = f"line {frame.lineno} of {pathlib.PurePath(frame.filename).name}"
         raise ConfigError(f"{path}: {type(error).__name__} in {where}: {error}") from error
     if not isinstance(config, ml_collections.ConfigDict):
-        returned = f"get_config returns {type(config).__name__}" if make else "get_config is not there"
+        returned = f"get_config returns {type(config).__name__}" if make else "get_config is missing"
         raise ConfigError(f"{path}: {returned}; it must return an ml_collections.ConfigDict")
+    # Locked, so that a misspelled field raises instead of being added and ignored.
     return config.lock()
 
 
@@ -80,29 +83,27 @@ def find_config(spec: str) -> pathlib.Path:
     path = pathlib.Path(name)
     if is_path(name) and path.is_file():
         return path
-    shown = {key: format_config_name(key) for key in configs}
-    meant = closest_match(path.stem, configs)
-    # By its path where the wrong one is a path of this folder, by its name elsewhere.
-    suggestion = f"did you mean {shown[meant]}? " if meant else ""
+    match = closest_match(path.stem, configs)
+    suggestion = f"did you mean {format_config_name(match)}? " if match else ""
     raise ConfigError(f"{name}: no such config; {suggestion}there are: {', '.join(configs)}")
 
 
 def is_path(name: str) -> bool:
-    """Whether a config is named by its file."""
+    """Whether this is the path of a config and not its name."""
     return name.endswith(".py") or "/" in name
 
 
 def list_configs(*folders: pathlib.Path) -> dict[str, pathlib.Path]:
-    """The files of the configs that have names, by name; later folders go before earlier ones.
+    """{name: file} of all configs that can be found by name, sorted.
 
     Args:
-      folders: where to look; by default SHIPPED and HERE.
+      folders: where they are, by default SHIPPED and HERE; a later folder takes precedence.
     """
     paths = (path for folder in folders or (SHIPPED, HERE) for path in folder.glob("[!_]*.py"))
     return dict(sorted((path.stem, path) for path in paths if path.stem not in NO_CONFIGS))
 
 
 def format_config_name(name: str) -> str:
-    """How a command here names a config: by its path if it lies in the working folder."""
+    """How to write a config in a command: as a path if it is a file of the working folder, else as a name."""
     path = HERE / f"{name}.py"
     return path.as_posix() if path.is_file() else name

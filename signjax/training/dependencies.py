@@ -1,6 +1,6 @@
-"""The run that another run needs, as a GPT its tokenizer: found from anywhere, refused once it is another.
+"""What a run depends on, as a GPT on its tokenizer: where that run is, and whether it is the same one.
 
-workdir/<field>.json has its place, as seen from workdir, and a digest of its variables.
+workdir/<field>.json has its folder, relative to workdir, and a digest of its variables.
 """
 
 import json
@@ -16,46 +16,52 @@ from signjax.training import checkpoint
 
 
 def record_dependency(workdir, field: str, folder, variables) -> None:
-    """Notes which run a new one is built on; with an old one, checks it.
+    """Writes down what a new run depends on; checks it for a run that is resumed.
 
     Args:
-      workdir: of the run that needs another.
-      field: of its config that names the other, such as "tokenizer".
-      folder: of the other run.
-      variables: of the other run.
+      workdir: folder of the run that depends on another.
+      field: field of its config that names the other run, such as "tokenizer".
+      folder: folder of the other run.
+      variables: variables of the other run.
+
+    Raises:
+      ConfigError, StorageError: as `check_dependency`, for a run that is resumed.
     """
     if checkpoint.find_last_step(workdir, "latest") is not None:
         check_dependency(workdir, field, folder, variables)
-    elif jax.process_index() == 0:  # a file that is there is of a start that came to nothing
-        place = os.path.relpath(os.path.realpath(folder), os.path.realpath(workdir))
-        atomic.write_file(
-            _get_record_path(workdir, field), format_dependency(place, digest_variables(variables)).encode()
-        )
+    # Without a checkpoint nothing was trained with the old dependency: a file from such a start is replaced.
+    elif jax.process_index() == 0:
+        # Relative, so that a folder with both runs can be moved or mounted elsewhere.
+        relative = os.path.relpath(os.path.realpath(folder), os.path.realpath(workdir))
+        record = format_dependency(relative, digest_variables(variables))
+        atomic.write_file(_get_record_path(workdir, field), record.encode())
 
 
-def format_dependency(place: str, digest: str) -> str:
-    """What workdir/<field>.json says of the other run: where it is, seen from workdir, and its digest."""
-    return json.dumps({"folder": place, "digest": digest}) + "\n"
+def format_dependency(folder: str, digest: str) -> str:
+    """The content of workdir/<field>.json: the other run's folder relative to workdir, and its digest."""
+    return json.dumps({"folder": folder, "digest": digest}) + "\n"
 
 
-def find_dependency(workdir, field: str, given: str) -> str:
-    """Where the other run is: at its old place seen from `workdir`, else at `given`, the config's."""
+def find_dependency(workdir, field: str, config_folder: str) -> str:
+    """The folder of the other run: the recorded one, or the one of the config if that does not exist."""
+    # The record comes first: the config's folder is relative to wherever the command was started.
     folder = os.path.join(workdir, _read_record(workdir, field)["folder"])
-    return folder if os.path.isdir(folder) else given
+    return folder if os.path.isdir(folder) else config_folder
 
 
 def check_dependency(workdir, field: str, folder, variables) -> None:
-    """Refuses variables that `workdir` was not trained with.
+    """Raises if a run was trained with other variables than these; see `record_dependency` for the arguments.
 
     Raises:
-      ConfigError: names the field and both digests.
-      StorageError: the file is missing or damaged.
+      ConfigError: it was; the message has the field and both digests.
+      StorageError: workdir/<field>.json is missing or corrupt.
     """
-    before, now = _read_record(workdir, field)["digest"], digest_variables(variables)
-    if before != now:
+    # A tokenizer that was trained again has other codes: everything would run, and give wrong motion.
+    recorded, current = _read_record(workdir, field)["digest"], digest_variables(variables)
+    if recorded != current:
         raise ConfigError(
-            f"{field}: {workdir} was trained with {before}, and {folder} is {now}: another run, or trained "
-            f"again; bring the old one back, or train {workdir} anew"
+            f"{field}: {workdir} was trained with {recorded}, and {folder} is {current}: another run, or "
+            f"trained again; restore the old one, or train {workdir} again"
         )
 
 
@@ -68,6 +74,7 @@ def _read_record(workdir, field: str) -> dict:
     try:
         saved = safe_read.read_json(path)
         for name in ("folder", "digest"):
+            # A null character would make os.path raise a ValueError without the file's name.
             if type(saved.get(name)) is not str or "\0" in saved[name]:
                 raise safe_read.InvalidFileError(f"field {name!r} is no text")
         return saved

@@ -1,6 +1,6 @@
-"""The training loop, one for every task: steps, evaluation, checkpoints, stopping and going on.
+"""The training loop of all tasks: steps, evaluation, checkpoints, stopping and resuming.
 
-A step's metrics are read when the next step is under way, so the device never waits for the host.
+The metrics of a step are read when the next step has been started, so the device never waits for the host.
 """
 
 import contextlib
@@ -17,6 +17,7 @@ from signjax.training.run_config import check_same_config, save_config
 from signjax.training.task import MakeTask, Task
 from signjax.training.train_step import compile_steps, get_inference_variables, run_evaluation
 
+# Updates left out in a row. A single bad batch does no harm; so many mean that training no longer works.
 MAX_SKIPPED = 20
 
 
@@ -26,7 +27,7 @@ class TrainResult(NamedTuple):
     Attributes:
       workdir: the run.
       step: steps trained in all.
-      finished: False if it was stopped before its last step, and saved; the same call goes on.
+      finished: False if it was stopped, and saved, before its last step; the same call resumes it.
       best: the score of the best checkpoint, by the config's `best`; None before there is one.
       exit_code: of a command: 130 after Ctrl-C, as shells expect, else 0.
     """
@@ -39,7 +40,7 @@ class TrainResult(NamedTuple):
 
 
 class Run(NamedTuple):
-    """What the loop needs and no step changes."""
+    """What the loop needs and does not change."""
 
     config: Any
     workdir: str
@@ -62,17 +63,17 @@ def train(
     command: str = "",
     wandb_project: str | None = None,
 ) -> TrainResult:
-    """Trains `config` in `workdir`, going on where an earlier run stopped.
+    """Trains a model; resumes if `workdir` has a checkpoint.
 
-    Ctrl-C and SIGTERM end the training after the step under way, and save.
+    Ctrl-C and SIGTERM end the training after the current step, with a checkpoint.
 
     Args:
       config: a ConfigDict, see `signjax.get_config`.
       workdir: folder of the run, made if missing.
       make_task: builds the task of a config, such as signjax.tasks.registry.make_task.
       out: where progress is shown, such as sys.stdout; None shows nothing.
-      command: how the user started this, to say how to go on.
-      wandb_project: of wandb, to send or keep the numbers there, too.
+      command: how the user started this, for the message that says how to continue.
+      wandb_project: project of wandb that metrics are sent to as well.
 
     Raises:
       ConfigError: the config contradicts itself or the run in `workdir`.
@@ -80,9 +81,11 @@ def train(
       DataError: the task's data cannot be used.
       NumericsError: MAX_SKIPPED updates in a row were left out.
     """
+    # Only the first host writes files of its own; orbax's barriers need all hosts.
     workdir, first = str(workdir), jax.process_index() == 0
     with contextlib.ExitStack() as stack:
         stack.enter_context(checkpoint.convert_storage_errors(workdir, OSError))
+        # Before anything is read: another process could still be writing it.
         if first:
             stack.enter_context(process.lock_workdir(workdir))
         stop = stack.enter_context(process.catch_stop_signals())
@@ -90,8 +93,9 @@ def train(
         spent = _check_run(config, workdir, start)
         metrics = metric_writer.MetricWriter(workdir, start, spent, writes=first)
         progress = metric_writer.Progress(config.num_steps, out if first else None)
+        # Stopped during its last evaluation, a run has all its steps and is not finished.
         if start > config.num_steps or (start == config.num_steps and metrics.evaluated):
-            progress.say(f"{workdir}: already finished, {start} steps; a larger num_steps trains on")
+            progress.print_line(f"{workdir}: already finished, {start} steps; a larger num_steps trains on")
             return TrainResult(workdir, start, True, checkpoint.read_best_score(workdir))
         if first:
             metrics.trackers = trackers.start_trackers(
@@ -100,25 +104,27 @@ def train(
             stack.callback(trackers.close_trackers, metrics.trackers)
             save_config(f"{workdir}/config.json", config)
         checkpoints = checkpoint.open_checkpoints(workdir, new=not start)
+        # Closed on any way out: what was saved in the background gets its name only when its writing ends.
         stack.callback(checkpoint.close_checkpoints, checkpoints)
         run, state, batches = _prepare_run(
             config, workdir, start, make_task, (checkpoints, metrics, progress, stop)
         )
         step, finished = _train_until_stop(run, state, batches, start)
     if finished:
-        progress.say(f"Finished {step} steps; the model is in {workdir}")
+        progress.print_line(f"Finished {step} steps; the model is in {workdir}")
     else:
-        progress.say(f"Stopped at step {step}; run the same command again to continue: {command}")
+        progress.print_line(f"Stopped at step {step}; run the same command again to continue: {command}")
     return TrainResult(
         workdir, step, finished, checkpoint.read_best_score(workdir), 0 if finished else stop.exit_code
     )
 
 
 def _check_run(config, workdir, start: int) -> metric_writer.TimeSpent:
-    """Compares the config with the saved run's and between hosts; returns the time spent so far."""
+    """Compares the config with that of the saved run and between hosts; returns the time spent so far."""
     for name in ("num_steps", "log_every", "eval_every", "save_every"):
         if config[name] < 1:
             raise ConfigError(f"{name} is {config[name]}; it must be 1 or more")
+    # Before the comparison with the saved run, which raises on one host only if the hosts differ.
     process.check_hosts(config, workdir, start)
     if not start:
         return metric_writer.TimeSpent(0.0, 0.0)
@@ -127,26 +133,37 @@ def _check_run(config, workdir, start: int) -> metric_writer.TimeSpent:
 
 
 def _prepare_run(config, workdir, start: int, make_task: MakeTask, outputs):
-    """Builds the task and its compiled steps, makes or restores the state, says so in one line.
+    """Builds the task and its compiled steps, makes or restores the state, and prints a line about them.
+
+    Args:
+      config: see `train`.
+      workdir: see `train`.
+      start: steps that are done.
+      make_task: see `train`.
+      outputs: the last fields of Run, from `checkpoints`.
 
     Returns:
-      (run, state, batches): batches begins with the one that step number `start` (0-based) consumes.
+      (run, state, batches): the first batch is the one of step number `start`, counted from 0.
     """
     task, mesh = make_task(config, workdir), sharding.make_mesh(config.mesh)
     batches = iter(task.batches(start))
+    # Its shapes are needed now. It is trained on as well, so it is put back before the others at the end.
     batch = next(batches)
     example = sharding.make_global_batch(batch, mesh)
     init, step, evaluate, abstract = compile_steps(config, task, mesh, example)
     run = Run(config, workdir, task, mesh, step, evaluate, *outputs)
-    if memory_check.get_memory_limit(jax.local_devices()[0]):
-        found = memory_check.estimate_memory(step, abstract, example)
-        memory_check.check_memory(config, found, jax.local_devices()[0], run.progress.say)
+    # Before `init` allocates the state, and before XLA takes minutes to compile what cannot run. Without a
+    # known limit, as on CPUs, the seconds of tracing would be for nothing.
+    device = jax.local_devices()[0]
+    if memory_check.get_memory_limit(device):
+        estimate = memory_check.estimate_memory(step, abstract, example)
+        memory_check.check_memory(config, estimate, device, run.progress.print_line)
     if start:
         state = checkpoint.restore_checkpoint(workdir, start, abstract)
     else:
         state = init(jax.random.key(config.seed), example)
     count = sum(math.prod(x.shape) for x in jax.tree.leaves(abstract.params))
-    run.progress.say(
+    run.progress.print_line(
         f"{mesh.size} {mesh.devices.flat[0].device_kind} device(s), {count:,} parameters, {workdir}, "
         + (f"resumed from step {start}" if start else "from the start")
     )
@@ -154,21 +171,25 @@ def _prepare_run(config, workdir, start: int, make_task: MakeTask, outputs):
 
 
 def _train_until_stop(run: Run, state, batches, start: int) -> tuple[int, bool]:
-    """Trains until the end or a stop, and saves; returns (step, whether the run is finished)."""
+    """Trains until the last step or a stop, and saves; returns (step, whether the run is finished)."""
     c, step, saved, unread = run.config, start, start, None
     evaluated = run.metrics.evaluated
-    if start and not evaluated and _is_due(start, c.eval_every, c):  # stopped in the middle of it
+    # The run was stopped during this evaluation. It is repeated, so that metrics.jsonl gets the rows of an
+    # uninterrupted run.
+    if start and not evaluated and _is_due(start, c.eval_every, c):
         evaluated = _evaluate_state(run, state, start)
-    while step < c.num_steps and not run.stop.agreed():
+    while step < c.num_steps and not run.stop.is_agreed():
         batch = _get_next_batch(run, batches, step)
         if batch is None:
             break
         state, metrics = run.step(state, sharding.make_global_batch(batch, run.mesh))
         step += 1
+        # Of the step before: reading those of this one would wait for it, and the device then for the host.
         if unread:
             _report_metrics(run, *unread)
         unread = (step, metrics)
         to_evaluate, to_save = (_is_due(step, every, c) for every in (c.eval_every, c.save_every))
+        # Nothing is evaluated or saved before the check for MAX_SKIPPED in here.
         if to_evaluate or to_save:
             _report_metrics(run, *unread)
             unread = None
@@ -189,11 +210,17 @@ def _is_due(step: int, every: int, config) -> bool:
 
 
 def _get_next_batch(run: Run, batches, step: int):
-    """The next batch, or None if a stop came in its way: Ctrl-C reaches data workers, too."""
+    """The next batch; None if loading failed because of a stop.
+
+    Raises:
+      DataError: there is no next batch.
+    """
     try:
         return next(batches)
     except StopIteration:
         raise DataError(f"{run.config.task}: no training batch for step {step}; they must not end") from None
+    # Ctrl-C in a terminal also reaches the data workers, whatever they are doing. Several hosts must agree on
+    # the step to stop at, so there one of them cannot stop here.
     except Exception:
         if run.stop and jax.process_count() == 1:
             return None
@@ -201,69 +228,73 @@ def _get_next_batch(run: Run, batches, step: int):
 
 
 def _report_metrics(run: Run, step: int, metrics: dict) -> None:
-    """Reads a step's metrics, which waits for that step; logs them if it is time.
+    """Reads a step's metrics, which waits for that step; writes them if it is a logged step, and shows them.
 
     Raises:
-      NumericsError: too many updates in a row were left out.
+      NumericsError: MAX_SKIPPED updates in a row were left out.
     """
     scalars = jax.device_get(metrics)
-    in_row, in_all = map(int, scalars.pop("skipped"))
-    scalars = {name: float(value) for name, value in scalars.items()} | {"skipped": in_all}
+    skipped_in_row, skipped_updates = map(int, scalars.pop("skipped"))
+    scalars = {name: float(value) for name, value in scalars.items()} | {"skipped": skipped_updates}
     logged = step % run.config.log_every == 0
     if logged:
         run.metrics.write(step, "train", scalars)
-    if in_row >= MAX_SKIPPED:
+    if skipped_in_row >= MAX_SKIPPED:
+        # The message names the last saved step, which may still be on its way to the disk.
         checkpoint.wait_until_saved(run.checkpoints.latest)
         saved = checkpoint.find_last_step(run.workdir, "latest")
         raise NumericsError(
-            f"step {step}: loss or gradient was not finite, or far too large, {in_row} times in a row; last "
-            f"good step {step - in_row}, last saved {saved}. Look at the data, or lower optim.lr in a new "
-            "--workdir"
+            f"step {step}: loss or gradient was not finite, or far too large, {skipped_in_row} times in a "
+            f"row; last good step {step - skipped_in_row}, last saved {saved}. Look at the data, or lower "
+            "optim.lr in a new --workdir"
         )
-    shown = {name: scalars[name] for name in ("loss", "grad", *(["skipped"] if in_all else []))}
-    run.progress.show(step, shown, logged)
+    shown = {name: scalars[name] for name in ("loss", "grad", *(["skipped"] if skipped_updates else []))}
+    run.progress.show_step(step, shown, logged)
 
 
 def _evaluate_state(run: Run, state, step: int) -> bool:
-    """Evaluates, logs, keeps the best; returns False, with nothing logged, if a stop came between."""
+    """Evaluates, writes the metrics and saves the best state; returns False if a stop prevented all of it."""
     variables = get_inference_variables(state)
-    evals = run_evaluation(run.task, run.evaluate, run.mesh, variables, run.stop.agreed)
+    evals = run_evaluation(run.task, run.evaluate, run.mesh, variables, run.stop.is_agreed)
     if evals is None:
         return False
     if run.config.best not in evals:
-        gives = f"evaluation gives: {', '.join(sorted(evals))}"
-        raise ConfigError(f"best is {run.config.best!r}{did_you_mean(run.config.best, evals, gives)}")
+        advice = f"evaluation gives: {', '.join(sorted(evals))}"
+        raise ConfigError(f"best is {run.config.best!r}{did_you_mean(run.config.best, evals, advice)}")
     best = _wait_for_best_score(run)
     better = evals[run.config.best] < best
     if better:
         tree = {"params": variables["params"], "extra": state.extra}
         meta = {"step": step, "best": evals[run.config.best]}
         checkpoint.save_checkpoint(run.checkpoints.best, step, tree, run.config, meta)
+    # After the checkpoint has been started: a row says that this evaluation need not be made again.
     run.metrics.write(step, "eval", evals)
     run.progress.pause()
-    shown = {name: value for name, value in evals.items() if "/" not in name}  # the others are details
-    run.progress.say(
+    # Metrics with a "/" are details, for metrics.jsonl.
+    shown = {name: value for name, value in evals.items() if "/" not in name}
+    run.progress.print_line(
         f"eval {step}  {metric_writer.format_numbers(shown)}" + ("  (best so far)" if better else "")
     )
     return True
 
 
 def _wait_for_best_score(run: Run) -> float:
-    """The score of the best checkpoint on disk, inf if there is none."""
+    """The score of the best checkpoint, after it has been written; inf if there is none."""
     checkpoint.wait_until_saved(run.checkpoints.best)
     score = checkpoint.read_best_score(run.workdir)
     return math.inf if score is None else score
 
 
 def _save_state(run: Run, state, step: int) -> None:
-    """Saves what it takes to go on from `step`; the next batch is number `step`, counted from 0."""
+    """Saves what is needed to resume from `step`; the next batch is then number `step`, counted from 0."""
     # Waits, so that the state on disk is never newer than the best checkpoint found on the way to it.
     best = _wait_for_best_score(run)
     meta = {
         "step": step,
         "best": best if math.isfinite(best) else None,
-        "spent": run.metrics.spent()._asdict(),
-        "fingerprint": state_hash.hash_state(state),  # `checkpoint.restore_checkpoint` compares it
+        "spent": run.metrics.get_time_spent()._asdict(),
+        # Compared by `checkpoint.restore_checkpoint`; the name is that of runs on disk.
+        "fingerprint": state_hash.hash_state(state),
     }
     checkpoint.save_checkpoint(run.checkpoints.latest, step, state, run.config, meta)
     run.progress.pause()

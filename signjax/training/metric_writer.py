@@ -1,4 +1,4 @@
-"""What a run tells: its numbers (metrics.jsonl and trackers), its progress."""
+"""What a run reports: its metrics, to metrics.jsonl and to trackers, and its progress, to the user."""
 
 import json
 import math
@@ -10,30 +10,40 @@ from signjax.errors import StorageError
 from signjax.io import atomic, progress, safe_read
 from signjax.training import trackers
 
-LINE, LARGEST = 1 << 16, 1 << 27  # bytes of a row, and of all
-HUGE = 1e300  # beyond any number that a run has
+MAX_LINE_BYTES, MAX_FILE_BYTES = 1 << 16, 1 << 27
+# Sums and rounding of larger numbers could overflow; no run has such metrics.
+MAX_VALUE = 1e300
 
 
 class TimeSpent(NamedTuple):
-    """Seconds spent on training so far, over all resumes, the main process's threads included."""
+    """Seconds of training so far, over all resumes: of processor time, and by the clock."""
 
     cpu_s: float
     wall_s: float
 
 
 class MetricWriter:
-    """A run's numbers: appends to metrics.jsonl, one object a line, and tells its trackers."""
+    """Writes a run's metrics to metrics.jsonl, one JSON object a line, and to its trackers.
+
+    Attributes:
+      path: of metrics.jsonl.
+      evaluated: whether the file has the evaluation of the step at which the run resumes.
+      trackers: see signjax.training.trackers.
+    """
 
     def __init__(self, workdir, step: int, spent: TimeSpent, writes: bool = True):
-        """Goes on at `step`: later lines, of a run that went on unsaved, are dropped.
+        """Resumes the file at a step: lines of later steps, which were not saved, are removed.
 
         Args:
-          spent: what the checkpoint knows of earlier time; the file may know more.
+          workdir: folder of the run.
+          step: at which training starts.
+          spent: time spent so far, by the checkpoint; the file may have more.
           writes: False on all hosts but the first.
         """
         self.path = pathlib.Path(workdir, "metrics.jsonl")
         self.evaluated, kept = False, bytearray()
         for row in _read_rows(self.path):
+            # Also from rows that are removed: the time for steps that were lost was spent all the same.
             spent = TimeSpent(*(max(t, row.get(name) or 0.0) for name, t in spent._asdict().items()))
             if row["step"] <= step:
                 kept += json.dumps(row).encode() + b"\n"
@@ -44,30 +54,32 @@ class MetricWriter:
         if writes:
             atomic.write_file(self.path, bytes(kept))
 
-    def spent(self) -> TimeSpent:
-        """Time spent until now."""
+    def get_time_spent(self) -> TimeSpent:
+        """The time spent until now."""
         now = TimeSpent(time.process_time(), time.monotonic())
-        return TimeSpent(*(round(t - begun, 2) for t, begun in zip(now, self._origin, strict=True)))
+        return TimeSpent(*(round(t - origin, 2) for t, origin in zip(now, self._origin, strict=True)))
 
     def write(self, step: int, kind: str, scalars: dict) -> None:
         """Adds a line {"step", "<kind>/<name>"..., "cpu_s", "wall_s"}; kind is "train" or "eval"."""
         if not self._writes:
             return
+        # JSON has no NaN: null is read by everything.
         row = {f"{kind}/{name}": value if math.isfinite(value) else None for name, value in scalars.items()}
-        line = json.dumps({"step": step, **row, **self.spent()._asdict()}) + "\n"
+        line = json.dumps({"step": step, **row, **self.get_time_spent()._asdict()}) + "\n"
         trackers.append_bytes(self.path, line.encode())
         trackers.write_metrics(self.trackers, step, row)
 
 
 def _read_rows(path: pathlib.Path):
-    """The rows of a metrics.jsonl; a line that a crash cut short or changed is left out.
+    """Yields the rows of a metrics.jsonl; lines that a crash left incomplete or corrupt are left out.
 
     Raises:
       StorageError: the file cannot be read.
     """
     try:
-        with safe_read.open_bounded(path, LARGEST) as (file, _):
-            while line := file.readline(LINE):
+        with safe_read.open_bounded(path, MAX_FILE_BYTES) as (file, _):
+            # Bounded, as a corrupt file may have no line breaks; the pieces are then no rows.
+            while line := file.readline(MAX_LINE_BYTES):
                 if row := _parse_row(line):
                     yield row
     except safe_read.MissingFileError:
@@ -77,56 +89,69 @@ def _read_rows(path: pathlib.Path):
 
 
 def _parse_row(line: bytes) -> dict | None:
-    """The numbers of a line by their names, of them a whole "step"; None if it has others or none."""
+    """The metrics of a line, {name: number or None}; None if it is not such a line or has no whole "step"."""
     try:
         row = safe_read.parse_json(line)
     except safe_read.InvalidFileError:
         return None
-    numbers = all(value is None or type(value) in (int, float) for value in row.values())
-    if not numbers or type(row.get("step")) is not int:
+    # type and not isinstance: true and false are no metrics.
+    all_numbers = all(value is None or type(value) in (int, float) for value in row.values())
+    if not all_numbers or type(row.get("step")) is not int:
         return None
-    return row if all(abs(value or 0) < HUGE for value in row.values()) else None
+    return row if all(abs(value or 0) < MAX_VALUE for value in row.values()) else None
 
 
 class Progress:
-    """Says how far training is: a bar that is renewed in place on a terminal, else a line a logged step."""
+    """Shows how far training is: a bar on the last line of a terminal, elsewhere a line per logged step."""
 
     def __init__(self, num_steps: int, out: TextIO | None):
+        """Shows nothing yet.
+
+        Args:
+          num_steps: of the whole run.
+          out: where to write; None shows nothing.
+        """
         self.num_steps, self.out = num_steps, out
-        self.tty = out is not None and progress.is_terminal(out)
-        self._begin = self._since = None  # (step, seconds) of the first step seen, and since the last pause
+        self.on_terminal = out is not None and progress.is_terminal(out)
+        # (step, seconds) of the first step that was shown, and of the first one after the last pause.
+        self._first = self._after_pause = None
         self._rate = 0.0  # steps a second
-        self._shown = -1.0  # seconds
+        self._last_shown = -1.0  # seconds
 
     def pause(self) -> None:
-        """Leaves the time until the next step (evaluating, saving) out of the rate."""
-        self._since = None
+        """Leaves the time until the next step, for evaluating or saving, out of the rate."""
+        self._after_pause = None
 
-    def show(self, step: int, scalars: dict, whole: bool) -> None:
-        """Shows a step. whole: the step is a logged one, else only a terminal sees it, twice a second.
+    def show_step(self, step: int, scalars: dict, logged: bool) -> None:
+        """Shows a step, its metrics, the steps per second and the time left.
 
-        The rate is that of training alone; the time left supposes as many pauses as there were.
+        Args:
+          step: number of steps done.
+          scalars: {name: number} to show.
+          logged: whether metrics.jsonl has this step; others are shown on a terminal only, twice a second.
         """
         now = time.monotonic()
-        self._begin = self._begin or (step, now)
-        self._since = self._since or (step, now)
-        if self.out is None or (not whole and (not self.tty or now - self._shown < 0.5)):
+        # From the first step that is done, as the one before it includes compiling.
+        self._first = self._first or (step, now)
+        self._after_pause = self._after_pause or (step, now)
+        if self.out is None or (not logged and (not self.on_terminal or now - self._last_shown < 0.5)):
             return
-        self._shown = now
+        self._last_shown = now
         line = f"step {step}/{self.num_steps}  " + format_numbers(scalars)
-        if step > self._since[0]:
-            self._rate = (step - self._since[0]) / max(now - self._since[1], 1e-6)
-        if self._rate and step > self._begin[0]:
-            left = (self.num_steps - step) * (now - self._begin[1]) / (step - self._begin[0])
-            line += f"  {self._rate:.3g} steps/s  {format_duration(left)} left"
-        if self.tty:
+        if step > self._after_pause[0]:
+            self._rate = (step - self._after_pause[0]) / max(now - self._after_pause[1], 1e-6)
+        if self._rate and step > self._first[0]:
+            # Unlike the rate it includes pauses: there will be as many of them in what is left.
+            seconds = (self.num_steps - step) * (now - self._first[1]) / (step - self._first[0])
+            line += f"  {self._rate:.3g} steps/s  {format_duration(seconds)} left"
+        if self.on_terminal:
             progress.draw_bar(self.out, step, self.num_steps, line)
             return
         self.out.write(line + "\n")
         self.out.flush()
 
-    def say(self, line: str) -> None:
-        """Prints a line of its own."""
+    def print_line(self, line: str) -> None:
+        """Prints a line that stays, above the bar if there is one."""
         if self.out is None:
             return
         progress.clear_bar(self.out)
@@ -141,6 +166,6 @@ def format_numbers(scalars: dict) -> str:
 
 def format_duration(seconds: float) -> str:
     """125 seconds as "2:05", 3725 as "1:02:05"."""
-    minutes, s = divmod(round(seconds), 60)
-    h, m = divmod(minutes, 60)
-    return f"{h}:{m:02}:{s:02}" if h else f"{m}:{s:02}"
+    total_minutes, s = divmod(round(seconds), 60)
+    hours, minutes = divmod(total_minutes, 60)
+    return f"{hours}:{minutes:02}:{s:02}" if hours else f"{minutes}:{s:02}"

@@ -1,4 +1,4 @@
-"""AdamW (arXiv 1711.05101) behind gradient clipping, its schedule, and averaged parameters."""
+"""AdamW (arXiv 1711.05101) with gradient clipping, its learning rate schedule, and averaged parameters."""
 
 import jax
 import jax.numpy as jnp
@@ -8,11 +8,14 @@ from signjax.errors import ConfigError, did_you_mean
 
 
 def make_schedule(config, num_steps: int):
-    """Builds the learning rate as a function of the number of updates done, 0-based.
+    """Builds the learning rate as a function of the number of updates that are done.
 
-    Linear warm-up that reaches `config.lr` at update number `config.warmup` (the first update is not
-    wasted on a rate of 0), then down to 0 at `num_steps` along half a cosine (arXiv 1608.03983), or
-    level for schedule "constant". A warm-up longer than the run never ends: short trials need no care.
+    A linear warm-up reaches `config.lr` in `config.warmup` updates. Then the rate falls to 0 at `num_steps`
+    along half a cosine (arXiv 1608.03983), or stays constant with the schedule "constant".
+
+    Args:
+      config: `optim` of a run's config.
+      num_steps: of the run. If the warm-up is longer, the rate rises until the end.
 
     Raises:
       ConfigError: `config.schedule` is neither "cosine" nor "constant".
@@ -22,20 +25,23 @@ def make_schedule(config, num_steps: int):
         known = did_you_mean(config.schedule, ("cosine", "constant"), 'it can be "cosine" or "constant"')
         raise ConfigError(f"optim.schedule is {config.schedule!r}{known}")
 
-    def schedule(step):
+    def compute_rate(step):
+        # step + 1: the first update is not wasted on a rate of 0.
         rise = jnp.minimum(1.0, (step + 1) / max(warmup, 1))
         if config.schedule == "constant":
             return lr * rise
         done = jnp.clip((step - warmup) / max(num_steps - warmup, 1), 0.0, 1.0)
         return lr * rise * 0.5 * (1.0 + jnp.cos(jnp.pi * done))
 
-    return schedule
+    return compute_rate
 
 
 def make_optimizer(config, num_steps: int) -> optax.GradientTransformation:
-    """AdamW with `lr`, `warmup`, `schedule`, `b2`, `weight_decay` and `clip` (global norm, 0 for none).
+    """AdamW, behind clipping of the gradient's global norm if `config.clip` is not 0.
 
-    Weight decay reaches kernels only (two dimensions or more), not biases or gains.
+    Args:
+      config: `optim` of a run's config: `lr`, `warmup`, `schedule`, `b2`, `weight_decay` and `clip`.
+      num_steps: of the run, for the schedule.
     """
     adamw = optax.adamw(
         make_schedule(config, num_steps), b2=config.b2, weight_decay=config.weight_decay, mask=make_decay_mask
@@ -44,19 +50,25 @@ def make_optimizer(config, num_steps: int) -> optax.GradientTransformation:
 
 
 def make_decay_mask(params):
-    """Tells for each parameter whether weight decay applies: a tree of bool like `params`."""
+    """Whether weight decay applies to each parameter, a tree of bool like `params`: only kernels decay."""
 
-    def kernel(path, leaf):
-        name = jax.tree_util.keystr(path)  # layers that are alike have one array of all their gains
+    def is_kernel(path, leaf):
+        # Dimensions alone do not tell: a stack of layers has all its biases in one array [layers, width].
+        name = jax.tree_util.keystr(path)
         return leaf.ndim >= 2 and not name.endswith("bias']") and not name.endswith("scale']")
 
-    return jax.tree_util.tree_map_with_path(kernel, params)
+    return jax.tree_util.tree_map_with_path(is_kernel, params)
 
 
 def average_params(ema, params, step, decay: float):
-    """Moves the averaged parameters towards `params` after update number `step` (0-based).
+    """Updates the exponential moving average of the parameters.
 
-    The decay grows as (1 + step) / (10 + step) up to `decay`, so the random start is soon forgotten.
+    Args:
+      ema: the average so far, a tree like `params`.
+      params: the parameters after the update.
+      step: number of the update, counted from 0.
+      decay: of the average, once it is warmed up.
     """
+    # The decay grows up to `decay`: with a constant one the random start would weigh for thousands of steps.
     rate = 1.0 - jnp.minimum(decay, (1.0 + step) / (10.0 + step))
     return jax.tree.map(lambda a, p: a + (rate * (p - a)).astype(a.dtype), ema, params)

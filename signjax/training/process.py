@@ -1,4 +1,4 @@
-"""What a run needs of the machine: other hosts, stop signals, a workdir lock, a compile cache."""
+"""A training process and its machine: other hosts, stop signals, the lock of a workdir, the compile cache."""
 
 import contextlib
 import fcntl
@@ -21,16 +21,17 @@ from signjax.errors import ConfigError, StorageError
 
 
 def join_hosts(heartbeat: int) -> None:
-    """Joins the other hosts of this job; where nothing else says who is who, the environment does.
+    """Joins the other hosts of this job, as JAX finds them on TPU pods and in SLURM jobs.
 
-    JAX_COORDINATOR_ADDRESS, JAX_NUM_PROCESSES and JAX_PROCESS_ID: see docs/distributed.md.
+    Elsewhere JAX_COORDINATOR_ADDRESS, JAX_NUM_PROCESSES and JAX_PROCESS_ID name them (docs/distributed.md).
 
     Args:
       heartbeat: seconds of silence after which a host counts as lost.
 
     Raises:
-      ConfigError: there are no others.
+      ConfigError: no other hosts are found.
     """
+    # JAX itself reads the address from the environment, but not these two numbers.
     variables = {"num_processes": "JAX_NUM_PROCESSES", "process_id": "JAX_PROCESS_ID"}
     try:
         numbers = {name: int(os.environ[var]) for name, var in variables.items() if var in os.environ}
@@ -40,65 +41,77 @@ def join_hosts(heartbeat: int) -> None:
 
 
 def enable_compile_cache(folder=None) -> None:
-    """Keeps compiled programs in `folder`, default ~/.cache/signjax/xla, so that a restart is quick.
+    """Keeps compiled programs on disk, so that a restart is quick.
 
-    Only this user may enter the folder: whoever can write to it can run code in our name. A folder that
-    cannot be made, or belongs to somebody else, means no cache and nothing more. One that JAX was given
-    already, as by JAX_COMPILATION_CACHE_DIR, goes before the default and is left as it is.
+    Without a folder that this user alone can use there is no cache, and no error.
+
+    Args:
+      folder: where. By default the folder that JAX is configured with, as by JAX_COMPILATION_CACHE_DIR, which
+        is left as it is; else ~/.cache/signjax/xla.
     """
-    chosen = jax.config.jax_compilation_cache_dir
-    if folder is not None or not chosen:
-        chosen = _make_private_folder(pathlib.Path(folder or "~/.cache/signjax/xla"))
-        if chosen is None:
+    cache = jax.config.jax_compilation_cache_dir
+    if folder is not None or not cache:
+        cache = _make_private_folder(pathlib.Path(folder or "~/.cache/signjax/xla"))
+        if cache is None:
             return
-        jax.config.update("jax_compilation_cache_dir", str(chosen))
+        jax.config.update("jax_compilation_cache_dir", str(cache))
+        # JAX's default of 1 s leaves out many programs of small models, which together take long.
         jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.5)
-    warnings.showwarning = functools.partial(_repair_cache, pathlib.Path(chosen), [], warnings.showwarning)
+    warnings.showwarning = functools.partial(_repair_cache, pathlib.Path(cache), [], warnings.showwarning)
 
 
 def _make_private_folder(folder: pathlib.Path) -> pathlib.Path | None:
-    """The folder, made if missing, for this user alone; None if it cannot be."""
+    """The folder, made if missing, with access for this user alone; None if that is not possible."""
+    # Who can write compiled programs here can run code as this user.
     try:
         folder = folder.expanduser()
         folder.mkdir(parents=True, exist_ok=True)
         if folder.stat().st_uid != os.getuid():
             return None
         folder.chmod(0o700)
-    except (OSError, RuntimeError):  # RuntimeError: there is no home folder
+    # expanduser raises RuntimeError if there is no home folder, as in some containers.
+    except (OSError, RuntimeError):
         return None
     return folder if os.access(folder, os.W_OK) else None
 
 
-def _repair_cache(folder: pathlib.Path, said: list, show, message, *where) -> None:
-    """Shows a warning; of those of the compile cache the first, as a line. Removes what cannot be read.
+def _repair_cache(folder: pathlib.Path, warned: list, show, message, *location) -> None:
+    """Shows a warning. Of those about the cache only the first is shown, and unreadable entries are removed.
 
-    JAX compiles what it cannot read, but does not write over it, and would warn at every start.
+    Args:
+      folder: the cache.
+      warned: is not empty once a warning about the cache was shown.
+      show: what warnings.showwarning was before.
+      message: of the warning.
+      location: the other arguments of warnings.showwarning.
     """
-    fault = re.search(r"Error (reading|writing) persistent compilation cache entry for '(\w+)'", str(message))
-    if not fault:
-        return show(message, *where)
-    if fault[1] == "reading":
-        for entry in folder.glob(f"{fault[2]}-*"):
+    # JAX compiles what it cannot read, but does not replace the entry, and would warn at every start.
+    error = re.search(r"Error (reading|writing) persistent compilation cache entry for '(\w+)'", str(message))
+    if not error:
+        return show(message, *location)
+    if error[1] == "reading":
+        for entry in folder.glob(f"{error[2]}-*"):
             entry.unlink(missing_ok=True)
-    if not said:
-        said.append(True)
-        print(f"warning: {folder}: error {fault[1]} compiled programs; compiling anew", file=sys.stderr)
+    if not warned:
+        warned.append(True)
+        print(f"warning: {folder}: error {error[1]} compiled programs; compiling again", file=sys.stderr)
 
 
 @contextlib.contextmanager
 def lock_workdir(workdir):
-    """Holds `workdir` (made if missing) for this process; the lock dies with the process.
+    """Locks a workdir, made if missing, for this process.
 
     Raises:
-      StorageError: another process holds it, or the folder cannot be written.
+      StorageError: another process has locked it, or the folder cannot be written.
     """
     path = pathlib.Path(workdir, ".lock")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        file = open(path, "a+", opener=_open_without_links)  # noqa: SIM115  held below; what a link names is not ours
+        file = open(path, "a+", opener=_open_without_links)  # noqa: SIM115  closed below
     except OSError as e:
         raise StorageError(f"{workdir}: cannot be written ({e.strerror}); choose another --workdir") from e
     with file:
+        # A lock of the system ends with the process, however that ends; the file itself may stay.
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -114,13 +127,19 @@ def lock_workdir(workdir):
 
 
 def check_hosts(config, workdir, start: int) -> None:
-    """Compares what the hosts of a job are about to do.
+    """Raises if the hosts of a job are not about to do the same.
+
+    Args:
+      config: of the run.
+      workdir: of the run, for the message.
+      start: step to resume from.
 
     Raises:
-      ConfigError: on all hosts, if they differ in the config or in the step `start` to go on from.
+      ConfigError: on all hosts, if they differ in the config or in `start`.
     """
-    own = np.array([start, zlib.crc32(config.to_json(sort_keys=True).encode())], np.uint32)
-    starts, configs = multihost_utils.process_allgather(own).T.tolist()
+    # A sum of the config, as only arrays of one shape can be gathered.
+    local = np.array([start, zlib.crc32(config.to_json(sort_keys=True).encode())], np.uint32)
+    starts, configs = multihost_utils.process_allgather(local).T.tolist()
     if len(set(configs)) > 1:
         raise ConfigError("the hosts of this run were started with different configs; start them all alike")
     if len(set(starts)) > 1:
@@ -131,63 +150,65 @@ def check_hosts(config, workdir, start: int) -> None:
 
 
 def _open_without_links(path, flags: int) -> int:
+    # The lock file is truncated and written. Through a link that would be any file; a pipe would block.
     return os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK, 0o666)
 
 
 class StopSignal:
-    """Whether the user or the machine asked to stop, and the exit code that says which."""
+    """Whether the user or the machine asked this process to stop.
+
+    Attributes:
+      signal: number of the signal, None if there was none.
+    """
 
     def __init__(self):
         self.signal = None
-        self._asked, self._agreed = 0, False
+        self._queries, self._agreed = 0, False
 
     def __bool__(self):
         return self.signal is not None
 
-    def agreed(self) -> bool:
-        """Whether to stop now. All hosts get the same answer, provided that all ask equally often.
-
-        They agree on a number of a question, not of a step: a signal that comes before the first question
-        stops a resumed run, too.
-        """
+    def is_agreed(self) -> bool:
+        """Whether to stop now. All hosts get the same answer, provided that all call this equally often."""
         if jax.process_count() == 1:
             return bool(self)
-        self._asked += 1
-        self._agreed = self._agreed or multihost_utils.reached_preemption_sync_point(self._asked)
+        # Hosts agree on a number that none of them has passed. They count calls and not training steps: for a
+        # signal before the first call JAX chooses 1, and a resumed run would never come to step 1.
+        self._queries += 1
+        self._agreed = self._agreed or multihost_utils.reached_preemption_sync_point(self._queries)
         return self._agreed
 
     @property
     def exit_code(self) -> int:
-        """130 after Ctrl-C, as shells expect; 0 after SIGTERM, a preemption that went as planned."""
+        """130 after Ctrl-C, as shells expect; 0 after SIGTERM, which is a preemption that went as planned."""
         return 130 if self.signal == signal.SIGINT else 0
 
 
 @contextlib.contextmanager
 def catch_stop_signals():
-    """Yields a Stop that SIGINT and SIGTERM set. A second Ctrl-C kills the process at once.
-
-    With several hosts SIGTERM is left to JAX, whose preemption service lets all of them agree on the
-    step; Ctrl-C on one host is passed on as SIGTERM.
-    """
+    """Yields a StopSignal that Ctrl-C and SIGTERM set. A second Ctrl-C ends the process at once."""
     stop = StopSignal()
+    # Python allows signal handlers in the main thread only.
     if threading.current_thread() is not threading.main_thread():
         yield stop
         return
 
-    def handle(number, _):
+    def handle_signal(number, _):
         if stop.signal == number == signal.SIGINT:
             signal.signal(number, signal.SIG_DFL)
             os.kill(os.getpid(), number)
         stop.signal = stop.signal or number
-        if number == signal.SIGINT:  # os.write: print is not safe inside a handler
+        if number == signal.SIGINT:
+            # os.write, as print may have been interrupted by this very signal and is not reentrant.
             os.write(2, b"\nStopping after this step and saving; Ctrl-C again stops at once.\n")
             if jax.process_count() > 1:
                 os.kill(os.getpid(), signal.SIGTERM)
 
+    # With several hosts SIGTERM is left to JAX, whose preemption service makes them agree on when to stop.
     numbers = (signal.SIGINT,) if jax.process_count() > 1 else (signal.SIGINT, signal.SIGTERM)
-    before = {n: signal.signal(n, handle) for n in numbers}
+    previous = {n: signal.signal(n, handle_signal) for n in numbers}
     try:
         yield stop
     finally:
-        for number, handler in before.items():
+        for number, handler in previous.items():
             signal.signal(number, handler)

@@ -1,4 +1,4 @@
-"""A run's config on disk: saved whole, read back as it was, compared when the run is resumed."""
+"""The config of a run on disk: saved, loaded, and compared when the run is resumed."""
 
 import json
 import pathlib
@@ -10,19 +10,20 @@ from signjax.errors import ConfigError, StorageError, closest_match
 from signjax.io import atomic, safe_read
 from signjax.training import config_fields, configs
 
-# These may change when a run is resumed: how long and how often, and on which devices.
+# May differ when a run is resumed: how long it trains, how often it reports and saves, on which devices it
+# runs. The saved state fits any of them.
 CHANGEABLE_FIELDS = ("num_steps", "log_every", "eval_every", "save_every", "mesh", "sharding")
 
 
 def get_default_workdir(config_path: str) -> str:
-    """The folder of a config's run: "configs/vqvae.py:rvq" gives "runs/vqvae-rvq"."""
+    """The workdir of a config by default: that of "configs/vqvae.py:rvq" is "runs/vqvae-rvq"."""
     file, _, variant = config_path.partition(":")
     name = pathlib.PurePath(file).stem + (f"-{variant}" if variant else "")
     return f"runs/{re.sub(r'[^A-Za-z0-9._-]+', '-', name)}"
 
 
 def format_train_command(workdir) -> str:
-    """The command that trains into `workdir`, the inverse of `get_default_workdir` where it is one."""
+    """The command that trains a run in `workdir`; its config is known if the workdir is a default one."""
     path = pathlib.PurePath(workdir)
     name, _, variant = path.name.partition("-")
     if path.parent.name != "runs":
@@ -32,65 +33,69 @@ def format_train_command(workdir) -> str:
 
 
 def save_config(path, config) -> None:
-    """Writes a whole ConfigDict as plain JSON, atomically."""
+    """Writes a ConfigDict as JSON, atomically."""
     atomic.write_file(path, (json.dumps(_convert_to_dict(config), indent=2, sort_keys=True) + "\n").encode())
 
 
 def load_config(path) -> ml_collections.ConfigDict:
-    """Reads what `save_config` wrote, locked; every sequence comes back as a tuple.
+    """Reads a config that `save_config` wrote; it is locked, and its sequences are tuples.
 
     Raises:
-      StorageError: the file is missing or holds no config.
+      StorageError: the file is missing or is not a config.
     """
     try:
         saved = safe_read.read_json(path)
+        # Other JSON files have no task, and it decides which code is used.
         if type(saved.get("task")) is not str:
             raise safe_read.InvalidFileError("field 'task' is no text")
         return ml_collections.ConfigDict(config_fields.convert_to_tuples(saved)).lock()
     except safe_read.MissingFileError:
         workdir = pathlib.Path(path).parent
-        runs = {found.parent.name: str(found.parent) for found in workdir.parent.glob("*/config.json")}
-        meant = runs.get(closest_match(workdir.name, runs))
-        near = f"did you mean {meant}? " if meant else ""
+        runs = {config.parent.name: str(config.parent) for config in workdir.parent.glob("*/config.json")}
+        match = runs.get(closest_match(workdir.name, runs))
+        suggestion = f"did you mean {match}? " if match else ""
         raise StorageError(
-            f"{path}: no such file; {near}train first: {format_train_command(workdir)}"
+            f"{path}: no such file; {suggestion}train first: {format_train_command(workdir)}"
         ) from None
-    except (
-        safe_read.InvalidFileError,
-        ValueError,
-        AttributeError,
-    ) as e:  # the last two: names that no field can have
-        advice = "put the file back as it was, or train again"
+    # ConfigDict raises ValueError and AttributeError for names that no field can have.
+    except (safe_read.InvalidFileError, ValueError, AttributeError) as e:
+        advice = "restore the file, or train again"
         raise StorageError(f"{path}: cannot be read as a config ({e}); {advice}") from None
 
 
 def check_same_config(saved: dict, config, workdir) -> None:
-    """Refuses to resume a run under another config.
+    """Raises if a run would be resumed with another config.
+
+    Args:
+      saved: the config of the checkpoint.
+      config: the config of this start.
+      workdir: folder of the run, for the message.
 
     Raises:
-      ConfigError: names the first field that differs, apart from those in FREE, and both values.
+      ConfigError: a field outside of CHANGEABLE_FIELDS differs; the message has its name and both values.
     """
-    if differs := find_difference(saved, config):
-        name, a, b = differs
+    if difference := find_difference(saved, config):
+        name, old, new = difference
         raise ConfigError(
-            f"{name} was {a!r} when {workdir} was begun and is {b!r} now; "
-            f"give the old value, or begin anew with another --workdir"
+            f"{name} was {old!r} when {workdir} was started and is {new!r} now; "
+            f"give the old value, or start again with another --workdir"
         )
 
 
 def find_difference(saved: dict, config) -> tuple | None:
-    """The first field, apart from those in FREE, that differs: (name, saved value, value), or None."""
-    old, new = (
-        config_fields.flatten_fields(config_fields.convert_to_tuples(saved)),
-        config_fields.flatten_fields(config_fields.convert_to_tuples(_convert_to_dict(config))),
+    """The first field outside of CHANGEABLE_FIELDS that differs, (name, saved value, value), or None."""
+    old_fields, new_fields = (
+        config_fields.flatten_fields(config_fields.convert_to_tuples(fields))
+        for fields in (saved, _convert_to_dict(config))
     )
-    for name in sorted(old.keys() | new.keys()):
-        a, b = old.get(name, "nothing"), new.get(name, "nothing")
-        if a != b and name.partition(".")[0] not in CHANGEABLE_FIELDS:
-            return name, a, b
+    for name in sorted(old_fields.keys() | new_fields.keys()):
+        old, new = old_fields.get(name, "nothing"), new_fields.get(name, "nothing")
+        if old != new and name.partition(".")[0] not in CHANGEABLE_FIELDS:
+            return name, old, new
     return None
 
 
 def _convert_to_dict(config) -> dict:
     """A ConfigDict as nested dicts, lists and numbers."""
+    # Through JSON, as a saved config has been: otherwise equal configs could differ in types.
     return json.loads(json.dumps(config.to_dict()))

@@ -1,4 +1,4 @@
-"""A supervisor: starts a command again that dies of something that passes, until it ends for good."""
+"""A supervisor: starts a command again when it dies of something that may pass."""
 
 import ctypes
 import os
@@ -8,30 +8,30 @@ import subprocess
 import sys
 import time
 
-# Exit codes of what a new start does not cure: wrong usage, NaN, data, storage, config; and Ctrl-C.
+# Exit codes of failures that a restart does not cure: wrong usage, NaN, data, storage, config; and Ctrl-C.
 PERMANENT = (2, 20, 21, 22, 23, 130)
-GRACE = 5.0  # seconds that the others have to end by themselves when one has failed
-STABLE = 600.0  # seconds after which a failure does not count as one in a row with those before
-PAUSE, LONGEST_PAUSE = 1.0, 60.0  # seconds before a new start, doubled each time in a row
+GRACE = 5.0  # seconds for the other processes to end by themselves when one has failed
+STABLE = 600.0  # a run of so many seconds starts the count of failures in a row again
+PAUSE, LONGEST_PAUSE = 1.0, 60.0  # seconds before a restart, doubled for each failure in a row
 POLL = 0.1  # seconds
 _LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
 _SET_PDEATHSIG = 1  # of prctl(2)
 
 
 def supervise_command(command: list[str], processes: int, restarts: int) -> int:
-    """Runs a command until it ends for good.
+    """Runs a command, and again until it ends with 0 or in a way that a restart does not cure.
 
-    SIGTERM and SIGINT are passed on to its processes, and nothing starts again after them.
+    SIGTERM and SIGINT are passed on to its processes, and it is not started again after them.
 
     Args:
       command: what to run.
-      processes: how many of it run at once on this machine.
-      restarts: new starts in a row before it gives up.
+      processes: how many of it to run at once on this machine.
+      restarts: failures in a row after which it gives up.
 
     Returns:
       The exit code of the command, 128 + n if signal n ended it.
     """
-    # The handlers only note the signal: what follows may be at any point of its work.
+    # The handlers only record the signal: they may interrupt the code below anywhere.
     signals: list[int] = []
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda number, _: signals.append(number))
@@ -42,10 +42,11 @@ def supervise_command(command: list[str], processes: int, restarts: int) -> int:
         failures = 1 if time.monotonic() - start > STABLE else failures + 1
         if code in (0, *PERMANENT) or signals or failures > restarts:
             return code
-        # A fault that needs time to pass, such as a network that is down, gets more of it each time.
+        # Some failures need time to pass, such as a network that is down.
         pause = min(PAUSE * 2 ** (failures - 1), LONGEST_PAUSE)
-        _print_message(f"starting again in {pause:.0f} s, time {failures} of {restarts}")
+        _print_message(f"restarting in {pause:.0f} s, restart {failures} of {restarts}")
         end = time.monotonic() + pause
+        # In short pieces, as Python resumes a sleep after a signal whose handler does not raise.
         while time.monotonic() < end and not signals:
             time.sleep(POLL)
         if signals:
@@ -53,8 +54,9 @@ def supervise_command(command: list[str], processes: int, restarts: int) -> int:
 
 
 def start_processes(command: list[str], processes: int) -> list[subprocess.Popen]:
-    """Starts the processes; several of them find each other by JAX's variables."""
-    # A free port for their coordinator; all must know it before the first of them runs.
+    """Starts the processes; several of them find each other through JAX's environment variables."""
+    # A free port for their coordinator, as all must know it before the first of them runs. If another program
+    # takes it meanwhile, this start fails and the next one has another port.
     with socket.socket() as probe:
         probe.bind(("localhost", 0))
         address = f"localhost:{probe.getsockname()[1]}"
@@ -71,8 +73,8 @@ def start_processes(command: list[str], processes: int) -> list[subprocess.Popen
                 # A single process must not wait for others.
                 env=os.environ | (job if processes > 1 else {}),
                 stdin=subprocess.DEVNULL,
-                # In a group of its own, or Ctrl-C in a terminal would reach it twice: from the terminal and
-                # from here.
+                # In a group of its own. Otherwise Ctrl-C in a terminal would reach it twice, from the
+                # terminal and from here, and the second one kills.
                 process_group=0,
                 preexec_fn=_end_with_parent,
             )
@@ -81,17 +83,17 @@ def start_processes(command: list[str], processes: int) -> list[subprocess.Popen
 
 
 def _end_with_parent() -> None:
-    # A supervisor that is killed cannot pass anything on; without it nobody would stop the run.
+    # A supervisor that is killed cannot pass signals on, and nobody would stop its processes.
     if _LIBC:
         _LIBC.prctl(_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def wait_for_processes(children: list[subprocess.Popen], signals: list[int]) -> list[int]:
-    """Waits until all have ended; passes signals on, and ends the others when one has failed.
+    """Waits until all processes have ended. Passes signals on, and kills the others when one has failed.
 
     Args:
       children: the processes.
-      signals: numbers of the signals that came; more may come meanwhile.
+      signals: numbers of the signals received so far; handlers append to it.
 
     Returns:
       Their exit codes, -n for signal n.
@@ -101,7 +103,7 @@ def wait_for_processes(children: list[subprocess.Popen], signals: list[int]) -> 
         alive = [child for child in children if child.poll() is None]
         failed = [rank for rank, child in enumerate(children) if child.returncode]
         if failed and deadline is None:
-            # The others may be about to fail with a better reason; afterwards they would wait for ever.
+            # The others may be about to fail, too, with a better message. If not they would wait for ever.
             deadline = time.monotonic() + GRACE
             _print_message(f"process {failed[0]} ended with {_describe_exit(children[failed[0]].returncode)}")
         if not alive:
@@ -117,8 +119,8 @@ def wait_for_processes(children: list[subprocess.Popen], signals: list[int]) -> 
 
 
 def combine_exit_codes(codes: list[int]) -> int:
-    """What a job ends with: an exit code of PERMANENT if there is one, else the first that is not 0."""
-    # When one process of a job fails, the others die of signals, which say nothing about the reason.
+    """The exit code of a job: one of PERMANENT if a process has it, else the first that is not 0."""
+    # When one process fails the others die of signals, which say nothing about the reason.
     bad = [code if code > 0 else 128 - code for code in codes if code]
     return next((code for code in bad if code in PERMANENT), bad[0] if bad else 0)
 

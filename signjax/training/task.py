@@ -1,22 +1,28 @@
-"""The contract between the engine and a model family: a few pure functions, nothing else."""
+"""The contract between the training loop and a model family: a few pure functions."""
 
 from collections.abc import Callable
 from typing import NamedTuple
 
 
 class Task(NamedTuple):
-    """What the engine trains. Batches are dicts of numpy arrays with leading axis [B], this host's part.
+    """The functions of a model family that training calls.
 
-    A variables dict is flax's: {"params": ..., **collections}; collections are state that is not
-    learned by gradient, such as EMA codebooks.
+    Batches are dicts of numpy arrays [B, ...], this host's part of them. Variables are those of flax,
+    {"params": ..., **collections}; collections are state that is not trained by gradients, such as codebooks
+    of moving averages.
     """
 
     init: Callable  # (rng, batch) -> variables
     loss: Callable  # (variables, batch, rng, step) -> (loss [], (metrics {name: []}, new collections))
-    evaluate: Callable  # (variables, batch) -> {name: (sum [], count [])}; rows of "weight" [B] 0 are padding
+    # Sums and counts, since the last batch is padded with rows of "weight" [B] 0, which count nothing.
+    evaluate: Callable  # (variables, batch) -> {name: (sum [], count [])}
+    # A function of the step alone, so that a resumed run sees the batches of an uninterrupted one.
     batches: Callable  # (start_step) -> iterator of training batches; batch number start_step comes first
-    eval_batches: Callable  # () -> iterable of evaluation batches, of few different shapes
+    # Of few different shapes, as each is compiled for.
+    eval_batches: Callable  # () -> iterable of evaluation batches
     finish: Callable | None = None  # (variables, {name: float}) -> {name: float}, on the host, after evaluate
 
 
-MakeTask = Callable[..., Task]  # (config, workdir) -> Task; files that a run needs later it keeps in workdir
+MakeTask = Callable[
+    ..., Task
+]  # (config, workdir) -> Task; it writes the files that inference needs to workdir

@@ -1,6 +1,6 @@
-"""Who reads a run's texts: a tokenizer of its own, fitted on them, or a pretrained encoder that is frozen.
+"""The text encoder of a run: a tokenizer fitted on its training texts, or a frozen pretrained encoder.
 
-Both have `encode_all(texts)`, which gives ids [n] or features [n, F] of each text, and `size`.
+Both have `encode_all(texts)`, which returns ids [n] or features [n, F] of each text, and `size`.
 """
 
 import hashlib
@@ -19,32 +19,34 @@ FIELD = "text.encoder"
 
 
 def prepare_text_encoder(c, workdir, train, dev):
-    """The reader of a run that trains; reads `text`.
+    """The text encoder of a run that is trained.
 
     Args:
-      c: the config.
-      workdir: of the run; the vocabulary, or the encoder's name and digest, and the features are kept there.
-      train: texts.
-      dev: texts; an encoder computes the features of both at once, or finds them in the run.
+      c: the config of the run; its fields `text` are used.
+      workdir: folder of the run. The vocabulary, or the encoder's folder and digest and the features of
+        all texts, are written there.
+      train: texts of the training clips.
+      dev: texts of the dev clips.
 
     Raises:
-      ConfigError: there is no such encoder, or the run was begun with another one.
+      ConfigError: there is no such encoder, or the run was started with another one.
     """
     if not c.text.encoder:
         return prepare_tokenizer(c, workdir, train)
     folder = pretrained.find_encoder(c.text.encoder)
     encoder = pretrained.load_encoder(folder)
     dependencies.record_dependency(workdir, FIELD, folder, encoder.variables)
+    # All features at once: the encoder is frozen, so training does not need it any more.
     texts = sorted({*train, *dev})
     return encoder._replace(cached=_compute_features(encoder, texts, f"{workdir}/features.npz"))
 
 
 def load_text_encoder(workdir, c):
-    """The reader of a run that was trained.
+    """The text encoder of a run that was trained.
 
     Raises:
-      StorageError: its files are missing or damaged.
-      ConfigError: its encoder is not there, or another one now.
+      StorageError: its files are missing or corrupt.
+      ConfigError: its encoder is missing, or is not the one that it was trained with.
     """
     if not os.path.exists(f"{workdir}/{FIELD}.json"):
         return text.load_tokenizer(f"{workdir}/text.json")
@@ -55,25 +57,26 @@ def load_text_encoder(workdir, c):
 
 
 def prepare_tokenizer(c, workdir, texts) -> text.TextTokenizer:
-    """The run's text tokenizer, fitted on the training texts when the run is new."""
+    """The text tokenizer of a run: fitted on the training texts if the run is new, else loaded."""
     path = f"{workdir}/text.json"
     if checkpoint.find_last_step(workdir, "latest") is not None:
         return text.load_tokenizer(path)
-    # A file that is there already is of a start that came to nothing.
-    words = text.fit_tokenizer(texts, c.text.min_count)
+    # Without a checkpoint a file is from a start that saved nothing, perhaps of other texts: it is replaced.
+    tokenizer = text.fit_tokenizer(texts, c.text.min_count)
     if jax.process_index() == 0:
-        words.save(path)
-    return words
+        tokenizer.save(path)
+    return tokenizer
 
 
 def _compute_features(encoder, texts, cache: str) -> dict:
-    """Features of texts, from `cache` if they were made by the same encoder from the same texts."""
+    """{text: features [n, F]}, from the file `cache` if it has those of the same encoder and texts."""
     key = hashlib.blake2b(
         str((digest_variables(encoder.variables), texts)).encode(), digest_size=16
     ).hexdigest()
-    if known := sequence_cache.read_sequences(cache, key, 1, len(texts)):
-        return {said: row.astype(np.float16) for said, row in zip(texts, known[0], strict=True)}
-    found = encoder.encode_all(texts)
+    # Kept as float16 in memory, as `encode_all` returns them.
+    if cached := sequence_cache.read_sequences(cache, key, 1, len(texts)):
+        return {text: row.astype(np.float16) for text, row in zip(texts, cached[0], strict=True)}
+    features = encoder.encode_all(texts)
     if jax.process_index() == 0:
-        sequence_cache.write_sequences(cache, key, [[row.astype(np.float32) for row in found]])
-    return dict(zip(texts, found, strict=True))
+        sequence_cache.write_sequences(cache, key, [[row.astype(np.float32) for row in features]])
+    return dict(zip(texts, features, strict=True))

@@ -1,7 +1,7 @@
-"""One generic train step for every task: a pure function of the state and the batch.
+"""The training step of all tasks: a pure function of the state and the batch.
 
-The differences between model families are the task's functions: its loss, whether a collection such
-as an EMA codebook moves beside the parameters, whether randomness is used.
+Model families differ in the functions of their task only: in the loss, in collections that are updated
+without gradients, such as codebooks of moving averages, and in their use of random numbers.
 """
 
 import functools
@@ -17,25 +17,35 @@ from flax import struct
 from signjax.training import optimizer, sharding
 from signjax.training.task import Task
 
-SPIKE = 10.0  # in ordinary runs no gradient was 3 times as long as usual
+# A gradient so many times as long as recent ones is left out. In ordinary runs none was 3 times as long.
+SPIKE = 10.0
 
 
 @struct.dataclass
 class TrainState:
-    """Everything a step reads and writes, and a checkpoint holds."""
+    """Everything that a step reads and writes, and that a checkpoint contains."""
 
-    step: jax.Array  # [] int32, batches consumed
-    skipped: jax.Array  # [2] int32, updates left out: in a row until now, and in all
+    # The names of the fields are those of checkpoints on disk.
+    step: jax.Array  # [] int32, number of batches consumed
+    skipped: jax.Array  # [2] int32, updates left out: in a row until now, and in total
     usual: jax.Array  # [] running mean of the gradient's norm, 0 before the first step
     params: Any
-    extra: dict  # collections beside params, e.g. EMA codebooks
+    extra: dict  # collections beside params, e.g. codebooks of moving averages
     opt_state: Any
-    ema: Any  # averaged params, {} if not wanted
-    rng: jax.Array  # [] key; a step's own is fold_in(rng, step)
+    ema: Any  # averaged params, {} if they are not averaged
+    rng: jax.Array  # [] key; that of a step is fold_in(rng, step)
 
 
 def init_state(rng, batch, *, task: Task, tx, decay: float) -> TrainState:
-    """The state before the first step; decay > 0 asks for averaged parameters."""
+    """The state before the first step.
+
+    Args:
+      rng: a key.
+      batch: a global batch.
+      task: of the run.
+      tx: the optimizer.
+      decay: of the averaged parameters; with 0 there are none.
+    """
     init_rng, rng = jax.random.split(rng)
     extra = dict(task.init(init_rng, batch))
     params = extra.pop("params")
@@ -46,18 +56,29 @@ def init_state(rng, batch, *, task: Task, tx, decay: float) -> TrainState:
         params=params,
         extra=extra,
         opt_state=tx.init(params),
+        # Copied, as the step donates its state: one buffer cannot be donated twice.
         ema=jax.tree.map(jnp.copy, params) if decay else {},
         rng=rng,
     )
 
 
 def train_step(state: TrainState, batch, *, task: Task, tx, decay: float):
-    """One update: (state, batch) -> (state, metrics {name: []}).
+    """Makes one update, or leaves it out.
 
-    With a loss, gradient or collection that is not finite everything but `step` and `skipped` keeps
-    its bits. With a gradient SPIKE times as long as usual only `usual` moves besides; clipping alone would
-    not keep such a batch out of the optimizer's averages and of codebooks.
+    If the loss, the gradient or a collection is not finite, only `step` and `skipped` change. If the norm of
+    the gradient is more than SPIKE times the mean of recent ones, that mean changes as well.
+
+    Args:
+      state: before the step.
+      batch: a global batch.
+      task: of the run.
+      tx: the optimizer.
+      decay: of the averaged parameters; with 0 there are none.
+
+    Returns:
+      (state, metrics {name: []}).
     """
+    # Of the step number, so that a resumed run draws the same numbers.
     rng = jax.random.fold_in(state.rng, state.step)
 
     def loss_fn(params):
@@ -68,17 +89,24 @@ def train_step(state: TrainState, batch, *, task: Task, tx, decay: float):
     updates, opt_state = tx.update(grads, state.opt_state, state.params)
     params = optax.apply_updates(state.params, updates)
     ema = optimizer.average_params(state.ema, params, state.step, decay) if decay else {}
-    moved = state.replace(params=params, extra={**state.extra, **collections}, opt_state=opt_state, ema=ema)
+    updated = state.replace(params=params, extra={**state.extra, **collections}, opt_state=opt_state, ema=ema)
     finite = _is_finite((loss, norm, collections))
-    usual = jnp.where(state.usual > 0, state.usual, norm)
-    ok = finite & (norm <= SPIKE * usual)
-    # of the last 50 steps; a spike counts as the longest allowed, so what stays long is usual in some steps
+    grad_norm_ema = jnp.where(state.usual > 0, state.usual, norm)
+    # Clipping would shorten a spike, but its batch would still enter the optimizer's moments and codebooks.
+    ok = finite & (norm <= SPIKE * grad_norm_ema)
+    # A mean of about 50 steps. A spike counts as the longest that is allowed: if gradients stay that long,
+    # they are accepted after some steps.
     share = 1 / jnp.minimum(state.step + 1, 50)
-    usual = jnp.where(finite, usual + share * (jnp.minimum(norm, SPIKE * usual) - usual), state.usual)
-    state = jax.tree.map(functools.partial(jnp.where, ok), moved, state)
-    in_row, in_all = state.skipped
-    skipped = jnp.where(ok, jnp.stack([0, in_all]), jnp.stack([in_row + 1, in_all + 1]))
-    state = state.replace(step=state.step + 1, skipped=skipped, usual=usual)
+    change = jnp.minimum(norm, SPIKE * grad_norm_ema) - grad_norm_ema
+    grad_norm_ema = jnp.where(finite, grad_norm_ema + share * change, state.usual)
+    state = jax.tree.map(functools.partial(jnp.where, ok), updated, state)
+    skipped_in_row, skipped_updates = state.skipped
+    skipped = jnp.where(
+        ok,
+        jnp.stack([0, skipped_updates]),
+        jnp.stack([skipped_in_row + 1, skipped_updates + 1]),
+    )
+    state = state.replace(step=state.step + 1, skipped=skipped, usual=grad_norm_ema)
     return state, {"loss": loss, "grad": norm, **metrics, "skipped": skipped}
 
 
@@ -89,55 +117,67 @@ def _is_finite(tree):
 
 
 def get_inference_variables(state: TrainState) -> dict:
-    """The variables a trained model is judged and used with: averaged params if there are any."""
+    """The variables for evaluation and inference: averaged params if there are any, and the collections."""
     return {"params": state.ema or state.params, **state.extra}
 
 
 def compile_steps(config, task: Task, mesh, batch):
-    """Jits initialisation, train step and evaluation for a mesh.
+    """Jits the initialisation, the training step and the evaluation for a mesh.
 
     Args:
-      batch: a global batch; only its shapes matter.
+      config: of the run.
+      task: of the run.
+      mesh: the devices.
+      batch: a global batch; only its shapes are used.
 
     Returns:
-      (init, step, evaluate, abstract): init (key, batch) -> state, laid out by `config.sharding`; step
-      donates its state, and gathers parameters that lie in parts along "fsdp" before the loss; abstract is
-      the state's tree of ShapeDtypeStruct with shardings.
+      (init, step, evaluate, abstract). init(key, batch) gives a state with the shardings of
+      `config.sharding`. step(state, batch) gives (state, metrics) and donates its state. evaluate is that of
+      the task. abstract is the state as a tree of ShapeDtypeStruct with shardings.
     """
     tx = optimizer.make_optimizer(config.optim, config.num_steps)
     parts = {"task": task, "tx": tx, "decay": config.optim.ema}
     init = functools.partial(init_state, **parts)
     shapes = jax.eval_shape(init, jax.random.key(config.seed), batch)
-    places = sharding.choose_shardings(shapes, mesh, config.sharding)
-    everywhere, used = sharding.make_replicated_sharding(mesh), sharding.drop_fsdp_axis(places.params)
+    shardings = sharding.choose_shardings(shapes, mesh, config.sharding)
+    replicated, gathered = sharding.make_replicated_sharding(mesh), sharding.drop_fsdp_axis(shardings.params)
 
-    def loss(variables, *rest):
+    def compute_loss(variables, *rest):
         params = variables["params"]
-        for layout in (places.params, used):  # gradients come back the other way: summed, then divided
+        # Parameters divided along "fsdp" are gathered here, before the loss. The gradients go back through
+        # both constraints: they are summed, then divided.
+        for layout in (shardings.params, gathered):
             params = jax.lax.with_sharding_constraint(params, layout)
         return task.loss({**variables, "params": params}, *rest)
 
-    step = functools.partial(train_step, **parts | {"task": task._replace(loss=loss)})
-    step = jax.jit(step, donate_argnums=0, out_shardings=(places, everywhere))
-    abstract = jax.tree.map(lambda x, s: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=s), shapes, places)
-    evaluate = jax.jit(task.evaluate, out_shardings=everywhere)
-    return jax.jit(init, out_shardings=places), step, evaluate, abstract
+    step = functools.partial(train_step, **parts | {"task": task._replace(loss=compute_loss)})
+    # Donated, so that the old state does not take memory beside the new one.
+    step = jax.jit(step, donate_argnums=0, out_shardings=(shardings, replicated))
+    abstract = jax.tree.map(
+        lambda x, s: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=s), shapes, shardings
+    )
+    evaluate = jax.jit(task.evaluate, out_shardings=replicated)
+    return jax.jit(init, out_shardings=shardings), step, evaluate, abstract
 
 
 def run_evaluation(task: Task, evaluate, mesh, variables, stopping=lambda: False) -> dict[str, float] | None:
-    """Evaluates on all of a task's evaluation batches: {name: mean}, with what `task.finish` adds.
+    """Evaluates on all evaluation batches of a task: {name: mean}, and what `task.finish` adds.
 
     Args:
-      evaluate: compiled, see `compile_steps`.
-      variables: of any layout. Here every device has them whole, as `task.finish` runs models on each host.
-      stopping: asked before each batch; True ends the evaluation, and there is no result.
+      task: of the run.
+      evaluate: compiled by `compile_steps`.
+      mesh: the devices.
+      variables: with any shardings.
+      stopping: called before each batch; if it returns True, the evaluation ends and there is no result.
     """
+    # A whole copy on every device, as in `task.finish` each host runs models by itself.
     sums, variables = {}, jax.device_put(variables, sharding.make_replicated_sharding(mesh))
     for batch in task.eval_batches():
         if stopping():
             return None
         results = jax.device_get(evaluate(variables, sharding.make_global_batch(batch, mesh)))
         for name, pair in results.items():
+            # float64 on the host: a sum over a large dev split would lose digits in float32.
             sums[name] = sums.get(name, 0.0) + np.array(pair, np.float64)
     evals = {name: float(total / count) if count else math.nan for name, (total, count) in sums.items()}
     return evals | (task.finish(variables, evals) if task.finish else {})

@@ -214,7 +214,6 @@ def build_metrics(root: pathlib.Path) -> None:
 
 
 def load_metrics(root: pathlib.Path):
-    metric_writer.Event = None
     metrics = metric_writer.MetricWriter(root, 5, metric_writer.TimeSpent(1.0, 2.0))
     metrics.write(6, "train", {"loss": 0.25})
     return metrics, (root / "metrics.jsonl").read_text(encoding="utf-8")
@@ -222,7 +221,7 @@ def load_metrics(root: pathlib.Path):
 
 def check_metrics(result) -> None:
     metrics, written = result
-    assert all(np.isfinite(metrics.spent())) and min(metrics.spent()) >= 1.0
+    assert all(np.isfinite(metrics.get_time_spent())) and min(metrics.get_time_spent()) >= 1.0
     rows = [json.loads(line, parse_constant=lambda name: 1 / 0) for line in written.splitlines()]
     assert rows[-1]["step"] == 6 and all(row["step"] <= 5 for row in rows[:-1])
 

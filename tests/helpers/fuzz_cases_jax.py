@@ -116,7 +116,7 @@ def build_run(root: pathlib.Path) -> None:
     save_config(root / "config.json", c)
 
 
-def sealed(root: pathlib.Path) -> pathlib.Path:
+def recompute_checksums(root: pathlib.Path) -> pathlib.Path:
     """The run, its checksums made to fit whatever was done to it: they are no secret."""
     for step in filter(pathlib.Path.is_dir, root.glob("checkpoints/*/3")):
         with contextlib.suppress(OSError):
@@ -125,7 +125,7 @@ def sealed(root: pathlib.Path) -> pathlib.Path:
 
 
 def load_run(root: pathlib.Path):
-    return checkpoint.load_variables(sealed(root))
+    return checkpoint.load_variables(recompute_checksums(root))
 
 
 def check_run(result) -> None:
@@ -134,7 +134,7 @@ def check_run(result) -> None:
 
 
 def load_state(root: pathlib.Path):
-    sound = checkpoint.find_intact_step(sealed(root), "latest")
+    sound = checkpoint.find_intact_step(recompute_checksums(root), "latest")
     if sound is None:
         return None
     _, step = sound

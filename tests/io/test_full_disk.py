@@ -64,7 +64,7 @@ def small_disk(tmp_path_factory):
 def ended_well(workdir, whole, error: str, reason: str) -> None:
     """After a full disk: one line that names the last saved step, all steps whole, and the run goes on."""
     last = checkpoint.find_last_step(workdir, "latest")
-    assert error.startswith(f"error: {workdir}: cannot go on (") and error.count("\n") == 1, error
+    assert error.startswith(f"error: {workdir}: cannot continue (") and error.count("\n") == 1, error
     assert reason in error and f"last saved step {last}" in error and last >= 5
     for which in ("latest", "best"):
         root = checkpoint.get_checkpoint_folder(workdir, which)
@@ -211,7 +211,7 @@ def test_a_damaged_compile_cache_is_told_of_once_and_mended(tmp_path, capsys):
             entry.write_bytes(b"damaged")
         assert results() == first
         assert capsys.readouterr().err.splitlines() == [
-            f"warning: {tmp_path}: error reading compiled programs; compiling anew"
+            f"warning: {tmp_path}: error reading compiled programs; compiling again"
         ]
         assert sorted(tmp_path.glob("*-cache")) == entries and all(len(e.read_bytes()) > 99 for e in entries)
         assert results() == first and not capsys.readouterr().err

@@ -33,11 +33,11 @@ TRAINS = """
 import sys
 from signjax.training import metric_writer
 shown = metric_writer.Progress(200, sys.stdout)
-shown.say("from the start")
+shown.print_line("from the start")
 for step in range(1, 201):
-    shown._shown = -1.0
-    shown.show(step, {"loss": 0.5}, step % 100 == 0)
-shown.say("Finished")
+    shown._last_shown = -1.0
+    shown.show_step(step, {"loss": 0.5}, step % 100 == 0)
+shown.print_line("Finished")
 """
 
 
@@ -127,5 +127,5 @@ def test_nothing_is_drawn_where_there_is_no_terminal():
     out = io.StringIO()
     progress.draw_bar(out, 1, 2, "half")
     progress.clear_bar(out)
-    metric_writer.Progress(5, out).say("a line")
+    metric_writer.Progress(5, out).print_line("a line")
     assert out.getvalue() == "a line\n"

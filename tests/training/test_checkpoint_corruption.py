@@ -63,7 +63,7 @@ def missed(run, before: int, last: int, capsys) -> int:
         was = damage(path, how, rng)
         sound, error = checkpoint.find_intact_step(run, "latest"), capsys.readouterr().err
         path.write_bytes(was)
-        warned = error.startswith(f"warning: {step} is damaged: ") and error.count("\n") == 1
+        warned = error.startswith(f"warning: {step} is corrupt: ") and error.count("\n") == 1
         named = path.name in error and f"latest step {before} is used instead" in error
         missed += sound != ("latest", before) or not warned or not named
     assert checkpoint.find_intact_step(run, "latest") == ("latest", last) and not capsys.readouterr().err
@@ -93,7 +93,7 @@ def test_a_file_too_many_and_a_folder_too_few_are_faults(run):
     assert "state/" in checksums.find_corruption(step)
 
 
-def test_a_step_is_sealed_after_its_last_file(tmp_path, monkeypatch):
+def test_checksums_are_written_after_the_last_file(tmp_path, monkeypatch):
     """Orbax writes _CHECKPOINT_METADATA in a thread of its own; on a busy machine that came too late."""
     store = importlib.import_module("orbax.checkpoint._src.metadata.checkpoint")._MetadataStoreImpl
     update = store.update
@@ -116,7 +116,7 @@ def test_training_goes_on_from_the_step_before(name, how, whole, run, capsys):
     damage(checkpoint.get_checkpoint_folder(run, "latest") / "12" / name, how, random.Random(1))
     assert loop.train(toy(), run, make_task, out=sys.stdout).finished
     printed = capsys.readouterr()
-    assert f"12 is damaged: {name.split('/')[-1]}" in printed.err.replace("meta/", "").replace("state/", "")
+    assert f"12 is corrupt: {name.split('/')[-1]}" in printed.err.replace("meta/", "").replace("state/", "")
     assert "resumed from step 10" in printed.out
     assert rows(run) == rows(whole)
     assert checkpoint.find_intact_step(run, "latest") == ("latest", 12) and not capsys.readouterr().err
@@ -135,7 +135,9 @@ def test_with_every_step_damaged_there_is_one_line_and_nothing_is_deleted(run):
         (step / checksums.FILE).unlink()
     before = files(run)
     for use in (lambda: loop.train(toy(), run, make_task), lambda: checkpoint.load_variables(run)):
-        with pytest.raises(StorageError, match=r"damaged: SHA256SUMS.*no other step is whole.*train again"):
+        with pytest.raises(
+            StorageError, match=r"corrupt: SHA256SUMS.*no other checkpoint is intact.*train again"
+        ):
             use()
     assert files(run) == before
 
@@ -156,7 +158,7 @@ def test_without_a_sound_best_step_the_latest_serves_until_there_is_one(run, cap
 def test_a_damaged_config_names_the_field_and_both_values(run):
     path = run / "config.json"
     path.write_text(path.read_text().replace('"lr": 0.01', '"lr": 0.03'))
-    with pytest.raises(StorageError, match=r"config\.json: optim\.lr is 0\.03, and 0\.01 in the saved step"):
+    with pytest.raises(StorageError, match=r"config\.json: optim\.lr is 0\.03, and 0\.01 in the checkpoint"):
         checkpoint.load_variables(run)
 
 
@@ -200,12 +202,12 @@ def test_what_is_restored_is_compared_with_what_was_saved(run):
     meta["fingerprint"]["opt_state/1/0/mu/Dense_1/bias"] ^= 1
     (step / "meta/metadata").write_text(json.dumps(meta))
     checksums.write_checksums(step)
-    with pytest.raises(StorageError, match=r"opt_state/1/0/mu/Dense_1/bias was read otherwise than"):
+    with pytest.raises(StorageError, match=r"opt_state/1/0/mu/Dense_1/bias does not have the state hash"):
         checkpoint.restore_checkpoint(run, 12, abstract)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16", "int32", "uint8", "bool"])
-def test_every_bit_changes_a_fingerprint(dtype):
+def test_every_bit_changes_the_state_hash(dtype):
     rng = np.random.default_rng(0)
     x = (
         rng.integers(0, 2, (3, 5, 4)).astype(dtype)
@@ -224,7 +226,7 @@ def test_every_bit_changes_a_fingerprint(dtype):
     assert state_hash.hash_state({"x": swapped}) != first or (swapped == x).all()
 
 
-def test_a_fingerprint_does_not_depend_on_devices():
+def test_the_state_hash_does_not_depend_on_devices():
     c = toy("fsdp")
     _, batch, init, *_ = compiled(c)
     state = init(jax.random.key(0), batch)

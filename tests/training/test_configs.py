@@ -93,7 +93,7 @@ def test_wrong_changes_are_one_line(changes, message):
     "content, message",
     [
         ("def get_config(): return {}", "get_config returns dict; it must return"),
-        ("x = 1", "get_config is not there"),
+        ("x = 1", "get_config is missing"),
         ("def get_config(:", "SyntaxError in line"),
         ("def get_config():\n    return 1 / 0", "ZeroDivisionError in line 2 of bad.py: division by zero"),
         ("import nothing_of_this_name", "ModuleNotFoundError in line 1 of bad.py"),

@@ -93,7 +93,7 @@ def test_hosts_agree_on_a_stop_that_comes_early(monkeypatch):
     monkeypatch.setattr(jax, "process_count", lambda: 2)
     monkeypatch.setattr(process.multihost_utils, "reached_preemption_sync_point", lambda number: number == 1)
     stop = process.StopSignal()
-    assert stop.agreed() and stop.agreed()
+    assert stop.is_agreed() and stop.is_agreed()
 
 
 def test_hosts_share_the_batches_of_the_gpt(tiny_runs, tmp_path, monkeypatch):

@@ -87,9 +87,9 @@ def test_a_gpt_step_is_within_the_bounds_of_xla_s_own_account(gpt, compile_quick
     step, state, batch = gpt(16)
     estimate = memory_check.estimate_memory(step, state, batch)
     account = step.lower(state, batch).compile().memory_analysis()
-    assert estimate.given == pytest.approx(account.argument_size_in_bytes, rel=0.01)
-    assert 0.5 <= estimate.held / account.temp_size_in_bytes <= 1.3
-    assert estimate.least < account.argument_size_in_bytes + account.temp_size_in_bytes
+    assert estimate.arguments == pytest.approx(account.argument_size_in_bytes, rel=0.01)
+    assert 0.5 <= estimate.temporaries / account.temp_size_in_bytes <= 1.3
+    assert estimate.certain_bytes < account.argument_size_in_bytes + account.temp_size_in_bytes
 
 
 def test_a_device_of_many_holds_its_part_of_the_batch(gpt):
@@ -101,9 +101,9 @@ def test_a_sharded_state_is_counted_as_xla_counts_it():
     _, batch, _, step, _, state = engine_helpers.compiled(engine_helpers.toy("fsdp"))
     estimate = memory_check.estimate_memory(step, state, batch)
     account = step.lower(state, batch).compile().memory_analysis()
-    assert estimate.given == pytest.approx(account.argument_size_in_bytes, rel=0.02)
+    assert estimate.arguments == pytest.approx(account.argument_size_in_bytes, rel=0.02)
     _, batch, _, step, _, state = engine_helpers.compiled(engine_helpers.toy())
-    assert estimate.given < memory_check.estimate_memory(step, state, batch).given
+    assert estimate.arguments < memory_check.estimate_memory(step, state, batch).arguments
 
 
 def device(usable: float | None, kind: str = "TPU of tests"):
@@ -111,21 +111,20 @@ def device(usable: float | None, kind: str = "TPU of tests"):
 
 
 def test_the_memory_of_a_device():
-    assert (
-        memory_check.get_memory_limit(device(7.0, "NVIDIA H200")) == 7.0
-    )  # what it reports comes before what is known
-    assert memory_check.get_memory_limit(device(None, "TPU v5 lite")) == 15.75 * 2**30
-    assert (
-        memory_check.get_memory_limit(device(None)) is None
-        and memory_check.get_memory_limit(jax.devices()[0]) is None
-    )
+    get_memory_limit = memory_check.get_memory_limit
+    # What a device reports comes before what is listed for its kind.
+    assert get_memory_limit(device(7.0, "NVIDIA H200")) == 7.0
+    assert get_memory_limit(device(None, "TPU v5 lite")) == 15.75 * 2**30
+    assert get_memory_limit(device(None)) is None and get_memory_limit(jax.devices()[0]) is None
 
 
 def test_only_what_surely_cannot_fit_is_refused():
     c, messages = engine_helpers.toy(), []
-    estimate = memory_check.MemoryEstimate(given=4_000_000_000, gradients=10**9, held=8_000_000_000, split=1)
-    assert estimate.total == 12e9
-    assert estimate.least == 6e9 - memory_check.ON_CHIP / 4
+    estimate = memory_check.MemoryEstimate(
+        arguments=4_000_000_000, gradients=10**9, temporaries=8_000_000_000, batch_sharers=1
+    )
+    assert estimate.expected_bytes == 12e9
+    assert estimate.certain_bytes == 6e9 - memory_check.ON_CHIP / 4
     memory_check.check_memory(c, estimate, device(None), messages.append)
     memory_check.check_memory(c, estimate, device(13e9), messages.append)
     assert messages == []

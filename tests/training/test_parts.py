@@ -203,13 +203,13 @@ def test_progress_line(monkeypatch):
     monkeypatch.setattr(metric_writer.time, "monotonic", lambda: next(now))
     out = io.StringIO()
     progress = metric_writer.Progress(6000, out)
-    progress.show(1000, {}, whole=False)
-    progress.show(1200, {"loss": 0.031234, "grad": 0.41}, whole=True)
-    progress.show(1201, {"loss": 1.0}, whole=False)
+    progress.show_step(1000, {}, logged=False)
+    progress.show_step(1200, {"loss": 0.031234, "grad": 0.41}, logged=True)
+    progress.show_step(1201, {"loss": 1.0}, logged=False)
     assert out.getvalue() == "step 1200/6000  loss 0.0312  grad 0.41  50 steps/s  1:36 left\n"
     progress.pause()
-    progress.show(1300, {}, whole=False)
-    progress.show(1400, {}, whole=True)
+    progress.show_step(1300, {}, logged=False)
+    progress.show_step(1400, {}, logged=True)
     assert out.getvalue().splitlines()[1] == "step 1400/6000    50 steps/s  2:41 left"
     assert metric_writer.format_duration(3725.4) == "1:02:05"
 
@@ -220,7 +220,7 @@ def test_metrics_forget_what_was_not_saved(tmp_path):
     (tmp_path / "metrics.jsonl").write_text(whole_lines + '{"step": 4, "x')
     metrics = metric_writer.MetricWriter(tmp_path, 2, metric_writer.TimeSpent(1.0, 2.0))
     assert metrics.evaluated
-    assert metrics.spent().cpu_s >= 7.0
+    assert metrics.get_time_spent().cpu_s >= 7.0
     metrics.write(3, "train", {"loss": math.inf})
     got = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
     assert [row["step"] for row in got] == [1, 2, 3]

@@ -82,7 +82,7 @@ def test_a_fault_ends_no_training(wandb, tmp_path, capsys, fault):
     assert loop.train(toy(num_steps=10), tmp_path / "run", make_task, wandb_project="mine").finished
     out, err = capsys.readouterr()
     lines = [line for line in out.splitlines() if "wandb" in line]
-    assert lines == ["warning: wandb is left out from here on (the network is down)"] and not err
+    assert lines == ["warning: wandb is not used any more (the network is down)"] and not err
     assert [what for what, _ in calls_of(wandb)].count(fault) == 1
     assert loop.train(toy(num_steps=10), tmp_path / "alone", make_task).finished
     assert rows(tmp_path / "run") == rows(tmp_path / "alone")
@@ -117,7 +117,7 @@ def test_tensorboard_that_fails_is_left_out(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(trackers, "append_bytes", full)
     assert loop.train(toy(num_steps=10), tmp_path / "run", make_task).finished
     printed = capsys.readouterr().out
-    assert printed.count("TensorBoard is left out from here on (No space left on device)") == 1
+    assert printed.count("TensorBoard is not used any more (No space left on device)") == 1
     assert len(rows(tmp_path / "run")) > 3
 
 
