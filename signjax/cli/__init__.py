@@ -1,1 +1,1 @@
-"""Command lines: parsing, help, progress on a terminal."""
+"""What commands share: parsing and help of command lines, and how they print results and errors."""

@@ -12,13 +12,14 @@ from typing import NoReturn
 from signjax.errors import SignjaxError, StorageError
 from signjax.io import progress
 
-FAREWELL = 5.0  # seconds in which other hosts can fail for the same reason as this one
+# Seconds for the other hosts to fail by themselves, for the same reason as this one and with its message.
+SHUTDOWN_SECONDS = 5.0
 
 
 def run_as_command(main: Callable[..., int]) -> Callable[..., int]:
-    """Wraps a command's main: an expected error becomes `error: ...` on stderr and its exit code.
+    """Wraps the main function of a command: it then prints expected errors and returns an exit code.
 
-    Ctrl-C becomes a line and 130; output files are written whole, so none is left half done.
+    An expected error becomes a line `error: ...` on standard error, Ctrl-C a line and exit code 130.
     """
 
     @functools.wraps(main)
@@ -28,29 +29,32 @@ def run_as_command(main: Callable[..., int]) -> Callable[..., int]:
             return main(*args)
         except SignjaxError as error:
             code = _print_error(error, error.exit_code)
-        except OSError as error:  # of a file, a full disk
+        # Of a file that cannot be read or written, or a full disk, where no function has a better message.
+        except OSError as error:
             code = _print_error(error, StorageError.exit_code)
         except KeyboardInterrupt:
             print("\nStopped by Ctrl-C; the same command starts again", file=sys.stderr)
             code = 130
+        # A bug. With several hosts Python's own end is not reached, so the traceback is printed here.
         except Exception:
             if not _has_hosts():
                 raise
             traceback.print_exc()
             _leave_hosts(1, 0)
         if _has_hosts():
-            _leave_hosts(code, FAREWELL)
+            _leave_hosts(code, SHUTDOWN_SECONDS)
         return code
 
     return run
 
 
 def quiet_libraries() -> None:
-    """Leaves out what libraries print beside a command's own lines; imports must not do this."""
+    """Mutes what libraries print beside a command's own lines."""
+    # Called by commands and not at import: a program that imports signjax decides about its own logs.
     # JAX names each backend that this machine does not have. JAX_LOGGING_LEVEL, if set, stays as it is.
     log = logging.getLogger("jax")
     log.setLevel(log.level or logging.WARNING)
-    # Forty lines a save say nothing to our users; failures are raised.
+    # Orbax logs forty lines a checkpoint; its failures are raised.
     logging.getLogger("absl").addFilter(_is_not_orbax)
     if getattr(sys.unraisablehook, "func", None) is not _show_unraisable:
         sys.unraisablehook = functools.partial(_show_unraisable, sys.unraisablehook)
@@ -61,30 +65,34 @@ def _is_not_orbax(record: logging.LogRecord) -> bool:
 
 
 def _show_unraisable(show: Callable, unraisable) -> None:
-    """Leaves out what threads of a checkpoint that failed have to add, a traceback each."""
+    """Prints an exception that cannot be raised, unless it is a consequence of a failed checkpoint."""
+    # When a checkpoint fails, each of its threads adds a traceback with this message.
     if str(unraisable.exc_value) != "Event loop is closed":
         show(unraisable)
 
 
 def _print_error(error: Exception, code: int) -> int:
+    # Otherwise the line would be written into a bar that is still on the screen.
     progress.clear_bar(sys.stdout)
     print(f"error: {error}", file=sys.stderr)
     return code
 
 
 def _has_hosts() -> bool:
-    """Whether this process has joined others; commands that need no jax do not import it for that."""
+    """Whether this process has joined other hosts."""
+    # Without importing jax, which takes seconds and which some commands do not need.
     jax = sys.modules.get("jax")
     return jax is not None and jax.distributed.is_initialized()
 
 
 def _leave_hosts(code: int, seconds: float) -> NoReturn:
-    """Ends a host that failed. At the end of a process JAX waits minutes for the other hosts, and they may
-    wait for this one; here they get some seconds to fail alike. When it is gone they end, too."""
+    """Ends this process, one of several hosts, after at most some seconds for the others to end, too."""
+    # At a normal end JAX waits up to 300 s for the other hosts, which may be waiting for this one. They end
+    # when this one is gone.
     if seconds:
-        shutdown = sys.modules["jax"].distributed.shutdown
-        farewell = threading.Thread(target=shutdown, daemon=True)
-        farewell.start()
-        farewell.join(seconds)
+        shutdown = threading.Thread(target=sys.modules["jax"].distributed.shutdown, daemon=True)
+        shutdown.start()
+        shutdown.join(seconds)
+    # os._exit does not flush.
     sys.stdout.flush()
     os._exit(code)

@@ -1,4 +1,4 @@
-"""The fields of the configs: what they mean, for help and for mistakes."""
+"""The help of configs: what their fields mean, and which configs there are."""
 
 import ast
 import pathlib
@@ -9,6 +9,7 @@ import ml_collections
 
 from signjax.training import config_fields, configs
 
+# Also of groups, whose fields may differ between configs: a field without a meaning has that of its group.
 MEANING = {
     "task": "module of signjax.tasks",
     "seed": "of all random choices",
@@ -113,16 +114,17 @@ MEANING = {
 
 
 def explain_field(name: str) -> str | None:
-    """What a field means, "optim.lr", or the closest group that has a meaning; None if none has."""
+    """What a field such as "optim.lr" means, else the smallest group around it that has a meaning."""
     while name not in MEANING and "." in name:
         name = name.rpartition(".")[0]
     return MEANING.get(name)
 
 
 def format_fields(config: ml_collections.ConfigDict) -> list[str]:
-    """A line for each field: how it is set, to what, what it means."""
+    """The lines of help on all fields: the option that sets a field, its value, and what it means."""
     lines = []
     for name, value in config_fields.flatten_fields(config).items():
+        # An empty text is shown as '', which is also how a shell takes it.
         option = f"--config.{name}={str(value) or chr(39) * 2}"
         lines += textwrap.wrap(
             f"{option:<40} {explain_field(name) or ''}", 110, initial_indent="  ", subsequent_indent=" " * 43
@@ -131,14 +133,16 @@ def format_fields(config: ml_collections.ConfigDict) -> list[str]:
 
 
 def read_docstring(path: pathlib.Path) -> str:
-    """The docstring of a config, which names its variants."""
+    """The docstring of a config, which explains its variants."""
+    # Parsed and not imported: help on all configs should run none of them.
     return ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
 
 
 def format_configs() -> list[str]:
-    """A line for each config: how it is named here, and what it trains."""
+    """A line for each config: its name in a command, and what it trains."""
     lines = []
     for name, path in configs.list_configs().items():
+        # Docstrings of configs begin with what is trained, followed by the command that trains it.
         sentence = re.split(r"(?:[.] Train)?: python", read_docstring(path).partition("\n")[0])[0]
         lines.append(f"  {configs.format_config_name(name):<28}{sentence}")
     return lines

@@ -1,4 +1,4 @@
-"""The run that a command uses when none is named."""
+"""The run that a command uses by default."""
 
 from signjax.training import checkpoint
 
@@ -6,7 +6,8 @@ FULL, QUICK = "runs/gpt", "runs/gpt-quick"
 
 
 def find_default_run() -> str:
-    """runs/gpt, or runs/gpt-quick, and a line that says so, if only that has a trained model."""
+    """runs/gpt; or runs/gpt-quick, which is printed, if only that one has a trained model."""
+    # Without any trained model the error about the full run names the command that trains it.
     if _is_trained(FULL) or not _is_trained(QUICK):
         return FULL
     print(f"No trained model in {FULL}; using {QUICK}")
@@ -14,4 +15,5 @@ def find_default_run() -> str:
 
 
 def _is_trained(run: str) -> bool:
+    # A run that was never evaluated has no best checkpoint.
     return any(checkpoint.find_last_step(run, which) is not None for which in ("best", "latest"))

@@ -11,10 +11,18 @@ DEFAULT = "runs/backtranslate"
 
 
 def find_translator(workdir: str | None, data_name: str, report: Callable[[str], None]) -> PoseToText | None:
-    """The back-translator in a folder; None, and a line that says so, if the default one is not there.
+    """Loads the back-translator of the evaluate command.
+
+    Args:
+      workdir: its run; None for the default one.
+      data_name: the data set that is evaluated.
+      report: shows a line.
+
+    Returns:
+      The back-translator; None, with a line, if the default one is not trained.
 
     Raises:
-      ConfigError: it was trained on other data, or is no back-translator.
+      ConfigError: it was trained on other data, or the run is no back-translator.
     """
     if not workdir and checkpoint.find_last_step(DEFAULT, "latest") is None:
         report(f"No back-translation: {run_config.format_train_command(DEFAULT)} trains a model for it")
@@ -24,7 +32,8 @@ def find_translator(workdir: str | None, data_name: str, report: Callable[[str],
     wanted = f"--backtranslate wants a backtranslate run of {data_name!r}"
     if config.task != "backtranslate":
         raise ConfigError(f"{workdir} holds a {config.task} run; {wanted}")
-    translator = load_pose_to_text(workdir)  # which finds the config to be that of the weights
+    # Loading compares config.json with the config of the weights, so the data is compared after it.
+    translator = load_pose_to_text(workdir)
     if config.data.name != data_name:
         raise ConfigError(f"{workdir} holds a run of data {config.data.name!r}; {wanted}")
     return translator

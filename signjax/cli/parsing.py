@@ -1,6 +1,7 @@
-"""What the commands share: help from their docstrings, and answers to mistakes on the command line.
+"""Parsers of command lines: help from the docstring of a command, and suggestions for wrong options.
 
-A command's docstring is its help: what it does in a sentence, then examples that work as they are, then more.
+The docstring of a command is its help: a sentence on what it does, then examples that run as they are, then
+details.
 """
 
 import argparse
@@ -13,19 +14,20 @@ from typing import NoReturn
 from signjax.errors import did_you_mean
 
 HELP = ("-h", "--help")
+# argparse passes its messages to `error` as text only, so they are matched.
 CHOICE = re.compile(r"invalid choice: '?(.*?)'? \(choose from (.*)\)")
 UNKNOWN = re.compile(r"unrecognized arguments: (\S+)")
 
 
 class Parser(argparse.ArgumentParser):
-    """argparse's parser, which says what a wrong option or choice was probably meant to be."""
+    """A parser of argparse that suggests the right option or choice for a wrong one."""
 
     def __init__(self, *args, **options):
-        # Those of subcommands are made by argparse, without a docstring.
+        # Parsers of subcommands are made by argparse, which does not pass a formatter.
         super().__init__(*args, **{"formatter_class": argparse.RawDescriptionHelpFormatter, **options})
 
     def error(self, message: str) -> NoReturn:
-        """Ends the program with a line and exit code 2."""
+        """Ends the program with the usage, a message and exit code 2."""
         super().error(message + self._suggest(message))
 
     def _suggest(self, message: str) -> str:
@@ -36,12 +38,13 @@ class Parser(argparse.ArgumentParser):
 
 
 class ShortParser(Parser):
-    """The parser of the commands that have options only: a mistake is one line, without the usage."""
+    """A parser for commands that have options only: an error is one line, without the usage."""
 
     exit_code = 1
 
     def error(self, message: str) -> NoReturn:
         """Ends the program with a line and `exit_code`."""
+        # Not by argparse's own `error`, which prints the usage and exits with 2.
         print(f"error: {self._explain(message)}", file=sys.stderr)
         sys.exit(self.exit_code)
 
@@ -51,6 +54,7 @@ class ShortParser(Parser):
             return message
         all_options = f"{self.prog} --help lists all"
         word, options = unknown[1], _list_options(self)
+        # Suggested with two dashes, whatever was written.
         if word.startswith("-"):
             name = f"--{word.partition('=')[0].lstrip('-')}"
             return f"{name}: no such option{did_you_mean(name, options, all_options)}"
@@ -60,6 +64,7 @@ class ShortParser(Parser):
 def _list_options(parser: argparse.ArgumentParser) -> list[str]:
     """The options of a parser and of its subcommands."""
     options = []
+    # argparse has no public list of them.
     for action in parser._actions:
         options += action.option_strings
         if isinstance(action, argparse._SubParsersAction):
@@ -73,7 +78,13 @@ def make_parser(name: str, doc: str) -> Parser:
 
 
 def make_short_parser(name: str, doc: str, exit_code: int = 1) -> ShortParser:
-    """A parser for a command of options, whose docstring is its help; see ShortParser."""
+    """A ShortParser for the module `name`, whose docstring is its help.
+
+    Args:
+      name: of the module.
+      doc: its docstring.
+      exit_code: after an error. A supervisor restarts a run that ends with 1.
+    """
     prog = f"python -m {name}"
     # No abbreviations: a script that uses one would break when an option is added.
     parser = ShortParser(
@@ -85,38 +96,41 @@ def make_short_parser(name: str, doc: str, exit_code: int = 1) -> ShortParser:
 
 def _split_help(doc: str) -> dict[str, str | None]:
     first, *rest = doc.strip("\n").split("\n\n")
-    while rest and rest[0].startswith("    "):  # examples come before the options
+    # Examples, which are indented, are shown before the options, the rest after them.
+    while rest and rest[0].startswith("    "):
         first += f"\n\n{rest.pop(0)}"
     return {"description": first, "epilog": "\n\n".join(rest) or None}
 
 
 def parse_count(text: str) -> int:
-    """A whole number above 0, for argparse, which makes a message of argparse.ArgumentTypeError."""
+    """A whole number above 0. For `type` of argparse, which prints the message of ArgumentTypeError."""
     return _parse_digits(text, 1, "a whole number above 0")
 
 
 def parse_number(text: str) -> int:
-    """A whole number of 0 or more, for argparse."""
+    """A whole number of 0 or more, for `type` of argparse."""
     return _parse_digits(text, 0, "a whole number of 0 or more")
 
 
-def _parse_digits(text: str, least: int, description: str) -> int:
+def _parse_digits(text: str, minimum: int, description: str) -> int:
     # int() alone would also accept "1_000", " 7" and digits of other scripts.
-    if not text.isascii() or not text.isdigit() or int(text) < least:
+    if not text.isascii() or not text.isdigit() or int(text) < minimum:
         raise argparse.ArgumentTypeError(f"{text!r} is not {description}")
     return int(text)
 
 
-def make_decimal_parser(least: float, most: float = math.inf) -> Callable[[str], float]:
-    """Parses numbers from `least` to `most`, for argparse."""
+def make_decimal_parser(minimum: float, maximum: float = math.inf) -> Callable[[str], float]:
+    """A parser of numbers from `minimum` to `maximum`, for `type` of argparse."""
 
     def parse_decimal(text: str) -> float:
         try:
             number = float(text)
         except ValueError:
-            number = math.nan  # which no comparison holds for
-        if not least <= number <= most:
-            bounds = f"{least:g} or more" if most == math.inf else f"from {least:g} to {most:g}"
+            # Like a "nan" of the user it fails the comparison.
+            number = math.nan
+        if not minimum <= number <= maximum:
+            is_open = maximum == math.inf
+            bounds = f"{minimum:g} or more" if is_open else f"from {minimum:g} to {maximum:g}"
             raise argparse.ArgumentTypeError(f"{text!r} is not a number {bounds}")
         return number
 

@@ -1,4 +1,4 @@
-"""What the sample command prints: the files of each text with the time left, or frames as JSON lines."""
+"""The output of the sample command: the files of each text and the time left, or frames as JSON lines."""
 
 import itertools
 import json
@@ -15,20 +15,22 @@ from signjax.training.metric_writer import format_duration
 
 
 def print_samples(batches: Iterable[tuple[int, list[TextFiles]]], total: int, readable: bool) -> None:
-    """Prints what is written, and how far it is.
+    """Prints the files that are written, and the progress.
 
     Args:
-      batches: of signjax.export.sample_files.write_samples.
-      total: clips in all.
-      readable: whether the clips are in the demo's language, and what they say can be printed.
+      batches: those of signjax.export.sample_files.write_samples.
+      total: number of clips of all batches.
+      readable: whether the clips are in the demo's language; the signs read off them are then printed.
     """
-    begin, done = time.monotonic(), 0
+    start, done = time.monotonic(), 0
     for count, texts in batches:
+        # Results stay above the bar, which is drawn again below them.
         progress.clear_bar(sys.stdout)
         for files in texts:
             _print_text(files, readable)
         done += count
-        seconds = time.monotonic() - begin
+        seconds = time.monotonic() - start
+        # Too long at first, as the first batch includes compiling.
         left = "" if done == total else f", {format_duration(seconds / done * (total - done))} left"
         line = f"{done}/{total} clip(s) in {seconds:.1f} s, compilation included{left}"
         if left and progress.is_terminal(sys.stdout):
@@ -45,17 +47,25 @@ def _print_text(files: TextFiles, readable: bool) -> None:
 
 
 def print_frames(generator: TextToPose, texts: list[str], num: int, seed: int, sampling: dict) -> None:
-    """Prints {"text", "frame", "pose": 50 or 120 x 3} for each frame as soon as it is certain.
+    """Prints {"text", "frame", "pose": 50 or 120 x 3} for each frame as soon as it is generated.
+
+    Args:
+      generator: of the run.
+      texts: clips are generated for them one after the other.
+      num: clips per text; must be 1.
+      seed: of the random numbers.
+      sampling: changes of the run's sampler.
 
     Raises:
-      ConfigError: the run makes whole clips only, or several clips of a text are asked for.
+      ConfigError: the run can generate whole clips only, or `num` is more than 1.
     """
     if not generator.can_stream or num > 1:
         run = generator.run
-        raise ConfigError(f"{run}: --stream takes a gpt run and --num 1; other models sign whole clips")
+        raise ConfigError(f"{run}: --stream takes a gpt run and --num 1; other models generate whole clips")
     for text in texts:
         parts = generator.stream(text, seed, **sampling)
         for number, frame in enumerate(itertools.chain.from_iterable(part.points for part in parts)):
             pose = frame.astype(float).round(5).tolist()
             line = json.dumps({"text": text, "frame": number, "pose": pose}, ensure_ascii=False)
-            print(line, flush=True)  # whoever listens plays it now
+            # Flushed, as a player at the other end of a pipe shows it at once.
+            print(line, flush=True)

@@ -1,4 +1,4 @@
-"""The options that change how a run samples; what is not set is as in the run's config."""
+"""The options that change how a run samples; by default it samples as its config says."""
 
 from argparse import Namespace
 
@@ -18,11 +18,11 @@ OPTIONS = {
 
 
 def add_sampler_options(parser: ShortParser) -> None:
-    """Adds an option for each field that a sampler may have."""
+    """Adds an option for each field that the sampler of some run has."""
     for name, (parse, meaning) in OPTIONS.items():
         parser.add_argument(f"--{name}", type=parse, metavar=name.upper(), help=meaning)
 
 
 def get_sampler_changes(args: Namespace) -> dict[str, float | int | str]:
-    """The fields of the sampler that the command line sets."""
+    """The fields of the sampler that are set on the command line."""
     return {name: value for name, value in vars(args).items() if name in OPTIONS and value is not None}

@@ -1,7 +1,7 @@
-"""Output files and folders appear whole or not at all, whatever ends the process that writes them.
+"""Atomic writing: output files and folders appear complete or not at all, whatever ends the process.
 
-Each is written under another name beside its place and renamed when all of it is there. A rename replaces
-the old file in one step, so whoever reads sees the old content or the new one, and never a part.
+Each is written under a temporary name beside its place and renamed when it is complete. A rename replaces an
+old file in one step, so readers see the old content or the new one, and never a part.
 """
 
 import contextlib
@@ -17,23 +17,24 @@ from typing import BinaryIO
 
 from signjax.errors import StorageError
 
-BUILDING = ".building-"  # what names of temporary folders begin with
+BUILDING = ".building-"  # beginning of the names of temporary folders
 STALE = 3600.0  # seconds without progress after which a temporary folder counts as left by a killed process
+# O_NOFOLLOW and O_NONBLOCK: a link must not lead to another file, and a pipe must not block.
 _NEW_FILE = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
 def write_file(path, content: bytes | bytearray | Callable[[BinaryIO], object]) -> pathlib.Path:
-    """Writes a file; missing folders are made.
+    """Writes a file, and the folders that it is in if they are missing.
 
     Args:
       path: of the file; an older one is replaced.
-      content: bytes, or what writes them to an open file, for contents that should not be in memory twice.
+      content: bytes, or a function that writes to an open file, for contents too large to be in memory twice.
 
     Returns:
-      the path.
+      The path.
 
     Raises:
-      StorageError: the file cannot be written; an older file at path stays as it was.
+      StorageError: the file cannot be written; an older file stays unchanged.
     """
     path = pathlib.Path(path)
     try:
@@ -41,7 +42,7 @@ def write_file(path, content: bytes | bytearray | Callable[[BinaryIO], object]) 
         with _open_temporary_file(path) as (file, name):
             content(file) if callable(content) else file.write(content)
             file.flush()
-            # Without this a power cut may leave the new name with none of its content.
+            # The rename may reach the disk before the content: after a power cut the file would be empty.
             os.fsync(file.fileno())
             os.replace(name, path)
     except OSError as error:
@@ -52,10 +53,10 @@ def write_file(path, content: bytes | bytearray | Callable[[BinaryIO], object]) 
 
 
 def write_folder(place, files: dict[str, bytes]) -> pathlib.Path:
-    """Writes a folder of files, {name in it: content}; raises as `build_folder`.
+    """Writes a folder of files, {name in it: content}; raises like `build_folder`.
 
     Returns:
-      its path.
+      The path of the folder.
     """
     with build_folder(place) as folder:
         for name, content in files.items():
@@ -65,12 +66,10 @@ def write_folder(place, files: dict[str, bytes]) -> pathlib.Path:
 
 @contextlib.contextmanager
 def build_folder(place) -> Iterator[pathlib.Path]:
-    """Yields a folder to fill, which becomes `place` at the end; nothing is left of it if anything is raised.
-
-    What a killed process left of an earlier try is removed first.
+    """Yields a folder to fill, which is renamed to `place` at the end, or removed if anything is raised.
 
     Raises:
-      StorageError: `place` is there already and not empty, another process builds it, or the disk refuses.
+      StorageError: `place` exists and is not empty, another process writes it, or it cannot be written.
     """
     place = pathlib.Path(place)
     folder = place.with_name(f".{place.name}.part")
@@ -79,21 +78,21 @@ def build_folder(place) -> Iterator[pathlib.Path]:
             raise StorageError(f"{place}: is there already; remove it, or choose another name")
         folder.mkdir(parents=True, exist_ok=True)
         with _lock_folder(folder, place), _remove_on_error(folder):
-            for left in folder.iterdir():
-                shutil.rmtree(left) if left.is_dir() else left.unlink()
+            # Left by a process that was killed; the lock says that none is at work.
+            for old in folder.iterdir():
+                shutil.rmtree(old) if old.is_dir() else old.unlink()
             yield folder
             os.rename(folder, place)
     except OSError as error:
         reason = error.strerror or error
-        raise StorageError(f"{place}: cannot be written ({reason}); nothing is left of it") from error
+        raise StorageError(f"{place}: cannot be written ({reason}); nothing of it was kept") from error
 
 
 @contextlib.contextmanager
 def make_temporary_folder(parent) -> Iterator[pathlib.Path]:
-    """Yields a new folder in `parent`, removed at the end; `move_folder` takes it to its place before.
+    """Yields a new folder in `parent`, removed at the end; `move_folder` gives it its final name before that.
 
-    Several processes may have one each. What killed processes left in `parent` is removed first, but only
-    after an hour without progress: other machines that share the disk cannot be asked what still runs there.
+    Several processes can have one each at the same time.
 
     Raises:
       OSError: `parent` cannot be written.
@@ -101,7 +100,8 @@ def make_temporary_folder(parent) -> Iterator[pathlib.Path]:
     parent = pathlib.Path(parent)
     _remove_stale(parent)
     folder = parent / f"{BUILDING}{secrets.token_hex(8)}"
-    folder.mkdir(parents=True)  # tempfile.mkdtemp keeps others out, and a cache may be shared
+    # Not tempfile.mkdtemp, which gives access to this user alone: a cache may be shared.
+    folder.mkdir(parents=True)
     try:
         yield folder
     finally:
@@ -109,13 +109,13 @@ def make_temporary_folder(parent) -> Iterator[pathlib.Path]:
 
 
 def move_folder(folder, place) -> None:
-    """Renames a finished folder to `place`; one that is there already moves out of the way and is removed.
+    """Renames a complete folder to `place`; an older folder there is removed.
 
     Raises:
-      OSError: the disk refuses.
+      OSError: `place` cannot be written.
     """
     folder, place = pathlib.Path(folder), pathlib.Path(place)
-    # A folder, unlike a file, cannot replace another in one step: other processes may come between the two.
+    # A folder cannot replace another in one step as files can: another process may come in between.
     for _ in range(100):
         try:
             os.rename(folder, place)
@@ -123,7 +123,7 @@ def move_folder(folder, place) -> None:
         except OSError:
             if not place.exists():
                 raise
-        # When another process was faster the old folder is gone already.
+        # Suppressed, as another process may have moved the old folder first.
         with make_temporary_folder(place.parent) as aside, contextlib.suppress(OSError):
             os.rename(place, aside / "old")
     raise OSError(0, f"cannot replace {place}")
@@ -131,20 +131,18 @@ def move_folder(folder, place) -> None:
 
 @contextlib.contextmanager
 def _open_temporary_file(path: pathlib.Path) -> Iterator[tuple[BinaryIO, pathlib.Path]]:
-    """Yields an empty file beside `path`, open for this process alone, and its name.
-
-    It is removed if anything is raised. Its name is always the same: so what a killed process left there is
-    used again, and not left for ever.
-    """
+    """Yields an empty file beside `path`, locked for this process, and its name; removes it on an error."""
+    # Always the same name, so that the file of a killed process is used again and does not stay for ever.
     name = path.with_name(f"{path.name[:40]}.tmp")
     while True:
         _remove_link(name)
         with os.fdopen(os.open(name, _NEW_FILE, 0o666), "r+b") as file:
-            # Some network disks know no locks; there two processes should not write the same file at once.
+            # Some network disks have no locks: two processes must not write the same file there at once.
             with contextlib.suppress(OSError):
                 fcntl.flock(file, fcntl.LOCK_EX)
+            # The process that had the lock has renamed this file: what is open here is its finished output.
             if not _is_open_file(file, name):
-                continue  # another process has given this file its place while we waited for the lock
+                continue
             with _remove_on_error(name):
                 file.truncate(0)
                 yield file, name
@@ -152,7 +150,7 @@ def _open_temporary_file(path: pathlib.Path) -> Iterator[tuple[BinaryIO, pathlib
 
 
 def _is_open_file(file: BinaryIO, name: pathlib.Path) -> bool:
-    """Whether this name is still that of an open file."""
+    """Whether an open file still has this name."""
     try:
         return os.path.samestat(os.fstat(file.fileno()), os.lstat(name))
     except FileNotFoundError:
@@ -160,7 +158,7 @@ def _is_open_file(file: BinaryIO, name: pathlib.Path) -> bool:
 
 
 def _remove_link(name: pathlib.Path) -> None:
-    """Removes a symbolic or hard link, through which another file would be written."""
+    """Removes a symbolic or hard link: writing to it would change another file."""
     with contextlib.suppress(FileNotFoundError):
         status = os.lstat(name)
         if not stat.S_ISREG(status.st_mode) or status.st_nlink > 1:
@@ -171,14 +169,16 @@ def _remove_link(name: pathlib.Path) -> None:
 def _remove_on_error(path: pathlib.Path) -> Iterator[None]:
     try:
         yield
-    except BaseException:  # Ctrl-C, too
+    # BaseException, which includes Ctrl-C.
+    except BaseException:
         shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
         raise
 
 
 @contextlib.contextmanager
 def _lock_folder(folder: pathlib.Path, place: pathlib.Path) -> Iterator[None]:
-    """Locks a folder for this process; the lock ends with the process, however that ends."""
+    """Locks a folder for this process; raises StorageError if another one has locked it."""
+    # A lock of the system ends with the process, however that ends; a file that says so would stay.
     handle = os.open(folder, os.O_RDONLY | os.O_NOFOLLOW)
     try:
         try:
@@ -186,8 +186,9 @@ def _lock_folder(folder: pathlib.Path, place: pathlib.Path) -> Iterator[None]:
         except BlockingIOError:
             advice = "wait, or choose another name"
             raise StorageError(f"{place}: another process is writing it; {advice}") from None
+        # Some network disks have no locks of folders. Writing goes on without one.
         except OSError:
-            pass  # some network disks know no locks of folders
+            pass
         yield
     finally:
         os.close(handle)
@@ -195,10 +196,12 @@ def _lock_folder(folder: pathlib.Path, place: pathlib.Path) -> Iterator[None]:
 
 def _remove_stale(parent: pathlib.Path) -> None:
     """Removes temporary folders that killed processes left."""
+    # By their age: a process on another machine that shares the disk cannot be asked whether it still runs.
     for folder in parent.glob(f"{BUILDING}*"):
         try:
             newest = max(p.stat().st_mtime for p in [folder, *folder.iterdir()])
-        except OSError:  # its process has just finished
+        # Its process has finished since the folders were listed.
+        except OSError:
             continue
         if time.time() - newest > STALE:
             shutil.rmtree(folder, ignore_errors=True)

@@ -1,7 +1,7 @@
-"""Digests that tell one model's variables from another's: of names, types, shapes and bits, on the host.
+"""Digests that identify a model by the names, types, shapes and bits of its variables, computed on the host.
 
-They are written into runs, encoder files and the signatures of scores, so none may change. A train state,
-whose arrays lie in parts on several devices, is compared by signjax.training.state_hash, which moves nothing.
+They are stored in runs, in encoder files and in the signatures of scores, so they must never change. The
+train state, which may be divided among devices, has a hash that moves no arrays: signjax.training.state_hash.
 """
 
 import hashlib
@@ -17,7 +17,7 @@ def digest_variables(variables, begin: bytes = b"", typed: bool = True) -> str:
     Args:
       variables: the tree, of numpy or JAX arrays.
       begin: other content that the digest depends on, such as a vocabulary.
-      typed: whether types and shapes count; digests of back-translators have never had them.
+      typed: whether types and shapes are part of it; those of back-translators never had them.
     """
     total = hashlib.blake2b(begin, digest_size=6)
     for path, leaf in jax.tree_util.tree_leaves_with_path(variables):
@@ -28,8 +28,9 @@ def digest_variables(variables, begin: bytes = b"", typed: bool = True) -> str:
 
 
 def digest_arrays(arrays: Mapping[str, np.ndarray]) -> str:
-    """64 hexadecimal digits (SHA-256) of named arrays, as files of motion encoders have them."""
+    """64 hexadecimal digits (SHA-256) of named arrays, for files of motion encoders."""
     total = hashlib.sha256()
+    # Sorted: a dict read from a file may have another order.
     for name in sorted(arrays):
         array = np.ascontiguousarray(arrays[name])
         _add_array(total, f"{name} {array.dtype.str} {array.shape}\n", array)

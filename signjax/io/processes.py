@@ -1,4 +1,4 @@
-"""Worker processes of a pool end with the program that started them, killed or not."""
+"""Worker processes that end with the program that started them, even if it is killed."""
 
 import multiprocessing
 import os
@@ -6,7 +6,8 @@ import threading
 
 
 def die_with_parent(*_) -> None:
-    """Ends this worker as soon as its parent is gone; a pool would leave it running."""
+    """Makes this worker end when its parent process ends; for the initializer of a pool."""
+    # A pool ends its workers only if its own process ends in order.
     parent = multiprocessing.parent_process()
 
     def wait_for_parent():

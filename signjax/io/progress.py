@@ -1,4 +1,4 @@
-"""How far long work is: a bar that is renewed in place on a terminal; elsewhere lines, now and then."""
+"""Progress of long work: on a terminal a bar that is drawn again in place, elsewhere a line now and then."""
 
 import contextlib
 import functools
@@ -9,12 +9,13 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 
-REDRAW_EVERY = 0.2  # seconds between two bars
-MAX_WIDTH, MIN_WIDTH = 30, 8  # columns of a bar; with less room there are words only
+REDRAW_EVERY = 0.2  # seconds between two drawings of a bar
+MAX_WIDTH, MIN_WIDTH = 30, 8  # columns of a bar; with less space there is the text only
 
 
 def is_terminal(out) -> bool:
-    """Whether `out` is a terminal that can move its cursor."""
+    """Whether `out` is a terminal that can clear its last line."""
+    # Editors and CI have terminals named "dumb", which would show the control characters.
     return out.isatty() and os.environ.get("TERM", "dumb") not in ("dumb", "unknown")
 
 
@@ -26,13 +27,15 @@ def clear_bar(out) -> None:
 
 
 def draw_bar(out, done: int, total: int | None, words: str) -> None:
-    """Renews the last line of a terminal: a bar if the total is known, and words. Does nothing elsewhere."""
+    """Draws the last line of a terminal again: a bar if the total is known, and words. Else does nothing."""
     if not is_terminal(out):
         return
-    columns = shutil.get_terminal_size().columns - 1  # a full line would wrap
+    # One column less: a full line would wrap, and could not be cleared any more.
+    columns = shutil.get_terminal_size().columns - 1
     words = words[:columns]
     width = min(MAX_WIDTH, columns - len(words) - 2)
     bar = f"{_render_bar(out.encoding, done, total, width)}  " if total and width >= MIN_WIDTH else ""
+    # Cleared and written at once, with the cursor left visible: nothing is to be restored after a kill.
     out.write(f"\r\x1b[2K{bar}{words}")
     out.flush()
 
@@ -44,12 +47,12 @@ def report_counts(
     print_line: Callable[[str], None],
     every: float,
 ) -> Iterator[Callable[[int], None]]:
-    """Yields a function to call with how much is done; it shows the user that on standard error.
+    """Yields a function report(done), which shows on standard error how much of some work is done.
 
     Args:
-      format_line: (done, seconds so far) -> what to show.
-      total: how much there is; None if that is not known.
-      print_line: gets a line every `every` seconds where standard error is no terminal, but none for the end.
+      format_line: (done, seconds so far) -> the text to show.
+      total: how much there is in all; None if that is not known.
+      print_line: called with a line every `every` seconds if standard error is no terminal; not at the end.
       every: seconds.
     """
     out, start = sys.stderr, time.monotonic()
@@ -58,7 +61,7 @@ def report_counts(
     def report(done: int) -> None:
         nonlocal last
         now = time.monotonic()
-        # Of the end the caller tells in words of its own.
+        # At the end the caller prints a result.
         if now - last < (REDRAW_EVERY if on_terminal else every) or done == total:
             return
         last = now
@@ -72,7 +75,8 @@ def report_counts(
 
 
 def _render_bar(encoding: str, done: int, total: int, width: int) -> str:
-    from rich.progress_bar import ProgressBar  # slow to import, and only terminals need it
+    # Slow to import, and needed on terminals only.
+    from rich.progress_bar import ProgressBar
 
     console = _make_console(encoding, width)
     with console.capture() as rendered:
@@ -84,6 +88,6 @@ def _render_bar(encoding: str, done: int, total: int, width: int) -> str:
 def _make_console(encoding: str, width: int):
     from rich.console import Console
 
-    # rich chooses its characters by the encoding of the file, which is not written to.
+    # rich chooses its characters by the encoding of its file. Nothing is written to this one.
     file = io.TextIOWrapper(io.BytesIO(), encoding)
     return Console(file=file, force_terminal=True, width=width, legacy_windows=False)

@@ -1,7 +1,7 @@
-"""Arrays of .npy and .npz files that nobody vouches for: as large as their bytes and no larger.
+"""Arrays of untrusted .npy and .npz files, which take no more memory than their files or a given limit.
 
-numpy's own reading believes what a header says, and unpacks whatever an archive holds. Here arrays are of
-numbers, booleans or text. (The format: numpy.lib.format, NEP 1.)
+numpy itself allocates what a header says, and unpacks whatever an archive contains. Here arrays are of
+numbers, booleans or text only. (The format: numpy.lib.format, NEP 1.)
 """
 
 import io
@@ -18,43 +18,44 @@ import numpy as np
 from signjax.io.safe_read import MAX_BYTES, InvalidFileError, describe_error, open_bounded, read_bytes
 
 MAX_MEMBERS = 4096  # of an .npz
-HEADER_BYTES = 4096  # read of a file for its header, which takes some hundred
+HEADER_BYTES = 4096  # that are read to find the header, which has some hundred
 MAX_DIMENSIONS = 8
-ENTRY = b"PK\x01\x02"  # begins a member's entry in the directory of a zip file
+ENTRY = b"PK\x01\x02"  # beginning of a member's entry in the directory of a zip file
 
 
 def read_array(path, max_bytes: int = MAX_BYTES) -> np.ndarray:
     """The array of an .npy file of at most `max_bytes` bytes.
 
     Raises:
-      InvalidFileError: it cannot be read, is no array of numbers, booleans or text, or has another size
-        than it says.
+      InvalidFileError: it cannot be read, is no array of numbers, booleans or text, or its size is not that
+        in its header.
     """
     return _parse_array(read_bytes(path, max_bytes))
 
 
 def map_array(path) -> np.ndarray:
-    """The array of an .npy file of any size, read-only over the file's pages; raises as `read_array`."""
+    """The array of an .npy file of any size, read-only and memory-mapped; raises like `read_array`."""
     with open_bounded(path, None) as (file, size):
         shape, order, dtype, offset = _parse_header(file.read(HEADER_BYTES), size)
+        # Nothing can be mapped of no bytes.
         if not math.prod(shape):
-            return np.zeros(shape, dtype)  # no file has an empty page to map
+            return np.zeros(shape, dtype)
         return np.memmap(file, dtype, "r", offset, shape, order).view(np.ndarray)
 
 
 def read_arrays(
     path, names: Iterable[str] | None = None, max_bytes: int | None = MAX_BYTES
 ) -> dict[str, np.ndarray]:
-    """The arrays of an .npz file by their names.
+    """The arrays of an .npz file, {name: array}.
 
     Args:
       path: the file.
-      names: of the arrays wanted; None for all.
-      max_bytes: of the file, and that its arrays may unpack to. None for a file of any size whose arrays
-        take no more than itself, as np.savez writes it.
+      names: of the arrays to read; None for all.
+      max_bytes: limit for the file and for its unpacked arrays. None for a file of any size whose arrays take
+        no more than itself, as np.savez writes it.
 
     Raises:
-      InvalidFileError: as for `read_array`; one of the names is missing; it unpacks to more than that.
+      InvalidFileError: as `read_array`; or a name is missing, or the arrays are larger than the limit.
     """
     with open_bounded(path, max_bytes) as (file, size):
         limit = max_bytes or size
@@ -63,6 +64,7 @@ def read_arrays(
             with zipfile.ZipFile(file) as archive:
                 members = _list_members(archive)
                 wanted = {name: members[name] for name in (members if names is None else names)}
+                # By what the archive declares; `_unpack_member` keeps members to that.
                 unpacked = sum(info.file_size for info in wanted.values())
                 if unpacked > limit:
                     raise InvalidFileError(f"unpacks to {unpacked:,} bytes, more than {limit:,}")
@@ -71,16 +73,18 @@ def read_arrays(
             raise
         except KeyError as error:
             raise InvalidFileError(f"has no array {error}") from None
-        except Exception as error:  # a damaged file makes zipfile raise nearly anything
+        # A corrupt file makes zipfile raise nearly anything.
+        except Exception as error:
             raise InvalidFileError(f"is no .npz file ({describe_error(error)})") from None
 
 
 def check_member_count(file: BinaryIO) -> None:
-    """Refuses an archive of many members: zipfile makes an object of each before it counts them.
+    """Raises for an archive of very many members.
 
     Raises:
       InvalidFileError: it has more than MAX_MEMBERS.
     """
+    # Before zipfile opens it, which makes an object of each member.
     with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as pages:
         entries = itertools.islice(re.finditer(ENTRY, pages), MAX_MEMBERS + 1)
         if sum(1 for _ in entries) > MAX_MEMBERS:
@@ -88,45 +92,46 @@ def check_member_count(file: BinaryIO) -> None:
 
 
 def _parse_header(start: bytes, size: int) -> tuple[tuple[int, ...], Literal["C", "F"], np.dtype, int]:
-    """Shape, order, type and offset of the array of an .npy file that begins so and has `size` bytes."""
+    """Shape, order, type and offset of the array of an .npy file, from its beginning and size in bytes."""
     file = io.BytesIO(start)
     try:
         version = np.lib.format.read_magic(file)
         reader = {1: np.lib.format.read_array_header_1_0, 2: np.lib.format.read_array_header_2_0}[version[0]]
         shape, fortran, dtype = reader(file)
-    except Exception as error:  # numpy parses Python here: a damaged header raises nearly anything
+    # A header is a Python literal, and a corrupt one makes the parser raise nearly anything.
+    except Exception as error:
         raise InvalidFileError(f"is no array ({describe_error(error)})") from None
     # numpy refuses arrays beyond 2^62 bytes even where one dimension is 0.
     largest = math.prod(n or 1 for n in shape) * dtype.itemsize
-    usual = min(shape, default=0) >= 0 and len(shape) <= MAX_DIMENSIONS
-    if dtype.kind not in "biufU" or not 0 < largest < 1 << 62 or not usual:
+    valid_shape = min(shape, default=0) >= 0 and len(shape) <= MAX_DIMENSIONS
+    # Kinds: bool, integers, float, text. An object array would be unpickled.
+    if dtype.kind not in "biufU" or not 0 < largest < 1 << 62 or not valid_shape:
         raise InvalidFileError(f"is no array of numbers ({str(dtype)[:40]} {str(shape)[:40]})")
     declared, following = math.prod(shape) * dtype.itemsize, size - file.tell()
     if declared != following:
-        raise InvalidFileError(
-            f"is no array ({declared:,} bytes are said to follow its header, {following:,} do)"
-        )
+        raise InvalidFileError(f"is no array (its header declares {declared:,} bytes, {following:,} follow)")
     return shape, "F" if fortran else "C", dtype, file.tell()
 
 
 def _parse_array(data: bytes) -> np.ndarray:
-    """The array in the bytes of an .npy file, in this machine's order of bytes."""
+    """The array in the bytes of an .npy file, in this machine's byte order."""
     shape, order, dtype, offset = _parse_header(data, len(data))
     if not math.prod(shape):
         return np.zeros(shape, dtype)
     if dtype.kind == "U":
-        # numpy keeps a character in 4 bytes and believes them; Python then fails wherever it is printed.
+        # numpy keeps a character in 4 bytes and does not check them: Python would fail where it is printed.
         letters = np.frombuffer(data, np.dtype("u4").newbyteorder(dtype.byteorder), offset=offset)
         if ((letters > 0x10FFFF) | ((letters >= 0xD800) & (letters < 0xE000))).any():
             raise InvalidFileError("holds text that is not Unicode")
     array = np.frombuffer(data, dtype, offset=offset).reshape(shape, order=order)
+    # A byte that is neither 0 nor 1 would be true in some operations and false in others.
     if dtype.kind == "b":
-        return array.view(np.uint8) != 0  # a byte that is neither 0 nor 1 would be True and not
+        return array.view(np.uint8) != 0
     return array.astype(dtype.newbyteorder("="), copy=False)
 
 
 def _list_members(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
-    """The members of an .npz by the names of their arrays."""
+    """{name of the array: member} of an .npz."""
     infos = archive.infolist()
     members = {info.filename.removesuffix(".npy"): info for info in infos}
     if len(members) != len(infos):
@@ -135,12 +140,12 @@ def _list_members(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
 
 
 def _unpack_member(archive: zipfile.ZipFile, name: str, info: zipfile.ZipInfo) -> np.ndarray:
-    """A member's array; no more of it is unpacked than it declares, whatever it holds."""
+    """The array of a member, of which no more is unpacked than it declares."""
     try:
         if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-            raise InvalidFileError("is packed in a way that .npz files are not")
+            raise InvalidFileError("is compressed in a way that .npz files are not")
         with archive.open(info) as member:
-            # One byte more than declared: if it is there, the header does not fit and the array is refused.
+            # One byte more than declared: if there is one, the size is not that of the header, which raises.
             return _parse_array(member.read(info.file_size + 1))
     except InvalidFileError as error:
         raise InvalidFileError(f"its array {name[:40]!r} {error}") from None

@@ -1,8 +1,8 @@
-"""Reading files that nobody vouches for: of bounded size, strictly, and nothing in them is ever run.
+"""Reading untrusted files: of bounded size, strictly, and without running anything in them.
 
-All that comes from outside a process is read here or, if it is arrays, by signjax.io.safe_numpy: clips,
-packs, configs, vocabularies, the clips of others. What is wrong with a file is an `InvalidFileError` that
-gives the reason alone; the caller says which file it is and what to do.
+Whatever comes from outside of a process is read here or, if it is arrays, by signjax.io.safe_numpy: clips,
+packs, configs, vocabularies. An `InvalidFileError` gives only the reason why a file cannot be used; the
+caller adds the name of the file and what to do.
 """
 
 import contextlib
@@ -17,10 +17,11 @@ from typing import BinaryIO
 from signjax.errors import DataError
 
 MAX_BYTES = 1 << 26  # of a file, 64 MB
-MAX_MEMORY = 6 * MAX_BYTES  # bytes of memory that the objects of a JSON text may take
-MAX_DEPTH = 32  # of JSON: deeper than anything that is written here
-MAX_NUMBER = 1 << 63  # beyond it numbers of JSON fit into no array
-_HALF = re.compile("[\ud800-\udfff]")  # of a character: JSON can write it, and UTF-8 cannot
+MAX_MEMORY = 6 * MAX_BYTES  # bytes of memory for the objects of a JSON text
+MAX_DEPTH = 32  # of nested lists and objects in JSON; signjax writes none that deep
+MAX_NUMBER = 1 << 63  # of JSON; larger integers fit into no array
+# Half of a surrogate pair: JSON can escape it, but no text with it can be printed or written as UTF-8.
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 class InvalidFileError(DataError):
@@ -32,26 +33,31 @@ class MissingFileError(InvalidFileError):
 
 
 def check_inside(path, *folders) -> None:
-    """Refuses a path that leads out of all these folders when its links are followed.
+    """Raises unless a path, with its links followed, is inside of one of these folders.
 
     Raises:
-      InvalidFileError: it does, or it cannot be followed.
+      InvalidFileError: it is outside of all, or its links cannot be followed.
     """
+    # Links of the folders are followed, too: a data set may be a link as a whole.
     try:
-        target, homes = os.path.realpath(path), [os.path.realpath(folder) for folder in folders]
+        target, parents = os.path.realpath(path), [os.path.realpath(folder) for folder in folders]
     except (OSError, ValueError) as error:
         raise InvalidFileError(describe_error(error)) from None
-    if not any(os.path.commonpath((target, home)) == home for home in homes):
-        raise InvalidFileError(f"lies outside of {homes[0]}")
+    if not any(os.path.commonpath((target, parent)) == parent for parent in parents):
+        raise InvalidFileError(f"lies outside of {parents[0]}")
 
 
 @contextlib.contextmanager
 def open_bounded(path, max_bytes: int | None = MAX_BYTES) -> Iterator[tuple[BinaryIO, int]]:
-    """Opens a regular file of at most `max_bytes` bytes, None for any size; yields it and its size in bytes.
+    """Opens a regular file and yields it and its size in bytes.
+
+    Args:
+      path: of the file.
+      max_bytes: limit of its size; None for any size.
 
     Raises:
       InvalidFileError: it cannot be read, is a folder, pipe or device, or is larger.
-      MissingFileError: it is not there.
+      MissingFileError: there is no such file.
     """
     try:
         file = open(path, "rb", opener=_open_without_waiting)  # noqa: SIM115  closed below
@@ -60,7 +66,7 @@ def open_bounded(path, max_bytes: int | None = MAX_BYTES) -> Iterator[tuple[Bina
     except (OSError, ValueError) as error:
         raise InvalidFileError(describe_error(error)) from None
     with file:
-        # Asked of the open file: what its name leads to could change between a check and the opening.
+        # Of the open file: between a check of its name and opening it the name could lead elsewhere.
         status = os.fstat(file.fileno())
         if not stat.S_ISREG(status.st_mode):
             raise InvalidFileError("is not a file")
@@ -73,20 +79,22 @@ def open_bounded(path, max_bytes: int | None = MAX_BYTES) -> Iterator[tuple[Bina
 
 
 def read_bytes(path, max_bytes: int | None = MAX_BYTES) -> bytes:
-    """The bytes of a file; raises as `open_bounded`."""
+    """The bytes of a file; raises like `open_bounded`."""
     with open_bounded(path, max_bytes) as (file, size):
-        return file.read(size)  # no more than it had when it was opened, even if it grows
+        # No more than was checked, even if the file grows meanwhile.
+        return file.read(size)
 
 
 def read_json(path, extra_bytes: int = 0) -> dict:
-    """The object of a JSON file whose numbers are all finite.
+    """The object in a JSON file; all its numbers are finite.
 
     Args:
       path: of the file.
-      extra_bytes: that the file may have, and its objects take, beyond MAX_BYTES and MAX_MEMORY.
+      extra_bytes: added to the limits MAX_BYTES of the file and MAX_MEMORY of its objects.
 
     Raises:
-      InvalidFileError: as `open_bounded` and `parse_json`; numbers, nesting or text that nobody writes.
+      InvalidFileError: as `open_bounded` and `parse_json`; or numbers are too large, nesting is too deep, or
+        text is not Unicode.
     """
     content = parse_json(read_bytes(path, MAX_BYTES + extra_bytes), MAX_MEMORY + extra_bytes)
     _check_values(content)
@@ -94,13 +102,13 @@ def read_json(path, extra_bytes: int = 0) -> dict:
 
 
 def parse_json(data: bytes, max_memory: int = MAX_MEMORY) -> dict:
-    """The object of a JSON text; numbers may be as large as can be written, so 1e999 is infinite.
+    """The object in a JSON text. Numbers are not checked: 1e999 becomes infinity.
 
     Raises:
-      InvalidFileError: it is no JSON, no object, has a key twice, holds NaN or Infinity, or would take more
-        than `max_memory` bytes.
+      InvalidFileError: it is no JSON, no object, has a key twice, contains NaN or Infinity, or would take
+        more than `max_memory` bytes.
     """
-    # Before parsing: a text of a few megabytes can stand for gigabytes of empty lists.
+    # Before parsing: a few megabytes of "[[],[],..." become gigabytes of lists.
     if (needed := _estimate_memory(data)) > max_memory:
         raise InvalidFileError(f"needs up to {needed >> 20:,} MB of memory, more than {max_memory >> 20:,}")
     try:
@@ -110,7 +118,8 @@ def parse_json(data: bytes, max_memory: int = MAX_MEMORY) -> dict:
         raise InvalidFileError("is nested too deeply") from None
     except InvalidFileError:
         raise
-    except ValueError as error:  # bad JSON, bad UTF-8, integers of thousands of digits
+    # Invalid JSON, invalid UTF-8, or an integer of thousands of digits.
+    except ValueError as error:
         raise InvalidFileError(f"is not valid JSON ({describe_error(error)})") from None
     if not isinstance(content, dict):
         raise InvalidFileError("is no JSON object")
@@ -118,21 +127,21 @@ def parse_json(data: bytes, max_memory: int = MAX_MEMORY) -> dict:
 
 
 def describe_error(error: Exception) -> str:
-    """The first line of what an exception says, at most 80 characters."""
+    """The first line of the message of an exception, at most 80 characters."""
+    # strerror: the text of an OSError also has its number and the path, which the caller adds.
     message = getattr(error, "strerror", None) or str(error) or type(error).__name__
     return message.strip().partition("\n")[0][:80]
 
 
 def _open_without_waiting(path, flags: int) -> int:
-    return os.open(path, flags | os.O_NONBLOCK)  # else a pipe that nobody writes to would be waited for
+    # Opening a pipe would otherwise wait for a process that writes to it.
+    return os.open(path, flags | os.O_NONBLOCK)
 
 
 def _estimate_memory(data: bytes) -> int:
-    """Bytes that Python's objects of a JSON text take at most, from the signs that make them.
-
-    A list or an object takes up to 100 bytes, an element 40 with its number, a text 60, a key in its
-    object and in the parser's memory 250; characters beyond ASCII up to 4 each, twice.
-    """
+    """An upper bound for the bytes of memory that the Python objects of a JSON text take."""
+    # A list or an object takes up to 100 bytes, an element with its number 40, a string 60, a key 250 in its
+    # object and in the parser's memo. Characters take a byte in ASCII, else up to 4, twice while decoded.
     containers, elements = data.count(b"[") + data.count(b"{"), data.count(b",")
     strings, keys = data.count(b'"') // 2, data.count(b":")
     characters = len(data) * (2 if data.isascii() and b"\\" not in data else 9)
@@ -140,15 +149,13 @@ def _estimate_memory(data: bytes) -> int:
 
 
 def _check_values(content: dict) -> None:
-    """Refuses what JSON can say and nobody means: endless numbers and nesting, half characters.
-
-    It goes level by level: a call for each of the values would take longer than parsing them.
-    """
+    """Raises InvalidFileError for infinite numbers, deep nesting, and text that is not Unicode."""
+    # Level by level: a function call for each value would take longer than parsing them.
     level: list = [content]
     for levels_left in range(MAX_DEPTH, -1, -1):
         objects = [x for x in level if type(x) is dict]
         lists = [x for x in level if type(x) is list]
-        if any(not x.isascii() and _HALF.search(x) for x in level if type(x) is str):
+        if any(not x.isascii() and _SURROGATE.search(x) for x in level if type(x) is str):
             raise InvalidFileError("holds text that is not Unicode")
         if not all(abs(x) < MAX_NUMBER for x in level if type(x) is int or type(x) is float):
             raise InvalidFileError("holds a number beyond 9e18")
@@ -159,7 +166,7 @@ def _check_values(content: dict) -> None:
 
 def _refuse_repeated_keys(pairs: list) -> dict:
     content = dict(pairs)
-    # Python takes the last of them and other readers the first: two programs would see two files.
+    # Python takes the last of them, other readers the first: two programs would read different things.
     if len(content) != len(pairs):
         seen: set = set()
         repeated = next(key for key, _ in pairs if key in seen or seen.add(key))

@@ -1,9 +1,9 @@
-"""Checkpoints of PyTorch, .pth, without PyTorch and without unpickling.
+"""Reading checkpoints of PyTorch (.pth) without PyTorch and without unpickling.
 
-torch.save writes a zip of raw arrays and a pickle that says how they belong together. Here that pickle is
-read as data: its instructions build dicts, lists, numbers, text and views of arrays on a stack. What it would
-import and call is never looked up. An object of another class than a tensor's becomes an `Instance`.
-(The instructions: Python's pickletools; the classes: torch/_utils.py and torch/serialization.py.)
+torch.save writes a zip of raw arrays and a pickle that says how they form tensors and dicts. Here the pickle
+is interpreted as data: its instructions build dicts, lists, numbers, strings and views of arrays on a stack.
+What it would import or call is never looked up; an object that is no tensor becomes an `Instance`.
+(Instructions: Python's pickletools. Classes: torch/_utils.py and torch/serialization.py.)
 """
 
 import math
@@ -20,7 +20,8 @@ STORAGES = {
     "DoubleStorage": "<f8",
     "FloatStorage": "<f4",
     "HalfStorage": "<f2",
-    "BFloat16Storage": "<u2",  # numpy has no such type: the two bytes are the upper half of a float32
+    # numpy has no such type: the two bytes are the upper half of a float32.
+    "BFloat16Storage": "<u2",
     "LongStorage": "<i8",
     "IntStorage": "<i4",
     "ShortStorage": "<i2",
@@ -28,34 +29,36 @@ STORAGES = {
     "ByteStorage": "u1",
     "BoolStorage": "u1",
 }
-# Instructions by what they do; those that `_execute` does not name are refused.
+# Instructions by what they do. Those that `_execute` does not mention raise an error.
 CONSTANTS = {"NONE": None, "NEWTRUE": True, "NEWFALSE": False, "EMPTY_TUPLE": ()}
 LITERALS = {"BINUNICODE", "BININT", "BININT1", "BININT2", "LONG1", "BINFLOAT"}
 TUPLES = {"TUPLE1": 1, "TUPLE2": 2, "TUPLE3": 3}
-MARK = object()  # lies on the stack below the items of a list, dict or tuple
-MAX_PICKLE = 1 << 24  # bytes of a pickle; that of a model of a thousand tensors has 200 kB
+MARK = object()  # on the stack below the items of a list, dict or tuple
+MAX_PICKLE = 1 << 24  # bytes of a pickle; one for a thousand tensors has 200 kB
 
 
 class ClassName(NamedTuple):
-    """The name of a class or a function, which is all that is known of it."""
+    """The name of a class or a function; it is never imported."""
 
     module: str
     name: str
 
 
 class Instance(NamedTuple):
-    """An object of a class that is not known."""
+    """An object of another class than the known ones."""
 
     of: ClassName
-    arguments: Any  # that it was made with
+    arguments: Any  # of its constructor
     fields: dict
 
 
 def read_torch(path) -> Any:
-    """What torch.save wrote (torch 1.6 or later): arrays are views of the file's, those of bfloat16 float32.
+    """The object that torch.save wrote (torch 1.6 or later), with read-only numpy arrays as tensors.
+
+    Arrays of bfloat16 are float32.
 
     Raises:
-      InvalidFileError: it is no such file, is damaged, or holds what no checkpoint does.
+      InvalidFileError: it is no such file, is corrupt, or contains what no checkpoint does.
     """
     with open_bounded(path, None) as (file, size):
         try:
@@ -64,13 +67,14 @@ def read_torch(path) -> Any:
                 return _PickleReader(archive, size).build_object()
         except InvalidFileError:
             raise
-        except Exception as error:  # a damaged file makes zipfile and pickletools raise nearly anything
+        # A corrupt file makes zipfile and pickletools raise nearly anything.
+        except Exception as error:
             reason = describe_error(error)
             raise InvalidFileError(f"is no file of torch.save that can be read ({reason})") from None
 
 
 class _PickleReader:
-    """The stack of a pickle, and what its instructions do to it."""
+    """An interpreter of a pickle's instructions, which work on a stack."""
 
     def __init__(self, archive: zipfile.ZipFile, size: int):
         self.archive, self.stack, self.memo, self.storages = archive, [], {}, {}
@@ -79,7 +83,7 @@ class _PickleReader:
         if len(pickles) != 1 or any(info.compress_type != zipfile.ZIP_STORED for info in members.values()):
             raise InvalidFileError("is no file of torch.save (torch 1.6 or later)")
         self.root = pickles[0].removesuffix("data.pkl")
-        # Nothing is compressed, but members of a zip may still lie over one another.
+        # Nothing is compressed, but members of a zip may overlap, and unpack to more than the file.
         unpacked = sum(info.file_size for info in members.values())
         if unpacked > size:
             raise InvalidFileError(f"unpacks to {unpacked:,} bytes, more than it has")
@@ -92,7 +96,7 @@ class _PickleReader:
             if instruction.name == "STOP":
                 result = self.stack.pop()
                 if self.stack or result is MARK:
-                    raise InvalidFileError("its pickle leaves something over")
+                    raise InvalidFileError("its pickle builds more than one object")
                 return result
             self._execute(instruction.name, argument)
         raise InvalidFileError("its pickle has no end")
@@ -131,32 +135,32 @@ class _PickleReader:
             raise InvalidFileError(f"its pickle has an instruction {name}, which no checkpoint needs")
 
     def _pop_marked(self) -> list:
-        """What lies on the stack above the last mark."""
+        """Removes the last mark and the items above it from the stack; returns the items."""
         at = next(i for i in range(len(self.stack) - 1, -1, -1) if self.stack[i] is MARK)
         items = self.stack[at + 1 :]
         del self.stack[at:]
         return items
 
     def _set_items(self, items: list, single: bool) -> None:
-        """Puts keys and values, one after the other, into the dict below them."""
+        """Puts alternating keys and values into the dict below them on the stack."""
         if single:
             del self.stack[-2:]
         target = self.stack[-1]
         target = target.fields if isinstance(target, Instance) else _expect_type(target, dict)
         for key, value in zip(items[::2], items[1::2], strict=True):
-            # Any other key could be an object whose hash is never computed here.
+            # Other keys may not be hashable, or be arrays.
             if type(key) not in (str, int):
                 raise InvalidFileError("its pickle has a key that is neither text nor number")
             target[key] = value
 
     def _update_fields(self, state) -> None:
         target = _expect_type(self.stack[-1], (Instance, dict))
-        # Other states are not needed: torch gives its dicts attributes.
+        # torch sets attributes of its dicts, such as _metadata, which are not needed.
         if isinstance(target, Instance) and isinstance(state, dict):
             target.fields.update(state)
 
     def _read_storage(self, kind, of, key, _, count) -> np.ndarray:
-        """The numbers [count] of a member of the archive, which several tensors may share."""
+        """The numbers [count] of a storage, a member of the archive that several tensors may share."""
         known = isinstance(of, ClassName) and of.name in STORAGES
         if kind != "storage" or not known or type(key) is not str:
             raise InvalidFileError(f"its pickle has data of an unknown kind, {str(of)[:60]}")
@@ -166,12 +170,12 @@ class _PickleReader:
                 array = (array.astype("<u4") << 16).view("<f4")
             self.storages[key] = array != 0 if of.name == "BoolStorage" else array
         if len(self.storages[key]) != count:
-            raise InvalidFileError(f"its data {key[:20]} is not of the size that it says")
+            raise InvalidFileError(f"its data {key[:20]} does not have the size in its pickle")
         return self.storages[key]
 
 
 def _call_by_name(of, arguments) -> Any:
-    """What a call of `of` would have returned, of the few functions that are known; else an Instance."""
+    """What a call of one of the few known functions returns; for others an Instance."""
     of, arguments = _expect_type(of, ClassName), _expect_type(arguments, tuple)
     if of == ("torch._utils", "_rebuild_tensor_v2"):
         return _view_tensor(*arguments[:4])
@@ -183,14 +187,14 @@ def _call_by_name(of, arguments) -> Any:
 
 
 def _view_tensor(storage, offset, shape, strides) -> np.ndarray:
-    """A view of a storage [n], read-only, and never larger than it; offset and strides count its numbers."""
+    """A read-only view of a storage [n], never larger than it; offset and strides count its numbers."""
     numbers = [offset, *_expect_type(shape, tuple), *_expect_type(strides, tuple)]
     counts = all(type(n) is int and n >= 0 for n in numbers)
     if len(shape) != len(strides) or len(shape) > MAX_DIMENSIONS or not counts:
         raise InvalidFileError("a tensor has no shape")
     last = offset + sum((n - 1) * stride for n, stride in zip(shape, strides, strict=True))
     size, stored = math.prod(shape), len(_expect_type(storage, np.ndarray))
-    # A stride of 0 could make a huge view of one number, so both the size and the last place are compared.
+    # With strides of 0 one number can be a huge view: so the size is compared, and not only the last index.
     if size > stored or (size and last >= stored):
         raise InvalidFileError("a tensor is larger than its data")
     # numpy refuses some sizes even where one dimension is 0 and the array empty.
@@ -201,7 +205,7 @@ def _view_tensor(storage, offset, shape, strides) -> np.ndarray:
 
 
 def _expect_type(value, kind):
-    """The value, which must be of a type or of one of several."""
+    """The value; raises InvalidFileError if it is not of a type, or of one of several."""
     if not isinstance(value, kind):
-        raise InvalidFileError(f"its pickle has a {type(value).__name__} where none can be")
+        raise InvalidFileError(f"its pickle has a {type(value).__name__} in a wrong place")
     return value
