@@ -169,7 +169,7 @@ def test_damage_is_found(shared, tmp_path, name):
     data = bytearray((folder / name).read_bytes())
     data[len(data) // 2] ^= 1
     (folder / name).write_bytes(data)
-    with pytest.raises(StorageError, match=r"fetch .* again|cannot be read"):
+    with pytest.raises(StorageError, match=r"download .* again|cannot be read"):
         load_run(folder)
     (folder / name).unlink()
     with pytest.raises(StorageError):

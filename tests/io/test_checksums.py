@@ -49,11 +49,12 @@ def test_every_change_is_found(folder):
 
 def test_files_without_a_checksum_are_let_pass_where_they_are_allowed(folder):
     (folder / "README.md").write_text("new")
-    assert checksums.find_corruption(folder) == f"README.md is not as {checksums.FILE} says"
+    assert checksums.find_corruption(folder) == f"README.md does not agree with {checksums.FILE}"
     assert checksums.find_corruption(folder, extra_files=True) is None
     (folder / "config.json").unlink()
     assert (
-        checksums.find_corruption(folder, extra_files=True) == f"config.json is not as {checksums.FILE} says"
+        checksums.find_corruption(folder, extra_files=True)
+        == f"config.json does not agree with {checksums.FILE}"
     )
 
 

@@ -49,7 +49,7 @@ def test_nothing_is_lost_with_a_host(tmp_path):
     assert job.wait(host_helpers.PATIENCE) == 0
     stopped = checkpoint.find_last_step(run, "latest")
     log_text = log.read_text()
-    assert f"Stopped at step {stopped};" in log_text and log_text.count("starting again") == 1
+    assert f"Stopped at step {stopped};" in log_text and log_text.count("restarting in") == 1
     c = toy(**ENDLESS | {"num_steps": stopped + 10, "mesh.shape": (2,)})
     for workdir in (run, tmp_path / "whole"):
         assert loop.train(c, workdir, make_task).finished
