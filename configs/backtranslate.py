@@ -19,7 +19,8 @@ def get_config(variant: str = "") -> ml_collections.ConfigDict:
         "tempo": 0.15,  # largest logarithm
         "signer": common.AUGMENT,
     }
-    c.soften = {"smooth": 3, "noise": 0.01, "drift": 0.06}  # at most; see signjax.tasks.backtranslate.soften
+    # Largest values; see signjax.tasks.backtranslate.degrade_poses.
+    c.soften = {"smooth": 3, "noise": 0.01, "drift": 0.06}
 
     c.model = {
         "width": 192,

@@ -9,7 +9,7 @@ import dataclasses
 
 import numpy as np
 
-from signjax.metrics import text as words
+from signjax.metrics import text as text_metrics
 from signjax.pose.clip import Clip
 from signjax.pose.normalization import CANONICAL
 
@@ -68,13 +68,13 @@ def draw_derangement(count: int, rng) -> np.ndarray:
     return result
 
 
-def find_nearest_texts(texts, known) -> np.ndarray:
-    """For each text, the number of the most similar known text: cosine of TF-IDF word counts."""
-    bags = [[collections.Counter(words.split_words(t)) for t in side] for side in (texts, known)]
+def find_nearest_texts(texts, candidates) -> np.ndarray:
+    """For each text, the number of the most similar candidate: cosine of TF-IDF word counts."""
+    bags = [[collections.Counter(text_metrics.split_words(t)) for t in side] for side in (texts, candidates)]
     document_counts = collections.Counter(word for bag in bags[1] for word in bag)
     index = {word: k for k, word in enumerate(document_counts)}
     # A word that nearly all texts have tells little about which of them is similar.
-    rarity = np.log((1 + len(known)) / (1 + np.array(list(document_counts.values()))))
+    rarity = np.log((1 + len(candidates)) / (1 + np.array(list(document_counts.values()))))
 
     def weigh_words(side):
         table = np.zeros((len(side), len(index)))

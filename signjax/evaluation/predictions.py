@@ -35,19 +35,19 @@ def read_predictions(folder, sids, layout: pose_layout.PoseLayout) -> tuple[list
     folder = Path(folder)
     if not folder.is_dir():
         raise DataError(f"{folder}: no such folder; give one with a file <clip>.json, .npz or .npy a clip")
-    clips, faults = [], {}
+    clips, unreadable = [], {}
     for sid in sids:
         try:
             clips.append(_read_prediction(folder, sid, layout))
         except DataError as error:
-            faults[sid] = str(error)
+            unreadable[sid] = str(error)
             # A missing clip is scored as one that says nothing: leaving it out would improve the mean.
             clips.append(Clip(np.zeros((0, skeleton.NUM_JOINTS, 3)), sid=sid))
     # Not one clip: then it is the folder or the naming that is wrong, and a table of zeros would hide that.
-    if len(faults) == len(clips):
+    if len(unreadable) == len(clips):
         names = ", ".join(form.format(sid=sids[0]) for form in FORMS)
         raise DataError(f"{folder}: none of {len(clips)} clips is there; the first is looked for as {names}")
-    return clips, faults
+    return clips, unreadable
 
 
 def _read_prediction(folder: Path, sid: str, layout: pose_layout.PoseLayout) -> Clip:

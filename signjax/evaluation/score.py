@@ -108,7 +108,7 @@ def score(
         run = system
     else:
         run, predictions = None, system
-    train, is_demo = _find_data(run, train, is_demo)
+    train, is_demo = _resolve_training_data(run, train, is_demo)
     if predictions is not None and len(predictions) != len(dataset):
         raise DataError(
             f"{len(predictions)} clips, and {dataset.label} has {len(dataset)}; give one for each"
@@ -116,18 +116,18 @@ def score(
     if run and run.codec is None:
         raise ConfigError(f"a {run.config.task} run makes no clips; score one that does")
     # As lists: a packed data set makes a clip anew at every access, and all rows need all clips.
-    truth, known = list(dataset), list(train)
+    truth, training_clips = list(dataset), list(train)
     report(f"{dataset.label}: {len(dataset)} clips to match; training clips for comparison: {len(train)}")
-    judges = scorecard.make_judges(truth, known, is_demo, back_translator)
-    clips, more, cost = _make_rows(run, predictions, dataset, truth, judges, seed, report)
-    rows = _score_rows(clips, more, truth, known, judges, seed, report)
-    content = _summarize(run, dataset, rows, list(clips), judges, cost, seed, about or {})
+    judges = scorecard.make_judges(truth, training_clips, is_demo, back_translator)
+    clips, extra_scores, cost = _make_rows(run, predictions, dataset, truth, judges, seed, report)
+    rows = _score_rows(clips, extra_scores, truth, training_clips, judges, seed, report)
+    content = _collect_content(run, dataset, rows, list(clips), judges, cost, seed, about or {})
     # The last of the system's rows is the system itself; the tokenizer's ceiling comes before it.
     errors = divide_sums(rows[list(clips)[-1]].scores["distance"]["DTW-MJE"].statistics)
     return Scorecard(content, clips, truth, judges, errors)
 
 
-def _find_data(
+def _resolve_training_data(
     run: TrainedRun | None, train: PackedDataset | None, is_demo: bool | None
 ) -> tuple[PackedDataset, bool]:
     if train is None:
@@ -143,51 +143,53 @@ def _find_data(
 def _make_rows(run, predictions, dataset: PackedDataset, truth, judges, seed: int, report: Report):
     """Makes the rows of the system, the scores that need more than clips, and the costs of a generator."""
     # In this order: whoever takes the last row takes the system itself, or its ceiling if it has no other.
-    clips, more, cost = {}, {}, {}
+    clips, extra_scores, cost = {}, {}, {}
     if run:
         report("reconstructing")
         clips[scorecard.CEILING] = run.codec.reconstruct(dataset, canonical=True)
         # Only here and for the mean pose: frame by frame one can only compare clips of equal length and pace.
         errors = reconstruction.score_reconstruction(truth, clips[scorecard.CEILING])
-        more[scorecard.CEILING] = {"reconstruction": errors}
+        extra_scores[scorecard.CEILING] = {"reconstruction": errors}
     if predictions is not None:
         clips["predictions"] = [scorecard.move_or_blank(clip) for clip in predictions]
     elif run.can_generate:
         report("generating")
-        clips["generated"], more["generated"], cost = _generate(run, dataset, judges, seed)
-    return clips, more, cost
+        clips["generated"], extra_scores["generated"], cost = _generate_row(run, dataset, judges, seed)
+    return clips, extra_scores, cost
 
 
-def _generate(run, dataset: PackedDataset, judges, seed: int):
-    def generate(texts, seed):
+def _generate_row(run, dataset: PackedDataset, judges, seed: int):
+    def generate_clips(texts, seed):
         return run.generate(texts, seed=seed, canonical=True)
 
-    clips = generate(dataset.texts, seed)
+    clips = generate_clips(dataset.texts, seed)
     # Timed the second time: the first one compiles.
     begin = time.monotonic()
-    generate(dataset.texts, seed)
+    generate_clips(dataset.texts, seed)
     cost = {"seconds_per_clip": (time.monotonic() - begin) / len(dataset)}
     cost["parameters"] = sum(x.size for x in jax.tree.leaves(run.variables["params"]))
-    variety = scorecard.score_multimodality(generate, dataset.texts, judges.extractor, seed)
-    more = {"distribution": {"multimodality": variety}}
+    variety = scorecard.score_multimodality(generate_clips, dataset.texts, judges.extractor, seed)
+    extra_scores = {"distribution": {"multimodality": variety}}
     if run.has_tokens:
         codes = [clip.tokens.codes for clip in clips]
-        more["tokens"] = scorecard.score_token_bleu(codes, run.codec.encode(dataset))
-    return clips, more, cost
+        extra_scores["tokens"] = scorecard.score_token_bleu(codes, run.codec.encode(dataset))
+    return clips, extra_scores, cost
 
 
-def _score_rows(clips, more, truth, known, judges, seed: int, report: Report) -> dict[str, scorecard.Row]:
+def _score_rows(
+    clips, extra_scores, truth, training_clips, judges, seed: int, report: Report
+) -> dict[str, scorecard.Row]:
     """Scores the recorded clips, the rows of the system and the baselines."""
     # One mean pose for all rows: it also stands in for clips that cannot be scored.
-    mean = baselines.compute_mean_pose(known)
+    mean = baselines.compute_mean_pose(training_clips)
     rows = {scorecard.TRUTH: truth, **clips}
-    rows |= baselines.make_baselines(truth, known, list(clips.values())[-1], seed)
+    rows |= baselines.make_baselines(truth, training_clips, list(clips.values())[-1], seed)
     scored = {}
     for number, (name, row_clips) in enumerate(rows.items(), 1):
         report(f"scoring {name} ({number} of {len(rows)})")
         # The same seed for every row: rows of equal length are compared on the same random pairs of clips.
         row = scorecard.score_row(name, row_clips, truth, judges, mean, seed)
-        for family, scores in more.get(name, {}).items():
+        for family, scores in extra_scores.get(name, {}).items():
             row.scores[family] = row.scores.get(family, {}) | scores
         if name == baselines.MEAN:
             # All joints valid: those that training never shows must count as errors.
@@ -198,7 +200,7 @@ def _score_rows(clips, more, truth, known, judges, seed: int, report: Report) ->
     return scored
 
 
-def _summarize(
+def _collect_content(
     run, dataset: PackedDataset, rows, names, judges, cost, seed: int, about: Mapping[str, Any]
 ) -> dict:
     """Collects the content of scores.json."""

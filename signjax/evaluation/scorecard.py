@@ -22,7 +22,7 @@ from signjax.metrics import (
     motion_features,
     motion_statistics,
 )
-from signjax.metrics import text as words
+from signjax.metrics import text as text_metrics
 from signjax.metrics.score import Score, compute_value
 from signjax.pose.clip import Clip
 from signjax.pose.normalization import CANONICAL
@@ -42,7 +42,7 @@ class Judges(NamedTuple):
     extractor: motion_features.FeatureExtractor
     features: list[np.ndarray]  # of the recorded clips, [w, d] each
     train: list[Clip]  # training clips, body and hands in canonical space
-    near: np.ndarray  # [n] of the recorded clips, see signjax.metrics.memorization
+    nearest_distances: np.ndarray  # [n] of the recorded clips, see signjax.metrics.memorization
 
 
 class Row(NamedTuple):
@@ -66,8 +66,8 @@ def make_judges(truth: list[Clip], train: list[Clip], readable: bool, translator
     features = motion_features.extract_features(extractor, truth)
     # Moved to canonical space once: every row is compared with all of them.
     train = [clip.without_face().move_to() for clip in train]
-    near = memorization.find_nearest_distances(truth, train)
-    return Judges(readable, translator, extractor, features, train, near)
+    nearest_distances = memorization.find_nearest_distances(truth, train)
+    return Judges(readable, translator, extractor, features, train, nearest_distances)
 
 
 def prepare_clips(clips: list[Clip], stand_in: Clip) -> tuple[list[Clip], dict[str, int], np.ndarray]:
@@ -126,7 +126,7 @@ def score_row(
     prepared, counts, silent = prepare_clips(clips, stand_in)
     features = motion_features.extract_features(judges.extractor, prepared)
     means = diversity_scores.average_windows(features)
-    near = memorization.find_nearest_distances(prepared, judges.train)
+    nearest_distances = memorization.find_nearest_distances(prepared, judges.train)
     digest = judges.extractor.digest
     # Even two halves of the recorded clips have a distance: no system can be expected to come nearer.
     floor = {"FGD-half": frechet.score_split_half(features, digest, seed)} if name == TRUTH else {}
@@ -139,7 +139,7 @@ def score_row(
             **floor,
         },
         "guards": motion_statistics.score_motion(truth, prepared)
-        | {"copies": memorization.score_copies(near, judges.near)},
+        | {"copies": memorization.score_copies(nearest_distances, judges.nearest_distances)},
     }
     values = {metric: compute_value(s) for metric, s in scores["guards"].items()}
     warnings = motion_statistics.list_warnings(values)
@@ -162,7 +162,7 @@ def _score_texts(clips: list[Clip], silent, texts, judges: Judges) -> dict[str, 
             for clip, is_silent in zip(clips, silent, strict=True)
         ]
         expected = [demo.normalize_text(text) for text in texts]
-        scores["WER"] = words.score_word_errors(glosses, expected, "demo language")
+        scores["WER"] = text_metrics.score_word_errors(glosses, expected, "demo language")
     if judges.translator is not None:
         lines = judges.translator.translate(clips)
         # The mean pose, which stands in for a silent clip, might be translated into a likely text.
@@ -171,7 +171,7 @@ def _score_texts(clips: list[Clip], silent, texts, judges: Judges) -> dict[str, 
         mark = f"|translator:{judges.translator.digest}"
         scores |= {
             f"BT-{name}": score._replace(signature=score.signature + mark)
-            for name, score in words.score_texts(lines, texts).items()
+            for name, score in text_metrics.score_texts(lines, texts).items()
         }
     return scores
 
@@ -198,8 +198,8 @@ def score_token_bleu(generated, recorded) -> dict[str, Score]:
     sides = [[column for codes in side for column in codes.T.tolist()] for side in (generated, recorded)]
     columns = recorded[0].shape[1]
     scores = {}
-    for order in range(1, words.ORDERS + 1):
-        bleu = words.score_bleu(*sides, order, unit="codes of a column")
+    for order in range(1, text_metrics.ORDERS + 1):
+        bleu = text_metrics.score_bleu(*sides, order, unit="codes of a column")
         # The bootstrap draws clips: the columns of a clip are not independent.
         by_clip = bleu.statistics.reshape(len(generated), columns, -1).sum(1)
         scores[f"token BLEU-{order}"] = bleu._replace(statistics=by_clip)

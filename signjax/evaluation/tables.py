@@ -9,7 +9,8 @@ import numpy as np
 from signjax.io import atomic
 from signjax.metrics import score
 
-# Beginnings of the metrics of which larger values are better. Of guards 1 is best, of others smaller values.
+# Beginnings of the metrics of which larger values are better. Of guards 1 is best, of diversity that of
+# recorded clips, of all others smaller values.
 HIGHER_IS_BETTER = {
     "text": ("BT-BLEU", "BT-chrF", "BT-ROUGE"),
     "reconstruction": ("PCK",),
@@ -43,15 +44,15 @@ def format_tables(rows: dict[str, dict[str, dict]]) -> str:
     """Formats {row: {family: scores of `measure_scores`}} as text tables, one or more for each family."""
     blocks = []
     for family, title in FAMILIES.items():
-        having = {name: families[family] for name, families in rows.items() if families.get(family)}
+        scored = {name: families[family] for name, families in rows.items() if families.get(family)}
         # A dict and not a set: metrics keep the order in which the rows have them.
-        metrics = list(dict.fromkeys(metric for row in having.values() for metric in row))
+        metrics = list(dict.fromkeys(metric for row in scored.values() for metric in row))
         beside = () if family == "guards" else GUARDS_SHOWN
-        guards = {name: rows[name].get("guards", {}) for name in having}
+        guards = {name: rows[name].get("guards", {}) for name in scored}
         for start in range(0, len(metrics), WIDTH):
-            columns = [_format_column(metric, having, True) for metric in metrics[start : start + WIDTH]]
+            columns = [_format_column(metric, scored, True) for metric in metrics[start : start + WIDTH]]
             columns += [_format_column(metric, guards, False) for metric in beside]
-            blocks.append(f"{title}\n{_format_table(list(having), columns)}")
+            blocks.append(f"{title}\n{_format_table(list(scored), columns)}")
     return "\n\n".join(blocks)
 
 
@@ -85,25 +86,24 @@ def plot_family(path, family: str, rows: dict[str, dict[str, dict]]):
     """Writes a PNG with a bar for each metric of a family and each row, with its 95 % interval."""
     from matplotlib.figure import Figure  # slow to import
 
-    having = {name: families[family] for name, families in rows.items() if families.get(family)}
-    metrics = list(dict.fromkeys(metric for row in having.values() for metric in row))
+    scored = {name: families[family] for name, families in rows.items() if families.get(family)}
+    metrics = list(dict.fromkeys(metric for row in scored.values() for metric in row))
     columns = min(4, len(metrics))
     lines = -(-len(metrics) // columns)
     # Not by pyplot, which would keep every figure until somebody closes it.
-    figure = Figure(figsize=(3.1 * columns + 1.4, (0.34 * len(having) + 0.75) * lines + 0.5), dpi=120)
+    figure = Figure(figsize=(3.1 * columns + 1.4, (0.34 * len(scored) + 0.75) * lines + 0.5), dpi=120)
     figure.suptitle(FAMILIES[family], x=0.01, ha="left", fontsize=10)
     axes = figure.subplots(lines, columns, squeeze=False, sharey=True).reshape(-1)
-    names = list(having)
+    names = list(scored)
     for axis, metric in zip(axes, metrics, strict=False):
-        cells = [having[name].get(metric) or {"value": None} for name in names]
+        cells = [scored[name].get(metric) or {"value": None} for name in names]
         values = np.array([np.nan if c["value"] is None else c["value"] for c in cells], float)
         bounds = [(c["low"], c["high"]) if c.get("low") is not None else (np.nan,) * 2 for c in cells]
         error = np.abs(np.array(bounds, float).T - values)
         axis.barh(np.arange(len(names)), values, xerr=error, color="#6f9bd1", ecolor="#30445c", height=0.7)
-        # Of diversity neither is better: recorded clips are the mark.
-        up = any(metric.startswith(start) for start in HIGHER_IS_BETTER.get(family, ()))
-        arrow = "" if family == "guards" or metric == "diversity" else " (higher is better)" if up else ""
-        axis.set_title(metric + arrow, fontsize=8)
+        higher_is_better = any(metric.startswith(start) for start in HIGHER_IS_BETTER.get(family, ()))
+        note = " (higher is better)" if higher_is_better else ""
+        axis.set_title(metric + note, fontsize=8)
         axis.tick_params(labelsize=7)
         axis.locator_params(axis="x", nbins=5)
         axis.spines[["top", "right"]].set_visible(False)

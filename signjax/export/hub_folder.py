@@ -97,9 +97,9 @@ def _nest_files(field: str, files: dict[str, bytes], digest: str) -> dict[str, b
     return note | {f"{field}/{name}": content for name, content in files.items()}
 
 
-def _read_bytes(path, most: int | None = safe_read.MAX_BYTES) -> bytes:
+def _read_bytes(path, max_bytes: int | None = safe_read.MAX_BYTES) -> bytes:
     try:
-        with safe_read.open_bounded(path, most) as (file, size):
+        with safe_read.open_bounded(path, max_bytes) as (file, size):
             return file.read(size)
     except safe_read.InvalidFileError as error:
         raise StorageError(f"{path}: cannot be read ({error})") from None

@@ -41,7 +41,7 @@ class Sampler(NamedTuple):
 class DecodeState(NamedTuple):
     """State of the loop over B clips of at most M tokens, C codes a token, K values a code."""
 
-    at: jax.Array  # [] the next position
+    position: jax.Array  # [] the next position
     codes: jax.Array  # [B, M, C]
     used: jax.Array  # [B, C, K] bool, codes that a column has used
     length: jax.Array  # [B] tokens of each clip so far
@@ -81,7 +81,7 @@ def init_decode_state(model: GPT, variables, text, mask, sampler: Sampler):
     if sampler.guidance != 1.0:
         text, mask = add_null_text(text, mask)
     state = DecodeState(
-        at=jnp.zeros((), jnp.int32),
+        position=jnp.zeros((), jnp.int32),
         codes=jnp.zeros((batch, sampler.max_tokens, model.columns), jnp.int32),
         used=jnp.zeros((batch, model.columns, model.codes), bool),
         length=jnp.zeros(batch, jnp.int32),
@@ -107,22 +107,21 @@ def decode_until(
 
     def decode_one(state: DecodeState) -> DecodeState:
         # Before the first token there is none to look back to; the model knows that from the position.
-        recent = jnp.take(state.codes, jnp.maximum(state.at - 1 - jnp.arange(RECENT), 0), axis=1)
-        hidden, cache = run(
-            tile_for_guidance(recent, guided), state.at, state.cache, encoded, later, method="decode_step"
-        )
+        recent = jnp.take(state.codes, jnp.maximum(state.position - 1 - jnp.arange(RECENT), 0), axis=1)
+        recent = tile_for_guidance(recent, guided)
+        hidden, cache = run(recent, state.position, state.cache, encoded, later, method="decode_step")
         end_logits = _apply_guidance(run(hidden, method="end_logits"), sampler.guidance, guided)
         # A key of its own for every position: a clip's draws do not depend on how long the loop runs.
-        step_keys = jax.vmap(jax.random.fold_in, (0, None))(keys, state.at)
-        ends = _sample_ends(end_logits, step_keys, sampler) & (state.at >= sampler.min_tokens)
+        step_keys = jax.vmap(jax.random.fold_in, (0, None))(keys, state.position)
+        ends = _sample_ends(end_logits, step_keys, sampler) & (state.position >= sampler.min_tokens)
         done = state.done | ends
         codes = _sample_next_token(run, hidden, state.used, step_keys, sampler, model.columns)
         # The loop goes on for the longer clips of the batch: what it samples after a clip's end is dropped.
         codes = jnp.where(done[:, None], 0, codes)
         newly_used = jax.nn.one_hot(codes, model.codes, dtype=bool) & ~done[:, None, None]
         return DecodeState(
-            at=state.at + 1,
-            codes=jax.lax.dynamic_update_index_in_dim(state.codes, codes, state.at, 1),
+            position=state.position + 1,
+            codes=jax.lax.dynamic_update_index_in_dim(state.codes, codes, state.position, 1),
             used=state.used | newly_used,
             length=state.length + ~done,
             done=done,
@@ -130,7 +129,7 @@ def decode_until(
         )
 
     until = jnp.minimum(until, sampler.max_tokens)
-    return jax.lax.while_loop(lambda s: (s.at < until) & ~s.done.all(), decode_one, state)
+    return jax.lax.while_loop(lambda s: (s.position < until) & ~s.done.all(), decode_one, state)
 
 
 def _sample_next_token(run, hidden, used, keys, sampler: Sampler, columns: int):

@@ -115,7 +115,7 @@ class ClipRequestHandler(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         """Sends the page."""
         if self._check_origin() and self._check_path("/"):
-            self._send(200, "text/html; charset=utf-8", self.server.page)
+            self._send_response(200, "text/html; charset=utf-8", self.server.page)
 
     def do_POST(self):
         """Sends a clip of a text, or a line that says why it cannot."""
@@ -124,22 +124,22 @@ class ClipRequestHandler(http.server.BaseHTTPRequestHandler):
         length = self.headers.get("Content-Length", "")
         # isdigit would accept digits of other scripts, and int() a sign.
         if not re.fullmatch("[0-9]{1,5}", length) or int(length) > MAX_REQUEST:
-            self._refuse(413, f"a request says its length, at most {MAX_REQUEST:,} bytes")
+            self._refuse_request(413, f"a request says its length, at most {MAX_REQUEST:,} bytes")
             return
         try:
             request = parse_request(self.rfile.read(int(length)))
             with self.server.model_lock:
                 clip = self.server.make_clip(*request)
         except SignjaxError as error:
-            self._refuse(400, str(error))
+            self._refuse_request(400, str(error))
         except OSError:
             raise  # of the connection: there is nobody to answer to
         except Exception:
             # The reason goes to the terminal alone: it may quote paths and data of this machine.
             traceback.print_exc()
-            self._refuse(500, "the model failed; the terminal of the server has more")
+            self._refuse_request(500, "the model failed; the terminal of the server has more")
         else:
-            self._send(200, "application/json", json.dumps({"clip": clip}).encode())
+            self._send_response(200, "application/json", json.dumps({"clip": clip}).encode())
 
     def _check_origin(self) -> bool:
         """Refuses a request that another site's page has caused; returns whether it is allowed.
@@ -153,18 +153,18 @@ class ClipRequestHandler(http.server.BaseHTTPRequestHandler):
         # Exactly one Host: of two, a proxy and this server could each trust a different one.
         allowed = len(hosts) == 1 and hosts[0] in names and origins in ([], [f"http://{hosts[0]}"])
         if not allowed:
-            self._refuse(403, f"this server answers to http://{HOST}:{port}/ and its own page alone")
+            self._refuse_request(403, f"this server answers to http://{HOST}:{port}/ and its own page alone")
         return allowed
 
     def _check_path(self, path: str) -> bool:
         if self.path != path:
-            self._refuse(404, "there is nothing here")
+            self._refuse_request(404, "there is nothing here")
         return self.path == path
 
-    def _refuse(self, status: int, reason: str) -> None:
-        self._send(status, "application/json", json.dumps({"error": reason}).encode())
+    def _refuse_request(self, status: int, reason: str) -> None:
+        self._send_response(status, "application/json", json.dumps({"error": reason}).encode())
 
-    def _send(self, status: int, kind: str, body: bytes) -> None:
+    def _send_response(self, status: int, kind: str, body: bytes) -> None:
         self.send_response(status)
         for name, value in (
             ("Content-Type", kind),

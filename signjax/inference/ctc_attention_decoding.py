@@ -30,13 +30,13 @@ LEAST_CTC = -10.0
 class _DecodeState(NamedTuple):
     """State of the loop over B texts."""
 
-    at: jax.Array  # [] the next text position
+    position: jax.Array  # [] the next text position
     ids: jax.Array  # [B, RECENT + L], NULL before the text and after its end
     done: jax.Array  # [B] bool
     cache: KVCache
     last: jax.Array  # [B] the last id as the CTC head has it, the blank at first
     prefix: ctc_prefix.Prefix
-    begun: jax.Array  # [B] log probability that a text begins like this, by the CTC head
+    prefix_score: jax.Array  # [B] log probability that a text begins like this, by the CTC head
 
 
 @functools.partial(jax.jit, static_argnums=0)
@@ -60,43 +60,43 @@ def decode_texts(model: BackTranslator, variables, pose, mask, ctc_share):
     positions = encoded.mask.sum(1)
     # From the clip's own frames and not the padded ones, so that padding does not change the text.
     limit = jnp.where(positions > 0, positions + SPARE_TOKENS, 0)  # [B]
-    most = pose.shape[1] // STRIDE + SPARE_TOKENS
+    longest = pose.shape[1] // STRIDE + SPARE_TOKENS
 
     def decode_one(state: _DecodeState) -> _DecodeState:
         # Newest first, as in training: each of the RECENT tokens has its own weights in the decoder.
-        recent = jax.lax.dynamic_slice_in_dim(state.ids, state.at, RECENT, axis=1)[:, ::-1]
-        logits, cache = run(recent, state.at, state.cache, encoded, method="decode_step")
+        recent = jax.lax.dynamic_slice_in_dim(state.ids, state.position, RECENT, axis=1)[:, ::-1]
+        logits, cache = run(recent, state.position, state.cache, encoded, method="decode_step")
         scores = ctc_prefix.score_next_tokens(frames, state.prefix, state.last, BLANK, END)  # [B, V]
         # The probability of the next token alone: prefix scores are of the whole text so far.
-        ctc = jnp.maximum(scores - state.begun[:, None], LEAST_CTC)
+        ctc = jnp.maximum(scores - state.prefix_score[:, None], LEAST_CTC)
         token = jnp.argmax((1 - ctc_share) * nn.log_softmax(logits) + ctc_share * ctc, axis=-1)
         done = state.done | (token == END)
         written = jnp.where(done, NULL, token)[:, None]
         return _DecodeState(
-            at=state.at + 1,
-            ids=jax.lax.dynamic_update_slice_in_dim(state.ids, written, state.at + RECENT, axis=1),
-            done=done | (state.at + 1 >= limit),
+            position=state.position + 1,
+            ids=jax.lax.dynamic_update_slice_in_dim(state.ids, written, state.position + RECENT, axis=1),
+            done=done | (state.position + 1 >= limit),
             cache=cache,
             last=token,
             prefix=ctc_prefix.extend_prefix(frames, state.prefix, state.last, token, BLANK),
-            begun=jnp.take_along_axis(scores, token[:, None], axis=1)[:, 0],
+            prefix_score=jnp.take_along_axis(scores, token[:, None], axis=1)[:, 0],
         )
 
-    start = _init_decode_state(model, frames, limit, most)
-    final = jax.lax.while_loop(lambda s: (s.at < most) & ~s.done.all(), decode_one, start)
+    start = _init_decode_state(model, frames, limit, longest)
+    final = jax.lax.while_loop(lambda s: (s.position < longest) & ~s.done.all(), decode_one, start)
     return final.ids[:, RECENT:]
 
 
-def _init_decode_state(model: BackTranslator, frames, limit, most: int) -> _DecodeState:
-    """The state before the first token; a text has at most `limit` [B] tokens, no text more than `most`."""
+def _init_decode_state(model: BackTranslator, frames, limit, longest: int) -> _DecodeState:
+    """The state before the first token; texts have at most `limit` [B] tokens, none more than `longest`."""
     batch = len(limit)
     return _DecodeState(
-        at=jnp.zeros((), jnp.int32),
+        position=jnp.zeros((), jnp.int32),
         # RECENT places before the text: at its first tokens, too, the decoder looks back that far.
-        ids=jnp.full((batch, RECENT + most), NULL),
+        ids=jnp.full((batch, RECENT + longest), NULL),
         done=limit == 0,
-        cache=model.init_cache(batch, most),
+        cache=model.init_cache(batch, longest),
         last=jnp.full(batch, BLANK),
         prefix=ctc_prefix.empty_prefix(frames, BLANK),
-        begun=jnp.zeros(batch),
+        prefix_score=jnp.zeros(batch),
     )

@@ -40,8 +40,8 @@ def encode_dataset(
     if not 0 <= tempo <= np.log(2):
         raise ConfigError(f"tempo is {tempo}; give a logarithm of 0 to 0.69")
     key = _cache_key(codec.variables, dataset, (versions, tempo, seed, fold))
-    if known := sequence_cache.read_sequences(cache, key, versions, len(dataset)):
-        return known
+    if cached := sequence_cache.read_sequences(cache, key, versions, len(dataset)):
+        return cached
     phases = codec.stride * fold
     result = [[np.empty(0)] * len(dataset) for _ in range(versions)]
     # Without shares: every host trains on rows of all clips, so each encodes the whole data set.

@@ -23,7 +23,7 @@ def make_sampler(config, **changes) -> Sampler:
         hint = did_you_mean(unknown[0], fields, f"it takes {', '.join(fields)}")
         raise ConfigError(f"{unknown[0]} means nothing to a {config.task} run{hint}")
     sampler = family.sampler(**{**config.sampler, **changes})
-    family.check(config, sampler)
+    family.check_sampler(config, sampler)
     return sampler
 
 
@@ -50,18 +50,18 @@ def _check_masked(config, sampler: masked_decoding.Sampler) -> None:
 def _check_flow(config, sampler: flow_sampling.Sampler) -> None:
     del config
     if sampler.solver not in flow_sampling.SOLVERS or sampler.steps < 1 or sampler.max_tokens < 1:
-        near = closest_match(sampler.solver, flow_sampling.SOLVERS)
-        near = f"did you mean {near}? " if near not in ("", sampler.solver) else ""
-        take = f"give a solver of {', '.join(flow_sampling.SOLVERS)}, and 1 or more steps and tokens"
-        raise ConfigError(f"{sampler}: {near}{take}")
+        suggestion = closest_match(sampler.solver, flow_sampling.SOLVERS)
+        suggestion = f"did you mean {suggestion}? " if suggestion not in ("", sampler.solver) else ""
+        advice = f"give a solver of {', '.join(flow_sampling.SOLVERS)}, and 1 or more steps and tokens"
+        raise ConfigError(f"{sampler}: {suggestion}{advice}")
 
 
 class Family(NamedTuple):
     """A model family."""
 
-    needs: str  # the field of its configs that names the run of its tokenizer or auto-encoder
+    codec_field: str  # the field of its configs that names the run of its tokenizer or auto-encoder
     sampler: type  # a NamedTuple of the sampling options
-    check: Callable  # (config, sampler) -> None, or a ConfigError
+    check_sampler: Callable  # (config, sampler) -> None, or a ConfigError
     sample: Callable  # (model, variables, text, mask, keys, sampler) -> (sequences [B, N, ...], lengths [B])
     streams: bool = False  # whether it writes a clip from its beginning to its end
 
@@ -69,29 +69,29 @@ class Family(NamedTuple):
 # By the `task` of their configs.
 FAMILIES = {
     "gpt": Family(
-        needs="tokenizer",
+        codec_field="tokenizer",
         sampler=autoregressive.Sampler,
-        check=_check_autoregressive,
+        check_sampler=_check_autoregressive,
         sample=autoregressive.sample_tokens,
         streams=True,
     ),
     "seed_gpt": Family(
-        needs="tokenizer",
+        codec_field="tokenizer",
         sampler=autoregressive.Sampler,
-        check=_check_seed,
+        check_sampler=_check_seed,
         sample=autoregressive.sample_tokens,
         streams=True,
     ),
     "masked": Family(
-        needs="tokenizer",
+        codec_field="tokenizer",
         sampler=masked_decoding.Sampler,
-        check=_check_masked,
+        check_sampler=_check_masked,
         sample=masked_decoding.sample_masked_tokens,
     ),
     "flow": Family(
-        needs="autoencoder",
+        codec_field="autoencoder",
         sampler=flow_sampling.Sampler,
-        check=_check_flow,
+        check_sampler=_check_flow,
         sample=flow_sampling.sample_latents,
     ),
 }

@@ -96,10 +96,10 @@ def _integrate_flow(model, solver: str, guided: bool, variables, texts, mask, no
       guidance: [] scale.
     """
     run = functools.partial(model.apply, {"params": variables["params"]})
-    ids, known = texts
-    null = text_conditioning.null_text(ids), jnp.broadcast_to(jnp.arange(ids.shape[1]) == 0, known.shape)
+    ids, text_mask = texts
+    null = text_conditioning.null_text(ids), jnp.broadcast_to(jnp.arange(ids.shape[1]) == 0, text_mask.shape)
     # Without guidance the null text is not computed at all.
-    memories = [run(*t, method="encode_text") for t in ((ids, known), null)[: 1 + guided]]
+    memories = [run(*t, method="encode_text") for t in ((ids, text_mask), null)[: 1 + guided]]
     times = [text_alignment.clip_times(mask, memory) for memory in memories]
 
     def guided_velocity(z, t):

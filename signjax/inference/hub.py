@@ -82,9 +82,9 @@ class SharedRun:
         """
         import huggingface_hub  # slow to import
 
-        with tempfile.TemporaryDirectory() as place:
+        with tempfile.TemporaryDirectory() as parent:
             # Named like the repository, as the model card takes its title from the folder.
-            folder = self.save_pretrained(Path(place, repo_id.rpartition("/")[2]), license)
+            folder = self.save_pretrained(Path(parent, repo_id.rpartition("/")[2]), license)
             api = huggingface_hub.HfApi()
             try:
                 url = api.create_repo(repo_id, private=private, exist_ok=True)

@@ -121,15 +121,15 @@ def load_pose_to_text(run) -> PoseToText:
 def _load_generator(run) -> TextToPose:
     variables, _ = checkpoint.load_variables(run)
     config = run_config.load_config(f"{run}/config.json")
-    words = text_encoder.load_text_encoder(run, config)
-    field = FAMILIES[config.task].needs
+    encoder = text_encoder.load_text_encoder(run, config)
+    field = FAMILIES[config.task].codec_field
     folder = dependencies.find_dependency(run, field, config[field])
     codec = load_autoencoder(folder) if field == "autoencoder" else load_codec(folder)
     # With another codec, even the same one trained again, the codes decode to wrong clips without any error.
     dependencies.check_dependency(run, field, folder, codec.variables)
     # No config has this width: it was fitted to the latents of the training data.
     dim = len(variables["latents"]["deviation"]) if "latents" in variables else 0
-    generator = build_text_to_pose(config, words, codec, variables, dim)
+    generator = build_text_to_pose(config, encoder, codec, variables, dim)
     return dataclasses.replace(generator, run=str(run))
 
 

@@ -79,17 +79,17 @@ def _fill_tokens(model, variables, encoded, inside, keys, sampler: Sampler):
     # A key for each position: one draw for all of them would depend on the padded length.
     position_keys = _fold_keys(keys[:, None], jnp.arange(inside.shape[1]))  # [B, N]
 
-    def run_pass(k, known):
-        codes, hidden = known
+    def run_pass(k, state):
+        codes, hidden = state
         states = run(tile(codes), tile(hidden), mask, encoded, times, method="compute_states")
         pass_keys = _fold_keys(position_keys, k)
         drawn, confidence = _propose_tokens(run, states, pass_keys, sampler, model.columns)
         codes = jnp.where(hidden[..., None], drawn, codes)
         # Rounded down: after the last pass the cosine is 0 only up to rounding, and no token may stay hidden.
-        left = jnp.floor(size * jnp.cos(jnp.pi / 2 * (k + 1) / sampler.steps))  # [B]
+        num_hidden = jnp.floor(size * jnp.cos(jnp.pi / 2 * (k + 1) / sampler.steps))  # [B]
         # Tokens that are known already get the highest ranks, so that no later pass hides them again.
         rank = jnp.argsort(jnp.argsort(jnp.where(hidden, confidence, jnp.inf)))
-        return codes, hidden & (rank < left[:, None])
+        return codes, hidden & (rank < num_hidden[:, None])
 
     start = jnp.zeros((*inside.shape, model.columns), jnp.int32), inside
     return jax.lax.fori_loop(0, sampler.steps, run_pass, start)[0]

@@ -44,9 +44,9 @@ class PoseToText(SharedRun):
     def digest(self) -> str:
         """12 hexadecimal digits that identify weights and vocabulary; signatures of scores contain them."""
         # Without types and shapes, unlike other digests: signatures of older scores contain this one.
-        words = repr(self.vocabulary.entries).encode()
+        vocabulary = repr(self.vocabulary.entries).encode()
         assert self.variables is not None, "only a trained run is quoted"
-        return digest_variables(self.variables["params"], words, typed=False)
+        return digest_variables(self.variables["params"], vocabulary, typed=False)
 
     def with_variables(self, variables: dict) -> "PoseToText":
         """The same model with other variables; nothing is compiled again."""

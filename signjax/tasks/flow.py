@@ -92,17 +92,17 @@ def prepare_latent_run(config, workdir) -> LatentRun:
     # Before anything is encoded: a run that resumes with another auto-encoder is refused here.
     dependencies.record_dependency(workdir, "autoencoder", config.autoencoder, codec.variables)
     train, dev = (codec.load_split(config.data, split) for split in ("train", "dev"))
-    words = text_encoder.prepare_text_encoder(config, workdir, train.texts, dev.texts)
+    encoder = text_encoder.prepare_text_encoder(config, workdir, train.texts, dev.texts)
     rows, fold = {}, config.fold
     for name, clips, versions in (("train", train, config.versions), ("dev", dev, 1)):
         path = f"{workdir}/latents-{name}.npz"
         latents = encode_dataset(codec, clips, versions, path, config.tempo, config.seed, fold)
         positions = [[fold_latents(z, fold) for z in version] for version in latents]
         packings = PACKINGS if name == "train" else 1
-        rows[name] = TokenRows(positions, words.encode_all(clips.texts), config.seed, packings)
+        rows[name] = TokenRows(positions, encoder.encode_all(clips.texts), config.seed, packings)
     # Version 0 alone: clips as recorded, each once.
     space = fit_latent_space(np.concatenate(rows["train"].codes[0]))
-    generator = build_text_to_pose(config, words, codec, dim=len(space["deviation"]))
+    generator = build_text_to_pose(config, encoder, codec, dim=len(space["deviation"]))
     return LatentRun(generator, rows["train"], rows["dev"], dev, space)
 
 
@@ -131,9 +131,9 @@ def losses_and_metrics(model, variables, batch, rng, dropout) -> dict:
     z = t[..., None] * latents + (1 - t)[..., None] * noise
     clean = run(z, t, mask, encoded, times, (segments, text_segments), method="predict_clean")
     # The network predicts clean latents; their error over 1 - t is that of the velocity.
-    wrong = ((clean - latents) / jnp.maximum(1 - t, LEAST)[..., None]) ** 2
+    error = ((clean - latents) / jnp.maximum(1 - t, LEAST)[..., None]) ** 2
     return {
-        "flow": ((wrong.mean(-1) * mask).sum(), mask.sum()),
+        "flow": ((error.mean(-1) * mask).sum(), mask.sum()),
         "length": lengths,
     }
 

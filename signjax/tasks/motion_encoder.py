@@ -2,7 +2,7 @@
 
 A plain auto-encoder of poses ignores jitter, since it moves no joint far; Fréchet distances on its features
 then favour motion that trembles or is too smooth. So these features also have to predict how much moves
-(`energy` of the model), and training includes other tempi, noise and smoothing (`perturb`).
+(`energy` of the model), and training includes other tempi, noise and smoothing (`perturb_window`).
 """
 
 import functools
@@ -34,7 +34,7 @@ def make_task(config, workdir) -> Task:
     crops = sources.Crops(train, math.ceil(WINDOW * config.disturb.tempo))
     transforms = [
         functools.partial(augmentation.augment_signer, **config.augment),
-        functools.partial(perturb, **config.disturb),
+        functools.partial(perturb_window, **config.disturb),
     ]
 
     def init_variables(rng, batch):
@@ -46,17 +46,17 @@ def make_task(config, workdir) -> Task:
         out, changed = model.apply(variables, pose, True, mutable=["batch_stats"], rngs={"noise": rng})
         terms = losses.reconstruction_losses(out.pose, pose, _count_all_joints(batch), config.loss)
         # Of the window as the encoder sees it, noisy or smoothed: that is what the features have to tell.
-        wrong = jnp.abs(out.energy - models.motion_energy(pose)).mean()
-        return terms.pop("loss") + config.loss.energy * wrong, (terms | {"energy": wrong}, changed)
+        error = jnp.abs(out.energy - models.motion_energy(pose)).mean()
+        return terms.pop("loss") + config.loss.energy * error, (terms | {"energy": error}, changed)
 
     def evaluate_batch(variables, batch):
         # A clip shorter than a window ends with its last frame repeated, as the metric has it.
         pose, weight = hold_last_frame(fill_missing_joints(batch), batch["mask"]), batch["weight"]
         out = model.apply(variables, pose)
         valid = _count_all_joints(batch) * weight[:, None, None]
-        wrong = jnp.abs(out.energy - models.motion_energy(pose)).mean(-1)
+        error = jnp.abs(out.energy - models.motion_energy(pose)).mean(-1)
         pairs = losses.reconstruction_errors(out.pose, pose, valid, jnp.ones_like(weight))
-        return pairs | {"energy": ((wrong * weight).sum(), weight.sum())}
+        return pairs | {"energy": ((error * weight).sum(), weight.sum())}
 
     def eval_batches():
         return loader.iterate_once(sources.Crops(dev, WINDOW), config.eval_batch_size, **batches.host_share())
@@ -75,7 +75,7 @@ def build_autoencoder(config) -> models.MotionAutoEncoder:
     return models.MotionAutoEncoder(frames=WINDOW, **config.model)
 
 
-def perturb(example, rng, *, tempo, noise, smooth):
+def perturb_window(example, rng, *, tempo, noise, smooth):
     """Cuts WINDOW frames at a random tempo; with probability 1/4 adds noise, with 1/4 smooths too much.
 
     Args:

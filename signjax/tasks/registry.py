@@ -33,6 +33,6 @@ def make_task(config, workdir) -> Task:
       DataError: its data cannot be used.
     """
     if config.task not in FAMILIES:
-        known = f"signjax/tasks has only: {', '.join(sorted(FAMILIES))}"
-        raise ConfigError(f"task is {config.task!r}{did_you_mean(config.task, sorted(FAMILIES), known)}")
+        names = f"signjax/tasks has only: {', '.join(sorted(FAMILIES))}"
+        raise ConfigError(f"task is {config.task!r}{did_you_mean(config.task, sorted(FAMILIES), names)}")
     return FAMILIES[config.task](config, workdir)

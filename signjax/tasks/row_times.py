@@ -23,9 +23,9 @@ def measure_row_times(batch, encoded):
     last = ends & (batch["text_position"] > 0) & (size > 0)  # [B, L]
     length = jnp.where(last, encoded.centres, 0.0)
     # Of logarithms, so that an error of 10 % counts alike for a short and a long clip.
-    miss = jnp.where(last, jnp.log(jnp.maximum(length, 1e-3)) - jnp.log(jnp.maximum(size, 1)), 0.0)
+    error = jnp.where(last, jnp.log(jnp.maximum(length, 1e-3)) - jnp.log(jnp.maximum(size, 1)), 0.0)
     # Picks for every position the last text id of its clip, whose length is the clip's.
     of_clip = (segments[:, :, None] == text_segments[:, None]) & last[:, None]  # [B, W, L]
     pace = (of_clip * length[:, None]).sum(-1) / jnp.maximum((of_clip * size[:, None]).sum(-1), 1)
     position = batch["position"].astype(jnp.float32)
-    return (position, (position + 0.5) * pace), ((miss**2).sum(), last.sum())
+    return (position, (position + 0.5) * pace), ((error**2).sum(), last.sum())

@@ -42,15 +42,15 @@ def prepare_token_run(config, workdir) -> TokenRun:
     # Before anything is encoded: a run that resumes with another tokenizer is refused here.
     dependencies.record_dependency(workdir, "tokenizer", config.tokenizer, tokenizer.variables)
     train, dev = (tokenizer.load_split(config.data, split) for split in ("train", "dev"))
-    words = text_encoder.prepare_text_encoder(config, workdir, train.texts, dev.texts)
+    encoder = text_encoder.prepare_text_encoder(config, workdir, train.texts, dev.texts)
     rows = {}
     # Dev clips once and as recorded, in one packing: every evaluation scores the same rows.
     for name, clips, versions in (("train", train, config.versions), ("dev", dev, 1)):
         path = f"{workdir}/tokens-{name}.npz"
         codes = encode_dataset(tokenizer, clips, versions, path, config.tempo, config.seed)
         packings = PACKINGS if name == "train" else 1
-        rows[name] = TokenRows(codes, words.encode_all(clips.texts), config.seed, packings)
-    generator = build_text_to_pose(config, words, tokenizer)
+        rows[name] = TokenRows(codes, encoder.encode_all(clips.texts), config.seed, packings)
+    generator = build_text_to_pose(config, encoder, tokenizer)
     return TokenRun(generator, rows["train"], rows["dev"], dev)
 
 
@@ -64,8 +64,8 @@ def drop_texts(batch, rng, rate: float):
     """
     segments = batch["text_segment"]  # [B, L]
     # As many draws as a row can have texts, and one for its padding.
-    most = segments.shape[1] + 1
-    dropped = jax.random.bernoulli(rng, rate, (segments.shape[0], most))
+    count = segments.shape[1] + 1
+    dropped = jax.random.bernoulli(rng, rate, (segments.shape[0], count))
     dropped = jnp.take_along_axis(dropped, segments, axis=1)  # [B, L]
     # The null text is one position long: the others are hidden.
     hide = dropped & (batch["text_position"] > 0)

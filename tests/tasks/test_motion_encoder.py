@@ -41,7 +41,7 @@ def test_disturbing_keeps_what_it_should():
     example = {"pose": line, "mask": np.arange(48) < 40, "valid": rng.random((48, 50)) < 0.9}
     example["valid"][:, 0] = True
     for _ in range(20):
-        out = training.perturb(example, rng, tempo=1.5, noise=0.0, smooth=1e-9)
+        out = training.perturb_window(example, rng, tempo=1.5, noise=0.0, smooth=1e-9)
         assert out["pose"].shape == (32, 50, 3) and out["pose"].dtype == np.float32
         times = out["pose"][:, 0, 0]
         steps = np.diff(times)
@@ -49,7 +49,7 @@ def test_disturbing_keeps_what_it_should():
         assert (np.abs(steps - steps[0]) < 1e-4).sum() >= 25  # an even tempo until the end, which is held
         whole = times == times.round()
         np.testing.assert_array_equal(out["valid"][whole], example["valid"][times[whole].astype(int)])
-    drawn = [training.perturb(example, rng, tempo=1.0, noise=0.5, smooth=1e-9) for _ in range(80)]
+    drawn = [training.perturb_window(example, rng, tempo=1.0, noise=0.5, smooth=1e-9) for _ in range(80)]
     share = np.mean([np.abs(np.diff(x["pose"], axis=0) - 1).max() > 0.02 for x in drawn])
     assert 0.1 < share < 0.6
 

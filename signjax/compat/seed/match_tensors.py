@@ -27,9 +27,9 @@ def extract_state(saved) -> dict[str, np.ndarray]:
     if not isinstance(saved, dict):
         raise InvalidFileError("holds no weights")
     state = next((saved[key] for key in WRAPPERS if isinstance(saved.get(key), dict)), saved)
-    wrong = [name for name in state if type(name) is not str or not isinstance(state[name], np.ndarray)]
-    if wrong or not state:
-        what = f": {str(wrong[0])[:40]!r} is no tensor" if wrong else ""
+    invalid = [name for name in state if type(name) is not str or not isinstance(state[name], np.ndarray)]
+    if invalid or not state:
+        what = f": {str(invalid[0])[:40]!r} is no tensor" if invalid else ""
         raise InvalidFileError(f"holds no weights{what}; give a checkpoint with {', '.join(WRAPPERS)}")
     for prefix in PREFIXES:
         if all(name.startswith(prefix) for name in state):
@@ -183,8 +183,8 @@ def check_nothing_left(state: dict, codes: int) -> None:
     """Raises InvalidFileError if a tensor is left that is no counter and no constant of the skeleton."""
     # A tensor that is left belongs to another model: what was recognized would give other outputs without it.
     for name, array in state.items():
-        known = array.size == 1 or array.shape == (codes,) or {NUM_JOINTS, POSE} & set(array.shape)
-        if name.rpartition(".")[2] in ("weight", "bias") or not known:
+        allowed = array.size == 1 or array.shape == (codes,) or {NUM_JOINTS, POSE} & set(array.shape)
+        if name.rpartition(".")[2] in ("weight", "bias") or not allowed:
             raise InvalidFileError(f"its tensor {name} {list(array.shape)} has no place in the seed's model")
 
 
