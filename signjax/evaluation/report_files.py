@@ -39,9 +39,9 @@ def write_report(out: pathlib.Path, content: dict, table: str, clips: dict, trut
     count = len(truth)
     # By rank, from the worst to the best, and not by choice: examples picked by hand flatter a system.
     ranks = np.unique(np.linspace(0, count - 1, SHOWN).astype(int))
-    shown, pages = {scorecard.TRUTH: truth, **clips}, []
+    rows, pages = {scorecard.TRUTH: truth, **clips}, []
     for rank, i in zip(ranks, np.argsort(-errors, kind="stable")[ranks], strict=True):
-        panels = [make_panel(name, row[i], truth[i].text, judges.readable) for name, row in shown.items()]
+        panels = [make_panel(name, row[i], truth[i].text, judges.readable) for name, row in rows.items()]
         label = f"{panels[-1].title}: DTW-MJE {errors[i]:.2f}, {rank + 1} of {count} from the worst"
         pages.append([*panels[:-1], panels[-1]._replace(title=label)])
     for k, panels in enumerate(pages[::DRAWN], 1):

@@ -102,7 +102,7 @@ def score(
 
     Raises:
       ConfigError: the run makes no clips.
-      DataError: a system has not as many clips as the data set, or there are no training clips.
+      DataError: a system does not have as many clips as the data set, or there are no training clips.
     """
     if isinstance(system, TrainedRun):
         run = system
@@ -168,8 +168,8 @@ def _generate_row(run, dataset: PackedDataset, judges, seed: int):
     generate_clips(dataset.texts, seed)
     cost = {"seconds_per_clip": (time.monotonic() - begin) / len(dataset)}
     cost["parameters"] = sum(x.size for x in jax.tree.leaves(run.variables["params"]))
-    variety = scorecard.score_multimodality(generate_clips, dataset.texts, judges.extractor, seed)
-    extra_scores = {"distribution": {"multimodality": variety}}
+    multimodality = scorecard.score_multimodality(generate_clips, dataset.texts, judges.extractor, seed)
+    extra_scores = {"distribution": {"multimodality": multimodality}}
     if run.has_tokens:
         codes = [clip.tokens.codes for clip in clips]
         extra_scores["tokens"] = scorecard.score_token_bleu(codes, run.codec.encode(dataset))

@@ -16,7 +16,7 @@ from signjax.models.text_conditioning import null_text
 
 
 class Sampler(NamedTuple):
-    """How to choose among the codes a model proposes.
+    """Options of sampling with an autoregressive model.
 
     Attributes:
       temperature: 0 takes the likeliest code.
@@ -26,7 +26,7 @@ class Sampler(NamedTuple):
         (negative) by this (Keskar et al. 2019); 1 for no penalty.
       guidance: classifier-free guidance scale (Ho and Salimans 2022); 1 is the plain conditional model.
       min_tokens: a clip does not end before this many tokens.
-      max_tokens: it ends there at the latest.
+      max_tokens: largest number of tokens of a clip.
     """
 
     temperature: float = 1.0
@@ -57,8 +57,8 @@ def sample_tokens(model: GPT, variables, text, mask, keys, sampler: Sampler):
       variables: its params.
       text: [B, L] ids, or features [B, L, F].
       mask: [B, L] bool.
-      keys: [B] random keys, one a clip.
-      sampler: how to choose.
+      keys: [B] random keys, one for each clip.
+      sampler: sampling options.
 
     Returns:
       (codes [B, max_tokens, C] int32, 0 after a clip's end; lengths [B] in tokens).

@@ -44,11 +44,11 @@ def sample_latents(model: flow_transformer.FlowTransformer, variables, text, mas
       variables: its params, and "latents", the space of signjax.inference.latent_space.
       text: [B, L] ids, or features [B, L, F].
       mask: [B, L] bool.
-      keys: [B] random keys, one a clip.
-      sampler: how to solve.
+      keys: [B] random keys, one for each clip.
+      sampler: sampling options.
 
     Returns:
-      (positions [B, N, D] float32, anything after a clip's end; lengths [B] in positions).
+      (positions [B, N, D] float32, arbitrary after a clip's end; lengths [B] in positions).
     """
     # On the host: the lengths decide the shape that the rest is compiled for.
     lengths = np.asarray(_predict_lengths(model, variables, text, mask))

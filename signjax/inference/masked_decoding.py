@@ -43,8 +43,8 @@ def sample_masked_tokens(model, variables, text, mask, keys, sampler: Sampler):
       variables: its params.
       text: [B, L] ids, or features [B, L, F].
       mask: [B, L] bool.
-      keys: [B] random keys, one a clip.
-      sampler: how to choose.
+      keys: [B] random keys, one for each clip.
+      sampler: sampling options.
 
     Returns:
       (codes [B, N, C] int32, 0 after a clip's end; lengths [B] in tokens).

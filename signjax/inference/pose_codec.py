@@ -132,9 +132,9 @@ class PoseCodec(SharedRun):
         for clip, original in zip(decoded, clips, strict=True):
             fps = original.fps or FPS
             # valid is None, all joints: the model gives those, too, that the recording lacks.
-            about = {"text": original.text, "sid": original.sid, "fps": fps, "valid": None}
+            fields = {"text": original.text, "sid": original.sid, "fps": fps, "valid": None}
             # The last element of a sequence may stand for frames beyond the clip's end, too.
-            clip = dataclasses.replace(clip, points=clip.points[: len(original)], **about)
+            clip = dataclasses.replace(clip, points=clip.points[: len(original)], **fields)
             results.append(clip if canonical else clip.move_to(original.find_placement()))
         return results
 

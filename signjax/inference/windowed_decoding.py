@@ -47,18 +47,18 @@ def stream_windows(
       arriving: yields (all codes so far [N, C], whether the clip is complete); N never decreases.
       reach: see `decode_windows`.
     """
-    core, shown = WINDOW - 2 * reach, 0
+    core, emitted = WINDOW - 2 * reach, 0
     for codes, complete in arriving:
         # Later tokens can still change the frames of the last `reach` ones.
         certain = len(codes) if complete else len(codes) - reach
-        while shown < certain:
+        while emitted < certain:
             # The window in which a complete clip would have this token: in another one bits could differ.
-            at = shown // core * core
+            at = emitted // core * core
             [frames] = _decode_batch(run, [codes], [(0, at)], reach)
             stride = len(frames) // min(core, len(codes) - at)
             last = min(certain, at + core)
-            yield frames[(shown - at) * stride : (last - at) * stride]
-            shown = last
+            yield frames[(emitted - at) * stride : (last - at) * stride]
+            emitted = last
 
 
 def _decode_batch(run, codes, starts, reach: int) -> list[np.ndarray]:

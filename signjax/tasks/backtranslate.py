@@ -54,8 +54,8 @@ def make_task(config, workdir) -> Task:
 
     def evaluate_batch(variables, batch):
         real = batch["text_mask"] & (batch["weight"] > 0)[:, None]
-        shown = batch | {"pose": fill_missing_joints(batch), "text_mask": real}
-        return losses_and_metrics(model, variables, shown, batch["text"])
+        batch = batch | {"pose": fill_missing_joints(batch), "text_mask": real}
+        return losses_and_metrics(model, variables, batch, batch["text"])
 
     def stream_batches(start):
         # Rows are as long as the longest clip needs, so a step has about the same number of frames always.

@@ -63,9 +63,9 @@ def make_task(config, workdir) -> Task:
     def evaluate_batch(variables, batch):
         weight = batch["weight"][:, None].astype(jnp.int32)
         # Rows of weight 0 only fill the batch: neither their clips nor the lengths of their texts may count.
-        shown = batch | {name: batch[name] * weight for name in ("segment", "text_segment")}
+        batch = batch | {name: batch[name] * weight for name in ("segment", "text_segment")}
         # The same noise and times at every evaluation, so that their losses can be compared.
-        return losses_and_metrics(model, variables, shown, jax.random.key(0), None)
+        return losses_and_metrics(model, variables, batch, jax.random.key(0), None)
 
     return Task(
         init=init_variables,

@@ -70,9 +70,9 @@ def make_objective(config, model: GPT, codebooks) -> Objective:
     def evaluate_batch(variables, batch):
         weight = batch["weight"][:, None].astype(jnp.int32)
         # Rows of weight 0 only fill the batch: without segments they count nowhere.
-        shown = batch | {"segment": batch["segment"] * weight}
+        batch = batch | {"segment": batch["segment"] * weight}
         # Against the codes themselves and without errors in them, whatever training makes of both.
-        return losses_and_metrics(model, variables, shown, batch["codes"], None)
+        return losses_and_metrics(model, variables, batch, batch["codes"], None)
 
     return Objective(init_variables, compute_loss, evaluate_batch)
 

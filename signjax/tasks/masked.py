@@ -39,10 +39,10 @@ def make_task(config, workdir) -> Task:
 
     def evaluate_batch(variables, batch):
         # Rows of weight 0 only fill the batch: without segments they count nowhere.
-        shown = batch | {"segment": batch["segment"] * batch["weight"][:, None].astype(jnp.int32)}
+        batch = batch | {"segment": batch["segment"] * batch["weight"][:, None].astype(jnp.int32)}
         # The same tokens at every evaluation, so that their losses can be compared.
-        hidden = draw_hidden_tokens(shown, jax.random.key(0))
-        return losses_and_metrics(model, variables, shown, batch["codes"], hidden, None)
+        hidden = draw_hidden_tokens(batch, jax.random.key(0))
+        return losses_and_metrics(model, variables, batch, batch["codes"], hidden, None)
 
     return Task(
         init=init_variables,
