@@ -87,6 +87,7 @@ class SharedRun:
             folder = self.save_pretrained(Path(parent, repo_id.rpartition("/")[2]), license)
             api = huggingface_hub.HfApi()
             try:
+                # It may exist: a run that was trained further replaces its older files there.
                 url = api.create_repo(repo_id, private=private, exist_ok=True)
                 api.upload_folder(repo_id=repo_id, folder_path=folder)
             except (OSError, ValueError) as error:

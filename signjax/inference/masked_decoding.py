@@ -98,6 +98,7 @@ def _fill_tokens(model, variables, encoded, inside, keys, sampler: Sampler):
 def _propose_tokens(run, states, keys, sampler: Sampler, columns: int):
     """Samples tokens [B, N, C] from states [B, N, D] with keys [B, N]; with their log-likelihoods [B, N]."""
     shape, keys = keys.shape, keys.reshape(-1)
+    # The other options stay at their defaults, which change nothing.
     by_temperature, likelihoods = autoregressive.Sampler(temperature=sampler.temperature), []
 
     def pick_code(logits, column):
