@@ -29,10 +29,9 @@ def find_run(run) -> Path:
         return path
     import huggingface_hub  # slow to import
 
-    # Errors of the hub and of the network are OSErrors, and an id that is none is a ValueError.
     try:
         return Path(huggingface_hub.snapshot_download(str(run), allow_patterns=_FILES))
-    except (OSError, ValueError) as error:
+    except _list_hub_errors() as error:
         raise StorageError(
             f"{run}: no such folder here, and not to be had from the Hugging Face hub ({_first_line(error)})"
         ) from None
@@ -90,9 +89,18 @@ class SharedRun:
                 # It may exist: a run that was trained further replaces its older files there.
                 url = api.create_repo(repo_id, private=private, exist_ok=True)
                 api.upload_folder(repo_id=repo_id, folder_path=folder)
-            except (OSError, ValueError) as error:
+            except _list_hub_errors() as error:
                 raise StorageError(f"{repo_id}: cannot be sent to the hub ({_first_line(error)})") from None
         return str(url)
+
+
+def _list_hub_errors() -> tuple[type[Exception], ...]:
+    """The exceptions of a hub that refuses or cannot be reached, and of an id that is none (ValueError)."""
+    from huggingface_hub.errors import HfHubHTTPError  # slow to import
+
+    # A failed connection is an error of the library's HTTP client: an OSError with requests, but not with the
+    # clients of newer versions. Whatever the client is, its base class is one of the hub's own error.
+    return OSError, ValueError, *HfHubHTTPError.__bases__
 
 
 def _first_line(error: Exception) -> str:

@@ -3,6 +3,7 @@
 import shutil
 
 import huggingface_hub
+import huggingface_hub.constants
 import numpy as np
 import pytest
 
@@ -55,6 +56,17 @@ def test_a_hub_that_has_none_is_one_line(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(StorageError, match=r"^me/none: no such folder here.*Not Found\)$"):
         hub.find_run("me/none")
+
+
+def test_no_network_is_one_line(tiny_runs, monkeypatch, tmp_path):
+    """With the real library, whose HTTP client may raise errors of its own."""
+    monkeypatch.setattr(huggingface_hub.constants, "ENDPOINT", "http://127.0.0.1:9")
+    monkeypatch.setenv("HF_TOKEN", "none")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(StorageError, match=r"^me/none: no such folder here.*\)$"):
+        hub.find_run("me/none")
+    with pytest.raises(StorageError, match=r"^me/mine: cannot be sent to the hub \(.*\)$"):
+        signjax.load(tiny_runs / "runs/gpt").tokenizer.push_to_hub("me/mine")
 
 
 def test_a_run_is_sent(tiny_runs, monkeypatch):
