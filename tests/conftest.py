@@ -12,13 +12,12 @@ import shutil
 import tempfile
 
 # Many tests and the processes that they start compile the same programs.
-REMOVED = []  # folders of compiled programs that this process made and removes
 if "PYTEST_XDIST_WORKER" not in os.environ:  # workers share the folder of the process that starts them
     # A folder to keep between runs; without it a new one, removed at the end.
     kept = os.environ.get("SIGNJAX_TEST_CACHE")
     os.environ["JAX_COMPILATION_CACHE_DIR"] = kept or tempfile.mkdtemp(prefix="signjax-xla-")
     if not kept:
-        REMOVED.append(os.environ["JAX_COMPILATION_CACHE_DIR"])
+        os.environ["SIGNJAX_TEST_CACHE_OWNER"] = str(os.getpid())
     # No JAX_COMPILATION_CACHE_MAX_SIZE: with a limit JAX reads the whole folder, under a lock, before every
     # write (0.1 s at 2,000 programs), which was a third of the time of all tests. A program that the other
     # process has half written is compiled again.
@@ -32,8 +31,8 @@ import pytest
 
 def pytest_unconfigure(config):
     """Removes what was compiled, if this process made the folder: a test starts pytest within pytest."""
-    for folder in REMOVED:
-        shutil.rmtree(folder, ignore_errors=True)
+    if os.environ.get("SIGNJAX_TEST_CACHE_OWNER") == str(os.getpid()):
+        shutil.rmtree(os.environ["JAX_COMPILATION_CACHE_DIR"], ignore_errors=True)
 
 
 # From about half a minute on; the second needs no run that the first one trains.
