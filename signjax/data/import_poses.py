@@ -9,7 +9,7 @@ from pathlib import Path
 from signjax.data import dataset_writer, split_assignment
 from signjax.data.formats import detect, text_table
 from signjax.data.formats.base import UnreadableClip
-from signjax.data.import_report import REPORT, ImportedClip, describe_clip, summarize_import
+from signjax.data.import_report import REPORT, ImportedClip, describe_clip, group_warnings, summarize_import
 from signjax.errors import ConfigError, DataError
 from signjax.io import atomic
 from signjax.io.safe_read import InvalidFileError
@@ -57,6 +57,8 @@ def import_poses(
         raise ConfigError(f"--size: {form.name} have no use for it; leave it out")
     table = text_table.find_table(path, texts)
     rows = text_table.read_table(table) if table else {}
+    # Lines about the table or the folder; what is about a clip is in its `warnings`.
+    warnings: list[str] = []
     items = form.read_clips(path, size) if size else form.read_clips(path)
     # Built aside and moved to its place when it is whole: training must never find half of a data set.
     with atomic.build_folder(Path(root, name)) as folder:
@@ -69,6 +71,7 @@ def import_poses(
         splits, how_split = _assign_splits(clips, folder)
         report = {"path": str(path.absolute()), "format": form.name, "texts": table and str(table)}
         report |= summarize_import(clips, splits, how_split)
+        report["warnings"] = warnings + group_warnings(clips)
         report |= {"left_out": [list(pair) for pair in left_out]}
         # As ASCII: names come from others' files, and control characters beyond it would reach the terminal
         # of whoever prints this file.

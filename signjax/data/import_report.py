@@ -7,9 +7,10 @@ from typing import NamedTuple
 
 from signjax.data.splits import SPLITS
 from signjax.pose import skeleton
-from signjax.pose.clip import Clip
+from signjax.pose.clip import Clip, ClipWarning
 
 REPORT = "import.json"  # in the data set
+NAMED = 3  # clips that a warning names
 SHOWN = 20  # clips left out that are printed; the file has all
 PARTS = {"body": skeleton.BODY, "right hand": skeleton.RIGHT, "left hand": skeleton.LEFT}
 
@@ -26,6 +27,7 @@ class ImportedClip(NamedTuple):
     has_face: bool
     flat: bool  # without depth
     visible: tuple[int, ...]  # joints in all frames, for each of PARTS
+    warnings: tuple[ClipWarning, ...] = ()
 
 
 def describe_clip(clip: Clip, group: str) -> ImportedClip:
@@ -34,9 +36,8 @@ def describe_clip(clip: Clip, group: str) -> ImportedClip:
     visible = tuple(int(clip.valid[:, part].sum()) for part in PARTS.values())
     # Points of a face often have a depth of their own where body and hands have none.
     flat = not body.points[..., 2].any()
-    return ImportedClip(
-        clip.sid, clip.split, group, clip.signer, len(clip), clip.fps, clip.has_face, flat, visible
-    )
+    about = clip.sid, clip.split, group, clip.signer, len(clip), clip.fps
+    return ImportedClip(*about, clip.has_face, flat, visible, clip.warnings)
 
 
 def summarize_import(clips: Sequence[ImportedClip], splits: Sequence[str], how_split: str) -> dict:
@@ -58,6 +59,23 @@ def summarize_import(clips: Sequence[ImportedClip], splits: Sequence[str], how_s
     }
 
 
+def group_warnings(clips: Sequence[ImportedClip]) -> list[str]:
+    """The warnings of clips, a line for each kind: how many clips, and the names of the first."""
+    named: dict[str, list[str]] = {}
+    for clip in clips:
+        for kind, detail in clip.warnings:
+            named.setdefault(kind, []).append(f"{clip.sid} ({detail})" if detail else clip.sid)
+    return [f"{kind}: {list_names(names)}" for kind, names in named.items()]
+
+
+def list_names(names: Sequence[str]) -> str:
+    """The number of clips and the names of the first, as in "5 clips: a, b, c and 2 more"."""
+    # One broken folder may have thousands of clips: a line for each would bury all other lines.
+    more = f" and {len(names) - NAMED:,} more" if len(names) > NAMED else ""
+    noun = "clip" if len(names) == 1 else "clips"
+    return f"{len(names):,} {noun}: {', '.join(names[:NAMED])}{more}"
+
+
 def format_report(report: dict, folder: Path) -> list[str]:
     """The report of an import to `folder` in lines."""
     total, left_out = sum(report["clips"].values()), report["left_out"]
@@ -74,6 +92,7 @@ def format_report(report: dict, folder: Path) -> list[str]:
     ]
     if len(left_out) > SHOWN:
         lines.append(f"  and {len(left_out) - SHOWN:,} more, in {folder / REPORT}")
+    lines += [f"warning: {warning}" for warning in report["warnings"]]
     if not (report["clips"]["train"] and report["clips"]["dev"]):
         lines.append("training needs clips in train and dev: give them with the split column of a table")
     # Names come from others' files and may hold commands for the terminal.

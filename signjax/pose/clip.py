@@ -29,6 +29,18 @@ class Tokens(NamedTuple):
     names: tuple[str, ...] = ()
 
 
+class ClipWarning(NamedTuple):
+    """What a reader guessed about a clip, changed in it, or finds doubtful.
+
+    Attributes:
+      kind: the same words for all clips that it is true of, as in "a hand was never seen"; reports count by it.
+      detail: of this clip alone, as in "frames 20-39"; may be empty.
+    """
+
+    kind: str
+    detail: str = ""
+
+
 @dataclass(frozen=True, eq=False, repr=False)
 class Clip:
     """A recorded or generated clip of T frames and J joints.
@@ -49,6 +61,7 @@ class Clip:
       signer: who signs, None if unknown.
       source: the recording that the clip was cut from, None if unknown.
       split: "train", "dev" or "test", None if unknown.
+      warnings: what whoever reads the clip should tell its user.
 
     Raises:
       DataError: `points` or `valid` has the wrong shape.
@@ -65,6 +78,7 @@ class Clip:
     signer: str | None = None
     source: str | None = None
     split: str | None = None
+    warnings: tuple[ClipWarning, ...] = ()
 
     def __post_init__(self):
         # float32 here and nowhere else: whoever reads a clip knows its type, and views stay views.
@@ -102,6 +116,10 @@ class Clip:
     def has_face(self) -> bool:
         """Whether there are 120 joints."""
         return self.points.shape[1] == skeleton.WITH_FACE
+
+    def add_warning(self, kind: str, detail: str = "") -> "Clip":
+        """The clip with one more warning, see `ClipWarning`."""
+        return dataclasses.replace(self, warnings=(*self.warnings, ClipWarning(kind, detail)))
 
     def without_face(self) -> "Clip":
         """The clip of body and hands alone; itself if it has no face. Its arrays are views."""

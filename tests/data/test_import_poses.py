@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 from format_cases import FORMATS, POSE, VALID, oldest, save, skels
 
-from signjax.data import clip_files, dataset_writer, split_assignment
+from signjax.data import clip_files, dataset_writer, import_report, split_assignment
 from signjax.data.formats import text_table
 from signjax.data.import_poses import import_poses
 from signjax.errors import ConfigError, StorageError
+from signjax.pose.clip import Clip
 from signjax.tools import import_poses as import_command
 
 
@@ -137,6 +138,24 @@ def test_an_interrupted_import_leaves_nothing_and_starts_again(tmp_path, monkeyp
     assert import_command.main(asked) == 0
     assert [path.name for path in (tmp_path / "sets").iterdir()] == ["mine"]
     assert clip_files.list_clips(tmp_path / "sets/mine/train") == ["a", "b", "c"]
+
+
+def test_warnings_are_counted_and_name_the_first_clips():
+    def describe(sid, *warnings):
+        clip = Clip(POSE, VALID, sid=sid)
+        for warning in warnings:
+            clip = clip.add_warning(*warning)
+        return import_report.describe_clip(clip, sid)
+
+    clips = [describe(sid, ("turned upright",)) for sid in "abcde"]
+    clips += [describe("f", ("frames are missing", "3-4")), describe("g")]
+    lines = import_report.group_warnings(clips)
+    assert lines == ["turned upright: 5 clips: a, b, c and 2 more", "frames are missing: 1 clip: f (3-4)"]
+    report = import_report.summarize_import(clips, ["train"] * 7, "as given")
+    shown = import_report.format_report(
+        {**report, "format": "x", "left_out": [], "warnings": lines}, "folder"
+    )
+    assert [line for line in shown if "warning" in line] == [f"warning: {line}" for line in lines]
 
 
 def test_recordings_are_not_cut_by_splits():
