@@ -33,7 +33,7 @@ class ClipWarning(NamedTuple):
     """What a reader guessed about a clip, changed in it, or finds doubtful.
 
     Attributes:
-      kind: the same words for all clips that it is true of, as in "a hand was never seen"; reports count by it.
+      kind: the same words for all clips that it is true of, as in "no left hand"; reports count by it.
       detail: of this clip alone, as in "frames 20-39"; may be empty.
     """
 
