@@ -1,6 +1,6 @@
 """Atomic writing: output files and folders appear complete or not at all, whatever ends the process.
 
-Each is written under a temporary name beside its place and renamed when it is complete. A rename replaces an
+Each is written under a temporary name beside its target and renamed when it is complete. A rename replaces an
 old file in one step, so readers see the old content or the new one, and never a part.
 """
 
@@ -52,40 +52,40 @@ def write_file(path, content: bytes | bytearray | Callable[[BinaryIO], object]) 
     return path
 
 
-def write_folder(place, files: dict[str, bytes]) -> pathlib.Path:
+def write_folder(target, files: dict[str, bytes]) -> pathlib.Path:
     """Writes a folder of files, {name in it: content}; raises like `build_folder`.
 
     Returns:
       The path of the folder.
     """
-    with build_folder(place) as folder:
+    with build_folder(target) as folder:
         for name, content in files.items():
             write_file(folder / name, content)
-    return pathlib.Path(place)
+    return pathlib.Path(target)
 
 
 @contextlib.contextmanager
-def build_folder(place) -> Iterator[pathlib.Path]:
-    """Yields a folder to fill, which is renamed to `place` at the end, or removed if anything is raised.
+def build_folder(target) -> Iterator[pathlib.Path]:
+    """Yields a folder to fill, which is renamed to `target` at the end, or removed if anything is raised.
 
     Raises:
-      StorageError: `place` exists and is not empty, another process writes it, or it cannot be written.
+      StorageError: `target` exists and is not empty, another process writes it, or it cannot be written.
     """
-    place = pathlib.Path(place)
-    folder = place.with_name(f".{place.name}.part")
+    target = pathlib.Path(target)
+    folder = target.with_name(f".{target.name}.part")
     try:
-        if place.exists() and not (place.is_dir() and not any(place.iterdir())):
-            raise StorageError(f"{place}: is there already; remove it, or choose another name")
+        if target.exists() and not (target.is_dir() and not any(target.iterdir())):
+            raise StorageError(f"{target}: is there already; remove it, or choose another name")
         folder.mkdir(parents=True, exist_ok=True)
-        with _lock_folder(folder, place), _remove_on_error(folder):
+        with _lock_folder(folder, target), _remove_on_error(folder):
             # Left by a process that was killed; the lock says that none is at work.
             for old in folder.iterdir():
                 shutil.rmtree(old) if old.is_dir() else old.unlink()
             yield folder
-            os.rename(folder, place)
+            os.rename(folder, target)
     except OSError as error:
         reason = error.strerror or error
-        raise StorageError(f"{place}: cannot be written ({reason}); nothing of it was kept") from error
+        raise StorageError(f"{target}: cannot be written ({reason}); nothing of it was kept") from error
 
 
 @contextlib.contextmanager
@@ -108,25 +108,25 @@ def make_temporary_folder(parent) -> Iterator[pathlib.Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def move_folder(folder, place) -> None:
-    """Renames a complete folder to `place`; an older folder there is removed.
+def move_folder(folder, target) -> None:
+    """Renames a complete folder to `target`; an older folder there is removed.
 
     Raises:
-      OSError: `place` cannot be written.
+      OSError: `target` cannot be written.
     """
-    folder, place = pathlib.Path(folder), pathlib.Path(place)
+    folder, target = pathlib.Path(folder), pathlib.Path(target)
     # A folder cannot replace another in one step as files can: another process may come in between.
     for _ in range(100):
         try:
-            os.rename(folder, place)
+            os.rename(folder, target)
             return
         except OSError:
-            if not place.exists():
+            if not target.exists():
                 raise
         # Suppressed, as another process may have moved the old folder first.
-        with make_temporary_folder(place.parent) as aside, contextlib.suppress(OSError):
-            os.rename(place, aside / "old")
-    raise OSError(0, f"cannot replace {place}")
+        with make_temporary_folder(target.parent) as aside, contextlib.suppress(OSError):
+            os.rename(target, aside / "old")
+    raise OSError(0, f"cannot replace {target}")
 
 
 @contextlib.contextmanager
@@ -176,7 +176,7 @@ def _remove_on_error(path: pathlib.Path) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _lock_folder(folder: pathlib.Path, place: pathlib.Path) -> Iterator[None]:
+def _lock_folder(folder: pathlib.Path, target: pathlib.Path) -> Iterator[None]:
     """Locks a folder for this process; raises StorageError if another one has locked it."""
     # A lock of the system ends with the process, however that ends; a file that says so would stay.
     handle = os.open(folder, os.O_RDONLY | os.O_NOFOLLOW)
@@ -185,7 +185,7 @@ def _lock_folder(folder: pathlib.Path, place: pathlib.Path) -> Iterator[None]:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             advice = "wait, or choose another name"
-            raise StorageError(f"{place}: another process is writing it; {advice}") from None
+            raise StorageError(f"{target}: another process is writing it; {advice}") from None
         # Some network disks have no locks of folders. Writing goes on without one.
         except OSError:
             pass

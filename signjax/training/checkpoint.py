@@ -4,8 +4,7 @@
     workdir/checkpoints/best/<step>/{state,config,meta,SHA256SUMS}      params and collections; one is kept
 
 A checkpoint is written under a temporary name, gets its checksums and is renamed. So a crash never leaves
-half of one, and a folder that has a step's name but no checksums is corrupt. The files are compared with
-their checksums before a checkpoint is read.
+half of one. Its files are compared with the checksums before it is read.
 """
 
 import contextlib
@@ -65,10 +64,7 @@ def open_checkpoints(workdir, new: bool = False) -> Checkpoints:
 
     Args:
       workdir: folder of the run.
-      new: whether the run starts from step 0; a best checkpoint that an earlier start left is then removed.
-
-    Raises:
-      StorageError: the folder cannot be written.
+      new: whether the run starts from step 0; a best checkpoint of an earlier start is then removed.
     """
 
     def make_manager(which, keep):
@@ -85,8 +81,7 @@ def open_checkpoints(workdir, new: bool = False) -> Checkpoints:
     with convert_storage_errors(workdir, OSError, ValueError):
         # Two of the latest: if one turns out to be corrupt, the run resumes from the one before.
         checkpoints = Checkpoints(make_manager("latest", 2), make_manager("best", 1))
-        # A start that was killed between its first evaluation and its first save left a best checkpoint only,
-        # which would otherwise stay until this start has a better score.
+        # An earlier start that was killed before its first save may have left one with a better score.
         for step in checkpoints.best.all_steps() if new else ():
             checkpoints.best.delete(step)
     return checkpoints
@@ -99,7 +94,7 @@ def save_checkpoint(manager: ocp.CheckpointManager, step: int, state, config, me
       manager: one of the two of `open_checkpoints`.
       step: number of training steps done.
       state: a tree of arrays that has "params", "extra" (collections) and, if params are averaged, "ema".
-      config: ConfigDict of the run.
+      config: of the run.
       meta: numbers and strings, which `read_meta` reads.
 
     Raises:
@@ -136,12 +131,7 @@ def close_checkpoints(checkpoints: Checkpoints) -> None:
 
 @contextlib.contextmanager
 def convert_storage_errors(workdir, *kinds: type[Exception]):
-    """Turns exceptions of some kinds into a StorageError of one line, which names the last saved step.
-
-    Args:
-      workdir: folder of the run, for the message.
-      kinds: of exceptions.
-    """
+    """Turns exceptions of some kinds into a StorageError of one line, which names the last saved step."""
     try:
         yield
     except kinds as e:
@@ -180,7 +170,7 @@ def find_intact_step(workdir, *kinds: str) -> tuple[str, int] | None:
       kinds: "latest", "best", or both in the order of preference.
 
     Returns:
-      (kind, step), None if no checkpoint was ever saved.
+      (kind, step); None if no checkpoint was ever saved.
 
     Raises:
       StorageError: there are checkpoints, and all are corrupt.
@@ -209,11 +199,7 @@ def read_best_score(workdir) -> float | None:
 
 
 def read_meta(workdir, which: str, step: int, item: str = "meta") -> dict:
-    """Reads the `meta` that a checkpoint was saved with, or with item "config" its config.
-
-    Raises:
-      StorageError: it cannot be read.
-    """
+    """The `meta` that a checkpoint was saved with, or with item "config" its config; raises StorageError."""
     # Not by orbax: the file is plain JSON, and safe_read bounds its size and depth.
     path = get_checkpoint_folder(workdir, which) / str(step) / item / "metadata"
     try:
@@ -228,8 +214,7 @@ def restore_checkpoint(workdir, step: int, abstract):
     Args:
       workdir: folder of the run.
       step: of the checkpoint.
-      abstract: a tree like the saved state, of jax.ShapeDtypeStruct with shardings. These need not be the
-        shardings that the state was saved with.
+      abstract: a tree like the state, of jax.ShapeDtypeStruct with shardings, not necessarily the saved ones.
 
     Raises:
       StorageError: it cannot be read, or is the state of another model.
@@ -237,9 +222,8 @@ def restore_checkpoint(workdir, step: int, abstract):
     path = get_checkpoint_folder(workdir, "latest") / str(step) / "state"
     with _convert_read_errors(path), ocp.StandardCheckpointer() as reader:
         # Compared here, as orbax would cast an array of another type without a word.
-        saved, expected = map(
-            state_hash.describe_arrays, (reader.metadata(path).item_metadata.tree, abstract)
-        )
+        saved = state_hash.describe_arrays(reader.metadata(path).item_metadata.tree)
+        expected = state_hash.describe_arrays(abstract)
         # Orbax stores a random key as the numbers in it, so its type on disk is another.
         for arrays in (saved, expected):
             arrays.pop("rng", None)
@@ -248,12 +232,10 @@ def restore_checkpoint(workdir, step: int, abstract):
     if different:
         name = different[0]
         raise StorageError(
-            f"{path}: was saved by another version of the model: {name} is "
-            f"{saved.get(name, 'missing')} there and {expected.get(name, 'missing')} here; "
-            "start again with another --workdir"
+            f"{path}: was saved by another version of the model: {name} is {saved.get(name, 'missing')} "
+            f"there and {expected.get(name, 'missing')} here; start again with another --workdir"
         )
-    # The checksums cover the files; the hash covers what became of them: reading, resharding and the copy to
-    # the devices. "fingerprint" is its name on disk.
+    # Checksums cover the files; the hash covers reading, resharding and the copy to devices, too.
     saved_hash, hashed = read_meta(workdir, "latest", step)["fingerprint"], state_hash.hash_state(state)
     changed = [name for name in hashed if hashed[name] != saved_hash.get(name)]
     if changed:
@@ -275,16 +257,15 @@ def _check_size(path: pathlib.Path, arrays) -> None:
 @contextlib.contextmanager
 def _convert_read_errors(path: pathlib.Path):
     """Turns any exception of orbax at a corrupt checkpoint into a StorageError, and mutes its warnings."""
-    # Orbax warns of a file that checkpoints of this kind never have; users can do nothing about that.
+    # Orbax warns of a file that checkpoints of this kind never have.
     log = logging.getLogger("absl")
     log.addFilter(_is_above_warning)
     try:
         yield
     # What is raised depends on the file that is corrupt, and some of it is a bare Exception.
     except Exception as e:
-        raise StorageError(
-            f"{path}: cannot be read ({_format_reason(e)}); delete the folder {path.parent}"
-        ) from e
+        reason = _format_reason(e)
+        raise StorageError(f"{path}: cannot be read ({reason}); delete the folder {path.parent}") from e
     finally:
         log.removeFilter(_is_above_warning)
 
@@ -313,9 +294,8 @@ def load_variables(workdir, which: str = "best"):
         return model_file.load_variables(workdir)
     checkpoint = find_intact_step(workdir, which, "latest")
     if not checkpoint:
-        raise StorageError(
-            f"{workdir}: no trained model here; train one first: {format_train_command(workdir)}"
-        )
+        command = format_train_command(workdir)
+        raise StorageError(f"{workdir}: no trained model here; train one first: {command}")
     kind, step = checkpoint
     # The model is built from config.json, which has no checksum and may have been edited.
     saved_config = read_meta(workdir, kind, step, "config")
@@ -333,10 +313,7 @@ def load_variables(workdir, which: str = "best"):
         _check_size(path, arrays)
         # numpy templates: without them orbax asks for the devices that the state was saved on.
         templates = jax.tree.map(lambda x: np.empty(x.shape, x.dtype), arrays)
-        args = ocp.args.PyTreeRestore(
-            templates,
-            restore_args=ocp.checkpoint_utils.construct_restore_args(templates),
-            partial_restore=True,
-        )
+        restore_args = ocp.checkpoint_utils.construct_restore_args(templates)
+        args = ocp.args.PyTreeRestore(templates, restore_args=restore_args, partial_restore=True)
         state = jax.tree.map(jnp.asarray, reader.restore(path, args=args))
     return {"params": state[params], **state["extra"]}, step
