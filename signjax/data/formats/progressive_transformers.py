@@ -1,9 +1,10 @@
 """Progressive Transformers' files (Saunders et al. 2020), and Prompt2Sign's: `<split>.skels` and `.text`.
 
 A line of .skels is a clip: 150 numbers a frame, 50 joints of x, y and z in the skeleton's order, then a
-counter that runs from 0 to 1; the neck is the origin. `.files` gives the clips their names. In the files of
-PHOENIX the hand of joints 8 to 28 hangs on joint 7. It moves more and lies on the left of the picture: it is
-the signer's right hand, and the arms are exchanged. Other files may have it otherwise: the wrists tell.
+counter that runs from 0 to 1; the neck is the origin. Others write it in 2-D or without the counter. `.files`
+gives the clips their names. In the files of PHOENIX the hand of joints 8 to 28 hangs on joint 7. It moves more
+and lies on the left of the picture: it is the signer's right hand, and the arms are exchanged. Other files
+may have it otherwise: the wrists tell.
 """
 
 from collections.abc import Iterator
@@ -13,17 +14,16 @@ from typing import NamedTuple
 import numpy as np
 
 from signjax.data.clip_files import MAX_BYTES, TEXT
-from signjax.data.formats import base, file_names
+from signjax.data.formats import base, file_names, skels_width
 from signjax.data.formats.base import JointMap, UnreadableClip
 from signjax.io import safe_read
 from signjax.io.safe_read import InvalidFileError
 from signjax.pose import skeleton
-from signjax.pose.clip import Clip
+from signjax.pose.clip import Clip, ClipWarning
 
 # A line is a clip, of four minutes at most: a file without line ends must not be read into memory as one.
 MAX_LINE_BYTES = 1 << 23
 MAX_LINES = 1 << 20  # of a file
-FRAME_WIDTHS = (151, 150)  # numbers of a frame, with the counter or without
 UNIT = 3.0  # what the files' coordinates were divided by
 JOINT_MAP = JointMap(tuple((k,) for k in range(8)), 8, 29)
 EXCHANGED_ARMS = np.array([*skeleton.MIRROR[skeleton.BODY], *range(8, skeleton.NUM_JOINTS)])
@@ -37,6 +37,8 @@ class ClipLine(NamedTuple):
     text: bytes
     numbers: bytes
     numbered_sid: str  # for a clip without a name
+    width: skels_width.FrameWidth  # of the whole file
+    guess: str  # how the width was chosen if that is not sure
 
 
 def read_clips(path: Path) -> Iterator[Clip | UnreadableClip]:
@@ -54,6 +56,9 @@ def _read_lines(file: Path) -> Iterator[tuple[str, ClipLine]]:
     if count > MAX_LINES:
         raise InvalidFileError(f"has {count:,} lines, more than {MAX_LINES:,}")
     texts, sids = (_read_lines_beside(file, ending, count) for ending in (".text", ".files"))
+    if not count:
+        return
+    width, guess = skels_width.detect_width(_read_whole_lines(file))
     # A line at a time: files have gigabytes.
     with safe_read.open_bounded(file, None) as (handle, _):
         for number, (text, sid) in enumerate(zip(texts, sids, strict=True), 1):
@@ -61,7 +66,15 @@ def _read_lines(file: Path) -> Iterator[tuple[str, ClipLine]]:
             if len(line) == MAX_LINE_BYTES:
                 size = f"its line {number} has {MAX_LINE_BYTES:,} bytes or more"
                 raise InvalidFileError(f"{size}; cut that clip into sentences")
-            yield f"{file}:{number}", ClipLine(split, sid, text, line, f"{file.stem}_{number:05}")
+            numbered_sid = f"{file.stem}_{number:05}"
+            yield f"{file}:{number}", ClipLine(split, sid, text, line, numbered_sid, width, guess)
+
+
+def _read_whole_lines(file: Path) -> Iterator[bytes]:
+    """The lines up to the first that is too long, which is named when its turn comes."""
+    with safe_read.open_bounded(file, None) as (handle, _):
+        while 0 < len(line := handle.readline(MAX_LINE_BYTES)) < MAX_LINE_BYTES:
+            yield line
 
 
 def _count_lines(file: Path) -> int:
@@ -100,32 +113,32 @@ def _read_clip(clip: ClipLine) -> Clip:
     if len(text.encode()) > MAX_BYTES[TEXT]:
         raise InvalidFileError(f"its text has more than {MAX_BYTES[TEXT]:,} bytes")
     # Their files have no confidence: what was not seen is 0.
-    points = _parse_points(clip.numbers)
+    points = _parse_points(clip.numbers, clip.width)
     seen = (points != 0).any(-1)
     # The neck is the origin, and so 0, of every frame that shows anything.
     seen[:, skeleton.NECK] |= seen.any(1)
     pose, valid = base.select_joints(UNIT * points, seen, JOINT_MAP)
     if _are_arms_exchanged(pose, valid):
         pose, valid = pose[:, EXCHANGED_ARMS], valid[:, EXCHANGED_ARMS]
-    return Clip(base.turn_upright(pose), valid, text=text, sid=sid, split=clip.split)
+    warnings = (ClipWarning(clip.guess),) if clip.guess else ()
+    return Clip(base.turn_upright(pose), valid, text=text, sid=sid, split=clip.split, warnings=warnings)
 
 
-def _parse_points(line: bytes) -> np.ndarray:
-    """Joints [T, 50, 3] of a line."""
-    # The longer one first: both divide a clip of 151 times 150 numbers, and the counter is the rule.
+def _parse_points(line: bytes, width: skels_width.FrameWidth) -> np.ndarray:
+    """Joints [T, 50, 3] of a line, z = 0 in 2-D."""
     words = line.split()
-    width = next((width for width in FRAME_WIDTHS if words and len(words) % width == 0), None)
-    if width is None:
-        count = f"has {len(words):,} numbers, which is no multiple of {FRAME_WIDTHS[0]}"
-        raise InvalidFileError(f"{count}; a frame is 50 joints and a counter")
+    if not words or len(words) % width.count:
+        count = f"has {len(words):,} numbers, which is no multiple of {width.count}"
+        raise InvalidFileError(f"{count}; so many has a frame in the other lines")
     try:
-        values = np.array([float(word) for word in words]).reshape(-1, width)
+        values = np.array([float(word) for word in words]).reshape(-1, width.count)
     except ValueError as error:
         reason = safe_read.describe_error(error)
         raise InvalidFileError(f"holds something that is not a number ({reason})") from None
     if not np.isfinite(values).all():
         raise InvalidFileError("holds numbers that are not finite")
-    return values[:, : 3 * skeleton.NUM_JOINTS].reshape(-1, skeleton.NUM_JOINTS, 3)
+    joints = values[:, : width.dims * skeleton.NUM_JOINTS].reshape(len(values), -1, width.dims)
+    return np.pad(joints, ((0, 0), (0, 0), (0, 3 - width.dims)))
 
 
 def _are_arms_exchanged(pose: np.ndarray, valid: np.ndarray) -> bool:
