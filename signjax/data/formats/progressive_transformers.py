@@ -1,10 +1,10 @@
 """Progressive Transformers' files (Saunders et al. 2020), and Prompt2Sign's: `<split>.skels` and `.text`.
 
 A line of .skels is a clip: 150 numbers a frame, 50 joints of x, y and z in the skeleton's order, then a
-counter that runs from 0 to 1; the neck is the origin. Others write it in 2-D or without the counter. `.files`
-gives the clips their names. In the files of PHOENIX the hand of joints 8 to 28 hangs on joint 7. It moves more
-and lies on the left of the picture: it is the signer's right hand, and the arms are exchanged. Other files
-may have it otherwise: the wrists tell.
+counter that runs from 0 to 1; the neck is the origin. Others write it in 2-D or without the counter.
+`.files` gives the clips their names. In the files of PHOENIX the hand of joints 8 to 28 hangs on joint 7. It
+moves more and lies on the left of the picture: it is the signer's right hand, and the arms are exchanged.
+Other files may have it otherwise: the wrists tell.
 """
 
 from collections.abc import Iterator

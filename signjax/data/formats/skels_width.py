@@ -64,7 +64,7 @@ def _choose_width(divides: dict, counts: dict, total: int, sample: list) -> tupl
     if not fitting:
         raise InvalidFileError(f"no number of values a frame fits all its lines; tried were {TRIED}")
     best = min(plain or fitting, key=lambda width: _measure_roughness(sample, width))
-    if len(fitting) == 1 and plain:
+    if len(plain) == 1:
         return best, ""
     dims = f"frames of {best.count} numbers, {best.dims}-D"
     why = "several widths fit" if plain else "the last of them is no counter"
