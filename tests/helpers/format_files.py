@@ -6,8 +6,8 @@ import struct
 import numpy as np
 
 from signjax import demo
-from signjax.data.formats import mediapipe
 from signjax.data.formats import pose_file as dotpose
+from signjax.data.formats.landmarks import FACE
 from signjax.pose import skeleton
 
 LEFT_HIDDEN = slice(4, 9)  # frames in which the left hand is not seen
@@ -16,7 +16,7 @@ HANDS = {"right": skeleton.RIGHT, "left": skeleton.LEFT}
 BODY_NAMES = ["Nose", "Neck", "RShoulder", "RElbow", "RWrist", "LShoulder", "LElbow", "LWrist"]
 LANDMARKS = {"NOSE": 0, "LEFT_SHOULDER": 5, "RIGHT_SHOULDER": 2, "LEFT_ELBOW": 6, "RIGHT_ELBOW": 3}
 LANDMARKS |= {"LEFT_WRIST": 7, "RIGHT_WRIST": 4}
-CONTOURS = sorted({*mediapipe.FACE} - {168, 197, 5, 4, 98, 97, 2, 326, 327, 468, 473})  # no nose, no pupils
+CONTOURS = sorted({*FACE} - {168, 197, 5, 4, 98, 97, 2, 326, 327, 468, 473})  # no nose, no pupils
 
 
 def motion(seed=0, frames=12):
@@ -89,7 +89,7 @@ def landmarks(path, pose, valid, size=SIZE):
     at, face, frames = [0] * 33, np.zeros((len(pose), 478, 2)), []
     for index, joint in zip((0, 11, 12, 13, 14, 15, 16), (0, 5, 2, 6, 3, 7, 4), strict=True):
         at[index] = joint
-    face[:, mediapipe.FACE] = face_of(pose)
+    face[:, FACE] = face_of(pose)
     for t, points in enumerate(pixels(pose)):
         frame = {"pose_landmarks": listed(points[at], True), "face_landmarks": listed(face[t], True)}
         for side, part in HANDS.items():
@@ -116,7 +116,7 @@ def pose_file(pose, valid, kind, version=0.2, depth=False):
         known = {k: v for k, v in LANDMARKS.items() if kind == "holistic" or k != "NOSE"}
         parts = [("POSE_LANDMARKS", list(known), list(known.values()))]
         names = ("LEFT_HAND_LANDMARKS", "RIGHT_HAND_LANDMARKS")
-        face[:, mediapipe.FACE, :2] = face_of(pose)
+        face[:, FACE, :2] = face_of(pose)
         number = list(range(478)) if kind == "holistic" else list(CONTOURS)
         face_part = "FACE_LANDMARKS"
     parts += [(names[0], [f"p{k}" for k in range(21)], list(range(29, 50)))]

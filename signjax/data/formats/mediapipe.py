@@ -1,11 +1,12 @@
-"""Landmarks of MediaPipe Holistic as JSON, a file a clip.
+"""Landmarks of MediaPipe as JSON, a file a clip: of Holistic and of the newer Tasks API.
 
     {"fps": 25, "width": 1280, "height": 720, "frames": [
         {"pose_landmarks": [{"x": 0.5, "y": 0.2, "z": -0.1, "visibility": 0.9}, ...],
          "left_hand_landmarks": [...], "right_hand_landmarks": [...], "face_landmarks": [...]}, ...]}
 
-Landmarks are objects or lists, [] or null where nothing was found. x and y are shares of the picture, so its
-size is needed. Depth is left out, see signjax.data.formats.pose_format.
+or the list of frames alone. Landmarks are objects or lists, [] or null where nothing was found; the Tasks API
+writes a list of people in each part, `{"poseLandmarks": [[{"x": ...}, ...]], ...}`. Depth is left out, see
+signjax.data.formats.pose_format.
 """
 
 import functools
@@ -14,36 +15,26 @@ from pathlib import Path
 
 import numpy as np
 
-from signjax.data.formats import base
-from signjax.data.formats.base import JointMap, UnreadableClip
+from signjax.data.formats import base, landmarks
+from signjax.data.formats.base import UnreadableClip
+from signjax.data.formats.landmarks import PARTS
 from signjax.io import safe_read
 from signjax.io.safe_read import InvalidFileError
 from signjax.pose.clip import Clip
 
-# The landmark of the face mesh for each of the 70 points: outline from ear to ear, brows, nose, eyes, lips.
-FACE = (
-    *(127, 234, 132, 58, 172, 136, 149, 148, 152, 377, 378, 365, 397, 288, 361, 454, 356),
-    *(70, 63, 105, 66, 107, 336, 296, 334, 293, 300),
-    *(168, 197, 5, 4, 98, 97, 2, 326, 327),
-    *(33, 160, 158, 133, 153, 144, 362, 385, 387, 263, 373, 380),
-    *(61, 39, 37, 0, 267, 269, 291, 405, 314, 17, 84, 181),
-    *(78, 82, 13, 312, 308, 317, 14, 87),
-    *(468, 473),
-)
-PARTS = {"pose": 33, "right_hand": 21, "left_hand": 21, "face": 478}  # points; a face may have 468
-JOINT_MAP = JointMap(
-    ((0,), (12, 11), (12,), (14,), (16,), (11,), (13,), (15,)), 33, 54, tuple(75 + k for k in FACE)
-)
 # Bytes that a file's objects may take at most: a minute with all of the face.
 MEMORY = 4 * safe_read.MAX_MEMORY
-LANDMARK = {"x": None, "y": None, "z": 0.0, "visibility": 1.0}  # fields of a landmark and their defaults
-# Shares of a picture are about 0 to 1, with some points beyond its edges; larger numbers must be pixels.
-MAX_SHARE = 8.0
+LANDMARK = {"x": None, "y": None, "z": 0.0, "visibility": landmarks.UNSET}  # fields and their defaults
+# Hands and face belong to the body that they lie at; without a body nothing says whose they are.
+ANCHORS = {"right_hand": 16, "left_hand": 15, "face": 0}
+MAX_PEOPLE = 32  # in a frame
+# Fields of a frame that say nothing about the joints, or the same in metres from the hips.
+OTHER_FIELDS = ("world", "blendshape", "segmentation", "time", "matrix", "frame")
 
 
 def is_mediapipe(content: dict) -> bool:
-    """Whether a JSON object is such a file."""
-    frames = content.get("frames")
+    """Whether a JSON object is such a file; a list in JSON comes as its "instance_info"."""
+    frames = content.get("frames", content.get("instance_info"))
     if not isinstance(frames, list):
         return False
     # Nobody may be seen at first.
@@ -61,14 +52,28 @@ def read_clips(path: Path, size: tuple[int, int] | None = None) -> Iterator[Clip
 
 
 def _read_clip(path: Path, size: tuple[int, int] | None) -> Clip:
-    content = safe_read.parse_json(safe_read.read_bytes(path), MEMORY)
+    content = _parse_content(safe_read.read_bytes(path))
     if not is_mediapipe(content):
         raise InvalidFileError('has no "frames" with "pose_landmarks"')
-    rows = [_parse_frame(frame, t) for t, frame in enumerate(content["frames"])]
-    points, seen = (np.array(x) for x in zip(*rows, strict=True))
-    points = points * _find_unit(content, points, size)
+    frames = content["frames"]
+    if len(frames) > base.MAX_FRAMES:
+        raise InvalidFileError(f"has {len(frames):,} frames; 1 to {base.MAX_FRAMES:,} can be read")
+    rows, crowded = _follow_signer(frames)
+    size_in_file = content.get("width"), content.get("height")
     fps, signer = read_rate_and_signer(content)
-    return Clip(*base.select_joints(points, seen, JOINT_MAP), fps=fps, signer=signer)
+    clip = landmarks.make_clip(rows, size_in_file if landmarks.is_size(size_in_file) else size, fps, signer)
+    if crowded:
+        clip = clip.add_warning("frames show several people: the largest at the start was followed")
+    for key in _list_unknown_fields(frames):
+        clip = clip.add_warning(f"the field {key!r} of its frames is not read")
+    return clip
+
+
+def _parse_content(data: bytes) -> dict:
+    """The object of a file; a list becomes its "frames"."""
+    # The bounded parser takes objects only, so that a list is made one before anything is built of it.
+    is_list = data.lstrip().startswith(b"[")
+    return safe_read.parse_json(b'{"frames":%s}' % data if is_list else data, MEMORY)
 
 
 def read_rate_and_signer(content: dict) -> tuple[float | None, str | None]:
@@ -78,61 +83,119 @@ def read_rate_and_signer(content: dict) -> tuple[float | None, str | None]:
     return rate, signer if isinstance(signer, str) and signer else None
 
 
-def _find_unit(content: dict, points: np.ndarray, size: tuple[int, int] | None) -> np.ndarray:
-    """The factors [3] that turn x and y into pixels and remove the depth."""
-    # Whoever wrote the file may have multiplied already.
-    if np.abs(points[..., :2]).max(initial=0) > MAX_SHARE:
-        return np.array([1.0, 1.0, 0.0])
-    size_in_file = content.get("width"), content.get("height")
-    if all(isinstance(n, int | float) and 0 < n < 1 << 16 for n in size_in_file):
-        size = size_in_file
-    if size is None:
-        advice = "add them, or give --size as in 1280x720"
-        raise InvalidFileError(f"has no width and height of its picture; {advice}")
-    # Depth has another unit for each part of the body, see signjax.data.formats.pose_format.
-    return np.array([*size, 0.0])
+def _list_keys(name: str) -> tuple[str, str, str]:
+    # As MediaPipe's Python has it, as its JavaScript has it, and without the ending.
+    return f"{name}_landmarks", name.replace("_hand", "Hand") + "Landmarks", name
 
 
 def _find_landmarks(frame, name: str):
     """The list of a part's landmarks in a frame, None if there is none."""
     if not isinstance(frame, dict):
         return None
-    # As MediaPipe's Python has it, as its JavaScript has it, and without the ending.
-    keys = (f"{name}_landmarks", name.replace("_hand", "Hand") + "Landmarks", name)
-    landmarks = next((frame[key] for key in keys if key in frame), None)
-    return landmarks.get("landmark") if isinstance(landmarks, dict) else landmarks
+    return _unwrap(next((frame[key] for key in _list_keys(name) if key in frame), None))
 
 
-def _parse_frame(frame, t: int) -> tuple[np.ndarray, np.ndarray]:
-    """Points [553, 3] and whether they were seen [553] of a frame."""
-    points, seen = [], []
+def _unwrap(part):
+    """The list of landmarks, without the object that protocol buffers put around it."""
+    return part.get("landmark", part.get("landmarks")) if isinstance(part, dict) else part
+
+
+def _list_unknown_fields(frames: list) -> list[str]:
+    """Keys of frames whose lists or objects are not looked at, at most 8."""
+    known = {key for name in PARTS for key in _list_keys(name)}
+    # In a dict, which keeps the order of the file.
+    fields = {key: None for frame in frames if isinstance(frame, dict) for key in _list_filled(frame)}
+    others = [key for key in fields if not any(word in key.lower() for word in OTHER_FIELDS)]
+    return [key[:40] for key in others if key not in known][:8]
+
+
+def _list_filled(frame: dict) -> list[str]:
+    return [key for key, value in frame.items() if isinstance(value, list | dict) and value]
+
+
+def _parse_frame(frame, t: int) -> dict[str, list[np.ndarray]]:
+    """For each part the landmarks [N, 4] of all people in a frame: x, y, z and visibility."""
+    people = {}
     for name, count in PARTS.items():
-        landmarks = _find_landmarks(frame, name) or []
-        # A face without refined landmarks has no pupils, the last ten of 478.
-        counts = (0, count, *([468] if name == "face" else []))
-        if not isinstance(landmarks, list) or len(landmarks) not in counts:
-            size = f"{len(landmarks)} landmarks" if isinstance(landmarks, list) else "no list"
-            raise InvalidFileError(f"frame {t}: {name}_landmarks is {size}, not {count} landmarks")
-        rows = np.full((count, 4), np.nan)
-        for k, landmark in enumerate(landmarks):
-            rows[k] = _parse_landmark(landmark, f"frame {t}: {name}_landmarks {k}")
-        points.append(rows[:, :3])
-        # Landmarks that are not there are NaN, which is not above anything.
-        seen.append(rows[:, 3] > base.MIN_CONFIDENCE)
-    return np.concatenate(points), np.concatenate(seen)
+        parts = _list_people(_find_landmarks(frame, name) or [])
+        people[name] = [_parse_part(part, count, f"frame {t}: {name}_landmarks") for part in parts]
+    return people
+
+
+def _list_people(rows) -> list:
+    """The landmarks of each person; those of Holistic are of one, those of the Tasks API lists of people."""
+    first = _unwrap(rows[0]) if isinstance(rows, list) and rows else None
+    # A landmark may be a list, too, but one of numbers.
+    if not isinstance(first, list) or (first and not isinstance(first[0], list | dict)):
+        return [rows] if rows else []
+    return [landmarks for person in rows[:MAX_PEOPLE] if (landmarks := _unwrap(person))]
+
+
+def _parse_part(rows, count: int, where: str) -> np.ndarray:
+    # A face without refined landmarks has no pupils, the last ten of 478.
+    counts = (count, *([468] if count == PARTS["face"] else []))
+    if not isinstance(rows, list) or len(rows) not in counts:
+        size = f"{len(rows)} landmarks" if isinstance(rows, list) else "no list"
+        raise InvalidFileError(f"{where} is {size}, not {count} landmarks")
+    part = np.full((count, 4), np.nan)
+    for k, landmark in enumerate(rows):
+        part[k] = _parse_landmark(landmark, f"{where} {k}")
+    return part
 
 
 def _parse_landmark(landmark, where: str) -> list[float]:
-    """x, y, z and visibility; a hand's landmarks have no visibility, and count as seen."""
+    """x, y, z and visibility, NaN where it is not set."""
     values = landmark
     if isinstance(landmark, dict):
+        if not ("x" in landmark and "y" in landmark):
+            raise InvalidFileError(f"{where} is no landmark with x and y")
+        # In the Tasks API's Python visibility is null for hands; JavaScript writes NaN as null.
         values = [landmark.get(key, default) for key, default in LANDMARK.items()]
     if not isinstance(values, list) or not 2 <= len(values) <= 4:
         raise InvalidFileError(f"{where} is no landmark with x and y")
+    values = [np.nan if value is None else value for value in values]
     if not set(map(type, values)) <= {int, float}:
         raise InvalidFileError(f"{where} is no landmark with x and y")
     try:
-        return [float(value) for value in (values + [0.0, 1.0][len(values) - 2 :])[:4]]
+        return [float(value) for value in (values + [0.0, landmarks.UNSET][len(values) - 2 :])[:4]]
     except OverflowError:
         # Integers of hundreds of digits.
         raise InvalidFileError(f"{where} has coordinates beyond {base.MAX_COORDINATE:g}") from None
+
+
+def _follow_signer(frames: list) -> tuple[np.ndarray, bool]:
+    """The landmarks [T, 145, 4] of one person, and whether any frame shows several.
+
+    The person is the largest at first, then whoever is where that one was.
+    """
+    rows = np.full((len(frames), landmarks.POINTS, 4), np.nan)
+    last, crowded = None, False
+    for t, frame in enumerate(frames):
+        people = _parse_frame(frame, t)
+        crowded |= any(len(parts) > 1 for parts in people.values())
+        body = _choose_body(people["pose"], last)
+        last = last if body is None else body
+        for name, part in landmarks.FIELDS.items():
+            chosen = body if name == "pose" else _choose_part(people[name], body, ANCHORS[name])
+            if chosen is not None:
+                # Of a whole face mesh of every frame there is no memory for long clips.
+                rows[t, part] = landmarks.select_face(chosen) if name == "face" else chosen
+    return rows, crowded
+
+
+def _choose_body(bodies: list[np.ndarray], last: np.ndarray | None) -> np.ndarray | None:
+    """The body that is nearest to the last one, of the first ones the one with the widest shoulders."""
+    if last is None:
+        return max(bodies, key=lambda body: _measure(body[11, :2] - body[12, :2]), default=None)
+    return min(bodies, key=lambda body: _measure((body - last)[[0, 11, 12], :2]), default=None)
+
+
+def _choose_part(parts: list[np.ndarray], body: np.ndarray | None, anchor: int) -> np.ndarray | None:
+    if len(parts) < 2 or body is None:
+        return parts[0] if parts else None
+    return min(parts, key=lambda part: _measure(part[0, :2] - body[anchor, :2]))
+
+
+def _measure(vectors: np.ndarray) -> float:
+    """The length of vectors; what is not a number counts as none."""
+    return float(np.nan_to_num(vectors).clip(-1e6, 1e6).__abs__().sum())

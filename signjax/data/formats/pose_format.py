@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from signjax.data.formats import base, mediapipe, pose_file
+from signjax.data.formats import base, landmarks, pose_file
 from signjax.data.formats.base import JointMap, UnreadableClip
 from signjax.io import safe_read
 from signjax.io.safe_read import InvalidFileError
@@ -89,4 +89,4 @@ def _map_face(points: tuple[str, ...], first: int) -> tuple[int, ...]:
     if len(points) in (68, base.FACE_POINTS):
         return tuple(first + k if k < len(points) else -1 for k in range(base.FACE_POINTS))
     numbers = {name: first + k for k, name in enumerate(points)}
-    return tuple(numbers.get(str(number), -1) for number in mediapipe.FACE)
+    return tuple(numbers.get(str(number), -1) for number in landmarks.FACE)
