@@ -42,6 +42,25 @@ def parse_sid(name: str | Path) -> str:
     return sid
 
 
+def name_folder(root: Path, folder: Path) -> str:
+    """The name of the clip whose frames lie in a folder below root.
+
+    A folder that is called 1 gives way to the one above it: in PHOENIX-2014, frames lie in `<clip>/1`.
+    """
+    name, above = folder.absolute().name, folder.absolute().parent.name
+    if not name.isdecimal() or parse_split(above):
+        return name
+    if folder == root:
+        return above
+    siblings = [entry.name for entry in os.scandir(folder.parent) if entry.is_dir()]
+    # Folders of clips that are numbered, right below what is read, have no better names.
+    if folder.parent == root:
+        return above if len(siblings) == 1 else name
+    # Recordings of one word have its name, and their number tells them apart.
+    alone = sum(sibling.isdecimal() for sibling in siblings) == 1
+    return above if alone else f"{above}_{name}"
+
+
 def find_split(root: Path, path: Path) -> str | None:
     """The split that one of the folders from root to a clip names, the nearest first; None if none does."""
     base = root.parent if path == root else root

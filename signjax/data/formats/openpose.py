@@ -1,17 +1,16 @@
 """Folders of OpenPose's JSON, a file a frame: `<clip>/<anything>_000000000000_keypoints.json`.
 
-Several clips may share a folder if their files begin with different names.
+Several clips may share a folder if their files have different names.
 """
 
 import itertools
-import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
-from signjax.data.formats import base, file_names
+from signjax.data.formats import base, file_names, frame_numbers, signer
 from signjax.data.formats.base import JointMap, UnreadableClip
 from signjax.io import safe_read
 from signjax.io.safe_read import InvalidFileError
@@ -36,6 +35,7 @@ class FrameFiles(NamedTuple):
     folder: Path  # where they lie
     name: str  # of the clip
     files: list[Path]
+    numbers: list[int]  # of the files, rising
 
 
 def read_clips(path: Path) -> Iterator[Clip | UnreadableClip]:
@@ -46,54 +46,56 @@ def read_clips(path: Path) -> Iterator[Clip | UnreadableClip]:
 def _group_files(root: Path) -> Iterator[tuple[str, FrameFiles]]:
     """The files of each clip, with what messages call it."""
     for folder, files in itertools.groupby(file_names.list_files(root, ENDING), lambda file: file.parent):
-        clips: dict[str, list[Path]] = {}
-        for file in files:
-            clips.setdefault(_parse_prefix(file), []).append(file)
-        for prefix, frames in clips.items():
+        listed = list(files)
+        clips = frame_numbers.group_by_clip([file.name[: -len(ENDING)] for file in listed])
+        for prefix, indices, numbers in clips:
             # A folder of one clip names it; the files' own names are often those of the video's encoding.
             alone = len(clips) == 1
             label = str(folder if alone else folder / prefix)
-            yield label, FrameFiles(root, folder, folder.name if alone else prefix, frames)
-
-
-def _parse_prefix(file: Path) -> str:
-    """What the files of a clip have in common: their name without the number."""
-    # OpenPose puts twelve digits behind the name of the video.
-    return re.sub(r"_?\d*$", "", file.name.removesuffix(ENDING))
-
-
-def _parse_frame_number(file: Path) -> int:
-    return int(re.search(r"(\d*)$", file.name.removesuffix(ENDING))[1] or 0)
+            name = file_names.name_folder(root, folder) if alone else prefix
+            yield label, FrameFiles(root, folder, name, [listed[k] for k in indices], numbers)
 
 
 def _read_clip(frames: FrameFiles) -> Clip:
-    if len(frames.files) > base.MAX_FRAMES:
-        raise InvalidFileError(f"has {len(frames.files):,} frames; 1 to {base.MAX_FRAMES:,} can be read")
-    # By number, not by name: 10 follows 9.
-    points = np.stack(
-        [_read_frame(file) for file in sorted(frames.files, key=_parse_frame_number)]
-    )  # [T, 120, 3]
+    places, warnings = frame_numbers.place_frames(frames.numbers)
+    if places[-1] >= base.MAX_FRAMES:
+        raise InvalidFileError(f"has {places[-1] + 1:,} frames; 1 to {base.MAX_FRAMES:,} can be read")
+    people, ids = zip(*(_read_frame(file) for file in frames.files), strict=True)
+    chosen, about_people = signer.choose_signer(people, JOINT_MAP, None if None in ids else ids)
+    points = frame_numbers.fill_gaps(signer.pick_people(people, chosen), places)  # [T, 120, 3]
     seen = points[..., 2] > base.MIN_CONFIDENCE
     # The confidence stood where depth has its place.
     points[..., 2] = 0
     return Clip(
         *base.select_joints(points, seen, JOINT_MAP),
-        text=file_names.read_text_beside(frames.folder / "text.txt"),
+        text=_read_text(frames),
         sid=file_names.parse_sid(frames.name),
         split=file_names.find_split(frames.root, frames.folder),
+        warnings=(*warnings, *about_people),
     )
 
 
-def _read_frame(file: Path) -> np.ndarray:
-    """Points [120, 3], x, y and confidence, of the person whose body is surest; zeros if there is nobody."""
+def _read_text(frames: FrameFiles) -> str:
+    """The text beside the frames, or, where the folder above names the clip, beside their folder."""
+    named_above = frames.name == frames.folder.absolute().parent.name
+    folders = [frames.folder, frames.folder.parent] if named_above else [frames.folder]
+    texts = (file_names.read_text_beside(folder / "text.txt") for folder in folders)
+    return next(filter(None, texts), "")
+
+
+def _read_frame(file: Path) -> tuple[np.ndarray, list[int] | None]:
+    """x, y and confidence [P, 120, 3] of the people of a frame, and their numbers if all have one."""
     try:
         people = safe_read.parse_json(safe_read.read_bytes(file, MAX_FRAME_BYTES)).get("people")
         if not isinstance(people, list):
             raise InvalidFileError('has no list "people"')
-        points_of = [_parse_person(person) for person in people]
+        points = [_parse_person(person) for person in people]
     except InvalidFileError as error:
         raise InvalidFileError(f"{file.name}: {error}") from None
-    return max(points_of, key=lambda points: points[:8, 2].sum(), default=np.zeros((120, 3)))
+    # A list of one number, which is -1 unless OpenPose tracks people.
+    numbers = [person.get("person_id") for person in people]
+    known = all(isinstance(number, list) and list(map(type, number)) == [int] for number in numbers)
+    return np.array(points).reshape(-1, 120, 3), [number[0] for number in numbers] if known else None
 
 
 def _parse_person(person) -> np.ndarray:

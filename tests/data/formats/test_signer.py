@@ -1,0 +1,86 @@
+"""Which of several people is the signer: by the whole clip, whatever order and confidence frames have."""
+
+import format_files
+import numpy as np
+import pytest
+
+from signjax.data.formats import openpose, signer
+
+BODY_AND_HANDS = openpose.JOINT_MAP._replace(face=())
+
+
+def person(seed, place=0.0, moves=True, size=1.0, confidence=0.9):
+    """x, y and confidence [T, 50, 3] of somebody `place` pixels to the right."""
+    pose = format_files.motion(seed, 30)
+    pose = pose if moves else pose[:1] + 0 * pose
+    points = format_files.pixels(pose * size) + np.array([place, 0.0])
+    return np.concatenate([points, np.full((*points.shape[:2], 1), confidence)], -1)
+
+
+def mix(*people, seed=0):
+    """The people of each frame in an order of its own, and where the first is."""
+    rng = np.random.default_rng(seed)
+    orders = [rng.permutation(len(people)) for _ in range(len(people[0]))]
+    frames = [np.stack([people[k][t] for k in order]) for t, order in enumerate(orders)]
+    return frames, [int(np.flatnonzero(order == 0)[0]) for order in orders], orders
+
+
+@pytest.mark.parametrize("other", [
+    person(1, 500, moves=False),
+    person(1, 500, moves=False, confidence=0.95),
+    person(1, -350, size=0.4),
+    person(1, 300, moves=False, size=1.2),
+])  # fmt: skip
+def test_the_one_who_signs_is_chosen_in_every_frame(other):
+    frames, places, _ = mix(person(0), other)
+    # Frame by frame, the other one is surer in every third.
+    for t in range(0, 30, 3):
+        frames[t][places[t], :, 2] = 0.6
+    chosen, warnings = signer.choose_signer(frames, BODY_AND_HANDS)
+    assert chosen.tolist() == places
+    assert [warning.kind for warning in warnings] == [signer.SEVERAL]
+    assert warnings[0].detail == "2 people, the signer in 30 of 30 frames"
+
+
+def test_frames_without_the_signer_show_nobody():
+    frames, places, _ = mix(person(0), person(1, 500, moves=False))
+    for t in range(10, 20):
+        frames[t], places[t] = np.delete(frames[t], places[t], 0), -1
+    chosen, _ = signer.choose_signer(frames, BODY_AND_HANDS)
+    assert chosen.tolist() == places
+    points = signer.pick_people(frames, chosen)
+    assert not points[10:20].any() and points[:10].all()
+
+
+def test_numbers_of_a_tracker_are_used_where_they_follow_people():
+    # They walk past each other: by place alone, nobody could tell.
+    path = np.linspace(-400, 400, 30)[:, None, None] * np.array([1, 0, 0])
+    frames, places, orders = mix(person(0) + path, person(1, moves=False) - path)
+    chosen, _ = signer.choose_signer(frames, BODY_AND_HANDS, [[int(k) for k in order] for order in orders])
+    assert chosen.tolist() == places
+    # Numbers that only count the people of each frame follow nobody.
+    frames, places, _ = mix(person(0), person(1, 500, moves=False))
+    for ids in ([0, 1], [-1, -1]):
+        chosen, _ = signer.choose_signer(frames, BODY_AND_HANDS, [ids] * 30)
+        assert chosen.tolist() == places
+
+
+def test_one_person_is_the_signer_wherever_the_picture_is_cut():
+    points = person(0)
+    points[20:, :, 0] += 600
+    frames = [frame[None] for frame in points]
+    frames[7] = frames[7][:0]
+    chosen, warnings = signer.choose_signer(frames, BODY_AND_HANDS)
+    assert chosen.tolist() == [0] * 7 + [-1] + [0] * 22 and not warnings
+    # A lamp that is taken for a body now and then is no second person.
+    frames[5] = np.concatenate([points[5:6] * 0.3, points[5:6]])
+    chosen, warnings = signer.choose_signer(frames[:20], BODY_AND_HANDS)
+    assert chosen.tolist() == [0] * 5 + [1, 0, -1] + [0] * 12 and not warnings
+
+
+def test_openpose_reads_the_signer(tmp_path):
+    """As OpenPose writes people: with the number -1, the surest first."""
+    pose = format_files.motion()
+    format_files.openpose(tmp_path / "one", pose, np.ones((12, 50), bool))
+    [clip] = openpose.read_clips(tmp_path)
+    assert clip.valid.all() and not clip.warnings
