@@ -33,7 +33,7 @@ def make_config(task: str) -> ml_collections.ConfigDict:
     c = ml_collections.ConfigDict()
     c.task = task
     c.seed = 0
-    c.data = {"root": "datasets", "name": "demo"}
+    c.data = {"root": "datasets", "name": "demo", "text": "sentence"}  # or "gloss"
     return c
 
 

@@ -30,7 +30,7 @@ def main(argv: list[str] | None = None) -> int:
     if not args.workdir and not args.predictions:
         raise ConfigError("nothing to score; give --workdir RUN or --predictions DIR")
     data = load_scored_data(args.workdir, args.predictions, args.split, args.root, args.name, report)
-    translator = find_translator(args.backtranslate, data.name, report)
+    translator = find_translator(args.backtranslate, data.name, report, data.arguments["dataset"].text_kind)
     card = score(back_translator=translator, seed=args.seed, report=report, **data.arguments)
     print(f"\n{card.table()}\n")
     for note in card.notes:

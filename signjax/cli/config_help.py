@@ -15,6 +15,7 @@ MEANING = {
     "seed": "of all random choices",
     "data.root": "folder of data sets",
     "data.name": "data set, a folder in data.root",
+    "data.text": "what is read: sentence, or gloss",
     "tokenizer": "run of the tokenizer",
     "autoencoder": "run of the continuous tokenizer or planar auto-encoder",
     "window": "frames of a training window",

@@ -10,13 +10,16 @@ from signjax.training import checkpoint, run_config
 DEFAULT = "runs/backtranslate"
 
 
-def find_translator(workdir: str | None, data_name: str, report: Callable[[str], None]) -> PoseToText | None:
+def find_translator(
+    workdir: str | None, data_name: str, report: Callable[[str], None], text_kind: str = "sentence"
+) -> PoseToText | None:
     """Loads the back-translator of the evaluate command.
 
     Args:
       workdir: its run; None for the default one.
       data_name: the data set that is evaluated.
       report: shows a line.
+      text_kind: the field data.text of what is evaluated.
 
     Returns:
       The back-translator; None, with a line, if the default one is not trained.
@@ -36,4 +39,7 @@ def find_translator(workdir: str | None, data_name: str, report: Callable[[str],
     translator = load_pose_to_text(workdir)
     if config.data.name != data_name:
         raise ConfigError(f"{workdir} holds a run of data {config.data.name!r}; {wanted}")
+    # What it reads is compared with the texts: a gloss and a sentence have no words in common.
+    if (kind := config.data.get("text", "sentence")) != text_kind:
+        raise ConfigError(f"{workdir} holds a run with data.text={kind}; {wanted} with data.text={text_kind}")
     return translator

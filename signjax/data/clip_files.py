@@ -1,4 +1,4 @@
-"""One clip on disk: `<sid>/text.txt` and `<sid>/pose.json`, read strictly.
+"""One clip on disk: `<sid>/text.txt`, `<sid>/pose.json` and perhaps `<sid>/gloss.txt`, read strictly.
 
 The schema is the one of the data sets' exporters: `poses` is a list of frames, each with 8 body and
 2 x 21 hand joints as flat lists of x, y and a third value (signjax.data.pose_layout says which), and perhaps
@@ -17,12 +17,12 @@ from signjax.io import safe_read
 from signjax.io.safe_read import InvalidFileError
 from signjax.pose.clip import Clip
 
-TEXT, POSE = "text.txt", "pose.json"
+TEXT, POSE, GLOSS = "text.txt", "pose.json", "gloss.txt"
 # In the order of signjax.pose.skeleton: body, right hand, left hand.
 FIELDS = (("pose_keypoints_2d", 8), ("hand_right_keypoints_2d", 21), ("hand_left_keypoints_2d", 21))
 FACE = ("face_keypoints_2d", 70)
 # A page of text and ten minutes of video; more is no clip.
-MAX_BYTES = {TEXT: 1 << 12, POSE: safe_read.MAX_BYTES}
+MAX_BYTES = {TEXT: 1 << 12, GLOSS: 1 << 12, POSE: safe_read.MAX_BYTES}
 MAX_COORDINATE = 1e6  # squares and sums stay far inside float32
 
 
@@ -42,10 +42,11 @@ def read_clip(folder: str | os.PathLike, layout: pose_layout.PoseLayout | None =
     folder = Path(folder)
     try:
         text, raw = read_raw(folder)
+        gloss = read_gloss(folder)
     except DataError as error:
         raise DataError(f"{folder}/{error}; repair or remove this clip") from None
     points, valid = pose_layout.apply_layout(raw, layout or pose_layout.PoseLayout())
-    return Clip(points, valid, text=text, sid=folder.name)
+    return Clip(points, valid, text=text, gloss=gloss, sid=folder.name)
 
 
 def read_raw(folder: Path) -> tuple[str, np.ndarray]:
@@ -56,6 +57,18 @@ def read_raw(folder: Path) -> tuple[str, np.ndarray]:
       MissingFileError: a file is not there.
     """
     return _parse_file(folder, TEXT, parse_text), _parse_file(folder, POSE, parse_pose)
+
+
+def read_gloss(folder: Path) -> str:
+    """The gloss of a clip, "" if it has none.
+
+    Raises:
+      InvalidFileError: it has one that cannot be read.
+    """
+    try:
+        return _parse_file(folder, GLOSS, parse_text)
+    except safe_read.MissingFileError:
+        return ""
 
 
 def _parse_file(folder: Path, name: str, parse):
@@ -86,24 +99,29 @@ def read_signature(folder: str) -> list:
     """Size and times of a clip's files: while these stay the same, the content is taken to be the same."""
     # The time of the last change of the entry, too: programs can set the time of modification back.
     result = []
-    for name in (TEXT, POSE):
+    for name in (TEXT, POSE, GLOSS):
         try:
             s = os.stat(f"{folder}/{name}")
             result += [s.st_size, s.st_mtime_ns, s.st_ctime_ns]
         except OSError:
-            result += [-1, 0, 0]
+            # Clips without a gloss keep the signatures that they had before there were glosses, so that their
+            # packs stay valid.
+            result += [-1, 0, 0] if name != GLOSS else []
     return result
 
 
 def digest_clip(folder: str | os.PathLike) -> str:
-    """A hash of the bytes of a clip's two files; files that cannot be read count by their absence."""
+    """A hash of the bytes of a clip's files; text and pose that cannot be read count by their absence."""
     total = hashlib.blake2b(digest_size=16)
-    for name in (TEXT, POSE):
+    for name in (TEXT, POSE, GLOSS):
         try:
             data = _read_file(Path(folder), name)
             # With its length: otherwise bytes could move from one file to the other without another digest.
             total.update(b"%d:" % len(data) + data)
         except InvalidFileError as error:
+            # As for signatures: a clip that has no gloss keeps its digest.
+            if name == GLOSS and isinstance(error, safe_read.MissingFileError):
+                continue
             total.update(f"{name}: {error}".encode(errors="replace"))
     return total.hexdigest()
 

@@ -37,7 +37,7 @@ def encode_clip(clip: Clip) -> bytes:
 
 
 def write_clip(folder: Path, clip: Clip) -> None:
-    """Writes text.txt and pose.json into a new folder.
+    """Writes text.txt and pose.json into a new folder, and gloss.txt if the clip has a gloss.
 
     Raises:
       InvalidFileError: as for `encode_clip`, or the folder is there already.
@@ -49,4 +49,6 @@ def write_clip(folder: Path, clip: Clip) -> None:
     except FileExistsError:
         raise InvalidFileError("another clip has the same name; the first is kept") from None
     (folder / clip_files.TEXT).write_text(clip.text, encoding="utf-8")
+    if clip.gloss:
+        (folder / clip_files.GLOSS).write_text(clip.gloss, encoding="utf-8")
     (folder / clip_files.POSE).write_bytes(data)

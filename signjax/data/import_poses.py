@@ -10,6 +10,7 @@ from signjax.data import dataset_writer, split_assignment
 from signjax.data.formats import detect, text_table
 from signjax.data.formats.base import UnreadableClip
 from signjax.data.import_report import REPORT, ImportedClip, describe_clip, group_warnings, summarize_import
+from signjax.data.import_warnings import warn_of_folders, warn_of_table
 from signjax.errors import ConfigError, DataError
 from signjax.io import atomic
 from signjax.io.safe_read import InvalidFileError
@@ -27,6 +28,8 @@ def import_poses(
     fps: float | None = None,
     size: tuple[int, int] | None = None,
     on_clip: Callable[[int], None] = lambda count: None,
+    text_column: str | None = None,
+    gloss_column: str | None = None,
 ) -> dict:
     """Makes a data set of the clips of a folder or file.
 
@@ -38,6 +41,7 @@ def import_poses(
       fps: frames per second where the files do not say.
       size: width and height of the picture, for MediaPipe's landmarks where the files do not say.
       on_clip: gets the number of clips read so far, after each of them.
+      text_column, gloss_column: columns of the table, see signjax.data.formats.text_table.read_table.
 
     Returns:
       The report, which is also in import.json in the data set.
@@ -55,22 +59,23 @@ def import_poses(
     form = detect.detect_format(path)
     if size and form is not detect.MEDIAPIPE:
         raise ConfigError(f"--size: {form.name} have no use for it; leave it out")
-    table = text_table.find_table(path, texts)
-    rows = text_table.read_table(table) if table else {}
-    # Lines about the table or the folder; what is about a clip is in its `warnings`.
-    warnings: list[str] = []
+    table = _read_table(path, texts, text_column, gloss_column)
+    # About the folder, later the table; what is about a clip is in its `warnings`.
+    warnings = warn_of_folders(path)
     items = form.read_clips(path, size) if size else form.read_clips(path)
     # Built aside and moved to its place when it is whole: training must never find half of a data set.
     with atomic.build_folder(Path(root, name)) as folder:
-        clips, left_out = _write_clips(_count_items(items, on_clip), rows, table, fps, folder)
+        clips, left_out = _write_clips(_count_items(items, on_clip), table, fps, folder)
         if not clips:
             reasons = "; ".join(f"{clip}: {reason}" for clip, reason in left_out[:3]) or "the files are empty"
             raise DataError(
                 f"{path}: {form.name}, but none of {len(left_out):,} clips can be used: {reasons}"
             )
         splits, how_split = _assign_splits(clips, folder)
-        report = {"path": str(path.absolute()), "format": form.name, "texts": table and str(table)}
+        report = {"path": str(path.absolute()), "format": form.name}
+        report |= {"texts": table and str(table.path), "columns": table and table.columns}
         report |= summarize_import(clips, splits, how_split)
+        warnings += warn_of_table(table, clips, left_out)
         report["warnings"] = warnings + group_warnings(clips)
         report |= {"left_out": [list(pair) for pair in left_out]}
         # As ASCII: names come from others' files, and control characters beyond it would reach the terminal
@@ -80,6 +85,17 @@ def import_poses(
     return report
 
 
+def _read_table(
+    path: Path, name: str | None, text_column: str | None, gloss_column: str | None
+) -> text_table.TextTable | None:
+    table = text_table.find_table(path, name)
+    if table:
+        return text_table.read_table(table, text_column, gloss_column)
+    if text_column or gloss_column:
+        raise ConfigError(f"--text_column, --gloss_column: {path} has no table; name one with --texts")
+    return None
+
+
 def _count_items(items: Iterable[Clip | UnreadableClip], on_clip: Callable[[int], None]):
     for count, item in enumerate(items, 1):
         yield item
@@ -87,7 +103,10 @@ def _count_items(items: Iterable[Clip | UnreadableClip], on_clip: Callable[[int]
 
 
 def _write_clips(
-    items: Iterable[Clip | UnreadableClip], rows: dict, table: Path | None, fps: float | None, folder: Path
+    items: Iterable[Clip | UnreadableClip],
+    table: text_table.TextTable | None,
+    fps: float | None,
+    folder: Path,
 ) -> tuple[list[ImportedClip], list[tuple[str, str]]]:
     """Writes the clips one by one; returns those written, and (name, reason) of those left out."""
     written: list[ImportedClip] = []
@@ -97,7 +116,7 @@ def _write_clips(
             left_out.append((item.name, item.reason))
             continue
         try:
-            clip = _complete_clip(item, rows.get(item.sid), table, fps)
+            clip = _complete_clip(item, table, fps)
             group = split_assignment.find_group(clip.sid, clip.source, clip.signer)
             described = describe_clip(clip, group)
             # A data set is 2-D or 3-D as a whole: its layout is detected once for all clips.
@@ -112,15 +131,17 @@ def _write_clips(
     return written, left_out
 
 
-def _complete_clip(clip: Clip, row: text_table.Row | None, table: Path | None, fps: float | None) -> Clip:
+def _complete_clip(clip: Clip, table: text_table.TextTable | None, fps: float | None) -> Clip:
     """The clip with what the table and the caller add to it; InvalidFileError if it has no text."""
-    if row:
-        fields = {"text": row.text, "signer": row.signer, "source": row.source}
+    if table and (row := table.find_row(clip.sid)):
+        fields = {"text": row.text, "gloss": row.gloss, "signer": row.signer, "source": row.source}
         fields |= {"split": text_table.parse_row_split(row), "fps": text_table.parse_row_fps(row)}
         # An empty cell says nothing, and must not erase what the file says.
         clip = dataclasses.replace(clip, **{key: value for key, value in fields.items() if value})
     if not clip.text:
-        advice = f"add a row for {clip.sid} to {table}" if table else "give a table of texts with --texts"
+        advice = (
+            f"add a row for {clip.sid} to {table.path}" if table else "give a table of texts with --texts"
+        )
         raise InvalidFileError(f"has no text; {advice}")
     return dataclasses.replace(clip, fps=clip.fps or fps)
 

@@ -28,6 +28,7 @@ class ImportedClip(NamedTuple):
     flat: bool  # without depth
     visible: tuple[int, ...]  # joints in all frames, for each of PARTS
     warnings: tuple[ClipWarning, ...] = ()
+    has_gloss: bool = False
 
 
 def describe_clip(clip: Clip, group: str) -> ImportedClip:
@@ -37,7 +38,7 @@ def describe_clip(clip: Clip, group: str) -> ImportedClip:
     # Points of a face often have a depth of their own where body and hands have none.
     flat = not body.points[..., 2].any()
     about = clip.sid, clip.split, group, clip.signer, len(clip), clip.fps
-    return ImportedClip(*about, clip.has_face, flat, visible, clip.warnings)
+    return ImportedClip(*about, clip.has_face, flat, visible, clip.warnings, bool(clip.gloss))
 
 
 def summarize_import(clips: Sequence[ImportedClip], splits: Sequence[str], how_split: str) -> dict:
@@ -55,6 +56,7 @@ def summarize_import(clips: Sequence[ImportedClip], splits: Sequence[str], how_s
         "seen": {part: round(share, 4) for part, share in zip(PARTS, visible, strict=True)},
         "faces": sum(clip.has_face for clip in clips),
         "signers": len({clip.signer for clip in clips if clip.signer}),
+        "glosses": sum(clip.has_gloss for clip in clips),
         "fps": {f"{fps:g}" if fps else "unknown": count for fps, count in rates.items()},
     }
 
@@ -68,12 +70,11 @@ def group_warnings(clips: Sequence[ImportedClip]) -> list[str]:
     return [f"{kind}: {list_names(names)}" for kind, names in named.items()]
 
 
-def list_names(names: Sequence[str]) -> str:
+def list_names(names: Sequence[str], noun: str = "clip") -> str:
     """The number of clips and the names of the first, as in "5 clips: a, b, c and 2 more"."""
     # One broken folder may have thousands of clips: a line for each would bury all other lines.
     more = f" and {len(names) - NAMED:,} more" if len(names) > NAMED else ""
-    noun = "clip" if len(names) == 1 else "clips"
-    return f"{len(names):,} {noun}: {', '.join(names[:NAMED])}{more}"
+    return f"{len(names):,} {noun}{'s' * (len(names) != 1)}: {', '.join(names[:NAMED])}{more}"
 
 
 def format_report(report: dict, folder: Path) -> list[str]:
@@ -86,12 +87,15 @@ def format_report(report: dict, folder: Path) -> list[str]:
         + ("3-D" if report["depth"] else "2-D (no depth that can be used)"),
         f"splits ({report['splits']}): {clips}",
         f"joints seen: {seen}; faces in {report['faces']:,} clips",
-        f"frames per second: {', '.join(report['fps'])}; signers: {report['signers'] or 'unknown'}",
+        f"frames per second: {', '.join(report['fps'])}; signers: {report['signers'] or 'unknown'}"
+        + (f"; glosses: {report['glosses']:,} clips" if report.get("glosses") else ""),
         f"left out: {len(left_out):,}",
         *(f"  {name}: {reason}" for name, reason in left_out[:SHOWN]),
     ]
     if len(left_out) > SHOWN:
         lines.append(f"  and {len(left_out) - SHOWN:,} more, in {folder / REPORT}")
+    if columns := report.get("columns"):
+        lines.insert(1, f"{report['texts']}: " + ", ".join(f"{k} is {v!r}" for k, v in columns.items()))
     lines += [f"warning: {warning}" for warning in report["warnings"]]
     if not (report["clips"]["train"] and report["clips"]["dev"]):
         lines.append("training needs clips in train and dev: give them with the split column of a table")

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from signjax import demo
 from signjax.data import pack_cache, pack_files, pack_writer
 from signjax.data.pack_cache import Split
-from signjax.data.packed_dataset import PackedDataset, open_pack
+from signjax.data.packed_dataset import SENTENCE, PackedDataset, open_pack
 from signjax.data.splits import list_splits
 from signjax.errors import StorageError
 from signjax.io import atomic
@@ -23,18 +23,19 @@ def load_configured_split(config, split: str, face: bool = False) -> PackedDatas
     """Loads a split of the data set that a config names.
 
     Args:
-      config: the field `data` of a run's config, with `root` and `name`.
+      config: the field `data` of a run's config, with `root` and `name`, and `text` unless an older version
+        made it.
       split: "train", "dev" or "test".
       face: keeps the face of data that have one.
 
     Raises:
       DataError: the split cannot be used, see `load_split`.
     """
-    dataset = load_dataset(config.root, config.name, split)
+    dataset = load_dataset(config.root, config.name, split, config.get("text", SENTENCE))
     return dataset if face else dataset.without_face()
 
 
-def load_dataset(root, name: str, split: str) -> PackedDataset:
+def load_dataset(root, name: str, split: str, text: str = SENTENCE) -> PackedDataset:
     """Loads a split of a data set; the demo set is made first if it is not there.
 
     Clips are packed once into memory-mapped arrays beside the data, see docs/data.md; later calls open them.
@@ -43,17 +44,19 @@ def load_dataset(root, name: str, split: str) -> PackedDataset:
       root: folder that holds data sets.
       name: folder of this one; "demo" is the constructed language.
       split: "train", "dev" or "test".
+      text: "sentence" or "gloss", which of them the texts of the clips are.
 
     Returns:
       A sequence of Clips, with their faces if the data have any.
 
     Raises:
-      DataError: the split cannot be used, see `load_split`.
+      ConfigError: `text` is something else.
+      DataError: the split cannot be used, see `load_split`, or a clip has no gloss.
       StorageError: nothing can be written anywhere.
     """
     if name == "demo" and not pathlib.Path(root, "demo").exists():
         demo.write_dataset(root, "demo")
-    return load_split(root, name, split)
+    return load_split(root, name, split).with_text(text)
 
 
 def is_demo_data(config) -> bool:

@@ -86,6 +86,7 @@ def write_pack(
         "clips": [[e["sid"], e["text"]] for e in entries],
         "broken": [[e["sid"], e["reason"]] for e in broken],
         "missing": [e["sid"] for e in broken if e["missing"]],
+        "glosses": [e["gloss"] for e in entries],
     }
     return _finish_pack(workspace, index, {e["sid"]: e["signature"] for e in entries + broken})
 
@@ -106,12 +107,12 @@ def join_packs(workspace: Path, parts: list[Path], counts: list[int], layout: Po
       InvalidFileError: a part is damaged.
       OSError: a part cannot be read, or the workspace not be written.
     """
-    joined: dict = {"digests": {}, "clips": [], "broken": [], "missing": []}
+    joined: dict = {"digests": {}, "clips": [], "broken": [], "missing": [], "glosses": []}
     valid, lengths, origin, scale, sums, signatures = [], [], [], [], [], {}
     with pack_files.ArrayWriter(workspace / "pose.npy", (layout.joints, 3)) as pose:
         for part, count in zip(parts, counts, strict=True):
             index = read_index(part, count)
-            added = {name: joined[name] + index[name] for name in ("clips", "broken", "missing")}
+            added = {name: joined[name] + index[name] for name in ("clips", "broken", "missing", "glosses")}
             joined = {**index, **added, "digests": joined["digests"] | index["digests"]}
             arrays = open_arrays(part, index)
             frames = arrays.pose
@@ -160,13 +161,17 @@ def read_index(folder: Path, count: int) -> dict:
     index = safe_read.read_json(folder / "index.json", pack_files.JSON_BYTES_PER_CLIP * count)
     if index.get("version") != VERSION:
         raise InvalidFileError("is of another version")
-    kinds = {"label": str, "digests": dict, "clips": list, "broken": list, "missing": list}
+    kinds = {"label": str, "digests": dict, "clips": list, "broken": list, "missing": list, "glosses": list}
+    # Packs of signjax 0.1 have none.
+    index.setdefault("glosses", [""] * len(index.get("clips") or ()))
     index["variant"] = pose_layout.parse_layout(index.get("variant"))
     if not (index["variant"] and all(isinstance(index.get(name), kind) for name, kind in kinds.items())):
         raise InvalidFileError("index.json is damaged")
     pairs = index["clips"] + index["broken"]
     if not all(isinstance(pair, list) and list(map(type, pair)) == [str, str] for pair in pairs):
         raise InvalidFileError("index.json is damaged")
+    if list(map(type, index["glosses"])) != [str] * len(index["clips"]):
+        raise InvalidFileError("index.json is damaged: its glosses are not those of its clips")
     # Names lead to files later: only such as were found in the split's folder.
     if sorted(sid for sid, _ in pairs) != sorted(index["digests"]):
         raise InvalidFileError("index.json is damaged: its clips have no digests")

@@ -12,11 +12,16 @@ import numpy as np
 
 from signjax.data import pack_writer
 from signjax.data.clip_check import ClipCheck
+from signjax.data.clip_files import GLOSS
 from signjax.data.pose_layout import PoseLayout
+from signjax.errors import ConfigError, DataError
 from signjax.io.safe_read import InvalidFileError
 from signjax.pose.clip import Clip
 from signjax.pose.normalization import Placement
 from signjax.pose.skeleton import FACE, NUM_JOINTS
+
+SENTENCE = "sentence"
+TEXT_KINDS = (SENTENCE, "gloss")  # of the field data.text of configs
 
 
 # eq=False: comparing two data sets would compare gigabytes, and arrays have no single truth value.
@@ -36,6 +41,8 @@ class PackedDataset:
     broken: tuple[tuple[str, str], ...]  # (sid, reason) of the clips left out
     folder: str | None  # where it is stored, None for one in memory
     check: ClipCheck | None = None  # of the stored clips
+    glosses: tuple[str, ...] = ()  # of each clip, "" where there is none; empty if none has one
+    text_kind: str = SENTENCE  # what `texts` are, one of TEXT_KINDS
 
     def __len__(self) -> int:
         return len(self.sids)
@@ -46,7 +53,8 @@ class PackedDataset:
         pose, valid = self.read_frames(i)
         valid = np.ones(pose.shape[:2], bool) if valid is None else valid
         placement, split = self.get_placement(i), self.label.rpartition("/")[2]
-        return Clip(pose, valid, text=self.texts[i], placement=placement, sid=self.sids[i], split=split)
+        names = {"sid": self.sids[i], "split": split, "gloss": self.glosses[i] if self.glosses else ""}
+        return Clip(pose, valid, text=self.texts[i], placement=placement, **names)
 
     def __iter__(self) -> Iterator[Clip]:
         return (self[i] for i in range(len(self)))
@@ -69,7 +77,8 @@ class PackedDataset:
         # Data workers open the files themselves; a mapped array would travel as its content. The folder has
         # the faces, also where this data set is one without them.
         if self.folder is not None:
-            return open_pack, (Path(self.folder), len(self) + len(self.broken), False, self.layout.face)
+            count = len(self) + len(self.broken)
+            return open_pack, (Path(self.folder), count, False, self.layout.face, self.text_kind)
         return PackedDataset, tuple(getattr(self, name) for name in self.__dataclass_fields__)
 
     @property
@@ -94,6 +103,25 @@ class PackedDataset:
             layout=self.layout._replace(face=False),
         )
 
+    def with_text(self, kind: str) -> "PackedDataset":
+        """The same clips with another kind of texts, one of TEXT_KINDS.
+
+        Raises:
+          ConfigError: there is no such kind, or the texts are glosses already.
+          DataError: a clip has no gloss.
+        """
+        if kind == self.text_kind:
+            return self
+        if kind not in TEXT_KINDS or kind == SENTENCE:
+            raise ConfigError(f"data.text is {kind!r}; give {' or '.join(TEXT_KINDS)} when data are loaded")
+        missing = [sid for sid, gloss in zip(self.sids, self.glosses, strict=False) if not gloss]
+        if missing or not self.glosses:
+            count = f"{len(missing or self):,} of {len(self):,} clips have no gloss"
+            named = f", such as {missing[0]}" if missing else ""
+            advice = f"import them from a table with a column gloss, or add {GLOSS} to their folders"
+            raise DataError(f"{self.label}: {count}{named}; {advice}")
+        return dataclasses.replace(self, texts=self.glosses, text_kind=kind)
+
     def describe(self) -> str:
         """What the split has, in one line."""
         gaps = ""
@@ -107,7 +135,9 @@ class PackedDataset:
         )
 
 
-def open_pack(folder: Path, count: int, in_memory: bool = False, face: bool = True) -> PackedDataset:
+def open_pack(
+    folder: Path, count: int, in_memory: bool = False, face: bool = True, text_kind: str = SENTENCE
+) -> PackedDataset:
     """Opens the pack in a folder.
 
     Args:
@@ -115,6 +145,7 @@ def open_pack(folder: Path, count: int, in_memory: bool = False, face: bool = Tr
       count: clip folders that it was made of, those left out included.
       in_memory: copies the arrays, so that the folder may go.
       face: keeps the faces, if there are any.
+      text_kind: what the texts are, one of TEXT_KINDS.
 
     Raises:
       InvalidFileError: it is no pack, or has no clip.
@@ -123,7 +154,7 @@ def open_pack(folder: Path, count: int, in_memory: bool = False, face: bool = Tr
     index = pack_writer.read_index(folder, count)
     if not index["clips"]:
         raise InvalidFileError("has no clips")
-    dataset = make_dataset(folder, index, in_memory)
+    dataset = make_dataset(folder, index, in_memory).with_text(text_kind)
     return dataset if face else dataset.without_face()
 
 
@@ -146,4 +177,5 @@ def make_dataset(folder: Path, index: dict, in_memory: bool = False) -> PackedDa
         broken=tuple((sid, reason) for sid, reason in index["broken"]),
         folder=None if in_memory else str(folder),
         check=check,
+        glosses=tuple(index["glosses"]) if any(index["glosses"]) else (),
     )

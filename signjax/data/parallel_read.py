@@ -32,7 +32,7 @@ MAX_WORKERS = 8
 class Chunk(NamedTuple):
     """Clips of a split, one after the other."""
 
-    clips: list[dict]  # sid, text, frames, signature, digest of each clip that can be used
+    clips: list[dict]  # sid, text, gloss, frames, signature, digest of each clip that can be used
     broken: list[dict]  # sid, reason, missing (a file is), signature, digest of each clip that cannot
     pose: np.ndarray  # [F, J, 3] float32
     valid: np.ndarray  # [F, J] bool
@@ -84,12 +84,13 @@ def read_chunk(split: Path, sids: list[str], layout: PoseLayout) -> Chunk:
         }
         try:
             text, raw = clip_files.read_raw(folder)
+            gloss = clip_files.read_gloss(folder)
             clip_pose, clip_valid = apply_layout(raw, layout)
             placements.append(_measure_placement(clip_pose, clip_valid))
         except DataError as error:
             broken.append(entry | {"reason": str(error), "missing": isinstance(error, MissingFileError)})
             continue
-        good.append(entry | {"text": text, "frames": len(clip_pose)})
+        good.append(entry | {"text": text, "gloss": gloss, "frames": len(clip_pose)})
         pose.append(clip_pose)
         valid.append(clip_valid)
     return Chunk(

@@ -61,6 +61,7 @@ class Clip:
       signer: who signs, None if unknown.
       source: the recording that the clip was cut from, None if unknown.
       split: "train", "dev" or "test", None if unknown.
+      gloss: the signs by name, beside the sentence; "" if unknown.
       warnings: what whoever reads the clip should tell its user.
 
     Raises:
@@ -78,6 +79,7 @@ class Clip:
     signer: str | None = None
     source: str | None = None
     split: str | None = None
+    gloss: str = ""
     warnings: tuple[ClipWarning, ...] = ()
 
     def __post_init__(self):

@@ -1,5 +1,6 @@
 """Texts that a user brings: one by one, or a file with a text a line."""
 
+import re
 from collections.abc import Sequence
 
 from signjax.errors import DataError
@@ -36,6 +37,8 @@ def collect_texts(texts: Sequence[str], file: str | None = None) -> list[str]:
 def _read_lines(file: str) -> list[str]:
     try:
         # utf-8-sig: some editors begin a file with a mark that is no letter of its first text.
-        return safe_read.read_bytes(file, MAX_BYTES).decode("utf-8-sig").splitlines()
+        text = safe_read.read_bytes(file, MAX_BYTES).decode("utf-8-sig")
     except (safe_read.InvalidFileError, UnicodeDecodeError) as error:
         raise DataError(f"{file}: cannot be read ({error}); give a UTF-8 file with a text a line") from None
+    # Not str.splitlines, which also ends a line at U+2028 and others that texts from web pages have in them.
+    return re.split(r"\r\n|\n|\r", text)

@@ -32,8 +32,7 @@ def main(argv: list[str] | None = None) -> int:
 def _check_splits(args) -> int:
     dims, failures, clips = int(args.form[0]), [], 0
     for split in _choose_splits(args):
-        # The options are called as the fields of a config that name the data.
-        dataset = load.load_configured_split(args, split)
+        dataset = load.load_dataset(args.root, args.name, split).without_face()
         trips = list(kinematics_check.check_clips(dataset, dims))
         print(f"{dataset.describe()}\n  there and back, own units" + " " * 8 + "max      mean")
         _print_errors(kinematics_check.summarize_errors(trips))

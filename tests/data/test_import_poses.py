@@ -190,5 +190,5 @@ def test_tables_of_known_data_sets(tmp_path):
         ("i.csv", index, "a", "Guten, Tag", ""),
     ):
         (tmp_path / name).write_text(data)
-        [(name_in_table, row)] = text_table.read_table(tmp_path / name).items()
+        [(name_in_table, row)] = text_table.read_table(tmp_path / name).rows.items()
         assert (name_in_table, row.text, row.source) == (sid, text, source)

@@ -1,7 +1,6 @@
 """Which format a folder or file is in."""
 
 import itertools
-import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -17,6 +16,7 @@ from signjax.data.formats import (
     slrtp,
 )
 from signjax.data.formats.base import UnreadableClip
+from signjax.data.formats.folder_walk import WalkNotes, walk_folders
 from signjax.errors import DataError
 from signjax.io import safe_read
 from signjax.io.safe_read import InvalidFileError
@@ -58,7 +58,8 @@ def detect_format(path: Path) -> Format:
       DataError: there are none that can be read, or clips of several formats; says what was looked for.
     """
     # The first of them say what the others are: a collection may have millions.
-    files = list(itertools.islice(_walk_files(path), MAX_LISTED))
+    notes = WalkNotes()
+    files = list(itertools.islice(_walk_files(path, notes), MAX_LISTED))
     examples = {ending: file for file in files for ending in BY_ENDING if _has_ending(file, ending)}
     if clip_files.POSE in examples or openpose.ENDING in examples:
         # Arrays beside poses serve another purpose.
@@ -76,16 +77,16 @@ def detect_format(path: Path) -> Format:
         programs = ".pt and .pkl files are programs, which signjax does not run"
         raise DataError(f"{path}: {programs}; write their arrays as .npy, see docs/data.md")
     what = f"none of {len(files):,} files is" if files else "no such file, or an empty folder; give"
-    raise DataError(f"{path}: {what} {READABLE}")
+    unreadable = f" (cannot be read: {', '.join(notes.unreadable[:3])})" if notes.unreadable else ""
+    raise DataError(f"{path}: {what} {READABLE}{unreadable}")
 
 
-def _walk_files(path: Path) -> Iterator[Path]:
+def _walk_files(path: Path, notes: WalkNotes) -> Iterator[Path]:
     if path.is_file():
         yield path
-    for folder, subfolders, names in os.walk(path):
-        # os.walk goes into what is left in the list; sorted, since the first MAX_LISTED decide.
-        subfolders[:] = sorted(name for name in subfolders if not name.startswith("."))
-        yield from (Path(folder, name) for name in names)
+        return
+    for folder, names in walk_folders(path, notes):
+        yield from (folder / name for name in names)
 
 
 def _has_ending(file: Path, ending: str) -> bool:

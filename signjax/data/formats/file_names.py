@@ -2,10 +2,12 @@
 
 import os
 import re
+import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
 
 from signjax.data import clip_files
+from signjax.data.formats.folder_walk import WalkNotes, walk_folders
 from signjax.io import safe_read
 from signjax.io.safe_read import InvalidFileError
 
@@ -13,6 +15,9 @@ SPLITS = {"train": "train", "training": "train", "dev": "dev", "val": "dev", "va
 SPLITS |= {"validation": "dev", "test": "test", "testing": "test"}
 # Bytes of a folder's name: file systems allow 255, and endings are added to it.
 MAX_NAME_BYTES = 200
+# Of videos and poses, which tables and lists have behind the names of clips.
+VIDEOS = "mp4 m4v mov avi mkv webm mpg mpeg mpe wmv flv f4v ts mts m2ts 3gp ogv vob asf mxf gif"
+ENDINGS = {*VIDEOS.split(), "pose", "json", "npy", "npz", "skels"}
 
 
 def list_files(path: Path, *endings: str) -> Iterator[Path]:
@@ -20,20 +25,20 @@ def list_files(path: Path, *endings: str) -> Iterator[Path]:
     if path.is_file():
         yield path
         return
-    for folder, subfolders, names in os.walk(path):
-        # os.walk goes into what is left in the list.
-        subfolders[:] = sorted(name for name in subfolders if not name.startswith("."))
-        yield from (Path(folder, name) for name in sorted(names) if name.lower().endswith(endings))
+    # What it cannot reach, the import tells; see signjax.data.formats.folder_walk.inspect_folders.
+    for folder, names in walk_folders(path, WalkNotes()):
+        yield from (folder / name for name in names if name.lower().endswith(endings))
 
 
 def parse_sid(name: str | Path) -> str:
-    """The name of a clip: the last part of a path without its ending.
+    """The name of a clip: that of its folder, or the last part of a path without its ending.
 
     Raises:
       InvalidFileError: it cannot be the name of a folder of clips.
     """
+    # In NFC: macOS takes letters and their accents apart in names of files, and texts have them together.
+    sid = unicodedata.normalize("NFC", name.stem if isinstance(name, Path) else name.strip())
     # The clip becomes a folder of this name, and its name is printed: nothing of it may lead elsewhere.
-    sid = name.stem if isinstance(name, Path) else name.strip().rpartition("/")[2]
     if not sid or sid.startswith(".") or not sid.isprintable() or "\\" in sid:
         raise InvalidFileError(f"its name {sid[:40]!r} cannot name a folder; give it another")
     if len(os.fsencode(sid)) > MAX_NAME_BYTES:
@@ -59,6 +64,15 @@ def name_folder(root: Path, folder: Path) -> str:
     # Recordings of one word have its name, and their number tells them apart.
     alone = sum(sibling.isdecimal() for sibling in siblings) == 1
     return above if alone else f"{above}_{name}"
+
+
+def parse_listed_name(name: str) -> str:
+    """The name of a clip in a table or list: without folders, also those of Windows, and known endings."""
+    base = unicodedata.normalize("NFC", name.strip()).replace("\\", "/").rstrip("/").rpartition("/")[2]
+    # Poses of a.mp4 may be a.mp4.json.
+    while (parts := base.rpartition("."))[0] and parts[2].lower() in ENDINGS:
+        base = parts[0]
+    return base
 
 
 def find_split(root: Path, path: Path) -> str | None:

@@ -69,17 +69,18 @@ def _read_clip(frames: FrameFiles) -> Clip:
     return Clip(
         *base.select_joints(points, seen, JOINT_MAP),
         text=_read_text(frames),
+        gloss=_read_text(frames, "gloss.txt"),
         sid=file_names.parse_sid(frames.name),
         split=file_names.find_split(frames.root, frames.folder),
         warnings=(*warnings, *about_people),
     )
 
 
-def _read_text(frames: FrameFiles) -> str:
+def _read_text(frames: FrameFiles, file_name: str = "text.txt") -> str:
     """The text beside the frames, or, where the folder above names the clip, beside their folder."""
     named_above = frames.name == frames.folder.absolute().parent.name
     folders = [frames.folder, frames.folder.parent] if named_above else [frames.folder]
-    texts = (file_names.read_text_beside(folder / "text.txt") for folder in folders)
+    texts = (file_names.read_text_beside(folder / file_name) for folder in folders)
     return next(filter(None, texts), "")
 
 

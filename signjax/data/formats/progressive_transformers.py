@@ -1,4 +1,4 @@
-"""Progressive Transformers' files (Saunders et al. 2020), and Prompt2Sign's: `<split>.skels` and `.text`.
+"""Progressive Transformers' files (Saunders et al. 2020), and Prompt2Sign's: `.skels`, `.text`, `.gloss`.
 
 A line of .skels is a clip: 150 numbers a frame, 50 joints of x, y and z in the skeleton's order, then a
 counter that runs from 0 to 1; the neck is the origin. Others write it in 2-D or without the counter.
@@ -35,6 +35,7 @@ class ClipLine(NamedTuple):
     split: str | None
     sid: bytes  # b"" if there is no .files
     text: bytes
+    gloss: bytes
     numbers: bytes
     numbered_sid: str  # for a clip without a name
     width: skels_width.FrameWidth  # of the whole file
@@ -55,19 +56,19 @@ def _read_lines(file: Path) -> Iterator[tuple[str, ClipLine]]:
     split, count = file_names.parse_split(file.stem), _count_lines(file)
     if count > MAX_LINES:
         raise InvalidFileError(f"has {count:,} lines, more than {MAX_LINES:,}")
-    texts, sids = (_read_lines_beside(file, ending, count) for ending in (".text", ".files"))
+    beside = [_read_lines_beside(file, ending, count) for ending in (".text", ".gloss", ".files")]
     if not count:
         return
     width, guess = skels_width.detect_width(_read_whole_lines(file))
     # A line at a time: files have gigabytes.
     with safe_read.open_bounded(file, None) as (handle, _):
-        for number, (text, sid) in enumerate(zip(texts, sids, strict=True), 1):
+        for number, (text, gloss, sid) in enumerate(zip(*beside, strict=True), 1):
             line = handle.readline(MAX_LINE_BYTES)
             if len(line) == MAX_LINE_BYTES:
                 size = f"its line {number} has {MAX_LINE_BYTES:,} bytes or more"
                 raise InvalidFileError(f"{size}; cut that clip into sentences")
             numbered_sid = f"{file.stem}_{number:05}"
-            yield f"{file}:{number}", ClipLine(split, sid, text, line, numbered_sid, width, guess)
+            yield f"{file}:{number}", ClipLine(split, sid, text, gloss, line, numbered_sid, width, guess)
 
 
 def _read_whole_lines(file: Path) -> Iterator[bytes]:
@@ -106,12 +107,13 @@ def _read_lines_beside(file: Path, ending: str, count: int) -> list[bytes]:
 
 def _read_clip(clip: ClipLine) -> Clip:
     try:
-        sid = file_names.parse_sid(clip.sid.decode("utf-8") or clip.numbered_sid)
-        text = clip.text.decode("utf-8").strip()
+        name = file_names.parse_listed_name(clip.sid.decode("utf-8-sig"))
+        text, gloss = (line.decode("utf-8-sig").strip() for line in (clip.text, clip.gloss))
     except UnicodeDecodeError:
-        raise InvalidFileError("its text or name is not UTF-8") from None
-    if len(text.encode()) > MAX_BYTES[TEXT]:
-        raise InvalidFileError(f"its text has more than {MAX_BYTES[TEXT]:,} bytes")
+        raise InvalidFileError("its text, gloss or name is not UTF-8") from None
+    if max(len(line.encode()) for line in (text, gloss)) > MAX_BYTES[TEXT]:
+        raise InvalidFileError(f"its text or gloss has more than {MAX_BYTES[TEXT]:,} bytes")
+    sid = file_names.parse_sid(name or clip.numbered_sid)
     # Their files have no confidence: what was not seen is 0.
     points = _parse_points(clip.numbers, clip.width)
     seen = (points != 0).any(-1)
@@ -121,7 +123,8 @@ def _read_clip(clip: ClipLine) -> Clip:
     if _are_arms_exchanged(pose, valid):
         pose, valid = pose[:, EXCHANGED_ARMS], valid[:, EXCHANGED_ARMS]
     warnings = (ClipWarning(clip.guess),) if clip.guess else ()
-    return Clip(base.turn_upright(pose), valid, text=text, sid=sid, split=clip.split, warnings=warnings)
+    about = {"text": text, "gloss": gloss, "sid": sid, "split": clip.split, "warnings": warnings}
+    return Clip(base.turn_upright(pose), valid, **about)
 
 
 def _parse_points(line: bytes, width: skels_width.FrameWidth) -> np.ndarray:

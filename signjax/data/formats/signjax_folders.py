@@ -55,8 +55,9 @@ def _read_clip(clip: ClipFolder) -> Clip:
         pose = read_pose_json(folder / clip_files.POSE, clip.layout)
     except InvalidFileError as error:
         raise InvalidFileError(f"{clip_files.POSE}: {error}") from None
-    text, sid = file_names.read_text_beside(folder / clip_files.TEXT), file_names.parse_sid(folder.name)
-    return dataclasses.replace(pose, text=text, sid=sid, split=file_names.find_split(clip.root, folder))
+    text, gloss = (file_names.read_text_beside(folder / name) for name in (clip_files.TEXT, clip_files.GLOSS))
+    sid, split = file_names.parse_sid(folder.name), file_names.find_split(clip.root, folder)
+    return dataclasses.replace(pose, text=text, gloss=gloss, sid=sid, split=split)
 
 
 def read_pose_json(path: Path, layout: pose_layout.PoseLayout | None = None) -> Clip:

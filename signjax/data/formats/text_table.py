@@ -1,13 +1,11 @@
-"""Tables with the texts of clips: tab, comma or bar between columns, whose first line names them."""
+"""Tables with the texts of clips; signjax.data.formats.table_cells reads their cells."""
 
-import csv
-import io
 from pathlib import Path
 from typing import NamedTuple
 
 from signjax.data.clip_files import MAX_BYTES, TEXT
-from signjax.data.formats import file_names
-from signjax.errors import DataError
+from signjax.data.formats import file_names, table_cells
+from signjax.errors import DataError, closest_match
 from signjax.io import safe_read
 from signjax.io.safe_read import InvalidFileError
 
@@ -15,24 +13,38 @@ NAMES = ("index.tsv", "index.csv")  # looked for beside the clips
 # Names of columns, lower-case; the first that is there counts. Those of How2Sign and PHOENIX are among them.
 COLUMNS = {
     "clip": ("clip", "sid", "sentence_name", "name", "id", "path", "file"),
-    "text": ("text", "sentence", "translation", "words", "gloss", "glosses"),
+    "text": ("text", "sentence", "translation", "words"),
+    "gloss": ("gloss", "glosses", "orth"),
     "split": ("split",),
     "signer": ("signer", "speaker", "signer_id"),
     "source": ("source", "video_name", "video_id", "video"),
     "fps": ("fps",),
 }
-REQUIRED = ("clip", "text")  # the first of COLUMNS
-ENDINGS = ("pose", "mp4", "json", "npy", "skels", "avi", "mov")  # of clips' names in tables
+REQUIRED = ("clip", "text")
 
 
 class Row(NamedTuple):
     """What a table says of a clip; "" where it says nothing."""
 
     text: str
+    gloss: str
     split: str
     signer: str
     source: str
     fps: str
+
+
+class TextTable(NamedTuple):
+    """A table of texts."""
+
+    path: Path
+    rows: dict[str, Row]  # by signjax.data.formats.file_names.parse_listed_name of the clips' names
+    columns: dict[str, str]  # the column, as the table calls it, of each of COLUMNS that it has
+    unused_texts: list[str]  # columns that could have been the text
+
+    def find_row(self, sid: str) -> Row | None:
+        """The row of a clip, None if there is none."""
+        return self.rows.get(file_names.parse_listed_name(sid))
 
 
 def find_table(path: Path, name: str | None) -> Path | None:
@@ -44,60 +56,81 @@ def find_table(path: Path, name: str | None) -> Path | None:
     return next((folder / table_name for table_name in NAMES if (folder / table_name).is_file()), None)
 
 
-def read_table(path: Path) -> dict[str, Row]:
-    """The rows of a table by their clips' names, which are taken without folders and endings.
+def read_table(path: Path, text_column: str | None = None, gloss_column: str | None = None) -> TextTable:
+    """Reads a table; clips' names are taken without folders and endings.
+
+    Args:
+      path: the file.
+      text_column: the column of the texts, upper and lower case alike; None takes the first of COLUMNS.
+      gloss_column: the same for glosses.
 
     Raises:
       DataError: it cannot be read, lacks a column, or a clip is in it twice; names the file and the line.
     """
     try:
-        return _parse_rows(safe_read.read_bytes(path))
+        table_rows = table_cells.read_rows(safe_read.read_bytes(path))
+        header = next(table_rows).cells
+        numbers = _find_columns(header, {"text": text_column, "gloss": gloss_column})
+        rows = _parse_rows(table_rows, numbers)
     except InvalidFileError as error:
         raise DataError(f"{path}: {error}") from None
+    columns = {field: header[number] for field, number in numbers.items()}
+    others = [header[number] for number in _list_text_columns(header) if number != numbers["text"]]
+    return TextTable(path, rows, columns, [] if text_column else others)
 
 
-def _parse_rows(data: bytes) -> dict[str, Row]:
-    try:
-        lines = data.decode("utf-8-sig").splitlines()
-    except UnicodeDecodeError:
-        raise InvalidFileError("is not UTF-8") from None
-    # A tab or bar in the header decides: sentences have commas, headers of tab-separated tables have none.
-    header = lines[0] if lines else ""
-    delimiter = next((delimiter for delimiter in "\t|" if delimiter in header), ",")
-    # Between tabs and bars a quotation mark is part of the text; only commas need quoting.
-    quoting = csv.QUOTE_MINIMAL if delimiter == "," else csv.QUOTE_NONE
-    table = csv.reader(io.StringIO("\n".join(lines[1:])), delimiter=delimiter, quoting=quoting)
-    columns = _find_columns([name.strip().lower() for name in header.split(delimiter)])
+def _parse_rows(table_rows, numbers: dict[str, int]) -> dict[str, Row]:
     rows: dict[str, Row] = {}
-    try:
-        for cells in filter(None, table):
-            clip, *values = (cells[k].strip() if k is not None and k < len(cells) else "" for k in columns)
-            line, sid = f"line {table.line_num + 1}", _strip_name(clip)
-            if sid in rows:
-                raise InvalidFileError(f"{line}: clip {sid[:80]!r} is in it twice")
-            if len(values[0].encode()) > MAX_BYTES[TEXT]:
-                raise InvalidFileError(f"{line}: its text has more than {MAX_BYTES[TEXT]:,} bytes")
-            rows[sid] = Row(*values)
-    except csv.Error as error:
-        raise InvalidFileError(f"line {table.line_num + 1}: {safe_read.describe_error(error)}") from None
+    for line, cells in table_rows:
+        clip = cells[numbers["clip"]]
+        row = Row(*(cells[numbers[field]] if field in numbers else "" for field in Row._fields))
+        key = file_names.parse_listed_name(clip)
+        if key in rows:
+            raise InvalidFileError(f"line {line}: clip {key[:80]!r} is in it twice")
+        for field, text in (("text", row.text), ("gloss", row.gloss)):
+            if len(text.encode()) > MAX_BYTES[TEXT]:
+                raise InvalidFileError(f"line {line}: its {field} has more than {MAX_BYTES[TEXT]:,} bytes")
+        rows[key] = row
     return rows
 
 
-def _find_columns(header: list[str]) -> list[int | None]:
-    """The numbers of the columns of COLUMNS, None for those that are not there."""
-    columns = [next((header.index(n) for n in names if n in header), None) for names in COLUMNS.values()]
-    for name, column in zip(REQUIRED, columns, strict=False):
-        if column is None:
+def _find_columns(header: list[str], wanted: dict[str, str | None]) -> dict[str, int]:
+    """The numbers of the columns of COLUMNS that a table has; `wanted` has names that a user chose."""
+    names = [name.strip().casefold() for name in header]
+    numbers = {}
+    for field, known in COLUMNS.items():
+        if name := wanted.get(field):
+            numbers[field] = _find_wanted(names, header, field, name)
+        elif known_name := next((known_name for known_name in known if known_name in names), None):
+            numbers[field] = names.index(known_name)
+    # Data sets of single signs have nothing but a gloss.
+    if "text" not in numbers and "gloss" in numbers:
+        numbers["text"] = numbers["gloss"]
+    for field in REQUIRED:
+        if field not in numbers:
+            known = " or ".join(COLUMNS[field])
+            advice = "; name it with --text_column" if field == "text" else ""
             listed = ", ".join(header)[:80]
-            raise InvalidFileError(f"has no column {' or '.join(COLUMNS[name])} (its first line: {listed})")
-    return columns
+            raise InvalidFileError(f"has no column {known} (its first line: {listed}){advice}")
+    for field, number in numbers.items():
+        if names.count(names[number]) > 1:
+            raise InvalidFileError(f"has two columns {header[number]!r} for the {field}; rename one of them")
+    return numbers
 
 
-def _strip_name(clip: str) -> str:
-    """A clip's name without folders and the endings of videos and poses."""
-    name = clip.rpartition("/")[2]
-    base, _, ending = name.rpartition(".")
-    return base if base and ending.lower() in ENDINGS else name
+def _find_wanted(names: list[str], header: list[str], field: str, name: str) -> int:
+    key = name.strip().casefold()
+    if key in names:
+        return names.index(key)
+    match = closest_match(name, header)
+    suggestion = f"did you mean {match!r}? " if match else ""
+    listed = ", ".join(header)[:80]
+    raise InvalidFileError(f"has no column {name!r}, --{field}_column; {suggestion}It has {listed}")
+
+
+def _list_text_columns(header: list[str]) -> list[int]:
+    names = [name.strip().casefold() for name in header]
+    return [names.index(name) for name in COLUMNS["text"] if name in names]
 
 
 def parse_row_split(row: Row) -> str | None:
@@ -118,7 +151,8 @@ def parse_row_fps(row: Row) -> float | None:
       InvalidFileError: it is no rate.
     """
     try:
-        fps = float(row.fps) if row.fps else None
+        # Spreadsheets of many countries write a comma in numbers.
+        fps = float(row.fps.replace(",", ".")) if row.fps else None
     except ValueError:
         # No number is no rate, and is refused below with those out of range.
         fps = 0.0

@@ -1,0 +1,42 @@
+"""What an import tells of its folder and its table: what was guessed, and what has no counterpart."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from signjax.data.formats import file_names
+from signjax.data.formats.folder_walk import inspect_folders
+from signjax.data.formats.text_table import TextTable
+from signjax.data.import_report import ImportedClip, list_names
+
+
+def warn_of_folders(path: Path) -> list[str]:
+    """Lines about folders and links of a folder, none if all was plain."""
+    notes = inspect_folders(path)
+    kinds = {
+        "cannot be read, its clips are missing": notes.unreadable,
+        "links to folders are followed": notes.followed,
+        "links to folders above them, or met before, are not followed": notes.loops,
+        "links lead to nothing": notes.broken,
+    }
+    return [f"{kind}: {list_names(names, 'name')}" for kind, names in kinds.items() if names]
+
+
+def warn_of_table(
+    table: TextTable | None, clips: Sequence[ImportedClip], left_out: Sequence[tuple[str, str]]
+) -> list[str]:
+    """Lines about a table of texts: a choice of the text column, and rows without a clip."""
+    if not table:
+        return []
+    lines = []
+    if table.unused_texts:
+        others = ", ".join(table.unused_texts)
+        lines.append(
+            f"{table.path.name}: the text is {table.columns['text']!r}, and not {others}; "
+            "--text_column chooses another"
+        )
+    # A clip that is broken has a row, too: it is named where it was left out.
+    names = [clip.sid for clip in clips] + [name for name, _ in left_out]
+    missing = sorted(table.rows.keys() - {file_names.parse_listed_name(name) for name in names})
+    if missing:
+        lines.append(f"{table.path.name}: rows without a clip: {list_names(missing, 'row')}")
+    return lines
