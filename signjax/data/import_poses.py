@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from signjax.data import dataset_writer, split_assignment
-from signjax.data.formats import detect, text_table
+from signjax.data.formats import detect, landmark_arrays, text_table
 from signjax.data.formats.base import UnreadableClip
 from signjax.data.import_report import REPORT, ImportedClip, describe_clip, group_warnings, summarize_import
 from signjax.data.import_warnings import warn_of_folders, warn_of_table
@@ -57,7 +57,7 @@ def import_poses(
     if fps is not None and not 0 < fps < 1000:
         raise ConfigError(f"--fps {fps:g}: give frames per second, as in 25")
     form = detect.detect_format(path)
-    if size and form is not detect.MEDIAPIPE:
+    if size and not form.takes_size:
         raise ConfigError(f"--size: {form.name} have no use for it; leave it out")
     table = _read_table(path, texts, text_column, gloss_column)
     # About the folder, later the table; what is about a clip is in its `warnings`.
@@ -138,6 +138,9 @@ def _complete_clip(clip: Clip, table: text_table.TextTable | None, fps: float | 
         fields |= {"split": text_table.parse_row_split(row), "fps": text_table.parse_row_fps(row)}
         # An empty cell says nothing, and must not erase what the file says.
         clip = dataclasses.replace(clip, **{key: value for key, value in fields.items() if value})
+        if row.text:
+            kept = (w for w in clip.warnings if w.kind != landmark_arrays.WORD_OF_FOLDER)
+            clip = dataclasses.replace(clip, warnings=tuple(kept))
     if not clip.text:
         advice = (
             f"add a row for {clip.sid} to {table.path}" if table else "give a table of texts with --texts"

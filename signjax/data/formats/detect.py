@@ -8,12 +8,12 @@ from typing import NamedTuple
 from signjax.data import clip_files
 from signjax.data.formats import (
     dwpose,
+    landmark_arrays,
     mediapipe,
     openpose,
     pose_format,
     progressive_transformers,
     signjax_folders,
-    slrtp,
 )
 from signjax.data.formats.base import UnreadableClip
 from signjax.data.formats.folder_walk import WalkNotes, walk_folders
@@ -31,22 +31,23 @@ class Format(NamedTuple):
 
     name: str
     read_clips: Callable[..., Iterator[Clip | UnreadableClip]]
+    takes_size: bool = False  # whether `size` of the picture is an argument of `read_clips`
 
 
 OPENPOSE = Format("OpenPose frames", openpose.read_clips)
 DWPOSE = Format("133 points of COCO-WholeBody (DWPose, MMPose)", dwpose.read_clips)
-MEDIAPIPE = Format("MediaPipe landmarks", mediapipe.read_clips)
+MEDIAPIPE = Format("MediaPipe landmarks", mediapipe.read_clips, True)
 # By the endings of files; of other .json files the content decides.
 BY_ENDING = {
     ".skels": Format("Progressive Transformers .skels", progressive_transformers.read_clips),
     clip_files.POSE: Format("signjax folders", signjax_folders.read_clips),
     ".pose": Format(".pose files", pose_format.read_clips),
     openpose.ENDING: OPENPOSE,
-    ".npy": Format("SLRTP arrays of 178 points", slrtp.read_clips),
+    ".npy": Format("arrays of landmarks (MediaPipe, SLRTP)", landmark_arrays.read_clips, True),
 }
 READABLE = (
-    "OpenPose frames (*_keypoints.json), .pose files, .skels, SLRTP .npy, JSON of DWPose or MediaPipe, "
-    "or <split>/<clip>/pose.json"
+    "OpenPose frames (*_keypoints.json), .pose files, .skels, .npy of MediaPipe or SLRTP, JSON of DWPose or "
+    "MediaPipe, or <split>/<clip>/pose.json"
 )
 TORCH_ENDINGS = (".pt", ".pth", ".pkl")
 

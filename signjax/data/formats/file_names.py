@@ -17,7 +17,7 @@ SPLITS |= {"validation": "dev", "test": "test", "testing": "test"}
 MAX_NAME_BYTES = 200
 # Of videos and poses, which tables and lists have behind the names of clips.
 VIDEOS = "mp4 m4v mov avi mkv webm mpg mpeg mpe wmv flv f4v ts mts m2ts 3gp ogv vob asf mxf gif"
-ENDINGS = {*VIDEOS.split(), "pose", "json", "npy", "npz", "skels"}
+ENDINGS = {*VIDEOS.split(), "pose", "json", "npy", "npz", "skels", "parquet"}
 
 
 def list_files(path: Path, *endings: str) -> Iterator[Path]:

@@ -9,25 +9,27 @@ writes a list of people in each part, `{"poseLandmarks": [[{"x": ...}, ...]], ..
 signjax.data.formats.pose_format.
 """
 
+import dataclasses
 import functools
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
-from signjax.data.formats import base, landmarks
+from signjax.data.formats import base, landmarks, signer
 from signjax.data.formats.base import UnreadableClip
 from signjax.data.formats.landmarks import PARTS
 from signjax.io import safe_read
 from signjax.io.safe_read import InvalidFileError
-from signjax.pose.clip import Clip
+from signjax.pose.clip import Clip, ClipWarning
 
 # Bytes that a file's objects may take at most: a minute with all of the face.
 MEMORY = 4 * safe_read.MAX_MEMORY
 LANDMARK = {"x": None, "y": None, "z": 0.0, "visibility": landmarks.UNSET}  # fields and their defaults
 # Hands and face belong to the body that they lie at; without a body nothing says whose they are.
 ANCHORS = {"right_hand": 16, "left_hand": 15, "face": 0}
-MAX_PEOPLE = 32  # in a frame
+MAX_PEOPLE = signer.MAX_PEOPLE  # in a frame
+BODY_MAP = landmarks.JOINT_MAP._replace(right=None, left=None, face=())
 # Fields of a frame that say nothing about the joints, or the same in metres from the hips.
 OTHER_FIELDS = ("world", "blendshape", "segmentation", "time", "matrix", "frame")
 
@@ -58,12 +60,12 @@ def _read_clip(path: Path, size: tuple[int, int] | None) -> Clip:
     frames = content["frames"]
     if len(frames) > base.MAX_FRAMES:
         raise InvalidFileError(f"has {len(frames):,} frames; 1 to {base.MAX_FRAMES:,} can be read")
-    rows, crowded = _follow_signer(frames)
+    rows, warnings = _follow_signer([_parse_frame(frame, t) for t, frame in enumerate(frames)])
     size_in_file = content.get("width"), content.get("height")
-    fps, signer = read_rate_and_signer(content)
-    clip = landmarks.make_clip(rows, size_in_file if landmarks.is_size(size_in_file) else size, fps, signer)
-    if crowded:
-        clip = clip.add_warning("frames show several people: the largest at the start was followed")
+    fps, signer_name = read_rate_and_signer(content)
+    size = size_in_file if landmarks.is_size(size_in_file) else size
+    clip = landmarks.make_clip(rows, size, fps, signer_name)
+    clip = dataclasses.replace(clip, warnings=(*clip.warnings, *warnings))
     for key in _list_unknown_fields(frames):
         clip = clip.add_warning(f"the field {key!r} of its frames is not read")
     return clip
@@ -78,9 +80,9 @@ def _parse_content(data: bytes) -> dict:
 
 def read_rate_and_signer(content: dict) -> tuple[float | None, str | None]:
     """Frame rate and signer, where a file says them."""
-    fps, signer = content.get("fps"), content.get("signer")
+    fps, name = content.get("fps"), content.get("signer")
     rate = float(fps) if isinstance(fps, int | float) and 0 < fps < 1000 else None
-    return rate, signer if isinstance(signer, str) and signer else None
+    return rate, name if isinstance(name, str) and name else None
 
 
 def _list_keys(name: str) -> tuple[str, str, str]:
@@ -114,11 +116,13 @@ def _list_filled(frame: dict) -> list[str]:
 
 
 def _parse_frame(frame, t: int) -> dict[str, list[np.ndarray]]:
-    """For each part the landmarks [N, 4] of all people in a frame: x, y, z and visibility."""
+    """For each part the landmarks [N, 4] of all people in a frame: x, y, z and visibility; 70 of a face."""
     people = {}
     for name, count in PARTS.items():
         parts = _list_people(_find_landmarks(frame, name) or [])
         people[name] = [_parse_part(part, count, f"frame {t}: {name}_landmarks") for part in parts]
+    # Of a whole face mesh of every frame there is no memory for long clips.
+    people["face"] = [landmarks.select_face(face) for face in people["face"]]
     return people
 
 
@@ -128,7 +132,7 @@ def _list_people(rows) -> list:
     # A landmark may be a list, too, but one of numbers.
     if not isinstance(first, list) or (first and not isinstance(first[0], list | dict)):
         return [rows] if rows else []
-    return [landmarks for person in rows[:MAX_PEOPLE] if (landmarks := _unwrap(person))]
+    return [part for person in rows[:MAX_PEOPLE] if (part := _unwrap(person))]
 
 
 def _parse_part(rows, count: int, where: str) -> np.ndarray:
@@ -163,39 +167,33 @@ def _parse_landmark(landmark, where: str) -> list[float]:
         raise InvalidFileError(f"{where} has coordinates beyond {base.MAX_COORDINATE:g}") from None
 
 
-def _follow_signer(frames: list) -> tuple[np.ndarray, bool]:
-    """The landmarks [T, 145, 4] of one person, and whether any frame shows several.
-
-    The person is the largest at first, then whoever is where that one was.
-    """
-    rows = np.full((len(frames), landmarks.POINTS, 4), np.nan)
-    last, crowded = None, False
-    for t, frame in enumerate(frames):
-        people = _parse_frame(frame, t)
-        crowded |= any(len(parts) > 1 for parts in people.values())
-        body = _choose_body(people["pose"], last)
-        last = last if body is None else body
+def _follow_signer(people: list[dict[str, list[np.ndarray]]]) -> tuple[np.ndarray, tuple[ClipWarning, ...]]:
+    """The landmarks [T, 145, 4] of the signer in frames that may show several people, and what to tell."""
+    bodies = [np.stack([*frame["pose"], np.empty((33, 4))])[:-1] for frame in people]
+    chosen, warnings = np.array([len(frame) - 1 for frame in bodies]), ()
+    if any(len(frame) > 1 for frame in bodies):
+        # As if it were a confidence; what has none was seen.
+        visibility = np.concatenate(bodies)[..., 3]
+        unset = np.isnan(visibility).all() or not np.nanmax(visibility)
+        sure = [np.where(np.isnan(frame[..., 3:]) | unset, 1.0, frame[..., 3:]) for frame in bodies]
+        points = [np.concatenate([xy[..., :2], c], -1) for xy, c in zip(bodies, sure, strict=True)]
+        chosen, warnings = signer.choose_signer(points, BODY_MAP)
+    rows = np.full((len(people), landmarks.POINTS, 4), np.nan)
+    for t, (frame, k) in enumerate(zip(people, chosen, strict=True)):
+        # Where only others are seen, hands and faces are theirs.
+        if k < 0 and frame["pose"]:
+            continue
+        body = frame["pose"][k] if k >= 0 else None
         for name, part in landmarks.FIELDS.items():
-            chosen = body if name == "pose" else _choose_part(people[name], body, ANCHORS[name])
-            if chosen is not None:
-                # Of a whole face mesh of every frame there is no memory for long clips.
-                rows[t, part] = landmarks.select_face(chosen) if name == "face" else chosen
-    return rows, crowded
-
-
-def _choose_body(bodies: list[np.ndarray], last: np.ndarray | None) -> np.ndarray | None:
-    """The body that is nearest to the last one, of the first ones the one with the widest shoulders."""
-    if last is None:
-        return max(bodies, key=lambda body: _measure(body[11, :2] - body[12, :2]), default=None)
-    return min(bodies, key=lambda body: _measure((body - last)[[0, 11, 12], :2]), default=None)
+            chosen_part = body if name == "pose" else _choose_part(frame[name], body, ANCHORS[name])
+            if chosen_part is not None:
+                rows[t, part] = chosen_part
+    return rows, warnings
 
 
 def _choose_part(parts: list[np.ndarray], body: np.ndarray | None, anchor: int) -> np.ndarray | None:
+    """The hand or face that is nearest to a point of the body."""
     if len(parts) < 2 or body is None:
         return parts[0] if parts else None
-    return min(parts, key=lambda part: _measure(part[0, :2] - body[anchor, :2]))
-
-
-def _measure(vectors: np.ndarray) -> float:
-    """The length of vectors; what is not a number counts as none."""
-    return float(np.nan_to_num(vectors).clip(-1e6, 1e6).__abs__().sum())
+    gaps = [np.abs(part[0, :2] - body[anchor, :2]).sum() for part in parts]
+    return parts[int(np.nan_to_num(gaps, nan=np.inf).argmin())]

@@ -6,15 +6,10 @@ which signjax does not read: docs/data.md has the lines that turn them into arra
 face's 128 points is not published, so only their middle is used, as the nose.
 """
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import numpy as np
 
 from signjax.data.formats import base
-from signjax.data.formats.base import JointMap, UnreadableClip
-from signjax.io import safe_numpy
-from signjax.io.safe_read import InvalidFileError
+from signjax.data.formats.base import JointMap
 from signjax.pose.clip import Clip
 
 POINTS = 178
@@ -23,16 +18,14 @@ FPS = 25.0
 JOINT_MAP = JointMap((tuple(range(50, 178)), (0, 3), (0,), (1,), (2,), (3,), (4,), (5,)), 8, 29)
 
 
-def read_clips(path: Path) -> Iterator[Clip | UnreadableClip]:
-    """The clips of all .npy files in a folder and those below, or of one file."""
-    return base.read_files(path, ".npy", _read_clip)
+def is_slrtp(values: np.ndarray) -> bool:
+    """Whether an array is such a clip."""
+    return values.dtype.kind == "f" and values.shape[1:] in ((POINTS, 3), (3 * POINTS,))
 
 
-def _read_clip(path: Path) -> Clip:
-    points = safe_numpy.read_array(path, MAX_BYTES)
-    if points.dtype.kind != "f" or points.shape[1:] not in ((POINTS, 3), (3 * POINTS,)):
-        raise InvalidFileError(f"is {points.dtype} {list(points.shape)}, not floating [any, {POINTS}, 3]")
+def convert_clip(values: np.ndarray) -> Clip:
+    """The clip of an array, without name and text; raises InvalidFileError as base.select_joints."""
     # Both shapes are in use; what was not seen is 0.
-    points = points.reshape(len(points), POINTS, 3).astype(np.float64)
+    points = values.reshape(len(values), POINTS, 3).astype(np.float64)
     pose, valid = base.select_joints(points, (points != 0).any(-1), JOINT_MAP)
     return Clip(base.turn_upright(pose), valid, fps=FPS)
