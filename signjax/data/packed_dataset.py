@@ -53,8 +53,10 @@ class PackedDataset:
         pose, valid = self.read_frames(i)
         valid = np.ones(pose.shape[:2], bool) if valid is None else valid
         placement, split = self.get_placement(i), self.label.rpartition("/")[2]
-        names = {"sid": self.sids[i], "split": split, "gloss": self.glosses[i] if self.glosses else ""}
-        return Clip(pose, valid, text=self.texts[i], placement=placement, **names)
+        gloss = self.glosses[i] if self.glosses else ""
+        return Clip(
+            pose, valid, text=self.texts[i], placement=placement, sid=self.sids[i], split=split, gloss=gloss
+        )
 
     def __iter__(self) -> Iterator[Clip]:
         return (self[i] for i in range(len(self)))
