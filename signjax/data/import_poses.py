@@ -6,11 +6,11 @@ import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from signjax.data import dataset_writer, split_assignment
+from signjax.data import dataset_writer, plausibility, split_assignment
 from signjax.data.formats import detect, landmark_arrays, text_table
 from signjax.data.formats.base import UnreadableClip
 from signjax.data.import_report import REPORT, ImportedClip, describe_clip, group_warnings, summarize_import
-from signjax.data.import_warnings import warn_of_folders, warn_of_table
+from signjax.data.import_warnings import warn_of_clips, warn_of_folders, warn_of_table
 from signjax.errors import ConfigError, DataError
 from signjax.io import atomic
 from signjax.io.safe_read import InvalidFileError
@@ -75,7 +75,7 @@ def import_poses(
         report = {"path": str(path.absolute()), "format": form.name}
         report |= {"texts": table and str(table.path), "columns": table and table.columns}
         report |= summarize_import(clips, splits, how_split)
-        warnings += warn_of_table(table, clips, left_out)
+        warnings += warn_of_table(table, clips, left_out) + warn_of_clips(report, clips)
         report["warnings"] = warnings + group_warnings(clips)
         report |= {"left_out": [list(pair) for pair in left_out]}
         # As ASCII: names come from others' files, and control characters beyond it would reach the terminal
@@ -116,7 +116,7 @@ def _write_clips(
             left_out.append((item.name, item.reason))
             continue
         try:
-            clip = _complete_clip(item, table, fps)
+            clip = _complete_clip(plausibility.inspect_clip(item), table, fps)
             group = split_assignment.find_group(clip.sid, clip.source, clip.signer)
             described = describe_clip(clip, group)
             # A data set is 2-D or 3-D as a whole: its layout is detected once for all clips.

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from signjax.data import plausibility
 from signjax.data.splits import SPLITS
 from signjax.pose import skeleton
 from signjax.pose.clip import Clip, ClipWarning
@@ -29,6 +30,7 @@ class ImportedClip(NamedTuple):
     visible: tuple[int, ...]  # joints in all frames, for each of PARTS
     warnings: tuple[ClipWarning, ...] = ()
     has_gloss: bool = False
+    left_leads: bool | None = None  # whether the left hand moves more
 
 
 def describe_clip(clip: Clip, group: str) -> ImportedClip:
@@ -38,7 +40,15 @@ def describe_clip(clip: Clip, group: str) -> ImportedClip:
     # Points of a face often have a depth of their own where body and hands have none.
     flat = not body.points[..., 2].any()
     about = clip.sid, clip.split, group, clip.signer, len(clip), clip.fps
-    return ImportedClip(*about, clip.has_face, flat, visible, clip.warnings, bool(clip.gloss))
+    return ImportedClip(
+        *about,
+        clip.has_face,
+        flat,
+        visible,
+        clip.warnings,
+        bool(clip.gloss),
+        plausibility.is_left_leading(clip),
+    )
 
 
 def summarize_import(clips: Sequence[ImportedClip], splits: Sequence[str], how_split: str) -> dict:

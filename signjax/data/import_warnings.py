@@ -8,6 +8,9 @@ from signjax.data.formats.folder_walk import inspect_folders
 from signjax.data.formats.text_table import TextTable
 from signjax.data.import_report import ImportedClip, list_names
 
+# One signer in ten is left-handed. Where most clips look left-handed, pictures may be those of a mirror.
+MAX_LEFT_LEADING, MIN_CLIPS = 0.6, 20
+
 
 def warn_of_folders(path: Path) -> list[str]:
     """Lines about folders and links of a folder, none if all was plain."""
@@ -39,4 +42,15 @@ def warn_of_table(
     missing = sorted(table.rows.keys() - {file_names.parse_listed_name(name) for name in names})
     if missing:
         lines.append(f"{table.path.name}: rows without a clip: {list_names(missing, 'row')}")
+    return lines
+
+
+def warn_of_clips(report: dict, clips: Sequence[ImportedClip]) -> list[str]:
+    """Lines about all clips together; `report` has the counts of signjax.data.import_report."""
+    unseen = [part for part, share in report["seen"].items() if not share]
+    lines = [f"{part}: not seen in any frame of any clip" for part in unseen]
+    leading = [clip.left_leads for clip in clips if clip.left_leads is not None]
+    if len(leading) >= MIN_CLIPS and sum(leading) > MAX_LEFT_LEADING * len(leading):
+        share = f"the left hand moves more in {sum(leading):,} of {len(leading):,} clips"
+        lines.append(f"{share}: are signers left-handed, or pictures mirrored as by a selfie camera?")
     return lines

@@ -3,7 +3,7 @@
 import itertools
 from pathlib import Path
 
-from signjax.data import clip_files, npz_clip, pose_layout
+from signjax.data import clip_files, npz_clip, plausibility, pose_layout
 from signjax.data.formats import detect, signjax_folders
 from signjax.data.formats.base import UnreadableClip
 from signjax.errors import DataError
@@ -41,7 +41,7 @@ def read_clip(path) -> Clip:
         )
     if isinstance(clips[0], UnreadableClip):
         raise DataError(f"{clips[0].name}: {clips[0].reason}")
-    return clips[0]
+    return plausibility.inspect_clip(clips[0])
 
 
 def read_saved_clip(path: Path) -> Clip:

@@ -130,8 +130,11 @@ def turn_upright(pose: np.ndarray) -> np.ndarray:
     """
     # Medians: single frames may have the signer look down, or turn away.
     turned = pose.copy()
-    if np.median(pose[:, skeleton.NOSE, 1] - pose[:, skeleton.NECK, 1]) > 0:
+    down = np.median(pose[:, skeleton.NOSE] - pose[:, skeleton.NECK], 0)
+    right = np.median(pose[:, skeleton.R_SHOULDER] - pose[:, skeleton.L_SHOULDER], 0)
+    # Of a signer who lies on the side, neither says anything about axes: signjax.data.orientation turns such.
+    if down[1] > abs(down[0]):
         turned[..., 1] *= -1
-    if np.median(pose[:, skeleton.R_SHOULDER, 0] - pose[:, skeleton.L_SHOULDER, 0]) > 0:
+    if right[0] > abs(right[1]):
         turned[..., 0] *= -1
     return turned

@@ -1,0 +1,82 @@
+"""Clips that cannot be a signer's are named; what healthy clips do is not."""
+
+import format_files
+import numpy as np
+import pytest
+from format_cases import FORMATS
+
+from signjax.data import import_warnings, plausibility
+from signjax.data.import_poses import import_poses
+from signjax.data.import_report import describe_clip
+from signjax.pose import skeleton
+from signjax.pose.clip import Clip
+
+POSE, VALID = format_files.motion(frames=30), np.ones((30, 50), bool)
+FLAT = POSE * [1, 1, 0]
+
+
+def move(points, frames, joints, by):
+    points = points.copy()
+    points[frames, joints] += by
+    return points
+
+
+def stretch(points, factor, frames=slice(None)):
+    """The right forearm made longer, with the hand that hangs on it."""
+    points = points.copy()
+    by = (factor - 1) * (points[frames, skeleton.R_WRIST] - points[frames, skeleton.R_ELBOW])
+    points[frames, skeleton.R_WRIST] += by
+    points[frames, skeleton.RIGHT] += by[:, None]
+    return points
+
+
+def hide(part):
+    valid = VALID.copy()
+    valid[:, part] = False
+    return valid
+
+
+@pytest.mark.parametrize("points, valid, kinds", [
+    (POSE, VALID, ()),
+    (FLAT, VALID, ()),
+    (FLAT, hide(skeleton.LEFT), ()),
+    (FLAT[:1], VALID[:1], ("clips are one frame long",)),
+    (FLAT, hide(slice(8, 50)), ("no hand is seen in any frame",)),
+    (move(FLAT, slice(None), skeleton.RIGHT, [-2, 0, 0]), VALID, (plausibility.FAR_HANDS,)),
+    (FLAT[:, [*range(8), *range(29, 50), *range(8, 29)]], VALID, ()),  # exchanged hands are another question
+    (move(FLAT, slice(15, None), slice(None), [2, 0, 0]), VALID, (plausibility.JUMPS,)),
+    (move(FLAT, slice(15, 16), skeleton.NOSE, [2, 0, 0]), VALID, ()),  # one bad detection is no jump
+    (stretch(FLAT, 5), VALID, (plausibility.LONG_BONES,)),
+    (stretch(FLAT, 0.4, slice(10, 20)), VALID, ()),  # foreshortened
+    (FLAT * np.where(np.arange(30) % 2, 1, 1.6)[:, None, None], VALID, (plausibility.FLICKER,)),
+    (FLAT * np.linspace(1, 3, 30)[:, None, None], VALID, (plausibility.ZOOM,)),
+    (stretch(POSE, 4, slice(10, 20)), VALID, (plausibility.LONG_BONES, plausibility.BONES_3D)),
+])  # fmt: skip
+def test_what_looks_wrong_is_named(points, valid, kinds):
+    # In pixels: measures are relative to the body.
+    clip = Clip(points * 300 + [640, 300, 0], valid)
+    assert tuple(warning.kind for warning in plausibility.check_clip(clip)) == kinds
+
+
+def test_a_clip_that_shows_nothing_has_no_measures():
+    clip = plausibility.inspect_clip(Clip(FLAT, np.zeros_like(VALID)))
+    assert [warning.kind for warning in clip.warnings] == ["no hand is seen in any frame"]
+    assert plausibility.is_left_leading(clip) is None
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_healthy_clips_of_all_formats_raise_no_warning(tmp_path, name):
+    FORMATS[name][0](tmp_path / "theirs")
+    (tmp_path / "theirs/index.tsv").write_text("clip\ttext\none\thello\nclip-0\thello\n")
+    report = import_poses(tmp_path / "theirs", str(tmp_path), "mine")
+    assert all("rows without a clip" in warning for warning in report["warnings"])
+
+
+def test_most_clips_with_a_leading_left_hand_and_unseen_parts_are_told():
+    lively = move(FLAT, slice(None), skeleton.L_WRIST, np.sin(np.arange(30))[:, None])
+    clip = describe_clip(Clip(lively), "a")
+    report = {"seen": {"body": 1.0, "right hand": 0.0, "left hand": 0.001}}
+    lines = import_warnings.warn_of_clips(report, [clip] * 20)
+    assert lines[0] == "right hand: not seen in any frame of any clip"
+    assert "20 of 20 clips" in lines[1] and len(lines) == 2
+    assert len(import_warnings.warn_of_clips(report, [clip] * 19)) == 1
