@@ -4,8 +4,8 @@
     python -m signjax.tools.import_poses poses --name mine --texts texts.tsv
 
 Formats: OpenPose frames, .pose, .skels, JSON of DWPose or MediaPipe, arrays of MediaPipe or SLRTP (.npy),
-signjax's own folders. The data set is moved to its place when it is whole; the same command starts an
-interrupted import again.
+MediaPipe in Parquet, signjax's own folders. The data set is moved to its place when it is whole; the same
+command starts an interrupted import again.
 """
 
 import sys

@@ -66,3 +66,43 @@ def save_stack(folder, clips, name="words"):
         lines.append(f"{word},{k},{start},{len(values)},20,s{k}")
         start += len(values)
     (folder / f"{name}_index.csv").write_text("\n".join(lines) + "\n")
+
+
+def long_table(pose, valid):
+    """The columns of Kaggle's isolated signs, a row for each landmark."""
+    rows, columns = (
+        parts(pose, valid),
+        {name: [] for name in ("frame", "type", "landmark_index", "x", "y", "z")},
+    )
+    for t in range(len(pose)):
+        for letter, name in zip("flpr", ("face", "left_hand", "pose", "right_hand"), strict=True):
+            count = rows[letter].shape[1]
+            columns["frame"] += [20 + t] * count
+            columns["type"] += [name] * count
+            columns["landmark_index"] += range(count)
+            for axis, values in zip("xyz", rows[letter][t].T, strict=False):
+                columns[axis] += values.tolist()
+    return {name: np.array(values) for name, values in columns.items()}
+
+
+def wide_table(clips):
+    """The columns of Kaggle's fingerspelling, a row for each frame; clips: {sequence_id: (pose, valid)}."""
+    columns = {"sequence_id": [], "frame": []}
+    for sequence, (pose, valid) in clips.items():
+        rows = parts(pose, valid)
+        columns["sequence_id"] += [sequence] * len(pose)
+        columns["frame"] += range(len(pose))
+        for letter, name in zip("flpr", ("face", "left_hand", "pose", "right_hand"), strict=True):
+            for k in range(rows[letter].shape[1]):
+                for axis in range(3):
+                    columns.setdefault(f"{'xyz'[axis]}_{name}_{k}", []).extend(rows[letter][:, k, axis])
+    return {name: np.array(values) for name, values in columns.items()}
+
+
+def save_parquet(path, columns):
+    """A file of columns; needs pyarrow."""
+    import pyarrow
+    import pyarrow.parquet
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pyarrow.parquet.write_table(pyarrow.table(columns), path)

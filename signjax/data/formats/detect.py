@@ -8,6 +8,7 @@ from typing import NamedTuple
 from signjax.data import clip_files
 from signjax.data.formats import (
     dwpose,
+    kaggle_parquet,
     landmark_arrays,
     mediapipe,
     openpose,
@@ -44,10 +45,11 @@ BY_ENDING = {
     ".pose": Format(".pose files", pose_format.read_clips),
     openpose.ENDING: OPENPOSE,
     ".npy": Format("arrays of landmarks (MediaPipe, SLRTP)", landmark_arrays.read_clips, True),
+    kaggle_parquet.ENDING: Format("MediaPipe landmarks in Parquet", kaggle_parquet.read_clips, True),
 }
 READABLE = (
-    "OpenPose frames (*_keypoints.json), .pose files, .skels, .npy of MediaPipe or SLRTP, JSON of DWPose or "
-    "MediaPipe, or <split>/<clip>/pose.json"
+    "OpenPose frames (*_keypoints.json), .pose files, .skels, .npy of MediaPipe or SLRTP, .parquet, JSON of "
+    "DWPose or MediaPipe, or <split>/<clip>/pose.json"
 )
 TORCH_ENDINGS = (".pt", ".pth", ".pkl")
 

@@ -12,11 +12,11 @@ from signjax.io.safe_read import InvalidFileError
 NAMES = ("index.tsv", "index.csv")  # looked for beside the clips
 # Names of columns, lower-case; the first that is there counts. Those of How2Sign and PHOENIX are among them.
 COLUMNS = {
-    "clip": ("clip", "sid", "sentence_name", "name", "id", "path", "file"),
-    "text": ("text", "sentence", "translation", "words"),
+    "clip": ("clip", "sid", "sentence_name", "sequence_id", "name", "id", "path", "file"),
+    "text": ("text", "sentence", "translation", "words", "phrase", "sign"),
     "gloss": ("gloss", "glosses", "orth"),
     "split": ("split",),
-    "signer": ("signer", "speaker", "signer_id"),
+    "signer": ("signer", "speaker", "signer_id", "participant_id"),
     "source": ("source", "video_name", "video_id", "video"),
     "fps": ("fps",),
 }
