@@ -59,15 +59,27 @@ def check_clip(clip: Clip) -> tuple[ClipWarning, ...]:
         warnings.append(ClipWarning("clips are one frame long"))
     if not clip.valid[:, skeleton.RIGHT.start : skeleton.LEFT.stop].any():
         warnings.append(ClipWarning("no hand is seen in any frame"))
-    points = np.where(clip.valid[..., None], clip.points, np.nan)[:, : skeleton.NUM_JOINTS].astype(np.float64)
-    width = _measure_bones(points[..., :2], TRUNK[1:])
-    width = width[width > 0]
+    points = _scale_points(clip.points, clip.valid)
     # A body without shoulders is refused later, with a line of its own.
-    if not len(width):
+    if points is None:
         return tuple(warnings)
-    points /= np.median(width)
     checks = (_check_hands, _check_bones, _check_depth, _check_jumps)
     return (*warnings, *(warning for check in checks for warning in check(points)))
+
+
+def has_far_hands(points: np.ndarray, valid: np.ndarray) -> bool:
+    """Whether hands of a pose [T, J, 3] are nowhere near a wrist; False if that cannot be measured."""
+    scaled = _scale_points(points, valid)
+    return scaled is not None and bool(_check_hands(scaled))
+
+
+def _scale_points(points: np.ndarray, valid: np.ndarray) -> np.ndarray | None:
+    """Body and hands [T, 50, 3] in shoulder widths, NaN where missing; None if no frame shows shoulders."""
+    joints = slice(0, skeleton.NUM_JOINTS)
+    scaled = np.where(valid[:, joints, None], points[:, joints], np.nan).astype(np.float64)
+    width = _measure_bones(scaled[..., :2], TRUNK[1:])
+    width = width[width > 0]
+    return scaled / np.median(width) if len(width) else None
 
 
 def _measure_bones(points: np.ndarray, bones: np.ndarray) -> np.ndarray:

@@ -3,23 +3,39 @@
 As MMPose writes them, `{"instance_info": [{"instances": [{"keypoints": [[x, y], ...],
 "keypoint_scores": [...]}]}, ...]}`, the same list without the object around it, or plain arrays,
 `{"keypoints": [T][133][2 or 3], "keypoint_scores": [T][133]}`; a third number of a point is its confidence.
+A frame's "frame_id" says when it is, a person's "track_id" who it is. Some programs write both hands before
+the face: where hands lie says which order it is.
 """
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
-from signjax.data.formats import base, mediapipe
+from signjax.data import plausibility
+from signjax.data.formats import base, frame_numbers, hand_sides, mediapipe, signer
 from signjax.data.formats.base import JointMap, UnreadableClip
 from signjax.io import safe_read
 from signjax.io.safe_read import InvalidFileError
-from signjax.pose.clip import Clip
+from signjax.pose.clip import Clip, ClipWarning
 
 POINTS = 133  # body 17, feet 6, face 68, left hand 21, right hand 21
 JOINT_MAP = JointMap(
     ((0,), (5, 6), (6,), (8,), (10,), (5,), (7,), (9,)), 112, 91, (*range(23, 91), -1, -1)
 )  # the neck is the middle of the shoulders
+HANDS_FIRST_MAP = JOINT_MAP._replace(right=23, left=44, face=(*range(65, 133), -1, -1))
+HANDS_FIRST = "both hands stand before the face among the 133 points, as where they lie shows"
+UNNUMBERED = 'some frames have no "frame_id", so that all follow one another as listed'
+FRAME_KEYS, PERSON_KEYS = ("frame_id", "frame_idx"), ("track_id", "instance_id")
+
+
+class Frame(NamedTuple):
+    """The people of a frame."""
+
+    people: np.ndarray  # x, y and confidence [P, 133, 3]
+    ids: list[int] | None  # their numbers by a tracker
+    number: int | None  # when it is
 
 
 def is_dwpose(content: dict) -> bool:
@@ -42,13 +58,47 @@ def read_clips(path: Path) -> Iterator[Clip | UnreadableClip]:
 
 def _read_clip(path: Path) -> Clip:
     content = parse_json(safe_read.read_bytes(path))
-    frames = _list_frames(content)
-    points = np.stack([_parse_frame(frame, t) for t, frame in enumerate(frames)])  # [T, 133, 3]
+    frames = [_parse_frame(frame, t) for t, frame in enumerate(_list_frames(content))]
+    frames, places, warnings = _sort_frames(frames)
+    people, ids = [frame.people for frame in frames], [frame.ids for frame in frames]
+    chosen, about_people = signer.choose_signer(people, JOINT_MAP, None if None in ids else ids)
+    points = frame_numbers.fill_gaps(signer.pick_people(people, chosen), places)  # [T, 133, 3]
     seen = points[..., 2] > base.MIN_CONFIDENCE
     # The confidence stood where depth has its place.
     points[..., 2] = 0
-    fps, signer = mediapipe.read_rate_and_signer(content)
-    return Clip(*base.select_joints(points, seen, JOINT_MAP), fps=fps, signer=signer)
+    joint_map, about_order = _find_order(points, seen)
+    fps, name = mediapipe.read_rate_and_signer(content)
+    warnings = (*warnings, *about_people, *about_order)
+    return Clip(*base.select_joints(points, seen, joint_map), fps=fps, signer=name, warnings=warnings)
+
+
+def _sort_frames(frames: list[Frame]) -> tuple[list[Frame], np.ndarray, tuple[ClipWarning, ...]]:
+    """The frames by their numbers, when they are, and what to tell of them."""
+    numbers = {frame.number for frame in frames}
+    if None in numbers:
+        warnings = (ClipWarning(UNNUMBERED),) if len(numbers) > 1 else ()
+        return frames, np.arange(len(frames)), warnings
+    by_number: dict[int, Frame] = {}
+    for frame in frames:
+        # Some programs write an entry for each person.
+        same = by_number.get(frame.number, frame._replace(people=frame.people[:0], ids=[]))
+        ids = None if None in (same.ids, frame.ids) else same.ids + frame.ids
+        by_number[frame.number] = Frame(np.concatenate([same.people, frame.people]), ids, frame.number)
+    places, warnings = frame_numbers.place_frames(sorted(by_number))
+    if places[-1] >= base.MAX_FRAMES:
+        raise InvalidFileError(f"has {places[-1] + 1:,} frames; 1 to {base.MAX_FRAMES:,} can be read")
+    return [by_number[number] for number in sorted(by_number)], places, warnings
+
+
+def _find_order(points: np.ndarray, seen: np.ndarray) -> tuple[JointMap, tuple[ClipWarning, ...]]:
+    """Where hands and face are: in COCO-WholeBody's order unless its hands are nowhere near the wrists."""
+    for kind, order in (("", JOINT_MAP), (HANDS_FIRST, HANDS_FIRST_MAP)):
+        joint_map, crossed = hand_sides.cross_hands(points, seen, order)
+        if not plausibility.has_far_hands(*base.select_joints(points, seen, joint_map)):
+            kinds = (kind, hand_sides.CROSSED if crossed else "")
+            return joint_map, tuple(ClipWarning(text) for text in kinds if text)
+    # The import warns of hands that are far from the wrists in any order.
+    return JOINT_MAP, ()
 
 
 def _list_frames(content: dict) -> list:
@@ -70,14 +120,19 @@ def _has_length_of(scores, points: list) -> bool:
     return isinstance(scores, list) and len(scores) == len(points)
 
 
-def _parse_frame(frame, t: int) -> np.ndarray:
-    """x, y and confidence [133, 3] of the surest person in a frame, zeros if there is nobody."""
+def _parse_frame(frame, t: int) -> Frame:
     people = frame.get("instances", [frame]) if isinstance(frame, dict) else None
     if not isinstance(people, list):
         raise InvalidFileError(f'frame {t} has no list "instances"')
-    # Detectors find interpreters on screens and people in posters, too.
-    points_of = [_parse_person(person, t) for person in people]
-    return max(points_of, key=lambda points: points[:, 2].sum(), default=np.zeros((POINTS, 3)))
+    points = [_parse_person(person, t) for person in people]
+    ids = [_find_number(person, PERSON_KEYS) for person in people]
+    known = None if None in ids else ids
+    return Frame(np.array(points).reshape(-1, POINTS, 3), known, _find_number(frame, FRAME_KEYS))
+
+
+def _find_number(entry: dict, keys: tuple[str, ...]) -> int | None:
+    numbers = (entry.get(key) for key in keys)
+    return next((number for number in numbers if type(number) is int), None)
 
 
 def _parse_person(person, t: int) -> np.ndarray:

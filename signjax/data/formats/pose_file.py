@@ -126,26 +126,42 @@ def _read_body(reader: _ByteReader, components: tuple[Component, ...], version: 
 
 
 def _read_oldest_body(reader: _ByteReader, components: tuple[Component, ...]) -> tuple:
-    """(fps, points, confidence) of version 0.0, which lists the people frame by frame; the first counts."""
+    """(fps, points, confidence) of version 0.0, which lists the people frame by frame."""
     number, dims = _count_numbers(components)
     fps, frames = reader.read_values("HH")
-    # Frames without people take no bytes, so that a small file could ask for any amount of memory.
-    if frames * number > MAX_POINTS:
-        raise InvalidFileError(f"says {frames:,} frames of {number:,} points, more than {MAX_POINTS:,}")
-    points, confidence = np.zeros((frames, 1, number, dims), "f4"), np.zeros((frames, 1, number), "f4")
-    for t in range(frames):
-        for person in range(reader.read_values("H")[0]):
+    listed, count = [], 1
+    for _ in range(frames):
+        people = []
+        for _ in range(reader.read_values("H")[0]):
             # The person's number, which says nothing: people may change it from frame to frame.
             reader.read_values("h")
-            first = 0
-            for component in components:
-                values = reader.read_floats(len(component.points), len(component.format))
-                last = first + len(component.points)
-                if not person:
-                    points[t, 0, first:last, : len(component.format) - 1] = values[:, :-1]
-                    confidence[t, 0, first:last] = values[:, -1]
-                first = last
-    return float(fps), points, confidence
+            people.append(_read_person(reader, components, number, dims))
+        listed.append(people)
+        count = max(count, len(people))
+        # Frames without people take no bytes, so that a small file could ask for any amount of memory.
+        if frames * count * number > MAX_POINTS:
+            size = f"{frames:,} frames of {count:,} people of {number:,} points"
+            raise InvalidFileError(f"says {size}, more than {MAX_POINTS:,} points")
+    rows = np.zeros((frames, count, number, dims + 1), "f4")
+    for t, people in enumerate(listed):
+        for k, person in enumerate(people):
+            rows[t, k] = person
+    return float(fps), rows[..., :-1], rows[..., -1]
+
+
+def _read_person(
+    reader: _ByteReader, components: tuple[Component, ...], number: int, dims: int
+) -> np.ndarray:
+    """Numbers and confidence [N, D + 1] of a person in version 0.0."""
+    rows, first = np.zeros((number, dims + 1), "f4"), 0
+    for component in components:
+        values = reader.read_floats(len(component.points), len(component.format))
+        last = first + len(component.points)
+        # A component may have fewer dimensions than others.
+        rows[first:last, : len(component.format) - 1] = values[:, :-1]
+        rows[first:last, -1] = values[:, -1]
+        first = last
+    return rows
 
 
 def format_pose_file(file: PoseFile) -> bytes:

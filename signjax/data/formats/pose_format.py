@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from signjax.data.formats import base, landmarks, pose_file
+from signjax.data.formats import base, landmarks, pose_file, signer
 from signjax.data.formats.base import JointMap, UnreadableClip
 from signjax.io import safe_read
 from signjax.io.safe_read import InvalidFileError
@@ -40,14 +40,26 @@ def _read_clip(path: Path) -> Clip:
     file = pose_file.parse_pose_file(safe_read.read_bytes(path, MAX_BYTES))
     if not file.points.size:
         raise InvalidFileError("has no frames with people")
-    # The person who is seen best; others are passers-by, or detections of nobody.
-    person = int(np.nansum(file.confidence, axis=(0, 2), dtype=np.float64).argmax())
-    points, seen = file.points[:, person], file.confidence[:, person] > base.MIN_CONFIDENCE
+    joint_map = map_joints(file.components)
+    points, confidence, warnings = _choose_person(file, joint_map)
+    seen = confidence > base.MIN_CONFIDENCE
     # MediaPipe's depth is of no use, see above; others' is kept.
     flat = points.shape[-1] < 3 or any("LANDMARKS" in component.name for component in file.components)
     points = np.pad(points[..., :2], [(0, 0), (0, 0), (0, 1)]) if flat else points[..., :3]
     fps = file.fps if 0 < file.fps < 1000 else None
-    return Clip(*base.select_joints(points, seen, map_joints(file.components)), fps=fps)
+    return Clip(*base.select_joints(points, seen, joint_map), fps=fps, warnings=warnings)
+
+
+def _choose_person(file: pose_file.PoseFile, joint_map: JointMap) -> tuple:
+    """Points [T, N, D] and confidence [T, N] of the signer, and what to tell of the choice."""
+    if file.points.shape[1] == 1:
+        return file.points[:, 0], file.confidence[:, 0], ()
+    # Programs list people in the order of each frame, which may change from one to the next.
+    people = np.concatenate([file.points[..., :2], file.confidence[..., None]], -1)
+    chosen, warnings = signer.choose_signer(list(people), joint_map)
+    frames = np.arange(len(chosen))
+    confidence = np.where(chosen[:, None] >= 0, file.confidence[frames, chosen], 0)
+    return file.points[frames, chosen], confidence, warnings
 
 
 def map_joints(components: tuple[pose_file.Component, ...]) -> JointMap:

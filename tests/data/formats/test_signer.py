@@ -1,10 +1,12 @@
 """Which of several people is the signer: by the whole clip, whatever order and confidence frames have."""
 
+import json
+
 import format_files
 import numpy as np
 import pytest
 
-from signjax.data.formats import openpose, signer
+from signjax.data.formats import dwpose, frame_numbers, openpose, pose_file, pose_format, signer
 
 BODY_AND_HANDS = openpose.JOINT_MAP._replace(face=())
 
@@ -84,3 +86,59 @@ def test_openpose_reads_the_signer(tmp_path):
     format_files.openpose(tmp_path / "one", pose, np.ones((12, 50), bool))
     [clip] = openpose.read_clips(tmp_path)
     assert clip.valid.all() and not clip.warnings
+
+
+def test_pose_files_and_mmpose_read_the_signer(tmp_path):
+    """Two people in an order that changes from frame to frame; numbers of frames are times."""
+    pose, valid = format_files.motion(), format_files.validity()
+    file = format_files.pose_file(pose, valid, "openpose")
+    still = file.points[:1] + np.zeros_like(file.points) + np.array([600, 0], np.float32)
+    swap = np.arange(12) % 3 == 1
+    pairs = [(file.points, still), (file.confidence, np.full_like(file.confidence, 0.95))]
+    points, confidence = (
+        np.where(swap.reshape(-1, *[1] * (a.ndim - 1)), np.concatenate([b, a], 1), np.concatenate([a, b], 1))
+        for a, b in pairs
+    )
+    (tmp_path / "one.pose").write_bytes(
+        pose_file.format_pose_file(file._replace(points=points, confidence=confidence))
+    )
+    [clip] = pose_format.read_clips(tmp_path)
+    assert [warning.kind for warning in clip.warnings] == [signer.SEVERAL]
+    np.testing.assert_array_equal(clip.valid[:, :50], valid)
+    np.testing.assert_allclose(clip.points[:, :50, :2][valid], format_files.pixels(pose)[valid], rtol=1e-5)
+
+    format_files.dwpose(tmp_path / "one.json", pose, valid)
+    content = json.loads((tmp_path / "one.json").read_text())
+    for t, frame in enumerate(content["instance_info"]):
+        frame["frame_id"] = 10 + t
+        [person] = content["instance_info"][0]["instances"][:1]
+        other = {"keypoints": [[x + 600, y] for x, y in person["keypoints"]], "keypoint_scores": [0.95] * 133}
+        frame["instances"].insert(t % 2, other) if t else frame["instances"].append(other)
+    del content["instance_info"][4:6]
+    content["instance_info"].reverse()
+    (tmp_path / "one.json").write_text(json.dumps(content))
+    [clip] = dwpose.read_clips(tmp_path / "one.json")
+    expected = valid.copy()
+    expected[4:6] = False
+    np.testing.assert_array_equal(clip.valid[:, :50], expected)
+    assert tuple(clip.warnings[0]) == (frame_numbers.GAPS, "4-5")
+    np.testing.assert_allclose(
+        clip.points[:, :50, :2][expected], format_files.pixels(pose)[expected], rtol=1e-5
+    )
+
+
+def test_hands_before_the_face_are_recognised(tmp_path):
+    pose, valid = format_files.motion(), np.ones((12, 50), bool)
+    format_files.dwpose(tmp_path / "one.json", pose, valid)
+    [expected] = dwpose.read_clips(tmp_path)
+    content = json.loads((tmp_path / "one.json").read_text())
+    for order in ([*range(112, 133), *range(91, 112)], [*range(91, 112), *range(112, 133)]):
+        changed = json.loads(json.dumps(content))
+        for frame in changed["instance_info"]:
+            [person] = frame["instances"]
+            for key, rows in person.items():
+                person[key] = [rows[k] for k in [*range(23), *order, *range(23, 91)]]
+        (tmp_path / "one.json").write_text(json.dumps(changed))
+        [clip] = dwpose.read_clips(tmp_path)
+        np.testing.assert_array_equal(clip.points, expected.points)
+        assert dwpose.HANDS_FIRST in [warning.kind for warning in clip.warnings] and not expected.warnings
