@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from signjax.data import dataset_writer, plausibility, split_assignment
+from signjax.data import dataset_writer, plausibility, split_assignment, text_check
 from signjax.data.formats import detect, landmark_arrays, text_table
 from signjax.data.formats.base import UnreadableClip
 from signjax.data.import_report import REPORT, ImportedClip, describe_clip, group_warnings, summarize_import
@@ -132,7 +132,7 @@ def _write_clips(
 
 
 def _complete_clip(clip: Clip, table: text_table.TextTable | None, fps: float | None) -> Clip:
-    """The clip with what the table and the caller add to it; InvalidFileError if it has no text."""
+    """The clip with what the table and the caller add to it; InvalidFileError if its text cannot be used."""
     if table and (row := table.find_row(clip.sid)):
         fields = {"text": row.text, "gloss": row.gloss, "signer": row.signer, "source": row.source}
         fields |= {"split": text_table.parse_row_split(row), "fps": text_table.parse_row_fps(row)}
@@ -146,7 +146,9 @@ def _complete_clip(clip: Clip, table: text_table.TextTable | None, fps: float | 
             f"add a row for {clip.sid} to {table.path}" if table else "give a table of texts with --texts"
         )
         raise InvalidFileError(f"has no text; {advice}")
-    return dataclasses.replace(clip, fps=clip.fps or fps)
+    clip = dataclasses.replace(clip, fps=clip.fps or fps)
+    text_check.check_text(clip.text, len(clip), clip.fps)
+    return clip
 
 
 def _assign_splits(clips: list[ImportedClip], folder: Path) -> tuple[list[str], str]:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from signjax.data import augmentation, sources
+from signjax.data import augmentation, sources, token_rows
 from signjax.data.packed_dataset import PackedDataset
 
 FRAME_BUCKETS = (256, 384, 512, 768, 1024)
@@ -13,7 +13,8 @@ class JoinedClips:
     """A source of rows that hold a clip and, as far as they fit, others drawn at random after it.
 
     Joined clips are new sentences of known signs, and leave little padding. Rows are as long as the longest
-    clip needs, at least 256 frames, and have room for at least one text token in every eight frames.
+    clip needs, at least 256 frames, and have room for at least one text token in every eight frames. Clips
+    with a text far longer than the others are left out, see signjax.data.token_rows.
 
     Args:
       dataset: the clips.
@@ -28,10 +29,14 @@ class JoinedClips:
         self.joins, self.tempo, self.signer = joins, tempo, dict(signer)
         self.frames = sources.choose_bucket(int(dataset.lengths.max()), FRAME_BUCKETS)
         text_buckets = tuple(range(self.frames // FRAMES_PER_TEXT_TOKEN, self.frames, 16))
-        self.text = sources.choose_bucket(max(map(len, ids)), text_buckets)
+        lengths = np.array([len(i) for i in ids])
+        usual = token_rows.find_usual(lengths)
+        self.members = np.flatnonzero(usual).tolist()
+        self.left_out = {int(i): int(lengths[i]) for i in np.flatnonzero(~usual)}
+        self.text = sources.choose_bucket(int(lengths[self.members].max()), text_buckets)
 
     def __len__(self) -> int:
-        return len(self.dataset)
+        return len(self.members)
 
     def make_example(self, i: int, rng: np.random.Generator) -> dict[str, np.ndarray]:
         """Row i, of W frames and L text tokens.
@@ -40,9 +45,10 @@ class JoinedClips:
           {"pose" [W, 50, 3] float32, "mask" [W] bool, "text" [L] int32, "text_mask" [L] bool, and "valid"
           [W, 50] bool if the data set has missing joints}.
         """
+        i = self.members[i]
         clips, ids = [self._play_clip(i, rng)], list(self.ids[i])
         while rng.random() < self.joins:
-            k = int(rng.integers(len(self.dataset)))
+            k = self.members[int(rng.integers(len(self.members)))]
             clip, following = self._play_clip(k, rng), self.ids[k]
             frames_used = sum(len(c["pose"]) for c in clips)
             # The END of the text so far goes when another follows.

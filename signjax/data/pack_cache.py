@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from signjax.data import clip_files, pack_files, pack_writer, pose_layout
+from signjax.data import clip_files, pack_files, pack_writer, pose_layout, text_check
 from signjax.data.packed_dataset import PackedDataset, make_dataset
 from signjax.data.pose_layout import PoseLayout
 from signjax.errors import DataError, StorageError, did_you_mean
@@ -75,13 +75,24 @@ def open_current(
         # A copied data set has the same bytes and other times: with these noted, nothing is hashed next time.
         if touched:
             pack_files.try_write_json(folder / SIGNATURES_NOTE, signatures)
-        return make_dataset(folder, index)
+        dataset = make_dataset(folder, index)
+        return dataset if index.get("checked_texts") or _are_texts_usable(split.folder, dataset) else None
     except safe_read.MissingFileError:
         # Another process has just replaced the pack, which is no corruption to report.
         return None
     except InvalidFileError as error:
         on_message(f"{folder}: {error}; packing again")
         return None
+
+
+def _are_texts_usable(folder: Path, dataset: PackedDataset) -> bool:
+    """Whether all clips of an older pack, which has not checked texts, would be packed again."""
+    try:
+        for sid, text, frames in zip(dataset.sids, dataset.texts, dataset.lengths.tolist(), strict=True):
+            text_check.check_stored_text(folder / sid, text, frames)
+    except InvalidFileError:
+        return False
+    return True
 
 
 def enter_workspace(

@@ -143,7 +143,12 @@ def _write_arrays(workspace: Path, valid, lengths: list[int], origin, scale, sum
 def _finish_pack(workspace: Path, index: dict, signatures: dict) -> str:
     """Writes the index, the checksums and the clips' signatures; returns the key of the content."""
     # Sorted: joined parts have their broken clips in another order, and must get the key of the whole split.
-    index = {"version": VERSION, **index, "digests": dict(sorted(index["digests"].items()))}
+    index = {
+        "version": VERSION,
+        "checked_texts": True,
+        **index,
+        "digests": dict(sorted(index["digests"].items())),
+    }
     (workspace / "index.json").write_text(json.dumps(index))
     pack_files.write_checksums(workspace)
     # After the checksums: signatures are written again when files are only touched.

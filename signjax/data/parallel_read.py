@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from signjax.data import clip_files
+from signjax.data import clip_files, text_check
 from signjax.data.pose_layout import PoseLayout, apply_layout
 from signjax.errors import DataError, StorageError
 from signjax.io.safe_read import MissingFileError
@@ -85,12 +85,16 @@ def read_chunk(split: Path, sids: list[str], layout: PoseLayout) -> Chunk:
         try:
             text, raw = clip_files.read_raw(folder)
             gloss = clip_files.read_gloss(folder)
+            text_check.check_stored_text(folder, text, len(raw))
             clip_pose, clip_valid = apply_layout(raw, layout)
             placements.append(_measure_placement(clip_pose, clip_valid))
         except DataError as error:
             broken.append(entry | {"reason": str(error), "missing": isinstance(error, MissingFileError)})
             continue
-        good.append(entry | {"text": text, "gloss": gloss, "frames": len(clip_pose)})
+        good.append(
+            entry
+            | {"text": text, "gloss": gloss if text_check.has_letter(gloss) else "", "frames": len(clip_pose)}
+        )
         pose.append(clip_pose)
         valid.append(clip_valid)
     return Chunk(

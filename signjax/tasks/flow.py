@@ -20,7 +20,7 @@ from signjax.inference.text_to_pose import TextToPose, build_text_to_pose
 from signjax.tasks import batches
 from signjax.tasks.preview import make_preview
 from signjax.tasks.row_times import measure_row_times
-from signjax.tasks.token_run import PACKINGS, drop_texts
+from signjax.tasks.token_run import PACKINGS, drop_texts, make_rows
 from signjax.training import dependencies, text_encoder
 from signjax.training.task import Task
 
@@ -99,7 +99,7 @@ def prepare_latent_run(config, workdir) -> LatentRun:
         latents = encode_dataset(codec, clips, versions, path, config.tempo, config.seed, fold)
         positions = [[fold_latents(z, fold) for z in version] for version in latents]
         packings = PACKINGS if name == "train" else 1
-        rows[name] = TokenRows(positions, encoder.encode_all(clips.texts), config.seed, packings)
+        rows[name] = make_rows(positions, clips, encoder, config.seed, packings)
     # Version 0 alone: clips as recorded, each once.
     space = fit_latent_space(np.concatenate(rows["train"].codes[0]))
     generator = build_text_to_pose(config, encoder, codec, dim=len(space["deviation"]))

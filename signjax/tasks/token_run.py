@@ -1,12 +1,13 @@
 """Preparing the training of a model of tokens: its text encoder, its codec and its rows."""
 
+import sys
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 
 from signjax.data.packed_dataset import PackedDataset
-from signjax.data.token_rows import TokenRows
+from signjax.data.token_rows import TokenRows, describe_left_out
 from signjax.inference.dataset_codes import encode_dataset
 from signjax.inference.load import load_codec
 from signjax.inference.text_to_pose import TextToPose, build_text_to_pose
@@ -49,9 +50,29 @@ def prepare_token_run(config, workdir) -> TokenRun:
         path = f"{workdir}/tokens-{name}.npz"
         codes = encode_dataset(tokenizer, clips, versions, path, config.tempo, config.seed)
         packings = PACKINGS if name == "train" else 1
-        rows[name] = TokenRows(codes, encoder.encode_all(clips.texts), config.seed, packings)
+        rows[name] = make_rows(codes, clips, encoder, config.seed, packings)
     generator = build_text_to_pose(config, encoder, tokenizer)
     return TokenRun(generator, rows["train"], rows["dev"], dev)
+
+
+def make_rows(codes, clips: PackedDataset, encoder, seed: int, packings: int) -> TokenRows:
+    """The rows of encoded clips; prints which clips are left out for their texts.
+
+    Args:
+      codes: codes[shift][clip], [N, C].
+      clips: the data set that they are of.
+      encoder: of its texts.
+      seed, packings: see signjax.data.token_rows.TokenRows.
+    """
+    rows = TokenRows(codes, encoder.encode_all(clips.texts), seed, packings)
+    print_left_out(rows, clips)
+    return rows
+
+
+def print_left_out(rows, clips: PackedDataset) -> None:
+    """Prints which clips of a data set are in none of the rows."""
+    for line in describe_left_out(rows, clips.label, clips.sids):
+        print(line, file=sys.stderr, flush=True)
 
 
 def drop_texts(batch, rng, rate: float):
