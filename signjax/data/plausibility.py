@@ -9,6 +9,8 @@ import dataclasses
 import numpy as np
 
 from signjax.data import orientation
+from signjax.data.formats import hand_sides
+from signjax.data.formats.base import JointMap
 from signjax.pose import skeleton
 from signjax.pose.clip import Clip, ClipWarning
 
@@ -28,6 +30,7 @@ MAX_ZOOM = 2.0  # of the trunk between the 5th and the 95th percentile
 MAX_DEVIATION = 0.5  # of a bone in 3-D, where it has one length; a share of that length
 # Of the trunk from frame to frame, and as a multiple of the usual step of the clip.
 MAX_JUMP, MAX_JUMP_RATIO = 0.5, 8.0
+OWN_JOINTS = JointMap(tuple((joint,) for joint in range(8)), skeleton.R_HAND, skeleton.L_HAND)
 FAR_HANDS = "hands lie far from the wrists (is the order of points the right one?)"
 LONG_BONES = "bones are longer than a body's"
 FLICKER = "bones change their length from frame to frame"
@@ -37,9 +40,19 @@ JUMPS = "the whole body jumps, as at a cut or to another person"
 
 
 def inspect_clip(clip: Clip) -> Clip:
-    """The clip upright, with warnings of what was changed and of what looks wrong."""
-    clip = orientation.turn_upright(clip)
+    """The clip upright and its hands at their arms; its warnings say what was changed or looks wrong."""
+    clip = _cross_hands(orientation.turn_upright(clip))
     return dataclasses.replace(clip, warnings=(*clip.warnings, *check_clip(clip)))
+
+
+def _cross_hands(clip: Clip) -> Clip:
+    """The clip with each hand at the wrist that it is nearer to, whatever its program called it."""
+    if not hand_sides.cross_hands(clip.points, clip.valid, OWN_JOINTS)[1]:
+        return clip
+    order = np.arange(clip.points.shape[1])
+    order[skeleton.RIGHT], order[skeleton.LEFT] = order[skeleton.LEFT].copy(), order[skeleton.RIGHT].copy()
+    clip = dataclasses.replace(clip, points=clip.points[:, order], valid=clip.valid[:, order])
+    return clip.add_warning(hand_sides.CROSSED)
 
 
 def is_left_leading(clip: Clip) -> bool | None:

@@ -6,6 +6,7 @@ import pytest
 from format_cases import FORMATS
 
 from signjax.data import import_warnings, plausibility
+from signjax.data.formats import hand_sides
 from signjax.data.import_poses import import_poses
 from signjax.data.import_report import describe_clip
 from signjax.pose import skeleton
@@ -64,12 +65,22 @@ def test_a_clip_that_shows_nothing_has_no_measures():
     assert plausibility.is_left_leading(clip) is None
 
 
+def test_hands_are_put_to_their_arms():
+    order = [*range(8), *range(29, 50), *range(8, 29)]
+    clip = plausibility.inspect_clip(Clip(FLAT[:, order], hide(skeleton.LEFT)[:, order]))
+    np.testing.assert_array_equal(clip.points, np.float32(FLAT))
+    np.testing.assert_array_equal(clip.valid, hide(skeleton.LEFT))
+    assert [warning.kind for warning in clip.warnings] == [hand_sides.CROSSED]
+
+
 @pytest.mark.parametrize("name", FORMATS)
 def test_healthy_clips_of_all_formats_raise_no_warning(tmp_path, name):
     FORMATS[name][0](tmp_path / "theirs")
     (tmp_path / "theirs/index.tsv").write_text("clip\ttext\none\thello\nclip-0\thello\n")
     report = import_poses(tmp_path / "theirs", str(tmp_path), "mine")
-    assert all("rows without a clip" in warning for warning in report["warnings"])
+    lines = [warning for warning in report["warnings"] if "rows without a clip" not in warning]
+    # A second person comes and goes in that file.
+    assert len(lines) == (name == "pose-0.0") and all("several people" in line for line in lines)
 
 
 def test_most_clips_with_a_leading_left_hand_and_unseen_parts_are_told():
