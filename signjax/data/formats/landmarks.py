@@ -1,10 +1,10 @@
-"""MediaPipe's landmarks, whatever file they come from, as a clip: units, visibility, and sides of hands."""
+"""MediaPipe's landmarks, whatever file they come from, as a clip: units and visibility."""
 
 from typing import TypeGuard
 
 import numpy as np
 
-from signjax.data.formats import base, hand_sides
+from signjax.data.formats import base
 from signjax.data.formats.base import JointMap
 from signjax.io.safe_read import InvalidFileError
 from signjax.pose.clip import Clip
@@ -58,9 +58,7 @@ def make_clip(
     # Depth stays 0: it has another unit for each part of the body, see signjax.data.formats.pose_format.
     points = np.zeros((*seen.shape, 3))
     points[..., :2] = np.where(seen[..., None], rows[..., :2], 0.0) * _find_unit(rows[seen, :2], size)
-    joint_map, crossed = hand_sides.cross_hands(points, seen, JOINT_MAP)
-    clip = Clip(*base.select_joints(points, seen, joint_map), fps=fps, signer=signer)
-    return clip.add_warning(hand_sides.CROSSED) if crossed else clip
+    return Clip(*base.select_joints(points, seen, JOINT_MAP), fps=fps, signer=signer)
 
 
 def find_seen(rows: np.ndarray) -> np.ndarray:
