@@ -13,7 +13,7 @@ import format_files
 import numpy as np
 
 from signjax import demo
-from signjax.data import clip_files, packed_dataset, pose_layout
+from signjax.data import clip_files, packed_dataset, plausibility, pose_layout
 from signjax.data.formats import base as others
 from signjax.data.formats import detect, pose_file, text_table
 from signjax.data.load import load_split
@@ -167,7 +167,7 @@ def load_formats(root: pathlib.Path) -> list[Clip]:
         for item in detect.detect_format(folder).read_clips(folder):
             if isinstance(item, others.UnreadableClip):
                 raise DataError(f"{item.name}: {item.reason}")
-            clips.append(item)
+            clips.append(plausibility.inspect_clip(item))
     return clips
 
 
