@@ -47,6 +47,11 @@ BY_ENDING = {
     ".npy": Format("arrays of landmarks (MediaPipe, SLRTP)", landmark_arrays.read_clips, True),
     kaggle_parquet.ENDING: Format("MediaPipe landmarks in Parquet", kaggle_parquet.read_clips, True),
 }
+BY_CONTENT = (
+    (MEDIAPIPE, mediapipe.is_mediapipe),
+    (DWPOSE, dwpose.is_dwpose),
+    (OPENPOSE, openpose.is_openpose),
+)
 READABLE = (
     "OpenPose frames (*_keypoints.json), .pose files, .skels, .npy of MediaPipe or SLRTP, .parquet, JSON of "
     "DWPose or MediaPipe, or <split>/<clip>/pose.json"
@@ -106,7 +111,7 @@ def _detect_json(files: list[Path]) -> Format:
     for file in files:
         try:
             content = dwpose.parse_json(safe_read.read_bytes(file), mediapipe.MEMORY)
-            for form, is_of_form in ((MEDIAPIPE, mediapipe.is_mediapipe), (DWPOSE, dwpose.is_dwpose)):
+            for form, is_of_form in BY_CONTENT:
                 if is_of_form(content):
                     return form
             reasons.append(f"{file}: is JSON, but")

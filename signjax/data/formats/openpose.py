@@ -1,6 +1,7 @@
 """Folders of OpenPose's JSON, a file a frame: `<clip>/<anything>_000000000000_keypoints.json`.
 
-Several clips may share a folder if their files have different names.
+Several clips may share a folder if their files have different names. Files may have other names if all .json
+files are frames.
 """
 
 import itertools
@@ -38,6 +39,12 @@ class FrameFiles(NamedTuple):
     numbers: list[int]  # of the files, rising
 
 
+def is_openpose(content: dict) -> bool:
+    """Whether a JSON object is a frame of OpenPose, which may show nobody."""
+    people = content.get("people")
+    return isinstance(people, list) and all(isinstance(p, dict) and PARTS[0][0] in p for p in people)
+
+
 def read_clips(path: Path) -> Iterator[Clip | UnreadableClip]:
     """The clips in a folder and all below; frames are in the order of their numbers."""
     return base.read_each(_group_files(path), _read_clip)
@@ -45,9 +52,11 @@ def read_clips(path: Path) -> Iterator[Clip | UnreadableClip]:
 
 def _group_files(root: Path) -> Iterator[tuple[str, FrameFiles]]:
     """The files of each clip, with what messages call it."""
-    for folder, files in itertools.groupby(file_names.list_files(root, ENDING), lambda file: file.parent):
+    # OpenPose's own ending first: other .json files may lie beside its frames.
+    ending = ENDING if next(file_names.list_files(root, ENDING), None) else ".json"
+    for folder, files in itertools.groupby(file_names.list_files(root, ending), lambda file: file.parent):
         listed = list(files)
-        clips = frame_numbers.group_by_clip([file.name[: -len(ENDING)] for file in listed])
+        clips = frame_numbers.group_by_clip([file.name[: -len(ending)] for file in listed])
         for prefix, indices, numbers in clips:
             # A folder of one clip names it; the files' own names are often those of the video's encoding.
             alone = len(clips) == 1

@@ -4,7 +4,7 @@ import format_files
 import numpy as np
 import pytest
 
-from signjax.data.formats import file_names, frame_numbers, openpose
+from signjax.data.formats import detect, file_names, frame_numbers, openpose
 
 
 @pytest.mark.parametrize("pattern", [
@@ -55,6 +55,16 @@ def test_frames_without_a_file_are_missing_frames(tmp_path):
     there = [0, 1, 2, 6, 7, 8, 10, 11]
     np.testing.assert_array_equal(clip.points[there], whole.points[there])
     assert [tuple(w) for w in clip.warnings] == [(frame_numbers.GAPS, "3-5, 9")]
+
+
+def test_frames_of_openpose_may_have_other_names(tmp_path):
+    format_files.openpose(tmp_path / "one", format_files.motion(), format_files.validity())
+    [expected] = openpose.read_clips(tmp_path)
+    for t in range(12):
+        file = tmp_path / f"one/one_{t:012}_keypoints.json"
+        file.rename(file.with_name(f"{t}.json"))
+    [clip] = detect.detect_format(tmp_path).read_clips(tmp_path)
+    np.testing.assert_array_equal(clip.points, expected.points)
 
 
 def test_a_numbered_folder_gives_way_to_the_name_above_it(tmp_path):
