@@ -70,6 +70,7 @@ setup(
         "optax>=0.2.5",
         "orbax-checkpoint>=0.12",
         "pillow>=10",
+        "regex>=2024.5",
         "rich>=13",
         "tokenizers>=0.21",
         "transformers>=5.0",

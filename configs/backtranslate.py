@@ -11,7 +11,7 @@ from signjax.configs import common
 def get_config(variant: str = "") -> ml_collections.ConfigDict:
     common.parse_variants("backtranslate", variant)
     c = common.make_config("backtranslate")
-    c.text = {"min_count": 8}  # rarer words are spelled
+    c.text = common.make_text()
     c.batch_frames = 2048  # of a step, in rows of joined clips
     c.eval_batch_size = 16
     c.augment = {

@@ -39,11 +39,16 @@ def make_config(task: str) -> ml_collections.ConfigDict:
 
 def set_text_rows(c, *, versions: int = 16, batch_tokens: int) -> None:
     """Adds texts, and rows of training that are packed with whole clips."""
-    c.text = {"min_count": 8, "encoder": ""}  # rarer words are spelled, unless a pretrained encoder reads
+    c.text = make_text() | {"encoder": ""}  # or a pretrained one, which knows rare words, too
     c.versions = versions  # encodings of each clip, of different phase and tempo
     c.tempo = 0.1  # largest logarithm of their tempo
     c.batch_tokens = batch_tokens  # positions of a step
     c.eval_batch_size = 8
+
+
+def make_text() -> dict:
+    """The fields `text` of what reads or writes words."""
+    return {"kind": "sentence", "case": "auto", "min_count": 8}  # rarer words are spelled
 
 
 def make_transformer(*, depth: int, dropout: float) -> dict:

@@ -42,6 +42,10 @@ class ConfigError(SignjaxError):
     exit_code = 23
 
 
+class SignjaxWarning(UserWarning):
+    """What a user should know of a result that is made all the same; commands print it as one line."""
+
+
 def closest_match(word: str, known: Iterable[str]) -> str:
     """The known word that is most like a wrong one, "" if none is similar; upper and lower case are alike."""
     spelled = {name.casefold(): name for name in known}

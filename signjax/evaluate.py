@@ -31,7 +31,8 @@ def main(argv: list[str] | None = None) -> int:
         raise ConfigError("nothing to score; give --workdir RUN or --predictions DIR")
     data = load_scored_data(args.workdir, args.predictions, args.split, args.root, args.name, report)
     translator = find_translator(args.backtranslate, data.name, report, data.arguments["dataset"].text_kind)
-    card = score(back_translator=translator, seed=args.seed, report=report, **data.arguments)
+    options = {"back_translator": translator, "tokenize": args.tokenize, "seed": args.seed}
+    card = score(**options, report=report, **data.arguments)
     print(f"\n{card.table()}\n")
     for note in card.notes:
         print(f"note: {note}")
@@ -50,6 +51,8 @@ def parse_options(argv: list[str] | None):
     name_help = "with --predictions and no --workdir: the data set (default: %(default)s)"
     parser.add_argument("--name", default="demo", help=name_help)
     parser.add_argument("--backtranslate", help="run of a back-translator (default: runs/backtranslate)")
+    tokenize_help = "of back-translations: words, gloss, 13a, zh, char (default: %(default)s)"
+    parser.add_argument("--tokenize", default="words", help=tokenize_help)
     parser.add_argument("--out", help="folder for the files (default: <workdir>/scores-<split>)")
     seed_help = "of sampling, random rows and intervals (default: %(default)s)"
     parser.add_argument("--seed", type=int, default=0, help=seed_help)

@@ -6,10 +6,11 @@ import os
 import sys
 import threading
 import traceback
+import warnings
 from collections.abc import Callable
 from typing import NoReturn
 
-from signjax.errors import SignjaxError, StorageError
+from signjax.errors import SignjaxError, SignjaxWarning, StorageError
 from signjax.io import progress
 
 # Seconds for the other hosts to fail by themselves, for the same reason as this one and with its message.
@@ -26,7 +27,9 @@ def run_as_command(main: Callable[..., int]) -> Callable[..., int]:
     def run(*args) -> int:
         quiet_libraries()
         try:
-            return main(*args)
+            with warnings.catch_warnings():
+                _print_warnings()
+                return main(*args)
         except SignjaxError as error:
             code = _print_error(error, error.exit_code)
         # Of a file that cannot be read or written, or a full disk, where no function has a better message.
@@ -46,6 +49,22 @@ def run_as_command(main: Callable[..., int]) -> Callable[..., int]:
         return code
 
     return run
+
+
+def _print_warnings() -> None:
+    """Makes a line on standard error of each SignjaxWarning; for use within warnings.catch_warnings."""
+    show = warnings.showwarning
+
+    def show_warning(message, category, *location) -> None:
+        if not issubclass(category, SignjaxWarning):
+            show(message, category, *location)
+        else:
+            progress.clear_bar(sys.stdout)
+            print(f"warning: {message}", file=sys.stderr, flush=True)
+
+    # Python shows a warning of one place once; each of these is about another text or file.
+    warnings.simplefilter("always", SignjaxWarning)
+    warnings.showwarning = show_warning
 
 
 def quiet_libraries() -> None:

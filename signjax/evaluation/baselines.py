@@ -9,7 +9,7 @@ import dataclasses
 
 import numpy as np
 
-from signjax.metrics import text as text_metrics
+from signjax.metrics import tokenization
 from signjax.pose.clip import Clip
 from signjax.pose.normalization import CANONICAL
 
@@ -70,7 +70,9 @@ def draw_derangement(count: int, rng) -> np.ndarray:
 
 def find_nearest_texts(texts, candidates) -> np.ndarray:
     """For each text, the number of the most similar candidate: cosine of TF-IDF word counts."""
-    bags = [[collections.Counter(text_metrics.split_words(t)) for t in side] for side in (texts, candidates)]
+    bags = [
+        [collections.Counter(tokenization.split_text_words(t)) for t in side] for side in (texts, candidates)
+    ]
     document_counts = collections.Counter(word for bag in bags[1] for word in bag)
     index = {word: k for k, word in enumerate(document_counts)}
     # A word that nearly all texts have tells little about which of them is similar.

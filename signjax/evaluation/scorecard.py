@@ -21,6 +21,7 @@ from signjax.metrics import (
     memorization,
     motion_features,
     motion_statistics,
+    tokenization,
 )
 from signjax.metrics import text as text_metrics
 from signjax.metrics.score import Score, compute_value
@@ -43,6 +44,7 @@ class Judges(NamedTuple):
     features: list[np.ndarray]  # of the recorded clips, [w, d] each
     train: list[Clip]  # training clips, body and hands in canonical space
     nearest_distances: np.ndarray  # [n] of the recorded clips, see signjax.metrics.memorization
+    tokenize: str  # how texts are divided, see signjax.metrics.tokenization
 
 
 class Row(NamedTuple):
@@ -53,7 +55,9 @@ class Row(NamedTuple):
     warnings: list[str]
 
 
-def make_judges(truth: list[Clip], train: list[Clip], readable: bool, translator) -> Judges:
+def make_judges(
+    truth: list[Clip], train: list[Clip], readable: bool, translator, tokenize: str = "words"
+) -> Judges:
     """Loads and computes what all rows are scored with.
 
     Args:
@@ -61,13 +65,19 @@ def make_judges(truth: list[Clip], train: list[Clip], readable: bool, translator
       train: the training clips.
       readable: whether the clips are in the demo language.
       translator: a back-translator, or None.
+      tokenize: name of a tokenization of texts, see signjax.metrics.tokenization.
+
+    Raises:
+      ConfigError: there is no such tokenization.
     """
+    # Before all that takes minutes.
+    tokenization.split_by_name(tokenize, "")
     extractor = motion_features.load_extractor()
     features = motion_features.extract_features(extractor, truth)
     # Moved to canonical space once: every row is compared with all of them.
     train = [clip.without_face().move_to() for clip in train]
     nearest_distances = memorization.find_nearest_distances(truth, train)
-    return Judges(readable, translator, extractor, features, train, nearest_distances)
+    return Judges(readable, translator, extractor, features, train, nearest_distances, tokenize)
 
 
 def prepare_clips(clips: list[Clip], stand_in: Clip) -> tuple[list[Clip], dict[str, int], np.ndarray]:
@@ -162,7 +172,7 @@ def _score_texts(clips: list[Clip], silent, texts, judges: Judges) -> dict[str, 
             for clip, is_silent in zip(clips, silent, strict=True)
         ]
         expected = [demo.normalize_text(text) for text in texts]
-        scores["WER"] = text_metrics.score_word_errors(glosses, expected, "demo language")
+        scores["WER"] = text_metrics.score_word_errors(glosses, expected, "demo language", "signs")
     if judges.translator is not None:
         lines = judges.translator.translate(clips)
         # The mean pose, which stands in for a silent clip, might be translated into a likely text.
@@ -171,7 +181,7 @@ def _score_texts(clips: list[Clip], silent, texts, judges: Judges) -> dict[str, 
         mark = f"|translator:{judges.translator.digest}"
         scores |= {
             f"BT-{name}": score._replace(signature=score.signature + mark)
-            for name, score in text_metrics.score_texts(lines, texts).items()
+            for name, score in text_metrics.score_texts(lines, texts, judges.tokenize).items()
         }
     return scores
 

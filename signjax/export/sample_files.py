@@ -1,8 +1,8 @@
 """The files of generated clips: pictures, poses and a page for each text, as soon as its clips are done."""
 
 import collections
+import hashlib
 import re
-import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -13,10 +13,15 @@ from signjax import rendering
 from signjax.data import npz_clip
 from signjax.io import atomic
 from signjax.pose.clip import Clip
+from signjax.text.words import join_words, split_words
 
 OVERVIEW = "clips"  # the page of all texts
 # Texts on that page: it holds the clips themselves, and so grows with each text.
 MAX_SHOWN = 100
+# Names that mean something else: the page of all texts, and devices of Windows.
+RESERVED = {OVERVIEW, "con", "prn", "aux", "nul"}
+MAX_NAME_BYTES = 150  # file systems allow 255; a digest, a number and an ending follow
+DIGEST_END = re.compile(r"-[0-9a-f]{8}$")
 
 
 class TextFiles(NamedTuple):
@@ -66,17 +71,21 @@ def write_samples(
 
 
 def name_files(texts: Sequence[str]) -> list[str]:
-    """Makes file names of texts: their letters and digits, joined by "-", and numbered to be different."""
-    # The name of the overview is taken, or a text "clips" would be overwritten by it.
-    names, taken = [], {OVERVIEW}
+    """Makes file names of texts of any script: their words joined by "-".
+
+    A text that is not spelled as its name, such as "Cat!" beside "cat", has a digest of it at the end. So
+    names differ wherever texts do, also between calls: no file of another text is ever replaced.
+    """
+    names, counts = [], collections.Counter()
     for text in texts:
-        plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
-        stem = re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:60] or "clip"
-        name, number = stem, 1
-        while name in taken:
-            number += 1
-            name = f"{stem}-{number}"
-        taken.add(name)
+        counts[text] += 1
+        plain = join_words(word for word in split_words(text) if word not in "?!")
+        name = plain.replace(" ", "-").encode()[:MAX_NAME_BYTES].decode(errors="ignore")
+        # "_" stands before the number of a clip, and what ends like a digest may be another text's name.
+        taken = name in RESERVED or "_" in name or DIGEST_END.search(name)
+        if text != plain or len(name) < len(text) or counts[text] > 1 or taken:
+            digest = hashlib.blake2b(f"{text}\0{counts[text]}".encode(errors="replace"), digest_size=4)
+            name = f"{name or 'clip'}-{digest.hexdigest()}"
         names.append(name)
     return names
 

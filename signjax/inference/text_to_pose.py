@@ -17,6 +17,7 @@ from signjax.inference.pose_tokenizer import PoseTokenizer
 from signjax.models import build
 from signjax.pose import normalization
 from signjax.pose.clip import Clip
+from signjax.text import unknown_letters
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,6 +33,8 @@ class TextToPose(SharedRun):
       model: the flax module.
       text_encoder: turns texts into ids or features.
       codec: the trained tokenizer or auto-encoder that decodes what the model generates.
+      checks_letters: whether texts are checked for letters that are unknown to the run, see
+        signjax.text.unknown_letters.
     """
 
     config: ml_collections.ConfigDict
@@ -39,6 +42,7 @@ class TextToPose(SharedRun):
     model: Any
     text_encoder: Any
     codec: PoseCodec
+    checks_letters: bool = True
 
     can_generate = True
     can_translate = False
@@ -126,7 +130,7 @@ class TextToPose(SharedRun):
           those of the next.
 
         Raises:
-          DataError: a text has no words.
+          DataError: a text has no words, or only letters that are unknown to the run.
           ConfigError: as `make_sampler`.
         """
         batches = self.generate_batches(
@@ -192,6 +196,7 @@ class TextToPose(SharedRun):
             raise ConfigError(f"a {self.config.task} run makes whole clips only; stream from a gpt run")
         if not self.can_stream:
             raise ConfigError("the run's tokenizer decodes whole clips only; train one of configs/vqvae.py")
+        self._check_letters([text])
         sampler, reach = self.make_sampler(**sampling), self.codec.reach
         assert isinstance(sampler, autoregressive.Sampler) and reach is not None, "see can_stream"
         decode = functools.partial(self.codec.decode_batch, self.codec.variables)
@@ -200,10 +205,15 @@ class TextToPose(SharedRun):
         clips = (Clip(part, fps=FPS, text=text, placement=normalization.CANONICAL) for part in parts)
         return clips if canonical else (clip.move_to(normalization.DEFAULT) for clip in clips)
 
+    def _check_letters(self, texts: Sequence[str]) -> None:
+        if self.checks_letters:
+            unknown_letters.check_letters(self.text_encoder, texts)
+
     def _sample_batches(
         self, texts: Sequence[str], seed: int, batch_size: int, sampling: dict
     ) -> Iterator[tuple[np.ndarray, list[np.ndarray]]]:
         """Yields (places in `texts`, codes or latents [N, C] of each place), short texts first."""
+        self._check_letters(texts)
         # Only a flow folds latents into positions; codes pass unfold_positions unchanged.
         sampler, fold = self.make_sampler(**sampling), self.config.get("fold", 1)
         for places, ids, mask, keys in text_batches.batch_texts(self.text_encoder, texts, seed, batch_size):
@@ -243,4 +253,5 @@ def build_text_to_pose(
       dim: of a flow only, components of a position in its space of latents.
     """
     model = build.build_generator(config, text_encoder.size, codec.config, dim)
-    return TextToPose(config, variables, model, text_encoder, codec)
+    # The clips that a training looks at now and then are of recorded texts, and must not end it.
+    return TextToPose(config, variables, model, text_encoder, codec, checks_letters=variables is not None)

@@ -22,6 +22,7 @@ from signjax.metrics import (
     text,
 )
 from signjax.metrics.score import Score, compute_value
+from signjax.metrics.tokenization import split_by_name
 from signjax.pose.clip import Clip
 
 Clips = Clip | Sequence[Clip]
@@ -181,25 +182,29 @@ def multimodality(repeats: Sequence[Sequence[Clip]], seed: int = 0) -> float:
     return compute_value(diversity_scores.score_multimodality(means, seed, extractor.digest))
 
 
-def bleu(reference: Texts, hypothesis: Texts, order: int = 4) -> float:
-    """Corpus BLEU, 0 to 100, of words, without smoothing: a single short text often has 0."""
-    hypotheses, references = _split_texts(reference, hypothesis)
-    return compute_value(text.score_bleu(hypotheses, references, order, unit="words"))
+def bleu(reference: Texts, hypothesis: Texts, order: int = 4, tokenize: str = "words") -> float:
+    """Corpus BLEU, 0 to 100, without smoothing: a single short text often has 0.
+
+    `tokenize`, here and below, is the name of a tokenization, see signjax.metrics.tokenization.
+    """
+    hypotheses, references = _split_texts(reference, hypothesis, tokenize)
+    return compute_value(text.score_bleu(hypotheses, references, order, unit=tokenize))
 
 
-def chrf(reference: Texts, hypothesis: Texts) -> float:
+def chrf(reference: Texts, hypothesis: Texts, tokenize: str = "words") -> float:
     """Corpus chrF, 0 to 100."""
-    return compute_value(text.score_chrf(*_split_texts(reference, hypothesis)))
+    return compute_value(text.score_chrf(*_split_texts(reference, hypothesis, tokenize), tokens=tokenize))
 
 
-def rouge_l(reference: Texts, hypothesis: Texts) -> float:
+def rouge_l(reference: Texts, hypothesis: Texts, tokenize: str = "words") -> float:
     """ROUGE-L, 0 to 100, mean over texts."""
-    return compute_value(text.score_rouge_l(*_split_texts(reference, hypothesis)))
+    return compute_value(text.score_rouge_l(*_split_texts(reference, hypothesis, tokenize), tokens=tokenize))
 
 
-def word_error_rate(reference: Texts, hypothesis: Texts) -> float:
+def word_error_rate(reference: Texts, hypothesis: Texts, tokenize: str = "words") -> float:
     """Word error rate in percent; above 100 where a hypothesis is much too long."""
-    return compute_value(text.score_word_errors(*_split_texts(reference, hypothesis), reader="none"))
+    words = _split_texts(reference, hypothesis, tokenize)
+    return compute_value(text.score_word_errors(*words, reader="none", tokens=tokenize))
 
 
 # The encoder is read and compiled once in a process.
@@ -241,14 +246,16 @@ def _list_clips(clips: Clips) -> list[Clip]:
     return listed
 
 
-def _split_texts(reference: Texts, hypothesis: Texts) -> tuple[list[list[str]], list[list[str]]]:
+def _split_texts(
+    reference: Texts, hypothesis: Texts, tokenize: str
+) -> tuple[list[list[str]], list[list[str]]]:
     """The words of both sides, the hypotheses first, as signjax.metrics.text has it."""
     # A text is a sequence of letters, too: it must not be taken for a list of texts.
     sides = [[side] if isinstance(side, str) else list(side) for side in (reference, hypothesis)]
     # The papers of BLEU and its like name the hypothesis first; a user of this package always the reference.
     references, hypotheses = _check_pairs(sides, "texts")
     hypothesis_words, reference_words = (
-        [text.split_words(line) for line in side] for side in (hypotheses, references)
+        [split_by_name(tokenize, line) for line in side] for side in (hypotheses, references)
     )
     return hypothesis_words, reference_words
 

@@ -1,7 +1,7 @@
 """Scores of texts: BLEU, chrF, ROUGE-L and word error rate, each from statistics that add up over clips.
 
-Texts are compared as `split_words` gives them: lower case, no accents, the question mark as a word of its
-own. A system's texts are called hypotheses, as everywhere in machine translation.
+Texts are divided by signjax.metrics.tokenization, whose name is in the signature. A system's texts are called
+hypotheses, as everywhere in machine translation.
 """
 
 import collections
@@ -10,7 +10,7 @@ import numpy as np
 
 from signjax import demo
 from signjax.metrics.score import Score, format_signature, make_mean_score
-from signjax.text import tokenizer
+from signjax.metrics.tokenization import SIGNATURES, split_by_name
 
 ORDERS = 4  # of BLEU
 CHARACTERS = 6  # order of chrF
@@ -18,26 +18,30 @@ RECALL = 2.0  # weight of chrF's recall
 ROUGE_RECALL = 1.2  # weight of ROUGE-L's recall, as in the field's captioning tools
 
 
-def score_texts(hypotheses, references) -> dict[str, Score]:
-    """Every score of this file for n texts: {"BLEU-1", ..., "BLEU-4", "chrF", "ROUGE-L", "WER"}."""
+def score_texts(hypotheses, references, tokenize: str = "words") -> dict[str, Score]:
+    """Every score of this file for n texts: {"BLEU-1", ..., "BLEU-4", "chrF", "ROUGE-L", "WER"}.
+
+    Args:
+      hypotheses: n texts.
+      references: n texts.
+      tokenize: name of a tokenization, see signjax.metrics.tokenization.
+
+    Raises:
+      ConfigError: there is no such tokenization.
+    """
     hypothesis_words, reference_words = (
-        [split_words(text) for text in side] for side in (hypotheses, references)
+        [split_by_name(tokenize, text) for text in side] for side in (hypotheses, references)
     )
+    unit = SIGNATURES[tokenize]
     scores = {
-        f"BLEU-{order}": score_bleu(hypothesis_words, reference_words, order, unit="words")
+        f"BLEU-{order}": score_bleu(hypothesis_words, reference_words, order, unit)
         for order in range(1, ORDERS + 1)
     }
-    scores |= {
-        "chrF": score_chrf(hypothesis_words, reference_words),
-        "ROUGE-L": score_rouge_l(hypothesis_words, reference_words),
+    return scores | {
+        "chrF": score_chrf(hypothesis_words, reference_words, unit),
+        "ROUGE-L": score_rouge_l(hypothesis_words, reference_words, unit),
+        "WER": score_word_errors(hypothesis_words, reference_words, reader="none", tokens=unit),
     }
-    return scores | {"WER": score_word_errors(hypothesis_words, reference_words, reader="none")}
-
-
-def split_words(line: str) -> list[str]:
-    """Words and question marks of a text; nothing signed tells an exclamation mark from a full stop."""
-    # A face or a head shows a question; a full stop is shown by nothing.
-    return [word for word in tokenizer.split_words(line) if word != "!"]
 
 
 def score_bleu(hypotheses, references, order: int, unit: str) -> Score:
@@ -77,7 +81,7 @@ def _compute_bleu(sums):
     return np.where(length > 0, bleu, np.where(target_length > 0, 0.0, np.nan))
 
 
-def score_chrf(hypotheses, references) -> Score:
+def score_chrf(hypotheses, references, tokens: str) -> Score:
     """chrF (Popovic 2015), 0 to 100: F of characters' n-grams up to 6, white space left out, recall twice.
 
     Precision and recall are pooled over the corpus and averaged over the orders that both sides have.
@@ -85,6 +89,7 @@ def score_chrf(hypotheses, references) -> Score:
     Args:
       hypotheses: n lists of words.
       references: n lists of words.
+      tokens: what the words are, for the signature.
     """
     rows = []
     for words, target in zip(hypotheses, references, strict=True):
@@ -94,7 +99,7 @@ def score_chrf(hypotheses, references) -> Score:
             row += [(grams & target_grams).total(), grams.total(), target_grams.total()]
         rows.append(row)
     statistics = np.array(rows, np.float64).reshape(len(rows), 3 * CHARACTERS)
-    signature = format_signature("chrF", characters=CHARACTERS, words=0, recall=RECALL)
+    signature = format_signature("chrF", tokens=tokens, characters=CHARACTERS, words=0, recall=RECALL)
     return Score(signature, statistics, _compute_chrf)
 
 
@@ -110,12 +115,13 @@ def _compute_chrf(sums):
     return 100 * (1 + RECALL**2) * precision * recall / np.where(total > 0, total, 1.0)
 
 
-def score_rouge_l(hypotheses, references) -> Score:
+def score_rouge_l(hypotheses, references, tokens: str) -> Score:
     """ROUGE-L (Lin 2004), 0 to 100: mean over clips of the F of the longest common subsequence.
 
     Args:
       hypotheses: n lists of words.
       references: n lists of words.
+      tokens: what the words are, for the signature.
     """
     values = []
     for words, target in zip(hypotheses, references, strict=True):
@@ -123,23 +129,28 @@ def score_rouge_l(hypotheses, references) -> Score:
         precision, recall = common / max(len(words), 1), common / max(len(target), 1)
         total = recall + ROUGE_RECALL**2 * precision
         values.append(100 * (1 + ROUGE_RECALL**2) * precision * recall / total if common else 0.0)
-    return make_mean_score(format_signature("ROUGE-L", recall=ROUGE_RECALL, mean="clips"), values)
+    return make_mean_score(
+        format_signature("ROUGE-L", tokens=tokens, recall=ROUGE_RECALL, mean="clips"), values
+    )
 
 
-def score_word_errors(hypotheses, references, reader: str) -> Score:
+def score_word_errors(hypotheses, references, reader: str, tokens: str) -> Score:
     """Word error rate in percent: insertions, deletions and substitutions over words of the references.
 
     Args:
       hypotheses: n lists of words.
       references: n lists of words.
       reader: what made the hypotheses of clips, for the signature.
+      tokens: what the words are, for the signature.
     """
     # Over the words of the corpus, not a mean of rates: short sentences would decide it.
     pairs = [
         demo.count_word_errors(target, words) for words, target in zip(hypotheses, references, strict=True)
     ]
     errors, lengths = np.array(pairs, np.float64).reshape(len(pairs), 2).T
-    return make_mean_score(format_signature("WER", reader=reader, unit="percent"), 100 * errors, lengths)
+    return make_mean_score(
+        format_signature("WER", tokens=tokens, reader=reader, unit="percent"), 100 * errors, lengths
+    )
 
 
 def _count_ngrams(tokens, n: int) -> collections.Counter:

@@ -11,7 +11,8 @@ from signjax.data import joined_clips, load, loader
 from signjax.data.packed_dataset import PackedDataset
 from signjax.inference.pose_to_text import PoseToText
 from signjax.metrics.score import compute_value
-from signjax.metrics.text import score_word_errors, split_words
+from signjax.metrics.text import score_word_errors
+from signjax.metrics.tokenization import SIGNATURES, split_text_words
 from signjax.models import build
 from signjax.models.back_translator import STRIDE
 from signjax.models.special_ids import END, PAD, SPELL
@@ -101,8 +102,8 @@ def make_preview(translator: PoseToText, dev: PackedDataset):
 
 def word_error_rate(texts, translations) -> float:
     """Word errors of translations against texts, as a share of the texts' words; see signjax.metrics.text."""
-    translations, texts = ([split_words(line) for line in side] for side in (translations, texts))
-    return compute_value(score_word_errors(translations, texts, "none")) / 100
+    translations, texts = ([split_text_words(line) for line in side] for side in (translations, texts))
+    return compute_value(score_word_errors(translations, texts, "none", SIGNATURES["words"])) / 100
 
 
 def degrade_poses(pose, mask, rng, smooth: int, noise: float, drift: float):

@@ -17,7 +17,8 @@ from signjax.errors import ConfigError, DataError, StorageError, did_you_mean
 from signjax.io import safe_read
 from signjax.models import bert
 from signjax.text import bert_files
-from signjax.text.tokenizer import pad_texts, split_words
+from signjax.text.tokenizer import UnknownLetters, pad_texts
+from signjax.text.words import split_words
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer  # slow to import, and most runs have no encoder
@@ -30,6 +31,8 @@ FILES = ["config.json", "model.safetensors", "tokenizer.json"]
 # Texts encoded at once, always as many: another batch size is another program, whose rounding differs, and
 # the features of a text must not depend on the texts beside it.
 BATCH_SIZE = 16
+
+UNKNOWN_PIECES = ("[UNK]", "<unk>")  # of BERT's vocabularies, and of SentencePiece's
 
 
 class PretrainedEncoder(NamedTuple):
@@ -54,6 +57,18 @@ class PretrainedEncoder(NamedTuple):
                 raise DataError(f"text {text[:40]!r}: nothing to sign in it; give some words")
         features = self.cached | self._compute_features(sorted(set(texts) - self.cached.keys()))
         return [features[text] for text in texts]
+
+    def find_unknown(self, text: str) -> UnknownLetters:
+        """The letters of a text for which the encoder has no word piece."""
+        pieces = self.tokenizer.encode(text)
+        spans = (
+            text[start:end]
+            for token, (start, end) in zip(pieces.tokens, pieces.offsets, strict=True)
+            if token in UNKNOWN_PIECES
+        )
+        unknown = [letter for span in spans for word in split_words(span) for letter in word]
+        total = sum(map(len, split_words(text)))
+        return UnknownLetters("".join(dict.fromkeys(unknown)), len(unknown), total)
 
     def _compute_features(self, texts) -> dict[str, np.ndarray]:
         """Features {text: [n, F] float16} of texts, none of them twice."""

@@ -8,8 +8,6 @@ import collections
 import functools
 import hashlib
 import json
-import re
-import unicodedata
 from typing import NamedTuple
 
 import numpy as np
@@ -17,21 +15,40 @@ import numpy as np
 from signjax.errors import DataError, StorageError
 from signjax.io import atomic, safe_read
 from signjax.models.special_ids import END, PAD, SPELL, UNKNOWN
+from signjax.text.words import CASES, KINDS, SENTENCE, TextRules, join_words, split_words
 
-# In the order of signjax.models.special_ids. The brackets keep them apart from words, which have only letters
-# and digits.
 SPECIAL = ("<pad>", "<null>", "<unknown>", "<spell>", "<end>")
+VERSION = 2  # of the file; in version 1 letters stood among the words as "+a", and there were no rules
+OLD_RULES = SENTENCE._replace(accents=False)
+
+
+class UnknownLetters(NamedTuple):
+    """What a run does not know of a text."""
+
+    letters: str  # the letters that it has never seen, each once, in order
+    count: int  # how often they occur
+    total: int  # letters of the text
 
 
 class TextTokenizer(NamedTuple):
-    """A vocabulary; `entries[i]` is the token of id i. Entries of letters begin with "+", as in "+a"."""
+    """A vocabulary of words and of letters. Ids are those of SPECIAL, then of the words, then of the letters.
 
-    entries: tuple[str, ...]
+    A letter is a character of Unicode: a vowel sign of Hindi or Thai is one, too.
+    """
+
+    words: tuple[str, ...]
+    letters: tuple[str, ...]
+    rules: TextRules = SENTENCE
 
     @property
     def size(self) -> int:
         """Number of ids."""
-        return len(self.entries)
+        return len(SPECIAL) + len(self.words) + len(self.letters)
+
+    @property
+    def entries(self) -> tuple[str, ...]:
+        """The token of each id, a letter as "+a"."""
+        return (*SPECIAL, *self.words, *(f"+{letter}" for letter in self.letters))
 
     def encode(self, text: str) -> list[int]:
         """A text to ids, of which the last is END.
@@ -39,13 +56,14 @@ class TextTokenizer(NamedTuple):
         Raises:
           DataError: the text has no letter, digit or mark in it.
         """
-        entry_ids, ids = _map_entries(self.entries), []
-        for word in split_words(text):
-            if word in entry_ids:
-                ids.append(entry_ids[word])
+        word_ids, letter_ids = _map_ids(self.words, self.letters)
+        ids = []
+        for word in split_words(text, self.rules):
+            if word in word_ids:
+                ids.append(word_ids[word])
             else:
                 # SPELL keeps two spelled words apart, and tells a letter of a word from a word of one letter.
-                ids += [SPELL, *(entry_ids.get(f"+{letter}", UNKNOWN) for letter in word)]
+                ids += [SPELL, *(letter_ids.get(letter, UNKNOWN) for letter in word)]
         if not ids:
             raise DataError(f"text {text[:40]!r}: nothing to sign in it; give some words")
         return [*ids, END]
@@ -54,82 +72,125 @@ class TextTokenizer(NamedTuple):
         """`encode` of each text."""
         return [self.encode(text) for text in texts]
 
+    def find_unknown(self, text: str) -> UnknownLetters:
+        """The letters of a text that `encode` has to make UNKNOWN."""
+        word_ids, letter_ids = _map_ids(self.words, self.letters)
+        words = split_words(text, self.rules)
+        unknown = [c for word in words if word not in word_ids for c in word if c not in letter_ids]
+        return UnknownLetters("".join(dict.fromkeys(unknown)), len(unknown), sum(map(len, words)))
+
     def decode(self, ids) -> str:
-        """Ids to words with spaces between: `encode` undone, but for case and what `split_words` drops.
+        """Ids to a text: `encode` undone, but for case and what `split_words` drops.
 
         A letter is added to the word of the SPELL or letter before it; without one it is a word of its own.
         Other special ids add nothing.
         """
-        words, spelled = [], False
+        words, spelled, first_letter = [], False, len(SPECIAL) + len(self.words)
         # A model may give ids in any order, also letters without SPELL, so no order is an error.
         for i in ids:
-            letter = self.entries[i].startswith("+") and i >= len(SPECIAL)
             if i == SPELL:
                 words.append("")
-            elif letter and spelled:
-                words[-1] += self.entries[i][1:]
+            elif i >= first_letter and spelled:
+                words[-1] += self.letters[i - first_letter]
+            elif i >= first_letter:
+                words.append(self.letters[i - first_letter])
             elif i >= len(SPECIAL):
-                words.append(self.entries[i].removeprefix("+"))
-            spelled = i == SPELL or letter or (spelled and i == UNKNOWN)
-        return " ".join(filter(None, words))
+                words.append(self.words[i - len(SPECIAL)])
+            spelled = i == SPELL or i >= first_letter or (spelled and i == UNKNOWN)
+        return join_words(filter(None, words), self.rules)
 
     def save(self, path) -> None:
         """Writes the vocabulary as JSON, with its checksum."""
-        content = {"sha256": _hash_entries(self.entries), "entries": self.entries}
+        content = {
+            "version": VERSION,
+            "sha256": _hash_vocabulary(self),
+            "rules": self.rules._asdict(),
+            "words": self.words,
+            "letters": self.letters,
+        }
         atomic.write_file(path, (json.dumps(content, ensure_ascii=False) + "\n").encode())
 
 
 @functools.cache
-def _map_entries(entries: tuple[str, ...]) -> dict[str, int]:
+def _map_ids(words: tuple[str, ...], letters: tuple[str, ...]) -> tuple[dict[str, int], dict[str, int]]:
     # Outside the class, as a NamedTuple cannot keep what it computes; and a vocabulary is used for many
     # texts.
-    return {entry: i for i, entry in enumerate(entries)}
+    start = len(SPECIAL) + len(words)
+    return (
+        {word: i for i, word in enumerate(words, len(SPECIAL))},
+        {letter: i for i, letter in enumerate(letters, start)},
+    )
 
 
-def _hash_entries(entries) -> str:
-    # Of the entries and not of the file, which is written with the letters of its script and not as ASCII.
-    return hashlib.sha256(json.dumps(entries).encode()).hexdigest()
+def _hash_vocabulary(tokenizer: TextTokenizer) -> str:
+    content = [tokenizer.rules._asdict(), tokenizer.words, tokenizer.letters]
+    return hashlib.sha256(json.dumps(content).encode()).hexdigest()
 
 
-def fit_tokenizer(texts, min_count: int) -> TextTokenizer:
-    """A vocabulary of the words that occur `min_count` times or more, and of every letter of the texts."""
-    counts = collections.Counter(word for text in texts for word in split_words(text))
+def fit_tokenizer(texts, min_count: int, rules: TextRules = SENTENCE) -> TextTokenizer:
+    """A vocabulary of the words that occur `min_count` times or more, and of every letter of the texts.
+
+    Args:
+      texts: of the training clips.
+      min_count: rarer words are spelled.
+      rules: how texts become words, see signjax.text.words.choose_rules.
+    """
+    counts = collections.Counter(word for text in texts for word in split_words(text, rules))
     # Sorted, so that the order of the texts does not matter: ids are the same on every host.
     words = sorted(word for word, count in counts.items() if count >= min_count)
-    # Of frequent words, too: a rare word in a later text may need any letter.
-    letters = sorted({f"+{letter}" for word in counts for letter in word})
-    return TextTokenizer((*SPECIAL, *words, *letters))
+    letters = sorted({letter for word in counts for letter in word})
+    return TextTokenizer(tuple(words), tuple(letters), rules)
 
 
 def load_tokenizer(path) -> TextTokenizer:
-    """Loads a tokenizer that `TextTokenizer.save` wrote.
+    """Loads a tokenizer that `TextTokenizer.save` wrote, also that of an older version.
 
     Raises:
       StorageError: the file is missing or damaged.
     """
     try:
         saved = safe_read.read_json(path)
-        entries = saved.get("entries")
-        if not (isinstance(entries, list) and all(type(entry) is str for entry in entries)):
-            raise safe_read.InvalidFileError('has no list "entries" of text')
-        if tuple(entries[: len(SPECIAL)]) != SPECIAL or len(set(entries)) != len(entries) or "" in entries:
-            raise safe_read.InvalidFileError(
-                f"its entries do not begin with {', '.join(SPECIAL)}, or have one twice"
-            )
-        if saved.get("sha256") != _hash_entries(entries):
-            raise safe_read.InvalidFileError("its entries are not those of its checksum")
+        return _parse_tokenizer(saved) if "version" in saved else _parse_old_tokenizer(saved)
     except safe_read.InvalidFileError as error:
         advice = "train the run again"
         raise StorageError(f"{path}: cannot be read as a text tokenizer ({error}); {advice}") from None
-    return TextTokenizer(tuple(entries))
 
 
-def split_words(text: str) -> list[str]:
-    """A text to words in lower case, without accents, with apostrophes inside; ? and ! are words, too."""
-    # NFKD takes accents off their letters, so that all ways to write a letter give one word.
-    folded = unicodedata.normalize("NFKD", text.replace("’", "'")).lower()
-    plain = "".join(c for c in folded if not unicodedata.combining(c))
-    return re.findall(r"[^\W_]+(?:'[^\W_]+)*|[?!]", plain)
+def _parse_tokenizer(saved: dict) -> TextTokenizer:
+    if saved["version"] != VERSION:
+        known = f"this signjax knows 1 and {VERSION}"
+        raise safe_read.InvalidFileError(f"its version is {saved['version']!r}; {known}")
+    words, letters = (_parse_texts(saved, name) for name in ("words", "letters"))
+    rules = saved.get("rules")
+    valid = isinstance(rules, dict) and rules.keys() == set(TextRules._fields)
+    if not (valid and rules["kind"] in KINDS and rules["case"] in CASES and type(rules["accents"]) is bool):
+        raise safe_read.InvalidFileError('has no "rules" of splitting texts that are known')
+    tokenizer = TextTokenizer(words, letters, TextRules(**rules))
+    if saved.get("sha256") != _hash_vocabulary(tokenizer):
+        raise safe_read.InvalidFileError("its entries are not those of its checksum")
+    return tokenizer
+
+
+def _parse_old_tokenizer(saved: dict) -> TextTokenizer:
+    """The vocabulary of version 1: words, then letters as "+a"."""
+    entries = _parse_texts(saved, "entries")
+    if entries[: len(SPECIAL)] != SPECIAL:
+        raise safe_read.InvalidFileError(f"its entries do not begin with {', '.join(SPECIAL)}")
+    if saved.get("sha256") != hashlib.sha256(json.dumps(entries).encode()).hexdigest():
+        raise safe_read.InvalidFileError("its entries are not those of its checksum")
+    # Its words had letters, digits, apostrophes, ? and ! only, so what begins with + is a letter.
+    words = tuple(entry for entry in entries[len(SPECIAL) :] if not entry.startswith("+"))
+    letters = tuple(entry[1:] for entry in entries[len(SPECIAL) + len(words) :])
+    return TextTokenizer(words, letters, OLD_RULES)
+
+
+def _parse_texts(saved: dict, name: str) -> tuple[str, ...]:
+    texts = saved.get(name)
+    if not (isinstance(texts, list) and all(type(text) is str for text in texts)):
+        raise safe_read.InvalidFileError(f'has no list "{name}" of text')
+    if len(set(texts)) != len(texts) or "" in texts:
+        raise safe_read.InvalidFileError(f"its {name} have one twice, or an empty one")
+    return tuple(texts)
 
 
 def pad_texts(sequences, multiple: int = 16) -> tuple[np.ndarray, np.ndarray]:

@@ -13,7 +13,7 @@ import math
 import os
 import pathlib
 import re
-import sys
+import warnings
 from typing import NamedTuple
 
 import jax
@@ -21,7 +21,7 @@ import jax.numpy as jnp
 import numpy as np
 import orbax.checkpoint as ocp
 
-from signjax.errors import StorageError
+from signjax.errors import SignjaxWarning, StorageError
 from signjax.io import checksums, model_file, safe_read
 from signjax.training import state_hash
 from signjax.training.run_config import find_difference, format_train_command, load_config
@@ -182,7 +182,8 @@ def find_intact_step(workdir, *kinds: str) -> tuple[str, int] | None:
         if step is not None:
             # All hosts see the same disk: one of them says it.
             for line in corruptions if jax.process_index() == 0 else ():
-                print(f"warning: {line}; {which} step {step} is used instead", file=sys.stderr, flush=True)
+                message = f"{line}; {which} step {step} is used instead"
+                warnings.warn(message, SignjaxWarning, stacklevel=2)
             return which, step
     if not corruptions:
         return None

@@ -1,5 +1,6 @@
 """The config of a run on disk: saved, loaded, and compared when the run is resumed."""
 
+import copy
 import json
 import pathlib
 import re
@@ -15,6 +16,9 @@ from signjax.training import config_fields, configs
 CHANGEABLE_FIELDS = ("num_steps", "log_every", "eval_every", "save_every", "mesh", "sharding")
 # Fields that configs did not have from the beginning, with what older runs did.
 ADDED_FIELDS = {"data.text": "sentence"}
+
+# Fields that configs of earlier versions lack, and the value that says what those versions did.
+LATER_FIELDS = {"text.kind": "sentence", "text.case": "auto"}
 
 
 def get_default_workdir(config_path: str) -> str:
@@ -50,6 +54,7 @@ def load_config(path) -> ml_collections.ConfigDict:
         # Other JSON files have no task, and it decides which code is used.
         if type(saved.get("task")) is not str:
             raise safe_read.InvalidFileError("field 'task' is no text")
+        _add_later_fields(saved)
         return ml_collections.ConfigDict(config_fields.convert_to_tuples(saved)).lock()
     except safe_read.MissingFileError:
         workdir = pathlib.Path(path).parent
@@ -87,8 +92,8 @@ def check_same_config(saved: dict, config, workdir) -> None:
 def find_difference(saved: dict, config) -> tuple | None:
     """The first field outside of CHANGEABLE_FIELDS that differs, (name, saved value, value), or None."""
     old_fields, new_fields = (
-        config_fields.flatten_fields(config_fields.convert_to_tuples(fields))
-        for fields in (saved, _convert_to_dict(config))
+        config_fields.flatten_fields(config_fields.convert_to_tuples(_add_later_fields(fields)))
+        for fields in (copy.deepcopy(saved), _convert_to_dict(config))
     )
     for name, value in ADDED_FIELDS.items():
         # Both: either side may be of an older version.
@@ -99,6 +104,15 @@ def find_difference(saved: dict, config) -> tuple | None:
         if old != new and name.partition(".")[0] not in CHANGEABLE_FIELDS:
             return name, old, new
     return None
+
+
+def _add_later_fields(fields: dict) -> dict:
+    """Adds LATER_FIELDS to the groups of a config that has them, in place; returns it."""
+    for name, value in LATER_FIELDS.items():
+        group, _, field = name.partition(".")
+        if isinstance(fields.get(group), dict):
+            fields[group].setdefault(field, value)
+    return fields
 
 
 def _convert_to_dict(config) -> dict:

@@ -11,7 +11,7 @@ import numpy as np
 
 from signjax.data import sequence_cache
 from signjax.io.digest import digest_variables
-from signjax.text import pretrained
+from signjax.text import pretrained, words
 from signjax.text import tokenizer as text
 from signjax.training import checkpoint, dependencies
 
@@ -62,7 +62,8 @@ def prepare_tokenizer(c, workdir, texts) -> text.TextTokenizer:
     if checkpoint.find_last_step(workdir, "latest") is not None:
         return text.load_tokenizer(path)
     # Without a checkpoint a file is from a start that saved nothing, perhaps of other texts: it is replaced.
-    tokenizer = text.fit_tokenizer(texts, c.text.min_count)
+    rules = words.choose_rules(texts, c.text.kind, c.text.case)
+    tokenizer = text.fit_tokenizer(texts, c.text.min_count, rules)
     if jax.process_index() == 0:
         tokenizer.save(path)
     return tokenizer

@@ -8,7 +8,7 @@ import pytest
 import sacrebleu
 from sacrebleu.metrics import CHRF
 
-from signjax.metrics import text
+from signjax.metrics import text, tokenization
 from signjax.metrics.score import compute_interval, compute_value
 
 LINES = (
@@ -47,7 +47,7 @@ def test_bleu_equals_sacrebleu(sides, order):
 
 def test_chrf_equals_sacrebleu(sides):
     hypotheses, meant = sides
-    ours = text.score_chrf([t.split() for t in hypotheses], [t.split() for t in meant])
+    ours = text.score_chrf([t.split() for t in hypotheses], [t.split() for t in meant], "words")
     assert compute_value(ours) == pytest.approx(
         CHRF().corpus_score(list(hypotheses), [list(meant)]).score, abs=1e-9
     )
@@ -98,18 +98,24 @@ def test_rouge_equals_the_definition():
         common = slow_common(hypothesis, meant)
         p, r = common / len(hypothesis), common / len(meant)
         values.append(100 * (1 + 1.2**2) * p * r / (r + 1.2**2 * p) if common else 0)
-    assert compute_value(text.score_rouge_l(*zip(*pairs, strict=True))) == pytest.approx(
+    assert compute_value(text.score_rouge_l(*zip(*pairs, strict=True), "letters")) == pytest.approx(
         np.mean(values), abs=1e-9
     )
 
 
 def test_word_error_rate_is_pooled_over_words():
-    wer = text.score_word_errors([["a"], ["x", "y", "z"]], [["a"] + ["b"] * 3, ["x"]], reader="none")
+    wer = text.score_word_errors(
+        [["a"], ["x", "y", "z"]], [["a"] + ["b"] * 3, ["x"]], reader="none", tokens="words"
+    )
     assert compute_value(wer) == pytest.approx(100 * 5 / 5)
 
 
-def test_tokens_of_a_text():
-    assert text.split_words("How ARE you, Zoë?!") == ["how", "are", "you", "zoe", "?"]
+def test_the_tokenization_is_in_every_signature():
+    for name in tokenization.TOKENIZATIONS:
+        scores = text.score_texts(["Wie schön!"], ["Wie schon!"], name)
+        mark = f"|tokens:{tokenization.SIGNATURES[name]}|"
+        assert all(mark in score.signature for score in scores.values())
+        assert compute_value(scores["WER"]) > 0, "an umlaut tells two words apart"
 
 
 def test_intervals_hold_the_value_and_shrink_with_more_clips():
@@ -132,7 +138,9 @@ def test_the_interval_is_the_bootstrap():
     for _ in range(1000):
         k = rng.integers(0, 50, 50)
         values.append(
-            compute_value(text.score_word_errors([hypotheses[i] for i in k], [meant[i] for i in k], "none"))
+            compute_value(
+                text.score_word_errors([hypotheses[i] for i in k], [meant[i] for i in k], "none", "words")
+            )
         )
-    low, high = compute_interval(text.score_word_errors(hypotheses, meant, "none"))
+    low, high = compute_interval(text.score_word_errors(hypotheses, meant, "none", "words"))
     np.testing.assert_allclose([low, high], np.quantile(values, [0.025, 0.975]), atol=0.15 * (high - low))

@@ -145,7 +145,7 @@ def test_the_digest_tells_weights_and_vocabulary(home):
     assert len(run.digest) == 12 and int(run.digest, 16) >= 0
     params = run.variables["params"]
     moved = {"params": params | {"text_bias": params["text_bias"].at[3].add(1e-6)}}
-    more = tokenizer.TextTokenizer((*run.vocabulary.entries, "more"))
+    more = run.vocabulary._replace(words=(*run.vocabulary.words, "more"))
     again = dataclasses.replace(run)
     others = [again, run.with_variables(moved), dataclasses.replace(run, vocabulary=more)]
     assert len({run.digest} | {other.digest for other in others}) == 3

@@ -1,5 +1,8 @@
 """The text tokenizer: frequent words whole, rare ones as letters, one spelling of everything."""
 
+import hashlib
+import json
+
 import numpy as np
 import pytest
 
@@ -26,15 +29,15 @@ def test_frequent_words_are_one_id():
 
 def test_rare_words_are_spelled():
     t = words()
-    assert read(t, t.encode("hello zoe")) == ["hello", "<spell>", "+z", "+o", "+e", "<end>"]
+    assert read(t, t.encode("hello zoë")) == ["hello", "<spell>", "+z", "+o", "+ë", "<end>"]
     assert read(t, t.encode("you're")) == ["<spell>", *(f"+{c}" for c in "you're"), "<end>"]
-    assert "zoe" in words(1).entries and "how" not in words(4).entries
+    assert "zoë" in words(1).entries and "how" not in words(4).entries
     assert read(words(4), words(4).encode("how"))[0] == "<spell>"
 
 
 def test_two_spelled_words_are_not_one():
     t = words()
-    assert t.encode("zoe re") != t.encode("zoere")
+    assert t.encode("zoë re") != t.encode("zoëre")
 
 
 def test_letters_never_seen_are_unknown():
@@ -42,9 +45,13 @@ def test_letters_never_seen_are_unknown():
     assert read(t, t.encode("qы")) == ["<spell>", "<unknown>", "<unknown>", "<end>"]
 
 
-@pytest.mark.parametrize("same", ["HELLO zoe", "héllo ZOË", "  hello,\tzoë. ", "hello - zoe…", "ｈello zoe"])
-def test_case_accents_and_marks_are_folded(same):
-    assert words().encode(same) == words().encode("hello zoe")
+@pytest.mark.parametrize("same", ["HELLO zoë", "hello ZOË", "  hello,\tzoë. ", "hello - zoë…", "ｈello zoë"])
+def test_case_width_and_marks_are_folded(same):
+    assert words().encode(same) == words().encode("hello zoë")
+
+
+def test_accents_are_kept():
+    assert words().encode("hello zoe") != words().encode("hello zoë")
 
 
 def test_questions_and_apostrophes_are_kept():
@@ -72,6 +79,28 @@ def test_save_and_load(tmp_path):
     words().save(tmp_path / "text.json")
     assert text.load_tokenizer(tmp_path / "text.json") == words()
     assert [p.name for p in tmp_path.iterdir()] == ["text.json"]
+
+
+def test_a_vocabulary_of_version_1_splits_as_it_did(tmp_path):
+    entries = [*text.SPECIAL, "?", "hello", "schon", "+e", "+h", "+l", "+o"]
+    digest = hashlib.sha256(json.dumps(entries).encode()).hexdigest()
+    (tmp_path / "text.json").write_text(json.dumps({"sha256": digest, "entries": entries}))
+    old = text.load_tokenizer(tmp_path / "text.json")
+    assert list(old.entries) == entries and old.size == len(entries)
+    assert read(old, old.encode("Schön, héol?")) == ["schon", "<spell>", "+h", "+e", "+o", "+l", "?", "<end>"]
+    assert old.decode(old.encode("schön héol?")) == "schon heol ?"
+
+
+@pytest.mark.parametrize("field, value", [
+    ("words", ["a", "a"]), ("words", [3]), ("letters", [""]), ("rules", {"kind": "song"}), ("version", 3),
+    ("words", ["other"]),
+])  # fmt: skip
+def test_a_changed_file_is_named(tmp_path, field, value):
+    words().save(tmp_path / "text.json")
+    saved = json.loads((tmp_path / "text.json").read_text())
+    (tmp_path / "text.json").write_text(json.dumps(saved | {field: value}))
+    with pytest.raises(StorageError, match=r"text\.json.*train the run again"):
+        text.load_tokenizer(tmp_path / "text.json")
 
 
 @pytest.mark.parametrize("damage", [None, "", "[1]", "{}", '{"entries": 3}'])

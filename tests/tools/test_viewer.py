@@ -132,9 +132,15 @@ def test_requests_that_make_no_sense_get_one_line(server, body, message):
 
 
 def test_long_and_strange_texts_are_signed(server):
-    for text in ("x" * 1000, "Grüße, Привет \U0001f600 \u202e</script>"):
+    for text in ("h" * 1000, "hello Grüße, Привет \U0001f600 \u202e</script>"):
         status, answer = sign(server, text)
         assert status == 200 and answer["clip"]["panels"][0]["caption"] == text
+        assert ("unknown to this run" in answer["clip"]["note"]) == ("hello" in text)
+
+
+def test_a_text_of_unknown_letters_is_refused(server):
+    status, answer = sign(server, "Привет")
+    assert status == 400 and "6 of 6 letters" in answer["error"]
 
 
 def raw(server, data):
