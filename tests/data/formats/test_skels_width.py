@@ -4,7 +4,8 @@ import format_files
 import numpy as np
 import pytest
 
-from signjax.data.formats import progressive_transformers, skels_width
+from signjax.data import plausibility
+from signjax.data.formats import hand_sides, progressive_transformers, skels_width
 from signjax.data.formats.base import UnreadableClip
 from signjax.io.safe_read import InvalidFileError
 from signjax.pose import skeleton
@@ -70,3 +71,12 @@ def test_numbers_that_are_no_counter_are_told():
     words[150::151] = ["0.5"] * 7
     width, guess = skels_width.detect_width([" ".join(words).encode()])
     assert width.count == 151 and "no counter" in guess
+
+
+def test_hands_in_the_other_order_do_not_mirror_the_signer(tmp_path):
+    order = [*range(8), *range(29, 50), *range(8, 29)]
+    format_files.skels(tmp_path, "train", [(POSE[:, order], np.ones((12, 50), bool))], ["hello"], "how2sign")
+    [clip] = progressive_transformers.read_clips(tmp_path)
+    clip = plausibility.inspect_clip(clip)
+    np.testing.assert_allclose(clip.points, POSE - POSE[:, [skeleton.NECK]], atol=1e-3)
+    assert [warning.kind for warning in clip.warnings] == [hand_sides.CROSSED]
