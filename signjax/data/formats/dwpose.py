@@ -27,7 +27,7 @@ JOINT_MAP = JointMap(
 HANDS_FIRST_MAP = JOINT_MAP._replace(right=23, left=44, face=(*range(65, 133), -1, -1))
 HANDS_FIRST = "both hands stand before the face among the 133 points, as where they lie shows"
 UNNUMBERED = 'some frames have no "frame_id", so that all follow one another as listed'
-FRAME_KEYS, PERSON_KEYS = ("frame_id", "frame_idx"), ("track_id", "instance_id")
+PERSON_KEYS = ("track_id", "instance_id")
 
 
 class Frame(NamedTuple):
@@ -125,14 +125,13 @@ def _parse_frame(frame, t: int) -> Frame:
     if not isinstance(people, list):
         raise InvalidFileError(f'frame {t} has no list "instances"')
     points = [_parse_person(person, t) for person in people]
-    ids = [_find_number(person, PERSON_KEYS) for person in people]
+    ids = [frame_numbers.read_number(person, PERSON_KEYS) for person in people]
     known = None if None in ids else ids
-    return Frame(np.array(points).reshape(-1, POINTS, 3), known, _find_number(frame, FRAME_KEYS))
-
-
-def _find_number(entry: dict, keys: tuple[str, ...]) -> int | None:
-    numbers = (entry.get(key) for key in keys)
-    return next((number for number in numbers if type(number) is int), None)
+    return Frame(
+        np.array(points).reshape(-1, POINTS, 3),
+        known,
+        frame_numbers.read_number(frame, frame_numbers.FRAME_KEYS),
+    )
 
 
 def _parse_person(person, t: int) -> np.ndarray:

@@ -18,6 +18,9 @@ MIN_PADDED = 3  # digits of a number that is filled up with zeros, as numbers of
 # Frames for each that is there: numbers with larger gaps than that count something else.
 MAX_STRETCH = 4
 SHOWN = 3  # gaps that a warning lists
+# As MMPose and others write the number of a frame, and MediaPipe's programs its time.
+FRAME_KEYS = ("frame_id", "frame_idx", "frame_index", "frame_number", "frame")
+TIME_KEYS = ("timestamp_ms", "timestampMs", "timestamp", "time")
 GAPS = "frames are missing between others, as their numbers say"
 
 
@@ -103,10 +106,53 @@ def place_frames(numbers: Sequence[int]) -> tuple[np.ndarray, tuple[ClipWarning,
     return places, tuple(warnings)
 
 
-def fill_gaps(frames: np.ndarray, places: np.ndarray) -> np.ndarray:
-    """Frames [T, ...] at their places, with zeros at those that are left out."""
+def place_entries(entries: Sequence) -> tuple[list[int], np.ndarray, tuple[ClipWarning, ...]]:
+    """When the frames are that a file lists, by the number or the time that each of them may have.
+
+    Returns:
+      (indices of the entries in the order of time, their places [T] as of `place_frames`, what to tell).
+    """
+    for keys, place in ((FRAME_KEYS, place_frames), (TIME_KEYS, _place_times)):
+        values = [read_number(entry, keys) for entry in entries]
+        if entries and None not in values:
+            order = sorted(range(len(values)), key=values.__getitem__)
+            return order, *place([values[k] for k in order])
+        if any(value is not None for value in values):
+            warning = ClipWarning(
+                f'some frames have no "{keys[0]}", so that all follow one another as listed'
+            )
+            return list(range(len(entries))), np.arange(len(entries)), (warning,)
+    return list(range(len(entries))), np.arange(len(entries)), ()
+
+
+def read_number(entry, keys: Sequence[str]) -> float | None:
+    """The first number that one of the keys of an object has, None if there is none."""
+    values = (entry.get(key) for key in keys) if isinstance(entry, dict) else ()
+    # A time may be written as a fraction, a number of a frame not.
+    kinds = (int, float) if keys is TIME_KEYS else (int,)
+    return next((value for value in values if type(value) in kinds), None)
+
+
+def _place_times(times: Sequence[float]) -> tuple[np.ndarray, tuple[ClipWarning, ...]]:
+    """The places of frames by their times in any unit, rising; the usual step is that of one frame."""
+    values, as_listed = np.array(times, np.float64), np.arange(len(times))
+    step = float(np.median(np.diff(values))) if len(values) > 1 else 1.0
+    uneven = (ClipWarning("times of frames are uneven, and frames were taken as evenly spaced"),)
+    # Times beyond any recording are no times.
+    if not 0 < step < np.inf or not np.ptp(values) < MAX_STRETCH * len(values) * step:
+        return as_listed, uneven
+    exact = (values - values[0]) / step
+    places = np.round(exact)
+    # Milliseconds are rounded; recordings of live programs have times between frames.
+    if (np.abs(exact - places) > 0.25).any() or (np.diff(places) < 1).any():
+        return as_listed, uneven
+    return place_frames(list(map(int, places)))
+
+
+def fill_gaps(frames: np.ndarray, places: np.ndarray, missing: float = 0.0) -> np.ndarray:
+    """Frames [T, ...] at their places, with a number that stands for nothing at those that are left out."""
     if len(frames) == places[-1] + 1:
         return frames
-    filled = np.zeros((int(places[-1]) + 1, *frames.shape[1:]), frames.dtype)
+    filled = np.full((int(places[-1]) + 1, *frames.shape[1:]), missing, frames.dtype)
     filled[places] = frames
     return filled

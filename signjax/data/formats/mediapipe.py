@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from signjax.data.formats import base, landmarks, signer
+from signjax.data.formats import base, frame_numbers, landmarks, signer
 from signjax.data.formats.base import UnreadableClip
 from signjax.data.formats.landmarks import PARTS
 from signjax.io import safe_read
@@ -60,12 +60,16 @@ def _read_clip(path: Path, size: tuple[int, int] | None) -> Clip:
     frames = content["frames"]
     if len(frames) > base.MAX_FRAMES:
         raise InvalidFileError(f"has {len(frames):,} frames; 1 to {base.MAX_FRAMES:,} can be read")
-    rows, warnings = _follow_signer([_parse_frame(frame, t) for t, frame in enumerate(frames)])
+    order, places, about_times = frame_numbers.place_entries(frames)
+    if places[-1] >= base.MAX_FRAMES:
+        raise InvalidFileError(f"has {places[-1] + 1:,} frames; 1 to {base.MAX_FRAMES:,} can be read")
+    rows, warnings = _follow_signer([_parse_frame(frames[t], t) for t in order])
+    rows = frame_numbers.fill_gaps(rows, places, np.nan)
     size_in_file = content.get("width"), content.get("height")
     fps, signer_name = read_rate_and_signer(content)
     size = size_in_file if landmarks.is_size(size_in_file) else size
     clip = landmarks.make_clip(rows, size, fps, signer_name)
-    clip = dataclasses.replace(clip, warnings=(*clip.warnings, *warnings))
+    clip = dataclasses.replace(clip, warnings=(*clip.warnings, *about_times, *warnings))
     for key in _list_unknown_fields(frames):
         clip = clip.add_warning(f"the field {key!r} of its frames is not read")
     return clip

@@ -148,7 +148,7 @@ def _are_arms_exchanged(pose: np.ndarray, valid: np.ndarray) -> bool:
     """Whether hands lie nearer to the wrists of the other names, and shoulders are the wrong way round."""
     shoulders = pose[valid[:, [skeleton.R_SHOULDER, skeleton.L_SHOULDER]].all(1)]
     sideways = shoulders[:, skeleton.R_SHOULDER, 0] - shoulders[:, skeleton.L_SHOULDER, 0]
-    # Where shoulders are right, it is the hands that are exchanged: signjax.data.plausibility puts them right.
+    # Where shoulders are right, it is the hands that are exchanged, and signjax.data.plausibility does that.
     if not len(sideways) or np.median(sideways) < 0:
         return False
     seen = valid[:, [skeleton.R_HAND, skeleton.L_HAND, skeleton.R_WRIST, skeleton.L_WRIST]].all(1)

@@ -1,10 +1,12 @@
 """Files of one frame: which clip they belong to, and when in it they are."""
 
+import json
+
 import format_files
 import numpy as np
 import pytest
 
-from signjax.data.formats import detect, file_names, frame_numbers, openpose
+from signjax.data.formats import detect, file_names, frame_numbers, mediapipe, openpose
 
 
 @pytest.mark.parametrize("pattern", [
@@ -65,6 +67,39 @@ def test_frames_of_openpose_may_have_other_names(tmp_path):
         file.rename(file.with_name(f"{t}.json"))
     [clip] = detect.detect_format(tmp_path).read_clips(tmp_path)
     np.testing.assert_array_equal(clip.points, expected.points)
+
+
+@pytest.mark.parametrize("key, values, places, warned", [
+    ("frame_id", [3, 1, 2], [0, 1, 2], ""),
+    ("frame", [1, 2, 5], [0, 1, 4], "missing"),
+    ("timestamp_ms", [0, 33, 67, 100, 200], [0, 1, 2, 3, 6], "missing"),
+    ("timestamp", [0.04, 0.08, 0.12], [0, 1, 2], ""),
+    ("timestamp_ms", [0, 50, 125, 175], [0, 1, 2, 3], "uneven"),
+    ("timestamp_ms", [0, 0, 0], [0, 1, 2], "uneven"),
+    ("timestamp_ms", [0, 1e300, float("inf")], [0, 1, 2], "uneven"),
+    ("frame_id", [1, None, 2], [0, 1, 2], "some frames have no"),
+    ("frame_id", [True, "1", None], [0, 1, 2], ""),
+])  # fmt: skip
+def test_files_say_when_frames_are(key, values, places, warned):
+    entries = [{key: value} for value in values]
+    order, actual, warnings = frame_numbers.place_entries(entries)
+    assert actual.tolist() == places and warned in " ".join(warning.kind for warning in warnings)
+    assert bool(warnings) == bool(warned)
+    assert order == ([1, 2, 0] if values == [3, 1, 2] else list(range(len(values))))
+
+
+def test_landmarks_lie_at_their_times(tmp_path):
+    format_files.landmarks(tmp_path / "one.json", format_files.motion(), format_files.validity())
+    [whole] = mediapipe.read_clips(tmp_path)
+    content = json.loads((tmp_path / "one.json").read_text())
+    for t, frame in enumerate(content["frames"]):
+        frame["timestamp_ms"] = round(t * 1000 / 30)
+    del content["frames"][5:8]
+    (tmp_path / "one.json").write_text(json.dumps(content))
+    [clip] = mediapipe.read_clips(tmp_path)
+    there = [0, 1, 2, 3, 4, 8, 9, 10, 11]
+    np.testing.assert_array_equal(clip.points[there], whole.points[there])
+    assert not clip.valid[5:8].any() and (frame_numbers.GAPS, "5-7") in [tuple(w) for w in clip.warnings]
 
 
 def test_a_numbered_folder_gives_way_to_the_name_above_it(tmp_path):
