@@ -10,6 +10,8 @@ import warnings
 from collections.abc import Callable
 from typing import NoReturn
 
+from signjax.cli import output
+from signjax.cli.missing_backends import find_missing_backend
 from signjax.errors import SignjaxError, SignjaxWarning, StorageError
 from signjax.io import progress
 
@@ -25,30 +27,52 @@ def run_as_command(main: Callable[..., int]) -> Callable[..., int]:
 
     @functools.wraps(main)
     def run(*args) -> int:
+        output.open_missing_streams()
         quiet_libraries()
         try:
             with warnings.catch_warnings():
                 _print_warnings()
-                return main(*args)
+                return _call_main(main, args)
+        except StorageError as error:
+            # Training that cannot print says that it cannot go on, and advises on disks.
+            code = _print_error(output.flush_output(has_failed=True) or error, error.exit_code)
         except SignjaxError as error:
             code = _print_error(error, error.exit_code)
         # Of a file that cannot be read or written, or a full disk, where no function has a better message.
         except OSError as error:
+            error = output.flush_output(has_failed=True) or error
             code = _print_error(error, StorageError.exit_code)
         except KeyboardInterrupt:
-            print("\nStopped by Ctrl-C; the same command starts again", file=sys.stderr)
+            output.print_to_stderr("\nStopped by Ctrl-C; the same command starts again")
             code = 130
-        # A bug. With several hosts Python's own end is not reached, so the traceback is printed here.
         except Exception:
-            if not _has_hosts():
+            if error := find_missing_backend():
+                code = _print_error(error, error.exit_code)
+            # A bug. With several hosts Python's own end is not reached, so the traceback is printed here.
+            elif not _has_hosts():
                 raise
-            traceback.print_exc()
-            _leave_hosts(1, 0)
+            else:
+                traceback.print_exc()
+                _leave_hosts(1, 0)
         if _has_hosts():
             _leave_hosts(code, SHUTDOWN_SECONDS)
         return code
 
     return run
+
+
+def _call_main(main: Callable[..., int], args) -> int:
+    try:
+        code = main(*args)
+    except SystemExit as stop:
+        # Of argparse, after it has printed a help or an error.
+        if (error := output.flush_output()) and not stop.code:
+            raise error from None
+        raise
+    # What was printed may have waited in a buffer until here.
+    if (error := output.flush_output()) and not code:
+        raise error
+    return code
 
 
 def _print_warnings() -> None:
@@ -93,7 +117,7 @@ def _show_unraisable(show: Callable, unraisable) -> None:
 def _print_error(error: Exception, code: int) -> int:
     # Otherwise the line would be written into a bar that is still on the screen.
     progress.clear_bar(sys.stdout)
-    print(f"error: {error}", file=sys.stderr)
+    output.print_to_stderr(f"error: {error}")
     return code
 
 
@@ -113,5 +137,5 @@ def _leave_hosts(code: int, seconds: float) -> NoReturn:
         shutdown.start()
         shutdown.join(seconds)
     # os._exit does not flush.
-    sys.stdout.flush()
+    output.flush_output()
     os._exit(code)

@@ -5,7 +5,6 @@ old file in one step, so readers see the old content or the new one, and never a
 """
 
 import contextlib
-import fcntl
 import os
 import pathlib
 import secrets
@@ -16,6 +15,7 @@ from collections.abc import Callable, Iterator
 from typing import BinaryIO
 
 from signjax.errors import StorageError
+from signjax.io import locks
 
 BUILDING = ".building-"  # beginning of the names of temporary folders
 STALE = 3600.0  # seconds without progress after which a temporary folder counts as left by a killed process
@@ -137,9 +137,7 @@ def _open_temporary_file(path: pathlib.Path) -> Iterator[tuple[BinaryIO, pathlib
     while True:
         _remove_link(name)
         with os.fdopen(os.open(name, _NEW_FILE, 0o666), "r+b") as file:
-            # Some network disks have no locks: two processes must not write the same file there at once.
-            with contextlib.suppress(OSError):
-                fcntl.flock(file, fcntl.LOCK_EX)
+            locks.lock(file.fileno(), path, wait=True)
             # The process that had the lock has renamed this file: what is open here is its finished output.
             if not _is_open_file(file, name):
                 continue
@@ -182,13 +180,10 @@ def _lock_folder(folder: pathlib.Path, target: pathlib.Path) -> Iterator[None]:
     handle = os.open(folder, os.O_RDONLY | os.O_NOFOLLOW)
     try:
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            locks.lock(handle, target, wait=False)
         except BlockingIOError:
             advice = "wait, or choose another name"
             raise StorageError(f"{target}: another process is writing it; {advice}") from None
-        # Some network disks have no locks of folders. Writing goes on without one.
-        except OSError:
-            pass
         yield
     finally:
         os.close(handle)

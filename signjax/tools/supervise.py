@@ -13,9 +13,11 @@ import shutil
 import sys
 
 from signjax.cli import parsing
+from signjax.cli.command import run_as_command
 from signjax.training import supervisor
 
 
+@run_as_command
 def main(argv: list[str] | None = None) -> int:
     """Runs the command; returns the exit code."""
     parser = parsing.make_parser("signjax.tools.supervise", __doc__)

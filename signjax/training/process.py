@@ -1,7 +1,6 @@
 """A training process and its machine: other hosts, stop signals, the lock of a workdir, the compile cache."""
 
 import contextlib
-import fcntl
 import functools
 import os
 import pathlib
@@ -18,6 +17,7 @@ import numpy as np
 from jax.experimental import multihost_utils
 
 from signjax.errors import ConfigError, StorageError
+from signjax.io import locks
 
 
 def join_hosts(heartbeat: int) -> None:
@@ -113,7 +113,7 @@ def lock_workdir(workdir):
     with file:
         # A lock of the system ends with the process, however that ends; the file itself may stay.
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            locks.lock(file.fileno(), workdir, wait=False)
         except BlockingIOError:
             file.seek(0)
             owner = file.read(99).strip() or "unknown"
