@@ -155,6 +155,10 @@ def build_formats(root: pathlib.Path) -> None:
     format_files.skels(root / "skels", "train", [(clip, valid)], ["hello"])
     format_files.slrtp(root / "slrtp/one.npy", clip, valid)
     format_files.dwpose(root / "dwpose/one.json", clip, valid)
+    pictures = json.loads((root / "dwpose/one.json").read_text())["instance_info"]
+    (root / "pictures/one").mkdir(parents=True)
+    for frame in pictures[:2]:
+        (root / f"pictures/one/{frame['frame_id']}.json").write_text(json.dumps(frame["instances"]))
     format_files.landmarks(root / "mediapipe/one.json", clip[:1], valid[:1])
     write_clip(root / "folders/train/one")
     (root / "index.tsv").write_text("clip\ttext\none\tGröße?\n", encoding="utf-8")

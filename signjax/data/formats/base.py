@@ -63,12 +63,16 @@ def read_files(root: Path, ending: str, read_clip: Callable[[Path], Clip]) -> It
       read_clip: the clip in a file, without name, text and split; raises InvalidFileError.
     """
 
-    def read_named(file: Path) -> Clip:
-        clip = read_clip(file)
-        text, sid = file_names.read_text_beside(file), file_names.parse_sid(file)
-        return dataclasses.replace(clip, text=text, sid=sid, split=file_names.find_split(root, file))
+    files = file_names.list_files(root, ending)
+    return read_each(
+        ((str(file), file) for file in files), lambda file: name_clip(root, file, read_clip(file))
+    )
 
-    return read_each(((str(file), file) for file in file_names.list_files(root, ending)), read_named)
+
+def name_clip(root: Path, file: Path, clip: Clip) -> Clip:
+    """The clip of a file with its name, the text beside it and the split that its path says."""
+    text, sid = file_names.read_text_beside(file), file_names.parse_sid(file)
+    return dataclasses.replace(clip, text=text, sid=sid, split=file_names.find_split(root, file))
 
 
 def select_joints(points: np.ndarray, seen: np.ndarray, joint_map: JointMap) -> tuple[np.ndarray, np.ndarray]:

@@ -4,9 +4,10 @@ As MMPose writes them, `{"instance_info": [{"instances": [{"keypoints": [[x, y],
 "keypoint_scores": [...]}]}, ...]}`, the same list without the object around it, or plain arrays,
 `{"keypoints": [T][133][2 or 3], "keypoint_scores": [T][133]}`; a third number of a point is its confidence.
 A frame's "frame_id" says when it is, a person's "track_id" who it is. Some programs write both hands before
-the face: where hands lie says which order it is.
+the face: where hands lie says which order it is. Of pictures, MMPose writes a file each, a list of people.
 """
 
+import functools
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -14,8 +15,9 @@ from typing import NamedTuple
 import numpy as np
 
 from signjax.data import plausibility
-from signjax.data.formats import base, frame_numbers, hand_sides, mediapipe, signer
+from signjax.data.formats import base, frame_files, frame_numbers, hand_sides, mediapipe, signer
 from signjax.data.formats.base import JointMap, UnreadableClip
+from signjax.data.formats.frame_files import FrameFiles
 from signjax.io import safe_read
 from signjax.io.safe_read import InvalidFileError
 from signjax.pose.clip import Clip, ClipWarning
@@ -26,6 +28,7 @@ JOINT_MAP = JointMap(
 )  # the neck is the middle of the shoulders
 HANDS_FIRST_MAP = JOINT_MAP._replace(right=23, left=44, face=(*range(65, 133), -1, -1))
 HANDS_FIRST = "both hands stand before the face among the 133 points, as where they lie shows"
+PICTURES = "files of one frame were joined to clips by the numbers in their names"
 UNNUMBERED = 'some frames have no "frame_id", so that all follow one another as listed'
 PERSON_KEYS = ("track_id", "instance_id")
 
@@ -53,12 +56,56 @@ def parse_json(data: bytes, memory: int = safe_read.MAX_MEMORY) -> dict:
 
 def read_clips(path: Path) -> Iterator[Clip | UnreadableClip]:
     """The clips of all .json files in a folder and those below, or of one file."""
-    return base.read_files(path, ".json", _read_clip)
+    return base.read_each(_list_clips(path), functools.partial(_read_clip, path))
 
 
-def _read_clip(path: Path) -> Clip:
-    content = parse_json(safe_read.read_bytes(path))
+def _list_clips(root: Path) -> Iterator[tuple[str, Path | FrameFiles]]:
+    """The files of clips, and the files of frames of those that were made picture by picture."""
+    for label, frames in frame_files.group_files(root, ".json"):
+        if len(frames.files) > 1 and _are_frames(frames.files):
+            yield label, frames
+        else:
+            yield from ((str(file), file) for file in frames.files)
+
+
+def _are_frames(files: list[Path]) -> bool:
+    """Whether files hold one frame each: a list of people, as MMPose writes of pictures, or of one frame."""
+    for file in files[:8]:
+        try:
+            frames = _list_frames(parse_json(safe_read.read_bytes(file)))
+        except InvalidFileError:
+            # A picture that shows nobody is an empty list: the first that shows somebody speaks for all.
+            continue
+        return len(frames) == 1 or (len(frames) <= signer.MAX_PEOPLE and all(map(_is_person, frames)))
+    return False
+
+
+def _is_person(entry) -> bool:
+    numbered = frame_numbers.read_number(entry, frame_numbers.FRAME_KEYS) is not None
+    return isinstance(entry, dict) and "keypoints" in entry and not numbered
+
+
+def _read_clip(root: Path, source: Path | FrameFiles) -> Clip:
+    if isinstance(source, FrameFiles):
+        frames = [_read_picture(*pair) for pair in zip(source.files, source.numbers, strict=True)]
+        return frame_files.name_clip(source, _make_clip(frames, {}).add_warning(PICTURES))
+    content = parse_json(safe_read.read_bytes(source))
     frames = [_parse_frame(frame, t) for t, frame in enumerate(_list_frames(content))]
+    return base.name_clip(root, source, _make_clip(frames, content))
+
+
+def _read_picture(file: Path, number: int) -> Frame:
+    """The people of a file of one frame, whose number its name has."""
+    try:
+        content = parse_json(safe_read.read_bytes(file))
+        frames = [] if content.get("instance_info") == [] else _list_frames(content)
+        people = [_parse_frame(frame, 0).people for frame in frames]
+    except InvalidFileError as error:
+        raise InvalidFileError(f"{file.name}: {error}") from None
+    return Frame(np.concatenate([np.empty((0, POINTS, 3)), *people]), None, number)
+
+
+def _make_clip(frames: list[Frame], content: dict) -> Clip:
     frames, places, warnings = _sort_frames(frames)
     people, ids = [frame.people for frame in frames], [frame.ids for frame in frames]
     chosen, about_people = signer.choose_signer(people, JOINT_MAP, None if None in ids else ids)

@@ -17,6 +17,7 @@ SEPARATORS = "_-. "
 MIN_PADDED = 3  # digits of a number that is filled up with zeros, as numbers of frames are
 # Frames for each that is there: numbers with larger gaps than that count something else.
 MAX_STRETCH = 4
+MAX_NUMBER = 1 << 53  # beyond it, floating numbers are no counts
 SHOWN = 3  # gaps that a warning lists
 # As MMPose and others write the number of a frame, and MediaPipe's programs its time.
 FRAME_KEYS = ("frame_id", "frame_idx", "frame_index", "frame_number", "frame")
@@ -126,11 +127,11 @@ def place_entries(entries: Sequence) -> tuple[list[int], np.ndarray, tuple[ClipW
 
 
 def read_number(entry, keys: Sequence[str]) -> float | None:
-    """The first number that one of the keys of an object has, None if there is none."""
+    """The first number that one of the keys of an object has, None if there is none of a sensible size."""
     values = (entry.get(key) for key in keys) if isinstance(entry, dict) else ()
     # A time may be written as a fraction, a number of a frame not.
     kinds = (int, float) if keys is TIME_KEYS else (int,)
-    return next((value for value in values if type(value) in kinds), None)
+    return next((value for value in values if type(value) in kinds and abs(value) < MAX_NUMBER), None)
 
 
 def _place_times(times: Sequence[float]) -> tuple[np.ndarray, tuple[ClipWarning, ...]]:

@@ -4,15 +4,14 @@ Several clips may share a folder if their files have different names. Files may 
 files are frames.
 """
 
-import itertools
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 
-from signjax.data.formats import base, file_names, frame_numbers, signer
+from signjax.data.formats import base, file_names, frame_files, frame_numbers, signer
 from signjax.data.formats.base import JointMap, UnreadableClip
+from signjax.data.formats.frame_files import FrameFiles
 from signjax.io import safe_read
 from signjax.io.safe_read import InvalidFileError
 from signjax.pose.clip import Clip
@@ -29,16 +28,6 @@ PARTS = (
 JOINT_MAP = JointMap(tuple((k,) for k in range(8)), 8, 29, tuple(range(50, 120)))
 
 
-class FrameFiles(NamedTuple):
-    """The files of a clip."""
-
-    root: Path  # what is read
-    folder: Path  # where they lie
-    name: str  # of the clip
-    files: list[Path]
-    numbers: list[int]  # of the files, rising
-
-
 def is_openpose(content: dict) -> bool:
     """Whether a JSON object is a frame of OpenPose, which may show nobody."""
     people = content.get("people")
@@ -47,22 +36,9 @@ def is_openpose(content: dict) -> bool:
 
 def read_clips(path: Path) -> Iterator[Clip | UnreadableClip]:
     """The clips in a folder and all below; frames are in the order of their numbers."""
-    return base.read_each(_group_files(path), _read_clip)
-
-
-def _group_files(root: Path) -> Iterator[tuple[str, FrameFiles]]:
-    """The files of each clip, with what messages call it."""
     # OpenPose's own ending first: other .json files may lie beside its frames.
-    ending = ENDING if next(file_names.list_files(root, ENDING), None) else ".json"
-    for folder, files in itertools.groupby(file_names.list_files(root, ending), lambda file: file.parent):
-        listed = list(files)
-        clips = frame_numbers.group_by_clip([file.name[: -len(ending)] for file in listed])
-        for prefix, indices, numbers in clips:
-            # A folder of one clip names it; the files' own names are often those of the video's encoding.
-            alone = len(clips) == 1
-            label = str(folder if alone else folder / prefix)
-            name = file_names.name_folder(root, folder) if alone else prefix
-            yield label, FrameFiles(root, folder, name, [listed[k] for k in indices], numbers)
+    ending = ENDING if next(file_names.list_files(path, ENDING), None) else ".json"
+    return base.read_each(frame_files.group_files(path, ending), _read_clip)
 
 
 def _read_clip(frames: FrameFiles) -> Clip:
@@ -75,22 +51,8 @@ def _read_clip(frames: FrameFiles) -> Clip:
     seen = points[..., 2] > base.MIN_CONFIDENCE
     # The confidence stood where depth has its place.
     points[..., 2] = 0
-    return Clip(
-        *base.select_joints(points, seen, JOINT_MAP),
-        text=_read_text(frames),
-        gloss=_read_text(frames, "gloss.txt"),
-        sid=file_names.parse_sid(frames.name),
-        split=file_names.find_split(frames.root, frames.folder),
-        warnings=(*warnings, *about_people),
-    )
-
-
-def _read_text(frames: FrameFiles, file_name: str = "text.txt") -> str:
-    """The text beside the frames, or, where the folder above names the clip, beside their folder."""
-    named_above = frames.name == frames.folder.absolute().parent.name
-    folders = [frames.folder, frames.folder.parent] if named_above else [frames.folder]
-    texts = (file_names.read_text_beside(folder / file_name) for folder in folders)
-    return next(filter(None, texts), "")
+    clip = Clip(*base.select_joints(points, seen, JOINT_MAP), warnings=(*warnings, *about_people))
+    return frame_files.name_clip(frames, clip)
 
 
 def _read_frame(file: Path) -> tuple[np.ndarray, list[int] | None]:

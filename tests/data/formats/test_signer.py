@@ -142,3 +142,22 @@ def test_hands_before_the_face_are_recognised(tmp_path):
         [clip] = dwpose.read_clips(tmp_path)
         np.testing.assert_array_equal(clip.points, expected.points)
         assert dwpose.HANDS_FIRST in [warning.kind for warning in clip.warnings] and not expected.warnings
+
+
+def test_files_of_pictures_are_frames(tmp_path):
+    """As MMPose writes them for a folder of pictures: a list of people in each file."""
+    pose, valid = format_files.motion(), format_files.validity()
+    format_files.dwpose(tmp_path / "one.json", pose, valid)
+    [expected] = dwpose.read_clips(tmp_path / "one.json")
+    frames = json.loads((tmp_path / "one.json").read_text())["instance_info"]
+    (tmp_path / "two").mkdir()
+    for t, frame in enumerate(frames):
+        if t not in (4, 5):
+            (tmp_path / f"two/frame_{t}.json").write_text(json.dumps(frame["instances"] if t else []))
+    clips = list(dwpose.read_clips(tmp_path))
+    assert [clip.sid for clip in clips] == ["one", "two"]
+    kinds = [warning.kind for warning in clips[1].warnings]
+    assert kinds == [frame_numbers.GAPS, dwpose.PICTURES] and not clips[0].warnings
+    there = [1, 2, 3, 6, 7, 8, 9, 10, 11]
+    np.testing.assert_array_equal(clips[1].points[there], expected.points[there])
+    assert not clips[1].valid[[0, 4, 5]].any()

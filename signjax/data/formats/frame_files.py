@@ -1,0 +1,48 @@
+"""Clips whose frames lie in files of their own: which files are one clip, what it is called and says."""
+
+import dataclasses
+import itertools
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from signjax.data.formats import file_names, frame_numbers
+from signjax.pose.clip import Clip
+
+
+class FrameFiles(NamedTuple):
+    """The files of a clip."""
+
+    root: Path  # what is read
+    folder: Path  # where they lie
+    name: str  # of the clip
+    files: list[Path]
+    numbers: list[int]  # of the files, rising
+
+
+def group_files(root: Path, ending: str) -> Iterator[tuple[str, FrameFiles]]:
+    """The files of each clip in a folder and all below, with what messages call it."""
+    for folder, files in itertools.groupby(file_names.list_files(root, ending), lambda file: file.parent):
+        listed = list(files)
+        clips = frame_numbers.group_by_clip([file.name[: -len(ending)] for file in listed])
+        for prefix, indices, numbers in clips:
+            # A folder of one clip names it; the files' own names are often those of the video's encoding.
+            alone = len(clips) == 1
+            label = str(folder if alone else folder / prefix)
+            name = file_names.name_folder(root, folder) if alone else prefix
+            yield label, FrameFiles(root, folder, name, [listed[k] for k in indices], numbers)
+
+
+def name_clip(frames: FrameFiles, clip: Clip) -> Clip:
+    """The clip with the name, texts and split that its folder says."""
+    text, gloss = (_read_text(frames, name) for name in ("text.txt", "gloss.txt"))
+    sid, split = file_names.parse_sid(frames.name), file_names.find_split(frames.root, frames.folder)
+    return dataclasses.replace(clip, text=text, gloss=gloss, sid=sid, split=split)
+
+
+def _read_text(frames: FrameFiles, file_name: str) -> str:
+    """The text beside the frames, or, where the folder above names the clip, beside their folder."""
+    named_above = frames.name == frames.folder.absolute().parent.name
+    folders = [frames.folder, frames.folder.parent] if named_above else [frames.folder]
+    texts = (file_names.read_text_beside(folder / file_name) for folder in folders)
+    return next(filter(None, texts), "")
