@@ -19,6 +19,9 @@ FLIP_Y, FLIP_X = np.diag([1, -1]), np.diag([-1, 1])
 MIN_UPRIGHT, MIN_GAIN = 1.3, 1.0
 TURNED = "signer lay on the side or head down, and was turned upright"
 Y_WAS_UP = "y pointed up, and was turned down"
+# Share of depth in the direction from the elbows to the head: at most 0.47 on 413 real clips in 3-D.
+MIN_Z_UP = 0.8
+Z_WAS_UP = "z pointed up or down, and y was made of it"
 MIRRORED = "right shoulder on the right of the picture, as if mirrored or seen from behind"
 
 
@@ -29,6 +32,7 @@ def turn_upright(clip: Clip) -> Clip:
     behind; nothing tells which, so the clip is only warned of. A picture that was mirrored before detection
     looks like one of a left-handed signer.
     """
+    clip = _lay_down_z(clip)
     axes = _measure_axes(clip)
     if axes is None:
         return clip
@@ -47,6 +51,28 @@ def turn_upright(clip: Clip) -> Clip:
     if best_mirrored:
         clip = _transform(clip, TURNS[best_mirrored]).add_warning(TURNED, f"by {best_mirrored} degrees")
     return clip.add_warning(MIRRORED)
+
+
+def _lay_down_z(clip: Clip) -> Clip:
+    """The clip with depth in z, whose program may have had the height there."""
+    points = np.where(clip.valid[..., None], clip.points, np.nan)[:, : skeleton.L_WRIST].astype(np.float64)
+    if not np.nan_to_num(points[..., 2]).any():
+        return clip
+    # Heads lean forward and elbows are held in front: together they are upright.
+    up = points[:, skeleton.NOSE] - points[:, [skeleton.R_ELBOW, skeleton.L_ELBOW]].mean(1)
+    up = up[~np.isnan(up).any(1)]
+    if not up.any():
+        return clip
+    direction = np.median(up, 0)
+    share = direction[2] / max(float(np.linalg.norm(direction)), 1e-9)
+    if abs(share) < MIN_Z_UP:
+        return clip
+    turned = clip.points.copy()
+    turned[..., 1], turned[..., 2] = (
+        -np.sign(share) * clip.points[..., 2],
+        np.sign(share) * clip.points[..., 1],
+    )
+    return dataclasses.replace(clip, points=turned).add_warning(Z_WAS_UP)
 
 
 def _measure_axes(clip: Clip) -> np.ndarray | None:

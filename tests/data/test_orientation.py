@@ -54,6 +54,16 @@ def test_mirrored_points_are_named_and_left_alone():
     np.testing.assert_array_equal(mirrored.points, change(1280 - X, Y).points)
 
 
+@pytest.mark.parametrize("sign", [1, -1])
+def test_heights_in_z_become_y(sign):
+    clip = Clip(POSE, VALID)
+    points = np.stack([POSE[..., 0], sign * POSE[..., 2], -sign * POSE[..., 1]], -1)
+    turned = orientation.turn_upright(Clip(points, VALID))
+    np.testing.assert_allclose(relative(turned), relative(clip), atol=1e-5)
+    assert [w.kind for w in turned.warnings] == [orientation.Z_WAS_UP]
+    assert orientation.turn_upright(clip) is clip
+
+
 def test_who_leans_is_left_alone():
     turn = np.array([[1, -1], [1, 1]]) / np.sqrt(2)
     points = CLIP.points.copy()
