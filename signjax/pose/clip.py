@@ -108,6 +108,8 @@ class Clip:
         # Arrays of thousands of numbers say nothing in a notebook or a log.
         about = [f"{len(self)} frames{rate}", f"{self.points.shape[1]} joints"]
         about += [f"{name}={value!r}" for name in ("sid", "text") if (value := getattr(self, name))]
+        # Whoever reads a single clip gets no report of an import.
+        about += [f"warning: {kind}" for kind, _ in self.warnings]
         return f"Clip({', '.join(about)})"
 
     @property

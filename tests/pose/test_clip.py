@@ -27,6 +27,7 @@ def test_defaults():
     assert (
         repr(dataclasses.replace(clip, fps=25, text="hi")) == "Clip(9 frames at 25 fps, 50 joints, text='hi')"
     )
+    assert repr(clip.add_warning("no hand", "here")) == "Clip(9 frames, 50 joints, warning: no hand)"
 
 
 def test_arrays_are_not_copied():
