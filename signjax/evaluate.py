@@ -12,6 +12,7 @@ import time
 from signjax.cli import parsing
 from signjax.cli.command import run_as_command
 from signjax.cli.default_translator import find_translator
+from signjax.data.packed_dataset import TEXT_KINDS
 from signjax.errors import ConfigError
 from signjax.evaluation.score import score
 from signjax.evaluation.scored_data import load_scored_data
@@ -29,7 +30,9 @@ def main(argv: list[str] | None = None) -> int:
 
     if not args.workdir and not args.predictions:
         raise ConfigError("nothing to score; give --workdir RUN or --predictions DIR")
-    data = load_scored_data(args.workdir, args.predictions, args.split, args.root, args.name, report)
+    data = load_scored_data(
+        args.workdir, args.predictions, args.split, args.root, args.name, report, args.text
+    )
     translator = find_translator(args.backtranslate, data.name, report, data.arguments["dataset"].text_kind)
     options = {"back_translator": translator, "tokenize": args.tokenize, "seed": args.seed}
     card = score(**options, report=report, **data.arguments)
@@ -50,6 +53,8 @@ def parse_options(argv: list[str] | None):
     parser.add_argument("--root", help="folder of data sets (default: the run's own, or datasets)")
     name_help = "with --predictions and no --workdir: the data set (default: %(default)s)"
     parser.add_argument("--name", default="demo", help=name_help)
+    text_help = "with --predictions and no --workdir: sentence or gloss, the texts (default: %(default)s)"
+    parser.add_argument("--text", choices=TEXT_KINDS, default=TEXT_KINDS[0], help=text_help)
     parser.add_argument("--backtranslate", help="run of a back-translator (default: runs/backtranslate)")
     tokenize_help = "of back-translations: words, gloss, 13a, zh, char (default: %(default)s)"
     parser.add_argument("--tokenize", default="words", help=tokenize_help)

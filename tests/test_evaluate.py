@@ -121,5 +121,7 @@ def test_predictions_that_cannot_be_read_have_a_reason(tmp_path):
     assert set(faults) == {"a", "b", "c", "d", "f"} and [len(clip) for clip in clips] == [0, 0, 0, 0, 2, 0]
     assert "JSON" in faults["a"] and "[3, 42, 3]" in faults["c"] and "cannot be read" in faults["d"]
     assert clips[4].valid.sum() == 99 and np.isfinite(clips[4].points).all()
+    np.save(tmp_path / "tu\u0308r.npy", gaps)  # as macOS writes it
+    assert len(predictions.read_predictions(tmp_path, ["tür"], layout)[0][0]) == 2
     with pytest.raises(DataError, match="none of 2 clips is there"):
         predictions.read_predictions(tmp_path, ["x", "y"], layout)

@@ -1,5 +1,6 @@
 """Clips of another system: a folder of pose files that are named like the recorded clips."""
 
+import unicodedata
 from pathlib import Path
 
 import numpy as np
@@ -52,7 +53,9 @@ def read_predictions(folder, sids, layout: pose_layout.PoseLayout) -> tuple[list
 
 def _read_prediction(folder: Path, sid: str, layout: pose_layout.PoseLayout) -> Clip:
     """Reads the first file that a clip has; the message of its DataError is the reason alone."""
-    paths = [folder / form.format(sid=sid) for form in FORMS]
+    # macOS writes accents of file names as characters of their own, and other systems do not.
+    names = dict.fromkeys([sid, *(unicodedata.normalize(form, sid) for form in ("NFC", "NFD"))])
+    paths = [folder / form.format(sid=name) for name in names for form in FORMS]
     path = next((path for path in paths if path.is_file()), None)
     if path is None:
         raise DataError("missing")

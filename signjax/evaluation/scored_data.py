@@ -24,6 +24,7 @@ def load_scored_data(
     root: str | None,
     name: str,
     report: Callable[[str], None],
+    text: str = "sentence",
 ) -> ScoredData:
     """Loads a run, a folder with the clips of another system, or that folder beside a run of the same data.
 
@@ -34,6 +35,7 @@ def load_scored_data(
       root: folder of data sets; None for that of the run, or "datasets" without a run.
       name: of the data set; only used without a run.
       report: called with a line about the clips.
+      text: "sentence" or "gloss", what the texts are; only used without a run.
 
     Raises:
       ConfigError: the run makes no clips.
@@ -46,7 +48,7 @@ def load_scored_data(
         data = run.config.data.copy_and_resolve_references()
         data.root = root or data.root
     else:
-        data = ml_collections.ConfigDict({"root": root or "datasets", "name": name})
+        data = ml_collections.ConfigDict({"root": root or "datasets", "name": name, "text": text})
     dataset = run.codec.load_split(data, split) if run else load.load_configured_split(data, split)
     predictions, unreadable = None, {}
     if folder:

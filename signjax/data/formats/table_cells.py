@@ -104,10 +104,10 @@ def _has_open_cell(line: str, delimiter: str) -> bool:
 def _find_closing_line(lines: list[str], first: int, delimiter: str) -> int | None:
     """The line in which a cell ends that an earlier one opened; None if it never does."""
     for k in range(first, min(first + MAX_CELL_LINES, len(lines))):
-        if '"' in lines[k]:
-            closing = _CLOSING.match(lines[k])
-            rest = lines[k][closing.end() :].lstrip(" ") if closing else ""
-            return k if closing and rest[:1] in ("", delimiter) else None
+        # Marks that stand for one of the cell come in twos.
+        if '"' in lines[k] and (closing := _CLOSING.match(lines[k])):
+            rest = lines[k][closing.end() :].lstrip(" ")
+            return k if rest[:1] in ("", delimiter) else None
     return None
 
 

@@ -1,5 +1,8 @@
 """Tables of texts as spreadsheets, R, pandas and people write them."""
 
+import csv
+import io
+import random
 import unicodedata
 
 import pytest
@@ -47,6 +50,19 @@ def read(path, data, **choice):
 ])  # fmt: skip
 def test_cells_as_programs_write_them(text, expected):
     assert cells(text)[1] == expected
+
+
+@pytest.mark.parametrize("delimiter", ",;\t|")
+def test_what_csv_writes_is_read_back(delimiter):
+    rng = random.Random(0)
+    # Between tabs and bars a line break is kept out: what it means is decided by the lines around it.
+    letters = 'ab" ' + delimiter + ("\n" if delimiter in ",;" else "")
+    for _ in range(50):
+        rows = [["".join(rng.choices(letters, k=4)).strip() + "x" for _ in range(3)] for _ in range(4)]
+        out = io.StringIO()
+        table = csv.writer(out, delimiter=delimiter, quoting=rng.choice([csv.QUOTE_MINIMAL, csv.QUOTE_ALL]))
+        table.writerows([["clip", "text", "split"], *rows])
+        assert cells(out.getvalue())[1:] == rows
 
 
 def test_lines_are_numbered_as_in_the_file():
