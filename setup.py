@@ -99,6 +99,7 @@ setup(
             "dtaidistance>=2.3",
             "fastdtw>=0.3.4",
             "flatbuffers>=24",
+            "lmdb>=1.4",
             "pyarrow>=17",
             "pyright>=1.1.400",
             "pytest>=8",

@@ -2,6 +2,7 @@
 
 import argparse
 import re
+from pathlib import Path
 
 from signjax.cli import parsing
 from signjax.errors import ConfigError
@@ -26,6 +27,8 @@ def parse_import_options(argv: list[str] | None, doc: str) -> argparse.Namespace
     parser.add_argument("--fps", type=float, help="frames per second, where the files do not say")
     size = "size of the picture, where MediaPipe's files do not say"
     parser.add_argument("--size", metavar="WxH", help=size)
+    smplx = "SMPLX_NEUTRAL.npz of SMPL-X, whose bones data in SMPL-X get (default: signjax's own skeleton)"
+    parser.add_argument("--smplx", metavar="FILE", type=Path, help=smplx)
     args = parser.parse_args(argv)
     args.size = parse_size(args.size)
     return args

@@ -20,8 +20,8 @@ def format_pose_json(clip: Clip, digits: int | None = None) -> bytes:
     """The pose.json of a clip, see signjax.data.clip_files and docs/data.md.
 
     Without depth the third value is a confidence: 1, or 0 for missing joints. Depths that are all positive
-    are shifted so that some become negative; otherwise a reader could take them for confidences. fps, signer
-    and source are written where the clip has them.
+    are shifted so that some become negative; otherwise a reader could take them for confidences. fps, signer,
+    source and segment are written where the clip has them.
 
     Args:
       clip: in any unit; missing joints are written as 0, 0, 0.
@@ -43,6 +43,8 @@ def format_pose_json(clip: Clip, digits: int | None = None) -> bytes:
     about = {"fps": clip.fps, "signer": clip.signer, "source": clip.source}
     content = {"poses": frames, "num_frames": len(frames)}
     content |= {key: value for key, value in about.items() if value is not None}
+    if clip.segment is not None:
+        content["segment"] = np.asarray(clip.segment).tolist()
     return json.dumps(content, separators=(",", ":")).encode()
 
 

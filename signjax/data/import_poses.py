@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from signjax.data import dataset_writer, plausibility, split_assignment, text_check
-from signjax.data.formats import detect, landmark_arrays, text_table
+from signjax.data.formats import detect, landmark_arrays, smplx_body, text_table
 from signjax.data.formats.base import UnreadableClip
 from signjax.data.import_report import REPORT, ImportedClip, describe_clip, group_warnings, summarize_import
 from signjax.data.import_warnings import warn_of_clips, warn_of_folders, warn_of_table
@@ -30,6 +30,7 @@ def import_poses(
     on_clip: Callable[[int], None] = lambda count: None,
     text_column: str | None = None,
     gloss_column: str | None = None,
+    smplx: Path | None = None,
 ) -> dict:
     """Makes a data set of the clips of a folder or file.
 
@@ -42,6 +43,7 @@ def import_poses(
       size: width and height of the picture, for MediaPipe's landmarks where the files do not say.
       on_clip: gets the number of clips read so far, after each of them.
       text_column, gloss_column: columns of the table, see signjax.data.formats.text_table.read_table.
+      smplx: the model file SMPLX_NEUTRAL.npz, for data in SMPL-X; None takes signjax's own skeleton.
 
     Returns:
       The report, which is also in import.json in the data set.
@@ -57,12 +59,10 @@ def import_poses(
     if fps is not None and not 0 < fps < 1000:
         raise ConfigError(f"--fps {fps:g}: give frames per second, as in 25")
     form = detect.detect_format(path)
-    if size and not form.takes_size:
-        raise ConfigError(f"--size: {form.name} have no use for it; leave it out")
     table = _read_table(path, texts, text_column, gloss_column)
     # About the folder, later the table; what is about a clip is in its `warnings`.
     warnings = warn_of_folders(path)
-    items = form.read_clips(path, size) if size else form.read_clips(path)
+    items = form.read_clips(path, **_list_options(form, size, smplx))
     # Built aside and moved to its place when it is whole: training must never find half of a data set.
     with atomic.build_folder(Path(root, name)) as folder:
         clips, left_out = _write_clips(_count_items(items, on_clip), table, fps, folder)
@@ -94,6 +94,15 @@ def _read_table(
     if text_column or gloss_column:
         raise ConfigError(f"--text_column, --gloss_column: {path} has no table; name one with --texts")
     return None
+
+
+def _list_options(form: detect.Format, size: tuple[int, int] | None, smplx: Path | None) -> dict:
+    """What a reader gets besides the path; ConfigError if it has no use for it."""
+    for flag, value, is_used in (("--size", size, form.takes_size), ("--smplx", smplx, form.takes_body)):
+        if value and not is_used:
+            raise ConfigError(f"{flag}: {form.name} have no use for it; leave it out")
+    options: dict = {"size": size} if size else {}
+    return options | ({"body": smplx_body.read_body(smplx)} if smplx else {})
 
 
 def _count_items(items: Iterable[Clip | UnreadableClip], on_clip: Callable[[int], None]):

@@ -4,10 +4,12 @@ numpy itself allocates what a header says, and unpacks whatever an archive conta
 numbers, booleans or text only. (The format: numpy.lib.format, NEP 1.)
 """
 
+import contextlib
 import io
 import itertools
 import math
 import mmap
+import os
 import re
 import zipfile
 from collections.abc import Iterable
@@ -57,25 +59,40 @@ def read_arrays(
     Raises:
       InvalidFileError: as `read_array`; or a name is missing, or the arrays are larger than the limit.
     """
-    with open_bounded(path, max_bytes) as (file, size):
-        limit = max_bytes or size
-        try:
-            check_member_count(file)
-            with zipfile.ZipFile(file) as archive:
-                members = _list_members(archive)
-                wanted = {name: members[name] for name in (members if names is None else names)}
-                # By what the archive declares; `_unpack_member` keeps members to that.
-                unpacked = sum(info.file_size for info in wanted.values())
-                if unpacked > limit:
-                    raise InvalidFileError(f"unpacks to {unpacked:,} bytes, more than {limit:,}")
-                return {name: _unpack_member(archive, name, info) for name, info in wanted.items()}
-        except InvalidFileError:
-            raise
-        except KeyError as error:
-            raise InvalidFileError(f"has no array {error}") from None
-        # A corrupt file makes zipfile raise nearly anything.
-        except Exception as error:
-            raise InvalidFileError(f"is no .npz file ({describe_error(error)})") from None
+    with open_bounded(path, max_bytes) as (file, size), _open_pages(file) as pages:
+        return _read_members(file, pages, names, max_bytes or size)
+
+
+def parse_arrays(data: bytes, names: Iterable[str] | None = None, max_bytes: int = MAX_BYTES) -> dict:
+    """The arrays in the bytes of an .npz file, {name: array}; arguments and errors as of `read_arrays`."""
+    return _read_members(io.BytesIO(data), data, names, max_bytes)
+
+
+def _open_pages(file: BinaryIO) -> mmap.mmap | contextlib.nullcontext[bytes]:
+    # Nothing can be mapped of no bytes.
+    size = os.fstat(file.fileno()).st_size
+    return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) if size else contextlib.nullcontext(b"")
+
+
+def _read_members(file: BinaryIO, pages, names: Iterable[str] | None, limit: int) -> dict[str, np.ndarray]:
+    """The arrays of an .npz that is open; `pages` are its bytes."""
+    try:
+        _check_entries(pages)
+        with zipfile.ZipFile(file) as archive:
+            members = _list_members(archive)
+            wanted = {name: members[name] for name in (members if names is None else names)}
+            # By what the archive declares; `_unpack_member` keeps members to that.
+            unpacked = sum(info.file_size for info in wanted.values())
+            if unpacked > limit:
+                raise InvalidFileError(f"unpacks to {unpacked:,} bytes, more than {limit:,}")
+            return {name: _unpack_member(archive, name, info) for name, info in wanted.items()}
+    except InvalidFileError:
+        raise
+    except KeyError as error:
+        raise InvalidFileError(f"has no array {error}") from None
+    # A corrupt file makes zipfile raise nearly anything.
+    except Exception as error:
+        raise InvalidFileError(f"is no .npz file ({describe_error(error)})") from None
 
 
 def check_member_count(file: BinaryIO) -> None:
@@ -84,11 +101,15 @@ def check_member_count(file: BinaryIO) -> None:
     Raises:
       InvalidFileError: it has more than MAX_MEMBERS.
     """
+    with _open_pages(file) as pages:
+        _check_entries(pages)
+
+
+def _check_entries(pages) -> None:
     # Before zipfile opens it, which makes an object of each member.
-    with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as pages:
-        entries = itertools.islice(re.finditer(ENTRY, pages), MAX_MEMBERS + 1)
-        if sum(1 for _ in entries) > MAX_MEMBERS:
-            raise InvalidFileError(f"has more than {MAX_MEMBERS:,} members")
+    entries = itertools.islice(re.finditer(ENTRY, pages), MAX_MEMBERS + 1)
+    if sum(1 for _ in entries) > MAX_MEMBERS:
+        raise InvalidFileError(f"has more than {MAX_MEMBERS:,} members")
 
 
 def _parse_header(start: bytes, size: int) -> tuple[tuple[int, ...], Literal["C", "F"], np.dtype, int]:

@@ -62,6 +62,7 @@ class Clip:
       source: the recording that the clip was cut from, None if unknown.
       split: "train", "dev" or "test", None if unknown.
       gloss: the signs by name, beside the sentence; "" if unknown.
+      segment: [T] int, 2 in the first frame of a sign, 1 inside of one, 0 between signs; None if unknown.
       warnings: what whoever reads the clip should tell its user.
 
     Raises:
@@ -80,6 +81,7 @@ class Clip:
     source: str | None = None
     split: str | None = None
     gloss: str = ""
+    segment: np.ndarray | None = None
     warnings: tuple[ClipWarning, ...] = ()
 
     def __post_init__(self):

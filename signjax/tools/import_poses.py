@@ -4,8 +4,8 @@
     python -m signjax.tools.import_poses poses --name mine --texts texts.tsv
 
 Formats: OpenPose frames, .pose, .skels, JSON of DWPose or MediaPipe, arrays of MediaPipe or SLRTP (.npy),
-MediaPipe in Parquet, signjax's own folders. The data set is moved to its place when it is whole; the same
-command starts an interrupted import again.
+MediaPipe in Parquet, SMPL-X in LMDB and pickles, signjax's own folders. The data set is moved to its place
+when it is whole; the same command starts an interrupted import again.
 """
 
 import sys
@@ -35,9 +35,9 @@ def _import_clips(args) -> list[str]:
     with progress.report_counts(
         lambda count, _: f"{count:,} clips read", None, _print_progress, EVERY
     ) as tell:
-        columns = {"text_column": args.text_column, "gloss_column": args.gloss_column}
+        others = {name: getattr(args, name) for name in ("text_column", "gloss_column", "smplx")}
         report = import_poses(
-            Path(args.path), args.root, args.name, args.texts, args.fps, args.size, tell, **columns
+            Path(args.path), args.root, args.name, args.texts, args.fps, args.size, tell, **others
         )
     # The readers detect much by themselves; the packed data set shows whether they were right.
     check = f"python -m signjax.tools.pack --root {args.root} --name {args.name}"

@@ -15,6 +15,8 @@ from signjax.data.formats import (
     pose_format,
     progressive_transformers,
     signjax_folders,
+    signspark,
+    smplx_pickles,
 )
 from signjax.data.formats.base import UnreadableClip
 from signjax.data.formats.folder_walk import WalkNotes, walk_folders
@@ -33,6 +35,7 @@ class Format(NamedTuple):
     name: str
     read_clips: Callable[..., Iterator[Clip | UnreadableClip]]
     takes_size: bool = False  # whether `size` of the picture is an argument of `read_clips`
+    takes_body: bool = False  # whether `body`, a model of SMPL-X, is one
 
 
 OPENPOSE = Format("OpenPose frames", openpose.read_clips)
@@ -46,7 +49,11 @@ BY_ENDING = {
     openpose.ENDING: OPENPOSE,
     ".npy": Format("arrays of landmarks (MediaPipe, SLRTP)", landmark_arrays.read_clips, True),
     kaggle_parquet.ENDING: Format("MediaPipe landmarks in Parquet", kaggle_parquet.read_clips, True),
+    **dict.fromkeys(
+        signspark.ENDINGS, Format("SMPL-X in LMDB (SignSparK)", signspark.read_clips, False, True)
+    ),
 }
+SMPLX_PICKLES = Format("SMPL-X in pickles", smplx_pickles.read_clips, False, True)
 BY_CONTENT = (
     (MEDIAPIPE, mediapipe.is_mediapipe),
     (DWPOSE, dwpose.is_dwpose),
@@ -54,9 +61,9 @@ BY_CONTENT = (
 )
 READABLE = (
     "OpenPose frames (*_keypoints.json), .pose files, .skels, .npy of MediaPipe or SLRTP, .parquet, JSON of "
-    "DWPose or MediaPipe, or <split>/<clip>/pose.json"
+    "DWPose or MediaPipe, SMPL-X in LMDB or .pkl, or <split>/<clip>/pose.json"
 )
-TORCH_ENDINGS = (".pt", ".pth", ".pkl")
+TORCH_ENDINGS = (".pt", ".pth")
 
 
 def detect_format(path: Path) -> Format:
@@ -79,10 +86,18 @@ def detect_format(path: Path) -> Format:
         return BY_ENDING[next(iter(examples))]
     # Last, since opening files takes longer than reading their names.
     json_files = [file for file in files if file.suffix.lower() == ".json"]
+    # After all others: beside poses of other kinds, pickles hold lists and labels.
+    has_pickles = any(file.name.lower().endswith(smplx_pickles.ENDINGS) for file in files)
     if json_files:
-        return _detect_json(json_files[:MAX_PARSED])
+        try:
+            return _detect_json(json_files[:MAX_PARSED])
+        except DataError:
+            if not has_pickles:
+                raise
+    if has_pickles:
+        return SMPLX_PICKLES
     if any(file.suffix.lower() in TORCH_ENDINGS for file in files):
-        programs = ".pt and .pkl files are programs, which signjax does not run"
+        programs = ".pt files are programs, which signjax does not run"
         raise DataError(f"{path}: {programs}; write their arrays as .npy, see docs/data.md")
     what = f"none of {len(files):,} files is" if files else "no such file, or an empty folder; give"
     unreadable = f" (cannot be read: {', '.join(notes.unreadable[:3])})" if notes.unreadable else ""
