@@ -72,7 +72,7 @@ def import_poses(
                 f"{path}: {form.name}, but none of {len(left_out):,} clips can be used: {reasons}"
             )
         splits, how_split = _assign_splits(clips, folder)
-        report = {"path": str(path.absolute()), "format": form.name}
+        report: dict = {"path": str(path.absolute()), "format": form.name}
         report |= {"texts": table and str(table.path), "columns": table and table.columns}
         report |= summarize_import(clips, splits, how_split)
         warnings += warn_of_table(table, clips, left_out) + warn_of_clips(report, clips)

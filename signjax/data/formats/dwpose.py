@@ -107,8 +107,9 @@ def _read_picture(file: Path, number: int) -> Frame:
 
 def _make_clip(frames: list[Frame], content: dict) -> Clip:
     frames, places, warnings = _sort_frames(frames)
-    people, ids = [frame.people for frame in frames], [frame.ids for frame in frames]
-    chosen, about_people = signer.choose_signer(people, JOINT_MAP, None if None in ids else ids)
+    people, ids = [frame.people for frame in frames], [frame.ids for frame in frames if frame.ids is not None]
+    tracked = ids if len(ids) == len(frames) else None
+    chosen, about_people = signer.choose_signer(people, JOINT_MAP, tracked)
     points = frame_numbers.fill_gaps(signer.pick_people(people, chosen), places)  # [T, 133, 3]
     seen = points[..., 2] > base.MIN_CONFIDENCE
     # The confidence stood where depth has its place.
@@ -121,16 +122,15 @@ def _make_clip(frames: list[Frame], content: dict) -> Clip:
 
 def _sort_frames(frames: list[Frame]) -> tuple[list[Frame], np.ndarray, tuple[ClipWarning, ...]]:
     """The frames by their numbers, when they are, and what to tell of them."""
-    numbers = {frame.number for frame in frames}
-    if None in numbers:
-        warnings = (ClipWarning(UNNUMBERED),) if len(numbers) > 1 else ()
-        return frames, np.arange(len(frames)), warnings
+    numbers = [frame.number for frame in frames if frame.number is not None]
+    if len(numbers) < len(frames):
+        return frames, np.arange(len(frames)), (ClipWarning(UNNUMBERED),) if numbers else ()
     by_number: dict[int, Frame] = {}
-    for frame in frames:
+    for number, frame in zip(numbers, frames, strict=True):
         # Some programs write an entry for each person.
-        same = by_number.get(frame.number, frame._replace(people=frame.people[:0], ids=[]))
-        ids = None if None in (same.ids, frame.ids) else same.ids + frame.ids
-        by_number[frame.number] = Frame(np.concatenate([same.people, frame.people]), ids, frame.number)
+        same = by_number.get(number, frame._replace(people=frame.people[:0], ids=[]))
+        ids = None if same.ids is None or frame.ids is None else same.ids + frame.ids
+        by_number[number] = Frame(np.concatenate([same.people, frame.people]), ids, number)
     places, warnings = frame_numbers.place_frames(sorted(by_number))
     if places[-1] >= base.MAX_FRAMES:
         raise InvalidFileError(f"has {places[-1] + 1:,} frames; 1 to {base.MAX_FRAMES:,} can be read")
@@ -172,13 +172,10 @@ def _parse_frame(frame, t: int) -> Frame:
     if not isinstance(people, list):
         raise InvalidFileError(f'frame {t} has no list "instances"')
     points = [_parse_person(person, t) for person in people]
-    ids = [frame_numbers.read_number(person, PERSON_KEYS) for person in people]
-    known = None if None in ids else ids
-    return Frame(
-        np.array(points).reshape(-1, POINTS, 3),
-        known,
-        frame_numbers.read_number(frame, frame_numbers.FRAME_KEYS),
-    )
+    numbers = [frame_numbers.read_number(person, PERSON_KEYS) for person in people]
+    ids = [number for number in numbers if number is not None]
+    number = frame_numbers.read_number(frame, frame_numbers.FRAME_KEYS)
+    return Frame(np.array(points).reshape(-1, POINTS, 3), ids if len(ids) == len(people) else None, number)
 
 
 def _parse_person(person, t: int) -> np.ndarray:

@@ -74,7 +74,7 @@ def _is_padded(numbers: list[str]) -> bool:
     return len(set(map(len, numbers))) == 1 and len(numbers[0]) >= MIN_PADDED and min(numbers)[0] == "0"
 
 
-def place_frames(numbers: Sequence[int]) -> tuple[np.ndarray, tuple[ClipWarning, ...]]:
+def place_frames(numbers: Sequence) -> tuple[np.ndarray, tuple[ClipWarning, ...]]:
     """When each frame is, in frames since the first.
 
     Args:
@@ -113,12 +113,12 @@ def place_entries(entries: Sequence) -> tuple[list[int], np.ndarray, tuple[ClipW
     Returns:
       (indices of the entries in the order of time, their places [T] as of `place_frames`, what to tell).
     """
-    for keys, place in ((FRAME_KEYS, place_frames), (TIME_KEYS, _place_times)):
-        values = [read_number(entry, keys) for entry in entries]
-        if entries and None not in values:
+    for keys, read, place in ((FRAME_KEYS, read_number, place_frames), (TIME_KEYS, _read_time, _place_times)):
+        values = [value for entry in entries if (value := read(entry, keys)) is not None]
+        if values and len(values) == len(entries):
             order = sorted(range(len(values)), key=values.__getitem__)
             return order, *place([values[k] for k in order])
-        if any(value is not None for value in values):
+        if values:
             warning = ClipWarning(
                 f'some frames have no "{keys[0]}", so that all follow one another as listed'
             )
@@ -126,12 +126,16 @@ def place_entries(entries: Sequence) -> tuple[list[int], np.ndarray, tuple[ClipW
     return list(range(len(entries))), np.arange(len(entries)), ()
 
 
-def read_number(entry, keys: Sequence[str]) -> float | None:
-    """The first number that one of the keys of an object has, None if there is none of a sensible size."""
-    values = (entry.get(key) for key in keys) if isinstance(entry, dict) else ()
-    # A time may be written as a fraction, a number of a frame not.
-    kinds = (int, float) if keys is TIME_KEYS else (int,)
-    return next((value for value in values if type(value) in kinds and abs(value) < MAX_NUMBER), None)
+def read_number(entry, keys: Sequence[str]) -> int | None:
+    """The first whole number that one of the keys of an object has, None if there is none."""
+    values = [entry[key] for key in keys if key in entry] if isinstance(entry, dict) else []
+    # Exact types, as True would pass for a number.
+    return next((value for value in values if type(value) is int and abs(value) < MAX_NUMBER), None)
+
+
+def _read_time(entry, keys: Sequence[str]) -> float | None:
+    values = [entry[key] for key in keys if key in entry] if isinstance(entry, dict) else []
+    return next((float(x) for x in values if type(x) in (int, float) and abs(x) < MAX_NUMBER), None)
 
 
 def _place_times(times: Sequence[float]) -> tuple[np.ndarray, tuple[ClipWarning, ...]]:
