@@ -42,6 +42,19 @@ def test_two_thousand_mutations(counts):
     assert 0.2 < refused / sum(counts.values()) < 0.95, "most damage must be seen, and some be harmless"
 
 
+def check_formats(count, seed):
+    cases = outcome("fuzz_formats.py", str(count), str(seed))
+    for name, case in cases.items():
+        assert not case["wrong"], "\n".join([f"{name}: {len(case['wrong'])} wrong:", *case["wrong"][:5]])
+        assert case["memory"] < MEMORY and 0 < case["refused"] < case["refused"] + case["read"]
+    return sum(case["read"] + case["refused"] for case in cases.values())
+
+
+def test_two_thousand_mutations_of_each_format_of_others():
+    pytest.importorskip("pyarrow")
+    assert check_formats(2000, 0) > 6 * 2000
+
+
 @pytest.mark.soak
 @pytest.mark.parametrize("seed", range(1, 11))
 def test_a_hundred_thousand_mutations(seed, promise):
