@@ -58,6 +58,7 @@ def _cross_hands(clip: Clip) -> Clip:
 def is_left_leading(clip: Clip) -> bool | None:
     """Whether the left wrist moves further than the right; None if either is never seen."""
     points = np.where(clip.valid[..., None], clip.points, np.nan)[..., :2].astype(np.float64)
+    # Relative to the neck: a signer who sways moves both.
     paths = []
     for wrist in (skeleton.R_WRIST, skeleton.L_WRIST):
         steps = np.linalg.norm(np.diff(points[:, wrist] - points[:, skeleton.NECK], axis=0), axis=-1)
@@ -126,6 +127,7 @@ def _check_bones(points: np.ndarray) -> list[ClipWarning]:
         warnings.append(ClipWarning(FLICKER))
     # The larger of head and shoulders: who turns or nods shortens one of them.
     size = np.fmax.reduce(trunk, axis=1)
+    # Percentiles, as single bad detections are no zoom.
     low, high = np.quantile(size[~np.isnan(size)], [0.05, 0.95])
     if high > MAX_ZOOM * low:
         warnings.append(ClipWarning(ZOOM, f"{high / max(low, 1e-9):.1f} times"))

@@ -61,6 +61,7 @@ def read_clips(path: Path) -> Iterator[Clip | UnreadableClip]:
 
 def _list_clips(root: Path) -> Iterator[tuple[str, Path | FrameFiles]]:
     """The files of clips, and the files of frames of those that were made picture by picture."""
+    # Names alone do not tell: clips are numbered as often as frames.
     for label, frames in frame_files.group_files(root, ".json"):
         if len(frames.files) > 1 and _are_frames(frames.files):
             yield label, frames
@@ -96,6 +97,7 @@ def _read_clip(root: Path, source: Path | FrameFiles) -> Clip:
 
 def _read_picture(file: Path, number: int) -> Frame:
     """The people of a file of one frame, whose number its name has."""
+    # A file of thousands is named, which the label of the clip does not.
     try:
         content = parse_json(safe_read.read_bytes(file))
         frames = [] if content.get("instance_info") == [] else _list_frames(content)
@@ -141,6 +143,7 @@ def _find_order(points: np.ndarray, seen: np.ndarray) -> tuple[JointMap, tuple[C
     """Where hands and face are: in COCO-WholeBody's order unless its hands are nowhere near the wrists."""
     for kind, order in (("", JOINT_MAP), (HANDS_FIRST, HANDS_FIRST_MAP)):
         joint_map, crossed = hand_sides.cross_hands(points, seen, order)
+        # The usual order first: of a clip that signs at the face, both could pass.
         if not plausibility.has_far_hands(*base.select_joints(points, seen, joint_map)):
             kinds = (kind, hand_sides.CROSSED if crossed else "")
             return joint_map, tuple(ClipWarning(text) for text in kinds if text)

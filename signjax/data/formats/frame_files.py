@@ -22,6 +22,7 @@ class FrameFiles(NamedTuple):
 
 def group_files(root: Path, ending: str) -> Iterator[tuple[str, FrameFiles]]:
     """The files of each clip in a folder and all below, with what messages call it."""
+    # Files come folder by folder: names and numbers of one folder are compared, never those of all.
     for folder, files in itertools.groupby(file_names.list_files(root, ending), lambda file: file.parent):
         listed = list(files)
         clips = frame_numbers.group_by_clip([file.name[: -len(ending)] for file in listed])
@@ -42,6 +43,7 @@ def name_clip(frames: FrameFiles, clip: Clip) -> Clip:
 
 def _read_text(frames: FrameFiles, file_name: str) -> str:
     """The text beside the frames, or, where the folder above names the clip, beside their folder."""
+    # Above a folder of several numbered clips, a text would be that of all of them.
     named_above = frames.name == frames.folder.absolute().parent.name
     folders = [frames.folder, frames.folder.parent] if named_above else [frames.folder]
     texts = (file_names.read_text_beside(folder / file_name) for folder in folders)

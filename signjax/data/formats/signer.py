@@ -131,6 +131,7 @@ def _track_by_place(detections: list[list[Person]]) -> list[Track]:
     for frame in detections:
         # The most recent: a false detection leaves a track that nobody continues.
         active = sorted(range(len(tracks)), key=lambda k: -tracks[k][-1].frame)[:MAX_PEOPLE]
+        # The nearest pairs first: of two people side by side, each keeps the own track.
         pairs = [(_measure_distance(tracks[k][-1], person), k, n)
                  for k in active for n, person in enumerate(frame)]  # fmt: skip
         used_tracks, used_people = set(), set()
@@ -159,6 +160,7 @@ def _median_size(track: Track) -> float:
 def _score_track(track: Track, largest: float) -> float:
     """How much of a signer a track is."""
     size = _median_size(track)
+    # Relative to the shoulders: who walks through the picture does not sign by that.
     wrists = np.stack([(person.wrists - person.centre) / size for person in track])  # [n, 2, 2]
     speed = np.linalg.norm(np.diff(wrists, axis=0), axis=-1)
     # Points of bad detections tremble: what moves faster than hands do counts no more than hands.

@@ -63,6 +63,7 @@ def _choose_width(divides: dict, counts: dict, total: int, sample: list) -> tupl
     plain = [width for width in fitting if not width.has_counter]
     if not fitting:
         raise InvalidFileError(f"no number of values a frame fits all its lines; tried were {TRIED}")
+    # A counter that does not count is no proof, so that widths without one are tried before.
     best = min(plain or fitting, key=lambda width: _measure_roughness(sample, width))
     if len(plain) == 1:
         return best, ""
