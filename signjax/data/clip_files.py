@@ -8,6 +8,7 @@ The schema is the one of the data sets' exporters: `poses` is a list of frames, 
 import hashlib
 import os
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -26,6 +27,16 @@ MAX_BYTES = {TEXT: 1 << 12, GLOSS: 1 << 12, POSE: safe_read.MAX_BYTES}
 MAX_COORDINATE = 1e6  # squares and sums stay far inside float32
 
 
+class RawClip(NamedTuple):
+    """What a clip's files say."""
+
+    text: str
+    pose: np.ndarray  # see `parse_pose`
+    fps: float | None = None  # None where pose.json does not say
+    signer: str | None = None
+    source: str | None = None
+
+
 def read_clip(folder: str | os.PathLike, layout: pose_layout.PoseLayout | None = None) -> Clip:
     """Reads one clip's folder.
 
@@ -41,22 +52,30 @@ def read_clip(folder: str | os.PathLike, layout: pose_layout.PoseLayout | None =
     """
     folder = Path(folder)
     try:
-        text, raw = read_raw(folder)
+        raw = read_raw(folder)
         gloss = read_gloss(folder)
     except DataError as error:
         raise DataError(f"{folder}/{error}; repair or remove this clip") from None
-    points, valid = pose_layout.apply_layout(raw, layout or pose_layout.PoseLayout())
-    return Clip(points, valid, text=text, gloss=gloss, sid=folder.name)
+    return make_clip(raw, gloss, folder.name, layout or pose_layout.PoseLayout())
 
 
-def read_raw(folder: Path) -> tuple[str, np.ndarray]:
-    """Text and pose as `parse_pose` has it, exactly as in the files.
+def make_clip(raw: RawClip, gloss: str, sid: str, layout: pose_layout.PoseLayout) -> Clip:
+    """The clip of a folder's files."""
+    points, valid = pose_layout.apply_layout(raw.pose, layout)
+    about = raw._asdict()
+    del about["pose"]
+    return Clip(points, valid, **about, gloss=gloss, sid=sid)
+
+
+def read_raw(folder: Path) -> RawClip:
+    """Text and pose, exactly as in the files.
 
     Raises:
       InvalidFileError: names the file, not its folder, and the reason.
       MissingFileError: a file is not there.
     """
-    return _parse_file(folder, TEXT, parse_text), _parse_file(folder, POSE, parse_pose)
+    text, content = _parse_file(folder, TEXT, parse_text), _parse_file(folder, POSE, _parse_content)
+    return RawClip(text, *content)
 
 
 def read_gloss(folder: Path) -> str:
@@ -137,6 +156,25 @@ def parse_text(data: bytes) -> str:
     return text
 
 
+def _parse_content(data: bytes) -> tuple:
+    """Pose, fps, signer and source of the bytes of a pose.json."""
+    # Parsed once: numbers as text are what reading a clip takes its time for.
+    content = safe_read.parse_json(data)
+    signer, source = (v if isinstance(v := content.get(key), str) else None for key in ("signer", "source"))
+    return _parse_poses(content), parse_rate(content.get("fps")), signer, source
+
+
+def parse_rate(value) -> float | None:
+    """Frames per second from a value of a file; None if it is no rate."""
+    # Some programs write numbers as text.
+    known = isinstance(value, int | float | str) and not isinstance(value, bool)
+    try:
+        rate = float(value) if known else 0.0
+    except (ValueError, OverflowError):
+        return None
+    return rate if 0 < rate < 1000 else None
+
+
 def parse_pose(data: bytes) -> np.ndarray:
     """The pose in the bytes of a pose.json; InvalidFileError gives the reason there is none.
 
@@ -144,7 +182,10 @@ def parse_pose(data: bytes) -> np.ndarray:
       [T, 50, 3] float32, or [T, 120, 3] if a frame has a face that is not all zeros; frames without have
       zeros there.
     """
-    content = safe_read.parse_json(data)
+    return _parse_poses(safe_read.parse_json(data))
+
+
+def _parse_poses(content: dict) -> np.ndarray:
     poses = content.get("poses")
     if not isinstance(poses, list):
         raise InvalidFileError('has no list "poses"')

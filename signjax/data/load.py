@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Iterator
 
 from signjax import demo
-from signjax.data import pack_cache, pack_files, pack_writer
+from signjax.data import frame_rates, pack_cache, pack_files, pack_writer
 from signjax.data.pack_cache import Split
 from signjax.data.packed_dataset import SENTENCE, PackedDataset, open_pack
 from signjax.data.splits import list_splits
@@ -86,6 +86,8 @@ def load_split(
         return dataset
     dataset = _pack_split(clips, on_message)
     on_message(dataset.describe())
+    for line in frame_rates.warn_of_rates(dataset.rates):
+        on_message(f"{dataset.label}: {line}")
     for sid, reason in dataset.broken[: pack_writer.MAX_NAMED]:
         on_message(f"  left out {sid}: {reason}")
     if (more := len(dataset.broken) - pack_writer.MAX_NAMED) > 0:
@@ -93,23 +95,31 @@ def load_split(
     return dataset
 
 
-def pack_dataset(root, name: str, on_message: OnMessage) -> Iterator[PackedDataset]:
+def pack_dataset(
+    root, name: str, on_message: OnMessage, resample: float | None = None
+) -> Iterator[PackedDataset]:
     """Packs the splits of a data set that are not packed yet, or whose clips have changed.
 
     Args:
       root: the folder that holds data sets.
       name: the data set's folder in root.
       on_message: gets lines about the progress.
+      resample: a frame rate that all clips are brought to; noted in the data set, for all who load it later.
+        None leaves that note as it is.
 
     Yields:
       Each split that the data set has, in the order of signjax.data.splits.SPLITS; nothing is said of its
       clips that were left out, which are in its `broken`.
 
     Raises:
+      ConfigError: `resample` is no rate.
       DataError: there is no such data set; no clips in a split, or more than 1 % of them corrupt.
       StorageError: the pack cannot be written anywhere.
     """
-    for split in list_splits(root, name):
+    splits = list_splits(root, name)
+    if resample is not None:
+        frame_rates.write_resample_rate(pathlib.Path(root, name), resample)
+    for split in splits:
         clips = pack_cache.inspect_split(root, name, split, cache=True)
         yield _open_split(clips, on_message) or _pack_split(clips, on_message)
 
@@ -170,7 +180,9 @@ def _pack_split(clips: Split, on_message: OnMessage) -> PackedDataset:
             key = pack_writer.join_packs(workspace, folders, [len(part) for part in parts], clips.layout)
         else:
             sids = list(clips.signatures)
-            key = pack_writer.write_pack(workspace, clips.folder, sids, clips.layout, on_message)
+            key = pack_writer.write_pack(
+                workspace, clips.folder, sids, clips.layout, on_message, clips.resample
+            )
         # Before the pack gets its name: packs that are found later are opened without this check.
         pack_writer.refuse_broken(clips.folder, pack_writer.read_index(workspace, count))
         dataset = open_pack(workspace, count, in_memory=cache is None)
@@ -198,7 +210,9 @@ def _ensure_part(
         def report_part(line: str) -> None:
             on_message(f"part {k + 1} of {len(parts)}: {line}")
 
-        key = pack_writer.write_pack(workspace, clips.folder, list(parts[k]), clips.layout, report_part)
+        key = pack_writer.write_pack(
+            workspace, clips.folder, list(parts[k]), clips.layout, report_part, clips.resample
+        )
         folder = pack_cache.publish_pack(workspace, cache, name, key)
     report_part("done")
     return folder

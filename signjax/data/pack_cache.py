@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from signjax.data import clip_files, pack_files, pack_writer, pose_layout, text_check
+from signjax.data import clip_files, frame_rates, pack_files, pack_writer, pose_layout, text_check
 from signjax.data.packed_dataset import PackedDataset, make_dataset
 from signjax.data.pose_layout import PoseLayout
 from signjax.errors import DataError, StorageError, did_you_mean
@@ -34,6 +34,7 @@ class Split(NamedTuple):
     caches: list[Path]  # where its packs may lie, the best place first; none if nothing is to be written
     signatures: dict[str, list]  # size and times of each clip's files, by the clip's name
     layout: PoseLayout  # of the whole data set
+    resample: float | None = None  # the frame rate of its packs; None for that of each clip
 
 
 def inspect_split(root, name: str, split: str, cache: bool) -> Split:
@@ -55,7 +56,8 @@ def inspect_split(root, name: str, split: str, cache: bool) -> Split:
     sids = _list_sids(folder)
     caches = _list_caches(Path(root) / name) if cache else []
     signatures = {sid: clip_files.read_signature(f"{folder}/{sid}") for sid in sids}
-    return Split(folder, caches, signatures, _find_layout(folder, sids, caches))
+    resample = frame_rates.read_resample_rate(folder.parent)
+    return Split(folder, caches, signatures, _find_layout(folder, sids, caches), resample)
 
 
 def open_current(
@@ -66,6 +68,8 @@ def open_current(
         if corruption := pack_files.find_corruption(folder):
             raise InvalidFileError(corruption)
         index = pack_writer.read_index(folder, len(signatures))
+        if index["resampled"] != split.resample or (index["rates"] is None and _say_rates(split, index)):
+            return None
         if index["variant"] != split.layout or index["digests"].keys() != signatures.keys():
             return None
         stored_signatures = pack_files.try_read_json(folder / SIGNATURES_NOTE, len(signatures)) or {}
@@ -83,6 +87,14 @@ def open_current(
     except InvalidFileError as error:
         on_message(f"{folder}: {error}; packing again")
         return None
+
+
+def _say_rates(split: Split, index: dict) -> bool:
+    """Whether clips of an older pack, which has not kept their frame rates, say theirs."""
+    sids = [sid for sid, _ in index["clips"]]
+    some = {sids[int(k)] for k in np.linspace(0, len(sids) - 1, SAMPLE_CLIPS)} if sids else set()
+    # Not parsed: an older pack of clips without rates stays as it is, and is looked at whenever it is loaded.
+    return any(b'"fps"' in safe_read.read_bytes(split.folder / sid / clip_files.POSE) for sid in some)
 
 
 def _are_texts_usable(folder: Path, dataset: PackedDataset) -> bool:
@@ -191,5 +203,5 @@ def _read_readable(folder: Path, sids: list[str]) -> list[np.ndarray]:
     poses = []
     for sid in sids:
         with contextlib.suppress(DataError):
-            poses.append(clip_files.read_raw(folder / sid)[1])
+            poses.append(clip_files.read_raw(folder / sid).pose)
     return poses

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from signjax.data import clip_check, pack_files, parallel_read, pose_layout
-from signjax.data.clip_files import MAX_COORDINATE
+from signjax.data.clip_files import MAX_COORDINATE, parse_rate
 from signjax.data.pose_layout import PoseLayout
 from signjax.errors import DataError
 from signjax.io import progress, safe_numpy, safe_read
@@ -27,6 +27,7 @@ MAX_BROKEN = 0.01
 # Coordinates divided by it, and their squares, stay inside float32. Fuzzing made stored scales below it,
 # whose poses became infinite.
 MIN_SCALE = 1e-12
+LISTS = ("clips", "broken", "missing", "glosses", "rates")  # of an index, joined where parts are
 MAX_NAMED = 10  # clips left out that are named where nobody asked for them
 PROGRESS_EVERY = 5.0  # seconds
 
@@ -40,7 +41,12 @@ class BrokenClipsError(DataError):
 
 
 def write_pack(
-    workspace: Path, source: Path, sids: list[str], layout: PoseLayout, on_message: Callable[[str], None]
+    workspace: Path,
+    source: Path,
+    sids: list[str],
+    layout: PoseLayout,
+    on_message: Callable[[str], None],
+    resample: float | None = None,
 ) -> str:
     """Reads clips of a split and stores their arrays and index.
 
@@ -50,6 +56,7 @@ def write_pack(
       sids: the clips.
       layout: the data set's layout.
       on_message: gets lines about the progress.
+      resample: the frame rate that clips are brought to; None leaves them as they are.
 
     Returns:
       The key of the content.
@@ -65,7 +72,7 @@ def write_pack(
         pack_files.ArrayWriter(workspace / "pose.npy", (layout.joints, 3)) as pose,
         progress.report_counts(format_line, len(sids), on_message, PROGRESS_EVERY) as report,
     ):
-        for chunk in parallel_read.read_chunks(source, sids, layout):
+        for chunk in parallel_read.read_chunks(source, sids, layout, resample=resample):
             # Points go to the disk at once; the masks, which are collected, take a twelfth of their bytes.
             pose.append_rows(chunk.pose)
             lengths = [entry["frames"] for entry in chunk.clips]
@@ -87,6 +94,8 @@ def write_pack(
         "broken": [[e["sid"], e["reason"]] for e in broken],
         "missing": [e["sid"] for e in broken if e["missing"]],
         "glosses": [e["gloss"] for e in entries],
+        "rates": [e["fps"] for e in entries],
+        "resampled": resample,
     }
     return _finish_pack(workspace, index, {e["sid"]: e["signature"] for e in entries + broken})
 
@@ -107,12 +116,13 @@ def join_packs(workspace: Path, parts: list[Path], counts: list[int], layout: Po
       InvalidFileError: a part is damaged.
       OSError: a part cannot be read, or the workspace not be written.
     """
-    joined: dict = {"digests": {}, "clips": [], "broken": [], "missing": [], "glosses": []}
+    joined: dict = {"digests": {}, "clips": [], "broken": [], "missing": [], "glosses": [], "rates": []}
     valid, lengths, origin, scale, sums, signatures = [], [], [], [], [], {}
     with pack_files.ArrayWriter(workspace / "pose.npy", (layout.joints, 3)) as pose:
         for part, count in zip(parts, counts, strict=True):
             index = read_index(part, count)
-            added = {name: joined[name] + index[name] for name in ("clips", "broken", "missing", "glosses")}
+            index["rates"] = index["rates"] or [None] * len(index["clips"])
+            added = {name: joined[name] + index[name] for name in LISTS}
             joined = {**index, **added, "digests": joined["digests"] | index["digests"]}
             arrays = open_arrays(part, index)
             frames = arrays.pose
@@ -153,7 +163,9 @@ def _finish_pack(workspace: Path, index: dict, signatures: dict) -> str:
     pack_files.write_checksums(workspace)
     # After the checksums: signatures are written again when files are only touched.
     pack_files.try_write_json(workspace / "signatures.json", dict(sorted(signatures.items())))
-    content = json.dumps([VERSION, index["variant"], index["digests"]]).encode()
+    # As in packs from before there was resampling, unless there is some.
+    resampled = [index["resampled"]] if index["resampled"] else []
+    content = json.dumps([VERSION, index["variant"], index["digests"], *resampled]).encode()
     return hashlib.blake2b(content, digest_size=8).hexdigest()
 
 
@@ -166,9 +178,11 @@ def read_index(folder: Path, count: int) -> dict:
     index = safe_read.read_json(folder / "index.json", pack_files.JSON_BYTES_PER_CLIP * count)
     if index.get("version") != VERSION:
         raise InvalidFileError("is of another version")
-    kinds = {"label": str, "digests": dict, "clips": list, "broken": list, "missing": list, "glosses": list}
-    # Packs of signjax 0.1 have none.
+    kinds = {"label": str, "digests": dict} | dict.fromkeys(LISTS, list) | {"rates": list | None}
+    # Packs of signjax 0.1 have neither glosses nor rates. Rates stay None: those packs never looked for them.
     index.setdefault("glosses", [""] * len(index.get("clips") or ()))
+    index.setdefault("rates", None)
+    index["resampled"] = parse_rate(index.get("resampled"))
     index["variant"] = pose_layout.parse_layout(index.get("variant"))
     if not (index["variant"] and all(isinstance(index.get(name), kind) for name, kind in kinds.items())):
         raise InvalidFileError("index.json is damaged")
@@ -177,6 +191,9 @@ def read_index(folder: Path, count: int) -> dict:
         raise InvalidFileError("index.json is damaged")
     if list(map(type, index["glosses"])) != [str] * len(index["clips"]):
         raise InvalidFileError("index.json is damaged: its glosses are not those of its clips")
+    rates = index["rates"]
+    if rates is not None and (len(rates) != len(index["clips"]) or [*map(parse_rate, rates)] != rates):
+        raise InvalidFileError("index.json is damaged: its rates are not those of its clips")
     # Names lead to files later: only such as were found in the split's folder.
     if sorted(sid for sid, _ in pairs) != sorted(index["digests"]):
         raise InvalidFileError("index.json is damaged: its clips have no digests")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from signjax.data import pack_writer
+from signjax.data import frame_rates, pack_writer
 from signjax.data.clip_check import ClipCheck
 from signjax.data.clip_files import GLOSS
 from signjax.data.pose_layout import PoseLayout
@@ -43,6 +43,7 @@ class PackedDataset:
     check: ClipCheck | None = None  # of the stored clips
     glosses: tuple[str, ...] = ()  # of each clip, "" where there is none; empty if none has one
     text_kind: str = SENTENCE  # what `texts` are, one of TEXT_KINDS
+    rates: tuple[float | None, ...] = ()  # frames per second of each clip; empty if no clip says its rate
 
     def __len__(self) -> int:
         return len(self.sids)
@@ -53,10 +54,9 @@ class PackedDataset:
         pose, valid = self.read_frames(i)
         valid = np.ones(pose.shape[:2], bool) if valid is None else valid
         placement, split = self.get_placement(i), self.label.rpartition("/")[2]
-        gloss = self.glosses[i] if self.glosses else ""
-        return Clip(
-            pose, valid, text=self.texts[i], placement=placement, sid=self.sids[i], split=split, gloss=gloss
-        )
+        about = {"sid": self.sids[i], "split": split, "gloss": self.glosses[i] if self.glosses else ""}
+        about |= {"text": self.texts[i], "fps": self.rates[i] if self.rates else None}
+        return Clip(pose, valid, placement=placement, **about)
 
     def __iter__(self) -> Iterator[Clip]:
         return (self[i] for i in range(len(self)))
@@ -87,6 +87,11 @@ class PackedDataset:
     def lengths(self) -> np.ndarray:
         """Frames [n] of each clip."""
         return np.diff(self.offsets)
+
+    @property
+    def fps(self) -> float | None:
+        """Frames per second of most frames; None if no clip says its rate."""
+        return frame_rates.find_common_rate(self.rates, self.lengths.tolist()) if self.rates else None
 
     def get_placement(self, i: int) -> Placement:
         """The placement of clip i: its origin [3] and scale [] in its own unit."""
@@ -131,9 +136,11 @@ class PackedDataset:
             missing = 100 * (1 - self.valid.mean(0))  # [J]
             gaps = f", {missing[:NUM_JOINTS].mean():.1f} % of joints missing"
             gaps += f", {missing[FACE].mean():.1f} % of face points" if self.layout.face else ""
+        rates = ", ".join(map(frame_rates.format_rate, dict.fromkeys(self.rates)))
+        rates = f" at {rates} a second" if rates else ""
         return (
-            f"{self.label}: {len(self):,} clips, {len(self.pose):,} frames, {self.layout.describe()}{gaps}, "
-            f"{len(self.broken)} clips left out"
+            f"{self.label}: {len(self):,} clips, {len(self.pose):,} frames{rates}, {self.layout.describe()}"
+            f"{gaps}, {len(self.broken)} clips left out"
         )
 
 
@@ -180,4 +187,5 @@ def make_dataset(folder: Path, index: dict, in_memory: bool = False) -> PackedDa
         folder=None if in_memory else str(folder),
         check=check,
         glosses=tuple(index["glosses"]) if any(index["glosses"]) else (),
+        rates=tuple(index["rates"]) if any(index["rates"] or ()) else (),
     )

@@ -18,10 +18,13 @@ from typing import NamedTuple
 import numpy as np
 
 from signjax.data import clip_files, text_check
+from signjax.data.clip_files import RawClip
 from signjax.data.pose_layout import PoseLayout, apply_layout
 from signjax.errors import DataError, StorageError
-from signjax.io.safe_read import MissingFileError
+from signjax.io.safe_read import InvalidFileError, MissingFileError
 from signjax.pose import normalization
+from signjax.pose.clip import Clip
+from signjax.pose.resampling import resample_clip
 
 # Clips a worker reads before it ends: some seconds of work, beside which starting it takes little.
 CHUNK_CLIPS = 128
@@ -32,7 +35,7 @@ MAX_WORKERS = 8
 class Chunk(NamedTuple):
     """Clips of a split, one after the other."""
 
-    clips: list[dict]  # sid, text, gloss, frames, signature, digest of each clip that can be used
+    clips: list[dict]  # sid, text, gloss, fps, frames, signature, digest of each clip that can be used
     broken: list[dict]  # sid, reason, missing (a file is), signature, digest of each clip that cannot
     pose: np.ndarray  # [F, J, 3] float32
     valid: np.ndarray  # [F, J] bool
@@ -41,7 +44,11 @@ class Chunk(NamedTuple):
 
 
 def read_chunks(
-    split: Path, sids: list[str], layout: PoseLayout, workers: int | None = None
+    split: Path,
+    sids: list[str],
+    layout: PoseLayout,
+    workers: int | None = None,
+    resample: float | None = None,
 ) -> Iterator[Chunk]:
     """Reads clips in order, a chunk at a time.
 
@@ -50,6 +57,7 @@ def read_chunks(
       sids: their names.
       layout: the data set's layout.
       workers: processes to use; None picks by the number of clips and of processors.
+      resample: the frame rate that clips are brought to; None leaves them as they are.
 
     Raises:
       StorageError: a worker process failed.
@@ -60,19 +68,19 @@ def read_chunks(
     size = CHUNK_CLIPS if workers else 16
     lists = [sids[k : k + size] for k in range(0, len(sids), size)]
     if workers < 2:
-        yield from (read_chunk(split, part, layout) for part in lists)
+        yield from (read_chunk(split, part, layout, resample) for part in lists)
         return
     with ThreadPoolExecutor(workers) as threads:
         try:
-            yield from threads.map(lambda part: _ask_worker(split, part, layout), lists)
+            yield from threads.map(lambda part: _ask_worker(split, part, layout, resample), lists)
         except BaseException:
             # After Ctrl-C or an error the pool would otherwise still read all chunks that wait.
             threads.shutdown(wait=False, cancel_futures=True)
             raise
 
 
-def read_chunk(split: Path, sids: list[str], layout: PoseLayout) -> Chunk:
-    """Reads some clips in this process."""
+def read_chunk(split: Path, sids: list[str], layout: PoseLayout, resample: float | None = None) -> Chunk:
+    """Reads some clips in this process; see `read_chunks`."""
     good, broken, pose, valid, placements = [], [], [], [], []
     for sid in sids:
         folder = split / sid
@@ -83,20 +91,18 @@ def read_chunk(split: Path, sids: list[str], layout: PoseLayout) -> Chunk:
             "digest": clip_files.digest_clip(folder),
         }
         try:
-            text, raw = clip_files.read_raw(folder)
+            raw = clip_files.read_raw(folder)
             gloss = clip_files.read_gloss(folder)
-            text_check.check_stored_text(folder, text, len(raw))
-            clip_pose, clip_valid = apply_layout(raw, layout)
-            placements.append(_measure_placement(clip_pose, clip_valid))
+            text_check.check_text(raw.text, len(raw.pose), raw.fps)
+            clip = _make_clip(raw, layout, resample)
+            placements.append(_measure_placement(clip.points, clip.valid))
         except DataError as error:
             broken.append(entry | {"reason": str(error), "missing": isinstance(error, MissingFileError)})
             continue
-        good.append(
-            entry
-            | {"text": text, "gloss": gloss if text_check.has_letter(gloss) else "", "frames": len(clip_pose)}
-        )
-        pose.append(clip_pose)
-        valid.append(clip_valid)
+        gloss = gloss if text_check.has_letter(gloss) else ""
+        good.append(entry | {"text": raw.text, "gloss": gloss, "fps": clip.fps, "frames": len(clip)})
+        pose.append(clip.points)
+        valid.append(clip.valid)
     return Chunk(
         good,
         broken,
@@ -105,6 +111,16 @@ def read_chunk(split: Path, sids: list[str], layout: PoseLayout) -> Chunk:
         np.array([p.origin for p in placements], np.float32).reshape(-1, 3),
         np.array([p.scale for p in placements], np.float32),
     )
+
+
+def _make_clip(raw: RawClip, layout: PoseLayout, resample: float | None) -> Clip:
+    clip = Clip(*apply_layout(raw.pose, layout), fps=raw.fps)
+    if resample is None:
+        return clip
+    if not raw.fps:
+        advice = "import it again with --fps"
+        raise InvalidFileError(f'{clip_files.POSE}: has no "fps", so that it cannot be resampled; {advice}')
+    return resample_clip(clip, resample)
 
 
 def _measure_placement(pose: np.ndarray, valid: np.ndarray) -> normalization.Placement:
@@ -119,14 +135,14 @@ def _count_processors() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _ask_worker(split: Path, sids: list[str], layout: PoseLayout) -> Chunk:
+def _ask_worker(split: Path, sids: list[str], layout: PoseLayout, resample: float | None) -> Chunk:
     """Has a fresh process read some clips."""
     # The worker must import this very signjax, also where the caller has put it on sys.path by hand.
     package_root = str(Path(__file__).resolve().parents[2])
     path = os.pathsep.join(filter(None, [package_root, os.environ.get("PYTHONPATH")]))
     run = subprocess.run(
         [sys.executable, "-m", "signjax.data.parallel_read"],
-        input=json.dumps([str(split), sids, layout]).encode(),
+        input=json.dumps([str(split), sids, layout, resample]).encode(),
         capture_output=True,
         # One thread each: otherwise every worker starts as many threads as there are processors.
         env={**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
@@ -142,8 +158,8 @@ def _ask_worker(split: Path, sids: list[str], layout: PoseLayout) -> Chunk:
 
 def _answer_request() -> None:
     """The worker's side: a request on stdin, a chunk on stdout."""
-    split, sids, layout = json.load(sys.stdin.buffer)
-    chunk = read_chunk(Path(split), sids, PoseLayout(*layout))
+    split, sids, layout, resample = json.load(sys.stdin.buffer)
+    chunk = read_chunk(Path(split), sids, PoseLayout(*layout), resample)
     entries = np.frombuffer(json.dumps([chunk.clips, chunk.broken]).encode(), np.uint8)
     # Nothing else may be printed by a worker: stdout is the answer.
     answer = io.BytesIO()

@@ -70,10 +70,9 @@ def read_written_clip(path: Path) -> Clip:
     if not path.is_dir():
         return read_saved_clip(path)
     try:
-        text, raw = clip_files.read_raw(path)
+        raw = clip_files.read_raw(path)
         gloss = clip_files.read_gloss(path)
     except InvalidFileError as error:
         raise DataError(f"{path}/{error}; give an .npz of signjax.sample, or a clip's folder") from None
     # One clip of a data set, without the others that usually decide on its layout.
-    points, valid = pose_layout.apply_layout(raw, pose_layout.detect_layout([raw]))
-    return Clip(points, valid, text=text, gloss=gloss, sid=path.name)
+    return clip_files.make_clip(raw, gloss, path.name, pose_layout.detect_layout([raw.pose]))

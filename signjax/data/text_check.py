@@ -47,4 +47,4 @@ def check_stored_text(folder: Path, text: str, frames: int) -> None:
     except InvalidFileError:
         # The poses were parsed once already. Texts this long are few.
         fps = safe_read.read_json(folder / clip_files.POSE).get("fps")
-        check_text(text, frames, fps if isinstance(fps, int | float) and 0 < fps < 1000 else None)
+        check_text(text, frames, clip_files.parse_rate(fps))

@@ -8,7 +8,7 @@ from signjax.data import clip_files, clip_writers, npz_clip
 from signjax.errors import ConfigError, did_you_mean
 from signjax.export import pose_file
 from signjax.io import atomic
-from signjax.pose.clip import DEFAULT_FPS, Clip
+from signjax.pose.clip import Clip
 
 
 def save_clip(clip: Clip, path) -> Path:
@@ -61,17 +61,13 @@ def save_openpose(clip: Clip, folder) -> Path:
 
 def _save_html(clip: Clip, path: Path) -> Path:
     panels = [[rendering.Panel(clip, clip.sid)]]
-    return rendering.write_html(
-        path, panels, clip.fps or DEFAULT_FPS, title=clip.text or clip.sid or path.stem
-    )
+    return rendering.write_html(path, panels, title=clip.text or clip.sid or path.stem)
 
 
 # By the endings of files.
 WRITERS: dict[str, Callable[[Clip, Path], Path]] = {
-    ".gif": lambda clip, path: rendering.write_gif(path, clip, clip.fps or DEFAULT_FPS),
-    ".mp4": lambda clip, path: rendering.write_mp4(
-        path, rendering.Panel(clip, clip.sid), clip.fps or DEFAULT_FPS
-    ),
+    ".gif": lambda clip, path: rendering.write_gif(path, clip),
+    ".mp4": lambda clip, path: rendering.write_mp4(path, rendering.Panel(clip, clip.sid)),
     ".html": _save_html,
     ".png": lambda clip, path: rendering.write_sheet(path, clip),
     ".npz": lambda clip, path: atomic.write_file(path, npz_clip.format_npz(clip)),

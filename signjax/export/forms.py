@@ -9,13 +9,12 @@ from pathlib import Path
 from signjax.data.read_clip import read_written_clip
 from signjax.errors import ConfigError, DataError
 from signjax.export import clips, runs
-from signjax.pose.clip import DEFAULT_FPS
 
 FORMS = (*clips.FORMS, *runs.WRITERS)
 
 
 def export_paths(
-    paths: Sequence[str | Path], form: str, out, fps: float = DEFAULT_FPS, licence: str = "other"
+    paths: Sequence[str | Path], form: str, out, fps: float | None = None, licence: str = "other"
 ) -> Iterator[Path]:
     """Writes clips or runs in a form, each called after its file or folder.
 
@@ -23,7 +22,7 @@ def export_paths(
       paths: clips, as .npz of signjax.sample or folders of a data set; or folders of runs.
       form: one of FORMS: those of signjax.export.clips for clips, those of signjax.export.runs for runs.
       out: folder for the files.
-      fps: frames per second of the clips.
+      fps: frames per second of the clips, whatever they say; None keeps their own.
       licence: of a hub_folder, an identifier of the Hugging Face hub.
 
     Yields:
@@ -43,9 +42,8 @@ def export_paths(
             known = ", ".join(runs.WRITERS)
             raise DataError(f"{path} is a run, which has the forms {known}; name a clip for the others")
         else:
-            # Data sets of others often do not say their rate, so what the caller says holds for every clip.
-            clip = dataclasses.replace(read_written_clip(path), fps=fps)
-            yield clips.save_form(clip, target, form)
+            clip = read_written_clip(path)
+            yield clips.save_form(dataclasses.replace(clip, fps=fps or clip.fps), target, form)
 
 
 def _choose_targets(names: Sequence[str | Path], out) -> list[tuple[Path, Path]]:

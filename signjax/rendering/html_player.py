@@ -14,21 +14,21 @@ import numpy as np
 from signjax.errors import ConfigError, DataError
 from signjax.io import atomic
 from signjax.pose import skeleton
-from signjax.pose.clip import DEFAULT_FPS, Clip
+from signjax.pose.clip import Clip
 from signjax.rendering import shapes, style
 
 STEP = 1 / 1000  # of an embedded coordinate, in neck-to-shoulder lengths: about a tenth of a pixel
 
 
 def write_html(
-    path, clips, fps: float = DEFAULT_FPS, title: str = "signjax", named: bool = False
+    path, clips, fps: float | None = None, title: str = "signjax", named: bool = False
 ) -> pathlib.Path:
     """Writes a page with a player for each clip: play, pause, scrub, speed, orbit; no request leaves it.
 
     Args:
       path: the file to write; its folders are made.
       clips: a list, whose items have a player each (signjax.rendering.shapes.Panels); or one clip or panel.
-      fps: frames per second at speed 1.
+      fps: frames per second at speed 1; None for each clip's own.
       title: heading of the page.
       named: joints are points with names: those of the body always, of a hand where the pointer is.
 
@@ -49,25 +49,25 @@ def embed_player(clip: Clip, height: int = 480) -> str:
     """A player of one clip as an HTML element, for notebooks.
 
     Args:
-      clip: plays at 25 frames a second if it does not say how fast.
+      clip: plays at its own rate, or at 25 frames a second if it does not say how fast.
       height: of the element in pixels.
 
     Raises:
       DataError: it cannot be drawn.
     """
-    page = format_page([pack_panels(clip)], clip.fps or DEFAULT_FPS, clip.text or clip.sid or "signjax")
+    page = format_page([pack_panels(clip)], None, clip.text or clip.sid or "signjax")
     # A frame of its own: the player's styles and keys do not meet those of the notebook. The page's own
     # Content-Security-Policy lets its program run and nothing else.
     frame = f'<iframe srcdoc="{markup.escape(page)}" width="100%" height="{height}"'
     return f'{frame} style="border: 0" title="signjax player"></iframe>'
 
 
-def format_page(packed: list, fps: float, title: str, named: bool = False, live: bool = False) -> str:
+def format_page(packed: list, fps: float | None, title: str, named: bool = False, live: bool = False) -> str:
     """The text of a page.
 
     Args:
       packed: clips of `pack_panels`.
-      fps: frames per second at speed 1.
+      fps: frames per second at speed 1; None for the rate of each clip.
       title: heading of the page.
       named: see `write_html`.
       live: the page asks the server it came from for more clips, see signjax.tools.viewer.
@@ -75,7 +75,7 @@ def format_page(packed: list, fps: float, title: str, named: bool = False, live:
     Raises:
       ConfigError: bad fps.
     """
-    if not 0 < fps <= 1000:
+    if fps is not None and not 0 < fps <= 1000:
         raise ConfigError(f"fps of a page must be above 0 and at most 1000, not {fps}")
     names = [name.replace("_", " ") for name in skeleton.NAMES] if named else []
     data = {"fps": fps, "style": _list_style(), "clips": packed, "names": names}
@@ -115,6 +115,7 @@ def pack_panels(panels: shapes.Panels, note: str = "", where: str = "") -> dict:
     return {
         "box": shapes.compute_box(figures).tolist(),
         "note": note,
+        "fps": shapes.find_rate(panels),
         "panels": [pack_figure(figure) for figure in figures],
     }
 

@@ -62,6 +62,7 @@ async function player(clip, number) {
   const texts = new Set(clip.panels.map((panel) => panel.caption));
   const [x0, y0, x1, y1] = clip.box;
   const aspect = Math.max(0.75, Math.min(1.3, (x1 - x0) / (y1 - y0)));
+  const fps = page.fps || clip.fps;
   const state = { position: 0, playing: false, turn: 0, tilt: 0, last: 0 };
   root.setAttribute("aria-label", `Clip ${number}: ${[...texts].join("; ")}`);
   if (clip.panels.length > 1) root.classList.add("wide");
@@ -78,7 +79,7 @@ async function player(clip, number) {
     for (const panel of panels) panel.draw(frame, state);
     slider.value = frame;
     const digits = String(frames).length;
-    const seconds = ((frame + 1) / page.fps).toFixed(2);
+    const seconds = ((frame + 1) / fps).toFixed(2);
     counter.textContent = `${String(frame + 1).padStart(digits, "\u2007")} / ${frames} \u00b7 ${seconds} s`;
     slider.setAttribute("aria-valuetext", `frame ${frame + 1} of ${frames}`);
   }
@@ -102,7 +103,7 @@ async function player(clip, number) {
     if (!state.playing || !root.isConnected) return;
     const passed = state.last ? Math.min(now - state.last, 250) / 1000 : 0;
     state.last = now;
-    state.position = (state.position + passed * page.fps * Number(speed.value)) % frames;
+    state.position = (state.position + passed * fps * Number(speed.value)) % frames;
     show();
     requestAnimationFrame(tick);
   }

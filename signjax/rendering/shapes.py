@@ -7,7 +7,8 @@ import numpy as np
 
 from signjax.errors import DataError
 from signjax.pose import normalization, skeleton
-from signjax.pose.clip import Clip, Tokens
+from signjax.pose.clip import DEFAULT_FPS, Clip, Tokens
+from signjax.pose.resampling import resample_clip
 from signjax.rendering import style
 
 
@@ -43,7 +44,8 @@ class Shape(NamedTuple):
 
 
 def prepare_figures(panels: Panels, where: str = "") -> list[Figure]:
-    """Checks the panels of one picture and moves each figure's neck to the origin.
+    """Checks the panels of one picture, brings them to one frame rate, and moves each figure's neck to the
+    origin.
 
     Args:
       panels: see `Panels`.
@@ -52,12 +54,26 @@ def prepare_figures(panels: Panels, where: str = "") -> list[Figure]:
     Raises:
       DataError: no panel, no frame, or a valid joint that is not finite; one line.
     """
-    if isinstance(panels, Panel | Clip):
-        panels = [panels]
+    panels = _list_panels(panels)
     if not len(panels):
         raise DataError(f"{where}nothing to draw: the list of panels is empty")
-    panels = [Panel(panel) if isinstance(panel, Clip) else panel for panel in panels]
+    # Panels share their time line: of two rates, one clip would be played at the other's.
+    if len({panel.clip.fps for panel in panels if panel.clip.fps}) > 1:
+        fps = find_rate(panels)
+        panels = [p._replace(clip=resample_clip(p.clip, fps)) if p.clip.fps else p for p in panels]
     return [_prepare_figure(panel, f"{where}panel {k}") for k, panel in enumerate(panels)]
+
+
+def find_rate(panels: Panels) -> float:
+    """Frames per second of a picture: the highest rate of its clips, DEFAULT_FPS if none says its rate."""
+    rates = [panel.clip.fps for panel in _list_panels(panels)]
+    return max((rate for rate in rates if rate), default=DEFAULT_FPS)
+
+
+def _list_panels(panels: Panels) -> list[Panel]:
+    if isinstance(panels, Panel | Clip):
+        panels = [panels]
+    return [Panel(panel) if isinstance(panel, Clip) else panel for panel in panels]
 
 
 def _prepare_figure(panel: Panel, name: str) -> Figure:

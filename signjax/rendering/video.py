@@ -4,6 +4,7 @@ import collections
 import concurrent.futures
 import importlib.util
 import io
+import itertools
 import pathlib
 import struct
 import tempfile
@@ -14,43 +15,49 @@ from PIL import Image, ImageFile
 
 from signjax.errors import ConfigError, StorageError
 from signjax.io import atomic
-from signjax.pose.clip import DEFAULT_FPS
 from signjax.rendering import captions, layout, rasterize, shapes
 
+MAX_RATE = 1000  # frames per second of any picture
+GIF_RATE = 50  # of a GIF: browsers show frames of 1/100 s for 1/10 s
 MAX_WAITING = 8  # frames of a GIF that are drawn and not compressed yet
 
 
 def write_gif(
-    path, panels: shapes.Panels, fps: float = DEFAULT_FPS, size: int = captions.NOMINAL_HEIGHT
+    path, panels: shapes.Panels, fps: float | None = None, size: int = captions.NOMINAL_HEIGHT
 ) -> pathlib.Path:
     """Writes panels, side by side, as an endlessly looping GIF with one frame per pose.
+
+    Of clips of more than 50 frames per second, every second frame is drawn, or every third and so on.
 
     Args:
       path: the file to write; its folders are made.
       panels: see signjax.rendering.shapes.Panels.
-      fps: frames per second, 1 to 50. GIF counts in 1/100 s: 25 fps is exactly 40 ms a frame, other
-        rates take the delays whose running sum is nearest.
+      fps: frames per second, 1 to 1000; None for the clips' own. GIF counts in 1/100 s: 25 fps is exactly
+        40 ms a frame, other rates take the delays whose running sum is nearest.
       size: height of the stages in pixels; titles and captions come on top.
 
     Raises:
       DataError: nothing to draw or wrong poses; ConfigError: bad fps or size; StorageError: not writable.
     """
-    if not 1 <= fps <= 50:
-        raise ConfigError(f"fps of a GIF must be from 1 to 50, not {fps}")
+    fps = shapes.find_rate(panels) if fps is None else fps
+    if not 1 <= fps <= MAX_RATE:
+        raise ConfigError(f"fps of a GIF must be from 1 to {MAX_RATE}, not {fps}")
     scene = layout.build_scene(panels, size)
     # Rounded sums, not rounded delays: 30 fps would otherwise play as 33.3.
-    ticks = np.diff(np.round(np.arange(scene.frames + 1) * 100 / fps)).astype(int)
+    step = int(np.ceil(fps / GIF_RATE))
+    starts = np.append(np.arange(0, scene.frames, step), scene.frames)
+    ticks = np.maximum(np.diff(np.round(starts * 100 / fps)), 100 // GIF_RATE).astype(int)
     try:
         with tempfile.TemporaryFile() as file:
-            _write_gif_frames(file, scene, ticks.tolist())
+            _write_gif_frames(file, scene, ticks.tolist(), step)
             file.seek(0)
             return atomic.write_file(path, file.read())
     except OSError as error:
         raise StorageError(f"{path}: cannot be made in {tempfile.gettempdir()} ({error})") from None
 
 
-def _write_gif_frames(file, scene: layout.Scene, ticks: list[int]) -> None:
-    """Writes a GIF to a file of the operating system."""
+def _write_gif_frames(file, scene: layout.Scene, ticks: list[int], step: int) -> None:
+    """Writes every `step`-th frame as a GIF to a file of the operating system."""
     height, width = scene.still.shape
     # Version, screen, a global table of 2^(5+1) colours; then the extension that loops for ever.
     file.write(b"GIF89a" + struct.pack("<HHBBB", width, height, 0xF5, 0, 0))
@@ -60,7 +67,9 @@ def _write_gif_frames(file, scene: layout.Scene, ticks: list[int]) -> None:
     # Frames are drawn here while another thread compresses those before: Pillow lets go of Python's lock for
     # that, if it writes to a file of the operating system.
     with concurrent.futures.ThreadPoolExecutor(1) as encoder:
-        for picture, delay in zip(layout.paint_frames(scene), ticks, strict=True):
+        for picture, delay in zip(
+            itertools.islice(layout.paint_frames(scene), 0, None, step), ticks, strict=True
+        ):
             waiting.append(encoder.submit(_write_gif_frame, file, picture, previous, delay))
             previous = picture
             if len(waiting) > MAX_WAITING:
@@ -107,20 +116,21 @@ def can_write_mp4() -> bool:
     return importlib.util.find_spec("av") is not None
 
 
-def write_mp4(path, panels: shapes.Panels, fps: float = DEFAULT_FPS, size: int = 720) -> pathlib.Path:
+def write_mp4(path, panels: shapes.Panels, fps: float | None = None, size: int = 720) -> pathlib.Path:
     """Writes panels, side by side, as an MP4 (H.264, 4:2:0) that every browser and phone plays.
 
     Args:
       path, panels, size: as for `write_gif`.
-      fps: frames per second, more than 0 and at most 240.
+      fps: frames per second, more than 0 and at most 1000; None for the clips' own.
 
     Raises:
       ConfigError: PyAV is not installed, bad fps or size; DataError, StorageError: as for `write_gif`.
     """
     if not can_write_mp4():
         raise ConfigError(f"{path}: MP4 needs PyAV, which is not installed: pip install -e '.[video]'")
-    if not 0 < fps <= 240:
-        raise ConfigError(f"fps of an MP4 must be above 0 and at most 240, not {fps}")
+    fps = shapes.find_rate(panels) if fps is None else fps
+    if not 0 < fps <= MAX_RATE:
+        raise ConfigError(f"fps of an MP4 must be above 0 and at most {MAX_RATE}, not {fps}")
     scene = layout.build_scene(panels, size)
     # The option faststart reads the file again, so that it cannot be a buffer in memory.
     with tempfile.TemporaryDirectory() as folder:

@@ -27,13 +27,17 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--name", default="demo", help="folder of the data set (default: demo)")
     parser.add_argument("--measure", action="store_true", help="time loading the pack against parsing JSON")
     parser.add_argument("--shard", metavar="I/N", help="pack only every Nth part, from the Ith (0 to N - 1)")
+    resample = "frames per second that all clips are brought to, now and whenever the data set is loaded"
+    parser.add_argument("--resample", type=float, metavar="FPS", help=resample)
     args = parser.parse_args(argv)
     if args.shard is not None:
         shard, shards = parse_shard(args.shard)
-        _print_lines(pack_report.pack_shard(args.root, args.name, shard, shards, _print_progress))
+        _print_lines(
+            pack_report.pack_shard(args.root, args.name, shard, shards, _print_progress, args.resample)
+        )
         print("When all shards are there, the same command without --shard joins them")
         return 0
-    _print_lines(pack_report.pack_splits(args.root, args.name, _print_progress))
+    _print_lines(pack_report.pack_splits(args.root, args.name, _print_progress, args.resample))
     # After packing, which is not what is timed.
     if args.measure:
         _print_lines(reading.describe_times(args.root, args.name))

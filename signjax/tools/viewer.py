@@ -12,7 +12,6 @@ import sys
 from signjax.cli import parsing
 from signjax.cli.command import run_as_command
 from signjax.inference.clip_server import HOST, ClipServer, make_clip_maker
-from signjax.inference.pose_codec import FPS
 from signjax.rendering import html_player
 from signjax.training import process
 
@@ -26,7 +25,7 @@ def main(argv: list[str] | None = None) -> int:
     args = parser.parse_args(argv)
     # A second start of the same run finds its programs compiled.
     process.enable_compile_cache()
-    page = html_player.format_page([], FPS, f"signjax: {args.run}", live=True).encode()
+    page = html_player.format_page([], None, f"signjax: {args.run}", live=True).encode()
     # The port first: that it is taken is known at once, and loading and compiling takes a while.
     with ClipServer(args.port, page) as server:
         server.make_clip = make_clip_maker(args.run)

@@ -11,7 +11,7 @@ from paths import FORMATS_ARCHIVE
 from signer import signer
 
 from signjax import rendering
-from signjax.data import clip_files, clip_writers, npz_clip, pose_layout
+from signjax.data import clip_files, clip_writers, dataset_writer, npz_clip, pose_layout
 from signjax.io import safe_numpy
 from signjax.pose import normalization
 from signjax.pose.clip import Clip
@@ -45,6 +45,7 @@ def test_depth_is_never_taken_for_confidence():
 def test_a_clip_folder_becomes_an_npz_and_again_a_folder(saved, tmp_path, capsys):
     path, points, valid = saved
     run(capsys, path, "--to", "json", "--out", tmp_path / "a")
+    assert "fps" not in json.loads((tmp_path / "a/one/pose.json").read_bytes()), "nobody has said it"
     code, [made], _ = run(capsys, tmp_path / "a/one", "--to", "npz", "--out", tmp_path / "b")
     assert code == 0 and made == str(tmp_path / "b/one.npz")
     restored = npz_clip.read_arrays(tmp_path / "b/one.npz")
@@ -55,10 +56,27 @@ def test_a_clip_folder_becomes_an_npz_and_again_a_folder(saved, tmp_path, capsys
         assert (tmp_path / "a/one" / name).read_bytes() == (tmp_path / "c/one" / name).read_bytes()
 
 
+@pytest.mark.parametrize("form", ["json", "npz", "pose", "html"])
+@pytest.mark.parametrize("option,expected", [((), 50), (("--fps", 30), 30)])
+def test_exports_have_the_rate_of_the_clip(tmp_path, capsys, form, option, expected):
+    folder = tmp_path / "set/one"
+    clip = Clip(signer(7), fps=50, text="a", signer="anna", source="video_1")
+    dataset_writer.write_clip(folder, clip)
+    code, [made], _ = run(capsys, folder, "--to", form, "--out", tmp_path / "out", *option)
+    assert code == 0
+    if form == "html":
+        assert f'"fps":{float(expected)}' in (tmp_path / "out/one.html").read_text("utf-8")
+        return
+    back = Clip.read(made)
+    assert back.fps == expected
+    if form == "json":
+        assert (back.signer, back.source) == ("anna", "video_1"), "exact, whatever it says"
+
+
 def test_an_npz_keeps_its_tokens(saved, tmp_path, capsys):
     assert run(capsys, saved[0], "--to", "npz", "--out", tmp_path / "out")[0] == 0
     kept, first = (safe_numpy.read_arrays(p) for p in (tmp_path / "out/one.npz", saved[0]))
-    assert set(kept) == {*first, "fps"}
+    assert set(kept) == {*first}
     for name, array in first.items():
         np.testing.assert_array_equal(kept[name], array)
 

@@ -32,6 +32,28 @@ def test_gif_has_every_frame_and_the_exact_delay(tmp_path, fps, moving):
     assert abs(sum(delays) - 15 * 1000 / fps) <= 5
 
 
+def read_delays(path) -> list[int]:
+    """Milliseconds of each frame of a GIF."""
+    with Image.open(path) as image:
+        return [image.seek(frame) or image.info["duration"] for frame in range(image.n_frames)]
+
+
+@pytest.mark.parametrize("fps", [12.5, 29.97, 50, 60, 120, 240])
+def test_gif_plays_at_the_rate_of_its_clip(tmp_path, fps):
+    delays = read_delays(rendering.write_gif(tmp_path / "a.gif", Clip(signer(40), fps=fps), size=64))
+    assert sum(delays) == pytest.approx(40 * 1000 / fps, abs=15)
+    # Browsers take a shorter delay for a tenth of a second.
+    assert min(delays) >= 20 and len(delays) == -(-40 // -(-fps // 50))
+
+
+def test_clips_side_by_side_share_the_time(tmp_path):
+    panels = [Clip(signer(21), fps=25), Clip(signer(41), fps=50), Clip(signer(41))]
+    one, two, unknown = figure.prepare_figures(panels)
+    assert figure.find_rate(panels) == 50 and len(one.pose) == len(two.pose) == len(unknown.pose) == 41
+    delays = read_delays(rendering.write_gif(tmp_path / "a.gif", panels[:2], size=64))
+    assert sum(delays) == pytest.approx(820, abs=5)
+
+
 def test_gif_keeps_frames_in_which_nothing_moves(tmp_path):
     panel = Clip(signer(200, moving=False))  # more frames than the time line has pixels
     with Image.open(rendering.write_gif(tmp_path / "a.gif", panel, size=64)) as image:
@@ -106,7 +128,7 @@ def test_bad_settings_get_one_line(tmp_path):
     panel = Clip(signer(2))
     for call in (
         lambda: rendering.write_gif(tmp_path / "a", panel, fps=0),
-        lambda: rendering.write_gif(tmp_path / "a", panel, fps=100),
+        lambda: rendering.write_gif(tmp_path / "a", panel, fps=2000),
         lambda: rendering.write_gif(tmp_path / "a", panel, size=3),
         lambda: rendering.write_sheet(tmp_path / "a", panel, count=0),
         lambda: rendering.write_html(tmp_path / "a", [panel], fps=float("nan")),

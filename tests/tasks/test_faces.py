@@ -242,7 +242,7 @@ def test_clips_leave_with_their_faces(root, tmp_path):
     clip = load_pack(root, "faces")[0]
     for form in ("json", "openpose", "npz"):
         assert export.main([str(path), "--to", form, "--out", str(tmp_path / form)]) == 0
-    raw = clip_files.read_raw(tmp_path / "json/clip_0")[1]
+    raw = clip_files.read_raw(tmp_path / "json/clip_0").pose
     pose, valid = pose_layout.apply_layout(raw, pose_layout.detect_layout([raw]))
     assert np.array_equal(pose, clip.points) and np.array_equal(valid, clip.valid)
     back = npz_clip.read_npz(tmp_path / "npz/clip_0.npz")

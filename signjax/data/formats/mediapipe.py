@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
+from signjax.data.clip_files import parse_rate
 from signjax.data.formats import base, frame_numbers, landmarks, signer
 from signjax.data.formats.base import UnreadableClip
 from signjax.data.formats.landmarks import PARTS
@@ -84,9 +85,8 @@ def _parse_content(data: bytes) -> dict:
 
 def read_rate_and_signer(content: dict) -> tuple[float | None, str | None]:
     """Frame rate and signer, where a file says them."""
-    fps, name = content.get("fps"), content.get("signer")
-    rate = float(fps) if isinstance(fps, int | float) and 0 < fps < 1000 else None
-    return rate, name if isinstance(name, str) and name else None
+    name = content.get("signer")
+    return parse_rate(content.get("fps")), name if isinstance(name, str) and name else None
 
 
 def _list_keys(name: str) -> tuple[str, str, str]:

@@ -1,0 +1,81 @@
+"""Frame rates of a data set: which there are, and the one that its packs are resampled to."""
+
+import json
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+
+from signjax.data.clip_files import parse_rate
+from signjax.errors import ConfigError, DataError
+from signjax.io import atomic, safe_read
+
+# In the folder of a data set: the rate that all who load it want. Not in its cache, which may be lost.
+NOTE = "resample.json"
+# Cameras say 29.97 or 30 for the same.
+SAME_RATE = 1.01
+
+
+def check_rate(fps: float | None, flag: str) -> None:
+    """Raises ConfigError if this is a rate, and none that a recording has."""
+    # A rate of 0 or of thousands is a slip of the pen.
+    if fps is not None and not 0 < fps < 1000:
+        raise ConfigError(f"{flag} {fps:g}: give frames per second, as in 25")
+
+
+def format_rate(fps: float | None) -> str:
+    """ "29.97", or "unknown"."""
+    return f"{fps:g}" if fps else "unknown"
+
+
+def find_common_rate(rates: Iterable[float | None], frames: Iterable[int]) -> float | None:
+    """The rate of most frames, None if no clip says its rate.
+
+    Args:
+      rates: of clips, None where it is unknown.
+      frames: of the same clips.
+    """
+    totals: Counter[float] = Counter()
+    for rate, count in zip(rates, frames, strict=True):
+        if rate:
+            totals[rate] += count
+    return totals.most_common(1)[0][0] if totals else None
+
+
+def warn_of_rates(rates: Iterable[float | None]) -> list[str]:
+    """A line if clips have several frame rates, or some do not say theirs; none otherwise."""
+    counts = Counter(rates)
+    known = [rate for rate in counts if rate]
+    if len(counts) < 2 or (len(known) == len(counts) and max(known) <= SAME_RATE * min(known)):
+        return []
+    listed = ", ".join(f"{format_rate(rate)}: {count:,}" for rate, count in counts.most_common())
+    common = max(known, key=lambda rate: counts[rate])
+    advice = "give the others with --fps" if len(known) == 1 else f"--resample {common:g} makes them one"
+    return [f"clips have several frame rates ({listed}), and models know frames only: {advice}"]
+
+
+def read_resample_rate(dataset: Path) -> float | None:
+    """The rate that packs of the data set in this folder are resampled to; None for none.
+
+    Raises:
+      DataError: its note cannot be read.
+    """
+    path = dataset / NOTE
+    try:
+        rate = parse_rate(safe_read.read_json(path).get("fps"))
+    except safe_read.MissingFileError:
+        return None
+    except safe_read.InvalidFileError as error:
+        raise DataError(f"{path}: {error}; remove it, or pack again with --resample") from None
+    if rate is None:
+        raise DataError(f'{path}: "fps" is no rate; remove it, or pack again with --resample')
+    return rate
+
+
+def write_resample_rate(dataset: Path, fps: float) -> None:
+    """Notes the rate that packs of a data set are resampled to, for all who load it.
+
+    Raises:
+      ConfigError: it is no rate; StorageError: the folder cannot be written.
+    """
+    check_rate(fps, "--resample")
+    atomic.write_file(dataset / NOTE, json.dumps({"fps": fps}).encode() + b"\n")
