@@ -35,6 +35,7 @@ class RawClip(NamedTuple):
     fps: float | None = None  # None where pose.json does not say
     signer: str | None = None
     source: str | None = None
+    segment: np.ndarray | None = None
 
 
 def read_clip(folder: str | os.PathLike, layout: pose_layout.PoseLayout | None = None) -> Clip:
@@ -157,11 +158,12 @@ def parse_text(data: bytes) -> str:
 
 
 def _parse_content(data: bytes) -> tuple:
-    """Pose, fps, signer and source of the bytes of a pose.json."""
+    """What `RawClip` has of the bytes of a pose.json, from `pose` on."""
     # Parsed once: numbers as text are what reading a clip takes its time for.
     content = safe_read.parse_json(data)
     signer, source = (v if isinstance(v := content.get(key), str) else None for key in ("signer", "source"))
-    return _parse_poses(content), parse_rate(content.get("fps")), signer, source
+    pose, fps = _parse_poses(content), parse_rate(content.get("fps"))
+    return pose, fps, signer or None, source or None, parse_segment(content.get("segment"), len(pose))
 
 
 def parse_rate(value) -> float | None:
@@ -173,6 +175,13 @@ def parse_rate(value) -> float | None:
     except (ValueError, OverflowError):
         return None
     return rate if 0 < rate < 1000 else None
+
+
+def parse_segment(values, frames: int) -> np.ndarray | None:
+    """A value of a file as `Clip.segment` of so many frames; None if it is something else."""
+    is_list = isinstance(values, list) and len(values) == frames
+    known = is_list and all(type(value) is int and 0 <= value <= 2 for value in values)
+    return np.array(values, np.int8) if known else None
 
 
 def parse_pose(data: bytes) -> np.ndarray:

@@ -52,7 +52,16 @@ def resample_clip(clip: Clip, fps: float) -> Clip:
     valid = np.where((share == 0)[:, None], clip.valid[before], nearest & known[before] & known[after])
     points = _interpolate_points(points, known, before, after, share)
     points = np.where(valid[..., None], points, 0).astype(np.float32)
-    return dataclasses.replace(clip, points=points, valid=valid, fps=fps, tokens=None)
+    segment = None if clip.segment is None else _resample_segment(clip.segment, times)
+    return dataclasses.replace(clip, points=points, valid=valid, fps=fps, tokens=None, segment=segment)
+
+
+def _resample_segment(segment: np.ndarray, times: np.ndarray) -> np.ndarray:
+    """`Clip.segment` at times [N] in frames: every sign that still has a frame has one first frame."""
+    nearest = np.floor(times + 0.5).astype(int)
+    signs = np.cumsum(segment == 2)[nearest]
+    begins = np.diff(signs, prepend=0) > 0
+    return np.where(begins & (segment[nearest] > 0), 2, np.minimum(segment[nearest], 1)).astype(np.int8)
 
 
 def _fill_short_gaps(points: np.ndarray, valid: np.ndarray, longest: int) -> tuple[np.ndarray, np.ndarray]:

@@ -80,6 +80,17 @@ def test_what_stands_at_missing_joints_has_no_influence():
     assert np.array_equal(one.points, two.points) and np.array_equal(one.valid, two.valid)
 
 
+@pytest.mark.parametrize("fps", [10, 24, 25, 30, 50, 100])
+def test_signs_keep_their_first_frames(fps):
+    segment = np.array([0, 2, 1, 1, 1, 1, 2, 1, 1, 1, 1, 1, 0, 0, 0, 2, 1, 1, 1, 1, 0], np.int8)
+    clip = Clip(np.zeros((21, 50, 3)), fps=25, segment=segment)
+    result = resample_clip(clip, fps).segment
+    assert (result == 2).sum() == 3 and len(result) == 1 + 20 * fps // 25
+    # Where a sign is, at half of one of the longer frames.
+    nearest = np.floor(np.arange(len(result)) * 25 / fps + 0.5).astype(int)
+    assert ((result > 0) == (segment[nearest] > 0)).all()
+
+
 def test_tokens_go_and_unknown_rates_are_refused():
     clip = Clip(make_clip(8, 25).points, fps=25, tokens=Tokens(np.zeros((2, 1), int), 4))
     assert resample_clip(clip, 50).tokens is None and resample_clip(clip, 25).tokens is not None

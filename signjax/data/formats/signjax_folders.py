@@ -80,7 +80,6 @@ def read_pose_json(path: Path, layout: pose_layout.PoseLayout | None = None) -> 
     content = safe_read.parse_json(data)
     fps, signer = read_rate_and_signer(content)
     source = content.get("source")
-    segment = content.get("segment")
     return Clip(
         points,
         valid,
@@ -88,11 +87,5 @@ def read_pose_json(path: Path, layout: pose_layout.PoseLayout | None = None) -> 
         sid=path.stem,
         signer=signer,
         source=source if isinstance(source, str) else None,
-        segment=np.array(segment, np.int8) if _is_segment(segment, len(points)) else None,
+        segment=clip_files.parse_segment(content.get("segment"), len(points)),
     )
-
-
-def _is_segment(values, frames: int) -> bool:
-    """Whether a value from a file says for each frame where signs are."""
-    is_list = isinstance(values, list) and len(values) == frames
-    return is_list and all(type(value) is int and 0 <= value <= 2 for value in values)
