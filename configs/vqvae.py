@@ -44,12 +44,14 @@ def get_config(variant: str = "") -> ml_collections.ConfigDict:
         "dropout": 0.0,
         "revive": 0.4,
         "steps": (8, 8, 8),  # of fsq, 512 codes too
-        "kl": 1e-3,
+        "kl": 5e-5,
     }
     if c.quantizer.kind == "vq":
         c.quantizer.levels = {"arm": 1, "hand": 1, "whole": 1}
     if c.quantizer.kind == "kl":
         c.quantizer.levels = {"arm": 12, "hand": 20, "whole": 64}
+        if c.layout == "whole":
+            c.quantizer.kl = 1.5e-5  # a latent of 64 numbers instead of 20 holds more, each number less
     c.loss = {"joints": 1.0, "body": 0.5, "hands": 1.0, "velocity": 0.5, "bones": 0.1}
 
     optim = common.make_optimizer(1e-3)

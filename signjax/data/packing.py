@@ -7,7 +7,9 @@ import numpy as np
 MAX_OPEN = 256
 
 
-def pack_first_fit(lengths, capacity: int, seed: int, limits=None, limit: int = 0) -> list[list[int]]:
+def pack_first_fit(
+    lengths, capacity: int, seed: int, limits=None, limit: int = 0, number: int = 0
+) -> list[list[int]]:
     """Fills rows with sequences in a seeded random order, each into the first open row with room for it.
 
     At most MAX_OPEN rows are open; when another one is needed, the fullest is closed. So time grows only
@@ -19,13 +21,15 @@ def pack_first_fit(lengths, capacity: int, seed: int, limits=None, limit: int = 
       seed: decides the order.
       limits: [n] a second size of each sequence, in a row at most `limit` together; None for no second size.
       limit: see `limits`.
+      number: of the packing; a seed has a series of them, which are independent.
 
     Returns:
       The numbers of the sequences in each row, in the order they were put in.
     """
     # The 2 keeps these draws apart from the others of the same seed: 0 and 1 are the loader's, 3 is that of
     # signjax.data.token_rows.
-    order = np.random.default_rng((seed, 2)).permutation(len(lengths))
+    # A number of its own and not seed + number, by which neighbouring seeds would share all packings but one.
+    order = np.random.default_rng((seed, 2, number)).permutation(len(lengths))
     second = np.zeros(len(lengths), int) if limits is None else np.asarray(limits)
     rows, numbers = [], np.zeros(0, int)  # all rows; the numbers of those that are open
     room, second_room = np.zeros(0, int), np.zeros(0, int)  # of the open ones

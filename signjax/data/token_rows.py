@@ -76,7 +76,7 @@ class TokenRows:
             count = len(members)
             shift = rng.integers(0, len(codes), count) if packings > 1 else np.zeros(count, int)
             chosen = sizes[shift, np.arange(count)]
-            packed = packing.pack_first_fit(chosen, self.tokens, seed + k, lengths, self.text)
+            packed = packing.pack_first_fit(chosen, self.tokens, seed, lengths, self.text, number=k)
             self.rows += [[(int(members[i]), int(shift[i])) for i in row] for row in packed]
 
     def __len__(self) -> int:

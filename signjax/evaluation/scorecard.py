@@ -186,6 +186,12 @@ def _score_texts(clips: list[Clip], silent, texts, judges: Judges) -> dict[str, 
     return scores
 
 
+def derive_seed(seed: int) -> int:
+    """A seed whose clips are no other seed's, as those of seed + 1 would be."""
+    # Shifted: 31 bits are what every generator takes as a seed.
+    return int(np.random.SeedSequence((seed, 14)).generate_state(1)[0] >> 1)
+
+
 def score_multimodality(generate: Callable, texts, extractor, seed: int) -> Score:
     """Measures how much clips of the same text differ.
 
@@ -196,7 +202,7 @@ def score_multimodality(generate: Callable, texts, extractor, seed: int) -> Scor
       seed: of the clips and pairs.
     """
     chosen = [texts[i] for i in np.unique(np.linspace(0, len(texts) - 1, TEXTS).astype(int))]
-    clips = generate([text for text in chosen for _ in range(REPEATS)], seed + 1)
+    clips = generate([text for text in chosen for _ in range(REPEATS)], derive_seed(seed))
     means = diversity_scores.average_windows(motion_features.extract_features(extractor, clips))
     means = means.reshape(len(chosen), REPEATS, -1)
     return diversity_scores.score_multimodality(means, seed, extractor.digest)

@@ -3,6 +3,7 @@
 import numpy as np
 
 KEPT = 0.999  # share of the variance of latents that the space keeps
+LEAST = 1e-5  # deviation of latents that is but rounding
 
 
 def fold_latents(latents, fold: int) -> np.ndarray:
@@ -30,12 +31,14 @@ def fit_latent_space(latents) -> dict[str, np.ndarray]:
       {"mean" [D], "basis" [D, dim], "deviation" [dim] of the components}.
     """
     # eigh returns the component of the smallest variance first.
-    power, basis = np.linalg.eigh(np.cov(latents.T.astype(np.float64)))
+    power, basis = np.linalg.eigh(np.atleast_2d(np.cov(latents.T.astype(np.float64))))
     power, basis = power[::-1], basis[:, ::-1]
     dim = 1 + int(np.searchsorted(np.cumsum(power), KEPT * power.sum()))
+    # At least LEAST: latents that are all the same, as of signers who stand still, have a power of about 0.
+    deviation = np.sqrt(np.maximum(power[:dim], LEAST**2))
     # The space divides by the deviations: with their own variances the flow would learn the large movements
     # first, and the small ones that tell one handshape from another last.
-    space = {"mean": latents.mean(0), "basis": basis[:, :dim], "deviation": np.sqrt(power[:dim])}
+    space = {"mean": latents.mean(0), "basis": basis[:, :dim], "deviation": deviation}
     return {name: np.asarray(x, np.float32) for name, x in space.items()}
 
 

@@ -12,6 +12,9 @@ from signjax.models import autoencoder2d
 from signjax.models.code_layout import latent_dim
 from signjax.pose import body_parts, losses, skeleton
 
+# Variance, in squares of neck-to-shoulder lengths, below which a component is rounding of float32.
+LEAST_POWER = 1e-10
+
 
 def start_tokenizer(config, pose) -> dict:
     """Parameters of the linear paths of a tokenizer's codecs.
@@ -31,11 +34,17 @@ def start_tokenizer(config, pose) -> dict:
         power, basis = np.linalg.eigh(np.cov(x - centre, rowvar=False))
         # eigh sorts from small to large, and the largest components are wanted.
         power, basis = power[::-1][:dim], basis[:, ::-1][:, :dim]  # [D], [stride * F, D]
-        gain = 1 / np.sqrt(power) if config.quantizer.kind in ("fsq", "kl") else np.ones(dim)
+        # Rounding gives a part that never moves a power about 0, on either side of it: no unit variance can
+        # be made of that, and the inverse would be infinite, or blow rounding up to motion.
+        varies, gain = np.ones(dim, bool), np.ones(dim)
+        if config.quantizer.kind in ("fsq", "kl"):
+            varies = power > LEAST_POWER
+            gain[varies] = 1 / np.sqrt(power[varies])
         # The name that flax gives to an entry of the dict `codecs`: these parameters take the place of those.
         params[f"codecs_{part}"] = {
             "linear_in": _dense_params(basis * gain, -centre @ basis * gain),
-            "linear_out": _dense_params((basis / gain).T, centre),
+            # 0 where nothing varies: the noise of a Gaussian bottleneck must not become motion there.
+            "linear_out": _dense_params((basis / gain * varies).T, centre),
         }
     return params
 

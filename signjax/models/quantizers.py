@@ -175,7 +175,7 @@ class GaussianBottleneck(nn.Module):
         sample = z
         if train:
             sample = z + jnp.exp(log_variance / 2) * jax.random.normal(self.make_rng("quantize"), z.shape)
-        return Quantized(sample, z, self.weight * masked_mean(divergence, mask) / self.levels)
+        return Quantized(sample, z, self.weight * masked_mean(divergence, mask))
 
     def decode(self, codes):
         """Codes [B, N, D] are the latents."""

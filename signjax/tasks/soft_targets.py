@@ -54,6 +54,9 @@ def make_soft_targets(codebooks, spread: float) -> np.ndarray:
     for column, book in enumerate(codebooks if spread > 1 else ()):
         book = book.astype(np.float64)
         distance = ((book[:, None] - book[None]) ** 2).sum(-1)  # [K, K]
+        # The codes of a part that never moves: nothing is nearer than anything else, and 0 / 0 is NaN.
+        if not distance.any():
+            continue
         low, high = 1e-6 * distance.mean(), distance.mean()
         # The width that gives the perplexity, by bisection on a logarithmic scale.
         for _ in range(30):

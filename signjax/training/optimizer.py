@@ -6,6 +6,10 @@ import optax
 
 from signjax.errors import ConfigError, did_you_mean
 
+# Ends of the names of parameters that multiply activations: flax's kernels, and those of
+# signjax.models.token_head, which are one array for all columns.
+KERNELS = ("kernel", "depth_in", "depth_out")
+
 
 def make_schedule(config, num_steps: int):
     """Builds the learning rate as a function of the number of updates that are done.
@@ -53,9 +57,9 @@ def make_decay_mask(params):
     """Whether weight decay applies to each parameter, a tree of bool like `params`: only kernels decay."""
 
     def is_kernel(path, leaf):
-        # Dimensions alone do not tell: a stack of layers has all its biases in one array [layers, width].
-        name = jax.tree_util.keystr(path)
-        return leaf.ndim >= 2 and not name.endswith("bias']") and not name.endswith("scale']")
+        # Dimensions alone do not tell: a stack of layers has all its biases in one array [layers, width], and
+        # embeddings and one `focus` a head have two and more, too.
+        return leaf.ndim >= 2 and getattr(path[-1], "key", "").endswith(KERNELS)
 
     return jax.tree_util.tree_map_with_path(is_kernel, params)
 

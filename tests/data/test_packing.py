@@ -32,6 +32,20 @@ def test_first_fit_packs_all_and_tightly(seed, limited):
     assert packed != packing.pack_first_fit(sizes, 128, seed + 1, **limits)
 
 
+def test_neighbouring_seeds_share_no_packing(monkeypatch):
+    codes = [[np.zeros((n, 2), np.int16) for n in np.arange(40) % 9 + 20]]
+    packed, pack = [], packing.pack_first_fit
+
+    def remember(*args, **kwargs):
+        packed.append(pack(*args, **kwargs))
+        return packed[-1]
+
+    monkeypatch.setattr(packing, "pack_first_fit", remember)
+    for seed in range(3):
+        token_rows.TokenRows(codes, [[5]] * 40, seed=seed, packings=4)
+    assert len(packed) == len(set(map(str, packed))) == 12
+
+
 def test_rows_of_a_large_set_are_full():
     """Clips as long as in real sets: their median is 5 s, at 6 tokens a second."""
     rng = np.random.default_rng(0)

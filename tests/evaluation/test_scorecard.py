@@ -148,3 +148,8 @@ def test_plots_are_the_same_every_time(tmp_path):
     rows = {name: {"guards": {"speed": cell, "length": cell}} for name in ("a", "b")}
     one, two = (tables.plot_family(tmp_path / f"{k}.png", "guards", rows).read_bytes() for k in range(2))
     assert one == two and one.startswith(b"\x89PNG")
+
+
+def test_repeats_have_a_seed_that_no_neighbour_has():
+    seeds = [scorecard.derive_seed(seed) for seed in range(50)]
+    assert len({*seeds, *range(60)}) == 110 and max(seeds) < 1 << 31

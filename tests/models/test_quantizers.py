@@ -237,3 +237,14 @@ def test_fsq_gradient_is_that_of_the_bound():
     z = np.random.default_rng(0).normal(size=(1, 7, 2)).astype(np.float32)
     grad = jax.grad(lambda x: quantizers.FSQ(1, steps).apply({}, x, None, True).z.sum())(z)
     np.testing.assert_allclose(grad, (1 - np.tanh(z) ** 2) * 1.001, rtol=1e-4)
+
+
+@pytest.mark.parametrize("dim", (1, 8))
+def test_divergence_is_a_mean_over_dimensions(dim):
+    """The weight of the config is that of the mean, whatever the size of the latents."""
+    bottleneck = quantizers.GaussianBottleneck(dim, weight=0.5)
+    z, mask = np.full((2, 3, dim), 2.0, np.float32), np.ones((2, 3), bool)
+    loss = bottleneck.apply(bottleneck.init(jax.random.key(0), z, mask, False), z, mask, False).loss
+    log_variance = quantizers.START_LOG_VARIANCE
+    expected = (2.0**2 + np.exp(log_variance) - log_variance - 1) / 2
+    np.testing.assert_allclose(loss, 0.5 * expected, rtol=1e-5)

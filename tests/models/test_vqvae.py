@@ -167,3 +167,22 @@ def test_training_starts_at_principal_components(variant):
     joined = body_parts.merge_parts(expected, c.layout)
     np.testing.assert_allclose(out.pose, joined, atol=2e-4)
     assert 0.05 < np.abs(joined - pose).mean() < np.abs(pose - pose.mean((0, 1))).mean()
+
+
+@pytest.mark.parametrize("kind", ("fsq", "kl"))
+def test_a_part_that_never_moves_starts_finite(kind):
+    """Noise on its latents moves nothing; those of parts that move have unit variance."""
+    c = tiny_config(kind)
+    pose = np.stack([motion(np.random.default_rng(k), 8) for k in range(40)])
+    pose[..., skeleton.BODY, :] = pose[0, 0, skeleton.BODY]
+    start = linear_start.start_tokenizer(c, pose)
+    for part, x in body_parts.split_parts(pose, c.layout).items():
+        params, tokens = start[f"codecs_{part}"], np.asarray(x).reshape(-1, 4 * x.shape[-1])
+        assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(params))
+        latents = tokens @ np.asarray(params["linear_in"]["kernel"]) + params["linear_in"]["bias"]
+        if part == "arm":
+            # Each side stays where it is; that the two differ is the only component.
+            assert latents.reshape(2, -1, latents.shape[-1]).std(1).max() < 1e-3
+            assert not np.any(params["linear_out"]["kernel"][1:])
+        else:
+            assert latents.std(0).max() > 0.9

@@ -30,6 +30,14 @@ def test_soft_targets_prefer_the_code_and_its_neighbours(spread):
         assert (np.diff(row[np.argsort(away)]) <= 0).all() and row[away.argmin()] == row.max()
 
 
+def test_codes_of_a_part_that_never_moves_have_finite_targets():
+    books = np.stack([np.ones((CODES, 4), np.float32), BOOKS[0]])
+    targets = soft_targets.make_soft_targets(books, 4.0)
+    np.testing.assert_array_equal(targets[0], np.eye(CODES))
+    np.testing.assert_array_equal(targets[1], soft_targets.make_soft_targets(BOOKS[:1], 4.0)[0])
+    assert all(np.isfinite(x).all() for x in soft_targets.init_code_embeddings(books, 8, 0)["depth_out"])
+
+
 def test_no_spread_is_the_code_itself():
     np.testing.assert_array_equal(
         soft_targets.make_soft_targets(BOOKS, 1.0), np.stack([np.eye(CODES)] * COLUMNS)

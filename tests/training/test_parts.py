@@ -60,6 +60,10 @@ def test_weight_decay_reaches_kernels_only():
     updates, _ = tx.update(jax.tree.map(jnp.zeros_like, params), tx.init(params), params)
     np.testing.assert_allclose(updates["kernel"], -0.5 * c.lr, rtol=1e-6)
     assert not updates["bias"].any()
+    # Shapes as a stack of layers and a table of embeddings have them.
+    names = ("embedding", "focus", "scale", "bias", "depth_bias", "depth_in", "depth_out", "kernel")
+    mask = optimizer.make_decay_mask({"layers": {name: np.ones((3, 4, 1)) for name in names}})["layers"]
+    assert [name for name in names if mask[name]] == ["depth_in", "depth_out", "kernel"]
 
 
 def test_schedule():
