@@ -163,11 +163,14 @@ def skels(folder, split, clips, texts, form="phoenix"):
     (folder / f"{split}.files").write_text("\n".join(f"{split}/clip-{k}" for k in range(len(lines))) + "\n")
 
 
-def slrtp(path, pose, valid, upside_down=False):
-    """178 points of 3-D; the face lies around the nose."""
-    order = [2, 3, 4, 5, 6, 7, 0, 0, *range(8, 50), *[0] * 128]
-    points = np.where(valid[..., None], pose, 0)[:, order]
+def slrtp(path, pose, valid, upside_down=False, order=None):
+    """178 points of 3-D; the face lies around the nose, as 70 points if the mesh points of 128 are given."""
+    joints = [2, 3, 4, 5, 6, 7, 0, 0, *range(8, 50), *[0] * 128]
+    points = np.where(valid[..., None], pose, 0)[:, joints]
     points[:, 6:8, 1] += 2.0
     points[:, 50:] += np.tile([[0.01, 0.02, 0], [-0.01, -0.02, 0]], (64, 1))
+    for k, number in enumerate(order or ()):
+        if number in FACE:
+            points[:, 50 + k, :2] = (face_of(pose)[:, FACE.index(number)] - (640, 300)) / 1000
     path.parent.mkdir(parents=True, exist_ok=True)
     np.save(path, (points * np.array([1, -1, -1]) if upside_down else points).astype(np.float32))

@@ -124,9 +124,18 @@ def map_points(components: tuple[pose_file.Component, ...]) -> PointMap:
     return _build_map(body, hands, face, first, tuple(warnings), components)
 
 
-def _build_map(body, hands, face, count: int, warnings, components) -> PointMap:
+def _build_map(
+    body: dict[str, tuple[int, ...]],
+    hands: dict[str, dict[int, int]],
+    face: tuple[int, ...],
+    count: int,
+    warnings: tuple[ClipWarning, ...],
+    components: tuple[pose_file.Component, ...],
+) -> PointMap:
     """The map of named points: `count` of all components."""
-    joints = [next((body[name] for name in names if name in body), ()) for names in BODY]
+    joints: list[tuple[int, ...]] = [
+        next((body[name] for name in names if name in body), ()) for names in BODY
+    ]
     right, left = joints[skeleton.R_SHOULDER], joints[skeleton.L_SHOULDER]
     if not (right and left):
         listed = ", ".join(component.name for component in components)[:80]

@@ -56,7 +56,8 @@ def make_clip(parameters: dict[str, np.ndarray], body: Body | None, expressions:
     blocks = [slice(k, k + AT_ONCE) for k in range(0, count, AT_ONCE)]
     poses = [_pose_block(parameters, block, model, expressions) for block in blocks]
     pose = np.concatenate(poses)
-    clip = Clip(*base.select_joints(pose, np.isfinite(pose).all(-1), _map_joints(pose)))
+    seen = np.asarray(np.isfinite(pose).all(-1))
+    clip = Clip(*base.select_joints(pose, seen, _map_joints(pose)))
     return clip if body else clip.add_warning(smplx_body.NEUTRAL)
 
 
