@@ -102,7 +102,7 @@ MEANING = {
     "log_every": "steps between rows of metrics.jsonl",
     "eval_every": "steps between evaluations on dev",
     "save_every": "steps between checkpoints",
-    "best": "metric by which the best checkpoint is kept, the smaller the better",
+    "best": "metric by which the best checkpoint is kept: the smallest, or the largest pck, right and usage",
     "optim.lr": "highest learning rate",
     "optim.warmup": "steps until it is reached",
     "optim.weight_decay": "AdamW's, on kernels alone",

@@ -12,7 +12,16 @@ from typing import Any, NamedTuple, TextIO
 import jax
 
 from signjax.errors import ConfigError, DataError, NumericsError, did_you_mean
-from signjax.training import checkpoint, memory_check, metric_writer, process, sharding, state_hash, trackers
+from signjax.training import (
+    best_metric,
+    checkpoint,
+    memory_check,
+    metric_writer,
+    process,
+    sharding,
+    state_hash,
+    trackers,
+)
 from signjax.training.run_config import check_same_config, save_config
 from signjax.training.task import MakeTask, Task
 from signjax.training.train_step import compile_steps, get_inference_variables, run_evaluation
@@ -167,6 +176,8 @@ def _prepare_run(config, workdir, start: int, make_task: MakeTask, outputs):
         f"{mesh.size} {mesh.devices.flat[0].device_kind} device(s), {count:,} parameters, {workdir}, "
         + (f"resumed from step {start}" if start else "from the start")
     )
+    if guess := best_metric.describe_guess(config.best):
+        run.progress.print_line(guess)
     return run, state, itertools.chain([batch], batches)
 
 
@@ -261,8 +272,7 @@ def _evaluate_state(run: Run, state, step: int) -> bool:
     if run.config.best not in evals:
         advice = f"evaluation gives: {', '.join(sorted(evals))}"
         raise ConfigError(f"best is {run.config.best!r}{did_you_mean(run.config.best, evals, advice)}")
-    best = _wait_for_best_score(run)
-    better = evals[run.config.best] < best
+    better = best_metric.is_better(run.config.best, evals[run.config.best], _wait_for_best_score(run))
     if better:
         tree = {"params": variables["params"], "extra": state.extra}
         meta = {"step": step, "best": evals[run.config.best]}
@@ -278,11 +288,10 @@ def _evaluate_state(run: Run, state, step: int) -> bool:
     return True
 
 
-def _wait_for_best_score(run: Run) -> float:
-    """The score of the best checkpoint, after it has been written; inf if there is none."""
+def _wait_for_best_score(run: Run) -> float | None:
+    """The score of the best checkpoint, after it has been written; None if there is none."""
     checkpoint.wait_until_saved(run.checkpoints.best)
-    score = checkpoint.read_best_score(run.workdir)
-    return math.inf if score is None else score
+    return checkpoint.read_best_score(run.workdir)
 
 
 def _save_state(run: Run, state, step: int) -> None:
@@ -291,7 +300,7 @@ def _save_state(run: Run, state, step: int) -> None:
     best = _wait_for_best_score(run)
     meta = {
         "step": step,
-        "best": best if math.isfinite(best) else None,
+        "best": best,
         "spent": run.metrics.get_time_spent()._asdict(),
         # Compared by `checkpoint.restore_checkpoint`; the name is that of runs on disk.
         "fingerprint": state_hash.hash_state(state),

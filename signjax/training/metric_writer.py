@@ -4,13 +4,13 @@ import json
 import math
 import pathlib
 import time
-from typing import NamedTuple, TextIO
+from typing import BinaryIO, NamedTuple, TextIO
 
 from signjax.errors import StorageError
 from signjax.io import atomic, progress, safe_read
 from signjax.training import trackers
 
-MAX_LINE_BYTES, MAX_FILE_BYTES = 1 << 16, 1 << 27
+MAX_LINE_BYTES = 1 << 16
 # Sums and rounding of larger numbers could overflow; no run has such metrics.
 MAX_VALUE = 1e300
 
@@ -41,18 +41,23 @@ class MetricWriter:
           writes: False on all hosts but the first.
         """
         self.path = pathlib.Path(workdir, "metrics.jsonl")
-        self.evaluated, kept = False, bytearray()
+        self.evaluated, self._writes, self.trackers = False, writes, []
+        if writes:
+            # Row by row: the file of a long run may be larger than the memory.
+            atomic.write_file(self.path, lambda file: self._resume_rows(step, spent, file))
+        else:
+            self._resume_rows(step, spent)
+
+    def _resume_rows(self, step: int, spent: TimeSpent, file: BinaryIO | None = None) -> None:
+        """Reads what the file says of the run until `step`, and writes the rows until then to `file`."""
         for row in _read_rows(self.path):
             # Also from rows that are removed: the time for steps that were lost was spent all the same.
             spent = TimeSpent(*(max(t, row.get(name) or 0.0) for name, t in spent._asdict().items()))
-            if row["step"] <= step:
-                kept += json.dumps(row).encode() + b"\n"
+            if row["step"] <= step and file:
+                file.write(json.dumps(row).encode() + b"\n")
             if row["step"] == step:
                 self.evaluated = self.evaluated or any(name.startswith("eval/") for name in row)
         self._origin = TimeSpent(time.process_time() - spent.cpu_s, time.monotonic() - spent.wall_s)
-        self._writes, self.trackers = writes, []
-        if writes:
-            atomic.write_file(self.path, bytes(kept))
 
     def get_time_spent(self) -> TimeSpent:
         """The time spent until now."""
@@ -77,7 +82,8 @@ def _read_rows(path: pathlib.Path):
       StorageError: the file cannot be read.
     """
     try:
-        with safe_read.open_bounded(path, MAX_FILE_BYTES) as (file, _):
+        # Of any size: a run that logs every step for weeks must resume, and only a line is in memory.
+        with safe_read.open_bounded(path, None) as (file, _):
             # Bounded, as a corrupt file may have no line breaks; the pieces are then no rows.
             while line := file.readline(MAX_LINE_BYTES):
                 if row := _parse_row(line):
@@ -90,6 +96,9 @@ def _read_rows(path: pathlib.Path):
 
 def _parse_row(line: bytes) -> dict | None:
     """The metrics of a line, {name: number or None}; None if it is not such a line or has no whole "step"."""
+    # The holes of zeros that a power cut leaves may be of gigabytes: they are not parsed.
+    if not line.startswith(b"{"):
+        return None
     try:
         row = safe_read.parse_json(line)
     except safe_read.InvalidFileError:

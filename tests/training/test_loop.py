@@ -1,6 +1,8 @@
 """The training loop: exact resume, on other devices too, the best step kept, wrong configs refused."""
 
+import io
 import json
+import math
 import os
 import signal
 import sys
@@ -15,7 +17,7 @@ from engine_helpers import compiled, rows, same_bits, saved_state, start, toy
 
 from signjax.errors import ConfigError, NumericsError, StorageError
 from signjax.tasks.registry import make_task
-from signjax.training import checkpoint, loop, run_config
+from signjax.training import best_metric, checkpoint, loop, run_config
 
 
 @pytest.fixture(autouse=True)
@@ -116,6 +118,17 @@ def test_bad_batches_end_the_run(tmp_path):
     assert e.value.exit_code == 20
     assert all(np.isfinite(x).all() for x in saved_state(c, tmp_path).values())
     assert json.loads((tmp_path / "metrics.jsonl").read_text().splitlines()[-1])["train/loss"] is None
+
+
+def test_the_best_is_the_largest_where_larger_is_better(tmp_path, hooks):
+    """Shares of joints that are right: 0.1, 0.9 (best), 0.5."""
+    out, scores = io.StringIO(), iter([0.1, 0.9, 0.5])
+    hooks["finish"] = lambda evals: {"pck_05": next(scores)}
+    assert loop.train(toy(best="pck_05"), tmp_path, make_task, out=out).best == 0.9
+    assert checkpoint.find_last_step(tmp_path, "best") == 8 and "not known" not in out.getvalue()
+    assert best_metric.is_better("usage/book_arm_0", 0.2, 0.1) and best_metric.is_better("wer", 0.1, 0.2)
+    assert not any(best_metric.is_better(x, math.nan, best) for x in ("pck_05", "wer") for best in (1, None))
+    assert "'weight'" in best_metric.describe_guess("weight")
 
 
 def test_the_best_survives_resuming(tmp_path, hooks):

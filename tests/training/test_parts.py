@@ -231,6 +231,17 @@ def test_metrics_forget_what_was_not_saved(tmp_path):
     assert got[2]["train/loss"] is None
 
 
+def test_a_long_run_has_a_long_file_and_resumes(tmp_path):
+    path = tmp_path / "metrics.jsonl"
+    with open(path, "wb") as file:
+        file.write(b'{"step": 1, "eval/a": 0.5}\n')
+        file.seek(1 << 27)  # a hole, which is no row
+        file.write(b'\n{"step": 2, "eval/a": 0.25}\n{"step": 3}\n')
+    assert metric_writer.MetricWriter(tmp_path, 2, metric_writer.TimeSpent(1.0, 2.0), writes=False).evaluated
+    assert metric_writer.MetricWriter(tmp_path, 2, metric_writer.TimeSpent(1.0, 2.0)).evaluated
+    assert [json.loads(line)["step"] for line in path.read_text().splitlines()] == [1, 2]
+
+
 def test_a_second_ctrl_c_kills(tmp_path):
     code = (
         "import time; from signjax.training import process\n"
