@@ -86,9 +86,10 @@ def _read_file(file: Path) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
         columns = _list_columns(names)
         _check_size(parquet, columns)
         table = parquet.read(columns=columns, use_threads=False)
-        # Pandas may write the few texts of `type` as numbers and a dictionary.
-        texts = {"type": table.column("type").cast(pyarrow.string())} if "type" in columns else {}
-        values = {name: texts.get(name, table.column(name)).to_numpy() for name in columns}
+        values = {name: table.column(name).to_numpy() for name in columns if name != "type"}
+        if "type" in columns:
+            # Pandas may have written its few texts as numbers and a dictionary already.
+            values["type"] = _number_types(table.column("type").cast(pyarrow.string()))
     except InvalidFileError:
         raise
     # A corrupt file makes pyarrow raise errors of its own and of Python.
@@ -97,6 +98,19 @@ def _read_file(file: Path) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
     if columns == [*LONG]:
         return iter([(file.stem, *_convert_landmarks(values))])
     return _split_sequences(file.stem, values)
+
+
+def _number_types(column) -> np.ndarray:
+    """Which of the parts of PLACES each row is of; as texts they would take ten times the memory."""
+    encoded = column.combine_chunks().dictionary_encode()
+    words = encoded.dictionary.to_pylist()
+    unknown = [word for word in words if word not in PLACES]
+    if unknown or encoded.null_count:
+        raise InvalidFileError(
+            f"has landmarks of the type {str((unknown or [None])[0])[:20]!r}, which is none"
+        )
+    parts = np.array([list(PLACES).index(word) for word in words], np.int64)
+    return parts[encoded.indices.to_numpy(zero_copy_only=False)]
 
 
 def _list_columns(names: list[str]) -> list[str]:
@@ -124,10 +138,10 @@ def _find_place(column: str) -> tuple[int, int] | None:
 def _check_size(parquet, columns: list[str]) -> None:
     # By what the file declares: a few bytes may stand for a million equal rows.
     needed = parquet.metadata.num_rows * len(columns) * 8
-    if needed > MAX_BYTES:
-        raise InvalidFileError(
-            f"needs {needed >> 20:,} MB of memory, more than {MAX_BYTES >> 20:,}; split it"
-        )
+    # Rows of single landmarks are sorted into frames, which takes several times as much again.
+    limit = MAX_BYTES >> 2 if "type" in columns else MAX_BYTES
+    if needed > limit:
+        raise InvalidFileError(f"needs {needed >> 20:,} MB of memory, more than {limit >> 20:,}; split it")
 
 
 def _convert_landmarks(values: dict[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
@@ -138,14 +152,13 @@ def _convert_landmarks(values: dict[str, np.ndarray]) -> tuple[np.ndarray, np.nd
         raise InvalidFileError(f"has {len(numbers):,} frames; 1 to {base.MAX_FRAMES:,} can be read")
     place = np.full(len(frame), -1)
     known = np.zeros(len(frame), bool)
-    for name, places in PLACES.items():
-        mine = (values["type"] == name) & (number >= 0) & (number < len(places))
+    for part, places in enumerate(PLACES.values()):
+        mine = (values["type"] == part) & (number >= 0) & (number < len(places))
         place[mine], known = places[number[mine]], known | mine
     if not known.all():
         k = int(known.argmin())
-        raise InvalidFileError(
-            f"row {k} is landmark {number[k]} of {str(values['type'][k])[:20]!r}, which is none"
-        )
+        name = list(PLACES)[values["type"][k]]
+        raise InvalidFileError(f"row {k} is landmark {number[k]} of {name!r}, which is none")
     used = place >= 0
     keys = t[used] * landmarks.POINTS + place[used]
     if len(np.unique(keys)) < len(keys):

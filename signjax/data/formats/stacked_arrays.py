@@ -8,6 +8,7 @@ where the clips are. A column `gloss`, `label`, `sign`, `word` or `text` is the 
 import csv
 import dataclasses
 import io
+import itertools
 import re
 from collections import Counter
 from collections.abc import Iterator
@@ -21,6 +22,7 @@ from signjax.io import safe_numpy, safe_read
 from signjax.io.safe_read import InvalidFileError
 from signjax.pose.clip import Clip
 
+MAX_ROWS = 1 << 17  # each takes some hundred bytes of memory, and a few in the file
 TEXTS = ("text", "gloss", "label", "sign", "word")
 ALIASES = {"signer": ("signer", "signer_id"), "split": ("split",), "sequence": ("sequence", "video_id")}
 FIXED_POINT = f"whole numbers were read as shares of the picture times {array_layouts.FIXED_POINT:,}"
@@ -80,7 +82,11 @@ def _read_rows(table: Path) -> list[dict[str, str]]:
         if not {"start", "frames"} <= set(columns):
             raise InvalidFileError("has no columns start and frames")
         reader.fieldnames = columns
-        return [{key: value for key, value in row.items() if isinstance(value, str)} for row in reader]
+        rows = [{key: value for key, value in row.items() if isinstance(value, str)}
+                for row in itertools.islice(reader, MAX_ROWS + 1)]  # fmt: skip
+        if len(rows) > MAX_ROWS:
+            raise InvalidFileError(f"has more than {MAX_ROWS:,} rows")
+        return rows
     except UnicodeDecodeError:
         raise InvalidFileError(f"{table.name} is not UTF-8") from None
     except csv.Error as error:
