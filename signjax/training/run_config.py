@@ -14,11 +14,9 @@ from signjax.training import config_fields, configs
 # May differ when a run is resumed: how long it trains, how often it reports and saves, on which devices it
 # runs. The saved state fits any of them.
 CHANGEABLE_FIELDS = ("num_steps", "log_every", "eval_every", "save_every", "mesh", "sharding")
-# Fields that configs did not have from the beginning, with what older runs did.
-ADDED_FIELDS = {"data.text": "sentence"}
 
 # Fields that configs of earlier versions lack, and the value that says what those versions did.
-LATER_FIELDS = {"text.kind": "sentence", "text.case": "auto"}
+LATER_FIELDS = {"data.text": "sentence", "text.kind": "sentence", "text.case": "auto"}
 
 
 def get_default_workdir(config_path: str) -> str:
@@ -95,10 +93,6 @@ def find_difference(saved: dict, config) -> tuple | None:
         config_fields.flatten_fields(config_fields.convert_to_tuples(_add_later_fields(fields)))
         for fields in (copy.deepcopy(saved), _convert_to_dict(config))
     )
-    for name, value in ADDED_FIELDS.items():
-        # Both: either side may be of an older version.
-        old_fields.setdefault(name, value)
-        new_fields.setdefault(name, value)
     for name in sorted(old_fields.keys() | new_fields.keys()):
         old, new = old_fields.get(name, "nothing"), new_fields.get(name, "nothing")
         if old != new and name.partition(".")[0] not in CHANGEABLE_FIELDS:
