@@ -47,7 +47,7 @@ def _print_text(files: TextFiles, readable: bool) -> None:
 
 
 def print_frames(generator: TextToPose, texts: list[str], num: int, seed: int, sampling: dict) -> None:
-    """Prints {"text", "frame", "pose": 50 or 120 x 3} for each frame as soon as it is generated.
+    """Prints {"text", "frame", "fps", "pose": 50 or 120 x 3} for each frame as soon as it is generated.
 
     Args:
       generator: of the run.
@@ -66,6 +66,7 @@ def print_frames(generator: TextToPose, texts: list[str], num: int, seed: int, s
         parts = generator.stream(text, seed, **sampling)
         for number, frame in enumerate(itertools.chain.from_iterable(part.points for part in parts)):
             pose = frame.astype(float).round(5).tolist()
-            line = json.dumps({"text": text, "frame": number, "pose": pose}, ensure_ascii=False)
+            content = {"text": text, "frame": number, "fps": generator.codec.fps, "pose": pose}
+            line = json.dumps(content, ensure_ascii=False)
             # Flushed, as a player at the other end of a pipe shows it at once.
             print(line, flush=True)

@@ -1,6 +1,7 @@
 """A run as a folder to share: all that generation and scoring need, nothing that only training needs.
 
-config.json, model.safetensors, text.json     as in the run; weights instead of checkpoints
+config.json, model.safetensors, text.json,
+data_rate.json                                as in the run; weights instead of checkpoints
 tokenizer/, autoencoder/, text.encoder/       runs and encoder that it depends on, recorded in <name>.json
 SHA256SUMS                                    of all these; checked before any is used
 README.md                                     the model card, which may be edited
@@ -15,7 +16,7 @@ from signjax.inference.load import load
 from signjax.io import atomic, checksums, model_file, safe_read
 from signjax.io.digest import digest_variables
 from signjax.text import pretrained
-from signjax.training import checkpoint, dependencies, run_config, text_encoder
+from signjax.training import checkpoint, data_rate, dependencies, run_config, text_encoder
 
 RUN_FIELDS = ("tokenizer", "autoencoder")  # of configs, that name other runs
 
@@ -72,8 +73,9 @@ def format_weights(workdir) -> bytes:
 def _collect_run_files(workdir, c) -> dict[str, bytes]:
     """Collects the files of a run and of the runs that it depends on, with their checksums."""
     files = {"config.json": _read_bytes(f"{workdir}/config.json"), model_file.FILE: format_weights(workdir)}
-    if Path(workdir, "text.json").is_file():
-        files["text.json"] = _read_bytes(f"{workdir}/text.json")
+    for name in ("text.json", data_rate.FILE):
+        if Path(workdir, name).is_file():
+            files[name] = _read_bytes(f"{workdir}/{name}")
     for field in RUN_FIELDS:
         if Path(workdir, f"{field}.json").is_file():
             folder = dependencies.find_dependency(workdir, field, c[field])

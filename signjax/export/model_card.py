@@ -16,7 +16,7 @@ from signjax.inference import contracts
 from signjax.io import safe_read
 from signjax.io.digest import digest_variables
 
-SIGNS = "Signs texts: {body}, 25 frames a second."
+SIGNS = "Signs texts: {body}, {fps} frames a second."
 BODY = "50 joints of upper body and hands"
 BODY_AND_FACE = f"{BODY} and 70 points of a face"
 FAMILIES = {
@@ -49,7 +49,8 @@ def format_card(workdir, name: str, licence: str, run: contracts.TrainedRun) -> 
     """
     task = run.config.task
     body = BODY_AND_FACE if run.codec is not None and run.codec.has_face else BODY
-    what = FAMILIES.get(task, f"A {task} model.").format(body=body)
+    fps = f"{run.codec.fps:g}" if run.codec is not None else ""
+    what = FAMILIES.get(task, f"A {task} model.").format(body=body, fps=fps)
     lines = [*_format_front_matter(licence, task), "", f"# {name}", "", what, ""]
     lines += [*_describe_training(run, licence), "", "## Use", "", *_describe_use(name, run), ""]
     lines += ["## Scores", "", *_quote_scores(workdir, digest_variables(run.variables))]

@@ -78,6 +78,11 @@ class SequenceCodec(TrainedRun, Protocol):
         ...
 
     @property
+    def fps(self) -> float:
+        """Frames per second of the clips that are decoded."""
+        ...
+
+    @property
     def has_face(self) -> bool:
         """Whether clips have 120 joints, else 50."""
         ...

@@ -13,7 +13,7 @@ from signjax.inference.pose_tokenizer import PoseTokenizer
 from signjax.inference.text_to_pose import TextToPose, build_text_to_pose
 from signjax.models import build
 from signjax.text import tokenizer
-from signjax.training import checkpoint, dependencies, run_config, text_encoder
+from signjax.training import checkpoint, data_rate, dependencies, run_config, text_encoder
 
 
 def load(run) -> contracts.TrainedRun:
@@ -83,7 +83,7 @@ def load_codec(run) -> PoseCodec:
         )
     continuous = config.task == "ae2d" or config.quantizer.kind == "kl"
     codec = (PoseAutoencoder if continuous else PoseTokenizer).from_config(config, variables)
-    return dataclasses.replace(codec, run=str(run))
+    return dataclasses.replace(codec, run=str(run), fps=data_rate.read_rate(run) or codec.fps)
 
 
 def load_autoencoder(run) -> PoseAutoencoder:
@@ -127,6 +127,8 @@ def _load_generator(run) -> TextToPose:
     codec = load_autoencoder(folder) if field == "autoencoder" else load_codec(folder)
     # With another codec, even the same one trained again, the codes decode to wrong clips without any error.
     dependencies.check_dependency(run, field, folder, codec.variables)
+    # The same codes are other motion in data of another rate than the codec's: the generator's data decide.
+    codec = dataclasses.replace(codec, fps=data_rate.read_rate(run) or codec.fps)
     # No config has this width: it was fitted to the latents of the training data.
     dim = len(variables["latents"]["deviation"]) if "latents" in variables else 0
     generator = build_text_to_pose(config, encoder, codec, variables, dim)

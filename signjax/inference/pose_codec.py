@@ -18,11 +18,8 @@ from signjax.inference import padded_decoding, windowed_decoding
 from signjax.inference.hub import SharedRun
 from signjax.models import code_layout
 from signjax.pose import normalization
-from signjax.pose.clip import Clip, Tokens
+from signjax.pose.clip import DEFAULT_FPS, Clip, Tokens
 from signjax.pose.missing_joints import fill_missing_joints
-
-# Frames a second of generated clips: models know frames only, and most data sets do not say their rate.
-FPS = 25.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,6 +33,7 @@ class PoseCodec(SharedRun):
       encode_batch: compiled, (variables, pose [B, T, J, 3] canonical, mask [B, T]) -> codes [B, N, C].
       decode_batch: compiled, (variables, codes [B, N, C], mask [B, N]) -> pose [B, N * stride, J, 3].
       reach: the frames of an element depend on so many elements to either side; None if on the whole clip.
+      fps: frames per second of the clips that it decodes: of the training data, 25 if those do not say it.
     """
 
     config: ml_collections.ConfigDict
@@ -44,6 +42,7 @@ class PoseCodec(SharedRun):
     encode_batch: Callable
     decode_batch: Callable
     reach: int | None = None
+    fps: float = DEFAULT_FPS
 
     can_generate = False
     can_translate = False
@@ -105,7 +104,7 @@ class PoseCodec(SharedRun):
         return sequences
 
     def decode(self, codes: Sequence[np.ndarray], canonical: bool = False) -> list[Clip]:
-        """Decodes sequences [N, C] to clips of N * stride frames at FPS.
+        """Decodes sequences [N, C] to clips of N * stride frames at `fps`.
 
         Args:
           codes: as `encode` returns them.
@@ -117,7 +116,9 @@ class PoseCodec(SharedRun):
         """
         # With a known placement nobody measures and moves the clips again: their points stay bit for bit.
         clips = [
-            Clip(points, fps=FPS, tokens=self.describe_tokens(sequence), placement=normalization.CANONICAL)
+            Clip(
+                points, fps=self.fps, tokens=self.describe_tokens(sequence), placement=normalization.CANONICAL
+            )
             for points, sequence in zip(self.decode_arrays(codes), codes, strict=True)
         ]
         return clips if canonical else [clip.move_to(normalization.DEFAULT) for clip in clips]
@@ -131,7 +132,7 @@ class PoseCodec(SharedRun):
         """
         decoded, results = self.decode(self.encode(clips), canonical=True), []
         for clip, original in zip(decoded, clips, strict=True):
-            fps = original.fps or FPS
+            fps = original.fps or self.fps
             # valid is None, all joints: the model gives those, too, that the recording lacks.
             fields = {"text": original.text, "sid": original.sid, "fps": fps, "valid": None}
             # The last element of a sequence may stand for frames beyond the clip's end, too.

@@ -6,7 +6,7 @@ import numpy as np
 
 from signjax.data.packed_dataset import PackedDataset
 from signjax.inference import codebook_use
-from signjax.inference.pose_codec import FPS, PoseCodec, compile_methods
+from signjax.inference.pose_codec import PoseCodec, compile_methods
 from signjax.models import build, code_layout, quantizers
 from signjax.pose import body_parts
 from signjax.pose.clip import Clip, Tokens
@@ -52,7 +52,7 @@ class PoseTokenizer(PoseCodec):
         """Measures the use of the codebooks on a random sample of SAMPLED of the clips' tokens, or on all.
 
         Returns:
-          {"tokens": size of the sample, "bits_per_second": of all columns at FPS, "usage/<codebook>": share
+          {"tokens": size of the sample, "bits_per_second": of all columns at `fps`, "usage/<codebook>": share
           of its codes that occur, "perplexity/<codebook>"}.
         """
         codes = np.concatenate(self.encode(clips))
@@ -63,7 +63,7 @@ class PoseTokenizer(PoseCodec):
         # Without the codebooks: their counts are those of columns once more. The logarithm of a perplexity is
         # an entropy; the sum over columns takes them as independent, so it is an upper bound.
         columns = [name for name in use if name.startswith("perplexity/") and "/book_" not in name]
-        bits = sum(np.log2(use[name]) for name in columns) * FPS / self.stride
+        bits = sum(np.log2(use[name]) for name in columns) * self.fps / self.stride
         return {"tokens": len(codes), "bits_per_second": float(bits)} | use
 
     def _part_codebooks(self, part: str) -> list[np.ndarray]:

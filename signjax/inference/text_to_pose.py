@@ -12,7 +12,7 @@ import numpy as np
 from signjax.errors import ConfigError
 from signjax.inference import autoregressive, families, latent_space, text_batches, windowed_decoding
 from signjax.inference.hub import SharedRun
-from signjax.inference.pose_codec import FPS, PoseCodec
+from signjax.inference.pose_codec import PoseCodec
 from signjax.inference.pose_tokenizer import PoseTokenizer
 from signjax.models import build
 from signjax.pose import normalization
@@ -202,7 +202,8 @@ class TextToPose(SharedRun):
         decode = functools.partial(self.codec.decode_batch, self.codec.variables)
         written = self._write_tokens(text, seed, sampler, tokens_at_once)
         parts = windowed_decoding.stream_windows(decode, written, reach)
-        clips = (Clip(part, fps=FPS, text=text, placement=normalization.CANONICAL) for part in parts)
+        about = {"fps": self.codec.fps, "text": text, "placement": normalization.CANONICAL}
+        clips = (Clip(part, **about) for part in parts)
         return clips if canonical else (clip.move_to(normalization.DEFAULT) for clip in clips)
 
     def _check_letters(self, texts: Sequence[str]) -> None:

@@ -13,6 +13,7 @@ from signjax.models import build, linear_start
 from signjax.pose import losses
 from signjax.pose.missing_joints import fill_missing_joints, joint_weights
 from signjax.tasks import batches
+from signjax.training import data_rate
 from signjax.training.task import Task
 
 
@@ -23,8 +24,8 @@ def make_task(config, workdir) -> Task:
       ConfigError: the latents are wider than what they encode.
       DataError: the data cannot be used.
     """
-    del workdir
     train, dev = (load.load_configured_split(config.data, split) for split in ("train", "dev"))
+    data_rate.record_rate(workdir, train.fps)
     model = build.build_autoencoder2d(config)
     crops = sources.Crops(train, config.window)
     # A start at the best linear code: the network then only has to improve on principal components.

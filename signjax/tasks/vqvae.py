@@ -16,6 +16,7 @@ from signjax.models import build, linear_start
 from signjax.pose import losses
 from signjax.pose.missing_joints import fill_missing_joints, joint_weights
 from signjax.tasks import batches
+from signjax.training import data_rate
 from signjax.training.task import Task
 
 
@@ -26,9 +27,9 @@ def make_task(config, workdir) -> Task:
       ConfigError: the config contradicts itself.
       DataError: the data cannot be used, or have no faces and the layout has one.
     """
-    del workdir
     model = build.build_tokenizer(config)
     train, dev = (load_codec_split(config, config.data, split) for split in ("train", "dev"))
+    data_rate.record_rate(workdir, train.fps)
     crops = sources.Crops(train, config.window)
     augment = functools.partial(augmentation.augment_signer, **config.augment)
 

@@ -1,0 +1,66 @@
+"""The frame rate of a run's training data, kept with the run: what it generates plays at this rate.
+
+workdir/data_rate.json has it. Runs of data without a known rate, and those of signjax 0.1, have no such file.
+"""
+
+import json
+import pathlib
+
+import jax
+
+from signjax.data.clip_files import parse_rate
+from signjax.errors import ConfigError, StorageError
+from signjax.io import atomic, safe_read
+from signjax.training import checkpoint
+
+FILE = "data_rate.json"
+
+
+def record_rate(workdir, fps: float | None) -> None:
+    """Writes down the frame rate of a run's training data; checks it for a run that is resumed.
+
+    Args:
+      workdir: folder of the run.
+      fps: frames per second, None if unknown.
+
+    Raises:
+      ConfigError: the run began with another rate.
+      StorageError: the file is corrupt, or cannot be written.
+    """
+    resumed = checkpoint.find_last_step(workdir, "latest") is not None
+    recorded = read_rate(workdir) if resumed else None
+    if recorded and fps and recorded != fps:
+        raise ConfigError(
+            f"{workdir}: was trained on {recorded:g} frames a second, and the data have {fps:g} now; "
+            "give the old data, or start again with another --workdir"
+        )
+    if jax.process_index() != 0:
+        return
+    if fps:
+        atomic.write_file(pathlib.Path(workdir, FILE), format_rate(fps))
+    elif not resumed:
+        # Of a start that never came to a checkpoint, on other data.
+        pathlib.Path(workdir, FILE).unlink(missing_ok=True)
+
+
+def format_rate(fps: float) -> bytes:
+    """The content of workdir/data_rate.json."""
+    return json.dumps({"fps": fps}).encode() + b"\n"
+
+
+def read_rate(workdir) -> float | None:
+    """Frames per second of a run's training data; None if unknown.
+
+    Raises:
+      StorageError: the file is corrupt.
+    """
+    path = pathlib.Path(workdir, FILE)
+    try:
+        rate = parse_rate(safe_read.read_json(path).get("fps"))
+    except safe_read.MissingFileError:
+        return None
+    except safe_read.InvalidFileError as error:
+        raise StorageError(f"{path}: cannot be read ({error}); restore it, or remove it for 25") from None
+    if rate is None:
+        raise StorageError(f'{path}: "fps" is no rate; restore it, or remove it for 25')
+    return rate
