@@ -4,21 +4,23 @@
         {"pose_landmarks": [{"x": 0.5, "y": 0.2, "z": -0.1, "visibility": 0.9}, ...],
          "left_hand_landmarks": [...], "right_hand_landmarks": [...], "face_landmarks": [...]}, ...]}
 
-or the list of frames alone. Landmarks are objects or lists, [] or null where nothing was found; the Tasks API
-writes a list of people in each part, `{"poseLandmarks": [[{"x": ...}, ...]], ...}`. Depth is left out, see
-signjax.data.formats.pose_format.
+or the list of frames alone, or a file for each frame. Landmarks are objects or lists, [] or null where there
+are none; the Tasks API writes a list of people in each part, `{"poseLandmarks": [[{"x": ...}, ...]], ...}`.
+Depth is left out, see signjax.data.formats.pose_format.
 """
 
 import dataclasses
 import functools
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
 from signjax.data.clip_files import parse_rate
-from signjax.data.formats import base, frame_numbers, landmarks, signer
+from signjax.data.formats import base, frame_files, frame_numbers, landmarks, signer
 from signjax.data.formats.base import UnreadableClip
+from signjax.data.formats.frame_files import FrameFiles
 from signjax.data.formats.landmarks import PARTS
 from signjax.io import safe_read
 from signjax.io.safe_read import InvalidFileError
@@ -26,6 +28,7 @@ from signjax.pose.clip import Clip, ClipWarning
 
 # Bytes that a file's objects may take at most: a minute with all of the face.
 MEMORY = 4 * safe_read.MAX_MEMORY
+MAX_FRAME_BYTES = 1 << 22
 LANDMARK = {"x": None, "y": None, "z": 0.0, "visibility": landmarks.UNSET}  # fields and their defaults
 # Hands and face belong to the body that they lie at; without a body nothing says whose they are.
 ANCHORS = {"right_hand": 16, "left_hand": 15, "face": 0}
@@ -35,11 +38,28 @@ BODY_MAP = landmarks.JOINT_MAP._replace(right=None, left=None, face=())
 OTHER_FIELDS = ("world", "blendshape", "segmentation", "time", "matrix", "frame")
 
 
+def _list_keys(name: str) -> tuple[str, str, str]:
+    # As MediaPipe's Python has it, as its JavaScript has it, and without the ending.
+    return f"{name}_landmarks", name.replace("_hand", "Hand") + "Landmarks", name
+
+
+KNOWN = {key for name in PARTS for key in _list_keys(name)}  # fields of a frame that are read
+ABOUT = ("width", "height", "fps", "signer")
+
+
+class Frame(NamedTuple):
+    """What is read of a frame."""
+
+    people: dict[str, list[np.ndarray]]  # x, y, z and visibility [N, 4] of everybody's parts; 70 of a face
+    unknown: tuple[str, ...]  # fields with content that is not looked at
+    about: dict  # the fields of ABOUT
+
+
 def is_mediapipe(content: dict) -> bool:
     """Whether a JSON object is such a file; a list in JSON comes as its "instance_info"."""
     frames = content.get("frames", content.get("instance_info"))
     if not isinstance(frames, list):
-        return False
+        return _find_landmarks(content, "pose") is not None
     # Nobody may be seen at first.
     return any(_find_landmarks(frame, "pose") is not None for frame in frames[:100])
 
@@ -51,28 +71,79 @@ def read_clips(path: Path, size: tuple[int, int] | None = None) -> Iterator[Clip
       path: the folder or file.
       size: width and height of the picture, where files do not say.
     """
-    return base.read_files(path, ".json", functools.partial(_read_clip, size=size))
+    return base.read_each(_list_clips(path), functools.partial(_read_clip, path, size))
 
 
-def _read_clip(path: Path, size: tuple[int, int] | None) -> Clip:
-    content = _parse_content(safe_read.read_bytes(path))
+def _list_clips(root: Path) -> Iterator[tuple[str, Path | FrameFiles]]:
+    """The files of clips, and the files of frames of clips that have one for each."""
+    # Names alone do not tell: clips are numbered as often as frames.
+    for label, frames in frame_files.group_files(root, ".json"):
+        if len(frames.files) > 1 and _are_frames(frames.files):
+            yield label, frames
+        else:
+            yield from ((str(file), file) for file in frames.files)
+
+
+def _are_frames(files: list[Path]) -> bool:
+    """Whether files hold one frame each; the first that can be read speaks for all."""
+    for file in files[:8]:
+        try:
+            content = _parse_content(safe_read.read_bytes(file))
+        except InvalidFileError:
+            continue
+        return "frames" not in content and is_mediapipe(content)
+    return False
+
+
+def _read_clip(root: Path, size: tuple[int, int] | None, source: Path | FrameFiles) -> Clip:
+    if isinstance(source, FrameFiles):
+        _check_count(len(source.files))
+        places, warnings = frame_numbers.place_frames(source.numbers)
+        # One object at a time: those of all frames would take a thousand times the memory of the points.
+        frames = [_read_frame(*pair) for pair in zip(source.files, source.numbers, strict=True)]
+        return frame_files.name_clip(source, _make_clip(frames, frames[0].about, places, warnings, size))
+    content = _parse_content(safe_read.read_bytes(source))
     if not is_mediapipe(content):
         raise InvalidFileError('has no "frames" with "pose_landmarks"')
-    frames = content["frames"]
-    if len(frames) > base.MAX_FRAMES:
-        raise InvalidFileError(f"has {len(frames):,} frames; 1 to {base.MAX_FRAMES:,} can be read")
-    order, places, about_times = frame_numbers.place_entries(frames)
-    if places[-1] >= base.MAX_FRAMES:
-        raise InvalidFileError(f"has {places[-1] + 1:,} frames; 1 to {base.MAX_FRAMES:,} can be read")
-    rows, warnings = _follow_signer([_parse_frame(frames[t], t) for t in order])
+    entries = content.get("frames", [content])
+    _check_count(len(entries))
+    order, places, warnings = frame_numbers.place_entries(entries)
+    frames = [_parse_frame(entries[t], t) for t in order]
+    return base.name_clip(root, source, _make_clip(frames, content, places, warnings, size))
+
+
+def _check_count(frames: int) -> None:
+    if frames > base.MAX_FRAMES:
+        raise InvalidFileError(f"has {frames:,} frames; 1 to {base.MAX_FRAMES:,} can be read")
+
+
+def _read_frame(file: Path, number: int) -> Frame:
+    # A file of thousands is named, which the label of the clip does not.
+    try:
+        return _parse_frame(_parse_content(safe_read.read_bytes(file, MAX_FRAME_BYTES)), number)
+    except InvalidFileError as error:
+        raise InvalidFileError(f"{file.name}: {error}") from None
+
+
+def _make_clip(
+    frames: list[Frame],
+    about: dict,
+    places: np.ndarray,
+    warnings: tuple[ClipWarning, ...],
+    size: tuple[int, int] | None,
+) -> Clip:
+    """The clip of frames at their places, without name and text; `about` may say size, rate and signer."""
+    _check_count(int(places[-1]) + 1)
+    rows, about_people = _follow_signer([frame.people for frame in frames])
     rows = frame_numbers.fill_gaps(rows, places, np.nan)
-    size_in_file = content.get("width"), content.get("height")
-    fps, signer_name = read_rate_and_signer(content)
+    size_in_file = about.get("width"), about.get("height")
+    fps, signer_name = read_rate_and_signer(about)
     size = size_in_file if landmarks.is_size(size_in_file) else size
     clip = landmarks.make_clip(rows, size, fps, signer_name)
-    clip = dataclasses.replace(clip, warnings=(*clip.warnings, *about_times, *warnings))
-    for key in _list_unknown_fields(frames):
-        clip = clip.add_warning(f"the field {key!r} of its frames is not read")
+    clip = dataclasses.replace(clip, warnings=(*clip.warnings, *warnings, *about_people))
+    # In a dict, which keeps the order of the file.
+    for key in list({key: None for frame in frames for key in frame.unknown})[:8]:
+        clip = clip.add_warning(f"the field {key[:40]!r} of its frames is not read")
     return clip
 
 
@@ -89,11 +160,6 @@ def read_rate_and_signer(content: dict) -> tuple[float | None, str | None]:
     return parse_rate(content.get("fps")), name if isinstance(name, str) and name else None
 
 
-def _list_keys(name: str) -> tuple[str, str, str]:
-    # As MediaPipe's Python has it, as its JavaScript has it, and without the ending.
-    return f"{name}_landmarks", name.replace("_hand", "Hand") + "Landmarks", name
-
-
 def _find_landmarks(frame, name: str):
     """The list of a part's landmarks in a frame, None if there is none."""
     if not isinstance(frame, dict):
@@ -106,28 +172,18 @@ def _unwrap(part):
     return part.get("landmark", part.get("landmarks")) if isinstance(part, dict) else part
 
 
-def _list_unknown_fields(frames: list) -> list[str]:
-    """Keys of frames whose lists or objects are not looked at, at most 8."""
-    known = {key for name in PARTS for key in _list_keys(name)}
-    # In a dict, which keeps the order of the file.
-    fields = {key: None for frame in frames if isinstance(frame, dict) for key in _list_filled(frame)}
-    others = [key for key in fields if not any(word in key.lower() for word in OTHER_FIELDS)]
-    return [key[:40] for key in others if key not in known][:8]
-
-
-def _list_filled(frame: dict) -> list[str]:
-    return [key for key, value in frame.items() if isinstance(value, list | dict) and value]
-
-
-def _parse_frame(frame, t: int) -> dict[str, list[np.ndarray]]:
-    """For each part the landmarks [N, 4] of all people in a frame: x, y, z and visibility; 70 of a face."""
+def _parse_frame(frame, t: int) -> Frame:
+    """The people of a frame, and what else is in it."""
     people = {}
     for name, count in PARTS.items():
         parts = _list_people(_find_landmarks(frame, name) or [])
         people[name] = [_parse_part(part, count, f"frame {t}: {name}_landmarks") for part in parts]
     # Of a whole face mesh of every frame there is no memory for long clips.
     people["face"] = [landmarks.select_face(face) for face in people["face"]]
-    return people
+    items = frame.items() if isinstance(frame, dict) else ()
+    filled = [key for key, value in items if isinstance(value, list | dict) and value and key not in KNOWN]
+    unknown = tuple(key for key in filled if not any(word in key.lower() for word in OTHER_FIELDS))
+    return Frame(people, unknown, {key: value for key, value in items if key in ABOUT})
 
 
 def _list_people(rows) -> list:

@@ -9,7 +9,7 @@ import pytest
 from format_cases import POSE, VALID
 
 from signjax.data import plausibility
-from signjax.data.formats import hand_sides, mediapipe
+from signjax.data.formats import detect, frame_numbers, hand_sides, mediapipe
 from signjax.data.formats.base import UnreadableClip
 from signjax.pose import skeleton
 
@@ -145,3 +145,27 @@ def test_what_is_no_person_is_named(tmp_path, frame, message):
     (tmp_path / "a.json").write_text(json.dumps({"frames": [frame]}))
     [item] = mediapipe.read_clips(tmp_path / "a.json")
     assert isinstance(item, UnreadableClip) and message in item.reason
+
+
+@pytest.mark.parametrize("change", [lambda frame: frame, nest])
+def test_a_file_for_each_frame(tmp_path, plain, change):
+    format_files.landmarks(tmp_path / "a.json", POSE, VALID)
+    frames = json.loads((tmp_path / "a.json").read_text())["frames"]
+    (tmp_path / "in/clip").mkdir(parents=True)
+    for t, frame in enumerate(frames):
+        if t != 5:
+            (tmp_path / f"in/clip/frame_{t}.json").write_text(json.dumps(change(frame)))
+    (tmp_path / "in/clip/text.txt").write_text("hello")
+    [clip] = detect.detect_format(tmp_path / "in").read_clips(tmp_path / "in", size=format_files.SIZE)
+    assert (clip.sid, clip.text, len(clip)) == ("clip", "hello", len(plain)) and not clip.valid[5].any()
+    kept = [t for t in range(len(plain)) if t != 5]
+    np.testing.assert_array_equal(clip.points[kept], plain.points[kept])
+    assert any(kind == frame_numbers.GAPS for kind, _ in clip.warnings)
+
+
+def test_a_broken_frame_is_named(tmp_path):
+    for t in range(3):
+        (tmp_path / f"{t}.json").write_text(json.dumps({"poseLandmarks": [], "faceLandmarks": []}))
+    (tmp_path / "1.json").write_text("{")
+    [item] = mediapipe.read_clips(tmp_path)
+    assert isinstance(item, UnreadableClip) and "1.json: is not valid JSON" in item.reason
