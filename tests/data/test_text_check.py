@@ -74,7 +74,7 @@ def test_the_frame_rate_of_a_clip_decides(tmp_path):
 
 def test_a_pack_from_before_the_check_is_made_again(tmp_path, monkeypatch):
     with monkeypatch.context() as old:
-        old.setattr(text_check, "check_stored_text", lambda *_: None)
+        old.setattr(text_check, "check_text", lambda *_: None)
         load.load_split(make_set(tmp_path, {3: "♪"}), "set", "train", on_message=Lines())
     [folder] = pack_files.list_packs(tmp_path / "set/.cache", "train")
     index = json.loads((folder / "index.json").read_text())
