@@ -98,7 +98,7 @@ def _say_rates(split: Split, index: dict) -> bool:
 
 
 def _are_texts_usable(folder: Path, dataset: PackedDataset) -> bool:
-    """Whether all clips of an older pack, which has not checked texts, would be packed again."""
+    """Whether no clip of an older pack, which has not checked texts, would be left out now."""
     try:
         for sid, text, frames in zip(dataset.sids, dataset.texts, dataset.lengths.tolist(), strict=True):
             text_check.check_stored_text(folder / sid, text, frames)
