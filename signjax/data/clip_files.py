@@ -124,8 +124,8 @@ def read_signature(folder: str) -> list:
             s = os.stat(f"{folder}/{name}")
             result += [s.st_size, s.st_mtime_ns, s.st_ctime_ns]
         except OSError:
-            # Clips without a gloss keep the signatures that they had before there were glosses, so that their
-            # packs stay valid.
+            # Clips without a gloss keep the signatures that they had before there were glosses: their packs
+            # open without hashing all of them again.
             result += [-1, 0, 0] if name != GLOSS else []
     return result
 
