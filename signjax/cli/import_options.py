@@ -25,7 +25,9 @@ def parse_import_options(argv: list[str] | None, doc: str) -> argparse.Namespace
         column = f"column of the table that is the {field} (default: by its name)"
         parser.add_argument(f"--{field}_column", metavar="NAME", help=column)
     parser.add_argument("--fps", type=float, help="frames per second, where the files do not say")
-    size = "size of the picture, where MediaPipe's files do not say"
+    resample = "frames per second that all clips are brought to (default: as they are)"
+    parser.add_argument("--resample", type=float, metavar="FPS", help=resample)
+    size = "size of the picture, for coordinates that are shares of it, where the files do not say"
     parser.add_argument("--size", metavar="WxH", help=size)
     smplx = "SMPLX_NEUTRAL.npz of SMPL-X, whose bones data in SMPL-X get (default: signjax's own skeleton)"
     parser.add_argument("--smplx", metavar="FILE", type=Path, help=smplx)

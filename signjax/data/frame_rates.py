@@ -8,6 +8,8 @@ from pathlib import Path
 from signjax.data.clip_files import parse_rate
 from signjax.errors import ConfigError, DataError
 from signjax.io import atomic, safe_read
+from signjax.pose.clip import Clip
+from signjax.pose.resampling import resample_clip
 
 # In the folder of a data set: the rate that all who load it want. Not in its cache, which may be lost.
 NOTE = "resample.json"
@@ -51,6 +53,21 @@ def warn_of_rates(rates: Iterable[float | None]) -> list[str]:
     common = max(known, key=lambda rate: counts[rate])
     advice = "give the others with --fps" if len(known) == 1 else f"--resample {common:g} makes them one"
     return [f"clips have several frame rates ({listed}), and models know frames only: {advice}"]
+
+
+def resample_imported(clip: Clip, fps: float) -> Clip:
+    """The clip at another rate, with a warning that says from which.
+
+    Raises:
+      InvalidFileError: it does not say its rate.
+    """
+    try:
+        resampled = resample_clip(clip, fps)
+    except DataError as error:
+        raise safe_read.InvalidFileError(str(error)) from None
+    if resampled is clip:
+        return clip
+    return resampled.add_warning(f"resampled from {format_rate(clip.fps)} to {fps:g} frames a second")
 
 
 def read_resample_rate(dataset: Path) -> float | None:

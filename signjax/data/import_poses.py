@@ -6,7 +6,14 @@ import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from signjax.data import dataset_writer, plausibility, split_assignment, text_check
+from signjax.data import (
+    dataset_writer,
+    frame_rates,
+    picture_units,
+    plausibility,
+    split_assignment,
+    text_check,
+)
 from signjax.data.formats import detect, landmark_arrays, smplx_body, text_table
 from signjax.data.formats.base import UnreadableClip
 from signjax.data.import_report import REPORT, ImportedClip, describe_clip, group_warnings, summarize_import
@@ -31,6 +38,7 @@ def import_poses(
     text_column: str | None = None,
     gloss_column: str | None = None,
     smplx: Path | None = None,
+    resample: float | None = None,
 ) -> dict:
     """Makes a data set of the clips of a folder or file.
 
@@ -40,9 +48,10 @@ def import_poses(
       texts: a table of texts (signjax.data.formats.text_table); None takes the one beside the clips, if there
         is one.
       fps: frames per second where the files do not say.
-      size: width and height of the picture, for MediaPipe's landmarks where the files do not say.
+      size: width and height of the picture, for coordinates that are shares of it where files do not say it.
       on_clip: gets the number of clips read so far, after each of them.
       text_column, gloss_column: columns of the table, see signjax.data.formats.text_table.read_table.
+      resample: the frame rate that all clips are brought to; None leaves them as they are.
       smplx: the model file SMPLX_NEUTRAL.npz, for data in SMPL-X; None takes signjax's own skeleton.
 
     Returns:
@@ -51,21 +60,23 @@ def import_poses(
     Raises:
       DataError: nothing there can be read.
       StorageError: the data set cannot be written.
-      ConfigError: `name` is no name of a folder, `fps` no rate, or the format has no use for `size`.
+      ConfigError: `name` is no name of a folder, `fps` or `resample` no rate, or the format has no use for
+        `smplx`.
     """
     if not re.fullmatch(r"[^./][^/]*", name) or not name.isprintable():
         raise ConfigError(f"--name {name!r}: give the name of a folder, as in mine")
-    # A rate of 0 or of thousands is a slip of the pen, and would be written into every clip.
-    if fps is not None and not 0 < fps < 1000:
-        raise ConfigError(f"--fps {fps:g}: give frames per second, as in 25")
+    frame_rates.check_rate(fps, "--fps")
+    frame_rates.check_rate(resample, "--resample")
     form = detect.detect_format(path)
     table = _read_table(path, texts, text_column, gloss_column)
     # About the folder, later the table; what is about a clip is in its `warnings`.
     warnings = warn_of_folders(path)
-    items = form.read_clips(path, **_list_options(form, size, smplx))
+    items: Iterable = form.read_clips(path, **_list_options(form, size, smplx))
+    if not form.takes_size:
+        items = _scale_shares(items, size, form.free_units)
     # Built aside and moved to its place when it is whole: training must never find half of a data set.
     with atomic.build_folder(Path(root, name)) as folder:
-        clips, left_out = _write_clips(_count_items(items, on_clip), table, fps, folder)
+        clips, left_out = _write_clips(_count_items(items, on_clip), table, (fps, resample), folder)
         if not clips:
             reasons = "; ".join(f"{clip}: {reason}" for clip, reason in left_out[:3]) or "the files are empty"
             raise DataError(
@@ -98,11 +109,16 @@ def _read_table(
 
 def _list_options(form: detect.Format, size: tuple[int, int] | None, smplx: Path | None) -> dict:
     """What a reader gets besides the path; ConfigError if it has no use for it."""
-    for flag, value, is_used in (("--size", size, form.takes_size), ("--smplx", smplx, form.takes_body)):
-        if value and not is_used:
-            raise ConfigError(f"{flag}: {form.name} have no use for it; leave it out")
-    options: dict = {"size": size} if size else {}
+    if smplx and not form.takes_body:
+        raise ConfigError(f"--smplx: {form.name} have no use for it; leave it out")
+    options: dict = {"size": size} if size and form.takes_size else {}
     return options | ({"body": smplx_body.read_body(smplx)} if smplx else {})
+
+
+def _scale_shares(items: Iterable[Clip | UnreadableClip], size: tuple[int, int] | None, free: bool):
+    """The clips in pixels, of a format whose files do not say the size of the picture."""
+    for item in items:
+        yield picture_units.scale_shares(item, size, free) if isinstance(item, Clip) else item
 
 
 def _count_items(items: Iterable[Clip | UnreadableClip], on_clip: Callable[[int], None]):
@@ -114,10 +130,13 @@ def _count_items(items: Iterable[Clip | UnreadableClip], on_clip: Callable[[int]
 def _write_clips(
     items: Iterable[Clip | UnreadableClip],
     table: text_table.TextTable | None,
-    fps: float | None,
+    rates: tuple[float | None, float | None],
     folder: Path,
 ) -> tuple[list[ImportedClip], list[tuple[str, str]]]:
-    """Writes the clips one by one; returns those written, and (name, reason) of those left out."""
+    """Writes the clips one by one; returns those written, and (name, reason) of those left out.
+
+    `rates` are `fps` and `resample` of `import_poses`.
+    """
     written: list[ImportedClip] = []
     left_out: list[tuple[str, str]] = []
     for item in items:
@@ -125,7 +144,7 @@ def _write_clips(
             left_out.append((item.name, item.reason))
             continue
         try:
-            clip = _complete_clip(plausibility.inspect_clip(item), table, fps)
+            clip = _complete_clip(plausibility.inspect_clip(item), table, *rates)
             group = split_assignment.find_group(clip.sid, clip.source, clip.signer)
             described = describe_clip(clip, group)
             # A data set is 2-D or 3-D as a whole: its layout is detected once for all clips.
@@ -140,7 +159,9 @@ def _write_clips(
     return written, left_out
 
 
-def _complete_clip(clip: Clip, table: text_table.TextTable | None, fps: float | None) -> Clip:
+def _complete_clip(
+    clip: Clip, table: text_table.TextTable | None, fps: float | None, resample: float | None
+) -> Clip:
     """The clip with what the table and the caller add to it; InvalidFileError if its text cannot be used."""
     if table and (row := table.find_row(clip.sid)):
         fields = {"text": row.text, "gloss": row.gloss, "signer": row.signer, "source": row.source}
@@ -157,7 +178,7 @@ def _complete_clip(clip: Clip, table: text_table.TextTable | None, fps: float | 
         raise InvalidFileError(f"has no text; {advice}")
     clip = dataclasses.replace(clip, fps=clip.fps or fps)
     text_check.check_text(clip.text, len(clip), clip.fps)
-    return clip
+    return frame_rates.resample_imported(clip, resample) if resample else clip
 
 
 def _assign_splits(clips: list[ImportedClip], folder: Path) -> tuple[list[str], str]:

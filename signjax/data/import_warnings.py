@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from signjax.data import frame_rates
 from signjax.data.formats import file_names
 from signjax.data.formats.folder_walk import inspect_folders
 from signjax.data.formats.text_table import TextTable
@@ -47,8 +48,9 @@ def warn_of_table(
 
 def warn_of_clips(report: dict, clips: Sequence[ImportedClip]) -> list[str]:
     """Lines about all clips together; `report` has the counts of signjax.data.import_report."""
+    rates = frame_rates.warn_of_rates(clip.fps for clip in clips)
     unseen = [part for part, share in report["seen"].items() if not share]
-    lines = [f"{part}: not seen in any frame of any clip" for part in unseen]
+    lines = rates + [f"{part}: not seen in any frame of any clip" for part in unseen]
     leading = [clip.left_leads for clip in clips if clip.left_leads is not None]
     if len(leading) >= MIN_CLIPS and sum(leading) > MAX_LEFT_LEADING * len(leading):
         share = f"the left hand moves more in {sum(leading):,} of {len(leading):,} clips"

@@ -3,7 +3,7 @@
 import itertools
 from pathlib import Path
 
-from signjax.data import clip_files, npz_clip, plausibility, pose_layout
+from signjax.data import clip_files, npz_clip, picture_units, plausibility, pose_layout
 from signjax.data.formats import detect, signjax_folders
 from signjax.data.formats.base import UnreadableClip
 from signjax.errors import DataError
@@ -31,7 +31,8 @@ def read_clip(path) -> Clip:
     except InvalidFileError as error:
         raise DataError(f"{path}: {error}") from None
     # Two are enough to know that there are several: a corpus may have thousands.
-    clips = list(itertools.islice(detect.detect_format(path).read_clips(path), 2))
+    form = detect.detect_format(path)
+    clips = list(itertools.islice(form.read_clips(path), 2))
     if not clips:
         raise DataError(f"{path}: holds no clip")
     if len(clips) > 1:
@@ -41,7 +42,10 @@ def read_clip(path) -> Clip:
         )
     if isinstance(clips[0], UnreadableClip):
         raise DataError(f"{clips[0].name}: {clips[0].reason}")
-    return plausibility.inspect_clip(clips[0])
+    clip = clips[0]
+    if not form.takes_size:
+        clip = picture_units.scale_shares(clip, None, form.free_units)
+    return plausibility.inspect_clip(clip)
 
 
 def read_saved_clip(path: Path) -> Clip:

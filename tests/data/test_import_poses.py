@@ -108,10 +108,8 @@ def test_wrong_flags_are_refused(tmp_path):
     for name in ("", ".x", "a/b"):
         with pytest.raises(ConfigError, match="give the name of a folder"):
             import_poses(tmp_path, str(tmp_path), name, None, None)
-    with pytest.raises(ConfigError, match="have no use for it"):
-        import_poses(tmp_path, str(tmp_path), "mine", None, None, (1, 1))
-    assert import_command.main([str(tmp_path), "--name", "x", "--size", "big"]) == 23
-    assert import_command.main([str(tmp_path), "--name", "x", "--fps", "0"]) == 23
+    for flags in (["--size", "big"], ["--fps", "0"], ["--resample", "0"], ["--resample", "nan"]):
+        assert import_command.main([str(tmp_path), "--name", "x", *flags]) == 23
     (tmp_path / "mine/train").mkdir(parents=True)
     with pytest.raises(StorageError, match="is there already"):
         import_poses(tmp_path / "one", str(tmp_path), "mine", None, None)
@@ -192,3 +190,39 @@ def test_tables_of_known_data_sets(tmp_path):
         (tmp_path / name).write_text(data)
         [(name_in_table, row)] = text_table.read_table(tmp_path / name).rows.items()
         assert (name_in_table, row.text, row.source) == (sid, text, source)
+
+
+def write_rates(root):
+    """Three clips of one second: two of 25 frames a second, one of 50 by its table."""
+    for name, frames in (("a", 12), ("b", 12), ("c", 24)):
+        pose, valid = (np.repeat(x, frames // 12, 0) for x in (POSE, VALID))
+        format_files.openpose(root / name, pose, valid)
+    rows = [f"{name}\thello\ttrain\t{fps}\n" for name, fps in (("a", 25), ("b", 25), ("c", 50))]
+    (root / "index.tsv").write_text("clip\ttext\tsplit\tfps\n" + "".join(rows))
+
+
+def read_rates(folder):
+    """{clip: (frames, fps)} of a data set."""
+    clips = (clip_files.read_clip(path) for path in sorted((folder / "train").iterdir()))
+    return {clip.sid: (len(clip), clip.fps) for clip in clips}
+
+
+def test_clips_of_several_rates_are_named_and_resampled(tmp_path):
+    write_rates(tmp_path / "theirs")
+    report = import_poses(tmp_path / "theirs", str(tmp_path), "mixed")
+    [line] = [line for line in report["warnings"] if "frame rates" in line]
+    assert line.startswith("clips have several frame rates (25: 2, 50: 1)") and "--resample 25" in line
+    assert read_rates(tmp_path / "mixed") == {"a": (12, 25), "b": (12, 25), "c": (24, 50)}
+    report = import_poses(tmp_path / "theirs", str(tmp_path), "one", resample=25)
+    assert "resampled from 50 to 25 frames a second: 1 clip: c" in report["warnings"]
+    assert not any("several" in line for line in report["warnings"]) and report["fps"] == {"25": 3}
+    assert read_rates(tmp_path / "one") == {"a": (12, 25), "b": (12, 25), "c": (12, 25)}
+
+
+def test_a_clip_without_a_rate_cannot_be_resampled(tmp_path):
+    write_rates(tmp_path / "theirs")
+    index = tmp_path / "theirs/index.tsv"
+    index.write_text(index.read_text().replace("\t50\n", "\t\n"))
+    report = import_poses(tmp_path / "theirs", str(tmp_path), "mine", resample=25)
+    [(name, reason)] = report["left_out"]
+    assert name == "c" and "--fps" in reason

@@ -36,6 +36,7 @@ class Format(NamedTuple):
     read_clips: Callable[..., Iterator[Clip | UnreadableClip]]
     takes_size: bool = False  # whether `size` of the picture is an argument of `read_clips`
     takes_body: bool = False  # whether `body`, a model of SMPL-X, is one
+    free_units: bool = False  # whether poses may be moved and scaled, see signjax.data.picture_units
 
 
 OPENPOSE = Format("OpenPose frames", openpose.read_clips)
@@ -43,8 +44,8 @@ DWPOSE = Format("133 points of COCO-WholeBody (DWPose, MMPose)", dwpose.read_cli
 MEDIAPIPE = Format("MediaPipe landmarks", mediapipe.read_clips, True)
 # By the endings of files; of other .json files the content decides.
 BY_ENDING = {
-    ".skels": Format("Progressive Transformers .skels", progressive_transformers.read_clips),
-    clip_files.POSE: Format("signjax folders", signjax_folders.read_clips),
+    ".skels": Format("Progressive Transformers .skels", progressive_transformers.read_clips, free_units=True),
+    clip_files.POSE: Format("signjax folders", signjax_folders.read_clips, free_units=True),
     ".pose": Format(".pose files", pose_format.read_clips),
     openpose.ENDING: OPENPOSE,
     ".npy": Format("arrays of landmarks (MediaPipe, SLRTP)", landmark_arrays.read_clips, True),

@@ -14,8 +14,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from signjax.data import plausibility
-from signjax.data.formats import base, frame_files, frame_numbers, hand_sides, mediapipe, signer
+from signjax.data import picture_units, plausibility
+from signjax.data.formats import base, frame_files, frame_numbers, hand_sides, landmarks, mediapipe, signer
 from signjax.data.formats.base import JointMap, UnreadableClip
 from signjax.data.formats.frame_files import FrameFiles
 from signjax.io import safe_read
@@ -119,7 +119,13 @@ def _make_clip(frames: list[Frame], content: dict) -> Clip:
     joint_map, about_order = _find_order(points, seen)
     fps, name = mediapipe.read_rate_and_signer(content)
     warnings = (*warnings, *about_people, *about_order)
-    return Clip(*base.select_joints(points, seen, joint_map), fps=fps, signer=name, warnings=warnings)
+    clip = Clip(*base.select_joints(points, seen, joint_map), fps=fps, signer=name, warnings=warnings)
+    size = content.get("width"), content.get("height")
+    return (
+        picture_units.to_pixels(clip, size)
+        if landmarks.is_size(size) and picture_units.are_shares(clip)
+        else clip
+    )
 
 
 def _sort_frames(frames: list[Frame]) -> tuple[list[Frame], np.ndarray, tuple[ClipWarning, ...]]:

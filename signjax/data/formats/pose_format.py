@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from signjax.data import picture_units
 from signjax.data.formats import base, landmarks, point_names, pose_file, signer
 from signjax.data.formats.base import JointMap, UnreadableClip
 from signjax.io import safe_read
@@ -50,7 +51,10 @@ def _read_clip(path: Path) -> Clip:
     points = np.pad(points[..., :2], [(0, 0), (0, 0), (0, 1)]) if flat else points[..., :3]
     fps = file.fps if 0 < file.fps < 1000 else None
     warnings = (*point_map.warnings, *warnings)
-    return Clip(*base.select_joints(points, seen, point_map.joint_map), fps=fps, warnings=warnings)
+    clip = Clip(*base.select_joints(points, seen, point_map.joint_map), fps=fps, warnings=warnings)
+    # Normalized files keep the size in their header, too: only what fits into a picture is a share of it.
+    has_size = min(file.size[:2]) > 1 and picture_units.are_shares(clip)
+    return picture_units.to_pixels(clip, file.size[:2]) if has_size else clip
 
 
 def _choose_person(file: pose_file.PoseFile, joint_map: JointMap) -> tuple:
