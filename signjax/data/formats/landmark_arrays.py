@@ -54,10 +54,12 @@ def read_clips(path: Path, size: tuple[int, int] | None = None) -> Iterator[Clip
             yield from base.read_each(_group_frames(path, folder, listed), read_one)
             continue
         word = _name_word(folder) if has_words and folder != path else ""
+        tables = {file: table for file in listed if (table := stacked_arrays.find_table(file))}
         for file in listed:
-            table = stacked_arrays.find_table(file)
-            if table:
-                yield from stacked_arrays.read_stack(file, table, size)
+            if file in tables:
+                # Two lexicons have the same words.
+                prefix = f"{stacked_arrays.name_stack(file)}_" if len(tables) > 1 else ""
+                yield from stacked_arrays.read_stack(file, tables[file], size, prefix)
             else:
                 # Recordings of each word are numbered from 0.
                 name = f"{word}_{file.stem}" if word and file.stem.isdecimal() else file.stem

@@ -30,18 +30,25 @@ FIXED_POINT = f"whole numbers were read as shares of the picture times {array_la
 
 def find_table(file: Path) -> Path | None:
     """The table of the clips in an array, None if the array is one clip."""
-    # words_i16.npy goes with words_index.csv: the type of the numbers is no part of the name.
-    stems = file.stem, re.sub(r"_[a-z]\d\d$", "", file.stem)
+    stems = file.stem, name_stack(file)
     return next((t for stem in stems if (t := file.with_name(f"{stem}_index.csv")).is_file()), None)
 
 
-def read_stack(file: Path, table: Path, size: tuple[int, int] | None) -> Iterator[Clip | UnreadableClip]:
+def name_stack(file: Path) -> str:
+    """The name of an array: that of its file without the type of its numbers, as in words_i16."""
+    return re.sub(r"_[a-z]\d\d$", "", file.stem)
+
+
+def read_stack(
+    file: Path, table: Path, size: tuple[int, int] | None, prefix: str = ""
+) -> Iterator[Clip | UnreadableClip]:
     """The clips of an array.
 
     Args:
       file: of the array [frames of all clips, ...].
       table: its `find_table`.
       size: width and height of the picture, where the table does not say.
+      prefix: put before the names of the clips.
     """
     try:
         values, rows = safe_numpy.map_array(file), _read_rows(table)
@@ -51,7 +58,7 @@ def read_stack(file: Path, table: Path, size: tuple[int, int] | None) -> Iterato
         yield UnreadableClip(str(file), str(error))
         return
     is_fixed = values.dtype.kind == "i" and _holds(values, array_layouts.MISSING)
-    names = _name_clips(rows)
+    names = [prefix + name for name in _name_clips(rows)]
     split = file_names.find_split(file, file)
 
     def read_row(numbered: tuple[int, dict[str, str]]) -> Clip:
@@ -60,7 +67,8 @@ def read_stack(file: Path, table: Path, size: tuple[int, int] | None) -> Iterato
         frames = array_layouts.decode_fixed_point(frames) if is_fixed else frames
         clip = array_layouts.make_clip(frames, _parse_numbers(row), size)
         row_split = file_names.parse_split(row.get("split", ""))
-        clip = dataclasses.replace(clip, text=_find_value(row, TEXTS), split=row_split or split)
+        texts = {"text": _find_value(row, TEXTS), "gloss": _find_value(row, ("gloss",))}
+        clip = dataclasses.replace(clip, **texts, split=row_split or split)
         clip = dataclasses.replace(clip, sid=file_names.parse_sid(names[k]))
         clip = dataclasses.replace(clip, signer=_find_value(row, ALIASES["signer"]) or None)
         return clip.add_warning(FIXED_POINT) if is_fixed else clip

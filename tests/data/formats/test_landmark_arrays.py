@@ -103,6 +103,14 @@ def test_many_clips_in_one_array(tmp_path, plain):
     )
 
 
+def test_two_arrays_with_the_same_words(tmp_path):
+    values = array_files.points(POSE[:4], VALID[:4], "plr")
+    for name in ("one", "two"):
+        array_files.save_stack(tmp_path, [("hello", values)], name)
+    clips = list(landmark_arrays.read_clips(tmp_path, SIZE))
+    assert [(clip.sid, clip.text) for clip in clips] == [("one_hello_0", "hello"), ("two_hello_0", "hello")]
+
+
 def test_hands_by_side_of_the_picture(tmp_path, plain):
     array_files.save_recording(tmp_path / "a.npy", array_files.points(POSE, VALID, "prl"))
     [clip] = map(plausibility.inspect_clip, landmark_arrays.read_clips(tmp_path, SIZE))
