@@ -40,10 +40,10 @@ def pytest_unconfigure(config):
         shutil.rmtree(os.environ["JAX_COMPILATION_CACHE_DIR"], ignore_errors=True)
 
 
-# From about half a minute on; the second needs no run that the first one trains.
+# From about half a minute on. Those behind the first need no run that the first one trains.
 LONG = (
-    "flow fuzz evaluate faces compiled_programs vqvae sharded_programs benchmarks ae2d backtranslate masked "
-    "crashes"
+    "flow fuzz vqvae faces sharded_programs evaluate compiled_programs notebook runs benchmarks ae2d masked "
+    "backtranslate api docs crashes"
 )
 
 

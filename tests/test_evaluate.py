@@ -74,6 +74,7 @@ def test_a_tokenizer_run_has_the_same_rows_to_the_last_digit(home, printed):
     assert own["codebooks"] == other["codebooks"]
 
 
+@pytest.mark.slow
 def test_recorded_clips_as_predictions_score_as_recorded(home):
     """Moved, scaled, in three forms, one of them missing."""
     dev = load_split(home / "datasets", "demo", "dev")

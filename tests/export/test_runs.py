@@ -139,6 +139,7 @@ def test_the_commands_take_the_folder(home, shared, tmp_path):
         np.testing.assert_array_equal(a, b)
 
 
+@pytest.mark.slow
 def test_a_pretrained_encoder_comes_along(home, tmp_path, capsys):
     theirs = shutil.copytree(gpt_run.ROOT / "tests/assets/encoders/bert", tmp_path / "bert")
     untrained(tmp_path / "gpt", gpt_run.gpt_config(home, **{"text.encoder": str(theirs)}))
@@ -225,6 +226,7 @@ def test_programs_give_the_same_at_any_size(home, name, tmp_path, capsys):
             np.testing.assert_allclose(actual, expected, rtol=0, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_a_run_with_faces_says_so(tmp_path, capsys):
     c, place = face_files.config(tmp_path, "rvq,face"), tmp_path / "run"
     drawn = {"params": jax.random.key(0), "quantize": jax.random.key(1)}

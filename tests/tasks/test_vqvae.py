@@ -72,7 +72,9 @@ def test_resume_is_bit_equal(root, whole, tmp_path, monkeypatch):
     run_checks.check_same_state(c, whole, tmp_path)
 
 
-@pytest.mark.parametrize("variant", ["rvq", pytest.param("seed", marks=pytest.mark.soak)])
+@pytest.mark.parametrize(
+    "variant", [pytest.param("rvq", marks=pytest.mark.slow), pytest.param("seed", marks=pytest.mark.soak)]
+)
 def test_devices_do_not_change_the_result(variant, root):
     """Two steps: one that starts codebooks, one that moves them."""
     (one, metrics), (eight, others) = fitted(root, variant, 1), fitted(root, variant, 8)

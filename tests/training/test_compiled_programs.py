@@ -80,6 +80,7 @@ def test_the_program_of_a_deep_flow_is_no_larger(tiny_families, tiny_runs, tmp_p
     assert sizes[1] <= 1.02 * sizes[0]
 
 
+@pytest.mark.slow
 def test_layers_computed_again_take_less_memory(tiny_runs, tmp_path):
     """Temporaries of a step with remat are at most .35 of those without."""
     memory = {}
