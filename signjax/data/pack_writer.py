@@ -169,6 +169,12 @@ def _finish_pack(workspace: Path, index: dict, signatures: dict) -> str:
     return hashlib.blake2b(content, digest_size=8).hexdigest()
 
 
+def digest_content(index: dict) -> str:
+    """A digest of the files that a pack was made of, wherever they lie and whichever version packed them."""
+    content = json.dumps([sorted(index["digests"].items()), index["resampled"]]).encode()
+    return hashlib.blake2b(content, digest_size=8).hexdigest()
+
+
 def read_index(folder: Path, count: int) -> dict:
     """The index that `write_pack` stored of `count` clips, its layout parsed.
 

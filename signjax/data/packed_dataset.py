@@ -44,6 +44,7 @@ class PackedDataset:
     glosses: tuple[str, ...] = ()  # of each clip, "" where there is none; empty if none has one
     text_kind: str = SENTENCE  # what `texts` are, one of TEXT_KINDS
     rates: tuple[float | None, ...] = ()  # frames per second of each clip; empty if no clip says its rate
+    content: str = ""  # digest of all files that it was made of; empty for clips that were never files
 
     def __len__(self) -> int:
         return len(self.sids)
@@ -188,4 +189,5 @@ def make_dataset(folder: Path, index: dict, in_memory: bool = False) -> PackedDa
         check=check,
         glosses=tuple(index["glosses"]) if any(index["glosses"]) else (),
         rates=tuple(index["rates"]) if any(index["rates"] or ()) else (),
+        content=pack_writer.digest_content(index),
     )

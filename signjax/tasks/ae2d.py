@@ -13,7 +13,7 @@ from signjax.models import build, linear_start
 from signjax.pose import losses
 from signjax.pose.missing_joints import fill_missing_joints, joint_weights
 from signjax.tasks import batches
-from signjax.training import data_rate
+from signjax.training import data_rate, data_record
 from signjax.training.task import Task
 
 
@@ -21,10 +21,11 @@ def make_task(config, workdir) -> Task:
     """The task of a config; reads `data`, `model`, `loss`, `window`, `augment`.
 
     Raises:
-      ConfigError: the latents are wider than what they encode.
+      ConfigError: the run began with other data, or the latents are wider than what they encode.
       DataError: the data cannot be used.
     """
     train, dev = (load.load_configured_split(config.data, split) for split in ("train", "dev"))
+    data_record.record_data(workdir, config.data.root, train, dev)
     data_rate.record_rate(workdir, train.fps)
     model = build.build_autoencoder2d(config)
     crops = sources.Crops(train, config.window)

@@ -20,7 +20,7 @@ from signjax.pose.missing_joints import fill_missing_joints
 from signjax.tasks import batches
 from signjax.tasks.token_run import print_left_out
 from signjax.text import tokenizer
-from signjax.training import text_encoder
+from signjax.training import data_record, text_encoder
 from signjax.training.task import Task
 
 PREVIEWED = 256  # dev clips translated at each evaluation
@@ -32,9 +32,11 @@ def make_task(config, workdir) -> Task:
     """The task of a config; reads `data`, `text`, `model`, `augment`, `soften`, `corrupt` and the weights.
 
     Raises:
+      ConfigError: the run began with other data.
       DataError: the data cannot be used.
     """
     train, dev = (load.load_configured_split(config.data, split) for split in ("train", "dev"))
+    data_record.record_data(workdir, config.data.root, train, dev)
     # Of training texts only: whoever judges other systems must not know the words of dev and test.
     vocabulary = text_encoder.prepare_tokenizer(config, workdir, train.texts)
     model = build.build_back_translator(config, vocabulary.size)

@@ -21,7 +21,7 @@ from signjax.tasks import batches
 from signjax.tasks.preview import make_preview
 from signjax.tasks.row_times import measure_row_times
 from signjax.tasks.token_run import PACKINGS, drop_texts, make_rows
-from signjax.training import data_rate, dependencies, text_encoder
+from signjax.training import data_rate, data_record, dependencies, text_encoder
 from signjax.training.task import Task
 
 # Lower bound of 1 - t, by which the loss divides. Without one, details that only the last bit of noise hides
@@ -85,13 +85,15 @@ def prepare_latent_run(config, workdir) -> LatentRun:
       workdir: of the run; vocabulary and latents are saved there.
 
     Raises:
-      ConfigError: the auto-encoder has no continuous latents, or is not the one that the run began with.
+      ConfigError: the auto-encoder has no continuous latents, or it or the data are not those that
+        the run began with.
       DataError: the data cannot be used.
     """
     codec = load_autoencoder(config.autoencoder)
     # Before anything is encoded: a run that resumes with another auto-encoder is refused here.
     dependencies.record_dependency(workdir, "autoencoder", config.autoencoder, codec.variables)
     train, dev = (codec.load_split(config.data, split) for split in ("train", "dev"))
+    data_record.record_data(workdir, config.data.root, train, dev)
     data_rate.record_rate(workdir, train.fps)
     encoder = text_encoder.prepare_text_encoder(config, workdir, train.texts, dev.texts)
     rows, fold = {}, config.fold

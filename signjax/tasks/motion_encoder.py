@@ -18,6 +18,7 @@ from signjax.models.vqvae import hold_last_frame
 from signjax.pose import losses
 from signjax.pose.missing_joints import fill_missing_joints
 from signjax.tasks import batches
+from signjax.training import data_record
 from signjax.training.task import Task
 
 
@@ -25,10 +26,11 @@ def make_task(config, workdir) -> Task:
     """The task of a config; reads `data`, `model`, `loss`, `augment` and `disturb`.
 
     Raises:
+      ConfigError: the run began with other data.
       DataError: the data cannot be used.
     """
-    del workdir
     train, dev = (load.load_configured_split(config.data, split) for split in ("train", "dev"))
+    data_record.record_data(workdir, config.data.root, train, dev)
     model = build_autoencoder(config)
     # At the fastest tempo a window takes this many frames of a clip.
     crops = sources.Crops(train, math.ceil(WINDOW * config.disturb.tempo))

@@ -12,7 +12,7 @@ from signjax.inference.dataset_codes import encode_dataset
 from signjax.inference.load import load_codec
 from signjax.inference.text_to_pose import TextToPose, build_text_to_pose
 from signjax.models.text_conditioning import null_text
-from signjax.training import data_rate, dependencies, text_encoder
+from signjax.training import data_rate, data_record, dependencies, text_encoder
 
 # Packings of all clips into training rows that make an epoch. Each packing draws one version of every clip,
 # and other clips to share a row.
@@ -36,13 +36,14 @@ def prepare_token_run(config, workdir) -> TokenRun:
       workdir: of the run; vocabulary and tokens are saved there.
 
     Raises:
-      ConfigError: the tokenizer is not the one that the run began with, or the model cannot use it.
+      ConfigError: tokenizer or data are not those that the run began with, or the model cannot use it.
       DataError: the data cannot be used.
     """
     tokenizer = load_codec(config.tokenizer)
     # Before anything is encoded: a run that resumes with another tokenizer is refused here.
     dependencies.record_dependency(workdir, "tokenizer", config.tokenizer, tokenizer.variables)
     train, dev = (tokenizer.load_split(config.data, split) for split in ("train", "dev"))
+    data_record.record_data(workdir, config.data.root, train, dev)
     data_rate.record_rate(workdir, train.fps)
     encoder = text_encoder.prepare_text_encoder(config, workdir, train.texts, dev.texts)
     rows = {}

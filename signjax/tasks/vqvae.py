@@ -16,7 +16,7 @@ from signjax.models import build, linear_start
 from signjax.pose import losses
 from signjax.pose.missing_joints import fill_missing_joints, joint_weights
 from signjax.tasks import batches
-from signjax.training import data_rate
+from signjax.training import data_rate, data_record
 from signjax.training.task import Task
 
 
@@ -24,11 +24,12 @@ def make_task(config, workdir) -> Task:
     """The task of a config; reads `data`, `layout`, `model`, `quantizer`, `loss`, `window`, `augment`.
 
     Raises:
-      ConfigError: the config contradicts itself.
+      ConfigError: the run began with other data, or the config contradicts itself.
       DataError: the data cannot be used, or have no faces and the layout has one.
     """
     model = build.build_tokenizer(config)
     train, dev = (load_codec_split(config, config.data, split) for split in ("train", "dev"))
+    data_record.record_data(workdir, config.data.root, train, dev)
     data_rate.record_rate(workdir, train.fps)
     crops = sources.Crops(train, config.window)
     augment = functools.partial(augmentation.augment_signer, **config.augment)

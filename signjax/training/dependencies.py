@@ -30,7 +30,8 @@ def record_dependency(workdir, field: str, folder, variables) -> None:
     if checkpoint.find_last_step(workdir, "latest") is not None:
         check_dependency(workdir, field, folder, variables)
     # Without a checkpoint nothing was trained with the old dependency: a file from such a start is replaced.
-    elif jax.process_index() == 0:
+    # With one, the same run may have moved to another folder.
+    if jax.process_index() == 0:
         # Relative, so that a folder with both runs can be moved or mounted elsewhere.
         relative = os.path.relpath(os.path.realpath(folder), os.path.realpath(workdir))
         record = format_dependency(relative, digest_variables(variables))

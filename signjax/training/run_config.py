@@ -14,6 +14,8 @@ from signjax.training import config_fields, configs
 # May differ when a run is resumed: how long it trains, how often it reports and saves, on which devices it
 # runs. The saved state fits any of them.
 CHANGEABLE_FIELDS = ("num_steps", "log_every", "eval_every", "save_every", "mesh", "sharding")
+# Folders may move. What is in them is compared, see signjax.training.data_record and .dependencies.
+MOVABLE_FIELDS = ("data.root", "tokenizer", "autoencoder")
 
 # Fields that configs of earlier versions lack, and the value that says what those versions did.
 LATER_FIELDS = {"data.text": "sentence", "text.kind": "sentence", "text.case": "auto"}
@@ -77,7 +79,8 @@ def check_same_config(saved: dict, config, workdir) -> None:
       workdir: folder of the run, for the message.
 
     Raises:
-      ConfigError: a field outside of CHANGEABLE_FIELDS differs; the message has its name and both values.
+      ConfigError: a field outside of CHANGEABLE_FIELDS and MOVABLE_FIELDS differs; the message has its name
+        and both values.
     """
     if difference := find_difference(saved, config):
         name, old, new = difference
@@ -88,14 +91,15 @@ def check_same_config(saved: dict, config, workdir) -> None:
 
 
 def find_difference(saved: dict, config) -> tuple | None:
-    """The first field outside of CHANGEABLE_FIELDS that differs, (name, saved value, value), or None."""
+    """The first field that differs and has to be the same, (name, saved value, value), or None."""
     old_fields, new_fields = (
         config_fields.flatten_fields(config_fields.convert_to_tuples(_add_later_fields(fields)))
         for fields in (copy.deepcopy(saved), _convert_to_dict(config))
     )
     for name in sorted(old_fields.keys() | new_fields.keys()):
         old, new = old_fields.get(name, "nothing"), new_fields.get(name, "nothing")
-        if old != new and name.partition(".")[0] not in CHANGEABLE_FIELDS:
+        moved = name in MOVABLE_FIELDS and name in old_fields and name in new_fields
+        if old != new and not moved and name.partition(".")[0] not in CHANGEABLE_FIELDS:
             return name, old, new
     return None
 

@@ -4,8 +4,8 @@ import json
 import shutil
 
 import gpt_run
-import jax.numpy as jnp
 import pytest
+from saved_runs import save
 
 from signjax.errors import ConfigError, StorageError
 from signjax.inference.load import load
@@ -15,16 +15,6 @@ from signjax.text import tokenizer
 from signjax.training import checkpoint, dependencies, loop, run_config
 
 FAMILIES = {"gpt": ("tokenizer", {}), "flow": ("autoencoder", {"quantizer.kind": "kl"})}
-
-
-def save(workdir, c, step: int, value: float) -> None:
-    """A run as training would leave it, but for its variables; nothing here applies them."""
-    state = {"params": {"w": jnp.full(3, value)}, "extra": {"latents": {"deviation": jnp.ones(4)}}}
-    meta = {"step": step, "best": None, "spent": {"cpu_s": 0.0, "wall_s": 0.0}, "fingerprint": {}}
-    written = checkpoint.open_checkpoints(workdir)
-    checkpoint.save_checkpoint(written.latest, step, state, c, meta)
-    checkpoint.close_checkpoints(written)
-    run_config.save_config(workdir / "config.json", c)
 
 
 @pytest.fixture(params=FAMILIES)
