@@ -59,7 +59,15 @@ def load_extractor(path=SHIPPED_FILE) -> FeatureExtractor:
         model, variables = _restore_model(arrays)
     except InvalidFileError as error:
         raise StorageError(f"{path}: cannot be read as a motion encoder ({error}); {_ADVICE}") from None
-    return FeatureExtractor(digest, model.features, jax.jit(functools.partial(model.apply, variables)))
+    return FeatureExtractor(
+        digest, model.features, jax.jit(functools.partial(_encode_exactly, model, variables))
+    )
+
+
+def _encode_exactly(model: models.MotionEncoder, variables: dict, pose):
+    # By default TPUs and GPUs round the factors of products: a score would depend on where it was computed.
+    with jax.default_matmul_precision("highest"):
+        return model.apply(variables, pose)
 
 
 def _restore_model(arrays: dict[str, np.ndarray]) -> tuple[models.MotionEncoder, dict]:

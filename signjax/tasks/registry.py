@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from signjax.errors import ConfigError, did_you_mean
 from signjax.tasks import ae2d, backtranslate, flow, gpt, masked, motion_encoder, seed_gpt, vqvae
+from signjax.training import config_rules
 from signjax.training.task import Task
 
 FAMILIES: dict[str, Callable[..., Task]] = {
@@ -35,4 +36,5 @@ def make_task(config, workdir) -> Task:
     if config.task not in FAMILIES:
         names = f"signjax/tasks has only: {', '.join(sorted(FAMILIES))}"
         raise ConfigError(f"task is {config.task!r}{did_you_mean(config.task, sorted(FAMILIES), names)}")
+    config_rules.check_fields(config)
     return FAMILIES[config.task](config, workdir)
