@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from signjax import demo
+from signjax.data import clip_files
 from signjax.displacements import convert, handedness, read, templates, write
 from signjax.displacements.convert import DisplacementSequence
 from signjax.displacements.extract import list_unique
@@ -95,6 +96,9 @@ def _average_word(
     sources = [file.array_path for file in clips.files]
     mirrored = [path.as_posix() for path in itertools.compress(sources, turned)]
     about = {"align": align, "normalized": normalized, "mirrored": mirrored}
+    rates = {clip_files.parse_rate(file.content.get("fps")) for file in clips.files}
+    # Of several rates, no frame of the average has a time.
+    about |= {"fps": rates.pop()} if len(rates) == 1 and None not in rates else {}
     path = write.write_template(out, stamp, word, template, clips.dims, sources, about)
     return WordTemplate(word, template, len(sources), len(mirrored), path)
 

@@ -67,4 +67,4 @@ def rebuild_clip(path: Path) -> Clip:
       DataError: the file cannot be read.
     """
     sequence, word = read.read_file(path)
-    return Clip(*convert.rebuild_poses(sequence), text=word)
+    return Clip(*convert.rebuild_poses(sequence), fps=read.read_rate(path), text=word)

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from signjax.data import pose_layout
+from signjax.data import clip_files, pose_layout
 from signjax.displacements import convert, templates
 from signjax.displacements.checked_files import read_array, read_json, resolve_sibling
 from signjax.displacements.convert import DisplacementSequence
@@ -96,17 +96,25 @@ def read_file(path) -> tuple[DisplacementSequence, str]:
     Raises:
       DataError: it is neither, a file is missing or damaged, or there is no starting pose.
     """
-    path = Path(path)
-    # Any file of a clip or template may be named; without what the arrays add, the name is that of the JSON.
-    stem = re.sub(r"(_deltas|_positions|(_p0|_seen)(?=_norm$|$))", "", path.stem)
-    json_path = path.with_name(stem + ".json")
-    if stem.startswith("template_"):
+    json_path = _find_json(path)
+    if json_path.stem.startswith("template_"):
         return _read_template(json_path)
-    if not stem.startswith("disp_"):
+    if not json_path.stem.startswith("disp_"):
         raise DataError(f"{path}: is no disp_... and no template_... file; give the .npy or .json of one")
-    file, files = _read_metadata(json_path), list_files(path.parent)
+    file, files = _read_metadata(json_path), list_files(json_path.parent)
     layout = _detect_layout(files, file.normalized)
     return _read_sequence(file, files, layout)[0], file.word
+
+
+def read_rate(path) -> float | None:
+    """Frames per second of a clip or template that `read_file` reads; None if its JSON does not say."""
+    return clip_files.parse_rate(read_json(_find_json(path)).get("fps"))
+
+
+def _find_json(path) -> Path:
+    # Any file of a clip or template may be named; without what the arrays add, the name is that of the JSON.
+    path = Path(path)
+    return path.with_name(re.sub(r"(_deltas|_positions|(_p0|_seen)(?=_norm$|$))", "", path.stem) + ".json")
 
 
 def _read_metadata(path: Path) -> DisplacementFile:

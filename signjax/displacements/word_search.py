@@ -61,6 +61,7 @@ def _cut_clip(
         # The placement of the recorded clip, not of the segment: a short sign may not show the whole body.
         placement = dataset.get_placement(i)
         dims = dataset.layout.dims
-        segments.append(WordSegment(word, split, clip.sid, (start, end), whole, sequence, dims, placement))
+        place = word, split, clip.sid, (start, end), whole
+        segments.append(WordSegment(*place, sequence, dims, placement, clip.fps))
     # A single frame has no displacement.
     return [segment for segment in segments if len(segment.sequence.deltas)]

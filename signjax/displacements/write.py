@@ -35,6 +35,7 @@ class WordSegment(NamedTuple):
     sequence: DisplacementSequence  # in the clip's own units
     dims: int  # 2 or 3
     placement: Placement  # of the recorded clip
+    fps: float | None = None  # None if unknown
 
 
 def save_array(path, array: np.ndarray) -> Path:
@@ -109,6 +110,7 @@ def _describe_segment(
         **norm,
         "seen_path": valid_path.as_posix(),
         "frames": list(segment.frames),
+        **({"fps": segment.fps} if segment.fps else {}),
     }
 
 

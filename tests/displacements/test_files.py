@@ -10,16 +10,18 @@ from displacement_helpers import drop_depth, hide_joints, make_sequence, total_m
 from paths import FORMATS_ARCHIVE
 
 from signjax.data import phrase_search, pose_layout
-from signjax.displacements import convert, handedness, read, templates
+from signjax.displacements import average, convert, handedness, previews, read, templates
 from signjax.displacements import write as files
 from signjax.errors import DataError
 from signjax.pose import skeleton
 from signjax.pose.normalization import Placement
 
 
-def write(folder, sequence, stamp="20250101_000000", sid="00001", dims=3, norm=False, word="hello"):
+def write(folder, sequence, stamp="20250101_000000", sid="00001", dims=3, norm=False, word="hello", fps=None):
     place = Placement(np.zeros(3), np.float32(0.5))
-    segment = files.WordSegment(word, "train", sid, (0, len(sequence.valid)), True, sequence, dims, place)
+    segment = files.WordSegment(
+        word, "train", sid, (0, len(sequence.valid)), True, sequence, dims, place, fps
+    )
     files.write_segment(folder, stamp, segment, folder / sid, norm)
     return folder / f"disp_{phrase_search.slugify_word(word)}_{stamp}_train_{sid}{'_norm' if norm else ''}"
 
@@ -41,6 +43,15 @@ def test_files_give_the_clip_back(tmp_path, dims, norm):
     assert content[f"disp{kind}_shape"] == [len(sequence.deltas), 50, dims]
     assert np.load(f"{stem}.npy").dtype == np.float32
     assert np.load(tmp_path / pathlib.Path(content[f"p0{kind}_path"]).name).shape == (50, dims)
+
+
+@pytest.mark.parametrize("rates,expected", [((50, 50), 50), ((50, 25), None), ((50, None), None)])
+def test_files_keep_the_frame_rate(tmp_path, rates, expected):
+    for k, fps in enumerate(rates):
+        stem = write(tmp_path, make_sequence(k), sid=f"0000{k}", fps=fps)
+        assert previews.rebuild_clip(f"{stem}_p0.npy").fps == fps
+    [template] = average.average_words(tmp_path, ["hello"]).templates
+    assert previews.rebuild_clip(template.path).fps == expected
 
 
 def seed_file(folder, pose, stamp="20250906_181808", sid="00001", p0=True, word="hello"):
