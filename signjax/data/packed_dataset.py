@@ -7,6 +7,7 @@ import dataclasses
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -55,7 +56,11 @@ class PackedDataset:
         pose, valid = self.read_frames(i)
         valid = np.ones(pose.shape[:2], bool) if valid is None else valid
         placement, split = self.get_placement(i), self.label.rpartition("/")[2]
-        about = {"sid": self.sids[i], "split": split, "gloss": self.glosses[i] if self.glosses else ""}
+        about: dict[str, Any] = {
+            "sid": self.sids[i],
+            "split": split,
+            "gloss": self.glosses[i] if self.glosses else "",
+        }
         about |= {"text": self.texts[i], "fps": self.rates[i] if self.rates else None}
         return Clip(pose, valid, placement=placement, **about)
 

@@ -202,7 +202,7 @@ class TextToPose(SharedRun):
         decode = functools.partial(self.codec.decode_batch, self.codec.variables)
         written = self._write_tokens(text, seed, sampler, tokens_at_once)
         parts = windowed_decoding.stream_windows(decode, written, reach)
-        about = {"fps": self.codec.fps, "text": text, "placement": normalization.CANONICAL}
+        about: dict[str, Any] = {"fps": self.codec.fps, "text": text, "placement": normalization.CANONICAL}
         clips = (Clip(part, **about) for part in parts)
         return clips if canonical else (clip.move_to(normalization.DEFAULT) for clip in clips)
 
