@@ -34,7 +34,8 @@ def record_rate(workdir, fps: float | None) -> None:
             f"{workdir}: was trained on {recorded:g} frames a second, and the data have {fps:g} now; "
             "give the old data, or start again with another --workdir"
         )
-    if jax.process_index() != 0:
+    # A task without a folder is one that trains nothing, and must leave nothing in the folder it runs in.
+    if not workdir or jax.process_index() != 0:
         return
     if fps:
         atomic.write_file(pathlib.Path(workdir, FILE), format_rate(fps))
