@@ -48,7 +48,7 @@ def set_text_rows(c, *, versions: int = 16, batch_tokens: int) -> None:
 
 def make_text() -> dict:
     """The fields `text` of what reads or writes words."""
-    return {"kind": "sentence", "case": "auto", "min_count": 8}  # rarer words are spelled
+    return {"kind": "auto", "case": "auto", "min_count": 8}  # rarer words are spelled
 
 
 def make_transformer(*, depth: int, dropout: float) -> dict:

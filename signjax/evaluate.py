@@ -56,8 +56,8 @@ def parse_options(argv: list[str] | None):
     text_help = "with --predictions and no --workdir: sentence or gloss, the texts (default: %(default)s)"
     parser.add_argument("--text", choices=TEXT_KINDS, default=TEXT_KINDS[0], help=text_help)
     parser.add_argument("--backtranslate", help="run of a back-translator (default: runs/backtranslate)")
-    tokenize_help = "of back-translations: words, gloss, 13a, zh, char (default: %(default)s)"
-    parser.add_argument("--tokenize", default="words", help=tokenize_help)
+    tokenize_help = "of back-translations: words, gloss, 13a, zh, char (default: as the texts are)"
+    parser.add_argument("--tokenize", help=tokenize_help)
     parser.add_argument("--out", help="folder for the files (default: <workdir>/scores-<split>)")
     seed_help = "of sampling, random rows and intervals (default: %(default)s)"
     parser.add_argument("--seed", type=int, default=0, help=seed_help)

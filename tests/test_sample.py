@@ -45,7 +45,7 @@ def test_resuming_is_exact_and_encodes_nothing(home, monkeypatch):
 
 
 def test_a_new_run_fits_its_vocabulary_and_an_old_one_keeps_it(home, tmp_path):
-    c = SimpleNamespace(text=SimpleNamespace(min_count=1, kind="sentence", case="auto"))
+    c = SimpleNamespace(text=SimpleNamespace(min_count=1, kind="auto", case="auto"), data={})
     tokenizer.TextTokenizer(("left", "behind"), ()).save(tmp_path / "text.json")
     fitted = text_encoder.prepare_tokenizer(c, tmp_path, ["a b"])
     assert fitted == tokenizer.fit_tokenizer(["a b"], 1) == tokenizer.load_tokenizer(tmp_path / "text.json")

@@ -26,7 +26,7 @@ MEANING = {
     "fold": "latents a position",
     "versions": "encodings of each training clip, of different phase and tempo",
     "tempo": "largest logarithm of their tempo",
-    "text.kind": "sentence, or gloss: signs with spaces between, all marks in them kept",
+    "text.kind": "sentence; gloss: all marks of signs are kept; auto: as data.text says",
     "text.case": "lower, turkish (ı and i apart) or keep; auto: turkish where the texts have ı or İ",
     "text.min_count": "rarer words of the training texts are spelled",
     "text.encoder": "pretrained: minilm, a folder or a hub name; empty: learned from the texts",

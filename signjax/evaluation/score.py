@@ -19,7 +19,7 @@ from signjax.evaluation import baselines, report_files, scorecard, tables
 from signjax.inference.contracts import TrainedRun
 from signjax.inference.pose_to_text import PoseToText
 from signjax.io.digest import digest_variables
-from signjax.metrics import reconstruction
+from signjax.metrics import reconstruction, tokenization
 from signjax.metrics.score import divide_sums
 from signjax.pose.clip import Clip
 from signjax.pose.normalization import CANONICAL
@@ -83,7 +83,7 @@ def score(
     train: PackedDataset | None = None,
     predictions: Sequence[Clip] | None = None,
     is_demo: bool | None = None,
-    tokenize: str = "words",
+    tokenize: str | None = None,
     seed: int = 0,
     about: Mapping[str, Any] | None = None,
     report: Report = lambda line: None,
@@ -98,7 +98,8 @@ def score(
       predictions: clips of another system, scored beside the run's tokenizer instead of the run's clips.
       is_demo: whether the clips are in the demo language, which can be read by rule; by default as the run's
         data say, and False for a list of clips.
-      tokenize: how BT scores divide texts: "words", "gloss", or as sacrebleu "13a", "zh" or "char".
+      tokenize: how BT scores divide texts: "words", "gloss", or as sacrebleu "13a", "zh" or "char". By
+        default "gloss" for a data set loaded with text="gloss", else "words".
       seed: of sampling, random rows and intervals.
       about: further entries of `Scorecard.content`, about the system.
       report: called with a line about each stage.
@@ -121,6 +122,7 @@ def score(
     # As lists: a packed data set makes a clip anew at every access, and all rows need all clips.
     truth, training_clips = list(dataset), list(train)
     report(f"{dataset.label}: {len(dataset)} clips to match; training clips for comparison: {len(train)}")
+    tokenize = tokenize or tokenization.choose_tokenization(dataset.text_kind)
     judges = scorecard.make_judges(truth, training_clips, is_demo, back_translator, tokenize)
     clips, extra_scores, cost = _make_rows(run, predictions, dataset, truth, judges, seed, report)
     rows = _score_rows(clips, extra_scores, truth, training_clips, judges, seed, report)

@@ -81,6 +81,11 @@ TOKENIZATIONS: dict[str, Callable[[str], list[str]]] = {
 SIGNATURES = {name: name for name in TOKENIZATIONS} | {"words": "words-2"}
 
 
+def choose_tokenization(text_kind: str) -> str:
+    """The tokenization of scores where none is asked for: by what the texts are, "sentence" or "gloss"."""
+    return "gloss" if text_kind == "gloss" else "words"
+
+
 def split_by_name(name: str, text: str) -> list[str]:
     """The tokens of a text by a tokenization of TOKENIZATIONS.
 

@@ -10,9 +10,7 @@ import optax
 from signjax.data import joined_clips, load, loader
 from signjax.data.packed_dataset import PackedDataset
 from signjax.inference.pose_to_text import PoseToText
-from signjax.metrics.score import compute_value
-from signjax.metrics.text import score_word_errors
-from signjax.metrics.tokenization import SIGNATURES, split_text_words
+from signjax.metrics import functional, tokenization
 from signjax.models import build
 from signjax.models.back_translator import STRIDE
 from signjax.models.special_ids import END, PAD, SPELL
@@ -93,19 +91,19 @@ def make_preview(translator: PoseToText, dev: PackedDataset):
     # Evenly spaced: neighbours in a split are often of one recording and alike.
     numbers = np.unique(np.linspace(0, len(dev) - 1, PREVIEWED).astype(int))
     clips, batch_size = [dev[int(i)] for i in numbers], translator.config.eval_batch_size
+    tokenize = tokenization.choose_tokenization(translator.vocabulary.rules.kind)
 
     def translate_preview(variables, evals):
         del evals
         texts = translator.with_variables(variables).translate(clips, batch_size)
-        return {"wer": word_error_rate([clip.text for clip in clips], texts)}
+        return {"wer": word_error_rate([clip.text for clip in clips], texts, tokenize)}
 
     return translate_preview
 
 
-def word_error_rate(texts, translations) -> float:
+def word_error_rate(texts, translations, tokenize: str = "words") -> float:
     """Word errors of translations against texts, as a share of the texts' words; see signjax.metrics.text."""
-    translations, texts = ([split_text_words(line) for line in side] for side in (translations, texts))
-    return compute_value(score_word_errors(translations, texts, "none", SIGNATURES["words"])) / 100
+    return functional.word_error_rate(texts, translations, tokenize) / 100
 
 
 def degrade_poses(pose, mask, rng, smooth: int, noise: float, drift: float):

@@ -28,7 +28,8 @@ SPACELESS = regex.compile(
     flags=regex.V1,
 )
 KINDS = ("sentence", "gloss")
-CASES = ("auto", "lower", "turkish", "keep")
+CASES = ("lower", "turkish", "keep")
+AUTO = "auto"  # in a config: chosen by what the texts are
 # Turkish, Azerbaijani and others have an i without a dot, whose capital is I; İ is the capital of i.
 TURKISH = str.maketrans({"I": "ı", "İ": "i"})
 
@@ -50,25 +51,28 @@ class TextRules(NamedTuple):
 SENTENCE = TextRules()
 
 
-def choose_rules(texts: Iterable[str], kind: str = "sentence", case: str = "auto") -> TextRules:
+def choose_rules(
+    texts: Iterable[str], kind: str = AUTO, case: str = AUTO, texts_are: str = "sentence"
+) -> TextRules:
     """The rules for a set of texts, from the fields text.kind and text.case of a config.
 
     Args:
       texts: of the training clips; with case "auto" the letters ı and İ in them say that they are Turkish.
-      kind, case: see TextRules.
+      kind, case: see TextRules, or AUTO.
+      texts_are: the kind of the texts where `kind` is AUTO: the field data.text.
 
     Raises:
       ConfigError: there is no such kind or case.
     """
     for field, value, known in (("text.kind", kind, KINDS), ("text.case", case, CASES)):
-        if value not in known:
-            suggestion = did_you_mean(str(value), known, f"it may be {', '.join(known)}")
+        if value not in (AUTO, *known):
+            suggestion = did_you_mean(str(value), known, f"it may be {', '.join((AUTO, *known))}")
             raise ConfigError(f"{field} is {value!r}{suggestion}")
-    if case == "auto":
+    if case == AUTO:
         # Only alphabets with both letters write them, and in those alone "I" is not the capital of "i".
         dotless = any("ı" in text or "İ" in text for text in map(_compose, texts))
         case = "turkish" if dotless else "lower"
-    return TextRules(kind, case)
+    return TextRules(texts_are if kind == AUTO else kind, case)
 
 
 def split_words(text: str, rules: TextRules = SENTENCE) -> list[str]:

@@ -18,7 +18,7 @@ CHANGEABLE_FIELDS = ("num_steps", "log_every", "eval_every", "save_every", "mesh
 MOVABLE_FIELDS = ("data.root", "tokenizer", "autoencoder")
 
 # Fields that configs of earlier versions lack, and the value that says what those versions did.
-LATER_FIELDS = {"data.text": "sentence", "text.kind": "sentence", "text.case": "auto"}
+LATER_FIELDS = {"data.text": "sentence", "text.kind": "auto", "text.case": "auto"}
 
 
 def get_default_workdir(config_path: str) -> str:

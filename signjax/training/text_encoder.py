@@ -62,7 +62,7 @@ def prepare_tokenizer(c, workdir, texts) -> text.TextTokenizer:
     if checkpoint.find_last_step(workdir, "latest") is not None:
         return text.load_tokenizer(path)
     # Without a checkpoint a file is from a start that saved nothing, perhaps of other texts: it is replaced.
-    rules = words.choose_rules(texts, c.text.kind, c.text.case)
+    rules = words.choose_rules(texts, c.text.kind, c.text.case, c.data.get("text", "sentence"))
     tokenizer = text.fit_tokenizer(texts, c.text.min_count, rules)
     if jax.process_index() == 0:
         tokenizer.save(path)

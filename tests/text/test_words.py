@@ -72,6 +72,8 @@ def test_turkish_is_known_by_its_letters():
     assert rules.case == "turkish" and words.split_words("IŞIK İYİ", rules) == ["ışık", "iyi"]
     assert words.choose_rules(["Das ist es"]).case == "lower"
     assert words.choose_rules(["ı"], case="lower").case == "lower"
+    assert words.choose_rules([], texts_are="gloss").kind == "gloss"
+    assert words.choose_rules([], kind="sentence", texts_are="gloss").kind == "sentence"
     assert words.split_words("ΟΔΟΣ Straße", words.choose_rules([], case="keep")) == ["ΟΔΟΣ", "Straße"]
 
 
