@@ -20,8 +20,7 @@ if "PYTEST_XDIST_WORKER" not in os.environ:  # workers share the folder of the p
     if not kept:
         os.environ["SIGNJAX_TEST_CACHE_OWNER"] = str(os.getpid())
     # No JAX_COMPILATION_CACHE_MAX_SIZE: with a limit JAX reads the whole folder, under a lock, before every
-    # write (0.1 s at 2,000 programs), which was a third of the time of all tests. A program that the other
-    # process has half written is compiled again.
+    # write: 0.1 s at 2,000 programs. A program that the other process has half written is compiled again.
     os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.05"
     os.environ["JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES"] = "-1"
 os.environ["JAX_PLATFORMS"] = "cpu"
