@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Lint, types, documentation and tests: bash launch/test.sh [arguments of pytest, such as tests/pose/test_normalization.py or -m slow]
+# Lint, types, documentation and tests: bash launch/test.sh [arguments of pytest, such as tests/pose/test_normalization.py or -m extended]
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 . launch/_venv.sh
@@ -45,6 +45,6 @@ run ruff format --check --quiet .
 run pyright --pythonpath "$PYTHON" # by itself it looks for libraries in another Python
 run mkdocs build --strict --quiet
 # two processes; a file's tests stay together
-run pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not slow and not soak" "$@"
+run pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not extended and not slow and not soak" "$@"
 print_progress "Done in $SECONDS s, exit code $code"
 exit $code

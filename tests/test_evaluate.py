@@ -41,6 +41,7 @@ def printed(home):
     return evaluate(home, "--workdir", home / "runs/gpt", "--split=dev")[0]
 
 
+@pytest.mark.extended
 def test_a_gpt_run(home, printed):
     folder = home / "runs/gpt/scores-dev"
     content = scores(folder)
@@ -74,7 +75,7 @@ def test_a_tokenizer_run_has_the_same_rows_to_the_last_digit(home, printed):
     assert own["codebooks"] == other["codebooks"]
 
 
-@pytest.mark.slow
+@pytest.mark.extended
 def test_recorded_clips_as_predictions_score_as_recorded(home):
     """Moved, scaled, in three forms, one of them missing."""
     dev = load_split(home / "datasets", "demo", "dev")

@@ -129,7 +129,7 @@ def test_fields_in_tables_are_fields():
         assert str(c[name.rpartition(".")[2]]).removesuffix(".0") == default != value
 
 
-@pytest.mark.slow
+@pytest.mark.extended
 def test_the_quantizer_of_the_page_trains(tiny_runs, tmp_path, monkeypatch):
     [code] = blocks(DOCS / "quantizers.md", "python")
     monkeypatch.setattr(quantizers, "QUANTIZERS", dict(quantizers.QUANTIZERS))
@@ -187,13 +187,13 @@ def workplace(datasets, tiny_runs, tmp_path, monkeypatch):
     return tmp_path
 
 
-# A whole scorecard takes a minute; tests/test_api.py has the fast test of the same calls.
-SLOW_PAGES = ("evaluation",)
+# A whole scorecard takes a minute each; tests/test_api.py has the fast test of the same calls.
+LONG_PAGES = ("evaluation", "README")
 
 
 @pytest.mark.parametrize(
     "page",
-    [pytest.param(p, id=p.stem, marks=[pytest.mark.slow] if p.stem in SLOW_PAGES else []) for p in CODE],
+    [pytest.param(p, id=p.stem, marks=[pytest.mark.extended] if p.stem in LONG_PAGES else []) for p in CODE],
 )
 def test_the_code_of_pages_runs(page, workplace):
     code = "\n".join(block for block in blocks(page, "python") if "jax.export" not in block)

@@ -74,6 +74,7 @@ def check(shown, folder):
     assert (folder / "runs/notebook-gpt/config.json").exists()
 
 
+@pytest.mark.extended
 def test_the_cells_run_with_small_models(few, tmp_path, monkeypatch):
     def get_config(spec, **changes):
         tiny = gpt_run.TOKENIZER if spec.startswith("vqvae") else gpt_run.GPT

@@ -115,6 +115,7 @@ def test_the_folder_signs_as_the_run_does(home, shared, name):
         assert a.dtype == b.dtype and np.array_equal(a, b)
 
 
+@pytest.mark.extended
 def test_the_commands_take_the_folder(home, shared, tmp_path):
     """And what they write into it does no harm."""
     folder = shared / "gpt"
@@ -139,7 +140,7 @@ def test_the_commands_take_the_folder(home, shared, tmp_path):
         np.testing.assert_array_equal(a, b)
 
 
-@pytest.mark.slow
+@pytest.mark.extended
 def test_a_pretrained_encoder_comes_along(home, tmp_path, capsys):
     theirs = shutil.copytree(gpt_run.ROOT / "tests/assets/encoders/bert", tmp_path / "bert")
     untrained(tmp_path / "gpt", gpt_run.gpt_config(home, **{"text.encoder": str(theirs)}))
@@ -226,7 +227,7 @@ def test_programs_give_the_same_at_any_size(home, name, tmp_path, capsys):
             np.testing.assert_allclose(actual, expected, rtol=0, atol=1e-6)
 
 
-@pytest.mark.slow
+@pytest.mark.extended
 def test_a_run_with_faces_says_so(tmp_path, capsys):
     c, place = face_files.config(tmp_path, "rvq,face"), tmp_path / "run"
     drawn = {"params": jax.random.key(0), "quantize": jax.random.key(1)}

@@ -73,7 +73,9 @@ def ended_well(workdir, whole, error: str, reason: str) -> None:
     assert rows(workdir) == rows(whole)
 
 
-@pytest.mark.parametrize("size", [pytest.param(100, marks=pytest.mark.slow), 1500, 6000])
+@pytest.mark.parametrize(
+    "size", [*(pytest.param(size, marks=pytest.mark.extended) for size in (100, 1500)), 6000]
+)
 def test_files_that_cannot_grow(size, whole, tmp_path, at_batch, capsys):
     """Of different sizes, so that different files are the first that do not fit."""
     run = tmp_path / "run"

@@ -279,6 +279,7 @@ def test_computing_layers_again_changes_nothing():
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6), actual, expected)
 
 
+@pytest.mark.extended
 def test_half_precision_is_near():
     """In bfloat16, of 8 bits, logits and gradients miss those of float32 by a few hundredths."""
     codes, ids, mask = alone(1)

@@ -258,6 +258,7 @@ def test_clips_leave_with_their_faces(root, tmp_path):
 
 
 @pytest.mark.real
+@pytest.mark.extended
 def test_real_faces(real_data, tmp_path):
     """OpenPose's files of real signers: read with their gaps, learned, drawn."""
     folder = real_data / "formats"

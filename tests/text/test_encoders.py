@@ -257,7 +257,7 @@ def test_generators_train_and_sign_by_an_encoder(name, home, tmp_path, runs_of):
         np.testing.assert_allclose(a, b, atol=1e-5)
 
 
-@pytest.mark.slow
+@pytest.mark.extended
 def test_training_goes_on_without_the_encoder_and_only_with_the_same(home, tmp_path, runs_of):
     c = home[1]["gpt"]
     folder = shutil.copytree(make_encoders.ROOT / "distilbert", tmp_path / "encoder")

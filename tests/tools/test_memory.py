@@ -52,7 +52,7 @@ def here(monkeypatch, compile_quickly):
 
 
 @pytest.mark.parametrize("name, leak", [
-    pytest.param("programs", "15 programs compiled", marks=pytest.mark.slow),
+    pytest.param("programs", "15 programs compiled", marks=pytest.mark.extended),
     pytest.param("lengths", "15 programs compiled", marks=pytest.mark.soak),
 ])  # fmt: skip
 def test_compiling_on_is_found(families, here, capsys, name, leak):

@@ -14,7 +14,7 @@ from signjax.inference import autoregressive
 from signjax.inference.load import load
 from signjax.tasks.registry import make_task
 
-pytestmark = pytest.mark.usefixtures("compile_quickly")
+pytestmark = [pytest.mark.usefixtures("compile_quickly"), pytest.mark.extended]
 LARGE = {"width": 768, "depth": 8, "text_depth": 4, "heads": 12, "mlp": 3072}
 TOKENIZER_CODES = 16  # of tests/helpers/gpt_run.py
 
@@ -80,7 +80,6 @@ def test_the_program_of_a_deep_flow_is_no_larger(tiny_families, tiny_runs, tmp_p
     assert sizes[1] <= 1.02 * sizes[0]
 
 
-@pytest.mark.slow
 def test_layers_computed_again_take_less_memory(tiny_runs, tmp_path):
     """Temporaries of a step with remat are at most .35 of those without."""
     memory = {}

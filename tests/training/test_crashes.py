@@ -43,6 +43,7 @@ def crashed(root, kind: str, fields: dict, kills: int, steps: int) -> int:
     return sum(attempt["saving"] for attempt in attempts)
 
 
+@pytest.mark.extended
 def test_kills_change_nothing(tmp_path):
     crashed(tmp_path, "toy", {}, 5, 60)
 

@@ -34,7 +34,7 @@ def jobs_end_with_their_test():
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="finds processes in /proc")
-@pytest.mark.slow
+@pytest.mark.extended
 def test_nothing_is_lost_with_a_host(tmp_path):
     """One of two hosts is killed, and both start again; one is preempted, and both save; one host goes on."""
     run, log = tmp_path / "run", tmp_path / "log"

@@ -83,7 +83,7 @@ def gpt(tiny_runs, tmp_path_factory):
     return make
 
 
-@pytest.mark.slow
+@pytest.mark.extended
 def test_a_gpt_step_is_within_the_bounds_of_xla_s_own_account(gpt, compile_quickly):
     step, state, batch = gpt(16)
     estimate = memory_check.estimate_memory(step, state, batch)

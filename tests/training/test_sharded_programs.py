@@ -12,6 +12,7 @@ from engine_helpers import spawn
 
 from signjax.training import checkpoint
 
+pytestmark = pytest.mark.extended
 DATA, FSDP, ALL = "gpt", "gpt:fsdp", "gpt:fsdp,tensor"
 PROGRAMS = [(DATA, (8,)), (FSDP, (1, 8, 1)), (ALL, (2, 2, 2))]
 MANY = [(DATA, (64,)), (FSDP, (1, 64, 1))]
