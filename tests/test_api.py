@@ -24,6 +24,7 @@ def test_the_page_has_every_public_name():
     assert names - {"errors"} | set(errors.split(", ")) == set(signjax.__all__)
 
 
+@pytest.mark.extended
 def test_a_run_is_scored_without_a_command(tiny_runs, capsys, tmp_path):
     run = signjax.load(tiny_runs / "runs/vqvae")
     dataset = signjax.load_dataset(tiny_runs / "datasets", "demo", "dev")

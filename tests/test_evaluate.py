@@ -97,6 +97,7 @@ def test_recorded_clips_as_predictions_score_as_recorded(home):
     assert far["predictions"] < far["mean pose"]
 
 
+@pytest.mark.extended
 def test_what_cannot_be_scored_is_said_in_one_line(home):
     for arguments, code, message in (
         ((), 23, "--workdir RUN or --predictions DIR"),

@@ -34,6 +34,8 @@ from signjax.models import build, gpt
 from signjax.tools import bench
 from signjax.training.configs import get_config
 
+pytestmark = pytest.mark.extended
+
 CLOSE = {"rel": 0.02}  # of XLA's count
 SHAPE = jax.ShapeDtypeStruct
 

@@ -126,6 +126,7 @@ def test_codes_and_end_share_one_softmax(runs, expected):
     np.testing.assert_allclose(log_codes + goes_on, chance[..., :-1], atol=1e-3)
 
 
+@pytest.mark.extended
 def test_runs_are_found_and_sign(runs):
     c = run_config.load_config(runs / "gpt/config.json")
     sampler = make_sampler(c, max_tokens=5, min_tokens=2)

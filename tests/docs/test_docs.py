@@ -188,7 +188,7 @@ def workplace(datasets, tiny_runs, tmp_path, monkeypatch):
 
 
 # A whole scorecard takes a minute each; tests/test_api.py has the fast test of the same calls.
-LONG_PAGES = ("evaluation", "README")
+LONG_PAGES = ("evaluation", "README", "generation")
 
 
 @pytest.mark.parametrize(

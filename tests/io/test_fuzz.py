@@ -66,6 +66,7 @@ def test_a_hundred_thousand_mutations(seed, promise):
     promise(what, max(case["memory"] for case in cases.values()), most=MEMORY, unit="MB")
 
 
+@pytest.mark.extended
 def test_files_that_ask_for_memory_do_not_get_it():
     outcomes = outcome("bombs.py")
     assert len(outcomes) > 15 and {"read"} < {verdict for _, verdict in outcomes.values()}

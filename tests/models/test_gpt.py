@@ -272,6 +272,7 @@ def loss_of(model, v):
     return jnp.log(jnp.square(logits).mean() + jnp.square(ends).mean())
 
 
+@pytest.mark.extended
 def test_computing_layers_again_changes_nothing():
     one, two = (jax.jit(jax.grad(functools.partial(loss_of, MODEL.clone(remat=r)))) for r in (False, True))
     actual, expected = one(variables()), two(variables())

@@ -22,7 +22,7 @@ from signjax.tasks.registry import make_task
 from signjax.text import tokenizer
 from signjax.training import loop
 
-pytestmark = pytest.mark.usefixtures("compile_quickly")
+pytestmark = [pytest.mark.usefixtures("compile_quickly"), pytest.mark.extended]
 SMALL = {f"model.{name}": value for name, value in SIZE.items()} | {
     "model.dropout": 0.0,
     "model.text_depth": 1,

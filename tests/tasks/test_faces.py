@@ -34,7 +34,7 @@ from signjax.tasks.registry import make_task
 from signjax.tools import export
 from signjax.training import loop
 
-pytestmark = pytest.mark.usefixtures("compile_quickly")
+pytestmark = [pytest.mark.usefixtures("compile_quickly"), pytest.mark.extended]
 FACE, BODY = skeleton.FACE, slice(0, skeleton.NUM_JOINTS)
 
 

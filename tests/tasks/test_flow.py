@@ -107,6 +107,7 @@ def test_a_run_resumes_exactly_and_encodes_nothing(home, monkeypatch):
     run_checks.check_same_run(run, copy)
 
 
+@pytest.mark.extended
 def test_clips_depend_on_text_place_and_seed_alone(generator):
     texts = ["Hello!", "how are you?", "my name is Zoë"]
     together = generate_poses(generator, texts, **sampler())
@@ -119,6 +120,7 @@ def test_clips_depend_on_text_place_and_seed_alone(generator):
     assert not any(np.allclose(a, b, atol=1e-3) for a, b in zip(together, other, strict=True))
 
 
+@pytest.mark.extended
 def test_a_clip_is_as_long_as_its_text_says(generator):
     ids, known = tokenizer.pad_texts([generator.text_encoder.encode(t) for t in ("hello", "my name is Zoë")])
     memory = generator.model.apply(generator.variables, ids, known, method="encode_text")
@@ -192,6 +194,7 @@ def test_the_loss_counts_real_positions_only(home, generator, packed):
     assert c.length_weight > 0
 
 
+@pytest.mark.extended
 def test_text_conditions_and_guidance_adds_to_it(generator):
     ids, known = tokenizer.pad_texts([generator.text_encoder.encode("hello how are you")])
     other = ids.copy()

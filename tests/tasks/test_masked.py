@@ -224,6 +224,7 @@ def all_five():
     return draw([0, 1, 2, 3, 4], WARM)
 
 
+@pytest.mark.extended
 def test_no_token_stays_hidden_however_many_passes():
     """Even with one pass, or more than there are tokens; the number of passes matters."""
     by_steps = {steps: draw([0, 1, 2, 3, 4], WARM._replace(steps=steps)) for steps in (1, 13)} | {
@@ -281,6 +282,7 @@ def test_losses_fall(home):
     assert {"eval/code", "eval/length", "eval/right", "eval/wer"} <= last.keys()
 
 
+@pytest.mark.extended
 def test_resuming_is_exact_and_encodes_nothing(home, monkeypatch):
     """From step 5, as after a crash."""
     run, copy = home / "runs/masked", home / "runs/masked-other"
@@ -290,6 +292,7 @@ def test_resuming_is_exact_and_encodes_nothing(home, monkeypatch):
     run_checks.check_same_run(run, copy)
 
 
+@pytest.mark.extended
 def test_generated_clips_do_not_depend_on_the_batch(home):
     texts = ["Hello!", "how are you?", "my name is Zoë"]
     run_checks.check_batch_changes_no_clip(load(home / "runs/masked"), texts)

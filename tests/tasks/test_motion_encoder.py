@@ -73,6 +73,7 @@ def run(tmp_path_factory, compile_quickly):
     return root / "run"
 
 
+@pytest.mark.extended
 def test_training_through_the_engine(run):
     lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
     losses = [line["train/loss"] for line in lines if "train/loss" in line]

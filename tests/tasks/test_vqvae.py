@@ -95,6 +95,7 @@ def test_the_loss_falls(variant, root):
     assert np.mean(losses[-3:]) < 0.9 * losses[0], losses
 
 
+@pytest.mark.extended
 def test_the_loss_draws_from_its_key(root):
     """Levels dropped and codes re-seeded are others in every step, and the same when it is repeated."""
     c = small(root, **{"quantizer.dropout": 0.5})

@@ -121,6 +121,7 @@ def test_without_glibc_the_heap_is_unknown(tmp_path):
     assert memory_plot.plot_memory(tmp_path / "a.png", rows).is_file()
 
 
+@pytest.mark.extended
 def test_a_reading_sees_what_is_held():
     read = process_memory.start_readings()
     before = read()

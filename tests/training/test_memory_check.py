@@ -93,6 +93,7 @@ def test_a_gpt_step_is_within_the_bounds_of_xla_s_own_account(gpt, compile_quick
     assert estimate.certain_bytes < account.argument_size_in_bytes + account.temp_size_in_bytes
 
 
+@pytest.mark.extended
 def test_a_device_of_many_holds_its_part_of_the_batch(gpt):
     alone, shared = (memory_check.estimate_memory(*gpt(rows, devices)) for rows, devices in ((4, 1), (32, 8)))
     assert shared == alone
