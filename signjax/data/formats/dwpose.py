@@ -56,17 +56,9 @@ def parse_json(data: bytes, memory: int = safe_read.MAX_MEMORY) -> dict:
 
 def read_clips(path: Path) -> Iterator[Clip | UnreadableClip]:
     """The clips of all .json files in a folder and those below, or of one file."""
-    return base.read_each(_list_clips(path), functools.partial(_read_clip, path))
-
-
-def _list_clips(root: Path) -> Iterator[tuple[str, Path | FrameFiles]]:
-    """The files of clips, and the files of frames of those that were made picture by picture."""
-    # Names alone do not tell: clips are numbered as often as frames.
-    for label, frames in frame_files.group_files(root, ".json"):
-        if len(frames.files) > 1 and _are_frames(frames.files):
-            yield label, frames
-        else:
-            yield from ((str(file), file) for file in frames.files)
+    return base.read_each(
+        frame_files.list_clips(path, ".json", _are_frames), functools.partial(_read_clip, path)
+    )
 
 
 def _are_frames(files: list[Path]) -> bool:

@@ -2,7 +2,7 @@
 
 import dataclasses
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -48,3 +48,24 @@ def _read_text(frames: FrameFiles, file_name: str) -> str:
     folders = [frames.folder, frames.folder.parent] if named_above else [frames.folder]
     texts = (file_names.read_text_beside(folder / file_name) for folder in folders)
     return next(filter(None, texts), "")
+
+
+def list_clips(
+    root: Path, ending: str, are_frames: Callable[[list[Path]], bool]
+) -> Iterator[tuple[str, Path | FrameFiles]]:
+    """The files of clips, and the files of frames of those clips that have one for each.
+
+    Args:
+      root: the folder, with all below it, or one file.
+      ending: of the files.
+      are_frames: whether numbered files hold one frame each; it looks into them.
+
+    Yields:
+      (what messages call the clip, its file or its files).
+    """
+    # Names alone do not tell: clips are numbered as often as frames.
+    for label, frames in group_files(root, ending):
+        if len(frames.files) > 1 and are_frames(frames.files):
+            yield label, frames
+        else:
+            yield from ((str(file), file) for file in frames.files)

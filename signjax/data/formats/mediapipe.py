@@ -71,17 +71,9 @@ def read_clips(path: Path, size: tuple[int, int] | None = None) -> Iterator[Clip
       path: the folder or file.
       size: width and height of the picture, where files do not say.
     """
-    return base.read_each(_list_clips(path), functools.partial(_read_clip, path, size))
-
-
-def _list_clips(root: Path) -> Iterator[tuple[str, Path | FrameFiles]]:
-    """The files of clips, and the files of frames of clips that have one for each."""
-    # Names alone do not tell: clips are numbered as often as frames.
-    for label, frames in frame_files.group_files(root, ".json"):
-        if len(frames.files) > 1 and _are_frames(frames.files):
-            yield label, frames
-        else:
-            yield from ((str(file), file) for file in frames.files)
+    return base.read_each(
+        frame_files.list_clips(path, ".json", _are_frames), functools.partial(_read_clip, path, size)
+    )
 
 
 def _are_frames(files: list[Path]) -> bool:
