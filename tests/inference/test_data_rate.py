@@ -2,13 +2,11 @@
 
 import json
 import shutil
-import tarfile
 
 import gpt_run
 import numpy as np
 import pytest
 from packed_sets import recording
-from paths import ASSETS
 
 from signjax.cli import sample_output
 from signjax.data import dataset_writer
@@ -18,15 +16,6 @@ from signjax.inference.load import load
 from signjax.pose.clip import Clip
 from signjax.tasks.registry import make_task
 from signjax.training import checkpoint, data_rate
-
-
-@pytest.fixture(scope="module")
-def old_runs(tmp_path_factory):
-    """A tokenizer and a GPT of a version that kept no rates."""
-    folder = tmp_path_factory.mktemp("old")
-    with tarfile.open(ASSETS / "old_runs/runs.tar.xz") as archive:
-        archive.extractall(folder, filter="data")
-    return folder / "old_runs"
 
 
 @pytest.fixture

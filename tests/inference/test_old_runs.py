@@ -6,8 +6,6 @@ with the JAX and on the kind of CPU that they were made with, else to rounding, 
 another order.
 """
 
-import tarfile
-
 import numpy as np
 import pytest
 from engine_helpers import spawn
@@ -20,29 +18,20 @@ ROUNDING = 1e-5  # neck-to-shoulder lengths
 
 
 @pytest.fixture(scope="module")
-def runs(tmp_path_factory):
-    """The folder of both runs."""
-    folder = tmp_path_factory.mktemp("old")
-    with tarfile.open(OLD / "runs.tar.xz") as archive:
-        archive.extractall(folder, filter="data")
-    return folder / "old_runs"
-
-
-@pytest.fixture(scope="module")
-def outputs(runs):
+def outputs(old_runs):
     """(what the old code gave, what the runs give today), both {name: array}."""
-    path = runs / "today.npz"
+    path = old_runs / "today.npz"
     script = str(HELPERS / "old_run_outputs.py")
     # Like the old code: on one device, with all optimizations.
-    process = spawn(script, str(runs), str(OLD / "expected.npz"), str(path), home=runs, XLA_FLAGS="")
+    process = spawn(script, str(old_runs), str(OLD / "expected.npz"), str(path), home=old_runs, XLA_FLAGS="")
     _, err = process.communicate(timeout=300)
     assert process.returncode == 0, err
     with np.load(OLD / "expected.npz") as old, np.load(path) as today:
         return dict(old), dict(today)
 
 
-def test_old_runs_load(runs):
-    tokenizer, generator = load(runs / "vqvae"), load(runs / "gpt")
+def test_old_runs_load(old_runs):
+    tokenizer, generator = load(old_runs / "vqvae"), load(old_runs / "gpt")
     assert (tokenizer.stride, tokenizer.columns) == (4, ("whole", "whole"))
     assert generator.can_generate and generator.can_stream and generator.has_tokens
     assert generator.tokenizer.config == tokenizer.config

@@ -8,21 +8,12 @@ import numpy as np
 import pytest
 from format_cases import POSE, VALID
 
-from signjax.data.formats import kaggle_parquet, mediapipe
+from signjax.data.formats import kaggle_parquet
 from signjax.data.formats.base import UnreadableClip
 from signjax.data.import_poses import import_poses
 from signjax.errors import ConfigError
 
 SIZE = format_files.SIZE
-
-
-@pytest.fixture(scope="module")
-def plain(tmp_path_factory):
-    """The same motion, read from JSON."""
-    path = tmp_path_factory.mktemp("plain") / "a.json"
-    format_files.landmarks(path, POSE, VALID)
-    [clip] = mediapipe.read_clips(path)
-    return clip
 
 
 @pytest.fixture(scope="module")

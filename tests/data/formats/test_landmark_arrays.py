@@ -22,15 +22,6 @@ from signjax.data.import_poses import import_poses
 SIZE = format_files.SIZE
 
 
-@pytest.fixture(scope="module")
-def plain(tmp_path_factory):
-    """The same motion, read from JSON."""
-    path = tmp_path_factory.mktemp("plain") / "a.json"
-    format_files.landmarks(path, POSE, VALID)
-    [clip] = mediapipe.read_clips(path)
-    return clip
-
-
 def assert_same(clip, plain, tolerance=0.01):
     """Where a clip has no face, or no pupils, that is not compared."""
     joints = 118 if clip.has_face else 50
