@@ -4,6 +4,7 @@ Checking a large pack when it is opened would read gigabytes that training may n
 has changed on the disk must not become wrong motion.
 """
 
+import copy
 import mmap
 import zlib
 from collections.abc import Callable
@@ -45,6 +46,12 @@ class ClipCheck:
         self.arrays = [array for array in (pose, valid) if array is not None]
         self.read_ahead = [make_read_ahead(array) for array in self.arrays]
         self.checked = np.zeros(len(sums), bool)
+
+    def moved_to(self, folder: str) -> "ClipCheck":
+        """The same check, for a pack whose folder has been moved."""
+        moved = copy.copy(self)
+        moved.folder = folder
+        return moved
 
     def prepare_frames(self, clip: int, low: int, high: int) -> None:
         """Asks the system for frames low:high of a clip; checks the whole clip if that was not done yet.

@@ -78,14 +78,9 @@ def read_resample_rate(dataset: Path) -> float | None:
     """
     path = dataset / NOTE
     try:
-        rate = parse_rate(safe_read.read_json(path).get("fps"))
-    except safe_read.MissingFileError:
-        return None
+        return read_rate_file(path)
     except safe_read.InvalidFileError as error:
         raise DataError(f"{path}: {error}; remove it, or pack again with --resample") from None
-    if rate is None:
-        raise DataError(f'{path}: "fps" is no rate; remove it, or pack again with --resample')
-    return rate
 
 
 def write_resample_rate(dataset: Path, fps: float) -> None:
@@ -95,4 +90,24 @@ def write_resample_rate(dataset: Path, fps: float) -> None:
       ConfigError: it is no rate; StorageError: the folder cannot be written.
     """
     check_rate(fps, "--resample")
-    atomic.write_file(dataset / NOTE, json.dumps({"fps": fps}).encode() + b"\n")
+    atomic.write_file(dataset / NOTE, format_rate_file(fps))
+
+
+def read_rate_file(path: Path) -> float | None:
+    """The rate in a file of `format_rate_file`; None if there is no such file.
+
+    Raises:
+      InvalidFileError: it has no rate.
+    """
+    try:
+        rate = parse_rate(safe_read.read_json(path).get("fps"))
+    except safe_read.MissingFileError:
+        return None
+    if rate is None:
+        raise safe_read.InvalidFileError('"fps" is no rate')
+    return rate
+
+
+def format_rate_file(fps: float) -> bytes:
+    """The content of a file that holds a frame rate and nothing else."""
+    return json.dumps({"fps": fps}).encode() + b"\n"

@@ -1,7 +1,6 @@
 """Loads splits of data sets: packed on first use, then memory-mapped; a missing demo set is made first."""
 
 import contextlib
-import dataclasses
 import pathlib
 import sys
 from collections.abc import Callable, Iterator
@@ -188,8 +187,7 @@ def _pack_split(clips: Split, on_message: OnMessage) -> PackedDataset:
         dataset = open_pack(workspace, count, in_memory=cache is None)
         if cache:
             folder = pack_cache.publish_pack(workspace, cache, split, key)
-            # Maps survive the renaming; only data workers open the files by name again.
-            dataset = dataclasses.replace(dataset, folder=str(folder))
+            dataset = dataset.moved_to(folder)
             # Last: as long as the whole is not there, the parts are what was achieved so far.
             for k in range(len(parts)):
                 pack_cache.remove_packs(cache, _format_part_name(split, k))

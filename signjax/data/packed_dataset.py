@@ -103,6 +103,12 @@ class PackedDataset:
         """The placement of clip i: its origin [3] and scale [] in its own unit."""
         return Placement(self.placements.origin[i], self.placements.scale[i])
 
+    def moved_to(self, folder: Path) -> "PackedDataset":
+        """The same data set, whose folder has been moved."""
+        # Maps survive the renaming; only data workers open the files by name again.
+        check = None if self.check is None else self.check.moved_to(str(folder))
+        return dataclasses.replace(self, folder=str(folder), check=check)
+
     def without_face(self) -> "PackedDataset":
         """The same clips, body and hands alone."""
         if not self.layout.face:

@@ -1,5 +1,6 @@
 """The space in which a flow generates latents: principal components of folded latents of training data."""
 
+import jax.numpy as jnp
 import numpy as np
 
 KEPT = 0.999  # share of the variance of latents that the space keeps
@@ -44,9 +45,12 @@ def fit_latent_space(latents) -> dict[str, np.ndarray]:
 
 def to_latent_space(space, latents):
     """Latents [..., D] as components [..., dim], of mean 0 and variance 1; see `fit_latent_space`."""
-    return (latents - space["mean"]) @ space["basis"] / space["deviation"]
+    # In full float32: the default precision of accelerators rounds factors, and small components, which are
+    # divided by small deviations, would be mostly rounding.
+    components = jnp.matmul(latents - space["mean"], space["basis"], precision="highest")
+    return components / space["deviation"]
 
 
 def from_latent_space(space, z):
     """Latents [..., D] of components z [..., dim]: inverts `to_latent_space`, up to components left out."""
-    return z * space["deviation"] @ space["basis"].T + space["mean"]
+    return jnp.matmul(z * space["deviation"], space["basis"].T, precision="highest") + space["mean"]

@@ -3,12 +3,11 @@
 workdir/data_rate.json has it. Runs of data without a known rate, and those of signjax 0.1, have no such file.
 """
 
-import json
 import pathlib
 
 import jax
 
-from signjax.data.clip_files import parse_rate
+from signjax.data import frame_rates
 from signjax.errors import ConfigError, StorageError
 from signjax.io import atomic, safe_read
 from signjax.training import checkpoint
@@ -38,15 +37,10 @@ def record_rate(workdir, fps: float | None) -> None:
     if not workdir or jax.process_index() != 0:
         return
     if fps:
-        atomic.write_file(pathlib.Path(workdir, FILE), format_rate(fps))
+        atomic.write_file(pathlib.Path(workdir, FILE), frame_rates.format_rate_file(fps))
     elif not resumed:
         # Of a start that never came to a checkpoint, on other data.
         pathlib.Path(workdir, FILE).unlink(missing_ok=True)
-
-
-def format_rate(fps: float) -> bytes:
-    """The content of workdir/data_rate.json."""
-    return json.dumps({"fps": fps}).encode() + b"\n"
 
 
 def read_rate(workdir) -> float | None:
@@ -57,11 +51,6 @@ def read_rate(workdir) -> float | None:
     """
     path = pathlib.Path(workdir, FILE)
     try:
-        rate = parse_rate(safe_read.read_json(path).get("fps"))
-    except safe_read.MissingFileError:
-        return None
+        return frame_rates.read_rate_file(path)
     except safe_read.InvalidFileError as error:
-        raise StorageError(f"{path}: cannot be read ({error}); restore it, or remove it for 25") from None
-    if rate is None:
-        raise StorageError(f'{path}: "fps" is no rate; restore it, or remove it for 25')
-    return rate
+        raise StorageError(f"{path}: {error}; restore it, or remove it for 25") from None

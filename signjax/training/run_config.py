@@ -15,7 +15,7 @@ from signjax.training import config_fields, configs
 # runs. The saved state fits any of them.
 CHANGEABLE_FIELDS = ("num_steps", "log_every", "eval_every", "save_every", "mesh", "sharding")
 # Folders may move. What is in them is compared, see signjax.training.data_record and .dependencies.
-MOVABLE_FIELDS = ("data.root", "tokenizer", "autoencoder")
+MOVABLE_FIELDS = ("data.root", "tokenizer", "autoencoder", "text.encoder")
 
 # Fields that configs of earlier versions lack, and the value that says what those versions did.
 LATER_FIELDS = {"data.text": "sentence", "text.kind": "auto", "text.case": "auto"}
@@ -98,7 +98,8 @@ def find_difference(saved: dict, config) -> tuple | None:
     )
     for name in sorted(old_fields.keys() | new_fields.keys()):
         old, new = old_fields.get(name, "nothing"), new_fields.get(name, "nothing")
-        moved = name in MOVABLE_FIELDS and name in old_fields and name in new_fields
+        # "" is no folder: without a pretrained encoder, text.encoder says that the run learns its own.
+        moved = name in MOVABLE_FIELDS and all(fields.get(name) for fields in (old_fields, new_fields))
         if old != new and not moved and name.partition(".")[0] not in CHANGEABLE_FIELDS:
             return name, old, new
     return None

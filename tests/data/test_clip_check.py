@@ -1,6 +1,7 @@
 """A stored clip that has changed is noticed before it is used, however large the pack."""
 
 import pickle
+import re
 import zlib
 
 import numpy as np
@@ -52,6 +53,13 @@ def test_a_changed_clip_is_noticed_when_it_is_read(pack, name, row_bytes):
             assert len(dataset[other].points) == pack.lengths[other]
     with pytest.raises(StorageError, match="is corrupt"):
         pickle.loads(pickle.dumps(pack)).without_face()[1]
+
+
+def test_a_clip_of_a_new_pack_is_named_where_it_lies(pack):
+    """Not in the folder that it was packed in, which is gone."""
+    change(pack, "pose", 1, 600)
+    with pytest.raises(StorageError, match=f"^{re.escape(pack.folder)}: clip "):
+        pack[1]
 
 
 def test_a_clip_is_checked_once(pack, monkeypatch):

@@ -9,7 +9,7 @@ import pytest
 from packed_sets import recording
 
 from signjax.cli import sample_output
-from signjax.data import dataset_writer
+from signjax.data import dataset_writer, frame_rates
 from signjax.errors import ConfigError, StorageError
 from signjax.export import hub_folder, model_card
 from signjax.inference.load import load
@@ -25,7 +25,7 @@ def runs(old_runs, tmp_path):
 
 
 def write_rate(run, fps):
-    (run / data_rate.FILE).write_bytes(data_rate.format_rate(fps))
+    (run / data_rate.FILE).write_bytes(frame_rates.format_rate_file(fps))
 
 
 def decode_zeros(run):

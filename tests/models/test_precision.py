@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 from gpt_helpers import MODEL, variables
 
+from signjax.inference import latent_space
 from signjax.metrics import motion_features
 
 HIGHEST = jax.lax.Precision.HIGHEST
@@ -39,3 +40,10 @@ def test_positions_of_texts_are_exact():
     # Durations, and their sums: nothing else of the encoder has one number a token.
     products = [p for p in list_products(program.jaxpr) if p.outvars[0].aval.shape[-1] == 1]
     assert len(products) == 2 and all(map(is_exact, products))
+
+
+def test_latents_of_a_flow_are_exact():
+    space = latent_space.fit_latent_space(np.random.default_rng(0).normal(size=(64, 6)).astype(np.float32))
+    for convert in (latent_space.to_latent_space, latent_space.from_latent_space):
+        [product] = list_products(jax.make_jaxpr(lambda x, f=convert: f(space, x))(jnp.zeros((2, 6))).jaxpr)
+        assert is_exact(product)

@@ -43,6 +43,11 @@ def test_configs_may_name_other_folders_but_not_other_data_sets():
     saved = c.to_dict()
     c.data.root, c.tokenizer = "there", "runs/b"
     assert run_config.find_difference(saved, c) is None
+    c.text.encoder = "models/bert"
+    assert run_config.find_difference(saved, c)[0] == "text.encoder", "another kind of encoder"
+    saved = c.to_dict()
+    c.text.encoder = "elsewhere/bert"
+    assert run_config.find_difference(saved, c) is None, "its content is compared when it is loaded"
     c.data.name = "other"
     assert run_config.find_difference(saved, c)[0] == "data.name"
 
