@@ -1,24 +1,29 @@
-"""A web server for this machine only: a page on which you type a text and watch a clip of it.
+"""A web server, by default for this machine only: a page on which you type a text and watch a clip of it.
 
-It connects to no other machine and opens no file. Pages of other sites in a browser on this machine cannot
-use it: their requests carry another Origin or Host, and are refused.
+It connects to no other machine and opens no file. Pages of other sites cannot use it, and other machines need
+a token: see signjax.inference.server_access.
 """
 
 import dataclasses
+import errno
 import http.server
+import ipaddress
 import json
 import re
+import socket
+import socketserver
 import sys
 import threading
 import time
 import traceback
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from signjax import demo, rendering
 from signjax.data import load
 from signjax.errors import ConfigError, DataError, SignjaxError, SignjaxWarning
+from signjax.inference import server_access
 from signjax.inference.load import load_text_to_pose
 from signjax.io import safe_read
 from signjax.rendering import html_player
@@ -72,39 +77,82 @@ def make_clip_maker(workdir) -> ClipMaker:
 
 
 class ClipServer(http.server.ThreadingHTTPServer):
-    """Serves a page and the clips that it asks for, on HOST.
+    """Serves a page and the clips that it asks for.
 
     Args:
       port: 0 for any free port.
       page: the HTML page.
+      host: name or address of this machine to listen on. Unless it is loopback, a token is asked for.
+      allowed_hosts: names, with or without a port, by which tunnels and proxies ask.
+      token: to ask for; None for a new one where one is needed.
 
     Attributes:
       make_clip: generates the clips, see `make_clip_maker`; set it before serving.
+      token: that is asked for, None if none is.
+      url: that opens the page; it has the token.
 
     Raises:
-      ConfigError: the port is in use or not allowed.
+      ConfigError: the host is not here, the port is in use or not allowed, or a name is none of a host.
     """
 
     # A slow client must not keep the program from ending.
     daemon_threads = True
+    # Python 3.14 sets it: a second viewer would share the port, and each answer half of the requests.
+    allow_reuse_port = False
     make_clip: ClipMaker
 
-    def __init__(self, port: int, page: bytes):
+    def __init__(
+        self,
+        port: int,
+        page: bytes,
+        host: str = HOST,
+        allowed_hosts: Iterable[str] = (),
+        token: str | None = None,
+    ):
         self.page = page
         # Two clips at once would take twice the memory and be ready no sooner.
         self.model_lock = threading.Lock()
+        allowed = server_access.parse_allowed_hosts(allowed_hosts)
+        self.address_family, address = server_access.find_address(host)
+        if token is None and not server_access.is_loopback(address):
+            token = server_access.make_token()
         try:
-            super().__init__((HOST, port), ClipRequestHandler)
+            super().__init__((address, port), ClipRequestHandler)
         except (OSError, OverflowError) as error:
-            raise ConfigError(
-                f"port {port}: {safe_read.describe_error(error)}; give another --port"
-            ) from None
+            raise _explain_error(error, host, port) from None
+        self.token, self._address = token, address
+        names = server_access.find_names(host, address)
+        self.access = server_access.ServerAccess(self.server_port, names, allowed, token)
+
+    def server_bind(self):
+        """Takes the port."""
+        # That of HTTPServer also asks DNS for the name of the address, which can take a minute.
+        socketserver.TCPServer.server_bind(self)
+        self.server_name, self.server_port = self.server_address[:2]
+
+    @property
+    def url(self) -> str:
+        """The address for a browser."""
+        # 0.0.0.0 is all addresses of this machine, and none that others can ask for.
+        is_any = ipaddress.ip_address(self._address.partition("%")[0]).is_unspecified
+        name = socket.gethostname() if is_any else server_access.format_address(self._address)
+        port = "" if self.server_port == 80 else f":{self.server_port}"
+        return f"http://{name}{port}/{f'?token={self.token}' if self.token else ''}"
 
     def handle_error(self, request, client_address):
         """Prints errors of the server."""
         # An OSError is a client that has gone: no fault of the server.
         if not isinstance(sys.exception(), OSError):
             super().handle_error(request, client_address)
+
+
+def _explain_error(error: Exception, host: str, port: int) -> ConfigError:
+    """The one line for an address or a port that cannot be listened on."""
+    reason, code = safe_read.describe_error(error), getattr(error, "errno", None)
+    if code in (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT):
+        return ConfigError(f"--host {host}: {reason}; give an address of this machine")
+    rights = "; ports below 1024 are for administrators" if code == errno.EACCES else ""
+    return ConfigError(f"port {port}: {reason}{rights}; give another --port")
 
 
 class ClipRequestHandler(http.server.BaseHTTPRequestHandler):
@@ -118,13 +166,19 @@ class ClipRequestHandler(http.server.BaseHTTPRequestHandler):
     server_version, sys_version = "signjax", ""
 
     def do_GET(self):
-        """Sends the page."""
-        if self._check_origin() and self._check_path("/"):
-            self._send_response(200, "text/html; charset=utf-8", self.server.page)
+        """Sends the page, and with the token in the address a cookie that has it from then on."""
+        access, (path, question, token) = self.server.access, self.path.partition("?token=")
+        if not (self._check_access(token if path == "/" else "") and self._check_path("/", path)):
+            return
+        # No redirect to the address without the token: browsers that come from a link of another site would
+        # leave out the cookie there. The script of the page takes the token out of the address bar.
+        cookie = f"{access.cookie}={access.token}; HttpOnly; SameSite=Strict; Path=/"
+        headers = [("Set-Cookie", cookie)] if question and access.token else []
+        self._send_response(200, "text/html; charset=utf-8", self.server.page, *headers)
 
     def do_POST(self):
         """Sends a clip of a text, or a line that says why it cannot."""
-        if not (self._check_origin() and self._check_path("/sign")):
+        if not (self._check_access() and self._check_path("/sign", self.path)):
             return
         length = self.headers.get("Content-Length", "")
         # isdigit would accept digits of other scripts, and int() a sign.
@@ -146,32 +200,31 @@ class ClipRequestHandler(http.server.BaseHTTPRequestHandler):
         else:
             self._send_response(200, "application/json", json.dumps({"clip": clip}).encode())
 
-    def _check_origin(self) -> bool:
-        """Refuses a request that another site's page has caused; returns whether it is allowed.
+    def _check_access(self, token: str = "") -> bool:
+        """Refuses a request of another site's page, or without the token; returns whether to go on."""
+        access, headers = self.server.access, self.headers
+        hosts, origins = headers.get_all("Host", []), headers.get_all("Origin", [])
+        if not access.allows(hosts, origins, self.connection.getsockname()[0]):
+            reason = "this server answers to its own names and its own page alone; --allow_host adds a name"
+            self._refuse_request(403, reason)
+            return False
+        if not access.has_token(headers.get("Authorization", ""), headers.get("Cookie", ""), token):
+            self._refuse_request(403, "this server asks for a token; open the address that it printed")
+            return False
+        return True
 
-        A site that points its name at this machine (DNS rebinding) sends its own name as Host, a page of
-        another site sends that site as Origin. Programs that are no browser send no Origin.
-        """
-        port, hosts = self.server.server_port, self.headers.get_all("Host", [])
-        names = {f"{name}:{port}" for name in (HOST, "localhost")}
-        origins = self.headers.get_all("Origin", [])
-        # Exactly one Host: of two, a proxy and this server could each trust a different one.
-        allowed = len(hosts) == 1 and hosts[0] in names and origins in ([], [f"http://{hosts[0]}"])
-        if not allowed:
-            self._refuse_request(403, f"this server answers to http://{HOST}:{port}/ and its own page alone")
-        return allowed
-
-    def _check_path(self, path: str) -> bool:
-        if self.path != path:
+    def _check_path(self, expected: str, path: str) -> bool:
+        if path != expected:
             self._refuse_request(404, "there is nothing here")
-        return self.path == path
+        return path == expected
 
     def _refuse_request(self, status: int, reason: str) -> None:
         self._send_response(status, "application/json", json.dumps({"error": reason}).encode())
 
-    def _send_response(self, status: int, kind: str, body: bytes) -> None:
+    def _send_response(self, status: int, kind: str, body: bytes, *headers: tuple[str, str]) -> None:
         self.send_response(status)
         for name, value in (
+            *headers,
             ("Content-Type", kind),
             ("Content-Length", str(len(body))),
             ("Cache-Control", "no-store"),

@@ -3,6 +3,9 @@
 const ask = document.getElementById("ask");
 const KEPT = 12;  // clips on the page
 
+// A cookie has the token from here on: it must not stay in the address bar, in bookmarks and in the history.
+if (location.search) history.replaceState(null, "", location.pathname);
+
 async function signed(request) {
   const answer = await fetch("sign", {
     method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(request),

@@ -1,9 +1,13 @@
 """A page on this machine where one types text and watches it signed.
 
     python -m signjax.tools.viewer runs/gpt
+    python -m signjax.tools.viewer runs/gpt --allow_host viewer.example
+    python -m signjax.tools.viewer runs/gpt --host 0.0.0.0
 
 It answers to this machine alone, asks nobody for anything and opens no file. Pages of other sites that a
-browser here has open may not use it: their requests carry their own Origin or Host.
+browser here has open may not use it: their requests carry their own Origin or Host. The second command is for
+a tunnel or a proxy that browsers reach by that name. The third answers to other machines, and asks for the
+token that is part of the address it prints.
 """
 
 import os
@@ -12,6 +16,7 @@ import sys
 from signjax.cli import parsing
 from signjax.cli.command import run_as_command
 from signjax.inference.clip_server import HOST, ClipServer, make_clip_maker
+from signjax.inference.server_access import TOKEN_VARIABLE, read_token
 from signjax.rendering import html_player
 from signjax.training import process
 
@@ -19,19 +24,42 @@ from signjax.training import process
 @run_as_command
 def main(argv: list[str] | None = None) -> int:
     """Serves until Ctrl-C."""
-    parser = parsing.make_parser("signjax.tools.viewer", __doc__)
-    parser.add_argument("run", metavar="RUN", help="folder of a trained run that signs texts")
-    parser.add_argument("--port", type=int, default=8765, help="0 takes any free one (default: 8765)")
-    args = parser.parse_args(argv)
+    args = parse_options(argv)
+    token = read_token(args.token_file)
     # A second start of the same run finds its programs compiled.
     process.enable_compile_cache()
     page = html_player.format_page([], None, f"signjax: {args.run}", live=True).encode()
     # The port first: that it is taken is known at once, and loading and compiling takes a while.
-    with ClipServer(args.port, page) as server:
+    with ClipServer(args.port, page, args.host, args.allow_host, token) as server:
         server.make_clip = make_clip_maker(args.run)
-        print(f"http://{HOST}:{server.server_port}/ (for this machine alone; Ctrl-C ends it)", flush=True)
+        if not server.token:
+            print(f"{server.url} (for this machine alone; Ctrl-C ends it)", flush=True)
+        # A token that the user keeps elsewhere stays out of logs.
+        elif token:
+            print(
+                f"{server.url.partition('?')[0]} (asks for the token that you set; Ctrl-C ends it)",
+                flush=True,
+            )
+        else:
+            print(f"{server.url} (whoever has this token may use it; Ctrl-C ends it)", flush=True)
         server.serve_forever()
     return 0
+
+
+def parse_options(argv: list[str] | None):
+    """The options of the command line."""
+    parser = parsing.make_parser("signjax.tools.viewer", __doc__)
+    parser.add_argument("run", metavar="RUN", help="folder of a trained run that signs texts")
+    parser.add_argument("--port", type=int, default=8765, help="0 takes any free one (default: 8765)")
+    host_help = "address to listen on; other than this machine's own needs a token (default: %(default)s)"
+    parser.add_argument("--host", metavar="ADDRESS", default=HOST, help=host_help)
+    allow_help = "a name, or NAME:PORT, by which a tunnel or a proxy asks; may be repeated"
+    parser.add_argument("--allow_host", metavar="NAME", action="append", default=[], help=allow_help)
+    token_help = (
+        f"file with the token to ask for (default: {TOKEN_VARIABLE}, or a new one where it is needed)"
+    )
+    parser.add_argument("--token_file", metavar="FILE", help=token_help)
+    return parser.parse_args(argv)
 
 
 if __name__ == "__main__":
