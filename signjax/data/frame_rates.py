@@ -47,12 +47,38 @@ def warn_of_rates(rates: Iterable[float | None]) -> list[str]:
     """A line if clips have several frame rates, or some do not say theirs; none otherwise."""
     counts = Counter(rates)
     known = [rate for rate in counts if rate]
-    if len(counts) < 2 or (len(known) == len(counts) and max(known) <= SAME_RATE * min(known)):
+    if len(counts) < 2 or (len(known) == len(counts) and are_same(max(known), min(known))):
         return []
     listed = ", ".join(f"{format_rate(rate)}: {count:,}" for rate, count in counts.most_common())
     common = max(known, key=lambda rate: counts[rate])
     advice = "give the others with --fps" if len(known) == 1 else f"--resample {common:g} makes them one"
     return [f"clips have several frame rates ({listed}), and models know frames only: {advice}"]
+
+
+def are_same(first: float | None, second: float | None) -> bool:
+    """Whether two frame rates are the same but for rounding; a rate that is not known is the same as any."""
+    return not first or not second or max(first, second) <= SAME_RATE * min(first, second)
+
+
+def bring_to_rate(clip: Clip, fps: float | None) -> Clip:
+    """The clip at the rate that a model was trained on; as it is if either rate is unknown."""
+    return clip if are_same(clip.fps, fps) else resample_clip(clip, fps)
+
+
+def compare_rates(label: str, fps: float | None, model: str, trained: float | None, name: str) -> str:
+    """A line if data have another frame rate than those that a model was trained on, "" otherwise.
+
+    Args:
+      label: of the data.
+      fps: of the data, None if unknown.
+      model: what was trained.
+      trained: the rate of its training data, None if unknown.
+      name: the data set's folder, for the command that helps.
+    """
+    if are_same(fps, trained):
+        return ""
+    advice = f"python -m signjax.tools.pack --name {name} --resample {trained:g} brings the data to that rate"
+    return f"{label} has {fps:g} frames a second, and {model} was trained on {trained:g}: {advice}"
 
 
 def resample_imported(clip: Clip, fps: float) -> Clip:

@@ -12,7 +12,7 @@ from typing import Any
 import jax
 
 from signjax import __version__
-from signjax.data import load
+from signjax.data import frame_rates, load
 from signjax.data.packed_dataset import PackedDataset
 from signjax.errors import ConfigError, DataError
 from signjax.evaluation import baselines, report_files, scorecard, tables
@@ -160,7 +160,15 @@ def _make_rows(run, predictions, dataset: PackedDataset, truth, judges, seed: in
     elif run.can_generate:
         report("generating")
         clips["generated"], extra_scores["generated"], cost = _generate_row(run, dataset, judges, seed)
+    if run and run.codec.rate is None:
+        # What such a run makes says 25: a back-translator that knows its rate would resample it.
+        made = [name for name in clips if name != "predictions"]
+        clips |= {name: _copy_rates(clips[name], truth) for name in made}
     return clips, extra_scores, cost
+
+
+def _copy_rates(clips: list[Clip], truth: list[Clip]) -> list[Clip]:
+    return [dataclasses.replace(clip, fps=one.fps) for clip, one in zip(clips, truth, strict=True)]
 
 
 def _generate_row(run, dataset: PackedDataset, judges, seed: int):
@@ -216,9 +224,8 @@ def _collect_content(
         measured[name] = {f: tables.measure_scores(scores, seed) for f, scores in row.scores.items()}
         for scores in row.scores.values():
             signatures |= {metric: s.signature for metric, s in scores.items() if metric not in signatures}
-    # Only of recorded clips and of the system: everybody knows that a mean pose does not move.
-    notes = [f"{name}: {line}" for name in (scorecard.TRUTH, *names) for line in rows[name].warnings]
     name, _, split = dataset.label.rpartition("/")
+    notes = _list_notes(run, dataset, rows, names)
     return {
         "system": run.run if run else None,
         "predictions": None,
@@ -236,3 +243,12 @@ def _collect_content(
         "unreadable": {},
         "notes": notes + scorecard.describe_limits(len(dataset), judges, measured),
     } | dict(about)
+
+
+def _list_notes(run, dataset: PackedDataset, rows: Mapping[str, scorecard.Row], names) -> list[str]:
+    # Only of recorded clips and of the system: everybody knows that a mean pose does not move.
+    notes = [f"{name}: {line}" for name in (scorecard.TRUTH, *names) for line in rows[name].warnings]
+    if run:
+        name, rate = dataset.label.rpartition("/")[0], run.codec.rate
+        notes.append(frame_rates.compare_rates(dataset.label, dataset.fps, run.run or "the run", rate, name))
+    return [note for note in notes if note]

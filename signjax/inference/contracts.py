@@ -78,6 +78,11 @@ class SequenceCodec(TrainedRun, Protocol):
         ...
 
     @property
+    def rate(self) -> float | None:
+        """Frames per second of the training data; None if unknown."""
+        ...
+
+    @property
     def fps(self) -> float:
         """Frames per second of the clips that are decoded."""
         ...

@@ -83,7 +83,7 @@ def load_codec(run) -> PoseCodec:
         )
     continuous = config.task == "ae2d" or config.quantizer.kind == "kl"
     codec = (PoseAutoencoder if continuous else PoseTokenizer).from_config(config, variables)
-    return dataclasses.replace(codec, run=str(run), fps=data_rate.read_rate(run) or codec.fps)
+    return dataclasses.replace(codec, run=str(run), rate=data_rate.read_rate(run))
 
 
 def load_autoencoder(run) -> PoseAutoencoder:
@@ -115,7 +115,7 @@ def load_pose_to_text(run) -> PoseToText:
         raise ConfigError(f"{run} holds a {config.task} run; give a backtranslate run")
     vocabulary = tokenizer.load_tokenizer(f"{run}/text.json")
     model = build.build_back_translator(config, vocabulary.size)
-    return PoseToText(config, variables, model, vocabulary, run=str(run))
+    return PoseToText(config, variables, model, vocabulary, data_rate.read_rate(run), run=str(run))
 
 
 def _load_generator(run) -> TextToPose:
@@ -128,7 +128,7 @@ def _load_generator(run) -> TextToPose:
     # With another codec, even the same one trained again, the codes decode to wrong clips without any error.
     dependencies.check_dependency(run, field, folder, codec.variables)
     # The same codes are other motion in data of another rate than the codec's: the generator's data decide.
-    codec = dataclasses.replace(codec, fps=data_rate.read_rate(run) or codec.fps)
+    codec = dataclasses.replace(codec, rate=data_rate.read_rate(run) or codec.rate)
     # No config has this width: it was fitted to the latents of the training data.
     dim = len(variables["latents"]["deviation"]) if "latents" in variables else 0
     generator = build_text_to_pose(config, encoder, codec, variables, dim)

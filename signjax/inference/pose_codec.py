@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
@@ -10,16 +11,17 @@ import jax
 import ml_collections
 import numpy as np
 
-from signjax.data import load, loader
+from signjax.data import frame_rates, load, loader
 from signjax.data.clip_list import pack_clips
 from signjax.data.packed_dataset import PackedDataset
-from signjax.errors import DataError
+from signjax.errors import DataError, SignjaxWarning
 from signjax.inference import padded_decoding, windowed_decoding
 from signjax.inference.hub import SharedRun
 from signjax.models import code_layout
 from signjax.pose import normalization
 from signjax.pose.clip import DEFAULT_FPS, Clip, Tokens
 from signjax.pose.missing_joints import fill_missing_joints
+from signjax.pose.resampling import resample_clip
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,7 +35,7 @@ class PoseCodec(SharedRun):
       encode_batch: compiled, (variables, pose [B, T, J, 3] canonical, mask [B, T]) -> codes [B, N, C].
       decode_batch: compiled, (variables, codes [B, N, C], mask [B, N]) -> pose [B, N * stride, J, 3].
       reach: the frames of an element depend on so many elements to either side; None if on the whole clip.
-      fps: frames per second of the clips that it decodes: of the training data, 25 if those do not say it.
+      rate: frames per second of the training data, None if those do not say it.
     """
 
     config: ml_collections.ConfigDict
@@ -42,7 +44,7 @@ class PoseCodec(SharedRun):
     encode_batch: Callable
     decode_batch: Callable
     reach: int | None = None
-    fps: float = DEFAULT_FPS
+    rate: float | None = None
 
     can_generate = False
     can_translate = False
@@ -53,6 +55,11 @@ class PoseCodec(SharedRun):
     def codec(self) -> Self:
         """The codec itself, as contracts.TrainedRun has it."""
         return self
+
+    @property
+    def fps(self) -> float:
+        """Frames per second of the clips that it decodes: of the training data, or 25."""
+        return self.rate or DEFAULT_FPS
 
     @property
     def has_face(self) -> bool:
@@ -81,12 +88,13 @@ class PoseCodec(SharedRun):
         """Encodes clips.
 
         Args:
-          clips: of any length, size and place; missing joints are placed on their parents.
+          clips: of any length, size and place; missing joints are placed on their parents. Clips of another
+            frame rate than `rate` are resampled. A data set is taken as it is, with a warning.
           batch_size: how many are encoded at once.
 
         Returns:
-          [N, C] for each clip, N = ceil(T / stride): integer codes of a tokenizer, float32 latents of an
-          auto-encoder.
+          [N, C] for each clip, N = ceil(T / stride) for T frames at `rate`: integer codes of a tokenizer,
+          float32 latents of an auto-encoder.
 
         Raises:
           DataError: a clip has no place in canonical space, or no face and the model needs one.
@@ -132,6 +140,8 @@ class PoseCodec(SharedRun):
         """
         decoded, results = self.decode(self.encode(clips), canonical=True), []
         for clip, original in zip(decoded, clips, strict=True):
+            if not isinstance(clips, PackedDataset):
+                clip = _restore_rate(clip, original, self.rate)
             fps = original.fps or self.fps
             # valid is None, all joints: the model gives those, too, that the recording lacks.
             fields = {"text": original.text, "sid": original.sid, "fps": fps, "valid": None}
@@ -155,10 +165,24 @@ class PoseCodec(SharedRun):
     def _as_dataset(self, clips: Sequence[Clip] | PackedDataset) -> PackedDataset:
         """Packs clips for the loader, with the joints that the model takes."""
         if not isinstance(clips, PackedDataset):
-            return pack_clips(clips, self.has_face)
+            return pack_clips([frame_rates.bring_to_rate(clip, self.rate) for clip in clips], self.has_face)
+        name = clips.label.rpartition("/")[0]
+        # As it is: whoever scores or trains compares its clips frame by frame with what becomes of them.
+        if line := frame_rates.compare_rates(clips.label, clips.fps, "the model", self.rate, name):
+            warnings.warn(line, SignjaxWarning, stacklevel=3)
         if self.has_face and not clips.layout.face:
             raise DataError(f"{clips.label}: has no faces, and the model takes clips of 120 joints")
         return clips if self.has_face else clips.without_face()
+
+
+def _restore_rate(clip: Clip, original: Clip, rate: float | None) -> Clip:
+    """A decoded clip with the frames of its original, which was encoded at another rate."""
+    if frame_rates.are_same(original.fps, rate):
+        return clip
+    resampled = resample_clip(clip, original.fps)
+    # The last frames of the original may be later than the last one at the model's rate.
+    numbers = np.minimum(np.arange(len(original)), len(resampled) - 1)
+    return dataclasses.replace(resampled, points=resampled.points[numbers], valid=None)
 
 
 def compile_methods(model: Any) -> tuple[Callable, Callable]:

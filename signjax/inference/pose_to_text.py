@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import ml_collections
 import numpy as np
 
-from signjax.data import sources
+from signjax.data import frame_rates, sources
 from signjax.inference import ctc_attention_decoding
 from signjax.inference.hub import SharedRun
 from signjax.io.digest import digest_variables
@@ -27,12 +27,14 @@ class PoseToText(SharedRun):
       variables: parameters; None while the model is being trained.
       model: the flax module.
       vocabulary: the tokens of the texts that it writes.
+      rate: frames per second of the training data, None if those do not say it.
     """
 
     config: ml_collections.ConfigDict
     variables: dict | None
     model: BackTranslator
     vocabulary: TextTokenizer
+    rate: float | None = None
 
     codec = None
     can_generate = False
@@ -58,7 +60,8 @@ class PoseToText(SharedRun):
         A clip's text does not depend on the other clips.
 
         Args:
-          clips: of any length, size and place; faces are ignored.
+          clips: of any length, size and place; faces are ignored. Clips of another frame rate than `rate` are
+            resampled.
           batch_size: how many are translated at once.
 
         Returns:
@@ -68,6 +71,7 @@ class PoseToText(SharedRun):
         Raises:
           DataError: a clip has no place in canonical space.
         """
+        clips = [frame_rates.bring_to_rate(clip, self.rate) for clip in clips]
         poses, texts = [_fill_clip(clip) for clip in clips], [""] * len(clips)
         for numbers, pose, mask in _batch_poses(poses, batch_size):
             decoded = ctc_attention_decoding.decode_texts(

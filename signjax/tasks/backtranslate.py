@@ -18,7 +18,7 @@ from signjax.pose.missing_joints import fill_missing_joints
 from signjax.tasks import batches
 from signjax.tasks.token_run import print_left_out
 from signjax.text import tokenizer
-from signjax.training import data_record, text_encoder
+from signjax.training import data_rate, data_record, text_encoder
 from signjax.training.task import Task
 
 PREVIEWED = 256  # dev clips translated at each evaluation
@@ -35,6 +35,7 @@ def make_task(config, workdir) -> Task:
     """
     train, dev = (load.load_configured_split(config.data, split) for split in ("train", "dev"))
     data_record.record_data(workdir, config.data.root, train, dev)
+    data_rate.record_rate(workdir, train.fps)
     # Of training texts only: whoever judges other systems must not know the words of dev and test.
     vocabulary = text_encoder.prepare_tokenizer(config, workdir, train.texts)
     model = build.build_back_translator(config, vocabulary.size)

@@ -95,6 +95,7 @@ def prepare_latent_run(config, workdir) -> LatentRun:
     train, dev = (codec.load_split(config.data, split) for split in ("train", "dev"))
     data_record.record_data(workdir, config.data.root, train, dev)
     data_rate.record_rate(workdir, train.fps)
+    data_rate.warn_of_codec(train, config.autoencoder, codec.rate)
     encoder = text_encoder.prepare_text_encoder(config, workdir, train.texts, dev.texts)
     rows, fold = {}, config.fold
     for name, clips, versions in (("train", train, config.versions), ("dev", dev, 1)):

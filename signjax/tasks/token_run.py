@@ -45,6 +45,7 @@ def prepare_token_run(config, workdir) -> TokenRun:
     train, dev = (tokenizer.load_split(config.data, split) for split in ("train", "dev"))
     data_record.record_data(workdir, config.data.root, train, dev)
     data_rate.record_rate(workdir, train.fps)
+    data_rate.warn_of_codec(train, config.tokenizer, tokenizer.rate)
     encoder = text_encoder.prepare_text_encoder(config, workdir, train.texts, dev.texts)
     rows = {}
     # Dev clips once and as recorded, in one packing: every evaluation scores the same rows.

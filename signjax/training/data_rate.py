@@ -4,11 +4,13 @@ workdir/data_rate.json has it. Runs of data without a known rate, and those of s
 """
 
 import pathlib
+import warnings
 
 import jax
 
 from signjax.data import frame_rates
-from signjax.errors import ConfigError, StorageError
+from signjax.data.packed_dataset import PackedDataset
+from signjax.errors import ConfigError, SignjaxWarning, StorageError
 from signjax.io import atomic, safe_read
 from signjax.training import checkpoint
 
@@ -41,6 +43,19 @@ def record_rate(workdir, fps: float | None) -> None:
     elif not resumed:
         # Of a start that never came to a checkpoint, on other data.
         pathlib.Path(workdir, FILE).unlink(missing_ok=True)
+
+
+def warn_of_codec(train: PackedDataset, folder, rate: float | None) -> None:
+    """Warns if training clips have another frame rate than those that a tokenizer or auto-encoder learned.
+
+    Args:
+      train: the clips.
+      folder: of the run of the tokenizer or auto-encoder.
+      rate: of its training data, None if unknown.
+    """
+    name = train.label.rpartition("/")[0]
+    if line := frame_rates.compare_rates(train.label, train.fps, str(folder), rate, name):
+        warnings.warn(f"{line}, or train {folder} again", SignjaxWarning, stacklevel=3)
 
 
 def read_rate(workdir) -> float | None:

@@ -1,12 +1,14 @@
 """Rows of the evaluation: nothing dropped, baselines that are what they say, copies and standstill found."""
 
 import math
+import types
 
 import numpy as np
 import pytest
 
 from signjax import demo
 from signjax.evaluation import baselines, scorecard, tables
+from signjax.evaluation import score as score_module
 from signjax.metrics import memorization, motion_statistics, score
 from signjax.pose.clip import Clip
 from signjax.pose.normalization import CANONICAL
@@ -79,6 +81,28 @@ def test_recorded_clips_score_perfectly_and_the_baselines_do_not(truth, train, b
     assert any("moves much less" in line for line in scored[baselines.MEAN].warnings)
     assert any("copy" in line for line in scored[baselines.RANDOM].warnings)
     assert values(scored[baselines.SHUFFLED])["copies"] == values(scored[scorecard.TRUTH])["copies"]
+
+
+@pytest.mark.parametrize("rate,count", [(25.0, 1), (50.0, 0), (None, 0)])
+def test_a_run_of_another_frame_rate_is_noted(rate, count):
+    run = types.SimpleNamespace(run="runs/gpt", codec=types.SimpleNamespace(rate=rate))
+    dataset = types.SimpleNamespace(label="set/test", fps=50.0)
+    rows = {scorecard.TRUTH: types.SimpleNamespace(warnings=[])}
+    notes = score_module._list_notes(run, dataset, rows, [])
+    assert len(notes) == count and all("runs/gpt was trained on 25" in note for note in notes)
+
+
+@pytest.mark.parametrize("rate,expected", [(25.0, 25.0), (None, 50.0)])
+def test_what_a_run_of_unknown_rate_makes_is_as_fast_as_the_data(rate, expected, monkeypatch):
+    """Or a back-translator that knows its rate would play it faster or slower."""
+    monkeypatch.setattr(score_module.reconstruction, "score_reconstruction", lambda *clips: None)
+    truth = [Clip(np.zeros((3, 50, 3)), fps=50.0)]
+    codec = types.SimpleNamespace(
+        rate=rate, reconstruct=lambda clips, canonical: [Clip(np.zeros((3, 50, 3)), fps=25.0)]
+    )
+    run = types.SimpleNamespace(codec=codec, can_generate=False)
+    clips, _, _ = score_module._make_rows(run, None, truth, truth, None, 0, lambda line: None)
+    assert clips[scorecard.CEILING][0].fps == expected
 
 
 def test_nearest_texts_prefer_rare_words():

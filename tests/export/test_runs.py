@@ -3,6 +3,7 @@
 import json
 import pathlib
 import shutil
+import types
 
 import face_files
 import gpt_run
@@ -14,7 +15,7 @@ from generated import generate_poses, reconstruct_poses
 
 from signjax.data import load
 from signjax.errors import StorageError
-from signjax.export import compiled
+from signjax.export import compiled, runs
 from signjax.inference.load import load as load_run
 from signjax.io import checksums, model_file, safe_numpy, safetensors
 from signjax.io.digest import digest_variables
@@ -22,7 +23,7 @@ from signjax.models import build
 from signjax.pose import normalization
 from signjax.tasks.registry import make_task
 from signjax.tools import export
-from signjax.training import checkpoint, run_config
+from signjax.training import checkpoint, data_rate, run_config
 
 pytestmark = pytest.mark.usefixtures("compile_quickly")
 TEXTS = ["hello", "my friend is happy"]
@@ -225,6 +226,18 @@ def test_programs_give_the_same_at_any_size(home, name, tmp_path, capsys):
             actual = loaded.call(*given)
             assert actual.dtype == expected.dtype
             np.testing.assert_allclose(actual, expected, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("rate", [50.0, None])
+@pytest.mark.parametrize("kind", ["stablehlo", "onnx"])
+def test_programs_have_the_frame_rate_beside_them(kind, rate, tmp_path, monkeypatch):
+    loaded = types.SimpleNamespace(codec=types.SimpleNamespace(rate=rate))
+    monkeypatch.setattr(runs, "load", lambda run: loaded)
+    monkeypatch.setattr(compiled, "make_programs", lambda *args: {"encode": None, "decode": None})
+    for name in ("serialize_stablehlo", "convert_to_onnx"):
+        monkeypatch.setattr(compiled, name, lambda *args: b"program")
+    folder = runs.WRITERS[kind](tmp_path / "run", tmp_path / "made")
+    assert data_rate.read_rate(folder) == rate and (folder / f"decode.{kind}").is_file()
 
 
 @pytest.mark.extended

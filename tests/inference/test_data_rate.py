@@ -1,5 +1,6 @@
 """The frame rate of the training data: kept with a run, and that of all that the run makes."""
 
+import dataclasses
 import json
 import shutil
 
@@ -7,13 +8,21 @@ import gpt_run
 import numpy as np
 import pytest
 from packed_sets import recording
+from tokenizer_helpers import tiny_config
+from translator_helpers import MODEL, WORDS, clip
 
 from signjax.cli import sample_output
 from signjax.data import dataset_writer, frame_rates
-from signjax.errors import ConfigError, StorageError
+from signjax.data.load import load_split
+from signjax.errors import ConfigError, SignjaxWarning, StorageError
 from signjax.export import hub_folder, model_card
+from signjax.inference import ctc_attention_decoding, pose_to_text
 from signjax.inference.load import load
+from signjax.inference.pose_autoencoder import PoseAutoencoder
 from signjax.pose.clip import Clip
+from signjax.pose.normalization import CANONICAL
+from signjax.pose.resampling import resample_clip
+from signjax.tasks import flow, token_run
 from signjax.tasks.registry import make_task
 from signjax.training import checkpoint, data_rate
 
@@ -71,13 +80,11 @@ def test_a_stream_has_the_rate(runs, capsys):
 
 
 def test_training_keeps_the_rate_of_its_data(tmp_path):
-    for split, count in (("train", 4), ("dev", 1)):
-        for k in range(count):
-            clip = Clip(recording(k, 40), fps=50, text="a")
-            dataset_writer.write_clip(tmp_path / "data/set" / split / f"clip_{k}", clip)
+    write_clips(tmp_path / "data", 50, train=4, dev=1)
     data = {"data.root": str(tmp_path / "data"), "data.name": "set"}
-    make_task(gpt_run.get_config("vqvae", **data), tmp_path)
-    assert data_rate.read_rate(tmp_path) == 50
+    for task in ("vqvae", "backtranslate"):
+        make_task(gpt_run.get_config(task, **data), tmp_path / task)
+        assert data_rate.read_rate(tmp_path / task) == 50
 
 
 def test_a_run_is_resumed_at_its_rate_only(tmp_path, monkeypatch):
@@ -99,3 +106,94 @@ def test_a_corrupt_rate_is_named(tmp_path, content):
     (tmp_path / data_rate.FILE).write_text(content)
     with pytest.raises(StorageError, match=r"data_rate\.json"):
         data_rate.read_rate(tmp_path)
+
+
+def repeat_frames(variables, codes, mask):
+    return codes.repeat(2, axis=1).reshape(*mask.shape[:1], -1, 50, 3)
+
+
+def make_codec(rate):
+    """A codec whose latents are every second frame."""
+
+    def encode(variables, pose, mask):
+        return pose[:, ::2].reshape(len(pose), -1, 150)
+
+    return PoseAutoencoder(tiny_config("kl"), {}, 2, encode, repeat_frames, rate=rate)
+
+
+def record(fps, seconds=1.0, seed=0):
+    """A clip of slow motion."""
+    times = np.arange(round(seconds * fps)) / fps
+    sway = np.sin(4 * times[:, None, None] + np.arange(50)[:, None])
+    return Clip(clip(1, seed) + 0.1 * sway, fps=fps, placement=CANONICAL)
+
+
+def test_clips_are_encoded_at_the_rate_of_the_training_data():
+    clips = [record(50), record(25), dataclasses.replace(record(50), fps=None), record(24.9)]
+    sequences = make_codec(25.0).encode(clips)
+    [expected] = make_codec(25.0).encode([resample_clip(clips[0], 25.0)])
+    np.testing.assert_array_equal(sequences[0], expected)
+    assert [len(sequence) for sequence in sequences] == [13, 13, 25, 13]
+    assert [len(sequence) for sequence in make_codec(None).encode(clips)] == [25, 13, 25, 13], "as in 0.1"
+
+
+@pytest.mark.parametrize("fps", [24, 50, 60])
+def test_reconstructions_keep_length_rate_and_pace(fps):
+    original = record(fps, 1.5)
+    [again] = make_codec(25.0).reconstruct([original], canonical=True)
+    assert len(again) == len(original) and again.fps == fps
+    # Frames that are repeated are late by a frame of the codec.
+    assert np.abs(again.points - original.points).max() < 0.1 * 4 * 2 / 25
+
+
+def test_translations_are_of_clips_at_the_rate_of_the_training_data(monkeypatch):
+    lengths = []
+
+    def decode_texts(model, variables, pose, mask, share):
+        lengths.extend(np.asarray(mask).sum(1).tolist())
+        return np.zeros((len(pose), 1), int)
+
+    monkeypatch.setattr(ctc_attention_decoding, "decode_texts", decode_texts)
+    config = gpt_run.get_config("backtranslate")
+    for rate, expected in ((25.0, 25), (None, 50)):
+        run = pose_to_text.PoseToText(config, {}, MODEL, WORDS, rate)
+        run.translate([record(50)])
+        assert lengths.pop() == expected
+
+
+def write_clips(root, fps, **splits):
+    for split, count in splits.items():
+        for k in range(count):
+            one = Clip(recording(k, 40), fps=fps, text="a")
+            dataset_writer.write_clip(root / "set" / split / f"clip_{k}", one)
+
+
+def test_a_data_set_of_another_rate_is_warned_of(tmp_path):
+    write_clips(tmp_path, 50, dev=1)
+    dev = load_split(tmp_path, "set", "dev")
+    expected = "set/dev has 50 frames a second, and the model was trained on 25: .* --name set --resample 25"
+    with pytest.warns(SignjaxWarning, match=expected):
+        assert len(make_codec(25.0).encode(dev)[0]) == 20
+    for rate in (None, 50.0, 49.9):
+        assert frame_rates.compare_rates("a", 50.0, "b", rate, "c") == ""
+
+
+@pytest.mark.parametrize("family", ["gpt", "flow"])
+def test_training_on_data_of_another_rate_than_the_codec_is_warned_of(tmp_path, family, monkeypatch):
+    class Stop(Exception):
+        pass
+
+    def stop(*args):
+        raise Stop
+
+    write_clips(tmp_path / "data", 50, train=4, dev=1)
+    codec = make_codec(25.0)
+    monkeypatch.setattr(token_run, "load_codec", lambda folder: codec)
+    monkeypatch.setattr(flow, "load_autoencoder", lambda folder: codec)
+    monkeypatch.setattr(token_run.text_encoder, "prepare_text_encoder", stop)
+    monkeypatch.setattr(token_run.dependencies, "record_dependency", lambda *args: None)
+    field = "tokenizer" if family == "gpt" else "autoencoder"
+    data = {"data.root": str(tmp_path / "data"), "data.name": "set", field: "runs/mine"}
+    expected = "50 frames a second, and runs/mine was trained on 25: .* again"
+    with pytest.warns(SignjaxWarning, match=expected), pytest.raises(Stop):
+        make_task(gpt_run.get_config(family, **data), tmp_path)
