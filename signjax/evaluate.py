@@ -59,8 +59,7 @@ def parse_options(argv: list[str] | None):
     tokenize_help = "of back-translations: words, gloss, 13a, zh, char (default: as the texts are)"
     parser.add_argument("--tokenize", help=tokenize_help)
     parser.add_argument("--out", help="folder for the files (default: <workdir>/scores-<split>)")
-    seed_help = "of sampling, random rows and intervals (default: %(default)s)"
-    parser.add_argument("--seed", type=int, default=0, help=seed_help)
+    parsing.add_seed_option(parser)
     return parser.parse_args(argv)
 
 

@@ -46,7 +46,7 @@ def parse_options(argv: list[str] | None):
     parser.add_argument("--text", action="append", default=[], help="what to sign; may be repeated")
     parser.add_argument("--file", help="file with a text a line")
     parser.add_argument("--num", type=parsing.parse_count, default=1, help="clips of each text (default: 1)")
-    parser.add_argument("--seed", type=int, default=0, help="decides all random choices (default: 0)")
+    parsing.add_seed_option(parser)
     parser.add_argument("--out", default="outputs", help="folder for the files (default: %(default)s)")
     stream_help = "instead of files: a JSON line a frame, as it is generated"
     parser.add_argument("--stream", action="store_true", help=stream_help)

@@ -9,6 +9,7 @@ from paths import ROOT
 PACKAGE = ROOT / "signjax"
 ROOMS = [
     "errors",
+    "seeds",
     "io",
     "pose",
     "rendering",

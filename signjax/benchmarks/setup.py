@@ -5,12 +5,11 @@ import os
 import tempfile
 from collections.abc import Callable, Iterator
 
-import jax
-
 from signjax import demo
 from signjax.tasks.registry import make_task
 from signjax.training import loop, sharding
 from signjax.training.configs import get_config
+from signjax.training.random_key import make_key
 from signjax.training.train_step import compile_steps
 
 
@@ -51,7 +50,7 @@ def make_step_call(c, task, batch: dict) -> tuple[Callable[[], dict], list]:
     example = sharding.make_global_batch(batch, mesh)
     init, step, _, _ = compile_steps(c, task, mesh, example)
     # The step donates the buffers of its state, so each call must go on from the state of the last one.
-    state = [init(jax.random.key(c.seed), example)]
+    state = [init(make_key(c.seed), example)]
 
     def make_step() -> dict:
         state[0], metrics = step(state[0], example)

@@ -19,6 +19,7 @@ from signjax.inference.load import load_text_to_pose
 from signjax.io import processes
 from signjax.tasks.registry import make_task
 from signjax.training import configs, loop, process, sharding
+from signjax.training.random_key import make_key
 from signjax.training.train_step import compile_steps, get_inference_variables, run_evaluation
 
 ROUNDS = 20
@@ -118,7 +119,7 @@ def watch_run(name: str, home: str, steps: int) -> Rows:
     batches = iter(task.batches(c.num_steps))
     example = sharding.make_global_batch(next(batches), mesh)
     init, step, evaluate, _ = compile_steps(c, task, mesh, example)
-    state, generate, rows = init(jax.random.key(c.seed), example), _make_generator(c, workdir), []
+    state, generate, rows = init(make_key(c.seed), example), _make_generator(c, workdir), []
     for number in range(1, steps + 1):
         state, metrics = step(state, sharding.make_global_batch(next(batches), mesh))
         # As the trainer does; it waits for the step, so that readings are of finished work.

@@ -14,6 +14,7 @@ import jax
 from signjax.benchmarks import setup, timing
 from signjax.tasks.registry import make_task
 from signjax.training import sharding
+from signjax.training.random_key import make_key
 from signjax.training.train_step import compile_steps, get_inference_variables, run_evaluation
 
 SIZES = (400, 40, 1)  # clips in train, dev and test
@@ -56,7 +57,7 @@ def train_in_parts(c, folder: str, rounds: int) -> Iterator[ProgressMark]:
     elapsed += time.perf_counter()
     init, step, evaluate, abstract = compile_steps(c, task, mesh, batch)
     # Compiled ahead of the first step, outside of the time that counts.
-    state, step = init(jax.random.key(c.seed), batch), step.lower(abstract, batch).compile()
+    state, step = init(make_key(c.seed), batch), step.lower(abstract, batch).compile()
     for _ in range(rounds):
         # Wait before the clock starts and before it stops: jax returns before the device has finished.
         jax.block_until_ready(state)

@@ -112,6 +112,20 @@ def parse_number(text: str) -> int:
     return _parse_digits(text, 0, "a whole number of 0 or more")
 
 
+def parse_seed(text: str) -> int:
+    """Any whole number, for `type` of argparse."""
+    # As many digits as int() takes; it would also accept "1_000", " 7" and digits of other scripts.
+    if not re.fullmatch(r"[+-]?[0-9]{1,4300}", text):
+        raise argparse.ArgumentTypeError(f"{text[:40]!r} is not a whole number")
+    return int(text)
+
+
+def add_seed_option(parser: argparse.ArgumentParser) -> None:
+    """Adds --seed, which is the same in every command."""
+    seed = "decides all random choices; any whole number (default: 0)"
+    parser.add_argument("--seed", type=parse_seed, default=0, help=seed)
+
+
 def _parse_digits(text: str, minimum: int, description: str) -> int:
     # int() alone would also accept "1_000", " 7" and digits of other scripts.
     if not text.isascii() or not text.isdigit() or int(text) < minimum:

@@ -17,6 +17,7 @@ from signjax.data import sources
 from signjax.data.packed_dataset import PackedDataset
 from signjax.errors import ConfigError, DataError
 from signjax.io.processes import die_with_parent
+from signjax.seeds import make_rng
 
 LAST_STEP = 1 << 40  # grain's ranges need an end; no training comes so far
 Batch = dict[str, np.ndarray]
@@ -86,7 +87,7 @@ def _make_batch(
     def make_example(position: int) -> dict[str, np.ndarray]:
         epoch, k = divmod(position, len(source))
         # Of the position and not of the step: another batch size shows the same examples in the same order.
-        rng = np.random.default_rng((seed, 1, position))
+        rng = make_rng(seed, 1, position)
         example = source.make_example(int(_shuffle_epoch(seed, epoch, len(source))[k]), rng)
         for transform in transforms:
             example = transform(example, rng)
@@ -102,7 +103,7 @@ def _make_batch(
 # A batch lies in two epochs at most, unless epochs are shorter than a batch.
 @functools.lru_cache(maxsize=4)
 def _shuffle_epoch(seed: int, epoch: int, count: int) -> np.ndarray:
-    return np.random.default_rng((seed, 0, epoch)).permutation(count)
+    return make_rng(seed, 0, epoch).permutation(count)
 
 
 def _stack_examples(examples: Iterable[dict[str, np.ndarray]], count: int) -> Batch:

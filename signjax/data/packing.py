@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from signjax.seeds import make_rng
+
 # Rows that may still get sequences. First fit compares each sequence with all of them: without a limit, time
 # would grow with the square of the number of sequences.
 MAX_OPEN = 256
@@ -29,7 +31,7 @@ def pack_first_fit(
     # The 2 keeps these draws apart from the others of the same seed: 0 and 1 are the loader's, 3 is that of
     # signjax.data.token_rows.
     # A number of its own and not seed + number, by which neighbouring seeds would share all packings but one.
-    order = np.random.default_rng((seed, 2, number)).permutation(len(lengths))
+    order = make_rng(seed, 2, number).permutation(len(lengths))
     second = np.zeros(len(lengths), int) if limits is None else np.asarray(limits)
     rows, numbers = [], np.zeros(0, int)  # all rows; the numbers of those that are open
     room, second_room = np.zeros(0, int), np.zeros(0, int)  # of the open ones

@@ -4,6 +4,7 @@ import numpy as np
 
 from signjax.data import packing
 from signjax.data.sources import choose_bucket
+from signjax.seeds import make_rng
 from signjax.text.tokenizer import make_padding
 
 # Widths of the texts of a row. Up to the last of them, attention over texts takes little beside the rest.
@@ -71,7 +72,7 @@ class TokenRows:
         self.rows = []  # [(clip, shift), ...] of each row
         for k in range(packings):
             # The 3 keeps these draws apart from those of signjax.data.packing and the loader.
-            rng = np.random.default_rng((seed, 3, k))
+            rng = make_rng(seed, 3, k)
             # A single packing is that of an evaluation, which takes every clip as it is, without a shift.
             count = len(members)
             shift = rng.integers(0, len(codes), count) if packings > 1 else np.zeros(count, int)

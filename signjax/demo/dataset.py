@@ -18,6 +18,7 @@ from signjax.errors import DataError
 from signjax.io import atomic, safe_read
 from signjax.io.processes import die_with_parent
 from signjax.pose import skeleton
+from signjax.seeds import make_rng
 
 # To be raised with every change of signs, texts or motion: a demo set of another version is made again.
 LANGUAGE_VERSION = 4
@@ -68,7 +69,7 @@ def make_split_texts(seed: int, sizes: tuple[int, int, int]) -> dict[str, list[s
     """
     texts, seen = {}, set()
     for k, (split, size) in enumerate(zip(SPLITS, sizes, strict=True)):
-        rng = np.random.default_rng([seed, k])
+        rng = make_rng(seed, k)
         texts[split] = sentences.make_texts(size, rng, unseen=seen if k else None)
         seen |= {tuple(normalize_text(text)) for text in texts[split]}
     return texts
@@ -170,7 +171,7 @@ def _run_jobs(jobs: list[_ClipJob], workers: int) -> Iterator[None]:
 def _write_clips(jobs: list[_ClipJob]) -> None:
     for folder, text, seed, index in jobs:
         os.mkdir(folder)
-        pose = synthesize_pose(text, np.random.default_rng(seed))
+        pose = synthesize_pose(text, make_rng(*seed))
         with open(os.path.join(folder, "pose.json"), "w", encoding="ascii") as file:
             file.write(format_pose_json(pose, index))
         with open(os.path.join(folder, "text.txt"), "w", encoding="utf-8") as file:

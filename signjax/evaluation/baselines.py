@@ -12,6 +12,7 @@ import numpy as np
 from signjax.metrics import tokenization
 from signjax.pose.clip import Clip
 from signjax.pose.normalization import CANONICAL
+from signjax.seeds import make_rng
 
 MEAN, RANDOM = "mean pose", "random training clip"
 RETRIEVAL, SHUFFLED = "nearest training text", "shuffled text"
@@ -28,7 +29,7 @@ def make_baselines(
       clips: the clips of the system, for the row with other texts.
       seed: of the random choices.
     """
-    rng = np.random.default_rng((seed, 11))
+    rng = make_rng(seed, 11)
     mean = compute_mean_pose(train)
     # As long as a training clip on average: no baseline may know the lengths of the recorded clips.
     still = hold_frame(mean, round(float(np.mean([len(clip) for clip in train]))))

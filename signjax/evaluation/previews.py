@@ -51,7 +51,9 @@ def draw_recorded(root, name: str, split: str, words: str, out: Path, limit: int
     return [*paths, rendering.write_html(out / f"{stem}.html", pages, title=title)]
 
 
-def draw_samples(paths: Sequence[Path], out: Path, split: str = "test", count: int = 6) -> Iterator[Path]:
+def draw_samples(
+    paths: Sequence[Path], out: Path, split: str = "test", count: int = 6, seed: int = 0
+) -> Iterator[Path]:
     """Draws saved clips, and clips of runs beside recorded ones.
 
     Args:
@@ -59,6 +61,7 @@ def draw_samples(paths: Sequence[Path], out: Path, split: str = "test", count: i
       out: folder for the files.
       split: of a run's data.
       count: clips of a run at most.
+      seed: decides what a run generates.
 
     Yields:
       the paths of files as they are written: a GIF and a page of a clip, a page of a run.
@@ -71,7 +74,7 @@ def draw_samples(paths: Sequence[Path], out: Path, split: str = "test", count: i
     for path in paths:
         # A saved clip is a file, a run a folder.
         if path.is_dir():
-            yield draw_run(path, path.stem, split, out, count)
+            yield draw_run(path, path.stem, split, out, count, seed)
         else:
             yield from draw_saved(read_saved_clip(path), out)
 
@@ -108,7 +111,7 @@ def draw_clip(clip: Clip, label: str, target: Path, title: str) -> list[Path]:
     ]
 
 
-def draw_run(workdir: Path, name: str, split: str, out: Path, count: int) -> Path:
+def draw_run(workdir: Path, name: str, split: str, out: Path, count: int, seed: int = 0) -> Path:
     """Draws clips of a run's data on a page: recorded, reconstructed, and generated if the run can generate.
 
     Args:
@@ -117,6 +120,7 @@ def draw_run(workdir: Path, name: str, split: str, out: Path, count: int) -> Pat
       split: of its data.
       out: folder for the page.
       count: largest number of clips, evenly spaced in the split.
+      seed: decides what is generated.
 
     Returns:
       The path of the page.
@@ -132,7 +136,7 @@ def draw_run(workdir: Path, name: str, split: str, out: Path, count: int) -> Pat
     recorded = [dataset[int(number)] for number in numbers]
     rows = {scorecard.TRUTH: recorded, "reconstruction": run.codec.reconstruct(recorded, canonical=True)}
     if run.can_generate:
-        rows["generated"] = run.generate([clip.text for clip in recorded], canonical=True)
+        rows["generated"] = run.generate([clip.text for clip in recorded], seed=seed, canonical=True)
     readable = load.is_demo_data(run.config.data)
     pages = [
         [report_files.make_panel(row, clips[k], clip.text, readable) for row, clips in rows.items()]

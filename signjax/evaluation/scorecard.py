@@ -27,6 +27,7 @@ from signjax.metrics import text as text_metrics
 from signjax.metrics.score import Score, compute_value
 from signjax.pose.clip import Clip
 from signjax.pose.normalization import CANONICAL
+from signjax.seeds import make_sequence
 
 TRUTH, CEILING = "ground truth", "tokenizer ceiling"
 # A row with more than this percentage of copies gets a warning. Recorded clips have 5 by definition, see
@@ -189,7 +190,7 @@ def _score_texts(clips: list[Clip], silent, texts, judges: Judges) -> dict[str, 
 def derive_seed(seed: int) -> int:
     """A seed whose clips are no other seed's, as those of seed + 1 would be."""
     # Shifted: 31 bits are what every generator takes as a seed.
-    return int(np.random.SeedSequence((seed, 14)).generate_state(1)[0] >> 1)
+    return int(make_sequence(seed, 14).generate_state(1)[0] >> 1)
 
 
 def score_multimodality(generate: Callable, texts, extractor, seed: int) -> Score:

@@ -256,8 +256,16 @@ def parse_request(data: bytes) -> ClipRequest:
     # JSON may escape half of a surrogate pair, which cannot be encoded as UTF-8.
     if not isinstance(text, str) or len(text) > longest or re.search("[\ud800-\udfff]", text):
         raise DataError(f"text: not Unicode of at most {longest:,} characters")
-    for name, low, high in (("seed", 0, 2**31 - 1), ("num", 1, MAX_VERSIONS)):
-        # type and not isinstance: true is an int for Python.
-        if type(fields[name]) is not int or not low <= fields[name] <= high:
-            raise DataError(f"{name}: not a whole number from {low} to {high:,}")
-    return ClipRequest(text, fields["seed"], fields["num"])
+    # type and not isinstance: true is an int for Python.
+    if type(fields["num"]) is not int or not 1 <= fields["num"] <= MAX_VERSIONS:
+        raise DataError(f"num: not a whole number from 1 to {MAX_VERSIONS}")
+    return ClipRequest(text, _parse_seed(fields["seed"]), fields["num"])
+
+
+def _parse_seed(seed: object) -> int:
+    """A seed, or its digits: numbers of JavaScript are exact up to 2**53 only."""
+    if isinstance(seed, str) and re.fullmatch("-?[0-9]{1,4300}", seed):
+        return int(seed)
+    if type(seed) is not int:
+        raise DataError("seed: not a whole number")
+    return seed

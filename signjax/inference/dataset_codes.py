@@ -9,6 +9,7 @@ from signjax.data import loader, sequence_cache
 from signjax.errors import ConfigError
 from signjax.io.digest import digest_variables
 from signjax.pose.missing_joints import fill_missing_joints
+from signjax.seeds import make_rng
 
 
 def encode_dataset(
@@ -70,7 +71,7 @@ def _draw_tempos(numbers, version: int, tempo: float, seed: int) -> np.ndarray:
     if not version:
         return np.ones(len(numbers))
     # By number, so that a clip has the same tempo in any batch.
-    draws = [np.random.default_rng((seed, version, number)).uniform(-1, 1) for number in numbers]
+    draws = [make_rng(seed, version, number).uniform(-1, 1) for number in numbers]
     return np.exp(tempo * np.array(draws))
 
 

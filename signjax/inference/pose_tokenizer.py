@@ -10,6 +10,7 @@ from signjax.inference.pose_codec import PoseCodec, compile_methods
 from signjax.models import build, code_layout, quantizers
 from signjax.pose import body_parts
 from signjax.pose.clip import Clip, Tokens
+from signjax.seeds import make_rng
 
 # Tokens on which the use of codebooks is measured: perplexity grows with the sample, so that only samples of
 # equal size can be compared.
@@ -57,7 +58,7 @@ class PoseTokenizer(PoseCodec):
         """
         codes = np.concatenate(self.encode(clips))
         if len(codes) > SAMPLED:
-            chosen = np.random.default_rng((seed, 12)).choice(len(codes), SAMPLED, replace=False)
+            chosen = make_rng(seed, 12).choice(len(codes), SAMPLED, replace=False)
             codes = codes[chosen]
         use = codebook_use.measure_use(codes, self.config)
         # Without the codebooks: their counts are those of columns once more. The logarithm of a perplexity is

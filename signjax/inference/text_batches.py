@@ -7,6 +7,7 @@ import jax
 import numpy as np
 
 from signjax.text import tokenizer
+from signjax.training.random_key import make_key
 
 Result = TypeVar("Result")
 
@@ -33,7 +34,7 @@ def batch_texts(text_encoder, texts, seed: int, size: int) -> Iterator[TextBatch
       DataError: a text has no words. All texts are encoded before the first batch is yielded.
     """
     # The key of a place, not of a batch: a clip is the same in any batch.
-    keys = jax.vmap(jax.random.fold_in, (None, 0))(jax.random.key(seed), np.arange(len(texts)))
+    keys = jax.vmap(jax.random.fold_in, (None, 0))(make_key(seed), np.arange(len(texts)))
     # All before the first batch: a text that cannot be signed must not fail after an hour of sampling.
     encoded = text_encoder.encode_all(texts)
     order = sorted(range(len(texts)), key=lambda k: len(encoded[k]))

@@ -9,6 +9,7 @@ import numpy as np
 from signjax.errors import DataError
 from signjax.metrics.frechet import format_encoder_signature
 from signjax.metrics.score import Score, make_mean_score
+from signjax.seeds import make_rng
 
 # Pairs of clips for diversity, and of generations of one text for multimodality: as many as in the code that
 # the field compares with, such as MoMask's.
@@ -41,7 +42,7 @@ def score_diversity(features, seed: int, digest: str) -> Score:
     if count < 2:
         raise DataError(f"diversity needs at least 2 clips; there is {count}: give more texts")
     # A number beside the seed, so that no two metrics draw the same pairs.
-    rng = np.random.default_rng((seed, 12))
+    rng = make_rng(seed, 12)
     one = rng.integers(count, size=PAIRS)
     # Never a clip with itself, whose distance of 0 would make small sets look alike.
     other = (one + rng.integers(1, count, size=PAIRS)) % count
@@ -72,7 +73,7 @@ def score_multimodality(features, seed: int, digest: str) -> Score:
         raise DataError(
             f"multimodality needs at least 2 generations of at least 1 text; there are {repeats} of {texts}"
         )
-    rng = np.random.default_rng((seed, 13))
+    rng = make_rng(seed, 13)
     # Each text has pairs of its own: the same ones for all would compare the same draws of the sampler.
     pairs = np.transpose(np.triu_indices(repeats, 1))
     used = min(PAIRS_OF_TEXT, len(pairs))

@@ -12,6 +12,7 @@ import numpy as np
 
 from signjax.errors import DataError
 from signjax.metrics.score import Score, format_signature
+from signjax.seeds import make_rng
 
 WINDOW = 32  # frames of which the encoder makes one vector of features
 HOP = 16  # frames from a window to the next
@@ -68,7 +69,7 @@ def score_split_half(features, digest: str, seed: int) -> Score:
     if len(features) < 2:
         raise DataError(f"FGD of two halves needs at least 2 recorded clips; there are {len(features)}")
     # Halves of equal size: the distance is biased by the number of windows.
-    order, half = np.random.default_rng((seed, 11)).permutation(len(features)), len(features) // 2
+    order, half = make_rng(seed, 11).permutation(len(features)), len(features) // 2
     one, other = ([features[i] for i in part] for part in (order[:half], order[half : 2 * half]))
     return _score_features("FGD-half", one, other, digest, seed=seed)
 

@@ -9,6 +9,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from signjax.seeds import make_rng
+
 RESAMPLES = 1000  # of the bootstrap
 
 
@@ -54,7 +56,7 @@ def compute_interval(score: Score, seed: int = 0, resamples: int = RESAMPLES) ->
     count = len(score.statistics)
     if not count:
         return float("nan"), float("nan")
-    rng = np.random.default_rng((seed, 7))
+    rng = make_rng(seed, 7)
     # How often each clip is drawn says as much as which clips are: a resample is one matrix product.
     weights = rng.multinomial(count, np.full(count, 1 / count), size=resamples)  # [R, n]
     values = score.value_of(weights @ score.statistics)

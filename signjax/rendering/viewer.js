@@ -31,9 +31,9 @@ ask.addEventListener("submit", async (event) => {
   button.disabled = true;
   status.textContent = "signing\u2026 (a new length of text is compiled first)";
   try {
-    await add(await signed({ text: text.value, num: Number(num.value), seed: Number(seed.value) }));
+    await add(await signed({ text: text.value, num: Number(num.value), seed: seed.value }));
     status.textContent = "";
-    seed.value = Number(seed.value) + 1;  // the same text again is another version
+    seed.value = BigInt(seed.value) + 1n;  // the same text again is another version
   } catch (error) {
     status.textContent = error.message;
   }

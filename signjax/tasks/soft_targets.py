@@ -5,6 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
+from signjax.seeds import make_rng
+
 
 def corrupt_codes(codes, rng, rate: float, neighbours):
     """Adds errors to codes [B, N, C], as a model meets them in what it has generated itself.
@@ -33,7 +35,7 @@ def corrupt_codes(codes, rng, rate: float, neighbours):
 def sample_neighbours(targets, seed: int, count: int = 32) -> np.ndarray:
     """Draws codes [C, K, count] from the distributions [C, K, K] of `make_soft_targets`."""
     # Once on the host: in the training step they are a look-up, not a draw from K probabilities.
-    rng = np.random.default_rng((seed, 5))
+    rng = make_rng(seed, 5)
     cumulative = np.cumsum(targets, axis=-1)  # [C, K, K]
     drawn = [[np.searchsorted(row, rng.random(count) * row[-1]) for row in column] for column in cumulative]
     # Rounding could draw one beyond the last code.
@@ -90,7 +92,7 @@ def init_code_embeddings(codebooks, width: int, seed: int) -> dict:
       width: D of the model.
       seed: of the random projections.
     """
-    rng = np.random.default_rng((seed, 4))
+    rng = make_rng(seed, 4)
     columns, size, dim = codebooks.shape
     unit = (codebooks - codebooks.mean(1, keepdims=True)) / (codebooks.std(1, keepdims=True) + 1e-6)
 

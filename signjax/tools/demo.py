@@ -26,9 +26,7 @@ def main(argv: list[str] | None = None) -> int:
     parser = parsing.make_short_parser("signjax.tools.demo", __doc__)
     parser.add_argument("--root", default="datasets", help="folder of data sets (default: %(default)s)")
     parser.add_argument("--name", default="demo", help="folder of this set in --root (default: %(default)s)")
-    parser.add_argument(
-        "--seed", type=parsing.parse_number, default=0, help="of texts, signers and motion (default: 0)"
-    )
+    parsing.add_seed_option(parser)
     for split, size in SIZES.items():
         clips = f"clips in {split} (default: %(default)s)"
         parser.add_argument(f"--{split}", type=parsing.parse_count, default=size, help=clips)

@@ -52,7 +52,8 @@ def _make_parser() -> parsing.Parser:
     samples.add_argument("--split", default="test", help=split)
     clips = "clips of a run at most (default: 6)"
     samples.add_argument("--num", type=parsing.parse_count, default=6, help=clips)
-    samples.set_defaults(draw=lambda a: draw_samples(a.inputs, a.out, a.split, a.num))
+    parsing.add_seed_option(samples)
+    samples.set_defaults(draw=lambda a: draw_samples(a.inputs, a.out, a.split, a.num, a.seed))
     out = "folder for the files (default: outputs)"
     for command in commands.choices.values():
         command.add_argument("--out", type=Path, default="outputs", help=out)

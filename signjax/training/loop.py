@@ -22,6 +22,7 @@ from signjax.training import (
     state_hash,
     trackers,
 )
+from signjax.training.random_key import make_key
 from signjax.training.run_config import check_same_config, save_config
 from signjax.training.task import MakeTask, Task
 from signjax.training.train_step import compile_steps, get_inference_variables, run_evaluation
@@ -170,7 +171,7 @@ def _prepare_run(config, workdir, start: int, make_task: MakeTask, outputs):
     if start:
         state = checkpoint.restore_checkpoint(workdir, start, abstract)
     else:
-        state = init(jax.random.key(config.seed), example)
+        state = init(make_key(config.seed), example)
     count = sum(math.prod(x.shape) for x in jax.tree.leaves(abstract.params))
     run.progress.print_line(
         f"{mesh.size} {mesh.devices.flat[0].device_kind} device(s), {count:,} parameters, {workdir}, "

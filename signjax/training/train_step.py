@@ -15,6 +15,7 @@ import optax
 from flax import struct
 
 from signjax.training import optimizer, sharding
+from signjax.training.random_key import make_key
 from signjax.training.task import Task
 
 # A gradient so many times as long as recent ones is left out. In ordinary runs none was 3 times as long.
@@ -138,7 +139,7 @@ def compile_steps(config, task: Task, mesh, batch):
     tx = optimizer.make_optimizer(config.optim, config.num_steps)
     parts = {"task": task, "tx": tx, "decay": config.optim.ema}
     init = functools.partial(init_state, **parts)
-    shapes = jax.eval_shape(init, jax.random.key(config.seed), batch)
+    shapes = jax.eval_shape(init, make_key(config.seed), batch)
     shardings = sharding.choose_shardings(shapes, mesh, config.sharding)
     replicated, gathered = sharding.make_replicated_sharding(mesh), sharding.drop_fsdp_axis(shardings.params)
 

@@ -120,7 +120,7 @@ def test_other_methods_are_refused(server, method):
     (b'{"text": "", "seed": 0, "num": 1}', "nothing to sign"),
     (b'{"text": "...", "seed": 0, "num": 1}', "nothing to sign"),
     (b'{"text": "\\ud800", "seed": 0, "num": 1}', "text"),
-    (b'{"text": "a", "seed": -1, "num": 1}', "seed"), (b'{"text": "a", "seed": true, "num": 1}', "seed"),
+    (b'{"text": "a", "seed": true, "num": 1}', "seed"),
     (b'{"text": "a", "seed": 1e999, "num": 1}', "seed"), (b'{"text": "a", "seed": NaN, "num": 1}', "NaN"),
     (b'{"text": "a", "seed": 0, "num": 5}', "num"), (b'{"text": "a", "seed": 0, "num": 0}', "num"),
     (json.dumps({"text": "a" * 1001, "seed": 0, "num": 1}).encode(), "1,000"), (b"[" * 9000, "nested"),
