@@ -3,14 +3,15 @@
 import contextlib
 import pathlib
 import sys
+import warnings
 from collections.abc import Callable, Iterator
 
 from signjax import demo
-from signjax.data import frame_rates, pack_cache, pack_files, pack_writer
+from signjax.data import clip_files, frame_rates, pack_cache, pack_files, pack_writer
 from signjax.data.pack_cache import Split
 from signjax.data.packed_dataset import SENTENCE, PackedDataset, open_pack
 from signjax.data.splits import list_splits
-from signjax.errors import StorageError
+from signjax.errors import SignjaxWarning, StorageError
 from signjax.io import atomic
 
 # Clips of a large split that are packed at a time: packing that was interrupted continues with the next part.
@@ -43,19 +44,27 @@ def load_dataset(root, name: str, split: str, text: str = SENTENCE) -> PackedDat
       root: folder that holds data sets.
       name: folder of this one; "demo" is the constructed language.
       split: "train", "dev" or "test".
-      text: "sentence" or "gloss", which of them the texts of the clips are.
+      text: "sentence" or "gloss", which of them the texts of the clips are. Clips without a gloss are left
+        out then, with a warning.
 
     Returns:
       A sequence of Clips, with their faces if the data have any.
 
     Raises:
       ConfigError: `text` is something else.
-      DataError: the split cannot be used, see `load_split`, or a clip has no gloss.
+      DataError: the split cannot be used, see `load_split`, or no clip has a gloss.
       StorageError: nothing can be written anywhere.
     """
     if name == "demo" and not pathlib.Path(root, "demo").exists():
         demo.write_dataset(root, "demo")
-    return load_split(root, name, split).with_text(text)
+    packed = load_split(root, name, split)
+    dataset = packed.with_text(text)
+    if missing := [sid for sid, _ in dataset.broken[len(packed.broken) :]]:
+        # Every time, as the pack has them: whoever trains on glosses must know how many clips that are.
+        count = f"{len(missing):,} of {len(packed):,} clips have no gloss and are left out"
+        advice = f"add {clip_files.GLOSS} to their folders, or train on sentences"
+        warnings.warn(f"{packed.label}: {count}, the first {missing[0]}; {advice}", SignjaxWarning, 2)
+    return dataset
 
 
 def is_demo_data(config) -> bool:

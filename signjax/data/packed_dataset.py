@@ -22,18 +22,19 @@ from signjax.pose.normalization import Placement
 from signjax.pose.skeleton import FACE, NUM_JOINTS
 
 SENTENCE = "sentence"
+NO_GLOSS = "has no gloss"
 TEXT_KINDS = (SENTENCE, "gloss")  # of the field data.text of configs
 
 
 # eq=False: comparing two data sets would compare gigabytes, and arrays have no single truth value.
 @dataclass(frozen=True, eq=False)
 class PackedDataset:
-    """All clips of a split. `len(dataset)` clips; `dataset[i]` is a Clip whose arrays are views."""
+    """The clips of a split. `len(dataset)` clips; `dataset[i]` is a Clip whose arrays are views."""
 
     label: str  # "<name>/<split>"
     sids: tuple[str, ...]
     texts: tuple[str, ...]
-    offsets: np.ndarray  # [n + 1] int64, clip i is frames offsets[i]:offsets[i + 1]
+    offsets: np.ndarray  # [m + 1] int64, clip k of the pack is frames offsets[k]:offsets[k + 1]
     # [F, J, 3] float32 in the clips' own units, right hand on arm 2-3-4; J is 120 with a face, else 50
     pose: np.ndarray
     valid: np.ndarray | None  # [F, J] bool, None when no joint is missing
@@ -46,6 +47,7 @@ class PackedDataset:
     text_kind: str = SENTENCE  # what `texts` are, one of TEXT_KINDS
     rates: tuple[float | None, ...] = ()  # frames per second of each clip; empty if no clip says its rate
     content: str = ""  # digest of all files that it was made of; empty for clips that were never files
+    members: np.ndarray | None = None  # [n] numbers of the clips in the pack; None for all, in its order
 
     def __len__(self) -> int:
         return len(self.sids)
@@ -75,10 +77,11 @@ class PackedDataset:
         Raises:
           StorageError: the stored clip is corrupt.
         """
-        low, end = int(self.offsets[i]) + start, int(self.offsets[i + 1])
-        high = end if stop is None else min(end, int(self.offsets[i]) + stop)
+        k = i if self.members is None else int(self.members[i])
+        low, end = int(self.offsets[k]) + start, int(self.offsets[k + 1])
+        high = end if stop is None else min(end, int(self.offsets[k]) + stop)
         if self.check:
-            self.check.prepare_frames(i, low, high)
+            self.check.prepare_frames(k, low, high)
         return self.pose[low:high], None if self.valid is None else self.valid[low:high]
 
     def __reduce__(self):
@@ -92,7 +95,8 @@ class PackedDataset:
     @property
     def lengths(self) -> np.ndarray:
         """Frames [n] of each clip."""
-        return np.diff(self.offsets)
+        lengths = np.diff(self.offsets)
+        return lengths if self.members is None else lengths[self.members]
 
     @property
     def fps(self) -> float | None:
@@ -123,23 +127,36 @@ class PackedDataset:
         )
 
     def with_text(self, kind: str) -> "PackedDataset":
-        """The same clips with another kind of texts, one of TEXT_KINDS.
+        """The same clips with another kind of texts, one of TEXT_KINDS; those without a gloss are left out.
 
         Raises:
           ConfigError: there is no such kind, or the texts are glosses already.
-          DataError: a clip has no gloss.
+          DataError: no clip has a gloss.
         """
         if kind == self.text_kind:
             return self
         if kind not in TEXT_KINDS or kind == SENTENCE:
             raise ConfigError(f"data.text is {kind!r}; give {' or '.join(TEXT_KINDS)} when data are loaded")
-        missing = [sid for sid, gloss in zip(self.sids, self.glosses, strict=False) if not gloss]
-        if missing or not self.glosses:
-            count = f"{len(missing or self):,} of {len(self):,} clips have no gloss"
-            named = f", such as {missing[0]}" if missing else ""
+        if not self.glosses:
             advice = f"import them from a table with a column gloss, or add {GLOSS} to their folders"
-            raise DataError(f"{self.label}: {count}{named}; {advice}")
-        return dataclasses.replace(self, texts=self.glosses, text_kind=kind)
+            raise DataError(f"{self.label}: none of {len(self):,} clips has a gloss; {advice}")
+        kept = self._select_clips([i for i, gloss in enumerate(self.glosses) if gloss], NO_GLOSS)
+        return dataclasses.replace(kept, texts=kept.glosses, text_kind=kind)
+
+    def _select_clips(self, numbers: list[int], reason: str) -> "PackedDataset":
+        """Some of the clips; the others are in `broken`, with the reason."""
+        if len(numbers) == len(self):
+            return self
+        others = sorted(set(range(len(self))) - set(numbers))
+        members = np.arange(len(self)) if self.members is None else self.members
+        lists = {name: getattr(self, name) for name in ("sids", "texts", "glosses", "rates")}
+        return dataclasses.replace(
+            self,
+            **{name: tuple(values[i] for i in numbers) if values else () for name, values in lists.items()},
+            placements=Placement(*(part[numbers] for part in self.placements)),
+            members=members[numbers],
+            broken=(*self.broken, *((self.sids[i], reason) for i in others)),
+        )
 
     def describe(self) -> str:
         """What the split has, in one line."""
@@ -150,8 +167,9 @@ class PackedDataset:
             gaps += f", {missing[FACE].mean():.1f} % of face points" if self.layout.face else ""
         rates = ", ".join(map(frame_rates.format_rate, dict.fromkeys(self.rates)))
         rates = f" at {rates} a second" if rates else ""
+        frames = f"{self.lengths.sum():,} frames{rates}"
         return (
-            f"{self.label}: {len(self):,} clips, {len(self.pose):,} frames{rates}, {self.layout.describe()}"
+            f"{self.label}: {len(self):,} clips, {frames}, {self.layout.describe()}"
             f"{gaps}, {len(self.broken)} clips left out"
         )
 

@@ -96,6 +96,6 @@ def _cache_key(variables, dataset, settings) -> str:
     """A digest of all that codes depend on: the codec, the clips, and how they are encoded."""
     # Of contents and not of paths: the files of a run and of a data set may move, or be another data set's.
     digest = hashlib.blake2b(str((digest_variables(variables), settings)).encode(), digest_size=16)
-    for array in (dataset.offsets, dataset.pose, *dataset.placements, dataset.valid):
+    for array in (dataset.offsets, dataset.pose, *dataset.placements, dataset.valid, dataset.members):
         digest.update(b"" if array is None else np.ascontiguousarray(array).tobytes())
     return digest.hexdigest()
