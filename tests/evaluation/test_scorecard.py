@@ -47,6 +47,7 @@ def values(row):
     return {name: score.compute_value(s) for scores in row.scores.values() for name, s in scores.items()}
 
 
+@pytest.mark.extended
 def test_clips_without_content_are_counted_and_scored(truth, by, mean):
     """Leaving out what failed must not pay: every bad clip makes WER and distance worse."""
     good = truth

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from engine_helpers import spawn
 from generated import generate_poses, reconstruct_poses
+from untrained_runs import write_run, write_untrained_run
 
 from signjax.data import load
 from signjax.errors import StorageError
@@ -21,7 +22,6 @@ from signjax.io import checksums, model_file, safe_numpy, safetensors
 from signjax.io.digest import digest_variables
 from signjax.models import build
 from signjax.pose import normalization
-from signjax.tasks.registry import make_task
 from signjax.tools import export
 from signjax.training import checkpoint, data_rate, run_config
 
@@ -38,25 +38,8 @@ FILES = {
 @pytest.fixture(scope="module")
 def home(tiny_runs, tiny_families):
     """A folder with datasets and runs/{vqvae,gpt,kl,flow}; the flow is one that was not trained yet."""
-    untrained(tiny_runs / "runs/flow", gpt_run.get_config("flow", **tiny_families["flow"]))
+    write_untrained_run(tiny_runs / "runs/flow", gpt_run.get_config("flow", **tiny_families["flow"]))
     return tiny_runs
-
-
-def untrained(place, c):
-    """Writes a run as training would leave it, but for its variables."""
-    place.mkdir(exist_ok=True)
-    task = make_task(c, place)
-    written(place, c, task.init(jax.random.key(0), next(iter(task.batches(0)))))
-
-
-def written(place, c, variables):
-    """Writes a run of these variables."""
-    state = {"params": variables.pop("params"), "extra": variables}
-    place.mkdir(exist_ok=True)
-    writers = checkpoint.open_checkpoints(place)
-    checkpoint.save_checkpoint(writers.latest, 1, state, c, {"step": 1, "best": None, "fingerprint": {}})
-    checkpoint.close_checkpoints(writers)
-    run_config.save_config(place / "config.json", c)
 
 
 @pytest.fixture(scope="module")
@@ -144,7 +127,7 @@ def test_the_commands_take_the_folder(home, shared, tmp_path):
 @pytest.mark.extended
 def test_a_pretrained_encoder_comes_along(home, tmp_path, capsys):
     theirs = shutil.copytree(gpt_run.ROOT / "tests/assets/encoders/bert", tmp_path / "bert")
-    untrained(tmp_path / "gpt", gpt_run.gpt_config(home, **{"text.encoder": str(theirs)}))
+    write_untrained_run(tmp_path / "gpt", gpt_run.gpt_config(home, **{"text.encoder": str(theirs)}))
     expected = load_run(tmp_path / "gpt").text_encoder.encode_all(TEXTS)
     assert run(capsys, tmp_path / "gpt", "--to", "hub_folder", "--out", tmp_path / "out")[0] == 0
     shutil.rmtree(theirs)
@@ -247,7 +230,7 @@ def test_a_run_with_faces_says_so(tmp_path, capsys):
     variables = build.build_tokenizer(c).init(
         drawn, np.zeros((1, 16, 120, 3), np.float32), np.ones((1, 16), bool)
     )
-    written(place, c, variables)
+    write_run(place, c, variables)
     coder = load_run(place)
     made = compiled.make_programs(coder)
     pose, mask = (

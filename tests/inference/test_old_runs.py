@@ -53,6 +53,7 @@ def test_poses_are_the_old_ones(outputs, name):
         assert today[name].tobytes() == old[name].tobytes()
 
 
+@pytest.mark.extended
 def test_a_streamed_clip_is_the_generated_one(outputs):
     today = outputs[1]
     assert today["gpt/stream"].tobytes() == today["gpt/generate/0"].tobytes()

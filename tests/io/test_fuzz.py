@@ -35,7 +35,9 @@ def check(counts, seed):
     return cases
 
 
-@pytest.mark.parametrize("counts", [PLAIN, JAX], ids=["plain", "jax"])
+@pytest.mark.parametrize(
+    "counts", [PLAIN, pytest.param(JAX, marks=pytest.mark.extended)], ids=["plain", "jax"]
+)
 def test_two_thousand_mutations(counts):
     cases = check(counts, 0)
     refused = sum(case["refused"] for case in cases.values())

@@ -82,6 +82,7 @@ def test_features_are_scales_and_angles():
     np.testing.assert_allclose(angle[..., first], form.theta[..., first], atol=1e-5)
 
 
+@pytest.mark.extended
 def test_resume_is_bit_equal(root, run, tmp_path, monkeypatch):
     c = small(root)
     run_checks.stop_and_resume(c, tmp_path, monkeypatch)

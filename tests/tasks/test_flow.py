@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import run_checks
 from generated import generate_poses, reconstruct_poses
+from untrained_runs import write_untrained_run
 
 from signjax.data import token_rows
 from signjax.data.load import load_split
@@ -30,18 +31,23 @@ pytestmark = pytest.mark.usefixtures("compile_quickly")
 
 @pytest.fixture(scope="module")
 def home(tiny_runs, tmp_path_factory):
-    """The tiny demo set with runs/kl, a continuous tokenizer, runs/ae2d and runs/flow2d."""
+    """The tiny demo set with runs/kl, a continuous tokenizer, runs/ae2d and runs/flow2d, all untrained."""
     root = tmp_path_factory.mktemp("flow")
     shutil.copytree(tiny_runs / "datasets", root / "datasets")
     data = {"data.root": str(root / "datasets")}
     gaussian = gpt_run.TOKENIZER | {"quantizer.kind": "kl", "layout": "parts"}
     gaussian |= {"quantizer.levels.arm": 2, "quantizer.levels.hand": 3}
-    assert loop.train(gpt_run.get_config("vqvae", **data, **gaussian), root / "runs/kl", make_task).finished
-    assert loop.train(
-        gpt_run.get_config("ae2d", **data, **gpt_run.PLANAR), root / "runs/ae2d", make_task
-    ).finished
-    assert loop.train(small(root), root / "runs/flow2d", make_task).finished
+    write_untrained_run(root / "runs/kl", gpt_run.get_config("vqvae", **data, **gaussian))
+    write_untrained_run(root / "runs/ae2d", gpt_run.get_config("ae2d", **data, **gpt_run.PLANAR))
+    write_untrained_run(root / "runs/flow2d", small(root))
     return root
+
+
+@pytest.fixture(scope="module")
+def trained(home):
+    """A flow2d run that was trained for some steps."""
+    assert loop.train(small(home), home / "runs/trained", make_task).finished
+    return home / "runs/trained"
 
 
 def small(root, **changes):
@@ -94,17 +100,19 @@ def test_solvers_reach_the_exact_end_in_their_order():
     assert error("midpoint", 10) < error("euler", 40) < 0.2
 
 
-def test_losses_fall(home):
-    last = run_checks.check_losses_fall(home / "runs/flow2d", ("flow", "length"), share=0.8)
+@pytest.mark.extended
+def test_losses_fall(trained):
+    last = run_checks.check_losses_fall(trained, ("flow", "length"), share=0.8)
     assert {"eval/flow", "eval/length", "eval/wer", "eval/dtw"} <= last.keys()
 
 
-def test_a_run_resumes_exactly_and_encodes_nothing(home, monkeypatch):
-    run, copy = home / "runs/flow2d", home / "runs/other"
+@pytest.mark.extended
+def test_a_run_resumes_exactly_and_encodes_nothing(home, trained, monkeypatch):
+    copy = home / "runs/other"
     with monkeypatch.context() as patch:
         patch.delattr(dataset_codes.loader, "iterate_clips")
-        run_checks.resume_copy(small(home), run, copy)
-    run_checks.check_same_run(run, copy)
+        run_checks.resume_copy(small(home), trained, copy)
+    run_checks.check_same_run(trained, copy)
 
 
 @pytest.mark.extended

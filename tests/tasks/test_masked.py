@@ -277,6 +277,7 @@ def home(tiny_runs):
     return tiny_runs
 
 
+@pytest.mark.extended
 def test_losses_fall(home):
     last = run_checks.check_losses_fall(home / "runs/masked", ("code", "length"), share=0.9)
     assert {"eval/code", "eval/length", "eval/right", "eval/wer"} <= last.keys()
@@ -298,8 +299,8 @@ def test_generated_clips_do_not_depend_on_the_batch(home):
     run_checks.check_batch_changes_no_clip(load(home / "runs/masked"), texts)
 
 
-def test_flags_of_other_models_are_refused(home):
-    c = gpt_run.gpt_config(home, "masked")
+def test_flags_of_other_models_are_refused(tiny_runs):
+    c = gpt_run.gpt_config(tiny_runs, "masked")
     assert make_sampler(c, steps=3)._asdict() == {**c.sampler, "steps": 3}
     for name in autoregressive.Sampler._fields:
         if name not in masked_decoding.Sampler._fields:
@@ -309,4 +310,4 @@ def test_flags_of_other_models_are_refused(home):
         with pytest.raises(ConfigError, match="give 1 or more"):
             make_sampler(c, **changes)
     with pytest.raises(ConfigError, match=r"^steps means nothing to a gpt run; .*top_k"):
-        make_sampler(gpt_run.gpt_config(home), steps=3)
+        make_sampler(gpt_run.gpt_config(tiny_runs), steps=3)

@@ -81,6 +81,7 @@ def test_training_through_the_engine(run):
     assert {"eval/mpjpe", "eval/energy"} <= lines[-1].keys()
 
 
+@pytest.mark.extended
 def test_what_is_written_is_what_was_trained(run, tmp_path, capsys):
     out = tmp_path / "encoder.npz"
     assert motion_encoder_command.main([str(run), "--out", str(out)]) == 0
