@@ -13,7 +13,7 @@ from typing import NoReturn
 from signjax.cli import output
 from signjax.cli.missing_backends import find_missing_backend
 from signjax.errors import SignjaxError, SignjaxWarning, StorageError
-from signjax.io import progress
+from signjax.io import machine_errors, progress
 
 # Seconds for the other hosts to fail by themselves, for the same reason as this one and with its message.
 SHUTDOWN_SECONDS = 5.0
@@ -45,8 +45,11 @@ def run_as_command(main: Callable[..., int]) -> Callable[..., int]:
         except KeyboardInterrupt:
             output.print_to_stderr("\nStopped by Ctrl-C; the same command starts again")
             code = 130
-        except Exception:
-            if error := find_missing_backend():
+        except Exception as exception:
+            # First, as JAX finds no backend either when there is no memory for it.
+            if shortage := machine_errors.describe_shortage(exception):
+                code = _print_error(SignjaxError(f"this machine has {shortage}"), SignjaxError.exit_code)
+            elif error := find_missing_backend():
                 code = _print_error(error, error.exit_code)
             # A bug. With several hosts Python's own end is not reached, so the traceback is printed here.
             elif not _has_hosts():

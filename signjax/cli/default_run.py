@@ -1,6 +1,6 @@
 """The run that a command uses by default."""
 
-from signjax.training import checkpoint
+from signjax.training import saved_steps
 
 FULL, QUICK = "runs/gpt", "runs/gpt-quick"
 
@@ -16,4 +16,4 @@ def find_default_run() -> str:
 
 def _is_trained(run: str) -> bool:
     # A run that was never evaluated has no best checkpoint.
-    return any(checkpoint.find_last_step(run, which) is not None for which in ("best", "latest"))
+    return any(saved_steps.find_last_step(run, which) is not None for which in ("best", "latest"))

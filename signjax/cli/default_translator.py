@@ -5,7 +5,7 @@ from collections.abc import Callable
 from signjax.errors import ConfigError
 from signjax.inference.load import load_pose_to_text
 from signjax.inference.pose_to_text import PoseToText
-from signjax.training import checkpoint, run_config
+from signjax.training import run_config, saved_steps
 
 DEFAULT = "runs/backtranslate"
 
@@ -27,7 +27,7 @@ def find_translator(
     Raises:
       ConfigError: it was trained on other data, or the run is no back-translator.
     """
-    if not workdir and checkpoint.find_last_step(DEFAULT, "latest") is None:
+    if not workdir and saved_steps.find_last_step(DEFAULT, "latest") is None:
         report(f"No back-translation: {run_config.format_train_command(DEFAULT)} trains a model for it")
         return None
     workdir = workdir or DEFAULT

@@ -5,11 +5,13 @@ the command `sha256sum -c SHA256SUMS`. Packed data sets have faster checksums (s
 """
 
 import hashlib
+import os
 import pathlib
 import re
 from collections.abc import Callable, Mapping
 
-from signjax.io import safe_read
+from signjax.errors import StorageError
+from signjax.io import machine_errors, safe_read
 
 FILE = "SHA256SUMS"
 _LINE = re.compile(r"([0-9a-f]{64})  ([^\n]+)\n")  # as the command writes it
@@ -35,19 +37,25 @@ def find_corruption(folder, extra_files: bool = False) -> str | None:
     Args:
       folder: one that `write_checksums` was called with.
       extra_files: whether there may be more files, without a checksum.
+
+    Raises:
+      StorageError: a file cannot be read now, so that nothing is known about it.
     """
     folder = pathlib.Path(folder)
     try:
-        recorded = _parse_lines(safe_read.read_bytes(folder / FILE).decode(errors="replace"))
+        with machine_errors.convert_unreadable(folder / FILE):
+            recorded = _parse_lines(safe_read.read_bytes(folder / FILE).decode(errors="replace"))
         # Also without a single line: an empty list would agree with a folder that lost all its files.
         if not recorded:
             return f"{FILE} is corrupt"
-        files = _list_files(folder)
-        if extra_files:
-            files = {name: files[name] for name in recorded if name in files}
-        changed = find_changed_file(recorded, files, _compute_sha256)
+        with machine_errors.convert_unreadable(folder):
+            files = _list_files(folder)
+            if extra_files:
+                files = {name: files[name] for name in recorded if name in files}
+            changed = find_changed_file(recorded, files, _compute_sha256)
     except safe_read.InvalidFileError as e:
         return f"{FILE} cannot be read ({e})"
+    # A file that was there when the folder was listed.
     except OSError as e:
         return f"{pathlib.Path(e.filename or folder).name} cannot be read ({e.strerror})"
     return f"{changed} does not agree with {FILE}" if changed else None
@@ -73,37 +81,72 @@ def find_changed_file(
 
 
 def list_steps(root: pathlib.Path) -> list[int]:
-    """The steps of the checkpoints in `root`: its folders whose names are numbers, without empty ones."""
+    """The steps of the checkpoints in `root`: its folders whose names are numbers, without empty ones.
+
+    Raises:
+      StorageError: a folder cannot be read now.
+    """
     # "007" is no name that training gives, and would lead to another folder when it is a number.
-    folders = [p for p in root.iterdir() if re.fullmatch(r"0|[1-9]\d*", p.name)] if root.is_dir() else []
-    return [int(p.name) for p in folders if p.is_dir() and any(p.iterdir())]
+    with machine_errors.convert_unreadable(root):
+        names = [name for name in _list_names(root) if re.fullmatch(r"0|[1-9]\d*", name)]
+        return [int(name) for name in names if _list_names(root / name)]
 
 
-def find_newest_intact(root: pathlib.Path) -> tuple[int | None, list[str]]:
+def find_newest_intact(root: pathlib.Path) -> tuple[int | None, dict[int, str]]:
     """The newest step in `root` whose files agree with their checksums, and what is wrong with newer ones.
 
     Returns:
-      (step, messages): step is None if no step is intact; a message is a line for each corrupt step.
+      (step, {newer step: a line}): step is None if no step is intact.
+
+    Raises:
+      StorageError: a file of a newer step, or of this one, cannot be read now.
     """
     corrupt: dict[int, str] = {}
     # Steps are listed again each time: a training that runs meanwhile writes new ones and deletes old ones.
     while remaining := [s for s in list_steps(root) if s not in corrupt]:
         step = max(remaining)
-        corruption = find_corruption(root / str(step))
+        try:
+            corruption = find_corruption(root / str(step))
+        except StorageError:
+            # Servers say "stale file handle" of what the training has deleted meanwhile.
+            if step in list_steps(root):
+                raise
+            continue
         if corruption is None:
-            return step, [line for s, line in corrupt.items() if s > step]
+            return step, {s: line for s, line in corrupt.items() if s > step}
         corrupt[step] = f"{root / str(step)} is corrupt: {corruption}"
-    return None, list(corrupt.values())
+    return None, corrupt
+
+
+def _list_names(folder: pathlib.Path) -> list[str]:
+    """The names in a folder; none if it is not there, or no folder."""
+    try:
+        return os.listdir(folder)
+    except OSError as error:
+        if safe_read.is_unreadable(error):
+            raise
+        return []
 
 
 def _list_files(folder: pathlib.Path) -> dict[str, pathlib.Path]:
     """{name in the folder: path} of all files below a folder, without its checksums."""
-    paths = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if path.is_file()}
-    return {name: path for name, path in paths.items() if name != FILE}
+    files, folders = {}, [folder]
+    # Not by pathlib's rglob or os.walk: they pass over folders that cannot be read, whose files would seem to
+    # be missing.
+    while folders:
+        with os.scandir(folders.pop()) as entries:
+            for entry in entries:
+                path = pathlib.Path(entry.path)
+                if entry.is_dir(follow_symlinks=False):
+                    folders.append(path)
+                elif path.is_file():
+                    files[path.relative_to(folder).as_posix()] = path
+    files.pop(FILE, None)
+    return files
 
 
 def _compute_sha256(path: pathlib.Path) -> str:
-    with open(path, "rb") as file:
+    with machine_errors.convert_unreadable(path), open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from signjax.errors import DataError, StorageError
-from signjax.io import checksums, safe_read, safetensors
+from signjax.io import checksums, machine_errors, safe_read, safetensors
 
 FILE = "model.safetensors"
 
@@ -37,18 +37,15 @@ def load_variables(folder) -> tuple[dict, int]:
       StorageError: a file does not agree with its checksum, or cannot be read.
     """
     path = pathlib.Path(folder, FILE)
-    advice = f"download {folder} again"
     # README.md may be edited, and hubs add files of their own.
     if corruption := checksums.find_corruption(folder, extra_files=True):
-        raise StorageError(f"{folder} is corrupt: {corruption}; {advice}")
-    try:
+        raise StorageError(f"{folder} is corrupt: {corruption}; download {folder} again")
+    with machine_errors.convert_load_errors(path):
         arrays, metadata = safetensors.read_with_metadata(path)
         step = metadata.get("step", "")
         if type(step) is not str or not step.isdecimal():
             raise safe_read.InvalidFileError("has no step in its metadata")
         return _nest_arrays(arrays), int(step)
-    except safe_read.InvalidFileError as error:
-        raise StorageError(f"{path}: cannot be read ({error}); {advice}") from None
 
 
 def _flatten_tree(tree: dict, prefix: str = "") -> Iterator[tuple[str, np.ndarray]]:

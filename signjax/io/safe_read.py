@@ -6,6 +6,7 @@ caller adds the name of the file and what to do.
 """
 
 import contextlib
+import errno
 import itertools
 import json
 import os
@@ -20,6 +21,9 @@ MAX_BYTES = 1 << 26  # of a file, 64 MB
 MAX_MEMORY = 6 * MAX_BYTES  # bytes of memory for the objects of a JSON text
 MAX_DEPTH = 32  # of nested lists and objects in JSON; signjax writes none that deep
 MAX_NUMBER = 1 << 63  # of JSON; larger integers fit into no array
+# Numbers of errors that say that there is no file of a name. All others (EACCES, EIO, ESTALE, EMFILE, ENOMEM,
+# ...) are of the disk, its server or this process, and may pass.
+_NO_SUCH_FILE = {errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.ENXIO, errno.ENAMETOOLONG}
 # Half of a surrogate pair: JSON can escape it, but no text with it can be printed or written as UTF-8.
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
@@ -32,6 +36,15 @@ class MissingFileError(InvalidFileError):
     """There is no such file."""
 
 
+class UnreadableFileError(InvalidFileError):
+    """A disk, a server or a limit of this process keeps a file from being read now; the file may be whole."""
+
+
+def is_unreadable(error: OSError) -> bool:
+    """Whether an error says nothing about the file: it may pass, and the file must not be given up."""
+    return error.errno not in _NO_SUCH_FILE
+
+
 def check_inside(path, *folders) -> None:
     """Raises unless a path, with its links followed, is inside of one of these folders.
 
@@ -42,7 +55,7 @@ def check_inside(path, *folders) -> None:
     try:
         target, parents = os.path.realpath(path), [os.path.realpath(folder) for folder in folders]
     except (OSError, ValueError) as error:
-        raise InvalidFileError(describe_error(error)) from None
+        raise _convert_error(error) from None
     if not any(os.path.commonpath((target, parent)) == parent for parent in parents):
         raise InvalidFileError(f"lies outside of {parents[0]}")
 
@@ -56,15 +69,14 @@ def open_bounded(path, max_bytes: int | None = MAX_BYTES) -> Iterator[tuple[Bina
       max_bytes: limit of its size; None for any size.
 
     Raises:
-      InvalidFileError: it cannot be read, is a folder, pipe or device, or is larger.
+      InvalidFileError: it is a folder, pipe or device, or is larger.
       MissingFileError: there is no such file.
+      UnreadableFileError: it cannot be read now.
     """
     try:
         file = open(path, "rb", opener=_open_without_waiting)  # noqa: SIM115  closed below
-    except FileNotFoundError as error:
-        raise MissingFileError(describe_error(error)) from None
     except (OSError, ValueError) as error:
-        raise InvalidFileError(describe_error(error)) from None
+        raise _convert_error(error) from None
     with file:
         # Of the open file: between a check of its name and opening it the name could lead elsewhere.
         status = os.fstat(file.fileno())
@@ -75,7 +87,7 @@ def open_bounded(path, max_bytes: int | None = MAX_BYTES) -> Iterator[tuple[Bina
         try:
             yield file, status.st_size
         except OSError as error:
-            raise InvalidFileError(describe_error(error)) from None
+            raise _convert_error(error) from None
 
 
 def read_bytes(path, max_bytes: int | None = MAX_BYTES) -> bytes:
@@ -131,6 +143,15 @@ def describe_error(error: Exception) -> str:
     # strerror: the text of an OSError also has its number and the path, which the caller adds.
     message = getattr(error, "strerror", None) or str(error) or type(error).__name__
     return message.strip().partition("\n")[0][:80]
+
+
+def _convert_error(error: OSError | ValueError) -> InvalidFileError:
+    kind = InvalidFileError
+    if isinstance(error, FileNotFoundError):
+        kind = MissingFileError
+    elif isinstance(error, OSError) and is_unreadable(error):
+        kind = UnreadableFileError
+    return kind(describe_error(error))
 
 
 def _open_without_waiting(path, flags: int) -> int:

@@ -8,26 +8,23 @@ half of one. Its files are compared with the checksums before it is read.
 """
 
 import contextlib
-import logging
 import math
 import os
 import pathlib
-import re
-import warnings
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import orbax.checkpoint as ocp
+from jax.experimental import multihost_utils
 
-from signjax.errors import SignjaxWarning, StorageError
+from signjax.errors import StorageError
 from signjax.io import checksums, model_file, safe_read
-from signjax.training import state_hash
+from signjax.training import saved_steps, state_hash
+from signjax.training.checkpoint_errors import convert_read_errors, convert_storage_errors
 from signjax.training.run_config import find_difference, format_train_command, load_config
-
-# TensorStore, which writes for orbax, raises ValueError when the disk fails; its text has the error number.
-_OS_ERROR = re.compile(r"os_error_code='(\d+)'")
+from signjax.training.saved_steps import find_intact_step, get_checkpoint_folder, read_meta
 
 
 class Checkpoints(NamedTuple):
@@ -53,19 +50,19 @@ class _ChecksummedPath(ocp.path.atomicity.AtomicRenameTemporaryPath):
         os.rename(self.get(), self.get_final())
 
 
-def get_checkpoint_folder(workdir, which: str) -> pathlib.Path:
-    """The folder of the "latest" or the "best" checkpoints."""
-    # Orbax refuses relative paths and "..".
-    return pathlib.Path(workdir).resolve() / "checkpoints" / which
-
-
-def open_checkpoints(workdir, new: bool = False) -> Checkpoints:
-    """Opens a run for writing, and removes what a crash left half written.
+def open_checkpoints(workdir, start: int | None = None) -> Checkpoints:
+    """Opens a run for writing, removes what a crash left half written, and sets damaged steps aside.
 
     Args:
       workdir: folder of the run.
-      new: whether the run starts from step 0; a best checkpoint of an earlier start is then removed.
+      start: step that training resumes from, 0 if from none; a best checkpoint of an earlier start is then
+        set aside. None for a folder that no training has been in.
+
+    Raises:
+      StorageError: the run cannot be written, or a step of it cannot be read now.
     """
+    # One host moves them; orbax takes the list of steps from it, and the others wait for that.
+    first = jax.process_index() == 0
 
     def make_manager(which, keep):
         # Hosts meet at barriers by name: the two managers must not wait at each other's.
@@ -75,15 +72,22 @@ def open_checkpoints(workdir, new: bool = False) -> Checkpoints:
             cleanup_tmp_directories=True,
             multiprocessing_options=barriers,
             temporary_path_class=_ChecksummedPath,
+            # A step that one host no longer sees, and another one does, would end in a barrier for ever.
+            single_host_load_and_broadcast=True,
         )
         return ocp.CheckpointManager(get_checkpoint_folder(workdir, which), options=options)
 
     with convert_storage_errors(workdir, OSError, ValueError):
+        if first and start == 0:
+            # Of a start that was killed before its first save, perhaps of another config: its score may be
+            # better than any of this one.
+            saved_steps.set_aside_best(workdir)
+        elif first and start is not None:
+            # Those after `start` were found to be damaged. Without any, gigabytes are not read once more.
+            latest = checksums.list_steps(get_checkpoint_folder(workdir, "latest"))
+            saved_steps.set_aside_damaged(workdir, *(["latest"] if max(latest) > start else []), "best")
         # Two of the latest: if one turns out to be corrupt, the run resumes from the one before.
         checkpoints = Checkpoints(make_manager("latest", 2), make_manager("best", 1))
-        # An earlier start that was killed before its first save may have left one with a better score.
-        for step in checkpoints.best.all_steps() if new else ():
-            checkpoints.best.delete(step)
     return checkpoints
 
 
@@ -106,7 +110,8 @@ def save_checkpoint(manager: ocp.CheckpointManager, step: int, state, config, me
         meta=ocp.args.JsonSave(meta),
     )
     with convert_storage_errors(manager.directory.parent.parent, OSError, ValueError):
-        # Those are corrupt, or left by an earlier try: if they stayed, they would count as the newest.
+        # Best steps after the one that the run resumed from: if they stayed, they would count as the newest.
+        # Damaged steps were set aside.
         for later in [s for s in manager.all_steps() if s >= step]:
             manager.delete(later)
         manager.save(step, args=items, force=True)
@@ -119,6 +124,39 @@ def wait_until_saved(*managers: ocp.CheckpointManager) -> None:
             manager.wait_until_finished()
 
 
+def read_written_score(manager: ocp.CheckpointManager) -> float | None:
+    """The score of the best checkpoint, when it is on disk, the same on all hosts; None if there is none.
+
+    Args:
+      manager: the one of the best checkpoints. If its step has been damaged, it is set aside.
+
+    Raises:
+      StorageError: the checkpoint cannot be written, or not be read now.
+    """
+    wait_until_saved(manager)
+    workdir, score = manager.directory.parent.parent, None
+    with convert_storage_errors(workdir, OSError):
+        if jax.process_index() == 0:
+            score = saved_steps.read_best_score(workdir)
+            # As only one is kept, the next one would delete it.
+            if score is None:
+                saved_steps.set_aside_damaged(workdir, "best")
+        score = _share_score(score)
+        if score is None and manager.all_steps():
+            manager.reload()
+    return score
+
+
+def _share_score(score: float | None) -> float | None:
+    """The score that the first host has."""
+    if jax.process_count() == 1:
+        return score
+    # As two numbers of 32 bits: JAX would round one of 64.
+    bits = np.array([np.nan if score is None else score]).view(np.uint32)
+    shared = float(np.asarray(multihost_utils.broadcast_one_to_all(bits)).view(np.float64)[0])
+    return None if math.isnan(shared) else shared
+
+
 def close_checkpoints(checkpoints: Checkpoints) -> None:
     """Waits until everything is on disk and ends the writers; raises StorageError if it cannot be written."""
     # An ExitStack, so that the second manager is closed even if the first one fails.
@@ -127,86 +165,6 @@ def close_checkpoints(checkpoints: Checkpoints) -> None:
             workdir = manager.directory.parent.parent
             stack.enter_context(convert_storage_errors(workdir, OSError, ValueError))
             stack.callback(manager.close)
-
-
-@contextlib.contextmanager
-def convert_storage_errors(workdir, *kinds: type[Exception]):
-    """Turns exceptions of some kinds into a StorageError of one line, which names the last saved step."""
-    try:
-        yield
-    except kinds as e:
-        # Is an OSError, too, and has its message already.
-        if isinstance(e, StorageError):
-            raise
-        # A lost host raises a ValueError, too. That is no fault of the disk: exit code 22 would keep the
-        # supervisor from starting the run again.
-        if jax.process_count() > 1 and not (isinstance(e, OSError) or _OS_ERROR.search(str(e))):
-            raise
-        last = find_last_step(workdir, "latest")
-        raise StorageError(
-            f"{workdir}: cannot continue ({_format_reason(e)}); last saved step {last}. "
-            "Make sure that there is space and that it can be written; the same command resumes from there"
-        ) from e
-
-
-def _format_reason(e: Exception) -> str:
-    """The first line of an exception; for one of orbax the system's error, which its text contains."""
-    os_error = _OS_ERROR.search(str(e))
-    return os.strerror(int(os_error[1])) if os_error else safe_read.describe_error(e)
-
-
-def find_last_step(workdir, which: str) -> int | None:
-    """The newest checkpoint on disk that has checksums, None if there is none; its files are not compared."""
-    root = get_checkpoint_folder(workdir, which)
-    steps = [step for step in checksums.list_steps(root) if (root / str(step) / checksums.FILE).is_file()]
-    return max(steps, default=None)
-
-
-def find_intact_step(workdir, *kinds: str) -> tuple[str, int] | None:
-    """The newest checkpoint whose files agree with their checksums; warns of newer ones that are corrupt.
-
-    Args:
-      workdir: folder of the run.
-      kinds: "latest", "best", or both in the order of preference.
-
-    Returns:
-      (kind, step); None if no checkpoint was ever saved.
-
-    Raises:
-      StorageError: there are checkpoints, and all are corrupt.
-    """
-    corruptions = []
-    for which in kinds:
-        step, corrupt = checksums.find_newest_intact(get_checkpoint_folder(workdir, which))
-        corruptions += corrupt
-        if step is not None:
-            # All hosts see the same disk: one of them says it.
-            for line in corruptions if jax.process_index() == 0 else ():
-                message = f"{line}; {which} step {step} is used instead"
-                warnings.warn(message, SignjaxWarning, stacklevel=2)
-            return which, step
-    if not corruptions:
-        return None
-    raise StorageError(
-        f"{corruptions[0]}, and no other checkpoint is intact; restore it from a backup, or remove "
-        f"{workdir} and train again"
-    )
-
-
-def read_best_score(workdir) -> float | None:
-    """The score of the best checkpoint on disk, None if there is none, or it is corrupt."""
-    step, _ = checksums.find_newest_intact(get_checkpoint_folder(workdir, "best"))
-    return None if step is None else read_meta(workdir, "best", step)["best"]
-
-
-def read_meta(workdir, which: str, step: int, item: str = "meta") -> dict:
-    """The `meta` that a checkpoint was saved with, or with item "config" its config; raises StorageError."""
-    # Not by orbax: the file is plain JSON, and safe_read bounds its size and depth.
-    path = get_checkpoint_folder(workdir, which) / str(step) / item / "metadata"
-    try:
-        return safe_read.read_json(path)
-    except safe_read.InvalidFileError as e:
-        raise StorageError(f"{path}: cannot be read ({e}); delete the folder {path.parents[1]}") from e
 
 
 def restore_checkpoint(workdir, step: int, abstract):
@@ -221,7 +179,7 @@ def restore_checkpoint(workdir, step: int, abstract):
       StorageError: it cannot be read, or is the state of another model.
     """
     path = get_checkpoint_folder(workdir, "latest") / str(step) / "state"
-    with _convert_read_errors(path), ocp.StandardCheckpointer() as reader:
+    with convert_read_errors(path), ocp.StandardCheckpointer() as reader:
         # Compared here, as orbax would cast an array of another type without a word.
         saved = state_hash.describe_arrays(reader.metadata(path).item_metadata.tree)
         expected = state_hash.describe_arrays(abstract)
@@ -241,7 +199,9 @@ def restore_checkpoint(workdir, step: int, abstract):
     changed = [name for name in hashed if hashed[name] != saved_hash.get(name)]
     if changed:
         raise StorageError(
-            f"{path}: {changed[0]} does not have the state hash that it was saved with; delete {path.parent}"
+            f"{path}: {changed[0]} does not have the state hash that it was saved with, although its files "
+            "agree with their checksums: look at the memory, the device and its driver. Nothing was changed; "
+            "try again, or on another machine"
         )
     return state
 
@@ -253,26 +213,6 @@ def _check_size(path: pathlib.Path, arrays) -> None:
     # Orbax compresses with zstd, which takes little off weights but can unpack a file of zeros to anything.
     if declared > 16 * stored + safe_read.MAX_BYTES:
         raise safe_read.InvalidFileError(f"{stored:,} bytes cannot hold arrays of {declared:,} bytes")
-
-
-@contextlib.contextmanager
-def _convert_read_errors(path: pathlib.Path):
-    """Turns any exception of orbax at a corrupt checkpoint into a StorageError, and mutes its warnings."""
-    # Orbax warns of a file that checkpoints of this kind never have.
-    log = logging.getLogger("absl")
-    log.addFilter(_is_above_warning)
-    try:
-        yield
-    # What is raised depends on the file that is corrupt, and some of it is a bare Exception.
-    except Exception as e:
-        reason = _format_reason(e)
-        raise StorageError(f"{path}: cannot be read ({reason}); delete the folder {path.parent}") from e
-    finally:
-        log.removeFilter(_is_above_warning)
-
-
-def _is_above_warning(record: logging.LogRecord) -> bool:
-    return record.levelno > logging.WARNING
 
 
 def load_variables(workdir, which: str = "best"):
@@ -306,7 +246,7 @@ def load_variables(workdir, which: str = "best"):
             f"{workdir}/config.json: {name} is {value!r}, and {saved_value!r} in the checkpoint; restore it"
         )
     path = get_checkpoint_folder(workdir, kind) / str(step) / "state"
-    with _convert_read_errors(path), ocp.Checkpointer(ocp.PyTreeCheckpointHandler()) as reader:
+    with convert_read_errors(path), ocp.Checkpointer(ocp.PyTreeCheckpointHandler()) as reader:
         saved = reader.metadata(path).item_metadata.tree
         params = "ema" if saved.get("ema") else "params"
         # The optimizer's moments, twice the size of the params, are not read.

@@ -12,7 +12,7 @@ from signjax.data import frame_rates
 from signjax.data.packed_dataset import PackedDataset
 from signjax.errors import ConfigError, SignjaxWarning, StorageError
 from signjax.io import atomic, safe_read
-from signjax.training import checkpoint
+from signjax.training import saved_steps
 
 FILE = "data_rate.json"
 
@@ -28,7 +28,7 @@ def record_rate(workdir, fps: float | None) -> None:
       ConfigError: the run began with another rate.
       StorageError: the file is corrupt, or cannot be written.
     """
-    resumed = checkpoint.find_last_step(workdir, "latest") is not None
+    resumed = saved_steps.find_last_step(workdir, "latest") is not None
     recorded = read_rate(workdir) if resumed else None
     if recorded and fps and recorded != fps:
         raise ConfigError(

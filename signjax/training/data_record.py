@@ -13,7 +13,7 @@ import jax
 from signjax.data.packed_dataset import PackedDataset
 from signjax.errors import ConfigError, StorageError
 from signjax.io import atomic, safe_read
-from signjax.training import checkpoint
+from signjax.training import saved_steps
 
 FILE = "data.json"
 
@@ -33,7 +33,7 @@ def record_data(workdir, root: str, *splits: PackedDataset) -> None:
     if not workdir:
         return
     digest = hashlib.blake2b(" ".join(s.content for s in splits).encode(), digest_size=8).hexdigest()
-    step = checkpoint.find_last_step(workdir, "latest")
+    step = saved_steps.find_last_step(workdir, "latest")
     if step is not None:
         _check_data(workdir, root, digest, step)
     # Also when it is resumed: runs of signjax 0.1 have no record, and may move from now on.
@@ -60,7 +60,7 @@ def _check_data(workdir, root: str, digest: str, step: int) -> None:
 
 def _check_same_root(workdir, root: str, step: int) -> None:
     """Raises if a run without a record would be resumed from another folder of data sets."""
-    data = checkpoint.read_meta(workdir, "latest", step, "config").get("data")
+    data = saved_steps.read_meta(workdir, "latest", step, "config").get("data")
     old = data.get("root") if isinstance(data, dict) else None
     if isinstance(old, str) and os.path.realpath(old) != os.path.realpath(root):
         raise ConfigError(

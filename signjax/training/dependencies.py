@@ -12,7 +12,7 @@ import jax
 from signjax.errors import ConfigError, StorageError
 from signjax.io import atomic, safe_read
 from signjax.io.digest import digest_variables
-from signjax.training import checkpoint
+from signjax.training import saved_steps
 
 
 def record_dependency(workdir, field: str, folder, variables) -> None:
@@ -27,7 +27,7 @@ def record_dependency(workdir, field: str, folder, variables) -> None:
     Raises:
       ConfigError, StorageError: as `check_dependency`, for a run that is resumed.
     """
-    if checkpoint.find_last_step(workdir, "latest") is not None:
+    if saved_steps.find_last_step(workdir, "latest") is not None:
         check_dependency(workdir, field, folder, variables)
     # Without a checkpoint nothing was trained with the old dependency: a file from such a start is replaced.
     # With one, the same run may have moved to another folder.

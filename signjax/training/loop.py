@@ -18,6 +18,7 @@ from signjax.training import (
     memory_check,
     metric_writer,
     process,
+    saved_steps,
     sharding,
     state_hash,
     trackers,
@@ -99,21 +100,21 @@ def train(
         if first:
             stack.enter_context(process.lock_workdir(workdir))
         stop = stack.enter_context(process.catch_stop_signals())
-        _, start = checkpoint.find_intact_step(workdir, "latest") or ("", 0)
+        _, start = saved_steps.find_intact_step(workdir, "latest") or ("", 0)
         spent = _check_run(config, workdir, start)
         metrics = metric_writer.MetricWriter(workdir, start, spent, writes=first)
         progress = metric_writer.Progress(config.num_steps, out if first else None)
         # Stopped during its last evaluation, a run has all its steps and is not finished.
         if start > config.num_steps or (start == config.num_steps and metrics.evaluated):
             progress.print_line(f"{workdir}: already finished, {start} steps; a larger num_steps trains on")
-            return TrainResult(workdir, start, True, checkpoint.read_best_score(workdir))
+            return TrainResult(workdir, start, True, saved_steps.read_best_score(workdir))
         if first:
             metrics.trackers = trackers.start_trackers(
                 metrics.path.parent, start, wandb_project, config.to_dict()
             )
             stack.callback(trackers.close_trackers, metrics.trackers)
             save_config(f"{workdir}/config.json", config)
-        checkpoints = checkpoint.open_checkpoints(workdir, new=not start)
+        checkpoints = checkpoint.open_checkpoints(workdir, start)
         # Closed on any way out: what was saved in the background gets its name only when its writing ends.
         stack.callback(checkpoint.close_checkpoints, checkpoints)
         run, state, batches = _prepare_run(
@@ -125,7 +126,7 @@ def train(
     else:
         progress.print_line(f"Stopped at step {step}; run the same command again to continue: {command}")
     return TrainResult(
-        workdir, step, finished, checkpoint.read_best_score(workdir), 0 if finished else stop.exit_code
+        workdir, step, finished, saved_steps.read_best_score(workdir), 0 if finished else stop.exit_code
     )
 
 
@@ -138,8 +139,8 @@ def _check_run(config, workdir, start: int) -> metric_writer.TimeSpent:
     process.check_hosts(config, workdir, start)
     if not start:
         return metric_writer.TimeSpent(0.0, 0.0)
-    check_same_config(checkpoint.read_meta(workdir, "latest", start, "config"), config, workdir)
-    return metric_writer.TimeSpent(**checkpoint.read_meta(workdir, "latest", start)["spent"])
+    check_same_config(saved_steps.read_meta(workdir, "latest", start, "config"), config, workdir)
+    return metric_writer.TimeSpent(**saved_steps.read_meta(workdir, "latest", start)["spent"])
 
 
 def _prepare_run(config, workdir, start: int, make_task: MakeTask, outputs):
@@ -254,7 +255,7 @@ def _report_metrics(run: Run, step: int, metrics: dict) -> None:
     if skipped_in_row >= MAX_SKIPPED:
         # The message names the last saved step, which may still be on its way to the disk.
         checkpoint.wait_until_saved(run.checkpoints.latest)
-        saved = checkpoint.find_last_step(run.workdir, "latest")
+        saved = saved_steps.find_last_step(run.workdir, "latest")
         raise NumericsError(
             f"step {step}: loss or gradient was not finite, or far too large, {skipped_in_row} times in a "
             f"row; last good step {step - skipped_in_row}, last saved {saved}. Look at the data, or lower "
@@ -273,7 +274,8 @@ def _evaluate_state(run: Run, state, step: int) -> bool:
     if run.config.best not in evals:
         advice = f"evaluation gives: {', '.join(sorted(evals))}"
         raise ConfigError(f"best is {run.config.best!r}{did_you_mean(run.config.best, evals, advice)}")
-    better = best_metric.is_better(run.config.best, evals[run.config.best], _wait_for_best_score(run))
+    best = checkpoint.read_written_score(run.checkpoints.best)
+    better = best_metric.is_better(run.config.best, evals[run.config.best], best)
     if better:
         tree = {"params": variables["params"], "extra": state.extra}
         meta = {"step": step, "best": evals[run.config.best]}
@@ -289,16 +291,10 @@ def _evaluate_state(run: Run, state, step: int) -> bool:
     return True
 
 
-def _wait_for_best_score(run: Run) -> float | None:
-    """The score of the best checkpoint, after it has been written; None if there is none."""
-    checkpoint.wait_until_saved(run.checkpoints.best)
-    return checkpoint.read_best_score(run.workdir)
-
-
 def _save_state(run: Run, state, step: int) -> None:
     """Saves what is needed to resume from `step`; the next batch is then number `step`, counted from 0."""
     # Waits, so that the state on disk is never newer than the best checkpoint found on the way to it.
-    best = _wait_for_best_score(run)
+    best = checkpoint.read_written_score(run.checkpoints.best)
     meta = {
         "step": step,
         "best": best,

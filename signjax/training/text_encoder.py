@@ -13,7 +13,7 @@ from signjax.data import sequence_cache
 from signjax.io.digest import digest_variables
 from signjax.text import pretrained, words
 from signjax.text import tokenizer as text
-from signjax.training import checkpoint, dependencies
+from signjax.training import dependencies, saved_steps
 
 FIELD = "text.encoder"
 
@@ -59,7 +59,7 @@ def load_text_encoder(workdir, c):
 def prepare_tokenizer(c, workdir, texts) -> text.TextTokenizer:
     """The text tokenizer of a run: fitted on the training texts if the run is new, else loaded."""
     path = f"{workdir}/text.json"
-    if checkpoint.find_last_step(workdir, "latest") is not None:
+    if saved_steps.find_last_step(workdir, "latest") is not None:
         return text.load_tokenizer(path)
     # Without a checkpoint a file is from a start that saved nothing, perhaps of other texts: it is replaced.
     rules = words.choose_rules(texts, c.text.kind, c.text.case, c.data.get("text", "sentence"))

@@ -18,7 +18,7 @@ import jax
 
 from signjax.io import checksums
 from signjax.tasks.registry import make_task
-from signjax.training import checkpoint, loop
+from signjax.training import loop, saved_steps
 
 TOY = {"log_every": 1, "eval_every": 7, "save_every": 3, "nap": 0.01, "mesh.shape": (1,)}
 MORE = {"log_every": 1, "eval_every": 9, "save_every": 2}
@@ -70,10 +70,10 @@ def kill(child: int, workdir, changes: int) -> dict | None:
         changes -= now != before
         before = now
         time.sleep(0.0005)
-    whole = checkpoint.find_last_step(workdir, "latest")
+    whole = saved_steps.find_last_step(workdir, "latest")
     os.kill(child, signal.SIGKILL)
     os.waitpid(child, 0)
-    folder = checkpoint.get_checkpoint_folder(workdir, "latest")
+    folder = saved_steps.get_checkpoint_folder(workdir, "latest")
     step, faults = checksums.find_newest_intact(folder)
     saving = any(p.name.endswith("-tmp") for p in folder.iterdir()) if folder.is_dir() else False
     return {"whole": whole, "left": step, "faults": faults, "saving": saving}

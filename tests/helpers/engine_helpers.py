@@ -11,7 +11,7 @@ import jax
 import numpy as np
 from paths import ROOT
 
-from signjax.training import checkpoint, sharding, train_step
+from signjax.training import checkpoint, saved_steps, sharding, train_step
 
 engine_toy.install()
 TOY = str(pathlib.Path(engine_toy.__file__))
@@ -53,7 +53,7 @@ def plain(state):
 def saved_state(c, workdir):
     *_, abstract = compiled(c)
     return plain(
-        checkpoint.restore_checkpoint(workdir, checkpoint.find_last_step(workdir, "latest"), abstract)
+        checkpoint.restore_checkpoint(workdir, saved_steps.find_last_step(workdir, "latest"), abstract)
     )
 
 

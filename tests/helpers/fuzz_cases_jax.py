@@ -20,7 +20,7 @@ from signjax.metrics import motion_features
 from signjax.metrics.frechet import WINDOW
 from signjax.models import motion_encoder as models
 from signjax.text import text_file
-from signjax.training import checkpoint, state_hash
+from signjax.training import checkpoint, saved_steps, state_hash
 from signjax.training.run_config import save_config
 
 TREE = {"params": {"a": {"kernel": (3, 4), "bias": (4,)}}, "extra": {"codebook": {"sums": (2, 5)}}, "ema": {}}
@@ -134,13 +134,13 @@ def check_run(result) -> None:
 
 
 def load_state(root: pathlib.Path):
-    sound = checkpoint.find_intact_step(recompute_checksums(root), "latest")
+    sound = saved_steps.find_intact_step(recompute_checksums(root), "latest")
     if sound is None:
         return None
     _, step = sound
     device = jax.sharding.SingleDeviceSharding(jax.devices()[0])
     wanted = arrays(lambda shape: jax.ShapeDtypeStruct(shape, jnp.float32, sharding=device))
-    meta = [checkpoint.read_meta(root, "latest", step, item) for item in ("config", "meta")]
+    meta = [saved_steps.read_meta(root, "latest", step, item) for item in ("config", "meta")]
     return checkpoint.restore_checkpoint(root, step, wanted), meta
 
 

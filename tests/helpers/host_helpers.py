@@ -13,7 +13,7 @@ import engine_toy
 import numpy as np
 from paths import ROOT
 
-from signjax.training import checkpoint
+from signjax.training import saved_steps
 
 TOY = (engine_toy.__file__, f"--config={engine_toy.__file__}")
 MAIN = ("-m", "signjax.main")
@@ -75,7 +75,7 @@ def until(condition, what: str):
 
 def saved(workdir) -> bool:
     """Whether there is a checkpoint to go on from."""
-    return checkpoint.find_last_step(workdir, "latest") is not None
+    return saved_steps.find_last_step(workdir, "latest") is not None
 
 
 def reached(workdir, step: int) -> bool:

@@ -13,7 +13,7 @@ from generated import generate_poses
 
 from signjax.data import loader
 from signjax.tasks.registry import make_task
-from signjax.training import checkpoint, loop, sharding, train_step
+from signjax.training import checkpoint, loop, saved_steps, sharding, train_step
 
 
 def compile_config(c):
@@ -45,14 +45,14 @@ def stop_and_resume(c, workdir: Path, monkeypatch, batch: int = 3) -> None:
     with monkeypatch.context() as patch:
         patch.setattr(loader, "iterate_shuffled", interrupted)
         assert loop.train(c, workdir, make_task).exit_code == 0
-    assert checkpoint.find_last_step(workdir, "latest") == batch + 1
+    assert saved_steps.find_last_step(workdir, "latest") == batch + 1
     assert loop.train(c, workdir, make_task).finished
 
 
 def resume_copy(c, run: Path, copy: Path) -> None:
     """Copies a run without its last checkpoint, as a crash would leave it, and trains the copy to its end."""
     shutil.copytree(run, copy)
-    shutil.rmtree(copy / f"checkpoints/latest/{checkpoint.find_last_step(run, 'latest')}")
+    shutil.rmtree(copy / f"checkpoints/latest/{saved_steps.find_last_step(run, 'latest')}")
     assert loop.train(c, copy, make_task).finished
 
 

@@ -24,7 +24,7 @@ from signjax.pose.normalization import CANONICAL
 from signjax.pose.resampling import resample_clip
 from signjax.tasks import flow, token_run
 from signjax.tasks.registry import make_task
-from signjax.training import checkpoint, data_rate
+from signjax.training import data_rate, saved_steps
 
 
 @pytest.fixture
@@ -91,12 +91,12 @@ def test_a_run_is_resumed_at_its_rate_only(tmp_path, monkeypatch):
     data_rate.record_rate(tmp_path, 50.0)
     data_rate.record_rate(tmp_path, 30.0)
     assert data_rate.read_rate(tmp_path) == 30, "nothing was trained on the first"
-    monkeypatch.setattr(checkpoint, "find_last_step", lambda workdir, which: 7)
+    monkeypatch.setattr(saved_steps, "find_last_step", lambda workdir, which: 7)
     data_rate.record_rate(tmp_path, None)
     assert data_rate.read_rate(tmp_path) == 30
     with pytest.raises(ConfigError, match="was trained on 30 frames a second, and the data have 25 now"):
         data_rate.record_rate(tmp_path, 25.0)
-    monkeypatch.setattr(checkpoint, "find_last_step", lambda workdir, which: None)
+    monkeypatch.setattr(saved_steps, "find_last_step", lambda workdir, which: None)
     data_rate.record_rate(tmp_path, None)
     assert data_rate.read_rate(tmp_path) is None
 

@@ -20,7 +20,7 @@ from signjax.cli import command
 from signjax.errors import StorageError
 from signjax.io import atomic, checksums
 from signjax.tasks.registry import make_task
-from signjax.training import checkpoint, loop, process, trackers
+from signjax.training import checkpoint, loop, process, saved_steps, trackers
 
 NOBODY = 65534
 
@@ -63,11 +63,11 @@ def small_disk(tmp_path_factory):
 
 def ended_well(workdir, whole, error: str, reason: str) -> None:
     """After a full disk: one line that names the last saved step, all steps whole, and the run goes on."""
-    last = checkpoint.find_last_step(workdir, "latest")
+    last = saved_steps.find_last_step(workdir, "latest")
     assert error.startswith(f"error: {workdir}: cannot continue (") and error.count("\n") == 1, error
     assert reason in error and f"last saved step {last}" in error and last >= 5
     for which in ("latest", "best"):
-        root = checkpoint.get_checkpoint_folder(workdir, which)
+        root = saved_steps.get_checkpoint_folder(workdir, which)
         assert not any(checksums.find_corruption(root / str(s)) for s in checksums.list_steps(root))
     assert loop.train(toy(num_steps=20), workdir, make_task).finished
     assert rows(workdir) == rows(whole)
@@ -145,7 +145,7 @@ def test_a_read_only_run_can_be_used_but_not_trained(whole, capsys):
         for path in (*run.rglob("*"), run):
             path.chmod(0o555 if path.is_dir() else 0o444)
         with nobody():
-            assert checkpoint.load_variables(run)[1] == checkpoint.find_last_step(run, "best")
+            assert checkpoint.load_variables(run)[1] == saved_steps.find_last_step(run, "best")
             assert (
                 command.run_as_command(loop.train)(toy(num_steps=24), run, make_task)
                 == StorageError.exit_code
@@ -162,15 +162,15 @@ def test_a_read_only_run_can_be_used_but_not_trained(whole, capsys):
 
 
 def test_what_a_crash_left_is_cleared_and_what_is_foreign_ignored(tmp_path):
-    latest = checkpoint.get_checkpoint_folder(tmp_path, "latest")
+    latest = saved_steps.get_checkpoint_folder(tmp_path, "latest")
     for name in ("3.orbax-checkpoint-tmp/state", "99", "007", "notes"):
         (latest / name).mkdir(parents=True)
     (latest / "3.orbax-checkpoint-tmp/state/part").write_bytes(b"half")
     (latest / "12").write_text("a file")
     (tmp_path / "config.json.tmp").write_text("{")
-    assert checkpoint.find_intact_step(tmp_path, "latest") is None
+    assert saved_steps.find_intact_step(tmp_path, "latest") is None
     assert loop.train(toy(num_steps=2), tmp_path, make_task).finished
-    assert checkpoint.find_intact_step(tmp_path, "latest") == ("latest", 2)
+    assert saved_steps.find_intact_step(tmp_path, "latest") == ("latest", 2)
     assert not list(latest.glob("*tmp*")) and not (tmp_path / "config.json.tmp").exists()
     assert (latest / "notes").is_dir()
 
@@ -186,8 +186,8 @@ def test_a_best_step_of_a_start_that_saved_nothing_is_forgotten(tmp_path, at_bat
     with pytest.raises(KeyError):
         loop.train(toy(save_every=10), tmp_path, make_task)
     assert (
-        checkpoint.find_last_step(tmp_path, "best") == 4
-        and checkpoint.find_last_step(tmp_path, "latest") is None
+        saved_steps.find_last_step(tmp_path, "best") == 4
+        and saved_steps.find_last_step(tmp_path, "latest") is None
     )
     at_batch(lambda n: None)
     assert loop.train(toy(num_steps=2, eval_every=2, **{"optim.lr": 1e-6}), tmp_path, make_task).finished

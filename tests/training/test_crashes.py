@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from engine_helpers import rows, spawn
 
-from signjax.training import checkpoint
+from signjax.training import saved_steps
 
 DEVICES = (1, 2, 4, 8, 16, 64)
 
@@ -36,9 +36,9 @@ def crashed(root, kind: str, fields: dict, kills: int, steps: int) -> int:
     assert 0 < kept < steps
     assert rows(root / "killed") == rows(root / "whole")
     for which in ("latest", "best"):
-        a, b = (checkpoint.find_last_step(root / name, which) for name in ("killed", "whole"))
+        a, b = (saved_steps.find_last_step(root / name, which) for name in ("killed", "whole"))
         assert a == b and {"latest": steps}.get(which, a) == a
-    prints = [checkpoint.read_meta(root / n, "latest", steps)["fingerprint"] for n in ("killed", "whole")]
+    prints = [saved_steps.read_meta(root / n, "latest", steps)["fingerprint"] for n in ("killed", "whole")]
     assert prints[0] == prints[1]
     return sum(attempt["saving"] for attempt in attempts)
 

@@ -16,7 +16,7 @@ from signjax.errors import ConfigError, StorageError
 from signjax.tasks.batches import stream_rows
 from signjax.tasks.registry import make_task
 from signjax.tasks.token_run import prepare_token_run
-from signjax.training import checkpoint, loop, process
+from signjax.training import checkpoint, loop, process, saved_steps
 
 ENDLESS = {
     "num_steps": 100_000,
@@ -48,7 +48,7 @@ def test_nothing_is_lost_with_a_host(tmp_path):
     until(lambda: host_helpers.reached(run, 12), "step 12")
     os.kill(second[1], signal.SIGTERM)
     assert job.wait(host_helpers.PATIENCE) == 0
-    stopped = checkpoint.find_last_step(run, "latest")
+    stopped = saved_steps.find_last_step(run, "latest")
     log_text = log.read_text()
     assert f"Stopped at step {stopped};" in log_text and log_text.count("restarting in") == 1
     c = toy(**ENDLESS | {"num_steps": stopped + 10, "mesh.shape": (2,)})

@@ -14,7 +14,7 @@ from engine_helpers import toy
 from host_helpers import MAIN, PATIENCE, TOY, children, flags, until
 
 from signjax.tasks.registry import make_task
-from signjax.training import checkpoint, loop
+from signjax.training import loop, saved_steps
 
 pytestmark = [
     pytest.mark.soak,
@@ -46,7 +46,7 @@ def test_a_preempted_host_costs_nothing(family, tiny_families, tmp_path, promise
     begin = time.monotonic()
     assert job.wait(PATIENCE) == 0
     took = time.monotonic() - begin
-    stopped = checkpoint.find_last_step(run, "latest")
+    stopped = saved_steps.find_last_step(run, "latest")
     assert f"Stopped at step {stopped};" in log.read_text()
     one, two = (program(folder, num_steps=stopped + 5) for folder in (run, whole))
     assert host_helpers.spawn(log, one, **host_helpers.environment(tmp_path, 2)).wait(PATIENCE) == 0
@@ -99,7 +99,7 @@ def test_machines_with_supervisors_of_their_own_find_together_again(tmp_path, pr
     supervisors[1].send_signal(signal.SIGTERM)
     assert [job.wait(PATIENCE) for job in supervisors] == [0, 0]
     log_text = (tmp_path / "0.log").read_text()
-    assert f"Stopped at step {checkpoint.find_last_step(run, 'latest')};" in log_text
+    assert f"Stopped at step {saved_steps.find_last_step(run, 'latest')};" in log_text
     promise("one of two machines loses its process, both train again", took, most=60, unit="s")
 
 
@@ -114,7 +114,7 @@ def test_a_signal_before_the_first_step_of_a_resumed_run_counts(tmp_path, promis
         until(lambda log=tmp_path / f"{rank}.log": "[Gloo]" in log.read_text(), "the hosts to meet")
     jobs[1].send_signal(signal.SIGTERM)
     assert [job.wait(PATIENCE) for job in jobs] == [0, 0]
-    stopped = checkpoint.find_last_step(run, "latest")
+    stopped = saved_steps.find_last_step(run, "latest")
     promise("steps taken after a signal before the first one", stopped - 2, most=1)
 
 

@@ -17,7 +17,7 @@ from engine_helpers import compiled, rows, same_bits, saved_state, start, toy
 
 from signjax.errors import ConfigError, NumericsError, StorageError
 from signjax.tasks.registry import make_task
-from signjax.training import best_metric, checkpoint, loop, run_config
+from signjax.training import best_metric, checkpoint, loop, run_config, saved_steps
 
 
 @pytest.fixture(autouse=True)
@@ -52,11 +52,11 @@ def test_resume_is_bit_equal(where, whole, tmp_path, hooks, capsys):
         hooks["batch"] = crash
         with pytest.raises(KeyError):
             loop.train(toy(), tmp_path, make_task)
-        assert checkpoint.find_last_step(tmp_path, "latest") == 5
+        assert saved_steps.find_last_step(tmp_path, "latest") == 5
     else:
         hooks[where] = signal_at({"batch": 6, "evals": 1}[where])
         assert not loop.train(toy(), tmp_path, make_task, out=sys.stdout, command="again").finished
-        assert checkpoint.find_last_step(tmp_path, "latest") == {"batch": 7, "evals": 4}[where]
+        assert saved_steps.find_last_step(tmp_path, "latest") == {"batch": 7, "evals": 4}[where]
         assert "run the same command again to continue: again" in capsys.readouterr().out
         assert any("eval/error" in row for row in rows(tmp_path)) == (where == "batch")
     hooks.update(keep)
@@ -72,7 +72,7 @@ def test_resume_is_bit_equal(where, whole, tmp_path, hooks, capsys):
 def test_time_spent_adds_up(tmp_path, hooks):
     hooks["batch"] = signal_at(3)
     loop.train(toy(), tmp_path, make_task)
-    spent = checkpoint.read_meta(tmp_path, "latest", 4)["spent"]
+    spent = saved_steps.read_meta(tmp_path, "latest", 4)["spent"]
     hooks["batch"] = lambda number: None
     loop.train(toy(), tmp_path, make_task)
     lines = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
@@ -125,7 +125,7 @@ def test_the_best_is_the_largest_where_larger_is_better(tmp_path, hooks):
     out, scores = io.StringIO(), iter([0.1, 0.9, 0.5])
     hooks["finish"] = lambda evals: {"pck_05": next(scores)}
     assert loop.train(toy(best="pck_05"), tmp_path, make_task, out=out).best == 0.9
-    assert checkpoint.find_last_step(tmp_path, "best") == 8 and "not known" not in out.getvalue()
+    assert saved_steps.find_last_step(tmp_path, "best") == 8 and "not known" not in out.getvalue()
     assert best_metric.is_better("usage/book_arm_0", 0.2, 0.1) and best_metric.is_better("wer", 0.1, 0.2)
     assert not any(best_metric.is_better(x, math.nan, best) for x in ("pck_05", "wer") for best in (1, None))
     assert "'weight'" in best_metric.describe_guess("weight")
@@ -141,7 +141,7 @@ def test_the_best_survives_resuming(tmp_path, hooks):
     hooks["batch"] = lambda number: None
     loop.train(c, tmp_path, make_task)
     assert checkpoint.load_variables(tmp_path)[1] == 6
-    assert checkpoint.read_meta(tmp_path, "latest", 12)["best"] == 1.0
+    assert saved_steps.read_meta(tmp_path, "latest", 12)["best"] == 1.0
     assert loop.train(toy(best="score", eval_every=3, num_steps=15), tmp_path, make_task).finished
     assert checkpoint.load_variables(tmp_path)[1] == 15
     assert checkpoint.load_variables(tmp_path, "latest")[1] == 15
@@ -195,7 +195,7 @@ def test_evaluation_leaves_padding_out(whole):
     batches = [engine_toy.batch_of(10_000 + n, 16) for n in range(2)]
     x, y = (np.concatenate([b[k][:12] for b in batches]) for k in "xy")
     expected = ((engine_toy.Net().apply(variables, x) - y) ** 2).mean()
-    score = checkpoint.read_meta(whole, "best", checkpoint.find_last_step(whole, "best"))["best"]
+    score = saved_steps.read_meta(whole, "best", saved_steps.find_last_step(whole, "best"))["best"]
     np.testing.assert_allclose(score, expected, rtol=1e-5)
 
 
@@ -208,9 +208,9 @@ def test_a_state_of_another_model_is_refused(whole):
 
 def test_foreign_step_folders_do_not_count(whole, tmp_path):
     (tmp_path / "checkpoints/latest/99").mkdir(parents=True)
-    assert checkpoint.find_last_step(tmp_path, "latest") is None
+    assert saved_steps.find_last_step(tmp_path, "latest") is None
     assert loop.train(toy(num_steps=2), tmp_path, make_task).finished
-    assert checkpoint.find_last_step(tmp_path, "latest") == 2
+    assert saved_steps.find_last_step(tmp_path, "latest") == 2
 
 
 def test_ctrl_c_saves_and_the_same_command_goes_on(tmp_path):
@@ -223,7 +223,7 @@ def test_ctrl_c_saves_and_the_same_command_goes_on(tmp_path):
     first.send_signal(signal.SIGINT)
     out, err = first.communicate(timeout=60)
     assert first.returncode == 130, err
-    stopped = checkpoint.find_last_step(tmp_path / "run", "latest")
+    stopped = saved_steps.find_last_step(tmp_path / "run", "latest")
     assert 20 <= stopped < 120
     assert f"Stopped at step {stopped}; run the same command again to continue: python -m signjax.main" in out
     assert len(err.strip().splitlines()) == 1, "orbax and absl keep quiet"

@@ -12,7 +12,7 @@ from signjax.errors import ConfigError, StorageError
 from signjax.inference.load import load_codec
 from signjax.io.safe_read import InvalidFileError
 from signjax.text import bert_files, pretrained
-from signjax.training import checkpoint, dependencies, text_encoder
+from signjax.training import checkpoint, dependencies, saved_steps, text_encoder
 from signjax.training.configs import get_config
 from signjax.training.run_config import save_config
 
@@ -49,7 +49,7 @@ def import_checkpoints(
     """
     folders = [pathlib.Path(out, name) for name in ("vqvae", "gpt")]
     for folder in folders[: 2 if gpt_path else 1]:
-        if checkpoint.find_last_step(folder, "best") is not None:
+        if saved_steps.find_last_step(folder, "best") is not None:
             raise StorageError(f"{folder}: holds a run already; give another --out")
     # Everything is read and compared before the first run is written: an error leaves no tokenizer without
     # its GPT, which would have to be deleted before the next try.
