@@ -14,7 +14,7 @@ import numpy as np
 
 from signjax.data import pose_layout
 from signjax.errors import DataError
-from signjax.io import safe_read
+from signjax.io import machine_errors, safe_read
 from signjax.io.safe_read import InvalidFileError
 from signjax.pose.clip import Clip
 
@@ -116,14 +116,21 @@ def list_clips(split: str | os.PathLike) -> list[str]:
 
 
 def read_signature(folder: str) -> list:
-    """Size and times of a clip's files: while these stay the same, the content is taken to be the same."""
+    """Size and times of a clip's files: while these stay the same, the content is taken to be the same.
+
+    Raises:
+      StorageError: the disk cannot say them now.
+    """
     # The time of the last change of the entry, too: programs can set the time of modification back.
     result = []
     for name in (TEXT, POSE, GLOSS):
         try:
             s = os.stat(f"{folder}/{name}")
             result += [s.st_size, s.st_mtime_ns, s.st_ctime_ns]
-        except OSError:
+        except OSError as error:
+            # With other times, all packs of the clip would count as packs of other clips.
+            if safe_read.is_unreadable(error):
+                raise machine_errors.make_unreadable_error(f"{folder}/{name}", error) from None
             # Clips without a gloss keep the signatures that they had before there were glosses: their packs
             # open without hashing all of them again.
             result += [-1, 0, 0] if name != GLOSS else []
@@ -131,13 +138,19 @@ def read_signature(folder: str) -> list:
 
 
 def digest_clip(folder: str | os.PathLike) -> str:
-    """A hash of the bytes of a clip's files; text and pose that cannot be read count by their absence."""
+    """A hash of the bytes of a clip's files; text and pose that are not there count by their absence.
+
+    Raises:
+      StorageError: a file cannot be read now.
+    """
     total = hashlib.blake2b(digest_size=16)
     for name in (TEXT, POSE, GLOSS):
         try:
             data = _read_file(Path(folder), name)
             # With its length: otherwise bytes could move from one file to the other without another digest.
             total.update(b"%d:" % len(data) + data)
+        except safe_read.UnreadableFileError as error:
+            raise machine_errors.make_unreadable_error(Path(folder, name), error) from None
         except InvalidFileError as error:
             # As for signatures: a clip that has no gloss keeps its digest.
             if name == GLOSS and isinstance(error, safe_read.MissingFileError):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from signjax.data.clip_files import parse_rate
 from signjax.errors import ConfigError, DataError
-from signjax.io import atomic, safe_read
+from signjax.io import atomic, machine_errors, safe_read
 from signjax.pose.clip import Clip
 from signjax.pose.resampling import resample_clip
 
@@ -106,7 +106,9 @@ def read_resample_rate(dataset: Path) -> float | None:
     try:
         return read_rate_file(path)
     except safe_read.InvalidFileError as error:
-        raise DataError(f"{path}: {error}; remove it, or pack again with --resample") from None
+        if isinstance(error, safe_read.UnreadableFileError):
+            raise machine_errors.make_unreadable_error(path, error) from None
+        raise DataError(f"{path}: {error}; move it away, or pack again with --resample") from None
 
 
 def write_resample_rate(dataset: Path, fps: float) -> None:

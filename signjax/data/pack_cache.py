@@ -20,7 +20,7 @@ from signjax.data import clip_files, frame_rates, pack_files, pack_writer, pose_
 from signjax.data.packed_dataset import PackedDataset, make_dataset
 from signjax.data.pose_layout import PoseLayout
 from signjax.errors import DataError, StorageError, did_you_mean
-from signjax.io import atomic, safe_read
+from signjax.io import atomic, machine_errors, safe_read
 from signjax.io.safe_read import InvalidFileError
 
 SAMPLE_CLIPS = 16  # clips of the training split that decide the data set's layout
@@ -63,7 +63,14 @@ def inspect_split(root, name: str, split: str, cache: bool) -> Split:
 def open_current(
     folder: Path, split: Split, signatures: dict[str, list], on_message: Callable[[str], None]
 ) -> PackedDataset | None:
-    """The pack in a folder; None if it was not made of exactly these clips of a split, or is corrupt."""
+    """The pack in a folder; None if it was not made of exactly these clips of a split, or is corrupt.
+
+    Raises:
+      StorageError: it cannot be read now.
+    """
+    if _is_closed(folder):
+        on_message(f"{folder}: is of another user, who alone may read it; packing again")
+        return None
     try:
         if corruption := pack_files.find_corruption(folder):
             raise InvalidFileError(corruption)
@@ -81,12 +88,22 @@ def open_current(
             pack_files.try_write_json(folder / SIGNATURES_NOTE, signatures)
         dataset = make_dataset(folder, index)
         return dataset if index.get("checked_texts") or _are_texts_usable(split.folder, dataset) else None
+    except safe_read.UnreadableFileError as error:
+        raise machine_errors.make_unreadable_error(folder, error) from None
     except safe_read.MissingFileError:
         # Another process has just replaced the pack, which is no corruption to report.
         return None
     except InvalidFileError as error:
         on_message(f"{folder}: {error}; packing again")
         return None
+
+
+def _is_closed(folder: Path) -> bool:
+    """Whether a pack is another user's, who lets nobody read it."""
+    try:
+        return folder.stat().st_uid != os.geteuid() and not os.access(folder, os.R_OK | os.X_OK)
+    except OSError:
+        return False
 
 
 def _say_rates(split: Split, index: dict) -> bool:
@@ -173,7 +190,8 @@ def _list_caches(dataset: Path) -> list[Path]:
     tag = hashlib.blake2b(os.fsencode(dataset), digest_size=4).hexdigest()
     caches = [dataset / ".cache", Path(home) / "signjax" / f"{dataset.name}-{tag}"]
     # A link may have come with the data of others, and could lead to any folder of the user.
-    return [cache for cache in caches if not cache.is_symlink()]
+    with machine_errors.convert_unreadable(dataset):
+        return [cache for cache in caches if not cache.is_symlink()]
 
 
 def _find_layout(folder: Path, sids: list[str], caches: list[Path]) -> PoseLayout:
@@ -202,6 +220,11 @@ def _read_readable(folder: Path, sids: list[str]) -> list[np.ndarray]:
     """The raw poses of those of these clips that can be read; packing names the others."""
     poses = []
     for sid in sids:
-        with contextlib.suppress(DataError):
+        try:
             poses.append(clip_files.read_raw(folder / sid).pose)
+        except safe_read.UnreadableFileError as error:
+            # Without it the layout may be another one, and the whole data set would be packed again.
+            raise machine_errors.make_unreadable_error(folder / sid, error) from None
+        except DataError:
+            continue
     return poses

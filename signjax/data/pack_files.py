@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from signjax.errors import StorageError
-from signjax.io import atomic, checksums, safe_read
+from signjax.io import atomic, checksums, machine_errors, safe_read
 
 CHECKSUMS, UNCHECKED = "seal.json", {"seal.json", "signatures.json"}
 # Checksums cover files up to this size in full and larger ones in evenly spaced blocks: loading must
@@ -59,8 +59,23 @@ def write_checksums(folder: Path) -> None:
 
 
 def find_corruption(folder: Path) -> str | None:
-    """What is wrong with a finished folder, or None; see signjax.io.checksums.find_corruption."""
-    recorded = try_read_json(folder / CHECKSUMS) or {}
+    """What is wrong with a finished folder, or None; see signjax.io.checksums.find_corruption.
+
+    Raises:
+      StorageError: a file cannot be read now, so that nothing is known about it.
+    """
+    # A pack that is given up is packed again, for hours, and removed: not for a disk that fails for a moment.
+    with machine_errors.convert_unreadable(folder):
+        return _compare_files(folder)
+
+
+def _compare_files(folder: Path) -> str | None:
+    try:
+        recorded = _read_object(folder / CHECKSUMS)
+    except safe_read.UnreadableFileError:
+        raise
+    except safe_read.InvalidFileError:
+        recorded = {}
     try:
         files = _list_files(folder)
         # All that is mapped needs a checksum; other files, as a desktop leaves them, do no harm.
@@ -74,6 +89,8 @@ def find_corruption(folder: Path) -> str | None:
             return f"{links[0]} is a link"
         changed = checksums.find_changed_file(recorded, files, _compute_checksum)
     except OSError as error:
+        if safe_read.is_unreadable(error):
+            raise
         return f"{error.filename} cannot be read"
     return f"{changed[:80]} is not as {CHECKSUMS} says" if changed else None
 
@@ -88,22 +105,33 @@ def _list_files(folder: Path) -> dict[str, Path]:
 
 
 def list_packs(cache: Path, split: str) -> list[Path]:
-    """The stored packs of a split."""
+    """The stored packs of a split.
+
+    Raises:
+      StorageError: the cache cannot be read now.
+    """
     # The whole name must match: packs of the split "train" must not include those of its part "train.00001".
     pattern = re.compile(re.escape(split) + "-[0-9a-f]{16}")
-    try:
-        return sorted(p for p in cache.iterdir() if pattern.fullmatch(p.name) and not p.is_symlink())
-    except OSError:
-        return []
+    with machine_errors.convert_unreadable(cache):
+        try:
+            return sorted(p for p in cache.iterdir() if pattern.fullmatch(p.name) and not p.is_symlink())
+        # None there, or the cache of another user, who may keep it closed; a pack can then be elsewhere.
+        except (FileNotFoundError, NotADirectoryError, PermissionError):
+            return []
 
 
 def try_read_json(path: Path, clips: int = 0) -> dict | None:
     """The object of a JSON file about this many clips; None if it is missing or corrupt."""
     try:
-        safe_read.check_inside(path, path.parent)
-        return safe_read.read_json(path, JSON_BYTES_PER_CLIP * clips)
+        return _read_object(path, clips)
     except safe_read.InvalidFileError:
         return None
+
+
+def _read_object(path: Path, clips: int = 0) -> dict:
+    """The object of a JSON file about this many clips."""
+    safe_read.check_inside(path, path.parent)
+    return safe_read.read_json(path, JSON_BYTES_PER_CLIP * clips)
 
 
 def try_write_json(path: Path, content) -> bool:

@@ -21,7 +21,8 @@ from signjax.data import clip_files, text_check
 from signjax.data.clip_files import RawClip
 from signjax.data.pose_layout import PoseLayout, apply_layout
 from signjax.errors import DataError, StorageError
-from signjax.io.safe_read import InvalidFileError, MissingFileError
+from signjax.io import machine_errors
+from signjax.io.safe_read import InvalidFileError, MissingFileError, UnreadableFileError
 from signjax.pose import normalization
 from signjax.pose.clip import Clip
 from signjax.pose.resampling import resample_clip
@@ -96,6 +97,9 @@ def read_chunk(split: Path, sids: list[str], layout: PoseLayout, resample: float
             text_check.check_text(raw.text, len(raw.pose), raw.fps)
             clip = _make_clip(raw, layout, resample)
             placements.append(_measure_placement(clip.points, clip.valid))
+        except UnreadableFileError as error:
+            # Left out, the clip would stay missing from the pack when it can be read again.
+            raise machine_errors.make_unreadable_error(folder, error) from None
         except DataError as error:
             broken.append(entry | {"reason": str(error), "missing": isinstance(error, MissingFileError)})
             continue

@@ -131,7 +131,7 @@ def is_written(folder: Path, record: dict) -> bool:
         # Never overwritten: a folder of this name may be somebody's own data.
         raise DataError(
             f"{folder} exists and has no {RECORD_FILE}, so it is no demo set: "
-            "remove it or choose another name"
+            "choose another name, or move it away"
         ) from None
 
 

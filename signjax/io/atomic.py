@@ -75,7 +75,7 @@ def build_folder(target) -> Iterator[pathlib.Path]:
     folder = target.with_name(f".{target.name}.part")
     try:
         if target.exists() and not (target.is_dir() and not any(target.iterdir())):
-            raise StorageError(f"{target}: is there already; remove it, or choose another name")
+            raise StorageError(f"{target}: is there already; choose another name, or move it away")
         folder.mkdir(parents=True, exist_ok=True)
         with _lock_folder(folder, target), _remove_on_error(folder):
             # Left by a process that was killed; the lock says that none is at work.

@@ -66,7 +66,7 @@ def parse_pickle(data: bytes) -> Any:
     """The object in the bytes of a pickle; raises like `read_pickle`."""
     try:
         return _Interpreter().run(data)
-    except InvalidFileError:
+    except (InvalidFileError, MemoryError):
         raise
     # Instructions in a wrong order make a stack raise nearly anything.
     except Exception as error:

@@ -17,7 +17,14 @@ from typing import BinaryIO, Literal
 
 import numpy as np
 
-from signjax.io.safe_read import MAX_BYTES, InvalidFileError, describe_error, open_bounded, read_bytes
+from signjax.io.safe_read import (
+    MAX_BYTES,
+    InvalidFileError,
+    describe_error,
+    is_unreadable,
+    open_bounded,
+    read_bytes,
+)
 
 MAX_MEMBERS = 4096  # of an .npz
 HEADER_BYTES = 4096  # that are read to find the header, which has some hundred
@@ -86,12 +93,15 @@ def _read_members(file: BinaryIO, pages, names: Iterable[str] | None, limit: int
             if unpacked > limit:
                 raise InvalidFileError(f"unpacks to {unpacked:,} bytes, more than {limit:,}")
             return {name: _unpack_member(archive, name, info) for name, info in wanted.items()}
-    except InvalidFileError:
+    except (InvalidFileError, MemoryError):
         raise
     except KeyError as error:
         raise InvalidFileError(f"has no array {error}") from None
     # A corrupt file makes zipfile raise nearly anything.
     except Exception as error:
+        # Of the disk: `open_bounded` says so.
+        if isinstance(error, OSError) and is_unreadable(error):
+            raise
         raise InvalidFileError(f"is no .npz file ({describe_error(error)})") from None
 
 

@@ -21,9 +21,18 @@ MAX_BYTES = 1 << 26  # of a file, 64 MB
 MAX_MEMORY = 6 * MAX_BYTES  # bytes of memory for the objects of a JSON text
 MAX_DEPTH = 32  # of nested lists and objects in JSON; signjax writes none that deep
 MAX_NUMBER = 1 << 63  # of JSON; larger integers fit into no array
-# Numbers of errors that say that there is no file of a name. All others (EACCES, EIO, ESTALE, EMFILE, ENOMEM,
-# ...) are of the disk, its server or this process, and may pass.
-_NO_SUCH_FILE = {errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.ENXIO, errno.ENAMETOOLONG}
+# Numbers of errors that say that there is no file of a name, or what is in it: zipfile seeks to where a bad
+# file says (EINVAL). All others (EACCES, EIO, ESTALE, EMFILE, ENOMEM, ...) are of the disk, its server or of
+# this process, and may pass.
+_NO_SUCH_FILE = {
+    errno.ENOENT,
+    errno.ENOTDIR,
+    errno.EISDIR,
+    errno.ELOOP,
+    errno.ENXIO,
+    errno.ENAMETOOLONG,
+    errno.EINVAL,
+}
 # Half of a surrogate pair: JSON can escape it, but no text with it can be printed or written as UTF-8.
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
@@ -42,7 +51,8 @@ class UnreadableFileError(InvalidFileError):
 
 def is_unreadable(error: OSError) -> bool:
     """Whether an error says nothing about the file: it may pass, and the file must not be given up."""
-    return error.errno not in _NO_SUCH_FILE
+    # Python's own modules raise an OSError without a number for a content that they do not understand.
+    return error.errno is not None and error.errno not in _NO_SUCH_FILE
 
 
 def check_inside(path, *folders) -> None:

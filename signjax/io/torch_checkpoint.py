@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from signjax.io.safe_numpy import MAX_DIMENSIONS, check_member_count
-from signjax.io.safe_read import InvalidFileError, describe_error, open_bounded
+from signjax.io.safe_read import InvalidFileError, describe_error, is_unreadable, open_bounded
 
 STORAGES = {
     "DoubleStorage": "<f8",
@@ -65,10 +65,13 @@ def read_torch(path) -> Any:
             check_member_count(file)
             with zipfile.ZipFile(file) as archive:
                 return _PickleReader(archive, size).build_object()
-        except InvalidFileError:
+        except (InvalidFileError, MemoryError):
             raise
         # A corrupt file makes zipfile and pickletools raise nearly anything.
         except Exception as error:
+            # Of the disk: `open_bounded` says so.
+            if isinstance(error, OSError) and is_unreadable(error):
+                raise
             reason = describe_error(error)
             raise InvalidFileError(f"is no file of torch.save that can be read ({reason})") from None
 

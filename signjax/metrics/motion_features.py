@@ -17,7 +17,7 @@ import numpy as np
 from flax import traverse_util
 
 from signjax.errors import StorageError
-from signjax.io import safe_read
+from signjax.io import machine_errors, safe_read
 from signjax.io.digest import digest_arrays
 from signjax.io.safe_numpy import read_arrays
 from signjax.io.safe_read import InvalidFileError
@@ -58,7 +58,8 @@ def load_extractor(path=SHIPPED_FILE) -> FeatureExtractor:
             raise InvalidFileError(f"its content does not have the digest {digest[:12]!r}")
         model, variables = _restore_model(arrays)
     except InvalidFileError as error:
-        raise StorageError(f"{path}: cannot be read as a motion encoder ({error}); {_ADVICE}") from None
+        advice = machine_errors.choose_advice(error, _ADVICE)
+        raise StorageError(f"{path}: cannot be read as a motion encoder ({error}); {advice}") from None
     return FeatureExtractor(
         digest, model.features, jax.jit(functools.partial(_encode_exactly, model, variables))
     )

@@ -14,7 +14,7 @@ import jax
 import numpy as np
 
 from signjax.errors import ConfigError, DataError, StorageError, did_you_mean
-from signjax.io import safe_read
+from signjax.io import machine_errors, safe_read
 from signjax.models import bert
 from signjax.text import bert_files
 from signjax.text.tokenizer import UnknownLetters, pad_texts
@@ -118,7 +118,8 @@ def find_encoder(name: str) -> str:
         with safe_read.open_bounded(path, None) as (file, _):
             digest = hashlib.file_digest(file, "sha256").hexdigest()
     except safe_read.InvalidFileError as error:
-        raise StorageError(f"{path}: cannot be read ({error}); {INSTALL} --force-reinstall") from None
+        advice = machine_errors.choose_advice(error, f"{INSTALL} --force-reinstall")
+        raise StorageError(f"{path}: cannot be read ({error}); {advice}") from None
     if digest != SHA256:
         raise StorageError(f"{path}: its sha256 is {digest[:12]}..., not {SHA256[:12]}...: {INSTALL}")
     return folder
@@ -137,7 +138,8 @@ def load_encoder(folder) -> PretrainedEncoder:
         content = safe_read.read_bytes(path) if os.path.exists(path) else _convert_vocabulary(folder)
         tokenizer = _parse_tokenizer(content, model.positions)
     except safe_read.InvalidFileError as error:
-        raise StorageError(f"{path}: cannot be read ({error}); fetch the folder again") from None
+        advice = machine_errors.choose_advice(error, "fetch the folder again")
+        raise StorageError(f"{path}: cannot be read ({error}); {advice}") from None
     if tokenizer.get_vocab_size() > model.vocabulary:
         raise StorageError(f"{path}: has more entries than {folder}/config.json says; fetch the folder again")
     # What features depend on besides the params, whose shapes tell the other sizes: a run that continues
@@ -167,6 +169,8 @@ def _convert_vocabulary(folder) -> bytes:
         pieces = content.decode().replace("\r\n", "\n").removesuffix("\n").split("\n")
         vocabulary = {piece: number for number, piece in enumerate(pieces)}
         return BertWordPieceTokenizer(vocabulary, lowercase=bool(lower)).to_str().encode()
+    except MemoryError:
+        raise
     except Exception as error:  # the library raises no narrower one
         raise safe_read.InvalidFileError(f"vocab.txt: {safe_read.describe_error(error)}") from None
 
@@ -177,6 +181,8 @@ def _parse_tokenizer(content: bytes, max_length: int) -> "Tokenizer":
 
     try:
         tokenizer = Tokenizer.from_str(content.decode())
+    except MemoryError:
+        raise
     except Exception as error:  # the library raises no narrower one
         raise safe_read.InvalidFileError(safe_read.describe_error(error)) from None
     # MiniLM's file pads every text to 128 word pieces, and others have limits of their own.

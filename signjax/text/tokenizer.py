@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from signjax.errors import DataError, StorageError
-from signjax.io import atomic, safe_read
+from signjax.io import atomic, machine_errors, safe_read
 from signjax.models.special_ids import END, PAD, SPELL, UNKNOWN
 from signjax.text.words import CASES, KINDS, SENTENCE, TextRules, join_words, split_words
 
@@ -152,7 +152,7 @@ def load_tokenizer(path) -> TextTokenizer:
         saved = safe_read.read_json(path)
         return _parse_tokenizer(saved) if "version" in saved else _parse_old_tokenizer(saved)
     except safe_read.InvalidFileError as error:
-        advice = "train the run again"
+        advice = machine_errors.choose_advice(error, "restore the file from a backup")
         raise StorageError(f"{path}: cannot be read as a text tokenizer ({error}); {advice}") from None
 
 

@@ -11,7 +11,7 @@ import jax
 from signjax.data import frame_rates
 from signjax.data.packed_dataset import PackedDataset
 from signjax.errors import ConfigError, SignjaxWarning, StorageError
-from signjax.io import atomic, safe_read
+from signjax.io import atomic, machine_errors, safe_read
 from signjax.training import saved_steps
 
 FILE = "data_rate.json"
@@ -68,4 +68,5 @@ def read_rate(workdir) -> float | None:
     try:
         return frame_rates.read_rate_file(path)
     except safe_read.InvalidFileError as error:
-        raise StorageError(f"{path}: {error}; restore it, or remove it for 25") from None
+        advice = machine_errors.choose_advice(error, "restore it, or move it away for 25")
+        raise StorageError(f"{path}: {error}; {advice}") from None

@@ -12,7 +12,7 @@ import jax
 
 from signjax.data.packed_dataset import PackedDataset
 from signjax.errors import ConfigError, StorageError
-from signjax.io import atomic, safe_read
+from signjax.io import atomic, machine_errors, safe_read
 from signjax.training import saved_steps
 
 FILE = "data.json"
@@ -49,7 +49,8 @@ def _check_data(workdir, root: str, digest: str, step: int) -> None:
     except safe_read.MissingFileError:
         return _check_same_root(workdir, root, step)
     except safe_read.InvalidFileError as error:
-        advice = "remove it if the data are those that the run was trained on"
+        advice = "move it away if the data are those that the run was trained on"
+        advice = machine_errors.choose_advice(error, advice)
         raise StorageError(f"{path}: cannot be read ({error}); {advice}") from None
     if recorded != digest:
         raise ConfigError(

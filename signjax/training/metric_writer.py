@@ -7,7 +7,7 @@ import time
 from typing import BinaryIO, NamedTuple, TextIO
 
 from signjax.errors import StorageError
-from signjax.io import atomic, progress, safe_read
+from signjax.io import atomic, machine_errors, progress, safe_read
 from signjax.training import trackers
 
 MAX_LINE_BYTES = 1 << 16
@@ -91,7 +91,8 @@ def _read_rows(path: pathlib.Path):
     except safe_read.MissingFileError:
         return
     except safe_read.InvalidFileError as error:
-        raise StorageError(f"{path}: {error}; move it away") from None
+        advice = machine_errors.choose_advice(error, "move it away")
+        raise StorageError(f"{path}: {error}; {advice}") from None
 
 
 def _parse_row(line: bytes) -> dict | None:

@@ -142,6 +142,9 @@ def _get_run_id(path: pathlib.Path) -> str:
         run_id = safe_read.read_bytes(path, 64).decode("ascii", "replace").strip()
         if re.fullmatch("[0-9a-f]{16}", run_id):
             return run_id
+    except safe_read.UnreadableFileError:
+        # Another id would begin another run there, so that the curves of this one would be cut in two.
+        raise
     except safe_read.InvalidFileError:
         pass
     atomic.write_file(path, secrets.token_hex(8).encode())

@@ -7,8 +7,9 @@ import os
 
 @contextlib.contextmanager
 def unreadable(part: str, number: int):
-    """Whatever has `part` in its path cannot be opened or listed; yields the paths that were tried."""
-    real, tried = {"open": builtins.open, "scandir": os.scandir, "listdir": os.listdir}, []
+    """Whatever has `part` in its path cannot be opened, listed or measured; yields the paths of all tries."""
+    real = {"open": builtins.open, "scandir": os.scandir, "listdir": os.listdir, "stat": os.stat}
+    tried = []
 
     def guard(name):
         def fail_or_call(path, *args, **kwargs):
@@ -19,8 +20,8 @@ def unreadable(part: str, number: int):
 
         return fail_or_call
 
-    builtins.open, os.scandir, os.listdir = map(guard, real)
+    builtins.open, os.scandir, os.listdir, os.stat = map(guard, real)
     try:
         yield tried
     finally:
-        builtins.open, os.scandir, os.listdir = real.values()
+        builtins.open, os.scandir, os.listdir, os.stat = real.values()

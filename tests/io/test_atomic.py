@@ -104,7 +104,7 @@ def test_a_folder_that_cannot_be_finished_leaves_nothing(tmp_path, error):
 def test_what_lies_in_a_place_is_not_built_over(tmp_path):
     (tmp_path / "mine").mkdir()
     atomic.write_folder(tmp_path / "mine", {"a": b""})
-    with pytest.raises(StorageError, match="is there already; remove it"):
+    with pytest.raises(StorageError, match="is there already; choose another name"):
         atomic.write_folder(tmp_path / "mine", {"b": b""})
     assert names(tmp_path / "mine") == ["a"] and names(tmp_path) == ["mine"]
 

@@ -99,7 +99,7 @@ def test_a_changed_file_is_named(tmp_path, field, value):
     words().save(tmp_path / "text.json")
     saved = json.loads((tmp_path / "text.json").read_text())
     (tmp_path / "text.json").write_text(json.dumps(saved | {field: value}))
-    with pytest.raises(StorageError, match=r"text\.json.*train the run again"):
+    with pytest.raises(StorageError, match=r"text\.json.*restore the file"):
         text.load_tokenizer(tmp_path / "text.json")
 
 
@@ -108,7 +108,7 @@ def test_a_damaged_file_is_named(tmp_path, damage):
     path = tmp_path / "text.json"
     if damage is not None:
         path.write_text(damage)
-    with pytest.raises(StorageError, match=r"text\.json.*train the run again"):
+    with pytest.raises(StorageError, match=r"text\.json.*restore the file"):
         text.load_tokenizer(path)
 
 

@@ -26,7 +26,7 @@ def test_a_run_goes_on_where_its_data_are_now(tmp_path):
         ):
             data_record.record_data(tmp_path, "there", *others)
     (tmp_path / data_record.FILE).write_text("{")
-    with pytest.raises(StorageError, match=r"data\.json: cannot be read .*remove it"):
+    with pytest.raises(StorageError, match=r"data\.json: cannot be read .*move it away"):
         data_record.record_data(tmp_path, "there", *SPLITS[:2])
 
 

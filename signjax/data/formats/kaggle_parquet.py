@@ -90,7 +90,7 @@ def _read_file(file: Path) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
         if "type" in columns:
             # Pandas may have written its few texts as numbers and a dictionary already.
             values["type"] = _number_types(table.column("type").cast(pyarrow.string()))
-    except InvalidFileError:
+    except (InvalidFileError, MemoryError):
         raise
     # A corrupt file makes pyarrow raise errors of its own and of Python.
     except Exception as error:
