@@ -17,7 +17,7 @@ from signjax.data import (
 from signjax.data.formats import detect, landmark_arrays, smplx_body, text_table
 from signjax.data.formats.base import UnreadableClip
 from signjax.data.import_report import REPORT, ImportedClip, describe_clip, group_warnings, summarize_import
-from signjax.data.import_warnings import warn_of_clips, warn_of_folders, warn_of_table
+from signjax.data.import_warnings import warn_of_clips, warn_of_folders, warn_of_table, warn_of_unread
 from signjax.errors import ConfigError, DataError
 from signjax.io import atomic
 from signjax.io.safe_read import InvalidFileError
@@ -70,7 +70,7 @@ def import_poses(
     form = detect.detect_format(path)
     table = _read_table(path, texts, text_column, gloss_column)
     # About the folder, later the table; what is about a clip is in its `warnings`.
-    warnings = warn_of_folders(path)
+    warnings = warn_of_folders(path) + warn_of_unread(path, form)
     items: Iterable = form.read_clips(path, **_list_options(form, size, smplx))
     if not form.takes_size:
         items = _scale_shares(items, size, form.free_units)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from signjax.data import frame_rates
-from signjax.data.formats import file_names
+from signjax.data.formats import detect, file_names
 from signjax.data.formats.folder_walk import inspect_folders
 from signjax.data.formats.text_table import TextTable
 from signjax.data.import_report import ImportedClip, list_names
@@ -23,6 +23,15 @@ def warn_of_folders(path: Path) -> list[str]:
         "links lead to nothing": notes.broken,
     }
     return [f"{kind}: {list_names(names, 'name')}" for kind, names in kinds.items() if names]
+
+
+def warn_of_unread(path: Path, form: detect.Format) -> list[str]:
+    """A line for each other format that files of the folder are in, none if there are no others."""
+    lines = []
+    for name, files in detect.list_unread(path, form).items():
+        names = [file.relative_to(path).as_posix() if file != path else file.name for file in files]
+        lines.append(f"not imported, as {form.name} are: {name}: {list_names(names, 'file')}")
+    return lines
 
 
 def warn_of_table(

@@ -2,8 +2,10 @@
 
 import json
 
+import array_files
 import format_files
 import numpy as np
+import packed_sets
 import pytest
 from format_cases import FORMATS, POSE, VALID, oldest, save, skels
 
@@ -154,6 +156,39 @@ def test_warnings_are_counted_and_name_the_first_clips():
         {**report, "format": "x", "left_out": [], "warnings": lines}, "folder"
     )
     assert [line for line in shown if "warning" in line] == [f"warning: {line}" for line in lines]
+
+
+def test_files_of_other_formats_are_named(tmp_path):
+    source = tmp_path / "theirs"
+    FORMATS["folders"][0](source)
+    array_files.save_recording(source / "words/more.npy", array_files.points(POSE, VALID, "plr"))
+    format_files.landmarks(source / "others/a.json", POSE, VALID)
+    (source / "settings.json").write_text("{}")
+    report = import_poses(source, str(tmp_path), "mine")
+    unread = "not imported, as signjax folders are: "
+    assert report["warnings"] == [
+        f"{unread}arrays of landmarks (MediaPipe, SLRTP): 1 file: words/more.npy",
+        f"{unread}MediaPipe landmarks: 1 file: others/a.json",
+    ]
+    frames = tmp_path / "frames"
+    FORMATS["openpose"][0](frames)
+    format_files.landmarks(frames / "a.json", POSE, VALID)
+    (frames / "one/texts.txt").write_text("hello")
+    (frames / "index.tsv").write_text("clip\ttext\none\thello\n")
+    assert import_poses(frames, str(tmp_path), "others")["warnings"] == [
+        "not imported, as OpenPose frames are: MediaPipe landmarks: 1 file: a.json"
+    ]
+
+
+def test_a_third_value_that_is_no_depth_is_told(tmp_path):
+    points = POSE.copy()
+    points[..., 2] = np.random.default_rng(0).uniform(0.2, 0.9, points.shape[:2])
+    folder = tmp_path / "theirs/train/one"
+    folder.mkdir(parents=True)
+    (folder / "pose.json").write_text(json.dumps(packed_sets.content(points)))
+    (folder / "text.txt").write_text("hello")
+    report = import_poses(tmp_path / "theirs", str(tmp_path), "mine")
+    assert not report["depth"] and "was taken as a confidence" in report["warnings"][0]
 
 
 def test_recordings_are_not_cut_by_splits():

@@ -73,6 +73,14 @@ def test_variants_are_found_and_brought_into_one_form(tmp_path, make, expected):
         np.testing.assert_array_equal(clip.points[..., : expected.dims], raw[..., : expected.dims])
 
 
+def test_a_confidence_above_one_makes_no_depth():
+    clips = [with_confidence(seed, 40) for seed in range(3)]
+    clips[1][7, 30, 2] = 1.3
+    assert pose_layout.detect_layout(clips).third == "confidence"
+    clips[1][..., 2] *= 1.3
+    assert pose_layout.detect_layout(clips).third == "depth"
+
+
 def test_unseen_joints_are_marked(tmp_path):
     root = dataset(tmp_path, make=with_confidence)
     packed, _ = packings(root)

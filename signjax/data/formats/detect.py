@@ -1,5 +1,6 @@
 """Which format a folder or file is in."""
 
+import contextlib
 import itertools
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -103,6 +104,34 @@ def detect_format(path: Path) -> Format:
     what = f"none of {len(files):,} files is" if files else "no such file, or an empty folder; give"
     unreadable = f" (cannot be read: {', '.join(notes.unreadable[:3])})" if notes.unreadable else ""
     raise DataError(f"{path}: {what} {READABLE}{unreadable}")
+
+
+def list_unread(path: Path, form: Format) -> dict[str, list[Path]]:
+    """The files below a folder that are poses in other formats than the one that is read, by format.
+
+    Of .json files whose names say nothing only some are looked into, so that not all may be listed.
+    """
+    unread: dict[str, list[Path]] = {}
+    json_files = []
+    for file in _walk_files(path, WalkNotes()):
+        # The longest: frames of OpenPose are .json files, too.
+        ending = max((e for e in BY_ENDING if _has_ending(file, e)), key=len, default="")
+        if ending and BY_ENDING[ending] is not form:
+            unread.setdefault(BY_ENDING[ending].name, []).append(file)
+        elif not ending and file.suffix.lower() == ".json":
+            json_files.append(file)
+    # A reader of JSON takes all of it, and names what it cannot read.
+    if form in (DWPOSE, MEDIAPIPE) or (form is OPENPOSE and json_files and not _has_frames(path)):
+        return unread
+    for file in json_files[:: max(1, len(json_files) // MAX_PARSED)]:
+        with contextlib.suppress(DataError):
+            unread.setdefault(_detect_json([file]).name, []).append(file)
+    return unread
+
+
+def _has_frames(path: Path) -> bool:
+    """Whether frames of OpenPose have its own ending, so that no other .json file is read."""
+    return any(_has_ending(file, openpose.ENDING) for file in _walk_files(path, WalkNotes()))
 
 
 def _walk_files(path: Path, notes: WalkNotes) -> Iterator[Path]:

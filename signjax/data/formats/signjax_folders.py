@@ -18,6 +18,10 @@ from signjax.pose.clip import Clip
 from signjax.pose.skeleton import FACE, NUM_JOINTS
 
 SAMPLE = 16  # clips that decide what the third value is
+CONFIDENCE = (
+    "the third value of points was taken as a confidence: it is from 0 to 1, and bones do not keep "
+    "their length with it"
+)
 
 
 class ClipFolder(NamedTuple):
@@ -57,7 +61,8 @@ def _read_clip(clip: ClipFolder) -> Clip:
         raise InvalidFileError(f"{clip_files.POSE}: {error}") from None
     text, gloss = (file_names.read_text_beside(folder / name) for name in (clip_files.TEXT, clip_files.GLOSS))
     sid, split = file_names.parse_sid(folder.name), file_names.find_split(clip.root, folder)
-    return dataclasses.replace(pose, text=text, gloss=gloss, sid=sid, split=split)
+    pose = dataclasses.replace(pose, text=text, gloss=gloss, sid=sid, split=split)
+    return pose.add_warning(CONFIDENCE) if clip.layout.third == "confidence" else pose
 
 
 def read_pose_json(path: Path, layout: pose_layout.PoseLayout | None = None) -> Clip:
