@@ -12,7 +12,7 @@ from signjax.data.pack_cache import Split
 from signjax.data.packed_dataset import SENTENCE, PackedDataset, open_pack
 from signjax.data.splits import list_splits
 from signjax.errors import SignjaxWarning, StorageError
-from signjax.io import atomic
+from signjax.io import temporary_folders
 
 # Clips of a large split that are packed at a time: packing that was interrupted continues with the next part.
 PART_CLIPS = 4096
@@ -169,6 +169,7 @@ def pack_shard(root, name: str, split: str, shard: int, shards: int, on_message:
 def _open_split(clips: Split, on_message: OnMessage) -> PackedDataset | None:
     """The pack of a split, None if it is not there, has no clip, or is not of the clips as they are now."""
     for cache_folder in clips.caches:
+        temporary_folders.remove_leftovers(cache_folder)
         for folder in pack_files.list_packs(cache_folder, clips.folder.name):
             # A pack may be there and have no clip: all were broken, and may be repaired now.
             if dataset := pack_cache.open_current(folder, clips, clips.signatures, on_message):
@@ -212,7 +213,7 @@ def _ensure_part(
         # Not its truth: a part whose clips are all broken is a pack of no clips, and done.
         if pack_cache.open_current(folder, clips, parts[k], on_message) is not None:
             return folder
-    with pack_cache.storage_errors(cache, clips), atomic.make_temporary_folder(cache) as workspace:
+    with pack_cache.storage_errors(cache, clips), temporary_folders.make_temporary_folder(cache) as workspace:
 
         def report_part(line: str) -> None:
             on_message(f"part {k + 1} of {len(parts)}: {line}")

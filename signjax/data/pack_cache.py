@@ -20,7 +20,7 @@ from signjax.data import clip_files, frame_rates, pack_files, pack_writer, pose_
 from signjax.data.packed_dataset import PackedDataset, make_dataset
 from signjax.data.pose_layout import PoseLayout
 from signjax.errors import DataError, StorageError, did_you_mean
-from signjax.io import atomic, machine_errors, safe_read
+from signjax.io import atomic, machine_errors, safe_read, temporary_folders
 from signjax.io.safe_read import InvalidFileError
 
 SAMPLE_CLIPS = 16  # clips of the training split that decide the data set's layout
@@ -131,7 +131,7 @@ def enter_workspace(
     # Inside the cache: only a folder on the same file system can be moved to its name in one step.
     for k, cache in enumerate(caches):
         try:
-            workspace = stack.enter_context(atomic.make_temporary_folder(cache))
+            workspace = stack.enter_context(temporary_folders.make_temporary_folder(cache))
         except OSError:
             continue
         if k:

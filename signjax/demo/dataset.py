@@ -15,7 +15,7 @@ from signjax.demo import sentences
 from signjax.demo.synthesis import synthesize_pose
 from signjax.demo.text import normalize_text
 from signjax.errors import DataError
-from signjax.io import atomic, safe_read
+from signjax.io import atomic, safe_read, temporary_folders
 from signjax.io.processes import die_with_parent
 from signjax.pose import skeleton
 from signjax.seeds import make_rng
@@ -104,7 +104,7 @@ def write_dataset(
     record = {"language": LANGUAGE_VERSION, "seed": seed, "sizes": list(sizes)}
     if is_written(folder, record):
         return folder
-    with atomic.make_temporary_folder(folder.parent) as building:
+    with temporary_folders.make_temporary_folder(folder.parent) as building:
         jobs = _plan_clips(building, seed, make_split_texts(seed, sizes))
         for done, _ in enumerate(_run_jobs(jobs, workers), 1):
             if progress:

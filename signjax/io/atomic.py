@@ -7,18 +7,15 @@ old file in one step, so readers see the old content or the new one, and never a
 import contextlib
 import os
 import pathlib
-import secrets
 import shutil
 import stat
-import time
 from collections.abc import Callable, Iterator
 from typing import BinaryIO
 
 from signjax.errors import StorageError
 from signjax.io import locks
+from signjax.io.temporary_folders import make_temporary_folder
 
-BUILDING = ".building-"  # beginning of the names of temporary folders
-STALE = 3600.0  # seconds without progress after which a temporary folder counts as left by a killed process
 # O_NOFOLLOW and O_NONBLOCK: a link must not lead to another file, and a pipe must not block.
 _NEW_FILE = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
@@ -86,26 +83,6 @@ def build_folder(target) -> Iterator[pathlib.Path]:
     except OSError as error:
         reason = error.strerror or error
         raise StorageError(f"{target}: cannot be written ({reason}); nothing of it was kept") from error
-
-
-@contextlib.contextmanager
-def make_temporary_folder(parent) -> Iterator[pathlib.Path]:
-    """Yields a new folder in `parent`, removed at the end; `move_folder` gives it its final name before that.
-
-    Several processes can have one each at the same time.
-
-    Raises:
-      OSError: `parent` cannot be written.
-    """
-    parent = pathlib.Path(parent)
-    _remove_stale(parent)
-    folder = parent / f"{BUILDING}{secrets.token_hex(8)}"
-    # Not tempfile.mkdtemp, which gives access to this user alone: a cache may be shared.
-    folder.mkdir(parents=True)
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def move_folder(folder, target) -> None:
@@ -187,16 +164,3 @@ def _lock_folder(folder: pathlib.Path, target: pathlib.Path) -> Iterator[None]:
         yield
     finally:
         os.close(handle)
-
-
-def _remove_stale(parent: pathlib.Path) -> None:
-    """Removes temporary folders that killed processes left."""
-    # By their age: a process on another machine that shares the disk cannot be asked whether it still runs.
-    for folder in parent.glob(f"{BUILDING}*"):
-        try:
-            newest = max(p.stat().st_mtime for p in [folder, *folder.iterdir()])
-        # Its process has finished since the folders were listed.
-        except OSError:
-            continue
-        if time.time() - newest > STALE:
-            shutil.rmtree(folder, ignore_errors=True)

@@ -15,7 +15,7 @@ from paths import ROOT
 from signjax.data import clip_files, pack_files, pack_writer, pose_layout
 from signjax.data.load import load_split
 from signjax.errors import DataError
-from signjax.io import atomic
+from signjax.io import temporary_folders
 from signjax.pose import normalization
 from signjax.tools import pack as pack_command
 
@@ -188,19 +188,21 @@ def test_processes_packing_at_once_all_succeed(tmp_path):
     answers = {process.communicate()[0] for process in running}
     assert not any(process.returncode for process in running) and len(answers) == 1 and "5 " in answers.pop()
     cache = root / "set" / ".cache"
-    assert len(pack_files.list_packs(cache, "train")) == 1 and not list(cache.glob(atomic.BUILDING + "*"))
+    assert len(pack_files.list_packs(cache, "train")) == 1 and not list(
+        cache.glob(temporary_folders.BUILDING + "*")
+    )
 
 
 def test_what_killed_builds_left_is_removed(tmp_path):
     root = dataset(tmp_path, (("train", 2),))
     for name, age in (("old", 1), ("young", None)):
-        folder = root / "set" / ".cache" / (atomic.BUILDING + name)
+        folder = root / "set" / ".cache" / (temporary_folders.BUILDING + name)
         folder.mkdir(parents=True)
         if age:
             os.utime(folder, (age, age))
     packings(root)
-    left = (root / "set" / ".cache").glob(atomic.BUILDING + "*")
-    assert [p.name for p in left] == [atomic.BUILDING + "young"]
+    left = (root / "set" / ".cache").glob(temporary_folders.BUILDING + "*")
+    assert [p.name for p in left] == [temporary_folders.BUILDING + "young"]
 
 
 def test_large_files_are_checked_in_blocks(tmp_path, monkeypatch):

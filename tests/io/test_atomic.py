@@ -4,13 +4,12 @@ import os
 import signal
 import subprocess
 import sys
-import time
 
 import pytest
 from paths import ROOT
 
 from signjax.errors import StorageError
-from signjax.io import atomic
+from signjax.io import atomic, temporary_folders
 
 
 def names(folder) -> list[str]:
@@ -111,18 +110,7 @@ def test_what_lies_in_a_place_is_not_built_over(tmp_path):
 
 def test_a_folder_is_moved_over_another(tmp_path):
     (tmp_path / "place/old").mkdir(parents=True)
-    with atomic.make_temporary_folder(tmp_path) as folder:
-        assert folder.name.startswith(atomic.BUILDING)
+    with temporary_folders.make_temporary_folder(tmp_path) as folder:
         (folder / "new").mkdir()
         atomic.move_folder(folder, tmp_path / "place")
     assert names(tmp_path) == ["place"] and names(tmp_path / "place") == ["new"]
-
-
-def test_temporary_folders_of_others_stay_for_an_hour(tmp_path):
-    now = time.time()
-    for name, age in (("old", 3700), ("young", 3500)):
-        (tmp_path / f"{atomic.BUILDING}{name}").mkdir()
-        os.utime(tmp_path / f"{atomic.BUILDING}{name}", (now - age, now - age))
-    with atomic.make_temporary_folder(tmp_path):
-        pass
-    assert names(tmp_path) == [f"{atomic.BUILDING}young"]
