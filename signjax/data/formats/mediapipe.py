@@ -6,6 +6,7 @@
 
 or the list of frames alone, or a file for each frame. Landmarks are objects or lists, [] or null where there
 are none; the Tasks API writes a list of people in each part, `{"poseLandmarks": [[{"x": ...}, ...]], ...}`.
+Hands may also be those of a HandLandmarker, see signjax.data.formats.hand_results.
 Depth is left out, see signjax.data.formats.pose_format.
 """
 
@@ -18,7 +19,7 @@ from typing import NamedTuple
 import numpy as np
 
 from signjax.data.clip_files import parse_rate
-from signjax.data.formats import base, frame_files, frame_numbers, landmarks, signer
+from signjax.data.formats import base, frame_files, frame_numbers, hand_results, landmarks, signer
 from signjax.data.formats.base import UnreadableClip
 from signjax.data.formats.frame_files import FrameFiles
 from signjax.data.formats.landmarks import PARTS
@@ -43,7 +44,9 @@ def _list_keys(name: str) -> tuple[str, str, str]:
     return f"{name}_landmarks", name.replace("_hand", "Hand") + "Landmarks", name
 
 
-KNOWN = {key for name in PARTS for key in _list_keys(name)}  # fields of a frame that are read
+# Fields of a frame that are read.
+KNOWN = {key for name in PARTS for key in _list_keys(name)}
+KNOWN |= {*hand_results.HAND_KEYS, *hand_results.SIDE_KEYS, hand_results.ANY_KEY}
 ABOUT = ("width", "height", "fps", "signer")
 
 
@@ -51,6 +54,7 @@ class Frame(NamedTuple):
     """What is read of a frame."""
 
     people: dict[str, list[np.ndarray]]  # x, y, z and visibility [N, 4] of everybody's parts; 70 of a face
+    hands: list[hand_results.Hand]  # of a HandLandmarker
     unknown: tuple[str, ...]  # fields with content that is not looked at
     about: dict  # the fields of ABOUT
 
@@ -59,9 +63,15 @@ def is_mediapipe(content: dict) -> bool:
     """Whether a JSON object is such a file; a list in JSON comes as its "instance_info"."""
     frames = content.get("frames", content.get("instance_info"))
     if not isinstance(frames, list):
-        return _find_landmarks(content, "pose") is not None
+        return _has_landmarks(content)
     # Nobody may be seen at first.
-    return any(_find_landmarks(frame, "pose") is not None for frame in frames[:100])
+    return any(map(_has_landmarks, frames[:100]))
+
+
+def _has_landmarks(frame) -> bool:
+    if not isinstance(frame, dict):
+        return False
+    return _find_landmarks(frame, "pose") is not None or hand_results.find_hands(frame) is not None
 
 
 def read_clips(path: Path, size: tuple[int, int] | None = None) -> Iterator[Clip | UnreadableClip]:
@@ -126,7 +136,11 @@ def _make_clip(
 ) -> Clip:
     """The clip of frames at their places, without name and text; `about` may say size, rate and signer."""
     _check_count(int(places[-1]) + 1)
+    hands = [frame.hands for frame in frames]
+    if any(hands) and not any(frame.people["pose"] for frame in frames):
+        raise InvalidFileError(hand_results.HANDS_ONLY)
     rows, about_people = _follow_signer([frame.people for frame in frames])
+    about_people += hand_results.place_hands(rows, hands) if any(hands) else ()
     rows = frame_numbers.fill_gaps(rows, places, np.nan)
     size_in_file = about.get("width"), about.get("height")
     fps, signer_name = read_rate_and_signer(about)
@@ -156,7 +170,13 @@ def _find_landmarks(frame, name: str):
     """The list of a part's landmarks in a frame, None if there is none."""
     if not isinstance(frame, dict):
         return None
-    return _unwrap(next((frame[key] for key in _list_keys(name) if key in frame), None))
+    if key := next((key for key in _list_keys(name) if key in frame), None):
+        return _unwrap(frame[key])
+    # A PoseLandmarker in JavaScript, which calls the landmarks of every model so.
+    part = frame.get(hand_results.ANY_KEY) if name == "pose" else None
+    people = _list_people(part or [])
+    is_pose = people and all(isinstance(rows, list) and len(rows) == PARTS[name] for rows in people)
+    return part if is_pose else None
 
 
 def _unwrap(part):
@@ -170,12 +190,19 @@ def _parse_frame(frame, t: int) -> Frame:
     for name, count in PARTS.items():
         parts = _list_people(_find_landmarks(frame, name) or [])
         people[name] = [_parse_part(part, count, f"frame {t}: {name}_landmarks") for part in parts]
+    hands = _parse_hands(frame, t) if isinstance(frame, dict) else []
     # Of a whole face mesh of every frame there is no memory for long clips.
     people["face"] = [landmarks.select_face(face) for face in people["face"]]
     items = frame.items() if isinstance(frame, dict) else ()
     filled = [key for key, value in items if isinstance(value, list | dict) and value and key not in KNOWN]
     unknown = tuple(key for key in filled if not any(word in key.lower() for word in OTHER_FIELDS))
-    return Frame(people, unknown, {key: value for key, value in items if key in ABOUT})
+    return Frame(people, hands, unknown, {key: value for key, value in items if key in ABOUT})
+
+
+def _parse_hands(frame: dict, t: int) -> list[hand_results.Hand]:
+    listed = _list_people(_unwrap(hand_results.find_hands(frame)) or [])
+    hands = [_parse_part(rows, PARTS["right_hand"], f"frame {t}: hand {k}") for k, rows in enumerate(listed)]
+    return list(zip(hands, hand_results.list_sides(frame, len(hands)), strict=True))
 
 
 def _list_people(rows) -> list:

@@ -9,7 +9,7 @@ import pytest
 from format_cases import POSE, VALID
 
 from signjax.data import plausibility
-from signjax.data.formats import detect, frame_numbers, hand_sides, mediapipe
+from signjax.data.formats import detect, frame_numbers, hand_results, hand_sides, mediapipe
 from signjax.data.formats.base import UnreadableClip
 from signjax.pose import skeleton
 
@@ -106,6 +106,76 @@ def test_hands_go_to_the_nearer_wrist(tmp_path, plain):
     clip = plausibility.inspect_clip(read(tmp_path / "a.json", each_frame(exchange)))
     np.testing.assert_array_equal(clip.points, plain.points)
     assert (hand_sides.CROSSED, "") in clip.warnings
+
+
+def list_hands(frame, names=("Left", "Right"), key="hand_landmarks"):
+    """As a HandLandmarker beside a PoseLandmarker: hands in any order, sides of a mirrored picture."""
+    hands = [(frame.pop(side), name) for side, name in zip(HANDS, names, strict=True)]
+    hands = [hand for hand in hands if hand[0]][::-1]
+    return frame | {
+        key: [points for points, _ in hands],
+        "handedness": [[{"score": 0.9, "category_name": name}] for _, name in hands],
+    }
+
+
+def name_in_camel_case(frame):
+    frame = list_hands(frame, key="landmarks")
+    names = [guesses[0]["category_name"] for guesses in frame.pop("handedness")]
+    frame["handednesses"] = [[{"categoryName": name}] for name in names]
+    return frame | {"poseLandmarks": [frame.pop("pose_landmarks")]}
+
+
+def name_as_solution(frame):
+    frame = list_hands(frame, key="multi_hand_landmarks")
+    labels = [guesses[0]["category_name"] for guesses in frame.pop("handedness")]
+    frame["multi_hand_landmarks"] = [{"landmark": points} for points in frame["multi_hand_landmarks"]]
+    return frame | {"multi_handedness": [{"classification": [{"label": label}]} for label in labels]}
+
+
+@pytest.mark.parametrize("change", [
+    list_hands, name_in_camel_case, name_as_solution, lambda frame: list_hands(frame, ("Left", "Left")),
+])  # fmt: skip
+def test_listed_hands_go_to_the_nearer_wrist(tmp_path, plain, change):
+    clip = read(tmp_path / "a.json", each_frame(change))
+    np.testing.assert_array_equal(clip.valid, plain.valid)
+    np.testing.assert_array_equal(clip.points, plain.points)
+    assert {kind for kind, _ in clip.warnings} <= {hand_results.MIRRORED}
+
+
+def test_sides_of_a_mirrored_picture_are_told(tmp_path):
+    clip = read(tmp_path / "a.json", each_frame(list_hands))
+    assert [kind for kind, _ in clip.warnings] == [hand_results.MIRRORED]
+    clip = read(tmp_path / "b.json", each_frame(lambda frame: list_hands(frame, ("Right", "Left"))))
+    assert not clip.warnings
+
+
+def test_listed_hands_without_a_pose_go_by_their_side(tmp_path, plain):
+    def hide_poses(content):
+        content["frames"] = [list_hands(frame) for frame in content["frames"]]
+        for t in (2, 3):
+            content["frames"][t]["pose_landmarks"] = []
+        content["frames"][3]["handedness"] = []
+
+    clip = read(tmp_path / "a.json", hide_poses)
+    np.testing.assert_array_equal(clip.points[2, 8:50], plain.points[2, 8:50])
+    assert not clip.valid[2, :8].any() and not clip.valid[3, :50].any()
+    assert [kind for kind, _ in clip.warnings] == [hand_results.MIRRORED, hand_results.UNPLACED]
+
+
+def test_hands_alone_cannot_be_used(tmp_path):
+    def leave_hands(frame):
+        frame = list_hands(frame)
+        return {key: frame[key] for key in ("hand_landmarks", "handedness")}
+
+    message = read(tmp_path / "a.json", each_frame(leave_hands))
+    assert isinstance(message, UnreadableClip) and "has hands only, no shoulders" in message.reason
+    assert detect.detect_format(tmp_path) is detect.MEDIAPIPE
+
+
+def test_the_result_of_a_pose_model_is_read(tmp_path, plain):
+    clip = read(tmp_path / "a.json", each_frame(lambda frame: {"landmarks": [frame["pose_landmarks"]]}))
+    np.testing.assert_array_equal(clip.points[:, :8], plain.points[:, :8])
+    assert not clip.valid[:, 8:].any()
 
 
 def test_one_person_is_followed(tmp_path, plain):
