@@ -22,7 +22,7 @@ from signjax.training import process, run_config
 
 @run_as_command
 def main(argv: list[str] | None = None) -> int:
-    """Trains until the end, or until Ctrl-C or SIGTERM; returns the exit code."""
+    """Trains until the end, or until Ctrl-C, SIGTERM or SIGHUP; returns the exit code."""
     parser = parsing.make_short_parser("signjax.main", __doc__, ConfigError.exit_code)
     parser.add_argument("--workdir", help="folder of the run (default: runs/<model>[-<variant>])")
     parser.add_argument(

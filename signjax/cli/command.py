@@ -10,7 +10,7 @@ import warnings
 from collections.abc import Callable
 from typing import NoReturn
 
-from signjax.cli import output
+from signjax.cli import output, stop_signals
 from signjax.cli.missing_backends import find_missing_backend
 from signjax.errors import SignjaxError, SignjaxWarning, StorageError
 from signjax.io import machine_errors, progress
@@ -22,46 +22,51 @@ SHUTDOWN_SECONDS = 5.0
 def run_as_command(main: Callable[..., int]) -> Callable[..., int]:
     """Wraps the main function of a command: it then prints expected errors and returns an exit code.
 
-    An expected error becomes a line `error: ...` on standard error, Ctrl-C a line and exit code 130.
+    An expected error becomes a line `error: ...` on standard error, Ctrl-C a line and exit code 130, another
+    signal n that stops it 128 + n.
     """
 
     @functools.wraps(main)
     def run(*args) -> int:
-        output.open_missing_streams()
-        quiet_libraries()
-        try:
-            with warnings.catch_warnings():
-                _print_warnings()
-                return _call_main(main, args)
-        except StorageError as error:
-            # Training that cannot print says that it cannot go on, and advises on disks.
-            code = _print_error(output.flush_output(has_failed=True) or error, error.exit_code)
-        except SignjaxError as error:
-            code = _print_error(error, error.exit_code)
-        # Of a file that cannot be read or written, or a full disk, where no function has a better message.
-        except OSError as error:
-            error = output.flush_output(has_failed=True) or error
-            code = _print_error(error, StorageError.exit_code)
-        except KeyboardInterrupt:
-            output.print_to_stderr("\nStopped by Ctrl-C; the same command starts again")
-            code = 130
-        except Exception as exception:
-            # First, as JAX finds no backend either when there is no memory for it.
-            if shortage := machine_errors.describe_shortage(exception):
-                code = _print_error(SignjaxError(f"this machine has {shortage}"), SignjaxError.exit_code)
-            elif error := find_missing_backend():
-                code = _print_error(error, error.exit_code)
-            # A bug. With several hosts Python's own end is not reached, so the traceback is printed here.
-            elif not _has_hosts():
-                raise
-            else:
-                traceback.print_exc()
-                _leave_hosts(1, 0)
-        if _has_hosts():
-            _leave_hosts(code, SHUTDOWN_SECONDS)
+        with output.guard_streams(), stop_signals.raise_on_signals() as stops, warnings.catch_warnings():
+            quiet_libraries()
+            _print_warnings()
+            code = _get_exit_code(main, args, stops)
+            if _has_hosts():
+                _leave_hosts(code, SHUTDOWN_SECONDS)
         return code
 
     return run
+
+
+def _get_exit_code(main: Callable[..., int], args, stops: list[stop_signals.Stopped]) -> int:
+    """Calls the main function of a command; prints an expected error, and returns the exit code."""
+    try:
+        return _call_main(main, args)
+    except SignjaxError as error:
+        return _print_error(error, error.exit_code)
+    # Of a file that cannot be read or written, or a full disk, where no function has a better message.
+    except OSError as error:
+        return _print_error(error, StorageError.exit_code)
+    except KeyboardInterrupt:
+        output.print_to_stderr("\nStopped by Ctrl-C; the same command starts again")
+        return 130
+    except stop_signals.Stopped as stop:
+        return _print_stop(stop)
+    except Exception as exception:
+        # A worker that has had the signal, too, may be missed before this process sees it.
+        if stops:
+            return _print_stop(stops[0])
+        # Before backends, as JAX finds none either when there is no memory for it.
+        if shortage := machine_errors.describe_shortage(exception):
+            return _print_error(SignjaxError(f"this machine has {shortage}"), SignjaxError.exit_code)
+        if error := find_missing_backend():
+            return _print_error(error, error.exit_code)
+        # A bug. With several hosts Python's own end is not reached, so the traceback is printed here.
+        if not _has_hosts():
+            raise
+        traceback.print_exc()
+        _leave_hosts(1, 0)
 
 
 def _call_main(main: Callable[..., int], args) -> int:
@@ -122,6 +127,11 @@ def _print_error(error: Exception, code: int) -> int:
     progress.clear_bar(sys.stdout)
     output.print_to_stderr(f"error: {error}")
     return code
+
+
+def _print_stop(stop: stop_signals.Stopped) -> int:
+    output.print_to_stderr(f"\nStopped by {stop}; the same command starts again")
+    return stop.exit_code
 
 
 def _has_hosts() -> bool:

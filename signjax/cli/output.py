@@ -1,15 +1,105 @@
-"""The standard streams of a command: some are closed when it starts, others while it prints."""
+"""The standard streams of a command: closed before it starts or while it prints, full, or of few letters."""
 
 import contextlib
+import errno
 import os
 import select
 import stat
 import sys
+from collections.abc import Iterator
+from typing import Any, cast
 
 from signjax.errors import StorageError
 
 
-def open_missing_streams() -> None:
+class OutputStream:
+    """Standard output or error as a command writes to it: with a clear error, or none where none is needed.
+
+    Characters that the stream's encoding lacks are written as escapes: a command does not stop for a name
+    that a terminal cannot show.
+
+    Attributes:
+      error: why nothing can be written any more; None as long as it can.
+    """
+
+    def __init__(self, stream: Any, required: bool):
+        """Wraps a stream.
+
+        Args:
+          stream: what sys.stdout or sys.stderr was.
+          required: whether a StorageError is raised when it cannot be written; else that is passed over.
+        """
+        self._stream, self._required = stream, required
+        self._terminal = stream.isatty()
+        self.error: StorageError | None = None
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    def write(self, text: str) -> int:
+        """Writes text."""
+        try:
+            self._stream.write(text)
+        except UnicodeEncodeError:
+            encoding = self._stream.encoding
+            self.write(text.encode(encoding, "backslashreplace").decode(encoding))
+        except OSError as error:
+            self._handle_error(error)
+        return len(text)
+
+    def writelines(self, lines) -> None:
+        """Writes several texts."""
+        for line in lines:
+            self.write(line)
+
+    def flush(self) -> None:
+        """Writes what waits in the buffer."""
+        try:
+            self._stream.flush()
+        except OSError as error:
+            self._handle_error(error)
+
+    def _handle_error(self, error: OSError) -> None:
+        reason = f"cannot be written ({error.strerror}); write to another place"
+        if _is_closed_pipe(self._stream):
+            reason = "was closed by the program that reads it; let it read to the end, or write to a file"
+        # Python flushes once more when it ends, and would print a traceback.
+        with contextlib.suppress(OSError, ValueError):
+            _discard(self._stream)
+        # A terminal that was closed has nobody who reads; work that goes on in spite of it, or that is being
+        # saved, must not be lost.
+        if self._required and not (self._terminal and error.errno == errno.EIO):
+            self.error = StorageError(f"standard output {reason}")
+            # Not an OSError: argparse would pass over it, and training takes it for one of its own files.
+            raise self.error from None
+
+
+@contextlib.contextmanager
+def guard_streams() -> Iterator[None]:
+    """Has sys.stdout and sys.stderr be OutputStreams, of which standard output alone must be writable."""
+    _open_missing_streams()
+    with (
+        contextlib.redirect_stdout(cast(Any, OutputStream(sys.stdout, required=True))),
+        contextlib.redirect_stderr(cast(Any, OutputStream(sys.stderr, required=False))),
+    ):
+        yield
+
+
+def flush_output() -> StorageError | None:
+    """Writes what standard output still holds; the error if it cannot be written, now or before."""
+    try:
+        sys.stdout.flush()
+    except StorageError as error:
+        return error
+    return getattr(sys.stdout, "error", None)
+
+
+def print_to_stderr(line: str) -> None:
+    """Prints a line on standard error."""
+    print(line, file=sys.stderr, flush=True)
+
+
+def _open_missing_streams() -> None:
     """Has what is printed go nowhere if standard output or error were closed before the program began."""
     # Python has None for them then. The next file that is opened would get their number, and what a library
     # prints would be written into a checkpoint.
@@ -22,29 +112,6 @@ def open_missing_streams() -> None:
             setattr(sys, name, os.fdopen(number, "w", encoding="utf-8", closefd=False))
 
 
-def flush_output(has_failed: bool = False) -> StorageError | None:
-    """Writes what standard output still holds; the error if it cannot be written any more.
-
-    Args:
-      has_failed: whether something could not be written before, which may have been standard output.
-    """
-    reason = ""
-    try:
-        sys.stdout.flush()
-    except OSError as error:
-        has_failed, reason = True, f"cannot be written ({error.strerror}); write to another place"
-    # A reader that has seen enough and closes is no error as long as nothing was to be written after it. And
-    # after a failed write nothing may be left to flush, so the pipe itself is asked.
-    if has_failed and _is_closed_pipe(sys.stdout):
-        reason = "was closed by the program that reads it; let it read to the end, or write to a file"
-    if not reason:
-        return None
-    # Python flushes once more when it ends, and would print a traceback.
-    with contextlib.suppress(OSError, ValueError):
-        _discard(sys.stdout)
-    return StorageError(f"standard output {reason}")
-
-
 def _is_closed_pipe(stream) -> bool:
     """Whether a stream is a pipe that nobody reads any more."""
     try:
@@ -55,15 +122,6 @@ def _is_closed_pipe(stream) -> bool:
     # No file, as in a notebook or a test.
     except (OSError, ValueError):
         return False
-
-
-def print_to_stderr(line: str) -> None:
-    """Prints a line on standard error, or nothing if that was closed."""
-    try:
-        print(line, file=sys.stderr, flush=True)
-    except OSError:
-        with contextlib.suppress(OSError, ValueError):
-            _discard(sys.stderr)
 
 
 def _discard(stream) -> None:

@@ -12,8 +12,8 @@ def train(
 ) -> TrainResult:
     """Trains a model and saves it in a folder, the run; continues where an earlier call stopped.
 
-    Ctrl-C and SIGTERM save and end the training after the current step. The run has the config, the
-    checkpoints, and the metrics in metrics.jsonl.
+    Ctrl-C, SIGTERM and SIGHUP save and end the training after the current step. The run has the config,
+    the checkpoints, and the metrics in metrics.jsonl.
 
     Args:
       config: see `signjax.get_config`.

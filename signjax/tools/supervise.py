@@ -4,8 +4,8 @@
     python -m signjax.tools.supervise --processes 2 python -m signjax.main --config=configs/gpt.py --multihost
 
 With several processes all start again when one dies; --multihost joins them. A job of several machines has
-a supervisor on each. SIGTERM and Ctrl-C are passed on, and after them nothing starts again. If the
-supervisor is killed, its processes get SIGTERM (on Linux).
+a supervisor on each. SIGTERM, SIGHUP and Ctrl-C are passed on, and after them nothing starts again. If
+the supervisor is killed, its processes get SIGTERM (on Linux).
 """
 
 import argparse

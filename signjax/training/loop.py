@@ -76,7 +76,7 @@ def train(
 ) -> TrainResult:
     """Trains a model; resumes if `workdir` has a checkpoint.
 
-    Ctrl-C and SIGTERM end the training after the current step, with a checkpoint.
+    Ctrl-C, SIGTERM and SIGHUP end the training after the current step, with a checkpoint.
 
     Args:
       config: a ConfigDict, see `signjax.get_config`.

@@ -180,13 +180,13 @@ class StopSignal:
 
     @property
     def exit_code(self) -> int:
-        """130 after Ctrl-C, as shells expect; 0 after SIGTERM, which is a preemption that went as planned."""
+        """130 after Ctrl-C, as shells expect; 0 after SIGTERM or SIGHUP: a preemption that went well."""
         return 130 if self.signal == signal.SIGINT else 0
 
 
 @contextlib.contextmanager
 def catch_stop_signals():
-    """Yields a StopSignal that Ctrl-C and SIGTERM set. A second Ctrl-C ends the process at once."""
+    """Yields a StopSignal that Ctrl-C, SIGTERM and SIGHUP set. A second Ctrl-C ends the process at once."""
     stop = StopSignal()
     # Python allows signal handlers in the main thread only.
     if threading.current_thread() is not threading.main_thread():
@@ -197,15 +197,20 @@ def catch_stop_signals():
         if stop.signal == number == signal.SIGINT:
             signal.signal(number, signal.SIG_DFL)
             os.kill(os.getpid(), number)
-        stop.signal = stop.signal or number
+        first, stop.signal = stop.signal is None, stop.signal or number
         if number == signal.SIGINT:
-            # os.write, as print may have been interrupted by this very signal and is not reentrant.
-            os.write(2, b"\nStopping after this step and saving; Ctrl-C again stops at once.\n")
-            if jax.process_count() > 1:
-                os.kill(os.getpid(), signal.SIGTERM)
+            # os.write, as print may have been interrupted by this very signal and is not reentrant. Standard
+            # error may be closed or full, which must not raise here, in the middle of a step.
+            with contextlib.suppress(OSError):
+                os.write(2, b"\nStopping after this step and saving; Ctrl-C again stops at once.\n")
+        if first and jax.process_count() > 1:
+            os.kill(os.getpid(), signal.SIGTERM)
 
     # With several hosts SIGTERM is left to JAX, whose preemption service makes them agree on when to stop.
-    numbers = (signal.SIGINT,) if jax.process_count() > 1 else (signal.SIGINT, signal.SIGTERM)
+    numbers = [signal.SIGINT] if jax.process_count() > 1 else [signal.SIGINT, signal.SIGTERM]
+    # nohup ignores SIGHUP, so that training goes on without its terminal.
+    if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:
+        numbers.append(signal.SIGHUP)
     previous = {n: signal.signal(n, handle_signal) for n in numbers}
     try:
         yield stop

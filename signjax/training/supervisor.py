@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 
+STOPPING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 # Exit codes of failures that a restart does not cure: wrong usage, NaN, data, storage, config; and Ctrl-C.
 PERMANENT = (2, 20, 21, 22, 23, 130)
 GRACE = 5.0  # seconds for the other processes to end by themselves when one has failed
@@ -21,7 +22,7 @@ _SET_PDEATHSIG = 1  # of prctl(2)
 def supervise_command(command: list[str], processes: int, restarts: int) -> int:
     """Runs a command, and again until it ends with 0 or in a way that a restart does not cure.
 
-    SIGTERM and SIGINT are passed on to its processes, and it is not started again after them.
+    SIGTERM, SIGINT and SIGHUP are passed on to its processes, and it is not started again after them.
 
     Args:
       command: what to run.
@@ -33,8 +34,10 @@ def supervise_command(command: list[str], processes: int, restarts: int) -> int:
     """
     # The handlers only record the signal: they may interrupt the code below anywhere.
     signals: list[int] = []
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda number, _: signals.append(number))
+    for number in STOPPING:
+        # nohup ignores SIGHUP, so that a job goes on without its terminal.
+        if signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, lambda number, _: signals.append(number))
     failures = 0
     while True:
         start = time.monotonic()

@@ -12,7 +12,7 @@ from signjax.tools import supervise
 from signjax.training import supervisor
 
 linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="prctl is Linux's")
-WAITS = "trap 'echo signal >>log; exit 0' TERM; trap 'echo signal >>log; exit 130' INT; echo up >>log; "
+WAITS = "trap 'echo signal >>log; exit 0' TERM HUP; trap 'echo signal >>log; exit 130' INT; echo up >>log; "
 WAITS += "while :; do sleep 0.05; done"
 
 
@@ -22,7 +22,7 @@ def here(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for name, seconds in {"PAUSE": 0.01, "POLL": 0.01, "GRACE": 0.3}.items():
         monkeypatch.setattr(supervisor, name, seconds)
-    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    before = {number: signal.getsignal(number) for number in supervisor.STOPPING}
     yield tmp_path
     for number, handler in before.items():
         signal.signal(number, handler)
@@ -97,7 +97,7 @@ def start_supervisor(processes):
     return process
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 0), (signal.SIGINT, 130)])
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 0), (signal.SIGHUP, 0), (signal.SIGINT, 130)])
 def test_signals_are_passed_on_and_nothing_starts_again(number, code):
     process = start_supervisor(2)
     process.send_signal(number)

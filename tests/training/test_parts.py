@@ -242,6 +242,38 @@ def test_a_long_run_has_a_long_file_and_resumes(tmp_path):
     assert [json.loads(line)["step"] for line in path.read_text().splitlines()] == [1, 2]
 
 
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGTERM])
+def test_a_hangup_stops_like_sigterm(number):
+    before = signal.getsignal(number)
+    with process.catch_stop_signals() as stop:
+        assert not stop
+        for _ in range(2):  # a shell sends a second one when its terminal is closed
+            os.kill(os.getpid(), number)
+        assert stop and stop.is_agreed() and stop.exit_code == 0
+    assert signal.getsignal(number) == before
+
+
+def test_nohup_is_respected(monkeypatch):
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with process.catch_stop_signals() as stop:
+            os.kill(os.getpid(), signal.SIGHUP)
+            assert not stop and signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+def test_hosts_are_asked_to_stop_once(monkeypatch):
+    monkeypatch.setattr(jax, "process_count", lambda: 2)
+    sent = []
+    with process.catch_stop_signals() as stop:
+        hang_up = signal.getsignal(signal.SIGHUP)
+        monkeypatch.setattr(os, "kill", lambda *args: sent.append(args))
+        hang_up(signal.SIGHUP, None)
+        hang_up(signal.SIGHUP, None)
+    assert sent == [(os.getpid(), signal.SIGTERM)] and stop.exit_code == 0
+
+
 def test_a_second_ctrl_c_kills(tmp_path):
     code = (
         "import time; from signjax.training import process\n"
