@@ -10,6 +10,7 @@ PACKAGE = ROOT / "signjax"
 ROOMS = [
     "errors",
     "seeds",
+    "limits",
     "io",
     "pose",
     "rendering",

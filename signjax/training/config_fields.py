@@ -7,6 +7,7 @@ from typing import Any
 import ml_collections
 
 from signjax.errors import ConfigError, did_you_mean
+from signjax.training import config_schema
 
 BOOLS = {"true": True, "1": True, "false": False, "0": False}
 
@@ -32,7 +33,7 @@ def set_field(config: ml_collections.ConfigDict, spec: str, name: str, value: An
       option: what a command line has before the name, "--config.", for messages.
 
     Raises:
-      ConfigError: the config has no such field, or the value is of another type.
+      ConfigError: the config has no such field, or it cannot have the value.
     """
     fields = flatten_fields(config)
     if name not in fields:
@@ -43,7 +44,11 @@ def set_field(config: ml_collections.ConfigDict, spec: str, name: str, value: An
         all_fields = f"python -m signjax.main --config={spec} --help lists all"
         raise ConfigError(f"{spec} has no field {name!r}{did_you_mean(name, fields, all_fields)}")
     try:
-        config.update_from_flattened_dict({name: convert_value(value, fields[name])})
+        converted = convert_value(value, fields[name])
+        # In a config for a task of one's own the same name may mean anything.
+        if name in config_schema.FIELDS and fields.get("task") in config_schema.TASKS:
+            _require_allowed(config_schema.FIELDS[name], converted)
+        config.update_from_flattened_dict({name: converted})
     except (ValueError, TypeError, SyntaxError) as error:
         shown = value if isinstance(value, str) else repr(value)
         raise ConfigError(f"{option}{name}={shown}: {error}") from None
@@ -70,6 +75,11 @@ def convert_value(value: Any, current: Any) -> Any:
     if isinstance(current, float):
         return float(value if isinstance(value, str) else _require_type(value, int | float, "a number"))
     return value
+
+
+def _require_allowed(field: config_schema.Field, value: Any) -> None:
+    if not field.allows(value):
+        raise ValueError(f"it can be {field.describe()}")
 
 
 def _require_type(value: Any, kind, description: str) -> Any:

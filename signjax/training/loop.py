@@ -15,6 +15,7 @@ from signjax.errors import ConfigError, DataError, NumericsError, did_you_mean
 from signjax.training import (
     best_metric,
     checkpoint,
+    config_rules,
     memory_check,
     metric_writer,
     process,
@@ -132,9 +133,7 @@ def train(
 
 def _check_run(config, workdir, start: int) -> metric_writer.TimeSpent:
     """Compares the config with that of the saved run and between hosts; returns the time spent so far."""
-    for name in ("num_steps", "log_every", "eval_every", "save_every"):
-        if config[name] < 1:
-            raise ConfigError(f"{name} is {config[name]}; it must be 1 or more")
+    config_rules.check_fields(config)
     # Before the comparison with the saved run, which raises on one host only if the hosts differ.
     process.check_hosts(config, workdir, start)
     if not start:

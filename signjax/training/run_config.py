@@ -9,7 +9,7 @@ import ml_collections
 
 from signjax.errors import ConfigError, StorageError, closest_match
 from signjax.io import atomic, safe_read
-from signjax.training import config_fields, configs
+from signjax.training import config_fields, config_rules, config_schema, configs
 
 # May differ when a run is resumed: how long it trains, how often it reports and saves, on which devices it
 # runs. The saved state fits any of them.
@@ -18,7 +18,9 @@ CHANGEABLE_FIELDS = ("num_steps", "log_every", "eval_every", "save_every", "mesh
 MOVABLE_FIELDS = ("data.root", "tokenizer", "autoencoder", "text.encoder")
 
 # Fields that configs of earlier versions lack, and the value that says what those versions did.
-LATER_FIELDS = {"data.text": "sentence", "text.kind": "auto", "text.case": "auto"}
+LATER_FIELDS = {
+    name: field.before for name, field in config_schema.FIELDS.items() if field.before is not None
+}
 
 
 def get_default_workdir(config_path: str) -> str:
@@ -46,8 +48,10 @@ def save_config(path, config) -> None:
 def load_config(path) -> ml_collections.ConfigDict:
     """Reads a config that `save_config` wrote; it is locked, and its sequences are tuples.
 
+    It is checked as a whole: it may be a stranger's, or somebody may have edited it.
+
     Raises:
-      StorageError: the file is missing or is not a config.
+      StorageError: the file is missing, is not a config, or a field is none that a config can have.
     """
     try:
         saved = safe_read.read_json(path)
@@ -55,7 +59,11 @@ def load_config(path) -> ml_collections.ConfigDict:
         if type(saved.get("task")) is not str:
             raise safe_read.InvalidFileError("field 'task' is no text")
         _add_later_fields(saved)
-        return ml_collections.ConfigDict(config_fields.convert_to_tuples(saved)).lock()
+        config = ml_collections.ConfigDict(config_fields.convert_to_tuples(saved)).lock()
+        config_rules.check_fields(config)
+        return config
+    except ConfigError as e:
+        raise StorageError(f"{path}: {e}") from None
     except safe_read.MissingFileError:
         workdir = pathlib.Path(path).parent
         runs = {config.parent.name: str(config.parent) for config in workdir.parent.glob("*/config.json")}

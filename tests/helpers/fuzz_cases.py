@@ -24,7 +24,7 @@ from signjax.evaluation import predictions
 from signjax.pose import normalization
 from signjax.pose.clip import Clip
 from signjax.text import tokenizer
-from signjax.training import metric_writer, run_config
+from signjax.training import configs, metric_writer, run_config
 
 
 class Case(NamedTuple):
@@ -185,8 +185,7 @@ def check_formats(clips: list[Clip]) -> None:
 
 
 def build_config(root: pathlib.Path) -> None:
-    config = {"task": "gpt", "data": {"root": "datasets", "name": "demo"}, "lr": 1e-3, "mesh": [1, [2]]}
-    (root / "config.json").write_text(json.dumps(config))
+    run_config.save_config(root / "config.json", configs.get_config("gpt"))
 
 
 def load_config(root: pathlib.Path):

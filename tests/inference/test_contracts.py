@@ -11,6 +11,7 @@ from signjax.inference.pose_to_text import PoseToText
 from signjax.models import build
 from signjax.tasks import registry
 from signjax.text import tokenizer
+from signjax.training import run_config
 
 pytestmark = pytest.mark.usefixtures("compile_quickly")
 
@@ -54,6 +55,6 @@ def test_every_family_that_is_trained_can_be_loaded_but_one():
 
 
 def test_a_run_without_a_use_of_its_own_is_refused(tmp_path):
-    (tmp_path / "config.json").write_text('{"task": "motion_encoder"}')
+    run_config.save_config(tmp_path / "config.json", gpt_run.get_config("motion_encoder"))
     with pytest.raises(ConfigError, match="motion_encoder run, which cannot be used by itself"):
         load(tmp_path)

@@ -105,9 +105,9 @@ def test_what_is_written_is_what_was_trained(run, tmp_path, capsys):
 
 
 def test_the_command_refuses_what_is_no_such_run(tmp_path, capsys):
-    (tmp_path / "config.json").write_text('{"task": "vqvae"}')
+    run_config.save_config(tmp_path / "config.json", gpt_run.get_config("vqvae"))
     assert motion_encoder_command.main([str(tmp_path)]) == 23 and "task is 'vqvae'" in capsys.readouterr().err
-    (tmp_path / "config.json").write_text('{"task": "motion_encoder"}')
+    run_config.save_config(tmp_path / "config.json", gpt_run.get_config("motion_encoder"))
     for folder in (tmp_path, tmp_path / "nothing"):
         assert motion_encoder_command.main([str(folder)]) == 22
         error = capsys.readouterr().err

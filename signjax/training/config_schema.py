@@ -1,0 +1,284 @@
+"""The schema of configs: the fields of each task, and what each field means and can be.
+
+The help of configs, the checks of a training (signjax.training.config_rules) and of saved configs, and the
+options of samplers are made from it. Every number has an upper bound, far beyond what anybody trains: a
+config may come from a stranger, and must neither hang nor ask for memory without end.
+
+A config of a task that is not listed here is somebody's own: only the fields of RUN are checked. Fields
+beside the known ones may be added to any config, by names of their own or in groups of their own; in a group
+that is known, all fields are.
+"""
+
+import functools
+from typing import Any, NamedTuple
+
+from signjax.errors import ConfigError, did_you_mean
+from signjax.limits import BELOW_ONE, STEPS, TOKENS, Range, show_value
+
+MAX_TEXT = 4096  # characters of a text, as of a path
+MAX_ITEMS = 1024  # of a list, with those of lists in it
+
+
+class Field(NamedTuple):
+    """A field of configs.
+
+    Attributes:
+      kind: bool, int, float, str or tuple.
+      meaning: for the help.
+      range: of a number.
+      choices: of a text, () for any.
+      items: what a tuple can have in it.
+      before: what older configs meant, which lack the field; None if all have it.
+    """
+
+    kind: type
+    meaning: str
+    range: Range | None = None
+    choices: tuple[str, ...] = ()
+    items: tuple[type, ...] = ()
+    before: str | None = None
+
+    def describe(self) -> str:
+        """What the field can be, such as "1 to 100"."""
+        if self.range:
+            return f"{'whole numbers, ' if self.kind is int else ''}{self.range}"
+        if self.choices:
+            return " or ".join(self.choices)
+        return {bool: "true or false", str: "a text", tuple: "a list"}[self.kind]
+
+    def allows(self, value: Any) -> bool:
+        """Whether the field can have a value."""
+        if self.range:
+            return self.range.allows(value)
+        if self.kind is tuple:
+            return isinstance(value, tuple | list) and self._allows_items(value)
+        if type(value) is not self.kind:
+            return False
+        return (
+            not isinstance(value, str)
+            or (not self.choices and len(value) <= MAX_TEXT)
+            or value in self.choices
+        )
+
+    def _allows_items(self, value) -> bool:
+        level, count = list(value), 0
+        while level:
+            count += len(level)
+            lists = [x for x in level if isinstance(x, tuple | list)]
+            # type and not isinstance: True is an int for Python.
+            if count > MAX_ITEMS or not all(type(x) in self.items for x in level if not isinstance(x, list)):
+                return False
+            level = [x for items in lists for x in items]
+        return True
+
+
+def _whole(least: int, largest: int, meaning: str) -> Field:
+    return Field(int, meaning, Range(least, largest))
+
+
+def _real(least: float, largest: float, meaning: str) -> Field:
+    return Field(float, meaning, Range(least, largest, whole=False))
+
+
+def _choice(meaning: str, *choices: str, before: str | None = None) -> Field:
+    return Field(str, meaning, choices=choices, before=before)
+
+
+_DTYPES = ("float32", "bfloat16")
+_WIDTH, _DEPTH, _BATCH = 16_384, 128, 1 << 24
+# JSON of signjax has no larger numbers (signjax.io.safe_read).
+_SEED = (1 << 63) - 1
+
+FIELDS = {
+    "task": Field(str, "module of signjax.tasks"),
+    "seed": _whole(-_SEED, _SEED, "of all random choices"),
+    "data.root": Field(str, "folder of data sets"),
+    "data.name": Field(str, "data set, a folder in data.root"),
+    "data.text": _choice("what is read", "sentence", "gloss", before="sentence"),
+    "tokenizer": Field(str, "run of the tokenizer"),
+    "autoencoder": Field(str, "run of the continuous tokenizer or planar auto-encoder"),
+    "window": _whole(1, 1 << 16, "frames of a training window"),
+    "batch_size": _whole(1, _BATCH, "training windows of a step, on all devices"),
+    "batch_tokens": _whole(1, _BATCH, "positions of a step, in rows packed with whole clips"),
+    "batch_frames": _whole(1, _BATCH, "frames of a step, in rows of joined clips"),
+    "eval_batch_size": _whole(1, 1 << 16, "clips of a batch of evaluation"),
+    "fold": _whole(1, 64, "latents a position"),
+    "versions": _whole(1, 1024, "encodings of each training clip, of different phase and tempo"),
+    "tempo": _real(0, 2, "largest logarithm of their tempo"),
+    "text.kind": _choice(
+        "gloss: all marks of signs are kept; auto: as data.text says",
+        "auto",
+        "sentence",
+        "gloss",
+        before="auto",
+    ),
+    "text.case": _choice(
+        "turkish: ı and i apart; auto: turkish where the texts have ı or İ",
+        *("auto", "lower", "turkish", "keep"),
+        before="auto",
+    ),
+    "text.min_count": _whole(0, 10**9, "rarer words of the training texts are spelled"),
+    "text.encoder": Field(str, "pretrained: minilm, a folder or a hub name; empty: learned from the texts"),
+    "augment.mirror": _real(0, 1, "chance that a clip is mirrored, left-handed"),
+    "augment.turn": _real(0, 10, "turns about the vertical, standard deviation in rad"),
+    "augment.size": _real(0, 2, "sizes, standard deviation of the logarithm"),
+    "augment.joins": _real(0, 1, "chance that another clip follows"),
+    "augment.tempo": _real(0, 2, "largest logarithm of the tempo"),
+    "augment.signer.mirror": _real(0, 1, "chance that a clip is mirrored, left-handed"),
+    "augment.signer.turn": _real(0, 10, "turns about the vertical, standard deviation in rad"),
+    "augment.signer.size": _real(0, 2, "sizes, standard deviation of the logarithm"),
+    "disturb.tempo": _real(1, 16, "largest factor of the tempo, for features that tell other motion"),
+    "disturb.noise": _real(0, 100, "largest standard deviation of noise, neck-to-shoulder lengths"),
+    "disturb.smooth": _real(0, 100, "largest standard deviation of smoothing, frames"),
+    "soften.smooth": _whole(0, 100, "passes of a filter of three frames, at most, on training clips"),
+    "soften.noise": _real(0, 100, "standard deviation of tremble, at most, neck-to-shoulder lengths"),
+    "soften.drift": _real(0, 100, "standard deviation of slow errors, at most, neck-to-shoulder lengths"),
+    "layout": _choice("streams: arms and hands apart or not", "parts", "whole", "parts+face", "whole+face"),
+    "model.kind": _choice("seed: the seed's transformer", "conv", "seed"),
+    "model.dim": _whole(1, 100, "width of a latent"),
+    "model.stride": _whole(1, 64, "frames a window of the encoder moves by"),
+    "model.width": _whole(1, _WIDTH, "width of the hidden layers"),
+    "model.depth": _whole(0, _DEPTH, "layers"),
+    "model.lift": _whole(0, _DEPTH, "layers that find depth"),
+    "model.convolutions": _whole(0, _DEPTH, "convolution blocks before the transformer"),
+    "model.text_depth": _whole(0, _DEPTH, "layers that read, or write, the text"),
+    "model.heads": _whole(1, 1024, "attention heads"),
+    "model.mlp": _whole(1, 4 * _WIDTH, "width of the feed-forward layers"),
+    "model.features": _whole(1, 4096, "numbers of a window"),
+    "model.noise": _real(0, 100, "standard deviation of noise on latents or features in training"),
+    "model.decay": _real(0, BELOW_ONE, "of running means of latents"),
+    "model.dropout": _real(0, BELOW_ONE, "share of hidden values left out in training"),
+    "model.dtype": _choice("bfloat16 for GPU and TPU; parameters stay float32", *_DTYPES),
+    "model.remat": Field(bool, "True: less memory, more work"),
+    "model.size.stride": _whole(1, 64, "frames a token"),
+    "model.size.width": _whole(1, _WIDTH, "width of the hidden layers"),
+    "model.size.depth": _whole(0, _DEPTH, "blocks of the encoder, and of the decoder"),
+    "model.size.heads": _whole(1, 1024, "attention heads"),
+    "model.size.mlp": _whole(1, 4 * _WIDTH, "width of the feed-forward layers"),
+    "model.size.dtype": _choice("bfloat16 for GPU and TPU; codebooks stay float32", *_DTYPES),
+    "model.size.original": Field(bool, "True: with the seed's own weights, see signjax.tools.from_seed"),
+    # Any text: somebody may add one, see docs/quantizers.md.
+    "quantizer.kind": Field(str, "rvq, vq, fsq or kl"),
+    "quantizer.levels.arm": _whole(0, 4096, "codes a token of an arm, or latents of kl"),
+    "quantizer.levels.hand": _whole(0, 4096, "codes a token of a hand, or latents of kl"),
+    "quantizer.levels.whole": _whole(0, 4096, "codes a token of the whole body, or latents of kl"),
+    "quantizer.levels.face": _whole(0, 4096, "codes a token of the face, or of half of it, or latents of kl"),
+    # Codes are stored in 16 bits.
+    "quantizer.codes": _whole(1, 1 << 15, "entries of a codebook (rvq, vq)"),
+    "quantizer.dim": _whole(1, 1 << 15, "width of a latent (rvq, vq)"),
+    "quantizer.decay": _real(0, BELOW_ONE, "of the moving sums behind codebooks"),
+    "quantizer.commitment": _real(0, 1e6, "weight of the pull of latents towards their codes"),
+    "quantizer.dropout": _real(0, 1, "share of examples quantized with fewer levels"),
+    "quantizer.revive": _real(0, 1, "a code used less than this share of the mean use is drawn anew"),
+    "quantizer.steps": Field(tuple, "values of each dimension of a code (fsq)", items=(int,)),
+    "quantizer.kl": _real(0, 1e6, "weight of the divergence, a mean over the numbers of a latent (kl)"),
+    "loss.joints": _real(0, 1e6, "weight of positions"),
+    "loss.body": _real(0, 1e6, "weight of the body's positions, once more"),
+    "loss.hands": _real(0, 1e6, "weight of hands relative to their wrists"),
+    "loss.velocity": _real(0, 1e6, "weight of differences of frames"),
+    "loss.bones": _real(0, 1e6, "weight of bone lengths"),
+    "loss.face": _real(0, 1e6, "weight of the face relative to the nose"),
+    "loss.energy": _real(0, 1e6, "weight of how much a window moves"),
+    # Each row has a rate between 0 and twice this.
+    "corrupt": _real(0, 0.5, "share of the past shown wrongly in training"),
+    "smooth": _real(0, 1 << 15, "codes over which a target is spread; of a back-translator share of it"),
+    "text_dropout": _real(0, 1, "share of clips trained without their text, for guidance"),
+    "end_weight": _real(0, 1e6, "weight of a clip's end in the loss"),
+    "length_weight": _real(0, 1e6, "weight of durations in the loss"),
+    "ctc_weight": _real(0, 1e6, "weight of the CTC loss"),
+    "ctc_share": _real(0, 1, "weight of CTC in choosing a token"),
+    "sampler.temperature": _real(0, 100, "0 takes the likeliest codes"),
+    "sampler.top_k": _whole(0, 1 << 15, "only the k likeliest codes; 0 for all"),
+    "sampler.top_p": _real(0, 1, "only the likeliest codes of this joint probability"),
+    "sampler.repetition": _real(1, 100, "penalty on a stream's used codes; 1 for none"),
+    "sampler.guidance": _real(0, 100, "weight of the text; 1 is the plain model"),
+    "sampler.steps": _whole(1, 1000, "passes of a masked or flow model"),
+    "sampler.solver": _choice("of a flow", "euler", "midpoint"),
+    "sampler.min_tokens": Field(int, "a clip does not end before", TOKENS),
+    "sampler.max_tokens": Field(int, "a clip ends there at the latest", TOKENS),
+    "num_steps": Field(int, "training steps in all", STEPS),
+    "log_every": Field(int, "steps between rows of metrics.jsonl", STEPS),
+    "eval_every": Field(int, "steps between evaluations on dev", STEPS),
+    "save_every": Field(int, "steps between checkpoints", STEPS),
+    "best": Field(
+        str, "metric by which the best checkpoint is kept: the smallest, or the largest pck, right and usage"
+    ),
+    "optim.lr": _real(0, 100, "highest learning rate"),
+    "optim.warmup": _whole(0, 10**9, "steps until it is reached"),
+    "optim.weight_decay": _real(0, 100, "AdamW's, on kernels alone"),
+    "optim.clip": _real(0, 1e9, "largest norm of the gradient; 0 for none"),
+    "optim.b2": _real(0, BELOW_ONE, "AdamW's decay of squared gradients"),
+    "optim.schedule": _choice("of the learning rate", "cosine", "constant"),
+    "optim.ema": _real(0, BELOW_ONE, "decay of averaged parameters; 0 for none"),
+    "mesh.shape": Field(tuple, "devices along each axis; -1 for all that are left", items=(int,)),
+    "mesh.axes": Field(tuple, "names of the axes: data, fsdp, tensor", items=(str,)),
+    "sharding": Field(
+        tuple, "rules that divide parameters, see docs/distributed.md", items=(str, tuple, type(None))
+    ),
+}
+
+_ENGINE = """task seed num_steps log_every eval_every save_every best optim.lr optim.warmup optim.weight_decay
+optim.clip optim.b2 optim.schedule optim.ema mesh.shape mesh.axes sharding"""
+_RUN = f"{_ENGINE} data.root data.name data.text"
+_WINDOWS = "window batch_size eval_batch_size augment.mirror augment.turn augment.size"
+_LOSS = "loss.joints loss.body loss.hands loss.velocity loss.bones"
+_TEXT = "text.kind text.case text.min_count"
+_ROWS = f"{_TEXT} text.encoder versions tempo batch_tokens eval_batch_size text_dropout"
+_LAYERS = "model.width model.depth model.heads model.mlp model.dropout model.dtype"
+_TRANSFORMER = f"{_LAYERS} model.text_depth model.remat"
+_TOKENS = f"tokenizer {_ROWS} corrupt smooth sampler.temperature sampler.guidance sampler.max_tokens"
+_SAMPLED = "end_weight sampler.top_k sampler.top_p ?sampler.repetition ?sampler.min_tokens"
+# The fields of each task; one with a question mark may be missing.
+TASKS = {
+    "ae2d": f"""{_RUN} {_WINDOWS} {_LOSS} model.width model.depth model.lift model.dim model.noise
+        model.decay""",
+    "backtranslate": f"""{_RUN} {_TEXT} batch_frames eval_batch_size augment.joins augment.tempo
+        augment.signer.mirror augment.signer.turn augment.signer.size soften.smooth soften.noise soften.drift
+        model.width model.convolutions model.depth model.text_depth model.heads model.mlp model.dropout
+        ctc_weight ctc_share corrupt smooth""",
+    "flow": f"""{_RUN} autoencoder fold {_ROWS} {_TRANSFORMER} length_weight sampler.steps sampler.solver
+        sampler.guidance sampler.max_tokens""",
+    "gpt": f"{_RUN} {_TOKENS} {_TRANSFORMER} {_SAMPLED}",
+    "masked": f"{_RUN} {_TOKENS} {_TRANSFORMER} length_weight sampler.steps",
+    "motion_encoder": f"""{_RUN} batch_size eval_batch_size augment.mirror augment.turn augment.size
+        disturb.tempo disturb.noise disturb.smooth model.stride model.width model.depth model.features
+        model.noise {_LOSS} loss.energy""",
+    "seed_gpt": f"{_RUN} {_TOKENS} {_LAYERS} {_SAMPLED}",
+    "vqvae": f"""{_RUN} {_WINDOWS} {_LOSS} ?loss.face layout model.kind model.size.stride model.size.width
+        model.size.depth model.size.dtype ?model.size.heads ?model.size.mlp ?model.size.original
+        quantizer.kind quantizer.levels.arm quantizer.levels.hand quantizer.levels.whole
+        ?quantizer.levels.face quantizer.codes quantizer.dim quantizer.decay quantizer.commitment
+        quantizer.dropout quantizer.revive quantizer.steps quantizer.kl""",
+}
+
+
+@functools.cache
+def list_fields(task: str) -> dict[str, bool]:
+    """{full name: whether it must be there} of the fields of a task; the engine's if the task is unknown."""
+    words = TASKS[task].split() if task in TASKS else [f"?{name}" for name in _ENGINE.split()]
+    return {word.lstrip("?"): not word.startswith("?") for word in words}
+
+
+def check_values(fields: dict[str, Any]) -> None:
+    """Checks the fields of a config, {full name: value}: which there are, and each by itself.
+
+    Raises:
+      ConfigError: a field is missing, unknown, or cannot be what it is; the message has its name.
+    """
+    known = list_fields(fields["task"])
+    unknown = [name for name in fields if name not in known]
+    for name in unknown if fields["task"] in TASKS else ():
+        # Names of one's own are free, but not in the groups that models and samplers take as they are.
+        if any(field.partition(".")[0] == name.partition(".")[0] for field in known):
+            raise ConfigError(f"there is no field {show_value(name)}{did_you_mean(name, known)}")
+    for name, needed in known.items():
+        if name in fields:
+            check_value(name, fields[name])
+        elif needed:
+            raise ConfigError(f"the field {name} is missing{did_you_mean(name, unknown)}")
+
+
+def check_value(name: str, value: Any) -> None:
+    """Raises ConfigError unless a field can have a value; the message has both, and what it can be."""
+    if not FIELDS[name].allows(value):
+        raise ConfigError(f"{name} is {show_value(value)}; it can be {FIELDS[name].describe()}")
