@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from signjax import metrics
     from signjax.data.load import load_dataset
     from signjax.data.packed_dataset import PackedDataset
-    from signjax.errors import ConfigError, DataError, NumericsError, SignjaxError, StorageError
+    from signjax.errors import ConfigError, DataError, MachineError, NumericsError, SignjaxError, StorageError
     from signjax.evaluation.score import Scorecard, score
     from signjax.inference.load import load
     from signjax.inference.pose_autoencoder import PoseAutoencoder
@@ -37,6 +37,7 @@ __all__ = [
     "Clip",
     "ConfigError",
     "DataError",
+    "MachineError",
     "NumericsError",
     "PackedDataset",
     "PoseAutoencoder",
@@ -61,6 +62,7 @@ _HOMES: dict[str, Callable[[], ModuleType]] = {
     "Clip": lambda: import_module("signjax.pose.clip"),
     "ConfigError": lambda: import_module("signjax.errors"),
     "DataError": lambda: import_module("signjax.errors"),
+    "MachineError": lambda: import_module("signjax.errors"),
     "NumericsError": lambda: import_module("signjax.errors"),
     "PackedDataset": lambda: import_module("signjax.data.packed_dataset"),
     "PoseAutoencoder": lambda: import_module("signjax.inference.pose_autoencoder"),

@@ -42,6 +42,13 @@ class ConfigError(SignjaxError):
     exit_code = 23
 
 
+class MachineError(SignjaxError):
+    """A machine that lacks memory, threads or a device; elsewhere, or later, the same may work."""
+
+    # Not one of those that keep a supervisor from starting a training again: other programs may have ended.
+    exit_code = 1
+
+
 class SignjaxWarning(UserWarning):
     """What a user should know of a result that is made all the same; commands print it as one line."""
 

@@ -12,8 +12,8 @@ from typing import NoReturn
 
 from signjax.cli import output, stop_signals
 from signjax.cli.missing_backends import find_missing_backend
-from signjax.errors import SignjaxError, SignjaxWarning, StorageError
-from signjax.io import machine_errors, progress
+from signjax.errors import MachineError, SignjaxError, SignjaxWarning, StorageError
+from signjax.io import machine_errors, machine_limits, progress
 
 # Seconds for the other hosts to fail by themselves, for the same reason as this one and with its message.
 SHUTDOWN_SECONDS = 5.0
@@ -42,6 +42,8 @@ def run_as_command(main: Callable[..., int]) -> Callable[..., int]:
 def _get_exit_code(main: Callable[..., int], args, stops: list[stop_signals.Stopped]) -> int:
     """Calls the main function of a command; prints an expected error, and returns the exit code."""
     try:
+        if "jax" in sys.modules:
+            machine_limits.check_jax()
         return _call_main(main, args)
     except SignjaxError as error:
         return _print_error(error, error.exit_code)
@@ -59,7 +61,7 @@ def _get_exit_code(main: Callable[..., int], args, stops: list[stop_signals.Stop
             return _print_stop(stops[0])
         # Before backends, as JAX finds none either when there is no memory for it.
         if shortage := machine_errors.describe_shortage(exception):
-            return _print_error(SignjaxError(f"this machine has {shortage}"), SignjaxError.exit_code)
+            return _print_error(MachineError(f"this machine has {shortage}"), MachineError.exit_code)
         if error := find_missing_backend():
             return _print_error(error, error.exit_code)
         # A bug. With several hosts Python's own end is not reached, so the traceback is printed here.
