@@ -78,7 +78,7 @@ def _collect_run_files(workdir, c) -> dict[str, bytes]:
             files[name] = _read_bytes(f"{workdir}/{name}")
     for field in RUN_FIELDS:
         if Path(workdir, f"{field}.json").is_file():
-            folder = dependencies.find_dependency(workdir, field, c[field])
+            folder = dependencies.find_trained_dependency(workdir, field, c[field])
             nested = _collect_run_files(folder, run_config.load_config(f"{folder}/config.json"))
             files |= _nest_files(field, nested, digest_variables(checkpoint.load_variables(folder)[0]))
     if Path(workdir, f"{text_encoder.FIELD}.json").is_file():

@@ -123,7 +123,7 @@ def _load_generator(run) -> TextToPose:
     config = run_config.load_config(f"{run}/config.json")
     encoder = text_encoder.load_text_encoder(run, config)
     field = FAMILIES[config.task].codec_field
-    folder = dependencies.find_dependency(run, field, config[field])
+    folder = dependencies.find_trained_dependency(run, field, config[field])
     codec = load_autoencoder(folder) if field == "autoencoder" else load_codec(folder)
     # With another codec, even the same one trained again, the codes decode to wrong clips without any error.
     dependencies.check_dependency(run, field, folder, codec.variables)

@@ -89,13 +89,14 @@ def prepare_latent_run(config, workdir) -> LatentRun:
         the run began with.
       DataError: the data cannot be used.
     """
-    codec = load_autoencoder(config.autoencoder)
+    folder = dependencies.find_to_train_on(workdir, "autoencoder", config.autoencoder)
+    codec = load_autoencoder(folder)
     # Before anything is encoded: a run that resumes with another auto-encoder is refused here.
-    dependencies.record_dependency(workdir, "autoencoder", config.autoencoder, codec.variables)
+    dependencies.record_dependency(workdir, "autoencoder", folder, codec.variables)
     train, dev = (codec.load_split(config.data, split) for split in ("train", "dev"))
     data_record.record_data(workdir, config.data.root, train, dev)
     data_rate.record_rate(workdir, train.fps)
-    data_rate.warn_of_codec(train, config.autoencoder, codec.rate)
+    data_rate.warn_of_codec(train, folder, codec.rate)
     encoder = text_encoder.prepare_text_encoder(config, workdir, train.texts, dev.texts)
     rows, fold = {}, config.fold
     for name, clips, versions in (("train", train, config.versions), ("dev", dev, 1)):

@@ -39,13 +39,14 @@ def prepare_token_run(config, workdir) -> TokenRun:
       ConfigError: tokenizer or data are not those that the run began with, or the model cannot use it.
       DataError: the data cannot be used.
     """
-    tokenizer = load_codec(config.tokenizer)
+    folder = dependencies.find_to_train_on(workdir, "tokenizer", config.tokenizer)
+    tokenizer = load_codec(folder)
     # Before anything is encoded: a run that resumes with another tokenizer is refused here.
-    dependencies.record_dependency(workdir, "tokenizer", config.tokenizer, tokenizer.variables)
+    dependencies.record_dependency(workdir, "tokenizer", folder, tokenizer.variables)
     train, dev = (tokenizer.load_split(config.data, split) for split in ("train", "dev"))
     data_record.record_data(workdir, config.data.root, train, dev)
     data_rate.record_rate(workdir, train.fps)
-    data_rate.warn_of_codec(train, config.tokenizer, tokenizer.rate)
+    data_rate.warn_of_codec(train, folder, tokenizer.rate)
     encoder = text_encoder.prepare_text_encoder(config, workdir, train.texts, dev.texts)
     rows = {}
     # Dev clips once and as recorded, in one packing: every evaluation scores the same rows.

@@ -21,9 +21,9 @@ from jax.experimental import multihost_utils
 
 from signjax.errors import StorageError
 from signjax.io import checksums, model_file, safe_read
-from signjax.training import saved_steps, state_hash
+from signjax.training import saved_steps, state_hash, unsaved_run
 from signjax.training.checkpoint_errors import convert_read_errors, convert_storage_errors
-from signjax.training.run_config import find_difference, format_train_command, load_config
+from signjax.training.run_config import find_difference, load_config
 from signjax.training.saved_steps import find_intact_step, get_checkpoint_folder, read_meta
 
 
@@ -235,8 +235,7 @@ def load_variables(workdir, which: str = "best"):
         return model_file.load_variables(workdir)
     checkpoint = find_intact_step(workdir, which, "latest")
     if not checkpoint:
-        command = format_train_command(workdir)
-        raise StorageError(f"{workdir}: no trained model here; train one first: {command}")
+        raise StorageError(unsaved_run.describe_unsaved(workdir))
     kind, step = checkpoint
     # The model is built from config.json, which has no checksum and may have been edited.
     saved_config = read_meta(workdir, kind, step, "config")

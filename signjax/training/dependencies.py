@@ -10,7 +10,7 @@ import pathlib
 import jax
 
 from signjax.errors import ConfigError, StorageError
-from signjax.io import atomic, safe_read
+from signjax.io import atomic, machine_errors, model_file, safe_read
 from signjax.io.digest import digest_variables
 from signjax.training import saved_steps
 
@@ -44,10 +44,53 @@ def format_dependency(folder: str, digest: str) -> str:
 
 
 def find_dependency(workdir, field: str, config_folder: str) -> str:
-    """The folder of the other run: the recorded one, or the one of the config if that does not exist."""
+    """The folder of the other run: the recorded one, or the one of the config if that does not exist.
+
+    Raises:
+      StorageError: the record cannot be read.
+    """
     # The record comes first: the config's folder is relative to wherever the command was started.
     folder = os.path.join(workdir, _read_record(workdir, field)["folder"])
-    return folder if os.path.isdir(folder) else config_folder
+    return folder if pathlib.Path(folder).is_dir() else config_folder
+
+
+def find_trained_dependency(workdir, field: str, config_folder: str) -> str:
+    """As `find_dependency`, for a dependency that is a trained run.
+
+    Raises:
+      StorageError: it is in neither place; the message says which run it is. Or the record cannot be read.
+    """
+    record = _read_record(workdir, field)
+    recorded = os.path.join(workdir, record["folder"])
+    for folder in (recorded, config_folder):
+        if is_trained(folder):
+            return folder
+    # Not normpath: workdir may be a link, and ".." is then beside what it leads to.
+    recorded = os.path.realpath(recorded)
+    # Not that one be trained: it would have other codes, and this run could not be used with it.
+    places = " nor ".join(dict.fromkeys((recorded, str(config_folder))))
+    raise StorageError(
+        f"{workdir}: needs the {field} that it was trained with, the run {os.path.basename(recorded)!r} of "
+        f"digest {record['digest']}, which is not in {places}; put that folder there, or name it as {field} "
+        f"in {workdir}/config.json"
+    )
+
+
+def find_to_train_on(workdir, field: str, config_folder: str) -> str:
+    """The folder of the other run for a training: the config's; the recorded one if a resumed run lacks that.
+
+    Raises:
+      StorageError: as `find_trained_dependency`, for a run that is resumed.
+    """
+    if is_trained(config_folder) or saved_steps.find_last_step(workdir, "latest") is None:
+        return config_folder
+    return find_trained_dependency(workdir, field, config_folder)
+
+
+def is_trained(folder) -> bool:
+    """Whether a folder has a trained model, in checkpoints or to be shared."""
+    steps = (saved_steps.find_last_step(folder, which) for which in ("best", "latest"))
+    return model_file.is_shared_run(folder) or any(step is not None for step in steps)
 
 
 def check_dependency(workdir, field: str, folder, variables) -> None:
@@ -62,7 +105,7 @@ def check_dependency(workdir, field: str, folder, variables) -> None:
     if recorded != current:
         raise ConfigError(
             f"{field}: {workdir} was trained with {recorded}, and {folder} is {current}: another run, or "
-            f"trained again; restore the old one, or train {workdir} again"
+            "trained again; give the old one, or train in another --workdir"
         )
 
 
@@ -80,4 +123,5 @@ def _read_record(workdir, field: str) -> dict:
                 raise safe_read.InvalidFileError(f"field {name!r} is no text")
         return saved
     except safe_read.InvalidFileError as error:
-        raise StorageError(f"{path}: cannot be read ({error}); train {workdir} again") from None
+        advice = machine_errors.choose_advice(error, "restore it from a backup")
+        raise StorageError(f"{path}: cannot be read ({error}); {advice}") from None

@@ -9,6 +9,7 @@ import signal
 import socket
 import sys
 import threading
+import time
 import warnings
 import zlib
 
@@ -18,6 +19,8 @@ from jax.experimental import multihost_utils
 
 from signjax.errors import ConfigError, StorageError
 from signjax.io import locks
+
+LOCK = ".lock"  # file of a run that the process which trains it has locked
 
 
 def join_hosts(heartbeat: int) -> None:
@@ -104,7 +107,7 @@ def lock_workdir(workdir):
     Raises:
       StorageError: another process has locked it, or the folder cannot be written.
     """
-    path = pathlib.Path(workdir, ".lock")
+    path = pathlib.Path(workdir, LOCK)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         file = open(path, "a+", opener=_open_without_links)  # noqa: SIM115  closed below
@@ -113,7 +116,7 @@ def lock_workdir(workdir):
     with file:
         # A lock of the system ends with the process, however that ends; the file itself may stay.
         try:
-            locks.lock(file.fileno(), workdir, wait=False)
+            _lock_patiently(file.fileno(), workdir)
         except BlockingIOError:
             file.seek(0)
             owner = file.read(99).strip() or "unknown"
@@ -124,6 +127,16 @@ def lock_workdir(workdir):
         file.write(f"{os.getpid()} on {socket.gethostname()}")
         file.flush()
         yield
+
+
+def _lock_patiently(handle: int, workdir) -> None:
+    # Whoever asks whether a training is at work here has the lock for a moment (signjax.io.locks.is_locked).
+    for _ in range(5):
+        with contextlib.suppress(BlockingIOError):
+            locks.lock(handle, workdir, wait=False)
+            return
+        time.sleep(0.02)
+    locks.lock(handle, workdir, wait=False)
 
 
 def check_hosts(config, workdir, start: int) -> None:

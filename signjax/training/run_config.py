@@ -8,7 +8,7 @@ import re
 import ml_collections
 
 from signjax.errors import ConfigError, StorageError, closest_match
-from signjax.io import atomic, safe_read
+from signjax.io import atomic, machine_errors, safe_read
 from signjax.training import config_fields, config_rules, config_schema, configs
 
 # May differ when a run is resumed: how long it trains, how often it reports and saves, on which devices it
@@ -69,13 +69,22 @@ def load_config(path) -> ml_collections.ConfigDict:
         runs = {config.parent.name: str(config.parent) for config in workdir.parent.glob("*/config.json")}
         match = runs.get(closest_match(workdir.name, runs))
         suggestion = f"did you mean {match}? " if match else ""
-        raise StorageError(
-            f"{path}: no such file; {suggestion}train first: {format_train_command(workdir)}"
-        ) from None
+        advice = f"{suggestion}train first: {format_train_command(workdir)}"
+        if copy := _find_copy(workdir):
+            advice = f"the run has a copy of it: cp {copy} {path}"
+        raise StorageError(f"{path}: no such file; {advice}") from None
     # ConfigDict raises ValueError and AttributeError for names that no field can have.
     except (safe_read.InvalidFileError, ValueError, AttributeError) as e:
-        advice = "restore the file, or train again"
+        copy = _find_copy(pathlib.Path(path).parent)
+        advice = f"the run has a copy of it: cp {copy} {path}" if copy else "restore it from a backup"
+        advice = machine_errors.choose_advice(e, advice)
         raise StorageError(f"{path}: cannot be read as a config ({e}); {advice}") from None
+
+
+def _find_copy(workdir: pathlib.Path) -> pathlib.Path | None:
+    """The config that was saved with the newest checkpoint of a run; None if there is none."""
+    copies = workdir.glob("checkpoints/*/[0-9]*/config/metadata")
+    return max(copies, key=lambda path: path.stat().st_mtime, default=None)
 
 
 def check_same_config(saved: dict, config, workdir) -> None:

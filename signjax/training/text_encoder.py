@@ -4,7 +4,7 @@ Both have `encode_all(texts)`, which returns ids [n] or features [n, F] of each 
 """
 
 import hashlib
-import os
+import pathlib
 
 import jax
 import numpy as np
@@ -48,7 +48,8 @@ def load_text_encoder(workdir, c):
       StorageError: its files are missing or corrupt.
       ConfigError: its encoder is missing, or is not the one that it was trained with.
     """
-    if not os.path.exists(f"{workdir}/{FIELD}.json"):
+    # Not os.path.exists, which calls a file missing that cannot be asked for.
+    if not pathlib.Path(workdir, f"{FIELD}.json").exists():
         return text.load_tokenizer(f"{workdir}/text.json")
     folder = pretrained.find_encoder(dependencies.find_dependency(workdir, FIELD, c.text.encoder))
     encoder = pretrained.load_encoder(folder)

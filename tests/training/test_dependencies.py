@@ -1,6 +1,7 @@
 """Runs that need other runs: found from any folder, refused once the other was trained again."""
 
 import json
+import os
 import shutil
 
 import gpt_run
@@ -43,7 +44,7 @@ def test_a_run_is_used_from_any_folder_and_moves_with_its_home(built, tmp_path, 
     shutil.move(home, tmp_path / "moved")
     assert load(tmp_path / "moved/runs/mine").text_encoder.size > 5
     shutil.move(tmp_path / "moved/runs/mine", tmp_path / "mine")
-    with pytest.raises(StorageError, match=r"runs/other.*train"):
+    with pytest.raises(StorageError, match=r"mine: needs the .*'other'"):
         load("mine")
     monkeypatch.chdir(tmp_path / "moved")
     assert load("../mine").text_encoder.size > 5, "the config's own path is tried, too"
@@ -57,6 +58,38 @@ def test_another_run_is_refused_with_both_digests(built):
     for use in (lambda: load("runs/mine"), lambda: loop.train(c, "runs/mine", make_task)):
         with pytest.raises(ConfigError, match=rf"^{field}: .*mine was trained with {before}.* is {now}"):
             use()
+
+
+@pytest.mark.parametrize("left", ["nothing", "an empty folder", "a config"])
+def test_a_run_copied_alone_names_what_it_needs(left, built, tmp_path, monkeypatch):
+    field, home, c = built
+    digest = json.loads((home / f"runs/mine/{field}.json").read_text())["digest"]
+    shutil.copytree(home / "runs/mine", tmp_path / "copy/runs/mine")
+    monkeypatch.chdir(tmp_path / "copy")
+    other = tmp_path / "copy/runs/other"
+    if left != "nothing":
+        other.mkdir()
+    if left == "a config":
+        shutil.copy(home / "runs/other/config.json", other)
+    for use in (lambda: load("runs/mine"), lambda: loop.train(c, "runs/mine", make_task)):
+        with pytest.raises(StorageError, match=rf"needs the {field} .*'other' of digest {digest}") as error:
+            use()
+        message = str(error.value)
+        assert "runs/other; put that folder there, or name it" in message and "train one" not in message
+    shutil.rmtree(other, ignore_errors=True)
+    # As the message says: put there, or named in the config.
+    shutil.copytree(home / "runs/other", tmp_path / "elsewhere")
+    path = tmp_path / "copy/runs/mine/config.json"
+    path.write_text(path.read_text().replace("runs/other", "../elsewhere"))
+    assert load("runs/mine").text_encoder.size > 5
+
+
+def test_a_run_is_resumed_with_the_recorded_one_if_that_of_the_config_is_not_there(built):
+    field, _, c = built
+    assert dependencies.find_to_train_on("runs/mine", field, c[field]) == "runs/other"
+    recorded = dependencies.find_to_train_on("runs/mine", field, "runs/gone")
+    assert os.path.samefile(recorded, "runs/other")
+    assert dependencies.find_to_train_on("runs/new", field, "runs/gone") == "runs/gone"
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"folder": "x"}', None])

@@ -3,6 +3,7 @@
 import errno
 import json
 import random
+import re
 import shutil
 import warnings
 
@@ -14,7 +15,7 @@ from failing_disk import unreadable
 from signjax.errors import SignjaxWarning, StorageError
 from signjax.io import checksums
 from signjax.tasks.registry import make_task
-from signjax.training import checkpoint, loop, saved_steps
+from signjax.training import checkpoint, loop, run_config, saved_steps
 
 PASSING = [errno.EACCES, errno.EIO, errno.ESTALE, errno.EMFILE, errno.ENOMEM]
 DESTRUCTIVE = ("delete", "remove", "train again", "train one first", "train first")
@@ -198,3 +199,17 @@ def test_what_a_step_says_of_itself_is_not_a_reason_to_delete_it(content, run):
     with pytest.raises(StorageError, match="meta/metadata: cannot be read") as error:
         saved_steps.read_meta(run, "latest", 12)
     assert is_harmless(str(error.value))
+
+
+@pytest.mark.parametrize("content", ["{", None])
+def test_the_copy_that_a_damaged_config_has_is_named_and_serves(content, run):
+    path = run / "config.json"
+    before = run_config.load_config(path).to_dict()
+    path.unlink() if content is None else path.write_text(content)
+    with pytest.raises(StorageError, match=r"the run has a copy of it: cp .*config/metadata") as error:
+        run_config.load_config(path)
+    assert not any(word in str(error.value) for word in DESTRUCTIVE)
+    copy, target = re.search(r"cp (\S+) (\S+)$", str(error.value)).groups()
+    shutil.copy(copy, target)
+    assert run_config.load_config(path).to_dict() == before
+    checkpoint.load_variables(run)
