@@ -15,7 +15,9 @@ class SignjaxError(ValueError):
         # What a message quotes from a file may hold line breaks, or commands for the terminal.
         shown = message if message.isprintable() else "".join(map(_escape_letter, message))
         # Nor may it fill the screen: a file can have a field's name of a megabyte.
-        super().__init__(shown if len(shown) <= MAX_LENGTH else shown[:MAX_LENGTH] + "...")
+        # What to do is said at the end, so what is left out is in the middle.
+        half = MAX_LENGTH // 2
+        super().__init__(shown if len(shown) <= MAX_LENGTH else f"{shown[:half]}...{shown[-half:]}")
 
 
 class NumericsError(SignjaxError):

@@ -43,7 +43,8 @@ def parse_options(argv: list[str] | None):
     """The options of the command line."""
     parser = parsing.make_short_parser("signjax.sample", __doc__)
     parser.add_argument("--workdir", help="folder of the run (default: runs/gpt or runs/gpt-quick)")
-    parser.add_argument("--text", action="append", default=[], help="what to sign; may be repeated")
+    text = "what to sign; may be repeated"
+    parser.add_argument("--text", type=parsing.parse_text, action="append", default=[], help=text)
     parser.add_argument("--file", help="file with a text a line")
     parser.add_argument("--num", type=parsing.parse_count, default=1, help="clips of each text (default: 1)")
     parsing.add_seed_option(parser)

@@ -14,6 +14,7 @@ from signjax.cli import output, stop_signals
 from signjax.cli.missing_backends import find_missing_backend
 from signjax.errors import MachineError, SignjaxError, SignjaxWarning, StorageError
 from signjax.io import machine_errors, machine_limits, progress
+from signjax.io.long_names import SHORTER, describe_long_name
 
 # Seconds for the other hosts to fail by themselves, for the same reason as this one and with its message.
 SHUTDOWN_SECONDS = 5.0
@@ -49,7 +50,9 @@ def _get_exit_code(main: Callable[..., int], args, stops: list[stop_signals.Stop
         return _print_error(error, error.exit_code)
     # Of a file that cannot be read or written, or a full disk, where no function has a better message.
     except OSError as error:
-        return _print_error(error, StorageError.exit_code)
+        long_name = describe_long_name(error)
+        message = f"{error.filename}: {long_name}; {SHORTER}" if long_name else str(error)
+        return _print_error(StorageError(message), StorageError.exit_code)
     except KeyboardInterrupt:
         output.print_to_stderr("\nStopped by Ctrl-C; the same command starts again")
         return 130

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import NoReturn
 
 from signjax.errors import did_you_mean
+from signjax.text.recover_text import recover_text
 
 HELP = ("-h", "--help")
 # argparse passes its messages to `error` as text only, so they are matched.
@@ -110,6 +111,11 @@ def parse_count(text: str) -> int:
 def parse_number(text: str) -> int:
     """A whole number of 0 or more, for `type` of argparse."""
     return _parse_digits(text, 0, "a whole number of 0 or more")
+
+
+def parse_text(text: str) -> str:
+    """A text to sign or to look for, for `type` of argparse; see signjax.text.recover_text."""
+    return recover_text(text)
 
 
 def parse_seed(text: str) -> int:

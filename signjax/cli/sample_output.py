@@ -67,6 +67,7 @@ def print_frames(generator: TextToPose, texts: list[str], num: int, seed: int, s
         for number, frame in enumerate(itertools.chain.from_iterable(part.points for part in parts)):
             pose = frame.astype(float).round(5).tolist()
             content = {"text": text, "frame": number, "fps": generator.codec.fps, "pose": pose}
-            line = json.dumps(content, ensure_ascii=False)
+            # Where letters would be written as escapes of another kind, which are no JSON, they get JSON's.
+            line = json.dumps(content, ensure_ascii=not sys.stdout.encoding.lower().startswith("utf"))
             # Flushed, as a player at the other end of a pipe shows it at once.
             print(line, flush=True)

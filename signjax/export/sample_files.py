@@ -2,6 +2,7 @@
 
 import collections
 import hashlib
+import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -20,7 +21,7 @@ OVERVIEW = "clips"  # the page of all texts
 MAX_SHOWN = 100
 # Names that mean something else: the page of all texts, and devices of Windows.
 RESERVED = {OVERVIEW, "con", "prn", "aux", "nul"}
-MAX_NAME_BYTES = 150  # file systems allow 255; a digest, a number and an ending follow
+MAX_NAME_BYTES = 100  # file systems allow 255, encrypted ones 143; a digest, a number and an ending follow
 DIGEST_END = re.compile(r"-[0-9a-f]{8}$")
 
 
@@ -80,14 +81,24 @@ def name_files(texts: Sequence[str]) -> list[str]:
     for text in texts:
         counts[text] += 1
         plain = join_words(word for word in split_words(text) if word not in "?!")
-        name = plain.replace(" ", "-").encode()[:MAX_NAME_BYTES].decode(errors="ignore")
+        name = _escape_name(plain.replace(" ", "-")).encode()[:MAX_NAME_BYTES].decode(errors="ignore")
         # "_" stands before the number of a clip, and what ends like a digest may be another text's name.
         taken = name in RESERVED or "_" in name or DIGEST_END.search(name)
-        if text != plain or len(name) < len(text) or counts[text] > 1 or taken:
+        if text != plain or len(name) != len(text) or counts[text] > 1 or taken:
             digest = hashlib.blake2b(f"{text}\0{counts[text]}".encode(errors="replace"), digest_size=4)
             name = f"{name or 'clip'}-{digest.hexdigest()}"
         names.append(name)
     return names
+
+
+def _escape_name(name: str) -> str:
+    """A name, with the numbers of its letters in their place if this environment cannot name files so."""
+    try:
+        os.fsencode(name)
+    # As with LANG=C where Python is kept from taking UTF-8 (PYTHONUTF8=0).
+    except UnicodeEncodeError:
+        return name.encode("ascii", "backslashreplace").decode().replace("\\", "-")
+    return name
 
 
 def _write_text(folder: Path, name: str, text: str, clips: list[Clip]) -> TextFiles:

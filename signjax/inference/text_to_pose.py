@@ -17,7 +17,7 @@ from signjax.inference.pose_tokenizer import PoseTokenizer
 from signjax.models import build
 from signjax.pose import normalization
 from signjax.pose.clip import Clip
-from signjax.text import unknown_letters
+from signjax.text import recover_text, unknown_letters
 
 
 @dataclass(frozen=True, eq=False)
@@ -207,6 +207,8 @@ class TextToPose(SharedRun):
         return clips if canonical else (clip.move_to(normalization.DEFAULT) for clip in clips)
 
     def _check_letters(self, texts: Sequence[str]) -> None:
+        for text in texts:
+            recover_text.refuse_undecoded(text)
         if self.checks_letters:
             unknown_letters.check_letters(self.text_encoder, texts)
 

@@ -5,6 +5,7 @@ old file in one step, so readers see the old content or the new one, and never a
 """
 
 import contextlib
+import hashlib
 import os
 import pathlib
 import shutil
@@ -14,8 +15,10 @@ from typing import BinaryIO
 
 from signjax.errors import StorageError
 from signjax.io import locks
+from signjax.io.long_names import SHORTER, describe_long_name
 from signjax.io.temporary_folders import make_temporary_folder
 
+LONG_NAME = 100  # bytes of a name, to which no letters are added any more: file systems take 255, some 140
 # O_NOFOLLOW and O_NONBLOCK: a link must not lead to another file, and a pipe must not block.
 _NEW_FILE = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
@@ -43,9 +46,9 @@ def write_file(path, content: bytes | bytearray | Callable[[BinaryIO], object]) 
             os.fsync(file.fileno())
             os.replace(name, path)
     except OSError as error:
-        raise StorageError(
-            f"{path}: cannot be written ({error.strerror or error}); make room there"
-        ) from error
+        long_name = describe_long_name(error, path)
+        reason, advice = (long_name, SHORTER) if long_name else (error.strerror or error, "make room there")
+        raise StorageError(f"{path}: cannot be written ({reason}); {advice}") from error
     return path
 
 
@@ -69,7 +72,7 @@ def build_folder(target) -> Iterator[pathlib.Path]:
       StorageError: `target` exists and is not empty, another process writes it, or it cannot be written.
     """
     target = pathlib.Path(target)
-    folder = target.with_name(f".{target.name}.part")
+    folder = _name_part(target)
     try:
         if target.exists() and not (target.is_dir() and not any(target.iterdir())):
             raise StorageError(f"{target}: is there already; choose another name, or move it away")
@@ -81,8 +84,17 @@ def build_folder(target) -> Iterator[pathlib.Path]:
             yield folder
             os.rename(folder, target)
     except OSError as error:
-        reason = error.strerror or error
+        reason = describe_long_name(error, target) or error.strerror or error
         raise StorageError(f"{target}: cannot be written ({reason}); nothing of it was kept") from error
+
+
+def _name_part(target: pathlib.Path) -> pathlib.Path:
+    """Where a folder is built until it gets its name: always the same, so that a lock on it is seen."""
+    name = target.name
+    if len(os.fsencode(name)) > LONG_NAME:
+        digest = hashlib.blake2b(os.fsencode(name), digest_size=4).hexdigest()
+        name = f"{name[:20]}-{digest}"
+    return target.with_name(f".{name}.part")
 
 
 def move_folder(folder, target) -> None:

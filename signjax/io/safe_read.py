@@ -16,6 +16,7 @@ from collections.abc import Iterable, Iterator
 from typing import BinaryIO
 
 from signjax.errors import DataError
+from signjax.io.long_names import describe_long_name
 
 MAX_BYTES = 1 << 26  # of a file, 64 MB
 MAX_MEMORY = 6 * MAX_BYTES  # bytes of memory for the objects of a JSON text
@@ -151,7 +152,8 @@ def parse_json(data: bytes, max_memory: int = MAX_MEMORY) -> dict:
 def describe_error(error: Exception) -> str:
     """The first line of the message of an exception, at most 80 characters."""
     # strerror: the text of an OSError also has its number and the path, which the caller adds.
-    message = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    long_name = describe_long_name(error)
+    message = long_name or getattr(error, "strerror", None) or str(error) or type(error).__name__
     return message.strip().partition("\n")[0][:80]
 
 

@@ -33,7 +33,8 @@ def _make_parser() -> parsing.Parser:
     parser = parsing.make_parser("signjax.tools.viz", __doc__)
     commands = parser.add_subparsers(required=True, metavar="text|p0|deltas|samples")
     text = commands.add_parser("text", help="recorded clips whose text is or has the given words")
-    text.add_argument("--text", required=True, help="a word or words that follow one another")
+    words = "a word or words that follow one another"
+    text.add_argument("--text", type=parsing.parse_text, required=True, help=words)
     text.add_argument("--root", default="datasets", help="folder that holds data sets (default: datasets)")
     text.add_argument("--name", default="demo", help="folder of the data set (default: demo)")
     text.add_argument("--split", default="train", help="train, dev or test (default: train)")

@@ -19,6 +19,7 @@ from jax.experimental import multihost_utils
 
 from signjax.errors import ConfigError, StorageError
 from signjax.io import locks
+from signjax.io.long_names import describe_long_name
 
 LOCK = ".lock"  # file of a run that the process which trains it has locked
 
@@ -112,7 +113,8 @@ def lock_workdir(workdir):
         path.parent.mkdir(parents=True, exist_ok=True)
         file = open(path, "a+", opener=_open_without_links)  # noqa: SIM115  closed below
     except OSError as e:
-        raise StorageError(f"{workdir}: cannot be written ({e.strerror}); choose another --workdir") from e
+        reason = describe_long_name(e) or e.strerror
+        raise StorageError(f"{workdir}: cannot be written ({reason}); choose another --workdir") from e
     with file:
         # A lock of the system ends with the process, however that ends; the file itself may stay.
         try:

@@ -1,6 +1,7 @@
 """Names of files of texts: of any script, and never one name for two texts."""
 
 import itertools
+import os
 import unicodedata
 
 from signjax.export.sample_files import MAX_NAME_BYTES, OVERVIEW, name_files
@@ -42,3 +43,10 @@ def test_names_do_not_depend_on_other_texts():
 def test_a_text_twice_has_two_names():
     first, second, third = name_files(["hello", "hello", "hello"])
     assert first == "hello" and len({first, second, third}) == 3
+
+
+def test_names_in_an_environment_of_few_letters(monkeypatch):
+    monkeypatch.setattr(os, "fsencode", lambda name: name.encode("ascii"))
+    names = name_files(["hello", "grüße", "你好", "👋 hello"])
+    assert names[0] == "hello" and len(set(names)) == 4 and all(name.isascii() for name in names)
+    assert names[1].startswith("gr-xfc-xdfe-")
