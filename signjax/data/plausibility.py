@@ -30,19 +30,46 @@ MAX_ZOOM = 2.0  # of the trunk between the 5th and the 95th percentile
 MAX_DEVIATION = 0.5  # of a bone in 3-D, where it has one length; a share of that length
 # Of the trunk from frame to frame, and as a multiple of the usual step of the clip.
 MAX_JUMP, MAX_JUMP_RATIO = 0.5, 8.0
+# Points of a hand that lie this close together (in shoulder widths) are one point: what programs write for a
+# hand that was not detected, as -1 or the middle of the picture.
+ONE_POINT = 1e-3
+# Share of frames: a camera never gives two frames that are equal to the last bit.
+MAX_REPEATED = 0.3
 OWN_JOINTS = JointMap(tuple((joint,) for joint in range(8)), skeleton.R_HAND, skeleton.L_HAND)
 FAR_HANDS = "hands lie far from the wrists (is the order of points the right one?)"
 LONG_BONES = "bones are longer than a body's"
 FLICKER = "bones change their length from frame to frame"
 ZOOM = "the body changes its size"
 BONES_3D = "bones change their length in 3-D"
+COLLAPSED = "hands whose points are all at one place were taken as not seen"
+STILL = "nothing moves in any frame"
+REPEATED = "frames repeat the one before (was the video brought to a higher frame rate?)"
 JUMPS = "the whole body jumps, as at a cut or to another person"
 
 
 def inspect_clip(clip: Clip) -> Clip:
     """The clip upright and its hands at their arms; its warnings say what was changed or looks wrong."""
-    clip = _cross_hands(orientation.turn_upright(clip))
+    clip = _cross_hands(orientation.turn_upright(_hide_collapsed_hands(clip)))
     return dataclasses.replace(clip, warnings=(*clip.warnings, *check_clip(clip)))
+
+
+def _hide_collapsed_hands(clip: Clip) -> Clip:
+    """The clip without hands whose points all lie at one place."""
+    scaled = _scale_points(clip.points, clip.valid)
+    if scaled is None:
+        return clip
+    valid, hidden = clip.valid.copy(), np.zeros(len(clip), bool)
+    for part in (skeleton.RIGHT, skeleton.LEFT):
+        seen = clip.valid[:, part].sum(1) > 1
+        low, high = np.fmin.reduce(scaled[:, part], axis=1), np.fmax.reduce(scaled[:, part], axis=1)
+        collapsed = seen & (np.nan_to_num(high - low, nan=np.inf).max(1) < ONE_POINT)
+        valid[collapsed, part] = False
+        hidden |= collapsed
+    if not hidden.any():
+        return clip
+    points = np.where(valid[..., None], clip.points, np.float32(0))
+    clip = dataclasses.replace(clip, points=points, valid=valid)
+    return clip.add_warning(COLLAPSED, f"{hidden.sum():,} of {len(clip):,} frames")
 
 
 def _cross_hands(clip: Clip) -> Clip:
@@ -73,12 +100,26 @@ def check_clip(clip: Clip) -> tuple[ClipWarning, ...]:
         warnings.append(ClipWarning("clips are one frame long"))
     if not clip.valid[:, skeleton.RIGHT.start : skeleton.LEFT.stop].any():
         warnings.append(ClipWarning("no hand is seen in any frame"))
+    warnings += _check_repeats(clip)
     points = _scale_points(clip.points, clip.valid)
     # A body without shoulders is refused later, with a line of its own.
     if points is None:
         return tuple(warnings)
     checks = (_check_hands, _check_bones, _check_depth, _check_jumps)
     return (*warnings, *(warning for check in checks for warning in check(points)))
+
+
+def _check_repeats(clip: Clip) -> list[ClipWarning]:
+    """Frames that are equal to the one before."""
+    if len(clip) < 3:
+        return []
+    seen = clip.valid.any(1)
+    equal = (clip.points[1:] == clip.points[:-1]).all((1, 2)) & (clip.valid[1:] == clip.valid[:-1]).all(1)
+    # Frames that show nobody are all alike.
+    equal = equal[seen[1:] & seen[:-1]]
+    if not len(equal) or equal.mean() <= MAX_REPEATED:
+        return []
+    return [ClipWarning(STILL) if equal.all() else ClipWarning(REPEATED, f"{equal.sum():,} of {len(clip):,}")]
 
 
 def has_far_hands(points: np.ndarray, valid: np.ndarray) -> bool:

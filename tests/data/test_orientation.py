@@ -68,5 +68,6 @@ def test_who_leans_is_left_alone():
     turn = np.array([[1, -1], [1, 1]]) / np.sqrt(2)
     points = CLIP.points.copy()
     points[..., :2] = points[..., :2] @ turn.T
-    leaning = Clip(points, VALID)
-    assert orientation.turn_upright(leaning) is leaning
+    clip = orientation.turn_upright(Clip(points, VALID))
+    np.testing.assert_array_equal(clip.points, points)
+    assert [w.kind for w in clip.warnings] == [orientation.LEANS]

@@ -6,7 +6,7 @@ import pytest
 from format_cases import FORMATS
 
 from signjax.data import import_warnings, plausibility
-from signjax.data.formats import hand_sides
+from signjax.data.formats import base, hand_sides
 from signjax.data.import_poses import import_poses
 from signjax.data.import_report import describe_clip
 from signjax.pose import skeleton
@@ -52,11 +52,36 @@ def hide(part):
     (FLAT * np.where(np.arange(30) % 2, 1, 1.6)[:, None, None], VALID, (plausibility.FLICKER,)),
     (FLAT * np.linspace(1, 3, 30)[:, None, None], VALID, (plausibility.ZOOM,)),
     (stretch(POSE, 4, slice(10, 20)), VALID, (plausibility.LONG_BONES, plausibility.BONES_3D)),
+    (FLAT[:1].repeat(30, 0), VALID, (plausibility.STILL,)),
+    (FLAT[:15].repeat(2, 0), VALID, (plausibility.REPEATED,)),  # 25 frames a second written as 50
+    (FLAT[[*range(20), *range(10)]], VALID, ()),  # a pause, and the same once more
 ])  # fmt: skip
 def test_what_looks_wrong_is_named(points, valid, kinds):
     # In pixels: measures are relative to the body.
     clip = Clip(points * 300 + [640, 300, 0], valid)
     assert tuple(warning.kind for warning in plausibility.check_clip(clip)) == kinds
+
+
+@pytest.mark.parametrize("place", [[-1, -1, 0], [640, 360, 0], "wrist"])
+def test_hands_at_one_place_are_not_seen(place):
+    points = FLAT * 300 + [640, 300, 0]
+    wrist = points[5:12, [skeleton.L_WRIST]]
+    points[5:12, skeleton.LEFT] = wrist if place == "wrist" else place
+    clip = plausibility.inspect_clip(Clip(points, VALID))
+    expected = VALID.copy()
+    expected[5:12, skeleton.LEFT] = False
+    np.testing.assert_array_equal(clip.valid, expected)
+    assert (
+        clip.warnings == ((plausibility.COLLAPSED, "7 of 30 frames"),) and not clip.points[~clip.valid].any()
+    )
+
+
+def test_points_at_minus_one_are_not_seen():
+    points = np.full((4, 60, 3), 5.0)
+    points[1, 3, :2], points[2, 4, 0] = -1, -1
+    joint_map = base.JointMap(tuple((k,) for k in range(8)), 8, 29)
+    valid = base.select_joints(points, np.ones((4, 60), bool), joint_map)[1]
+    assert not valid[1, 3] and valid.sum() == 4 * 50 - 1
 
 
 def test_a_clip_that_shows_nothing_has_no_measures():

@@ -94,7 +94,8 @@ def select_joints(points: np.ndarray, seen: np.ndarray, joint_map: JointMap) -> 
     if not 0 < len(points) <= MAX_FRAMES:
         raise InvalidFileError(f"has {len(points):,} frames; 1 to {MAX_FRAMES:,} can be read")
     # What is not finite was not seen, whatever confidence the file gives it.
-    seen = seen & np.isfinite(points).all(-1)
+    # Nor was what lies at -1, -1, the usual sign for that where 0 is a place.
+    seen = seen & np.isfinite(points).all(-1) & (points[..., :2] != -1).any(-1)
     points = np.where(seen[..., None], points, 0.0)
     if not np.abs(points).max(initial=0) <= MAX_COORDINATE:
         raise InvalidFileError(f"has coordinates beyond {MAX_COORDINATE:g}")
