@@ -19,6 +19,13 @@ UNKNOWN_SIZE = (
     "coordinates look like shares of a picture of unknown size, and x and y were taken as of one unit; give "
     "--size, as in 1280x720, or 1x1 if they are of one unit"
 )
+# Shares in percent; no signer is within so few pixels of the corner of a picture that is larger than SMALL.
+PERCENT, SMALL = 100, 300
+PERCENTS = "coordinates were read as percents of the picture, in whose corner they would lie as pixels"
+MAYBE_PERCENTS = (
+    "coordinates were taken as pixels, and may be percents of a picture of unknown size; give --size, as in "
+    "1280x720"
+)
 UNUSED_SIZE = "--size was not used, as the coordinates are no shares of a picture"
 
 
@@ -33,8 +40,23 @@ def scale_shares(clip: Clip, size: tuple[int, int] | None, free_units: bool = Fa
         cannot be told.
     """
     if not (are_shares(clip) or (not free_units and _are_signed_shares(clip))):
-        return clip.add_warning(UNUSED_SIZE) if size else clip
+        scaled = clip if free_units else scale_percents(clip, size)
+        return clip.add_warning(UNUSED_SIZE) if size and scaled is clip else scaled
     return to_pixels(clip, size) if size else clip.add_warning(UNKNOWN_SIZE)
+
+
+def scale_percents(clip: Clip, size: tuple[float, float] | None) -> Clip:
+    """The clip in pixels if it looks like percents of a picture of this size; a warning says so."""
+    low, high = _measure_extent(clip)
+    # Numbers as small as shares are no percents, which would be a speck of the picture.
+    are_percents = low > -OUTSIDE * PERCENT and PERCENT / 10 < high < (1 + OUTSIDE) * PERCENT
+    if not are_percents or _is_moved_to_neck(clip):
+        return clip
+    if size is None:
+        return clip.add_warning(MAYBE_PERCENTS)
+    if min(size) < SMALL:
+        return clip
+    return to_pixels(clip, (size[0] / PERCENT, size[1] / PERCENT)).add_warning(PERCENTS)
 
 
 def to_pixels(clip: Clip, size: tuple[float, float]) -> Clip:

@@ -87,6 +87,34 @@ def test_shares_become_pixels_or_are_named(tmp_path, monkeypatch, name, unit, sh
         assert not any("--size" in line for line in report["warnings"])
 
 
+@pytest.mark.parametrize("name", [*BUILDS, "mediapipe"])
+def test_percents_become_pixels_or_are_named(tmp_path, monkeypatch, name):
+    builds = BUILDS | {
+        "mediapipe": (lambda root: format_files.landmarks(root / "one.json", POSE, VALID), True)
+    }
+    build, knows_size = builds[name]
+    build(tmp_path / "pixels")
+    expected = read_back(tmp_path / "pixels", tmp_path / "sets")[1].canonical()
+    # The helper for MediaPipe divides by the size.
+    unit = np.multiply(100, format_files.SIZE) if name == "mediapipe" else 100
+    write_shares(monkeypatch, build, tmp_path / "percents", unit, 0)
+    report, clip = read_back(tmp_path / "percents", tmp_path / "unknown")
+    kind = picture_units.PERCENTS if knows_size else picture_units.MAYBE_PERCENTS
+    assert any(line.startswith(kind) for line in report["warnings"])
+    error = np.abs(clip.canonical() - expected).max()
+    assert error < 1e-3 if knows_size else error > 0.1
+    if not knows_size:
+        report, clip = read_back(tmp_path / "percents", tmp_path / "known", size=(1280, 720))
+        assert np.abs(clip.canonical() - expected).max() < 1e-3
+
+
+def test_pixels_of_a_small_picture_are_no_percents():
+    points = (POSE * [1, 1, 0] * 30) + [50, 40, 0]
+    clip = Clip(points, VALID)
+    assert picture_units.scale_percents(clip, (112, 112)) is clip
+    assert picture_units.scale_percents(clip, (1280, 720)) is not clip
+
+
 def test_a_size_that_is_not_used_is_named(tmp_path):
     write_openpose(tmp_path / "pixels")
     report, _ = read_back(tmp_path / "pixels", tmp_path / "sets", size=(1280, 720))

@@ -113,11 +113,11 @@ def _make_clip(frames: list[Frame], content: dict) -> Clip:
     warnings = (*warnings, *about_people, *about_order)
     clip = Clip(*base.select_joints(points, seen, joint_map), fps=fps, signer=name, warnings=warnings)
     size = content.get("width"), content.get("height")
-    return (
-        picture_units.to_pixels(clip, size)
-        if landmarks.is_size(size) and picture_units.are_shares(clip)
-        else clip
-    )
+    if not landmarks.is_size(size):
+        return clip
+    if picture_units.are_shares(clip):
+        return picture_units.to_pixels(clip, size)
+    return picture_units.scale_percents(clip, size)
 
 
 def _sort_frames(frames: list[Frame]) -> tuple[list[Frame], np.ndarray, tuple[ClipWarning, ...]]:

@@ -4,6 +4,7 @@ from typing import TypeGuard
 
 import numpy as np
 
+from signjax.data import picture_units
 from signjax.data.formats import base
 from signjax.data.formats.base import JointMap
 from signjax.io.safe_read import InvalidFileError
@@ -58,7 +59,8 @@ def make_clip(
     # Depth stays 0: it has another unit for each part of the body, see signjax.data.formats.pose_format.
     points = np.zeros((*seen.shape, 3))
     points[..., :2] = np.where(seen[..., None], rows[..., :2], 0.0) * _find_unit(rows[seen, :2], size)
-    return Clip(*base.select_joints(points, seen, JOINT_MAP), fps=fps, signer=signer)
+    clip = Clip(*base.select_joints(points, seen, JOINT_MAP), fps=fps, signer=signer)
+    return picture_units.scale_percents(clip, size)
 
 
 def find_seen(rows: np.ndarray) -> np.ndarray:

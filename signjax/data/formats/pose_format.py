@@ -54,7 +54,9 @@ def _read_clip(path: Path) -> Clip:
     clip = Clip(*base.select_joints(points, seen, point_map.joint_map), fps=fps, warnings=warnings)
     # Normalized files keep the size in their header, too: only what fits into a picture is a share of it.
     has_size = min(file.size[:2]) > 1 and picture_units.are_shares(clip)
-    return picture_units.to_pixels(clip, file.size[:2]) if has_size else clip
+    if not has_size:
+        return picture_units.scale_percents(clip, file.size[:2]) if min(file.size[:2]) > 1 else clip
+    return picture_units.to_pixels(clip, file.size[:2])
 
 
 def _choose_person(file: pose_file.PoseFile, joint_map: JointMap) -> tuple:
