@@ -56,7 +56,8 @@ def read_clip(folder: str | os.PathLike, layout: pose_layout.PoseLayout | None =
         raw = read_raw(folder)
         gloss = read_gloss(folder)
     except DataError as error:
-        raise DataError(f"{folder}/{error}; repair or remove this clip") from None
+        advice = machine_errors.choose_advice(error, "repair this clip, or move it away")
+        raise DataError(f"{folder}/{error}; {advice}") from None
     return make_clip(raw, gloss, folder.name, layout or pose_layout.PoseLayout())
 
 

@@ -279,7 +279,7 @@ def refuse_broken(source: Path, index: dict) -> None:
     )
     raise BrokenClipsError(
         f"{source}: {len(named):,} of {complete or total:,} clips are broken{share}; "
-        f"repair or remove them: {listed}{more}",
+        f"repair them, or move them away: {listed}{more}",
         [(sid, reason) for sid, reason in broken],
     )
 

@@ -7,7 +7,7 @@ from signjax.data import clip_files, npz_clip, picture_units, plausibility, pose
 from signjax.data.formats import detect, signjax_folders
 from signjax.data.formats.base import UnreadableClip
 from signjax.errors import DataError
-from signjax.io import safe_read
+from signjax.io import machine_errors, safe_read
 from signjax.io.safe_read import InvalidFileError
 from signjax.pose.clip import Clip
 
@@ -62,7 +62,8 @@ def read_saved_clip(path: Path) -> Clip:
     try:
         return npz_clip.read_npz(path)
     except InvalidFileError as error:
-        raise DataError(f"{path}: cannot be read ({error}); sample it again") from None
+        advice = machine_errors.choose_advice(error, "sample it again")
+        raise DataError(f"{path}: cannot be read ({error}); {advice}") from None
 
 
 def read_written_clip(path: Path) -> Clip:

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from signjax.io import atomic, safe_numpy
-from signjax.io.safe_read import InvalidFileError
+from signjax.io import atomic, machine_errors, safe_numpy
+from signjax.io.safe_read import InvalidFileError, UnreadableFileError
 
 
 def read_sequences(path: str, key: str, versions: int, count: int) -> list[list[np.ndarray]] | None:
@@ -14,6 +14,9 @@ def read_sequences(path: str, key: str, versions: int, count: int) -> list[list[
       key: what the sequences must have been computed from.
       versions: how many versions of all sequences there must be.
       count: sequences in each version.
+
+    Raises:
+      StorageError: the file cannot be read now.
     """
     try:
         # The key alone first: of a large file with another key nothing else is read.
@@ -21,6 +24,9 @@ def read_sequences(path: str, key: str, versions: int, count: int) -> list[list[
             return None
         names = [f"{name}{k}" for k in range(versions) for name in ("codes", "offsets")]
         arrays = safe_numpy.read_arrays(path, names, max_bytes=None)
+    except UnreadableFileError as error:
+        # A day of encoding may be in it.
+        raise machine_errors.make_unreadable_error(path, error) from None
     except InvalidFileError:
         return None
     sequences = [_split_rows(arrays[f"codes{k}"], arrays[f"offsets{k}"], count) for k in range(versions)]

@@ -6,7 +6,7 @@ import numpy as np
 
 from signjax.data import clip_files
 from signjax.errors import DataError
-from signjax.io import safe_numpy, safe_read
+from signjax.io import machine_errors, safe_numpy, safe_read
 
 
 def read_json(path: Path) -> dict:
@@ -22,7 +22,8 @@ def read_json(path: Path) -> dict:
     except safe_read.MissingFileError:
         raise DataError(f"{path}: cannot be read (not there); a JSON belongs to each array") from None
     except safe_read.InvalidFileError as error:
-        raise DataError(f"{path}: {error}; write it again") from None
+        advice = machine_errors.choose_advice(error, "write it again")
+        raise DataError(f"{path}: {error}; {advice}") from None
 
 
 def read_array(path: Path, shape: tuple, kind: type[np.generic] = np.floating) -> np.ndarray:
@@ -44,7 +45,8 @@ def read_array(path: Path, shape: tuple, kind: type[np.generic] = np.floating) -
     except safe_read.MissingFileError:
         raise DataError(f"{path}: cannot be read (not there); put it beside its JSON") from None
     except safe_read.InvalidFileError as error:
-        raise DataError(f"{path}: {error}; write it again") from None
+        advice = machine_errors.choose_advice(error, "write it again")
+        raise DataError(f"{path}: {error}; {advice}") from None
 
 
 def _check_shape(array: np.ndarray, shape: tuple, kind: type[np.generic]) -> None:

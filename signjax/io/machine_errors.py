@@ -8,6 +8,7 @@ import contextlib
 import errno
 import os
 import re
+import stat
 from collections.abc import Iterator
 
 from signjax.errors import StorageError
@@ -64,6 +65,21 @@ def convert_unreadable(path) -> Iterator[None]:
         raise make_unreadable_error(error.filename or path, error) from error
     except safe_read.UnreadableFileError as error:
         raise make_unreadable_error(path, error) from error
+
+
+def is_file(path) -> bool:
+    """Whether there is a file of this name.
+
+    Raises:
+      StorageError: the disk cannot tell now. pathlib and os.path say False to some of these errors, and a run
+        whose file is not seen would be begun anew.
+    """
+    try:
+        return stat.S_ISREG(os.stat(path).st_mode)
+    except OSError as error:
+        if safe_read.is_unreadable(error):
+            raise make_unreadable_error(path, error) from error
+        return False
 
 
 def choose_advice(error: Exception, advice: str) -> str:

@@ -27,7 +27,7 @@ def pack_variables(variables: dict, **metadata: str) -> bytes:
 
 def is_shared_run(folder) -> bool:
     """Whether a folder is a run that was exported to be shared."""
-    return pathlib.Path(folder, FILE).is_file()
+    return machine_errors.is_file(pathlib.Path(folder, FILE))
 
 
 def load_variables(folder) -> tuple[dict, int]:

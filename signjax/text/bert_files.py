@@ -3,7 +3,7 @@
 import numpy as np
 
 from signjax.errors import ConfigError, StorageError
-from signjax.io import safe_read, safetensors
+from signjax.io import machine_errors, safe_read, safetensors
 from signjax.models.bert import Bert
 
 CONFIG_FIELDS = {  # family -> {attribute of Bert: field of config.json}
@@ -68,7 +68,8 @@ def read_bert(folder) -> tuple[Bert, dict]:
     try:
         params = convert_tensors(family, model, safetensors.read_tensors(path))
     except safe_read.InvalidFileError as error:
-        raise StorageError(f"{path}: cannot be read ({error}); fetch the folder again") from None
+        advice = machine_errors.choose_advice(error, "fetch the folder again")
+        raise StorageError(f"{path}: cannot be read ({error}); {advice}") from None
     return model, params
 
 

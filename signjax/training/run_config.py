@@ -84,7 +84,8 @@ def load_config(path) -> ml_collections.ConfigDict:
 def _find_copy(workdir: pathlib.Path) -> pathlib.Path | None:
     """The config that was saved with the newest checkpoint of a run; None if there is none."""
     copies = workdir.glob("checkpoints/*/[0-9]*/config/metadata")
-    return max(copies, key=lambda path: path.stat().st_mtime, default=None)
+    # By the step in the path, as a number: nothing here may fail, an error is being told.
+    return max(copies, key=lambda path: (len(path.parts[-3]), path.parts[-3]), default=None)
 
 
 def check_same_config(saved: dict, config, workdir) -> None:

@@ -28,9 +28,8 @@ def find_last_step(workdir, which: str) -> int | None:
       StorageError: the folder cannot be read now.
     """
     root = get_checkpoint_folder(workdir, which)
-    with machine_errors.convert_unreadable(root):
-        steps = [step for step in checksums.list_steps(root) if (root / str(step) / checksums.FILE).is_file()]
-    return max(steps, default=None)
+    steps = checksums.list_steps(root)
+    return max((s for s in steps if machine_errors.is_file(root / str(s) / checksums.FILE)), default=None)
 
 
 def find_intact_step(workdir, *kinds: str) -> tuple[str, int] | None:

@@ -4,12 +4,12 @@ Both have `encode_all(texts)`, which returns ids [n] or features [n, F] of each 
 """
 
 import hashlib
-import pathlib
 
 import jax
 import numpy as np
 
 from signjax.data import sequence_cache
+from signjax.io import machine_errors
 from signjax.io.digest import digest_variables
 from signjax.text import pretrained, words
 from signjax.text import tokenizer as text
@@ -48,8 +48,7 @@ def load_text_encoder(workdir, c):
       StorageError: its files are missing or corrupt.
       ConfigError: its encoder is missing, or is not the one that it was trained with.
     """
-    # Not os.path.exists, which calls a file missing that cannot be asked for.
-    if not pathlib.Path(workdir, f"{FIELD}.json").exists():
+    if not machine_errors.is_file(f"{workdir}/{FIELD}.json"):
         return text.load_tokenizer(f"{workdir}/text.json")
     folder = pretrained.find_encoder(dependencies.find_dependency(workdir, FIELD, c.text.encoder))
     encoder = pretrained.load_encoder(folder)

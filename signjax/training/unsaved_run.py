@@ -2,7 +2,7 @@
 
 import pathlib
 
-from signjax.io import locks, safe_read
+from signjax.io import locks, machine_errors, safe_read
 from signjax.training import process, run_config
 
 
@@ -14,7 +14,7 @@ def describe_unsaved(workdir) -> str:
     """
     command = run_config.format_train_command(workdir)
     path = pathlib.Path(workdir, "config.json")
-    if not path.exists():
+    if not machine_errors.is_file(path):
         return f"{workdir}: no trained model here; train one first: {command}"
     every = run_config.load_config(path).get("save_every", "?")
     if trainer := find_trainer(workdir):

@@ -98,7 +98,7 @@ def test_broken_files_are_refused_with_their_reason(tmp_path, name, data, words)
     (tmp_path / "x" / name).unlink()
     if data is not None:
         (tmp_path / "x" / name).write_bytes(data)
-    with pytest.raises(DataError, match="repair or remove") as refused:
+    with pytest.raises(DataError, match="repair this clip") as refused:
         clip_files.read_clip(tmp_path / "x")
     assert words in str(refused.value) and str(tmp_path / "x") in str(refused.value)
 

@@ -19,6 +19,13 @@ def test_a_file_that_cannot_be_read_now_is_not_called_invalid(number, tmp_path):
     assert machine_errors.choose_advice(error.value, "delete it") == machine_errors.RETRY
 
 
+def test_a_file_that_cannot_be_asked_for_is_not_called_missing(tmp_path):
+    (tmp_path / "file").write_bytes(b"")
+    assert machine_errors.is_file(tmp_path / "file") and not machine_errors.is_file(tmp_path / "none")
+    with unreadable("file", errno.ESTALE), pytest.raises(StorageError, match="cannot be read"):
+        machine_errors.is_file(tmp_path / "file")
+
+
 def test_a_file_that_is_none_is_invalid(tmp_path):
     (tmp_path / "loop").symlink_to("loop")
     (tmp_path / "file").write_bytes(b"")
