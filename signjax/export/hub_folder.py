@@ -12,13 +12,12 @@ from pathlib import Path
 
 from signjax.errors import StorageError
 from signjax.export import model_card
+from signjax.inference.families import FAMILIES
 from signjax.inference.load import load
 from signjax.io import atomic, checksums, model_file, safe_read
 from signjax.io.digest import digest_variables
 from signjax.text import pretrained
 from signjax.training import checkpoint, data_rate, dependencies, run_config, text_encoder
-
-RUN_FIELDS = ("tokenizer", "autoencoder")  # of configs, that name other runs
 
 
 def write_hub_folder(run, folder, licence: str = "other") -> Path:
@@ -76,12 +75,13 @@ def _collect_run_files(workdir, c) -> dict[str, bytes]:
     for name in ("text.json", data_rate.FILE):
         if Path(workdir, name).is_file():
             files[name] = _read_bytes(f"{workdir}/{name}")
-    for field in RUN_FIELDS:
-        if Path(workdir, f"{field}.json").is_file():
-            folder = dependencies.find_trained_dependency(workdir, field, c[field])
-            nested = _collect_run_files(folder, run_config.load_config(f"{folder}/config.json"))
-            files |= _nest_files(field, nested, digest_variables(checkpoint.load_variables(folder)[0]))
-    if Path(workdir, f"{text_encoder.FIELD}.json").is_file():
+    # Only generators need anything else. In the folder of a stranger's codec such a record could lead back.
+    if c.task in FAMILIES:
+        field = FAMILIES[c.task].codec_field
+        folder = dependencies.find_trained_dependency(workdir, field, c[field])
+        nested = _collect_run_files(folder, run_config.load_config(f"{folder}/config.json"))
+        files |= _nest_files(field, nested, digest_variables(checkpoint.load_variables(folder)[0]))
+    if c.task in FAMILIES and Path(workdir, f"{text_encoder.FIELD}.json").is_file():
         folder = pretrained.find_encoder(
             dependencies.find_dependency(workdir, text_encoder.FIELD, c.text.encoder)
         )

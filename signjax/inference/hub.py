@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from signjax.errors import ConfigError, StorageError
+from signjax.io import model_file
 
 _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
 # The files of a shared run (signjax.export.hub_folder): whatever else a repository has is not downloaded.
@@ -19,8 +20,16 @@ def find_run(run) -> Path:
       run: a folder, or an id of the hub such as "my-name/my-model".
 
     Raises:
-      StorageError: the hub has no such run, or cannot be reached.
+      StorageError: the hub has no such run, or cannot be reached; or a link in a shared run leads out of it.
     """
+    path = _find_folder(run)
+    # Before any file of it is opened.
+    if model_file.is_shared_run(path):
+        model_file.check_links(path)
+    return path
+
+
+def _find_folder(run) -> Path:
     path = Path(run)
     # "runs/gpt" has the form of an id, too: if its folder exists, or is the one where commands keep runs, a
     # run of this machine is meant.

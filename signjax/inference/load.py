@@ -3,7 +3,7 @@
 import dataclasses
 
 from signjax.errors import ConfigError
-from signjax.inference import contracts
+from signjax.inference import contracts, variable_shapes
 from signjax.inference.families import FAMILIES
 from signjax.inference.hub import find_run
 from signjax.inference.pose_autoencoder import PoseAutoencoder
@@ -81,6 +81,7 @@ def load_codec(run) -> PoseCodec:
         raise ConfigError(
             f"{run} holds a {config.task} run; give a run of configs/vqvae.py or configs/ae2d.py"
         )
+    variable_shapes.check_variables(run, config, variables)
     continuous = config.task == "ae2d" or config.quantizer.kind == "kl"
     codec = (PoseAutoencoder if continuous else PoseTokenizer).from_config(config, variables)
     return dataclasses.replace(codec, run=str(run), rate=data_rate.read_rate(run))
@@ -114,6 +115,7 @@ def load_pose_to_text(run) -> PoseToText:
     if config.task != "backtranslate":
         raise ConfigError(f"{run} holds a {config.task} run; give a backtranslate run")
     vocabulary = tokenizer.load_tokenizer(f"{run}/text.json")
+    variable_shapes.check_variables(run, config, variables, vocabulary=vocabulary.size)
     model = build.build_back_translator(config, vocabulary.size)
     return PoseToText(config, variables, model, vocabulary, data_rate.read_rate(run), run=str(run))
 
@@ -127,6 +129,14 @@ def _load_generator(run) -> TextToPose:
     codec = load_autoencoder(folder) if field == "autoencoder" else load_codec(folder)
     # With another codec, even the same one trained again, the codes decode to wrong clips without any error.
     dependencies.check_dependency(run, field, folder, codec.variables)
+    variable_shapes.check_variables(
+        run,
+        config,
+        variables,
+        vocabulary=encoder.size,
+        features=0 if encoder.size else encoder.model.width,
+        codec_config=codec.config,
+    )
     # The same codes are other motion in data of another rate than the codec's: the generator's data decide.
     codec = dataclasses.replace(codec, rate=data_rate.read_rate(run) or codec.rate)
     # No config has this width: it was fitted to the latents of the training data.

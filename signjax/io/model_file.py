@@ -4,6 +4,7 @@ A folder that has such a file instead of checkpoints is a run that was exported 
 signjax.export.hub_folder. Its files are compared with their checksums before any is used.
 """
 
+import os
 import pathlib
 from collections.abc import Iterator
 
@@ -30,13 +31,40 @@ def is_shared_run(folder) -> bool:
     return machine_errors.is_file(pathlib.Path(folder, FILE))
 
 
+def check_links(folder) -> None:
+    """Raises if a link below a shared run leads out of it: it may come from a stranger.
+
+    Raises:
+      StorageError: one does.
+    """
+    root = os.path.realpath(folder)
+    inside = [root, *_list_blob_folders(root)]
+    # Without following links to folders: what lies behind them is inside, and listed by itself, or outside.
+    for parent, folders, files in os.walk(root):
+        for path in (os.path.join(parent, name) for name in (*folders, *files)):
+            target = os.path.realpath(path)
+            if os.path.islink(path) and not any(os.path.commonpath((target, x)) == x for x in inside):
+                raise StorageError(
+                    f"{path}: is a link that leads out of {folder}; a shared folder has all its files in it"
+                )
+
+
+def _list_blob_folders(root: str) -> list[str]:
+    """Where the cache of the Hugging Face hub keeps the files that a snapshot at `root` links to."""
+    parents = [pathlib.Path(root), *pathlib.Path(root).parents]
+    blobs = [path.parent.parent / "blobs" for path in parents if path.parent.name == "snapshots"]
+    # Such a folder that is a link itself could lead anywhere.
+    return [str(path) for path in blobs if os.path.realpath(path) == str(path)]
+
+
 def load_variables(folder) -> tuple[dict, int]:
     """The variables of a shared run, and the step they were saved at.
 
     Raises:
-      StorageError: a file does not agree with its checksum, or cannot be read.
+      StorageError: a file does not agree with its checksum, or cannot be read; or as `check_links`.
     """
     path = pathlib.Path(folder, FILE)
+    check_links(folder)
     # README.md may be edited, and hubs add files of their own.
     if corruption := checksums.find_corruption(folder, extra_files=True):
         raise StorageError(f"{folder} is corrupt: {corruption}; download {folder} again")

@@ -47,11 +47,17 @@ def find_dependency(workdir, field: str, config_folder: str) -> str:
     """The folder of the other run: the recorded one, or the one of the config if that does not exist.
 
     Raises:
-      StorageError: the record cannot be read.
+      StorageError: the record cannot be read, or leads out of a shared run.
     """
     # The record comes first: the config's folder is relative to wherever the command was started.
     folder = os.path.join(workdir, _read_record(workdir, field)["folder"])
-    return folder if pathlib.Path(folder).is_dir() else config_folder
+    if os.path.isdir(folder):
+        return folder
+    if model_file.is_shared_run(workdir):
+        raise StorageError(
+            f"{folder}: no such folder; {workdir} is a shared folder, which has all it needs in it"
+        )
+    return config_folder
 
 
 def find_trained_dependency(workdir, field: str, config_folder: str) -> str:
@@ -62,13 +68,15 @@ def find_trained_dependency(workdir, field: str, config_folder: str) -> str:
     """
     record = _read_record(workdir, field)
     recorded = os.path.join(workdir, record["folder"])
-    for folder in (recorded, config_folder):
+    # A shared run has all it needs in it; what its config names lies on the machine where it was trained.
+    others = () if model_file.is_shared_run(workdir) else (config_folder,)
+    for folder in (recorded, *others):
         if is_trained(folder):
             return folder
     # Not normpath: workdir may be a link, and ".." is then beside what it leads to.
     recorded = os.path.realpath(recorded)
     # Not that one be trained: it would have other codes, and this run could not be used with it.
-    places = " nor ".join(dict.fromkeys((recorded, str(config_folder))))
+    places = " nor ".join(dict.fromkeys((recorded, *map(str, others))))
     raise StorageError(
         f"{workdir}: needs the {field} that it was trained with, the run {os.path.basename(recorded)!r} of "
         f"digest {record['digest']}, which is not in {places}; put that folder there, or name it as {field} "
@@ -89,6 +97,9 @@ def find_to_train_on(workdir, field: str, config_folder: str) -> str:
 
 def is_trained(folder) -> bool:
     """Whether a folder has a trained model, in checkpoints or to be shared."""
+    # Not by pathlib, which raises for names that are too long.
+    if not os.path.isdir(folder):
+        return False
     steps = (saved_steps.find_last_step(folder, which) for which in ("best", "latest"))
     return model_file.is_shared_run(folder) or any(step is not None for step in steps)
 
@@ -121,6 +132,12 @@ def _read_record(workdir, field: str) -> dict:
             # A null character would make os.path raise a ValueError without the file's name.
             if type(saved.get(name)) is not str or "\0" in saved[name]:
                 raise safe_read.InvalidFileError(f"field {name!r} is no text")
+        folder = os.path.join(workdir, saved["folder"])
+        # The record of a stranger must not lead to other folders of this machine, nor back.
+        if model_file.is_shared_run(workdir):
+            safe_read.check_inside(folder, workdir)
+            if os.path.realpath(folder) == os.path.realpath(workdir):
+                raise safe_read.InvalidFileError("its folder is the one that it lies in")
         return saved
     except safe_read.InvalidFileError as error:
         advice = machine_errors.choose_advice(error, "restore it from a backup")
