@@ -73,6 +73,21 @@ def test_a_command_is_short(path):
     assert lines <= 70, f"{lines} lines; what a command does, a function of the library does"
 
 
+LIBRARY = [
+    path
+    for path in sorted(ROOT.glob("signjax/**/*.py"))
+    if path not in COMMANDS and path.stem != "__main__" and path.parent.name not in ("cli", "benchmarks")
+]
+
+
+@pytest.mark.parametrize("path", LIBRARY, ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_library_prints_nothing(path):
+    """It warns, logs, or takes where to write: what a program has on its streams is its own."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        called = ast.unparse(node.func) if isinstance(node, ast.Call) else ""
+        assert called not in ("print", "sys.stdout.write", "sys.stderr.write"), f"line {node.lineno}"
+
+
 IMPORTS = """
 import ast, importlib, logging, os, pathlib, pkgutil, signal, sys, warnings
 

@@ -29,7 +29,12 @@ def run_as_command(main: Callable[..., int]) -> Callable[..., int]:
 
     @functools.wraps(main)
     def run(*args) -> int:
-        with output.guard_streams(), stop_signals.raise_on_signals() as stops, warnings.catch_warnings():
+        with (
+            output.guard_streams(),
+            stop_signals.raise_on_signals() as stops,
+            warnings.catch_warnings(),
+            progress.show_log(output.print_to_stderr),
+        ):
             quiet_libraries()
             _print_warnings()
             code = _get_exit_code(main, args, stops)
@@ -47,6 +52,8 @@ def _get_exit_code(main: Callable[..., int], args, stops: list[stop_signals.Stop
             machine_limits.check_jax()
         return _call_main(main, args)
     except SignjaxError as error:
+        if stops:
+            return _print_stop(stops[0])
         return _print_error(error, error.exit_code)
     # Of a file that cannot be read or written, or a full disk, where no function has a better message.
     except OSError as error:

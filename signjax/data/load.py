@@ -2,7 +2,6 @@
 
 import contextlib
 import pathlib
-import sys
 import warnings
 from collections.abc import Callable, Iterator
 
@@ -12,7 +11,7 @@ from signjax.data.pack_cache import Split
 from signjax.data.packed_dataset import SENTENCE, PackedDataset, open_pack
 from signjax.data.splits import list_splits
 from signjax.errors import SignjaxWarning, StorageError
-from signjax.io import temporary_folders
+from signjax.io import progress, temporary_folders
 
 # Clips of a large split that are packed at a time: packing that was interrupted continues with the next part.
 PART_CLIPS = 4096
@@ -82,24 +81,27 @@ def load_split(
       name: the data set's folder in root.
       split: "train", "dev" or "test".
       cache: False reads all clips into memory and writes nothing.
-      on_message: gets what a user should know, line by line; None writes to stderr.
+      on_message: gets what a user should know, line by line. By default the progress goes to the log
+        "signjax", which commands print, and what is left out or doubtful becomes a SignjaxWarning.
 
     Raises:
       DataError: no such split, no clips in it, or more than 1 % of them corrupt.
       StorageError: the pack cannot be written anywhere.
     """
-    on_message = _print_to_stderr if on_message is None else on_message
+    warn = _warn if on_message is None else on_message
+    on_message = on_message or progress.log_message
     clips = pack_cache.inspect_split(root, name, split, cache)
     if dataset := _open_split(clips, on_message):
         return dataset
     dataset = _pack_split(clips, on_message)
     on_message(dataset.describe())
     for line in frame_rates.warn_of_rates(dataset.rates):
-        on_message(f"{dataset.label}: {line}")
+        warn(f"{dataset.label}: {line}")
     for sid, reason in dataset.broken[: pack_writer.MAX_NAMED]:
-        on_message(f"  left out {sid}: {reason}")
+        warn(f"{dataset.label}: left out {sid}: {reason}")
     if (more := len(dataset.broken) - pack_writer.MAX_NAMED) > 0:
-        on_message(f"  and {more:,} more; python -m signjax.tools.pack --root {root} --name {name} lists all")
+        advice = f"python -m signjax.tools.pack --root {root} --name {name} lists all"
+        warn(f"{dataset.label}: left out {more:,} more; {advice}")
     return dataset
 
 
@@ -236,5 +238,5 @@ def _format_part_name(split: str, k: int) -> str:
     return f"{split}.{k:05}"
 
 
-def _print_to_stderr(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
+def _warn(line: str) -> None:
+    warnings.warn(line, SignjaxWarning, stacklevel=3)

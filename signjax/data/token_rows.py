@@ -10,6 +10,7 @@ from signjax.text.tokenizer import make_padding
 # Widths of the texts of a row. Up to the last of them, attention over texts takes little beside the rest.
 TEXT_BUCKETS = (64, 96, 128, 192, 256)
 USUAL = 0.99  # share of texts that the width of rows follows
+NAMED = 5  # clips that a message names
 ROOM = 2  # a text may be so many times as long as they
 
 
@@ -25,17 +26,21 @@ def find_usual(lengths: np.ndarray) -> np.ndarray:
     return lengths <= max(TEXT_BUCKETS[-1], ROOM * ordered[max(last, 0)])
 
 
-def describe_left_out(rows, label: str, sids) -> list[str]:
-    """A line for each clip that is in no row, after a line with their number; none if all are in one.
+def describe_left_out(rows, label: str, sids) -> str:
+    """A line on the clips that are in no row, with the names of the first; "" if all are in one.
 
     Args:
       rows: TokenRows, or signjax.data.joined_clips.JoinedClips.
       label: of the data set.
       sids: names of the clips.
     """
-    lines = [f"  {sids[i]}: its text has {length:,} tokens" for i, length in rows.left_out.items()]
+    if not rows.left_out:
+        return ""
+    named = [f"{sids[i]} ({length:,} tokens)" for i, length in list(rows.left_out.items())[:NAMED]]
+    more = [f"{len(rows.left_out) - NAMED:,} more"] if len(rows.left_out) > NAMED else []
+    count = f"{len(rows.left_out):,} of {len(sids):,} clips left out"
     reason = f"their texts are far longer than the others, for which rows have {rows.text:,} tokens"
-    return [f"{label}: {len(lines):,} of {len(sids):,} clips left out; {reason}", *lines] if lines else []
+    return f"{label}: {count}; {reason}: {', '.join(named + more)}"
 
 
 class TokenRows:

@@ -3,12 +3,14 @@
 import contextlib
 import functools
 import io
+import logging
 import os
 import shutil
 import sys
 import time
 from collections.abc import Callable, Iterator
 
+LOG = logging.getLogger("signjax")
 REDRAW_EVERY = 0.2  # seconds between two drawings of a bar
 MAX_WIDTH, MIN_WIDTH = 30, 8  # columns of a bar; with less space there is the text only
 
@@ -38,6 +40,25 @@ def draw_bar(out, done: int, total: int | None, words: str) -> None:
     # Cleared and written at once, with the cursor left visible: nothing is to be restored after a kill.
     out.write(f"\r\x1b[2K{bar}{words}")
     out.flush()
+
+
+def log_message(line: str) -> None:
+    """Gives a line about the progress of a function of the library to the log "signjax"."""
+    LOG.info("%s", line)
+
+
+@contextlib.contextmanager
+def show_log(print_line: Callable[[str], None]) -> Iterator[None]:
+    """Has the lines of `log_message` printed in this block, as commands do."""
+    handler, level = logging.Handler(), LOG.level
+    handler.emit = lambda record: print_line(record.getMessage())  # type: ignore[method-assign]
+    LOG.addHandler(handler)
+    LOG.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        LOG.removeHandler(handler)
+        LOG.setLevel(level)
 
 
 @contextlib.contextmanager

@@ -1,6 +1,6 @@
 """Preparing the training of a model of tokens: its text encoder, its codec and its rows."""
 
-import sys
+import warnings
 from typing import NamedTuple
 
 import jax
@@ -8,6 +8,7 @@ import jax.numpy as jnp
 
 from signjax.data.packed_dataset import PackedDataset
 from signjax.data.token_rows import TokenRows, describe_left_out
+from signjax.errors import SignjaxWarning
 from signjax.inference.dataset_codes import encode_dataset
 from signjax.inference.load import load_codec
 from signjax.inference.text_to_pose import TextToPose, build_text_to_pose
@@ -60,7 +61,7 @@ def prepare_token_run(config, workdir) -> TokenRun:
 
 
 def make_rows(codes, clips: PackedDataset, encoder, seed: int, packings: int) -> TokenRows:
-    """The rows of encoded clips; prints which clips are left out for their texts.
+    """The rows of encoded clips; warns of those that are left out for their texts.
 
     Args:
       codes: codes[shift][clip], [N, C].
@@ -69,14 +70,14 @@ def make_rows(codes, clips: PackedDataset, encoder, seed: int, packings: int) ->
       seed, packings: see signjax.data.token_rows.TokenRows.
     """
     rows = TokenRows(codes, encoder.encode_all(clips.texts), seed, packings)
-    print_left_out(rows, clips)
+    warn_of_left_out(rows, clips)
     return rows
 
 
-def print_left_out(rows, clips: PackedDataset) -> None:
-    """Prints which clips of a data set are in none of the rows."""
-    for line in describe_left_out(rows, clips.label, clips.sids):
-        print(line, file=sys.stderr, flush=True)
+def warn_of_left_out(rows, clips: PackedDataset) -> None:
+    """Warns of the clips of a data set that are in none of the rows."""
+    if line := describe_left_out(rows, clips.label, clips.sids):
+        warnings.warn(line, SignjaxWarning, stacklevel=2)
 
 
 def drop_texts(batch, rng, rate: float):

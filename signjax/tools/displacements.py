@@ -16,6 +16,7 @@ from signjax.displacements.average import Averages, average_words
 from signjax.displacements.extract import Extraction, extract_words
 
 FOLDER = "outputs/displacements"
+WORDS = {"nargs": "+", "required": True, "metavar": "WORD", "help": "words", "type": parsing.parse_text}
 
 
 @run_as_command
@@ -35,8 +36,7 @@ def _make_parser() -> parsing.Parser:
     # Options that both have are defined once, so that they mean the same.
     for command, run, verb in ((extract, _extract_words, "also write"), (average, _average_words, "average")):
         command.set_defaults(run=run)
-        words = {"nargs": "+", "required": True, "metavar": "WORD", "help": "words or phrases"}
-        command.add_argument("--words", type=parsing.parse_text, **words)
+        command.add_argument("--words", **WORDS)
         command.add_argument("--norm", action="store_true", help=f"{verb} clips without place and size")
         command.add_argument(
             "--samples", type=parsing.parse_count, default=8, help="clips a word at most (default: 8)"

@@ -7,7 +7,6 @@ import pathlib
 import re
 import signal
 import socket
-import sys
 import threading
 import time
 import warnings
@@ -17,7 +16,7 @@ import jax
 import numpy as np
 from jax.experimental import multihost_utils
 
-from signjax.errors import ConfigError, StorageError
+from signjax.errors import ConfigError, SignjaxWarning, StorageError
 from signjax.io import locks
 from signjax.io.long_names import describe_long_name
 
@@ -98,7 +97,8 @@ def _repair_cache(folder: pathlib.Path, warned: list, show, message, *location) 
             entry.unlink(missing_ok=True)
     if not warned:
         warned.append(True)
-        print(f"warning: {folder}: error {error[1]} compiled programs; compiling again", file=sys.stderr)
+        line = f"{folder}: error {error[1]} compiled programs; compiling again"
+        show(SignjaxWarning(line), SignjaxWarning, *location[1:])
 
 
 @contextlib.contextmanager

@@ -8,6 +8,8 @@ import subprocess
 import sys
 import time
 
+from signjax.io import progress
+
 STOPPING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 # Exit codes of failures that a restart does not cure: wrong usage, NaN, data, storage, config; and Ctrl-C.
 PERMANENT = (2, 20, 21, 22, 23, 130)
@@ -47,7 +49,7 @@ def supervise_command(command: list[str], processes: int, restarts: int) -> int:
             return code
         # Some failures need time to pass, such as a network that is down.
         pause = min(PAUSE * 2 ** (failures - 1), LONGEST_PAUSE)
-        _print_message(f"restarting in {pause:.0f} s, restart {failures} of {restarts}")
+        progress.log_message(f"supervise: restarting in {pause:.0f} s, restart {failures} of {restarts}")
         end = time.monotonic() + pause
         # In short pieces, as Python resumes a sleep after a signal whose handler does not raise.
         while time.monotonic() < end and not signals:
@@ -108,7 +110,8 @@ def wait_for_processes(children: list[subprocess.Popen], signals: list[int]) -> 
         if failed and deadline is None:
             # The others may be about to fail, too, with a better message. If not they would wait for ever.
             deadline = time.monotonic() + GRACE
-            _print_message(f"process {failed[0]} ended with {_describe_exit(children[failed[0]].returncode)}")
+            reason = _describe_exit(children[failed[0]].returncode)
+            progress.log_message(f"supervise: process {failed[0]} ended with {reason}")
         if not alive:
             return [child.returncode for child in children]
         new = signals[sent:]
@@ -130,7 +133,3 @@ def combine_exit_codes(codes: list[int]) -> int:
 
 def _describe_exit(code: int) -> str:
     return f"exit code {code}" if code > 0 else signal.Signals(-code).name
-
-
-def _print_message(line: str) -> None:
-    print(f"supervise: {line}", file=sys.stderr, flush=True)

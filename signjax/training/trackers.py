@@ -1,6 +1,6 @@
 """Where metrics go besides metrics.jsonl: to TensorBoard if it is installed, to wandb if a project is set.
 
-A tracker that fails is not used any more and a warning is printed, but training continues. A run that is
+A tracker that fails is not used any more, with a SignjaxWarning, but training continues. A run that is
 resumed keeps one axis of steps.
 """
 
@@ -12,10 +12,11 @@ import secrets
 import socket
 import struct
 import time
+import warnings
 from collections.abc import Callable
 from typing import NamedTuple
 
-from signjax.errors import ConfigError
+from signjax.errors import ConfigError, SignjaxWarning
 from signjax.io import atomic, safe_read
 
 ID = "wandb.id"  # name of a file in the folder of the run
@@ -70,12 +71,13 @@ def close_trackers(trackers: list[Tracker]) -> None:
 
 
 def _call_safely(name: str, call: Callable):
-    """What a call returns; if it raises, prints a warning and returns None."""
+    """What a call returns; if it raises, warns and returns None."""
     try:
         return call()
     # Of any kind: the libraries have errors of their own, and no training should end for them.
     except Exception as error:
-        print(f"warning: {name} is not used any more ({safe_read.describe_error(error)})", flush=True)
+        line = f"{name} is not used any more ({safe_read.describe_error(error)})"
+        warnings.warn(line, SignjaxWarning, stacklevel=2)
         return None
 
 

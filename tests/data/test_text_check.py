@@ -10,7 +10,7 @@ from packed_sets import Lines, dataset, recording, write
 
 from signjax.data import joined_clips, load, pack_files, pack_writer, text_check, token_rows
 from signjax.data.import_poses import import_poses
-from signjax.errors import DataError
+from signjax.errors import DataError, SignjaxWarning
 
 PAGE = " ".join(f"word{k}" for k in range(400))
 
@@ -97,9 +97,9 @@ def test_one_long_text_does_not_set_the_width_of_all_rows():
         assert 3 not in clips
     assert sorted(clip for row in rows.rows for clip, _ in row) == sorted(2 * [*range(3), *range(4, 12)])
     rows.make_example(0)
-    lines = token_rows.describe_left_out(rows, "set/train", [f"c{k}" for k in range(12)])
-    assert "1 of 12 clips left out" in lines[0] and lines[1] == "  c3: its text has 4,000 tokens"
-    assert token_rows.describe_left_out(usual, "set/train", range(12)) == []
+    line = token_rows.describe_left_out(rows, "set/train", [f"c{k}" for k in range(12)])
+    assert "1 of 12 clips left out" in line and line.endswith("64 tokens: c3 (4,000 tokens)")
+    assert token_rows.describe_left_out(usual, "set/train", range(12)) == ""
 
 
 def test_texts_of_any_usual_length_stay():
@@ -118,3 +118,9 @@ def test_rows_of_joined_clips_are_not_widened_either(tmp_path):
     assert len(rows) == 4 and rows.text == 32 and rows.left_out == {1: 3000}
     example = rows.make_example(1, np.random.default_rng(0))
     assert example["text"][0] == 8
+
+
+def test_by_default_the_library_warns_and_prints_nothing(tmp_path, capsys):
+    with pytest.warns(SignjaxWarning, match="set/train: left out clip_003: its text '♪' has no word"):
+        load.load_split(make_set(tmp_path, {3: "♪"}, 120), "set", "train")
+    assert capsys.readouterr() == ("", "")

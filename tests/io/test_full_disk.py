@@ -8,6 +8,7 @@ import shutil
 import struct
 import subprocess
 import tempfile
+import warnings
 
 import engine_toy
 import jax
@@ -17,7 +18,7 @@ from engine_helpers import rows, toy
 from jax.experimental.compilation_cache import compilation_cache
 
 from signjax.cli import command
-from signjax.errors import StorageError
+from signjax.errors import SignjaxWarning, StorageError
 from signjax.io import atomic, checksums
 from signjax.tasks.registry import make_task
 from signjax.training import checkpoint, loop, process, saved_steps, trackers
@@ -194,7 +195,9 @@ def test_a_best_step_of_a_start_that_saved_nothing_is_forgotten(tmp_path, at_bat
     assert checkpoint.load_variables(tmp_path)[1] == 2
 
 
-def test_a_damaged_compile_cache_is_told_of_once_and_mended(tmp_path, capsys):
+def test_a_damaged_compile_cache_is_told_of_once_and_mended(tmp_path, capsys, monkeypatch):
+    shown = []
+    monkeypatch.setattr(warnings, "showwarning", lambda message, kind, *_: shown.append((kind, str(message))))
     before = {name: jax.config.values[name] for name in ("jax_compilation_cache_dir",)}
     minimum = "jax_persistent_cache_min_compile_time_secs"
     before[minimum] = jax.config.values[minimum]
@@ -212,11 +215,9 @@ def test_a_damaged_compile_cache_is_told_of_once_and_mended(tmp_path, capsys):
         for entry in entries:
             entry.write_bytes(b"damaged")
         assert results() == first
-        assert capsys.readouterr().err.splitlines() == [
-            f"warning: {tmp_path}: error reading compiled programs; compiling again"
-        ]
+        assert shown == [(SignjaxWarning, f"{tmp_path}: error reading compiled programs; compiling again")]
         assert sorted(tmp_path.glob("*-cache")) == entries and all(len(e.read_bytes()) > 99 for e in entries)
-        assert results() == first and not capsys.readouterr().err
+        assert results() == first and len(shown) == 1 and capsys.readouterr() == ("", "")
     finally:
         for name, value in before.items():
             jax.config.update(name, value)

@@ -129,3 +129,13 @@ def test_nothing_is_drawn_where_there_is_no_terminal():
     progress.clear_bar(out)
     metric_writer.Progress(5, out).print_line("a line")
     assert out.getvalue() == "a line\n"
+
+
+def test_the_log_is_shown_by_commands_alone(capsys):
+    lines = []
+    progress.log_message("before")
+    with progress.show_log(lines.append):
+        progress.log_message("packing 5 of 9 %")
+    progress.log_message("after")
+    assert lines == ["packing 5 of 9 %"] and capsys.readouterr() == ("", "")
+    assert not progress.LOG.handlers

@@ -6,7 +6,7 @@ import sys
 import pytest
 from engine_helpers import rows, toy
 
-from signjax.errors import ConfigError
+from signjax.errors import ConfigError, SignjaxWarning
 from signjax.tasks.registry import make_task
 from signjax.training import loop, trackers
 
@@ -79,10 +79,11 @@ def test_only_who_asks_gets_it(wandb, tmp_path):
 @pytest.mark.parametrize("fault", ["init", "log", "finish"])
 def test_a_fault_ends_no_training(wandb, tmp_path, capsys, fault):
     (wandb / "fault").write_text(fault)
-    assert loop.train(toy(num_steps=10), tmp_path / "run", make_task, wandb_project="mine").finished
+    with pytest.warns(SignjaxWarning) as warned:
+        assert loop.train(toy(num_steps=10), tmp_path / "run", make_task, wandb_project="mine").finished
     out, err = capsys.readouterr()
-    lines = [line for line in out.splitlines() if "wandb" in line]
-    assert lines == ["warning: wandb is not used any more (the network is down)"] and not err
+    lines = [str(warning.message) for warning in warned if warning.category is SignjaxWarning]
+    assert lines == ["wandb is not used any more (the network is down)"] and not err and "not used" not in out
     assert [what for what, _ in calls_of(wandb)].count(fault) == 1
     assert loop.train(toy(num_steps=10), tmp_path / "alone", make_task).finished
     assert rows(tmp_path / "run") == rows(tmp_path / "alone")
@@ -115,9 +116,9 @@ def test_tensorboard_that_fails_is_left_out(tmp_path, monkeypatch, capsys):
         whole(path, data)
 
     monkeypatch.setattr(trackers, "append_bytes", full)
-    assert loop.train(toy(num_steps=10), tmp_path / "run", make_task).finished
-    printed = capsys.readouterr().out
-    assert printed.count("TensorBoard is not used any more (No space left on device)") == 1
+    with pytest.warns(SignjaxWarning, match=r"^TensorBoard is not used any more \(No space"):
+        assert loop.train(toy(num_steps=10), tmp_path / "run", make_task).finished
+    assert capsys.readouterr() == ("", "")
     assert len(rows(tmp_path / "run")) > 3
 
 
