@@ -57,6 +57,23 @@ def test_nothing_is_lost_with_a_host(tmp_path):
     host_helpers.assert_same_training(run, tmp_path / "whole")
 
 
+@pytest.mark.extended
+def test_one_of_the_hosts_sets_damaged_steps_aside_and_all_go_on(tmp_path):
+    run = tmp_path / "run"
+    assert loop.train(toy(), run, make_task).finished
+    roots = [saved_steps.get_checkpoint_folder(run, which) for which in ("latest", "best")]
+    for root in roots:
+        (root / "12/meta/metadata").write_text("{}")
+    program = [*TOY, f"--workdir={run}", *flags(num_steps=18)]
+    jobs = host_helpers.alone(tmp_path, [program, program])
+    assert [job.wait(host_helpers.PATIENCE) for job in jobs] == [0, 0]
+    logs = [(tmp_path / f"{rank}.log").read_text() for rank in range(2)]
+    assert "resumed from step 10" in logs[0] and logs[0].count("it was moved to") == 2
+    assert "moved to" not in logs[1]
+    assert all((root / ".damaged-12").is_dir() for root in roots)
+    assert saved_steps.find_intact_step(run, "latest") == ("latest", 18)
+
+
 def test_hosts_with_different_configs_do_not_start(tmp_path):
     run = tmp_path / "run"
     programs = [[*TOY, f"--workdir={run}", f"--config.seed={rank}"] for rank in range(2)]
