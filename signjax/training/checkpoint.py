@@ -233,10 +233,18 @@ def load_variables(workdir, which: str = "best"):
     """
     if model_file.is_shared_run(workdir):
         return model_file.load_variables(workdir)
-    checkpoint = find_intact_step(workdir, which, "latest")
-    if not checkpoint:
-        raise StorageError(unsaved_run.describe_unsaved(workdir))
-    kind, step = checkpoint
+    while checkpoint := find_intact_step(workdir, which, "latest"):
+        try:
+            return _load_step(workdir, *checkpoint)
+        except StorageError:
+            # Not if a training has replaced it meanwhile: then there is a newer one.
+            if saved_steps.is_intact(workdir, *checkpoint):
+                raise
+    raise StorageError(unsaved_run.describe_unsaved(workdir))
+
+
+def _load_step(workdir, kind: str, step: int):
+    """What `load_variables` returns, of an intact step."""
     # The model is built from config.json, which has no checksum and may have been edited.
     saved_config = read_meta(workdir, kind, step, "config")
     if difference := find_difference(saved_config, load_config(f"{workdir}/config.json")):

@@ -63,6 +63,22 @@ def find_intact_step(workdir, *kinds: str) -> tuple[str, int] | None:
     )
 
 
+def is_intact(workdir, which: str, step: int) -> bool:
+    """Whether a checkpoint is still there, and all its files agree with their checksums.
+
+    Raises:
+      StorageError: it is there, and cannot be read now.
+    """
+    root = get_checkpoint_folder(workdir, which)
+    try:
+        return checksums.find_corruption(root / str(step)) is None
+    except StorageError:
+        # Servers say "stale file handle" of what has been deleted meanwhile.
+        if step in checksums.list_steps(root):
+            raise
+        return False
+
+
 def set_aside_damaged(workdir, *kinds: str) -> None:
     """Moves newer checkpoints that do not agree with their checksums to `.damaged-<step>`; warns of each.
 

@@ -94,6 +94,23 @@ def test_a_step_that_is_deleted_while_it_is_read_is_no_error(run, monkeypatch):
     assert checksums.find_newest_intact(latest) == (10, {})
 
 
+@pytest.mark.parametrize("whole_folder", [True, False])
+def test_a_step_that_is_replaced_while_it_is_loaded_is_not_the_machine(whole_folder, run, monkeypatch):
+    """As by a training that has saved a better one: it deletes this one file by file."""
+    find_intact_step, found = checkpoint.find_intact_step, []
+
+    def delete_first(*args):
+        found.append(find_intact_step(*args))
+        if len(found) == 1:
+            folder = saved_steps.get_checkpoint_folder(run, "best") / str(found[0][1])
+            shutil.rmtree(folder if whole_folder else folder / "state")
+        return found[-1]
+
+    monkeypatch.setattr(checkpoint, "find_intact_step", delete_first)
+    assert checkpoint.load_variables(run)[1] == 12
+    assert [kind for kind, _ in found] == ["best", "latest"]
+
+
 def test_a_damaged_step_is_moved_by_the_training_and_kept(run):
     latest = saved_steps.get_checkpoint_folder(run, "latest")
     damaged = damage(latest / "12")
