@@ -105,11 +105,31 @@ def convert_load_errors(path) -> Iterator[None]:
     # What is raised depends on what the machine lacks, and some of it is a bare Exception. Only one best
     # checkpoint is kept: nobody may be told to delete it because a machine has too little memory.
     except Exception as error:
-        cause = describe_shortage(error) or "look at its memory, threads and devices"
+        shortage = describe_shortage(error)
+        # Orbax asks whether files exist, and takes every error of the system for a no.
+        if not shortage and (unreadable := _find_unreadable(path)):
+            raise make_unreadable_error(unreadable.filename, unreadable) from error
+        cause = shortage or "look at its memory, threads, devices and disks"
         raise StorageError(
             f"{path}: cannot be loaded ({describe_reason(error)}) by this machine: {cause}. The files agree "
             "with their checksums, and nothing was changed"
         ) from error
+
+
+def _find_unreadable(path) -> OSError | None:
+    """The error of the first file or folder at a path that cannot be read now; None if all can."""
+    try:
+        if not os.path.isdir(path):
+            with open(path, "rb") as file:
+                file.read(1)
+            return None
+        names = os.listdir(path)
+    except OSError as error:
+        # An error of reading, other than one of opening, does not have the name.
+        error.filename = error.filename or str(path)
+        return error if safe_read.is_unreadable(error) else None
+    errors = (_find_unreadable(os.path.join(path, name)) for name in names)
+    return next(filter(None, errors), None)
 
 
 def describe_reason(error: Exception) -> str:

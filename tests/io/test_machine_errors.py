@@ -67,3 +67,16 @@ def test_what_is_loaded_after_its_checksums_matched_is_never_the_file():
             with machine_errors.convert_load_errors("runs/gpt"):
                 raise error
         assert "delete" not in str(caught.value)
+
+
+@pytest.mark.parametrize("number", [errno.ESTALE, errno.EACCES])
+def test_a_library_that_takes_an_unreadable_file_for_a_missing_one_is_not_believed(number, tmp_path):
+    (tmp_path / "state").mkdir()
+    (tmp_path / "state/array").write_bytes(b"1")
+    reason = rf"state/array: cannot be read \({os.strerror(number)}\).*goes on when it can be read"
+    with pytest.raises(StorageError, match=reason):  # noqa: SIM117
+        with unreadable("array", number), machine_errors.convert_load_errors(tmp_path):
+            raise ValueError("Requested directory for restore does not exist")
+    with pytest.raises(StorageError, match=r"does not exist\) by this machine: look at"):  # noqa: SIM117
+        with machine_errors.convert_load_errors(tmp_path):
+            raise ValueError("Requested directory for restore does not exist")
