@@ -13,7 +13,7 @@ import numpy as np
 
 from signjax.errors import DataError
 from signjax.metrics.score import Score, format_signature, make_mean_score
-from signjax.pose import skeleton
+from signjax.pose import keypoints, skeleton
 from signjax.pose.clip import Clip
 
 HANDS = slice(skeleton.RIGHT.start, skeleton.LEFT.stop)
@@ -152,11 +152,9 @@ def _find_correct_keypoints(x, y, valid, part: str, share: float):
     """100 where a keypoint is correct, else 0, see `make_pck`."""
     error = np.linalg.norm(x - y, axis=-1)  # [T, 50]
     if part == "body":
-        width = np.linalg.norm(x[:, skeleton.R_SHOULDER] - x[:, skeleton.L_SHOULDER], axis=-1)
-        # A frame that misses a shoulder has no width to take a share of.
-        measured = valid[:, [skeleton.R_SHOULDER]] & valid[:, [skeleton.L_SHOULDER]]
-        correct = error[:, skeleton.BODY] < share * width[:, None]
-        return 100.0 * correct, valid[:, skeleton.BODY] & measured
+        part_error, part_valid = error[:, skeleton.BODY], valid[:, skeleton.BODY]
+        correct, weight = keypoints.find_correct_keypoints(part_error, x, part_valid, valid, share)
+        return 100.0 * correct, weight
     values, weights = [], []
     for joints, _ in skeleton.HANDS:
         hand, missing = x[:, joints], ~valid[:, joints, None]

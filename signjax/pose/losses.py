@@ -6,6 +6,7 @@ Positions, velocities and bone lengths have one unit, so that their weights can 
 import jax.numpy as jnp
 
 from signjax.pose import skeleton
+from signjax.pose.keypoints import find_correct_keypoints
 
 
 def vector_length(x):
@@ -99,10 +100,10 @@ def reconstruction_errors(pose, target, valid, scale) -> dict:
 
     Returns:
       Mean per-joint position error over all joints ("mpjpe"), body, hands, hands relative to their own
-      wrists, and of successive frames' differences ("velocity"); shares of joints nearer than .01, .02
-      and .05 ("pck_01" ...). All are of the 50 joints of body and hands, so that numbers with and without a
-      face compare. With a face there is its error relative to the nose ("mpjpe_face"). Every frame of every
-      clip counts alike.
+      wrists, and of successive frames' differences ("velocity"); shares of joints nearer than .01, .02 and
+      .05 shoulder widths of their frame ("pck_01" ..., see signjax.pose.keypoints). All are of the 50 joints
+      of body and hands, so that numbers with and without a face compare. With a face there is its error
+      relative to the nose ("mpjpe_face"). Every frame of every clip counts alike.
     """
     (pose, target, valid), face = _split_face(pose, target, valid)
     # In the unit of the data (pixels, metres) errors mean something to those who made them.
@@ -118,7 +119,13 @@ def reconstruction_errors(pose, target, valid, scale) -> dict:
         "mpjpe_hands_relative": (relative, valid_hands(valid)),
         "velocity": (speed, valid[:, 1:] * valid[:, :-1]),
     }
-    pairs |= {f"pck_{100 * a:02.0f}": (error < a, valid) for a in (0.01, 0.02, 0.05)}
+    # Shares of the shoulder width as in evaluations: of pixels, a hundredth would be nothing.
+    pairs |= {
+        f"pck_{100 * share:02.0f}": find_correct_keypoints(
+            error, target * unit[..., None], valid, valid, share
+        )
+        for share in (0.01, 0.02, 0.05)
+    }
     if face:
         pairs["mpjpe_face"] = face[0] * unit, face[1]
     # Sums and counts, not means: batches of different sizes, on several hosts, add up to the exact mean.

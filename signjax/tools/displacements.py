@@ -38,9 +38,8 @@ def _make_parser() -> parsing.Parser:
         command.set_defaults(run=run)
         command.add_argument("--words", **WORDS)
         command.add_argument("--norm", action="store_true", help=f"{verb} clips without place and size")
-        command.add_argument(
-            "--samples", type=parsing.parse_count, default=8, help="clips a word at most (default: 8)"
-        )
+        samples = "clips a word at most (default: 8)"
+        command.add_argument("--samples", type=parsing.parse_count, default=8, help=samples)
     extract.add_argument("--root", default="datasets", help="folder that holds data sets (default: datasets)")
     extract.add_argument("--name", default="demo", help="folder of the data set (default: demo)")
     extract.add_argument("--split", default="train", help="train, dev or test (default: train)")

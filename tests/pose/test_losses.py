@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from signjax.metrics import reconstruction
 from signjax.pose import losses, skeleton
 
 pytestmark = pytest.mark.usefixtures("compile_quickly")
@@ -92,11 +93,25 @@ def test_errors_are_sums_over_frames_in_own_units(poses):
     total, count = losses.reconstruction_errors(pose, target, valid, scale)["mpjpe"]
     np.testing.assert_allclose(total, (distance * valid).sum(), rtol=1e-5)
     assert count == 9 * 50
-    near = target + np.array([0, 0.12, 0], np.float32)  # .012 and .036 in own units
-    shares = {
-        name: s / c for name, (s, c) in losses.reconstruction_errors(near, target, valid, scale).items()
-    }
-    np.testing.assert_allclose([shares[f"pck_{n}"] for n in ("01", "02", "05")], [0, 6 / 9, 1], rtol=1e-5)
+
+
+@pytest.mark.parametrize("size", [1e-3, 1.0, 500.0])
+def test_keypoints_are_correct_by_the_shoulder_width(poses, size):
+    """In metres, in canonical units and in pixels alike, and as in an evaluation."""
+    _, target, valid = poses
+    valid[1, 2, skeleton.R_SHOULDER] = 0
+    width = np.linalg.norm(target[..., skeleton.R_SHOULDER, :] - target[..., skeleton.L_SHOULDER, :], axis=-1)
+    pose = target + np.array([0, 1, 0], np.float32) * 0.015 * width[..., None, None]
+    scale = np.full(len(pose), size, np.float32)
+    errors = losses.reconstruction_errors(pose, target, valid, scale)
+    shares = {name: s / c for name, (s, c) in errors.items() if name.startswith("pck")}
+    assert shares == {"pck_01": 0, "pck_02": 1, "pck_05": 1}
+    assert errors["pck_05"][1] == (valid.sum(-1) * (valid[..., skeleton.R_SHOULDER] > 0)).sum()
+    for x, y, seen in zip(target * size, pose * size, valid > 0, strict=True):
+        for share, value in ((0.01, 0), (0.02, 100)):
+            values, weights = reconstruction.make_pck("body", share).compute(x, y, seen)
+            assert (values == value).all()
+            np.testing.assert_array_equal(weights.all(1), seen[:, skeleton.R_SHOULDER])
 
 
 @pytest.mark.parametrize("start", ["target", "point"])
