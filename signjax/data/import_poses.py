@@ -13,6 +13,7 @@ from signjax.data import (
     plausibility,
     split_assignment,
     text_check,
+    text_doubts,
 )
 from signjax.data.formats import detect, landmark_arrays, smplx_body, text_table
 from signjax.data.formats.base import UnreadableClip
@@ -178,6 +179,7 @@ def _complete_clip(
         raise InvalidFileError(f"has no text; {advice}")
     clip = dataclasses.replace(clip, fps=clip.fps or fps)
     text_check.check_text(clip.text, len(clip), clip.fps)
+    clip = dataclasses.replace(clip, warnings=(*clip.warnings, *text_doubts.find_doubts(clip.text)))
     return frame_rates.resample_imported(clip, resample) if resample else clip
 
 

@@ -9,7 +9,7 @@ import packed_sets
 import pytest
 from format_cases import FORMATS, POSE, VALID, oldest, save, skels
 
-from signjax.data import clip_files, dataset_writer, import_report, split_assignment
+from signjax.data import clip_files, dataset_writer, import_report, split_assignment, text_doubts
 from signjax.data.formats import text_table
 from signjax.data.import_poses import import_poses
 from signjax.errors import ConfigError, StorageError
@@ -178,6 +178,13 @@ def test_files_of_other_formats_are_named(tmp_path):
     assert import_poses(frames, str(tmp_path), "others")["warnings"] == [
         "not imported, as OpenPose frames are: MediaPipe landmarks: 1 file: a.json"
     ]
+
+
+def test_spoiled_texts_are_told(tmp_path):
+    FORMATS["openpose"][0](tmp_path / "theirs")
+    (tmp_path / "theirs/index.tsv").write_text("clip\ttext\none\tTom &amp; Jerry\n")
+    report = import_poses(tmp_path / "theirs", str(tmp_path), "mine")
+    assert report["warnings"] == [f"{text_doubts.HAS_MARKUP}: 1 clip: one ('Tom &amp; Jerry')"]
 
 
 def test_a_third_value_that_is_no_depth_is_told(tmp_path):

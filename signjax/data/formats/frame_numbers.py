@@ -14,6 +14,8 @@ import numpy as np
 from signjax.pose.clip import ClipWarning
 
 SEPARATORS = "_-. "
+# What stands before the number of a frame and is no part of the clip's name, as in a_frame_0001.
+FRAME_WORD = re.compile(r"(?<=[^_\-. ])[_\-. ]+(?:frames?|img|images?|fn)$", re.IGNORECASE)
 MIN_PADDED = 3  # digits of a number that is filled up with zeros, as numbers of frames are
 # Frames for each that is there: numbers with larger gaps than that count something else.
 MAX_STRETCH = 4
@@ -58,7 +60,10 @@ def group_by_clip(stems: Sequence[str]) -> list[ClipFrames]:
         # By number, not by name: 10 follows 9.
         numbers, indices = zip(*sorted(frames), strict=True)
         named.append(ClipFrames(name, list(indices), list(numbers)))
-    return named
+    shorter = [FRAME_WORD.sub("", clip.name) for clip in named]
+    if len(set(shorter)) < len(named):
+        return named
+    return [clip._replace(name=name) for clip, name in zip(named, shorter, strict=True)]
 
 
 def _find_frame_column(rows: list[list[str]]) -> int:

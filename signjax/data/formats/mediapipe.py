@@ -33,6 +33,9 @@ MAX_FRAME_BYTES = 1 << 22
 LANDMARK = {"x": None, "y": None, "z": 0.0, "visibility": landmarks.UNSET}  # fields and their defaults
 # Hands and face belong to the body that they lie at; without a body nothing says whose they are.
 ANCHORS = {"right_hand": 16, "left_hand": 15, "face": 0}
+# Of a face without refined landmarks, which has no pupils, and of the older model of the upper body, which
+# has the first points of the other.
+OTHER_COUNTS = {PARTS["face"]: (468,), PARTS["pose"]: (25,)}
 MAX_PEOPLE = signer.MAX_PEOPLE  # in a frame
 BODY_MAP = landmarks.JOINT_MAP._replace(right=None, left=None, face=())
 # Fields of a frame that say nothing about the joints, or the same in metres from the hips.
@@ -215,15 +218,23 @@ def _list_people(rows) -> list:
 
 
 def _parse_part(rows, count: int, where: str) -> np.ndarray:
-    # A face without refined landmarks has no pupils, the last ten of 478.
-    counts = (count, *([468] if count == PARTS["face"] else []))
+    counts = (count, *OTHER_COUNTS.get(count, ()))
+    rows = _split_numbers(rows, counts)
     if not isinstance(rows, list) or len(rows) not in counts:
         size = f"{len(rows)} landmarks" if isinstance(rows, list) else "no list"
         raise InvalidFileError(f"{where} is {size}, not {count} landmarks")
-    part = np.full((count, 4), np.nan)
+    part = np.full((count, 4), np.nan)  # the others stay missing
     for k, landmark in enumerate(rows):
         part[k] = _parse_landmark(landmark, f"{where} {k}")
     return part
+
+
+def _split_numbers(rows, counts: tuple[int, ...]):
+    """A flat list of x, y, z (and visibility) of some points as a list of points; anything else as it is."""
+    if not isinstance(rows, list) or set(map(type, rows)) - {int, float} or len(rows) in counts:
+        return rows
+    width = next((width for width in (4, 3) if len(rows) in [width * count for count in counts]), 0)
+    return [rows[k : k + width] for k in range(0, len(rows), width)] if width else rows
 
 
 def _parse_landmark(landmark, where: str) -> list[float]:

@@ -12,6 +12,8 @@ DELIMITERS = {"\t": "tab", "|": "bar", ",": "comma", ";": "semicolon"}
 # all, and a table of such sentences must not be searched to its end for each of them.
 MAX_CELL_LINES = 100
 # Excel's "Unicode text" is UTF-16; its "CSV UTF-8" begins with the mark of UTF-8.
+# As Excel and LibreOffice keep tables, before 2007 and since.
+WORKBOOKS = (b"\xd0\xcf\x11\xe0", b"PK\x03\x04")
 ENCODINGS = {b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
 _OPENING = re.compile(' *"')  # people write a comma and a space
 # The rest of a quoted cell: up to the first quotation mark that is not one of two.
@@ -55,10 +57,13 @@ def read_rows(data: bytes) -> Iterator[TableRow]:
 
 def decode_text(data: bytes) -> str:
     """The text of a file without the mark of its encoding; InvalidFileError if it is not UTF-8 or UTF-16."""
+    if data.startswith(WORKBOOKS):
+        raise InvalidFileError('is a workbook; save its sheet as "CSV UTF-8"')
     try:
         return data.decode(ENCODINGS.get(data[:2], "utf-8-sig"))
     except UnicodeDecodeError:
-        raise InvalidFileError("is not UTF-8; save it as UTF-8") from None
+        # Which other encoding it is nothing says, and most of them give some text.
+        raise InvalidFileError('is not UTF-8; save it as UTF-8, in Excel as "CSV UTF-8"') from None
 
 
 def split_lines(text: str) -> list[str]:

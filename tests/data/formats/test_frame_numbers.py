@@ -29,6 +29,20 @@ def test_clips_that_share_a_folder_are_told_apart():
     assert [clip.indices for clip in clips] == [[0, 2, 4], [1, 3, 5]] and clips[0].name != clips[1].name
 
 
+@pytest.mark.parametrize("pattern, name", [
+    ("S01-A10_frame_{:05}", "S01-A10"), ("clip-IMG{}", "clip"), ("a.fn{}", "a"), ("frame{}", "frame"),
+    ("_frame_{}", "_frame"), ("mainframe_{}", "mainframe"),
+])  # fmt: skip
+def test_the_word_frame_is_no_part_of_a_name(pattern, name):
+    [clip] = frame_numbers.group_by_clip([pattern.format(t) for t in range(3)])
+    assert clip.name == name
+
+
+def test_names_stay_apart_without_the_word_frame():
+    stems = [f"{name}_{t}" for name in ("a_frame", "a_img") for t in range(3)]
+    assert [clip.name for clip in frame_numbers.group_by_clip(stems)] == ["a_frame", "a_img"]
+
+
 @pytest.mark.parametrize("numbers, places, warned", [
     ([7], [0], ""),
     ([4, 5, 6], [0, 1, 2], ""),

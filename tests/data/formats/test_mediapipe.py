@@ -72,6 +72,23 @@ def test_what_the_tasks_api_writes_is_the_same_clip(tmp_path, plain, change):
     assert clip.valid[:, skeleton.RIGHT].all() and clip.has_face and not clip.warnings
 
 
+def flatten(frame):
+    def list_numbers(key, rows):
+        names = ("x", "y", "z", "visibility") if key.startswith("pose") else ("x", "y", "z")
+        return [point[name] for point in rows for name in names]
+
+    return {key: list_numbers(key, rows) for key, rows in frame.items()}
+
+
+@pytest.mark.parametrize("change", [
+    flatten, lambda frame: frame | {"pose_landmarks": frame["pose_landmarks"][:25]},
+])  # fmt: skip
+def test_flat_lists_and_the_model_of_the_upper_body_are_read(tmp_path, plain, change):
+    clip = read(tmp_path / "a.json", each_frame(change))
+    np.testing.assert_array_equal(clip.points, plain.points)
+    np.testing.assert_array_equal(clip.valid, plain.valid)
+
+
 def test_a_list_of_frames_is_a_clip(tmp_path, plain):
     clip = read(tmp_path / "a.json", lambda content: content["frames"], format_files.SIZE)
     np.testing.assert_array_equal(clip.points, plain.points)

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from signjax.data.formats import dwpose, frame_numbers, openpose, pose_file, pose_format, signer
+from signjax.data.formats.base import JointMap
 
-BODY_AND_HANDS = openpose.JOINT_MAP._replace(face=())
+BODY_AND_HANDS = JointMap(tuple((k,) for k in range(8)), 8, 29)
 
 
 def person(seed, place=0.0, moves=True, size=1.0, confidence=0.9):

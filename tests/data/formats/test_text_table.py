@@ -80,6 +80,8 @@ def test_lines_are_numbered_as_in_the_file():
     ("clip\ttext\na\t" + "x" * 5000, "line 2: its text has more than"),
     ("clip\ttext\tgloss\na\tx\t" + "x" * 5000, "line 2: its gloss has more than"),
     (b"clip\ttext\na\t\xff\n", "is not UTF-8; save it as UTF-8"),
+    ("clip;text\na;Grüße\n".encode("cp1252"), 'is not UTF-8; save it as UTF-8, in Excel as "CSV UTF-8"'),
+    (b"PK\x03\x04xl/workbook.xml", "is a workbook; save its sheet"),
 ])  # fmt: skip
 def test_a_wrong_table_is_named_with_its_line(tmp_path, data, message):
     with pytest.raises(DataError, match="index") as error:
