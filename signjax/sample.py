@@ -28,12 +28,13 @@ def main(argv: list[str] | None = None) -> int:
     texts = collect_texts(args.text, args.file)
     generator = load_text_to_pose(args.workdir or find_default_run())
     sampling = sampler_options.get_sampler_changes(args)
+    readable = load.is_demo_data(generator.config.data)
     if args.stream:
-        print_frames(generator, texts, args.num, args.seed, sampling)
+        print_frames(generator, texts, args.num, args.seed, sampling, readable)
         return 0
     batches = generator.generate_batches(texts, args.num, args.seed, **sampling)
     samples = write_samples(batches, texts, args.num, args.out, title=generator.run)
-    print_samples(samples, len(texts) * args.num, load.is_demo_data(generator.config.data))
+    print_samples(samples, len(texts) * args.num, readable)
     if len(texts) > 1:
         print(Path(args.out, f"{OVERVIEW}.html"))
     return 0

@@ -10,7 +10,7 @@ import pytest
 from command_help import COMMANDS
 
 from signjax import demo, seeds
-from signjax.cli import parsing
+from signjax.cli import config_options, parsing
 from signjax.demo import dataset
 from signjax.errors import ConfigError, DataError
 from signjax.inference import clip_server
@@ -64,6 +64,13 @@ def test_the_option_takes_any_whole_number():
     for text in ("x", "1.5", "", "1_0", "٣", "9" * 4301, "nan"):
         with pytest.raises(argparse.ArgumentError, match="is not a whole number"):
             parser.parse_args([f"--seed={text}"])
+
+
+@pytest.mark.parametrize("words", [["--seed=-7"], ["--seed", "-7"], ["--config.seed=-7"]])
+def test_a_training_takes_it_as_well(words):
+    parser = parsing.make_short_parser("signjax.main", "Trains.")
+    _, _, config = config_options.parse_options(parser, ["--config=gpt:quick", *words])
+    assert config.seed == -7
 
 
 def test_the_page_may_ask_for_any_seed():

@@ -6,7 +6,7 @@ from argparse import Namespace
 
 import ml_collections
 
-from signjax.cli import config_help
+from signjax.cli import config_help, parsing
 from signjax.cli.parsing import HELP, ShortParser
 from signjax.training import config_fields, configs
 
@@ -38,12 +38,15 @@ def parse_options(
     # The list is only made when it is shown, as it reads all configs.
     if asks_for_help:
         parser.epilog = "\n".join([*filter(None, [parser.epilog]), "configs:", *config_help.format_configs()])
+    parsing.add_seed_option(parser, default=None, shown="that of the config")
     args = parser.parse_args(others)
     if not spec:
         parser.error("give a config, as in --config=configs/vqvae.py")
     config = configs.load_config_file(spec)
     for name, text in changes:
         config_fields.set_field(config, spec, name, text, option="--config.")
+    if args.seed is not None:
+        config_fields.set_field(config, spec, "seed", args.seed)
     return args, spec, config
 
 

@@ -126,10 +126,12 @@ def parse_seed(text: str) -> int:
     return int(text)
 
 
-def add_seed_option(parser: argparse.ArgumentParser) -> None:
-    """Adds --seed, which is the same in every command."""
-    seed = "decides all random choices; any whole number (default: 0)"
-    parser.add_argument("--seed", type=parse_seed, default=0, help=seed)
+def add_seed_option(
+    parser: argparse.ArgumentParser, default: int | None = 0, shown: str = "%(default)s"
+) -> None:
+    """Adds --seed, which is the same in every command; `shown` says in the help what the default is."""
+    seed = f"decides all random choices; any whole number (default: {shown})"
+    parser.add_argument("--seed", type=parse_seed, default=default, help=seed)
 
 
 def _parse_digits(text: str, minimum: int, description: str) -> int:

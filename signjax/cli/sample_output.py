@@ -6,6 +6,8 @@ import sys
 import time
 from collections.abc import Iterable
 
+import numpy as np
+
 from signjax import demo
 from signjax.errors import ConfigError
 from signjax.export.sample_files import TextFiles
@@ -41,12 +43,14 @@ def print_samples(batches: Iterable[tuple[int, list[TextFiles]]], total: int, re
 
 def _print_text(files: TextFiles, readable: bool) -> None:
     for clip, paths in zip(files.clips, files.paths, strict=True):
-        words = f"  reads: {' '.join(demo.read_signs(clip.points)) or '(nothing)'}" if readable else ""
+        words = f"  {_format_reading(clip.points)}" if readable else ""
         print(f"{', '.join(map(str, paths))}{words}")
     print(files.page)
 
 
-def print_frames(generator: TextToPose, texts: list[str], num: int, seed: int, sampling: dict) -> None:
+def print_frames(
+    generator: TextToPose, texts: list[str], num: int, seed: int, sampling: dict, readable: bool
+) -> None:
     """Prints {"text", "frame", "fps", "pose": 50 or 120 x 3} for each frame as soon as it is generated.
 
     Args:
@@ -55,6 +59,8 @@ def print_frames(generator: TextToPose, texts: list[str], num: int, seed: int, s
       num: clips per text; must be 1.
       seed: of the random numbers.
       sampling: changes of the run's sampler.
+      readable: whether the clips are in the demo's language; what a clip says then follows it on standard
+        error, as standard output has frames only.
 
     Raises:
       ConfigError: the run can generate whole clips only, or `num` is more than 1.
@@ -63,7 +69,7 @@ def print_frames(generator: TextToPose, texts: list[str], num: int, seed: int, s
         run = generator.run
         raise ConfigError(f"{run}: --stream takes a gpt run and --num 1; other models generate whole clips")
     for text in texts:
-        parts = generator.stream(text, seed, **sampling)
+        parts, frames = generator.stream(text, seed, **sampling), []
         for number, frame in enumerate(itertools.chain.from_iterable(part.points for part in parts)):
             pose = frame.astype(float).round(5).tolist()
             content = {"text": text, "frame": number, "fps": generator.codec.fps, "pose": pose}
@@ -71,3 +77,11 @@ def print_frames(generator: TextToPose, texts: list[str], num: int, seed: int, s
             line = json.dumps(content, ensure_ascii=not sys.stdout.encoding.lower().startswith("utf"))
             # Flushed, as a player at the other end of a pipe shows it at once.
             print(line, flush=True)
+            frames.append(frame)
+        if readable:
+            print(_format_reading(np.stack(frames)), file=sys.stderr, flush=True)
+
+
+def _format_reading(points: np.ndarray) -> str:
+    """What the rule-based reader of the demo's language reads in a clip."""
+    return f"reads: {' '.join(demo.read_signs(points)) or '(nothing)'}"

@@ -68,7 +68,9 @@ def load_dataset(root, name: str, split: str, text: str = SENTENCE) -> PackedDat
 
 def is_demo_data(config) -> bool:
     """Whether the data are of the demo language, which signjax.demo.read_signs can read."""
-    return pathlib.Path(config.root, config.name, "demo.json").exists()
+    folder = pathlib.Path(config.root, config.name)
+    # A run is also used where its data are not, from another folder or shared; this name says what they are.
+    return (folder / "demo.json").exists() or (config.name == "demo" and not folder.exists())
 
 
 def load_split(

@@ -194,6 +194,7 @@ def _train_until_stop(run: Run, state, batches, start: int) -> tuple[int, bool]:
         batch = _get_next_batch(run, batches, step)
         if batch is None:
             break
+        run.progress.announce_compiling("training step")
         state, metrics = run.step(state, sharding.make_global_batch(batch, run.mesh))
         step += 1
         # Of the step before: reading those of this one would wait for it, and the device then for the host.
@@ -266,6 +267,7 @@ def _report_metrics(run: Run, step: int, metrics: dict) -> None:
 
 def _evaluate_state(run: Run, state, step: int) -> bool:
     """Evaluates, writes the metrics and saves the best state; returns False if a stop prevented all of it."""
+    run.progress.announce_compiling("evaluation")
     variables = get_inference_variables(state)
     evals = run_evaluation(run.task, run.evaluate, run.mesh, variables, run.stop.is_agreed)
     if evals is None:

@@ -126,6 +126,7 @@ class Progress:
         # (step, seconds) of the first step that was shown, and of the first one after the last pause.
         self._first = self._after_pause = None
         self._rate = 0.0  # steps a second
+        self._compiled: set[str] = set()  # programs that were used
         self._last_shown = -1.0  # seconds
 
     def pause(self) -> None:
@@ -159,6 +160,12 @@ class Progress:
             return
         self.out.write(line + "\n")
         self.out.flush()
+
+    def announce_compiling(self, program: str) -> None:
+        """Says before a program is used first that it is compiled, which may take minutes."""
+        if program not in self._compiled:
+            self._compiled.add(program)
+            self.print_line(f"compiling the {program}")
 
     def print_line(self, line: str) -> None:
         """Prints a line that stays, above the bar if there is one."""

@@ -6,6 +6,7 @@ import logging
 import math
 import os
 import signal
+import sys
 
 import engine_toy
 import jax
@@ -292,3 +293,16 @@ def test_jax_does_not_tell_of_backends_it_misses(caplog):
     commands.quiet_libraries()
     log = logging.getLogger("jax._src.xla_bridge")
     assert not log.isEnabledFor(logging.INFO) and log.isEnabledFor(logging.WARNING)
+
+
+def test_compiling_is_said_once_for_each_program(tmp_path, capsys):
+    for resumed in (False, True):
+        steps = {"num_steps": 4 * (1 + resumed), "eval_every": 2}
+        assert loop.train(toy(**steps), tmp_path, engine_toy.make_toy_task, out=sys.stdout).finished
+        lines = capsys.readouterr().out.splitlines()
+        said = [line for line in lines if line.startswith("compiling ")]
+        assert said == ["compiling the training step", "compiling the evaluation"]
+        step = lines.index(said[0])
+        assert "device(s)" in lines[step - 1] and not lines[step + 1].startswith("eval")
+    loop.train(toy(num_steps=10, eval_every=2), tmp_path, engine_toy.make_toy_task)
+    assert capsys.readouterr() == ("", ""), "without out"
