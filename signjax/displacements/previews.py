@@ -33,16 +33,7 @@ def draw_starting_poses(paths: Sequence[Path], out: Path) -> Iterator[Path]:
 def draw_rebuilt_clips(paths: Sequence[Path], out: Path) -> Iterator[Path]:
     """Draws clips and templates rebuilt from their displacements.
 
-    Args:
-      paths: of displacement files.
-      out: folder for the pictures.
-
-    Yields:
-      the paths of a GIF and a page for each, as they are written.
-
-    Raises:
-      ConfigError: two would be drawn to one file.
-      DataError: a file cannot be read.
+    Arguments, results and errors are those of `draw_starting_poses`.
     """
     require_distinct_names(paths, "recon")
     for path in paths:

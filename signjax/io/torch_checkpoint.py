@@ -1,18 +1,17 @@
 """Reading checkpoints of PyTorch (.pth) without PyTorch and without unpickling.
 
-torch.save writes a zip of raw arrays and a pickle that says how they form tensors and dicts. Here the pickle
-is interpreted as data: its instructions build dicts, lists, numbers, strings and views of arrays on a stack.
-What it would import or call is never looked up; an object that is no tensor becomes an `Instance`.
-(Instructions: Python's pickletools. Classes: torch/_utils.py and torch/serialization.py.)
+torch.save writes a zip of raw arrays and a pickle that says how they form tensors and dicts. The pickle is
+interpreted as data, see signjax.io.pickle_interpreter; an object that is no tensor becomes an `Instance`.
+(Classes: torch/_utils.py and torch/serialization.py.)
 """
 
 import math
-import pickletools
 import zipfile
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from signjax.io.pickle_interpreter import ClassName, PickleInterpreter, expect_type
 from signjax.io.safe_numpy import MAX_DIMENSIONS, check_member_count
 from signjax.io.safe_read import InvalidFileError, describe_error, is_unreadable, open_bounded
 
@@ -29,19 +28,7 @@ STORAGES = {
     "ByteStorage": "u1",
     "BoolStorage": "u1",
 }
-# Instructions by what they do. Those that `_execute` does not mention raise an error.
-CONSTANTS = {"NONE": None, "NEWTRUE": True, "NEWFALSE": False, "EMPTY_TUPLE": ()}
-LITERALS = {"BINUNICODE", "BININT", "BININT1", "BININT2", "LONG1", "BINFLOAT"}
-TUPLES = {"TUPLE1": 1, "TUPLE2": 2, "TUPLE3": 3}
-MARK = object()  # on the stack below the items of a list, dict or tuple
 MAX_PICKLE = 1 << 24  # bytes of a pickle; one for a thousand tensors has 200 kB
-
-
-class ClassName(NamedTuple):
-    """The name of a class or a function; it is never imported."""
-
-    module: str
-    name: str
 
 
 class Instance(NamedTuple):
@@ -64,7 +51,7 @@ def read_torch(path) -> Any:
         try:
             check_member_count(file)
             with zipfile.ZipFile(file) as archive:
-                return _PickleReader(archive, size).build_object()
+                return _TensorInterpreter(archive, size).build_object()
         except (InvalidFileError, MemoryError):
             raise
         # A corrupt file makes zipfile and pickletools raise nearly anything.
@@ -76,11 +63,12 @@ def read_torch(path) -> Any:
             raise InvalidFileError(f"is no file of torch.save that can be read ({reason})") from None
 
 
-class _PickleReader:
-    """An interpreter of a pickle's instructions, which work on a stack."""
+class _TensorInterpreter(PickleInterpreter):
+    """Makes tensors of the raw arrays that lie beside the pickle in its archive."""
 
     def __init__(self, archive: zipfile.ZipFile, size: int):
-        self.archive, self.stack, self.memo, self.storages = archive, [], {}, {}
+        super().__init__()
+        self.archive, self.storages = archive, {}
         members = {info.filename: info for info in archive.infolist()}
         pickles = [name for name in members if name.endswith("/data.pkl") and name.count("/") == 1]
         if len(pickles) != 1 or any(info.compress_type != zipfile.ZIP_STORED for info in members.values()):
@@ -95,69 +83,19 @@ class _PickleReader:
 
     def build_object(self) -> Any:
         """The object that the pickle describes."""
-        for instruction, argument, _ in pickletools.genops(self.archive.read(f"{self.root}data.pkl")):
-            if instruction.name == "STOP":
-                result = self.stack.pop()
-                if self.stack or result is MARK:
-                    raise InvalidFileError("its pickle builds more than one object")
-                return result
-            self._execute(instruction.name, argument)
-        raise InvalidFileError("its pickle has no end")
+        return self.run(self.archive.read(f"{self.root}data.pkl"))
 
-    def _execute(self, name: str, argument) -> None:
-        stack = self.stack
-        if name in CONSTANTS:
-            stack.append(CONSTANTS[name])
-        elif name in LITERALS:
-            stack.append(argument)
-        elif name in ("EMPTY_DICT", "EMPTY_LIST", "MARK"):
-            stack.append({"EMPTY_DICT": dict, "EMPTY_LIST": list, "MARK": lambda: MARK}[name]())
-        elif name in TUPLES:
-            stack[-TUPLES[name] :] = [tuple(stack[-TUPLES[name] :])]
-        elif name == "TUPLE":
-            stack.append(tuple(self._pop_marked()))
-        elif name in ("BINPUT", "LONG_BINPUT"):
-            self.memo[argument] = stack[-1]
-        elif name in ("BINGET", "LONG_BINGET"):
-            stack.append(self.memo[argument])
-        elif name == "GLOBAL":
-            stack.append(ClassName(*argument.split(" ", 1)))
-        elif name == "BINPERSID":
-            stack.append(self._read_storage(*stack.pop()))
-        elif name in ("REDUCE", "NEWOBJ"):
-            arguments = stack.pop()
-            stack.append(_call_by_name(stack.pop(), arguments))
-        elif name in ("APPEND", "APPENDS"):
-            items = [stack.pop()] if name == "APPEND" else self._pop_marked()
-            _expect_type(stack[-1], list).extend(items)
-        elif name in ("SETITEM", "SETITEMS"):
-            self._set_items(stack[-2:] if name == "SETITEM" else self._pop_marked(), name == "SETITEM")
-        elif name == "BUILD":
-            self._update_fields(stack.pop())
-        elif name != "PROTO":
-            raise InvalidFileError(f"its pickle has an instruction {name}, which no checkpoint needs")
+    def call(self, of: ClassName, arguments: tuple) -> Any:
+        return _call_by_name(of, arguments)
 
-    def _pop_marked(self) -> list:
-        """Removes the last mark and the items above it from the stack; returns the items."""
-        at = next(i for i in range(len(self.stack) - 1, -1, -1) if self.stack[i] is MARK)
-        items = self.stack[at + 1 :]
-        del self.stack[at:]
-        return items
+    def find_items(self, target) -> dict:
+        return target.fields if isinstance(target, Instance) else expect_type(target, dict)
 
-    def _set_items(self, items: list, single: bool) -> None:
-        """Puts alternating keys and values into the dict below them on the stack."""
-        if single:
-            del self.stack[-2:]
-        target = self.stack[-1]
-        target = target.fields if isinstance(target, Instance) else _expect_type(target, dict)
-        for key, value in zip(items[::2], items[1::2], strict=True):
-            # Other keys may not be hashable, or be arrays.
-            if type(key) not in (str, int):
-                raise InvalidFileError("its pickle has a key that is neither text nor number")
-            target[key] = value
+    def read_persistent(self, reference) -> Any:
+        return self._read_storage(*reference)
 
-    def _update_fields(self, state) -> None:
-        target = _expect_type(self.stack[-1], (Instance, dict))
+    def set_state(self, state) -> None:
+        target = expect_type(self.stack[-1], (Instance, dict))
         # torch sets attributes of its dicts, such as _metadata, which are not needed.
         if isinstance(target, Instance) and isinstance(state, dict):
             target.fields.update(state)
@@ -179,11 +117,10 @@ class _PickleReader:
 
 def _call_by_name(of, arguments) -> Any:
     """What a call of one of the few known functions returns; for others an Instance."""
-    of, arguments = _expect_type(of, ClassName), _expect_type(arguments, tuple)
     if of == ("torch._utils", "_rebuild_tensor_v2"):
         return _view_tensor(*arguments[:4])
     if of == ("torch._utils", "_rebuild_parameter"):
-        return _expect_type(arguments[0], np.ndarray)
+        return expect_type(arguments[0], np.ndarray)
     if of == ("collections", "OrderedDict") and not arguments:
         return {}
     return Instance(of, arguments, {})
@@ -191,12 +128,12 @@ def _call_by_name(of, arguments) -> Any:
 
 def _view_tensor(storage, offset, shape, strides) -> np.ndarray:
     """A read-only view of a storage [n], never larger than it; offset and strides count its numbers."""
-    numbers = [offset, *_expect_type(shape, tuple), *_expect_type(strides, tuple)]
+    numbers = [offset, *expect_type(shape, tuple), *expect_type(strides, tuple)]
     counts = all(type(n) is int and n >= 0 for n in numbers)
     if len(shape) != len(strides) or len(shape) > MAX_DIMENSIONS or not counts:
         raise InvalidFileError("a tensor has no shape")
     last = offset + sum((n - 1) * stride for n, stride in zip(shape, strides, strict=True))
-    size, stored = math.prod(shape), len(_expect_type(storage, np.ndarray))
+    size, stored = math.prod(shape), len(expect_type(storage, np.ndarray))
     # With strides of 0 one number can be a huge view: so the size is compared, and not only the last index.
     if size > stored or (size and last >= stored):
         raise InvalidFileError("a tensor is larger than its data")
@@ -205,10 +142,3 @@ def _view_tensor(storage, offset, shape, strides) -> np.ndarray:
         raise InvalidFileError("a tensor has no shape")
     byte_strides = [stride * storage.itemsize for stride in strides]
     return np.lib.stride_tricks.as_strided(storage[offset:], shape, byte_strides, writeable=False)
-
-
-def _expect_type(value, kind):
-    """The value; raises InvalidFileError if it is not of a type, or of one of several."""
-    if not isinstance(value, kind):
-        raise InvalidFileError(f"its pickle has a {type(value).__name__} in a wrong place")
-    return value

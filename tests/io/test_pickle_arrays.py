@@ -7,7 +7,7 @@ import pickle
 import numpy as np
 import pytest
 
-from signjax.io import pickle_arrays
+from signjax.io import pickle_arrays, pickle_interpreter
 from signjax.io.safe_read import InvalidFileError
 
 ARRAYS = [
@@ -78,6 +78,6 @@ def test_a_wrong_size_is_refused():
 
 
 def test_memory_is_bounded(monkeypatch):
-    monkeypatch.setattr(pickle_arrays, "MAX_INSTRUCTIONS", 100)
+    monkeypatch.setattr(pickle_interpreter, "MAX_INSTRUCTIONS", 100)
     with pytest.raises(InvalidFileError, match="more than 100 instructions"):
         pickle_arrays.parse_pickle(b"\x80\x04" + b"}" * 200 + b".")

@@ -10,6 +10,7 @@ import mutations
 import numpy as np
 import pytest
 
+from signjax.io import pickle_interpreter
 from signjax.io.safe_read import InvalidFileError
 from signjax.io.torch_checkpoint import Instance, read_torch
 
@@ -112,3 +113,10 @@ def test_damaged_files_are_faults(tmp_path):
 def test_pickles_that_make_nothing_are_faults(data, tmp_path):
     with pytest.raises(InvalidFileError):
         read_torch(archived(tmp_path / "x.pth", data))
+
+
+def test_memory_is_bounded(tmp_path, monkeypatch):
+    """Each instruction may take a hundred bytes."""
+    monkeypatch.setattr(pickle_interpreter, "MAX_INSTRUCTIONS", 100)
+    with pytest.raises(InvalidFileError, match="more than 100 instructions"):
+        read_torch(archived(tmp_path / "x.pth", b"\x80\x02" + b"(" * 200))

@@ -12,6 +12,10 @@ from signjax.pose.clip import Clip
 UPPER = slice(12, 22)  # neck, collars, head, shoulders, elbows and wrists, which the field's models use
 # Joints of each group of parameters, and whether a clip must have it.
 GROUPS = {"body": BODY, "upper": UPPER, "left": LEFT, "right": RIGHT, "jaw": slice(JAW, JAW + 1)}
+# Estimators differ in it, and no file says it: the model adds its mean hand unless flat_hand_mean is set.
+FLAT_HAND = (
+    "hands were taken as turned from a flat hand, and not from the model's mean hand, which files do not say"
+)
 AT_ONCE = 1024  # frames whose rotations are in memory
 JOINT_MAP = JointMap(
     tuple((joint,) for joint in range(8)),
@@ -58,6 +62,7 @@ def make_clip(parameters: dict[str, np.ndarray], body: Body | None, expressions:
     pose = np.concatenate(poses)
     seen = np.asarray(np.isfinite(pose).all(-1))
     clip = Clip(*base.select_joints(pose, seen, _map_joints(pose)))
+    clip = clip.add_warning(FLAT_HAND)
     return clip if body else clip.add_warning(smplx_body.NEUTRAL)
 
 

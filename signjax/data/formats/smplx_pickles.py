@@ -28,6 +28,7 @@ KEYS += (("smplx_jaw_pose", "jaw", 3),)
 ROOT, EXPRESSIONS = "smplx_root_pose", "smplx_expr"
 OPTIONAL = {"smplx_jaw_pose"}
 VECTOR = {"upper": 30, "left": 45, "right": 45, "jaw": 3}  # of 133 numbers, before the expressions
+# Its camera is the estimator's: y points down in most, and up in others. The field leaves it out, too.
 ROOT_LEFT_OUT = "the turn of the whole body (smplx_root_pose) is left out: all signers face the camera"
 
 

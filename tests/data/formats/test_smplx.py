@@ -170,7 +170,7 @@ def test_signspark(tmp_path):
     assert (first.sid, first.text, first.gloss, first.split) == ("a", "hello you", "HELLO", "train")
     assert (second.sid, second.text, second.gloss, len(second)) == ("c", "two words", "", 5)
     assert first.segment.tolist() == [0, 2, 1, 1, 0, 0] and first.valid.all() and first.fps is None
-    assert first.warnings == ((smplx_body.NEUTRAL, ""),)
+    assert first.warnings == ((smplx_clips.FLAT_HAND, ""), (smplx_body.NEUTRAL, ""))
 
 
 def test_signspark_is_imported_with_segment_and_gloss(tmp_path, model):
@@ -234,7 +234,7 @@ def test_pickles(tmp_path, write):
     write(tmp_path, smplx_files.parameters(12))
     [clip] = detect.detect_format(tmp_path).read_clips(tmp_path)
     np.testing.assert_allclose(clip.points, expected_clip(12).points, atol=1e-6)
-    assert clip.sid == "one" and clip.warnings == ((smplx_body.NEUTRAL, ""),)
+    assert clip.sid == "one" and clip.warnings == ((smplx_clips.FLAT_HAND, ""), (smplx_body.NEUTRAL, ""))
 
 
 def test_vectors_of_133_numbers(tmp_path):
@@ -256,7 +256,7 @@ def test_a_turned_body_and_missing_frames_are_told(tmp_path):
     [clip] = smplx_pickles.read_clips(tmp_path)
     assert clip.text == "hello" and len(clip) == 8
     assert clip.valid.any(1).tolist() == [True] * 4 + [False] + [True] * 3
-    assert (smplx_pickles.ROOT_LEFT_OUT, "") in clip.warnings and len(clip.warnings) == 3
+    assert (smplx_pickles.ROOT_LEFT_OUT, "") in clip.warnings and len(clip.warnings) == 4
     np.testing.assert_allclose(clip.points[5], expected_clip(8).points[5], atol=1e-6)
 
 
