@@ -34,8 +34,11 @@ def jobs_end_with_their_test():
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="finds processes in /proc")
-@pytest.mark.extended
-def test_nothing_is_lost_with_a_host(tmp_path):
+@pytest.mark.parametrize(
+    "number", [pytest.param(signal.SIGTERM, marks=pytest.mark.extended),
+               pytest.param(signal.SIGHUP, marks=pytest.mark.slow)],
+)  # fmt: skip
+def test_nothing_is_lost_with_a_host(tmp_path, number):
     """One of two hosts is killed, and both start again; one is preempted, and both save; one host goes on."""
     run, log = tmp_path / "run", tmp_path / "log"
     job = host_helpers.supervised(log, *TOY, f"--workdir={run}", *flags(**ENDLESS))
@@ -46,7 +49,7 @@ def test_nothing_is_lost_with_a_host(tmp_path):
     second = host_helpers.children(job.pid)
     assert len(first) == len(second) == 2 and not set(first) & set(second)
     until(lambda: host_helpers.reached(run, 12), "step 12")
-    os.kill(second[1], signal.SIGTERM)
+    os.kill(second[1], number)
     assert job.wait(host_helpers.PATIENCE) == 0
     stopped = saved_steps.find_last_step(run, "latest")
     log_text = log.read_text()
