@@ -29,7 +29,7 @@ def main(argv: list[str]) -> int:
     if words:
         modules = {name.rpartition(".")[2].strip("_"): name for name in commands}
         module = modules.get(closest_match(words[0].rpartition(".")[2], modules))
-        suggestion = f"; did you mean python -m {module}?" if module else ""
+        suggestion = f"; did you mean python -m {module}?" if module else ";"
         message = f"{words[0]}: a command is a module{suggestion} python -m signjax lists them"
         print(f"error: {message}", file=sys.stderr)
         return 2

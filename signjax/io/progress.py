@@ -50,15 +50,18 @@ def log_message(line: str) -> None:
 @contextlib.contextmanager
 def show_log(print_line: Callable[[str], None]) -> Iterator[None]:
     """Has the lines of `log_message` printed in this block, as commands do."""
-    handler, level = logging.Handler(), LOG.level
+    handler, level, propagates = logging.Handler(), LOG.level, LOG.propagate
     handler.emit = lambda record: print_line(record.getMessage())  # type: ignore[method-assign]
     LOG.addHandler(handler)
     LOG.setLevel(logging.INFO)
+    # Libraries give the root a handler of their own, which would print each line again.
+    LOG.propagate = False
     try:
         yield
     finally:
         LOG.removeHandler(handler)
         LOG.setLevel(level)
+        LOG.propagate = propagates
 
 
 @contextlib.contextmanager

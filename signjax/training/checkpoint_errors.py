@@ -8,6 +8,7 @@ import jax
 
 from signjax.errors import StorageError
 from signjax.io import machine_errors
+from signjax.io.long_names import SHORTER, describe_long_name
 from signjax.training.saved_steps import find_last_step
 
 
@@ -20,6 +21,9 @@ def convert_storage_errors(workdir, *kinds: type[Exception]):
         # Is a ValueError, too, and has its message already.
         if isinstance(e, StorageError):
             raise
+        # Not of the run: what is too long may be the name of its data.
+        if long_name := describe_long_name(e):
+            raise StorageError(f"{getattr(e, 'filename', workdir)}: {long_name}; {SHORTER}") from e
         # A lost host raises a ValueError, too. That is no fault of the disk: exit code 22 would keep the
         # supervisor from starting the run again.
         if jax.process_count() > 1 and not (isinstance(e, OSError) or machine_errors.OS_ERROR.search(str(e))):

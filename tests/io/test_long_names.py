@@ -10,6 +10,7 @@ from signjax.errors import StorageError
 from signjax.io import atomic, safe_read
 from signjax.io.long_names import describe_long_name
 from signjax.training import process
+from signjax.training.checkpoint_errors import convert_storage_errors
 
 LONG = "a" * 300
 SAID = "the name 'aaaaaaaaaaaaaaaa...' has 300 bytes, more than the 255 allowed"
@@ -57,3 +58,11 @@ def test_the_limit_is_that_of_the_disk(tmp_path, monkeypatch):
 def test_a_command_names_it(capsys):
     assert command.run_as_command(lambda: int(os.stat(LONG).st_size))() == StorageError.exit_code
     assert capsys.readouterr().err == f"error: {LONG}: {SAID}; choose a shorter name\n"
+
+
+def test_a_training_names_what_is_too_long_and_not_its_folder(tmp_path):
+    with (
+        pytest.raises(StorageError, match=r"^a+: the name 'a+...' has 300 bytes"),
+        convert_storage_errors(tmp_path, OSError),
+    ):
+        os.stat(LONG)

@@ -1,6 +1,7 @@
 """Bars on a terminal, drawn and removed; elsewhere lines, as they always were."""
 
 import io
+import logging
 import os
 import pty
 import re
@@ -131,8 +132,9 @@ def test_nothing_is_drawn_where_there_is_no_terminal():
     assert out.getvalue() == "a line\n"
 
 
-def test_the_log_is_shown_by_commands_alone(capsys):
-    lines = []
+def test_the_log_is_shown_by_commands_alone(capsys, monkeypatch):
+    lines, root = [], logging.getLogger()
+    monkeypatch.setattr(root, "handlers", [logging.StreamHandler(), *root.handlers])
     progress.log_message("before")
     with progress.show_log(lines.append):
         progress.log_message("packing 5 of 9 %")
