@@ -7,6 +7,7 @@ import numpy as np
 
 from signjax import demo, rendering
 from signjax.evaluation import scorecard, tables
+from signjax.io import atomic
 from signjax.pose.clip import Clip
 from signjax.pose.normalization import CANONICAL, DEFAULT
 
@@ -31,7 +32,17 @@ def write_report(out: pathlib.Path, content: dict, table: str, clips: dict, trut
 
     Returns:
       The paths of the files.
+
+    Raises:
+      StorageError: one cannot be written; those of an earlier evaluation are all there then.
     """
+    # Together: on a disk that is full, scores of this evaluation would lie beside clips of an earlier one.
+    with atomic.build_files(out) as folder:
+        paths = _write_files(folder, content, table, clips, truth, judges, errors)
+    return [out / path.name for path in paths]
+
+
+def _write_files(out: pathlib.Path, content: dict, table: str, clips: dict, truth, judges, errors) -> list:
     paths = [tables.write_json(out / "scores.json", content), tables.write_text(out / "scores.txt", table)]
     for family in tables.FAMILIES:
         if any(families.get(family) for families in content["rows"].values()):

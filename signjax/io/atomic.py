@@ -88,6 +88,30 @@ def build_folder(target) -> Iterator[pathlib.Path]:
         raise StorageError(f"{target}: cannot be written ({reason}); nothing of it was kept") from error
 
 
+@contextlib.contextmanager
+def build_files(folder) -> Iterator[pathlib.Path]:
+    """Yields an empty folder to fill; at the end its files replace those of the same names in `folder`.
+
+    If anything is raised none is replaced: files that belong together stay of one time.
+
+    Raises:
+      StorageError: one cannot be written.
+    """
+    folder = pathlib.Path(folder)
+    try:
+        with make_temporary_folder(folder) as building:
+            try:
+                yield building
+            except StorageError as error:
+                # It names the file where it was built, which is gone.
+                raise StorageError(str(error).replace(str(building), str(folder))) from error
+            for path in building.iterdir():
+                os.replace(path, folder / path.name)
+    except OSError as error:
+        reason = describe_long_name(error, folder) or error.strerror or error
+        raise StorageError(f"{folder}: cannot be written ({reason}); nothing there was changed") from error
+
+
 def _name_part(target: pathlib.Path) -> pathlib.Path:
     """Where a folder is built until it gets its name: always the same, so that a lock on it is seen."""
     name = target.name
