@@ -72,7 +72,7 @@ def _get_exit_code(main: Callable[..., int], args, stops: list[stop_signals.Stop
         # Before backends, as JAX finds none either when there is no memory for it.
         if shortage := machine_errors.describe_shortage(exception):
             return _print_error(MachineError(f"this machine has {shortage}"), MachineError.exit_code)
-        if error := find_missing_backend():
+        if error := find_missing_backend(exception):
             return _print_error(error, error.exit_code)
         # A bug. With several hosts Python's own end is not reached, so the traceback is printed here.
         if not _has_hosts():

@@ -15,8 +15,15 @@ EXTRAS = {
 VARIABLES = ("JAX_PLATFORMS", "JAX_PLATFORM_NAME")
 
 
-def find_missing_backend() -> ConfigError | None:
+# How JAX's message begins.
+UNAVAILABLE = "Unable to initialize backend"
+
+
+def find_missing_backend(failure: BaseException | None = None) -> ConfigError | None:
     """The error of a backend that was asked for and cannot be used; None if nothing is wrong with backends.
+
+    Args:
+      failure: what a command has failed with.
 
     JAX looks for its backends when it is first used, anywhere in a command, and says that one is missing by
     errors of different types, of which some have no message. So it is asked again when a command has failed.
@@ -26,9 +33,12 @@ def find_missing_backend() -> ConfigError | None:
         return None
     try:
         jax.devices()
-        return None
+        # Asked again, JAX gives those of several backends that it has, and says nothing of the others.
+        if not str(failure).startswith(UNAVAILABLE):
+            return None
     except Exception as error:
-        reason = str(error).partition("\n")[0]
+        failure = error
+    reason = str(failure).partition("\n")[0]
     name = next((name for name in VARIABLES if os.environ.get(name)), None)
     platforms = os.environ[name] if name else jax.config.jax_platforms or ""
     subject = f"{name or 'jax_platforms'} is {platforms}"

@@ -8,13 +8,15 @@ from pathlib import Path
 from signjax.data.clip_files import parse_rate
 from signjax.errors import ConfigError, DataError
 from signjax.io import atomic, machine_errors, safe_read
-from signjax.pose.clip import Clip
+from signjax.pose.clip import Clip, ClipWarning
 from signjax.pose.resampling import resample_clip
 
 # In the folder of a data set: the rate that all who load it want. Not in its cache, which may be lost.
 NOTE = "resample.json"
 # Cameras say 29.97 or 30 for the same.
 SAME_RATE = 1.01
+TABLE_RATE = "the frame rate of the table was used, and not that of the file"
+UNUSED_RATE = "--fps was not used, as the file or the table says the frame rate"
 
 
 def check_rate(fps: float | None, flag: str) -> None:
@@ -79,6 +81,19 @@ def compare_rates(label: str, fps: float | None, model: str, trained: float | No
         return ""
     advice = f"python -m signjax.tools.pack --name {name} --resample {trained:g} brings the data to that rate"
     return f"{label} has {fps:g} frames a second, and {model} was trained on {trained:g}: {advice}"
+
+
+def choose_rate(
+    file: float | None, table: float | None, flag: float | None
+) -> tuple[float | None, tuple[ClipWarning, ...]]:
+    """The first known frame rate of a table, of a file and of --fps, and what to tell of the others."""
+    warnings = []
+    if not are_same(file, table):
+        warnings.append(ClipWarning(TABLE_RATE, f"{format_rate(table)}, not {format_rate(file)}"))
+    known = table or file
+    if not are_same(known, flag):
+        warnings.append(ClipWarning(UNUSED_RATE, format_rate(known)))
+    return known or flag, tuple(warnings)
 
 
 def resample_imported(clip: Clip, fps: float) -> Clip:

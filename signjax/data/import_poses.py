@@ -164,9 +164,11 @@ def _complete_clip(
     clip: Clip, table: text_table.TextTable | None, fps: float | None, resample: float | None
 ) -> Clip:
     """The clip with what the table and the caller add to it; InvalidFileError if its text cannot be used."""
+    table_rate = None
     if table and (row := table.find_row(clip.sid)):
         fields = {"text": row.text, "gloss": row.gloss, "signer": row.signer, "source": row.source}
-        fields |= {"split": text_table.parse_row_split(row), "fps": text_table.parse_row_fps(row)}
+        fields |= {"split": text_table.parse_row_split(row)}
+        table_rate = text_table.parse_row_fps(row)
         # An empty cell says nothing, and must not erase what the file says.
         clip = dataclasses.replace(clip, **{key: value for key, value in fields.items() if value})
         if row.text:
@@ -177,9 +179,11 @@ def _complete_clip(
             f"add a row for {clip.sid} to {table.path}" if table else "give a table of texts with --texts"
         )
         raise InvalidFileError(f"has no text; {advice}")
-    clip = dataclasses.replace(clip, fps=clip.fps or fps)
+    rate, about_rate = frame_rates.choose_rate(clip.fps, table_rate, fps)
+    clip = dataclasses.replace(clip, fps=rate)
     text_check.check_text(clip.text, len(clip), clip.fps)
-    clip = dataclasses.replace(clip, warnings=(*clip.warnings, *text_doubts.find_doubts(clip.text)))
+    doubts = text_doubts.find_doubts(clip.text)
+    clip = dataclasses.replace(clip, warnings=(*clip.warnings, *about_rate, *doubts))
     return frame_rates.resample_imported(clip, resample) if resample else clip
 
 

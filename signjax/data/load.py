@@ -91,7 +91,7 @@ def load_split(
       StorageError: the pack cannot be written anywhere.
     """
     warn = _warn if on_message is None else on_message
-    on_message = on_message or progress.log_message
+    on_message = progress.log_message if on_message is None else on_message
     clips = pack_cache.inspect_split(root, name, split, cache)
     if dataset := _open_split(clips, on_message):
         return dataset

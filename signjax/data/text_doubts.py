@@ -17,6 +17,7 @@ MISREAD = ("cp1252", "latin-1")
 LOST = "\N{REPLACEMENT CHARACTER}"
 SHOWN = 30  # letters of a text that are quoted
 
+LOOKS_NUMBERED = "the text is a number (is it the number of a class?)"
 LOOKS_EMPTY = "the text is what programs write for an empty cell"
 HAS_MARKUP = "the text has markup of web pages or subtitles, which is read as words"
 LOOKS_MISREAD = "the text looks like UTF-8 that was read as another encoding"
@@ -26,6 +27,7 @@ HAS_LOST_LETTERS = "the text has letters that an earlier program lost"
 def find_doubts(text: str) -> tuple[ClipWarning, ...]:
     """What looks spoiled in a text; empty if nothing does."""
     kinds = (
+        (LOOKS_NUMBERED, text.strip().isdecimal()),
         (LOOKS_EMPTY, text.strip() in EMPTY_CELLS),
         (HAS_MARKUP, bool(MARKUP.search(text))),
         (LOOKS_MISREAD, _looks_misread(text)),

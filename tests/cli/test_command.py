@@ -37,6 +37,16 @@ def test_a_missing_backend_is_one_line(monkeypatch, capsys, platform, error, mes
     assert message in shown
 
 
+def test_a_backend_that_is_missing_beside_another_is_one_line(monkeypatch, capsys):
+    """Asked a second time, JAX gives the other."""
+    monkeypatch.setenv("JAX_PLATFORMS", "cpu,")
+    failure = RuntimeError("Unable to initialize backend '': not in the list")
+    assert command.run_as_command(fail(failure))() == 23
+    assert capsys.readouterr().err.startswith(
+        "error: JAX_PLATFORMS is cpu,, and JAX cannot use such a device"
+    )
+
+
 def test_a_driver_that_does_not_work_is_told_as_it_is(monkeypatch, capsys):
     monkeypatch.setenv("JAX_PLATFORMS", "cuda")
     monkeypatch.setattr(missing_backends.importlib.util, "find_spec", lambda name: "installed")

@@ -92,6 +92,18 @@ def test_resampling_needs_rates_and_a_rate(tmp_path):
         load_split(root)
 
 
+@pytest.mark.parametrize("rates, expected, kinds", [
+    ((24, None, 30), 24, [frame_rates.UNUSED_RATE]),
+    ((24, 50, None), 50, [frame_rates.TABLE_RATE]),
+    ((24, 50, 30), 50, [frame_rates.TABLE_RATE, frame_rates.UNUSED_RATE]),
+    ((29.97, 30, 30), 30, []), ((None, None, 25), 25, []), ((24, None, None), 24, []),
+    ((None, 50, None), 50, []), ((None, None, None), None, []),
+])  # fmt: skip
+def test_a_rate_that_is_not_used_is_told(rates, expected, kinds):
+    rate, warnings = frame_rates.choose_rate(*rates)
+    assert rate == expected and [warning.kind for warning in warnings] == kinds
+
+
 def test_packing_warns_of_mixed_rates(tmp_path):
     lines = list(pack_report.pack_splits(write_set(tmp_path, {"a": 25.0, "b": 50.0}), "set", Lines()))
     assert lines[-1].startswith("warning: clips have several frame rates (25: 1, 50: 1)")

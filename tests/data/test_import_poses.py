@@ -9,7 +9,7 @@ import packed_sets
 import pytest
 from format_cases import FORMATS, POSE, VALID, oldest, save, skels
 
-from signjax.data import clip_files, dataset_writer, import_report, split_assignment, text_doubts
+from signjax.data import clip_files, dataset_writer, frame_rates, import_report, split_assignment, text_doubts
 from signjax.data.formats import text_table
 from signjax.data.import_poses import import_poses
 from signjax.errors import ConfigError, StorageError
@@ -185,6 +185,15 @@ def test_spoiled_texts_are_told(tmp_path):
     (tmp_path / "theirs/index.tsv").write_text("clip\ttext\none\tTom &amp; Jerry\n")
     report = import_poses(tmp_path / "theirs", str(tmp_path), "mine")
     assert report["warnings"] == [f"{text_doubts.HAS_MARKUP}: 1 clip: one ('Tom &amp; Jerry')"]
+
+
+def test_fps_that_is_not_used_is_told(tmp_path):
+    FORMATS["pose-0.2"][0](tmp_path / "theirs")
+    (tmp_path / "theirs/index.tsv").write_text("clip\ttext\none\thello\n")
+    report = import_poses(tmp_path / "theirs", str(tmp_path), "mine", fps=30)
+    assert report["fps"] == {"24": 1} and report["warnings"] == [
+        f"{frame_rates.UNUSED_RATE}: 1 clip: one (24)"
+    ]
 
 
 def test_a_third_value_that_is_no_depth_is_told(tmp_path):

@@ -3,11 +3,11 @@
 import pytest
 
 from signjax.data import text_doubts
-from signjax.data.text_doubts import HAS_LOST_LETTERS, HAS_MARKUP, LOOKS_EMPTY, LOOKS_MISREAD
+from signjax.data.text_doubts import HAS_LOST_LETTERS, HAS_MARKUP, LOOKS_EMPTY, LOOKS_MISREAD, LOOKS_NUMBERED
 
 
 @pytest.mark.parametrize("text, kind", [
-    ("nan", LOOKS_EMPTY), ("#N/A", LOOKS_EMPTY), ("None", LOOKS_EMPTY),
+    ("12", LOOKS_NUMBERED), ("nan", LOOKS_EMPTY), ("#N/A", LOOKS_EMPTY), ("None", LOOKS_EMPTY),
     ("Tom &amp; Jerry", HAS_MARKUP), ("<i>hello</i>", HAS_MARKUP), ("one<br/>two", HAS_MARKUP),
     ("It&#39;s", HAS_MARKUP), (r"{\an8}up there", HAS_MARKUP),
     ("schön".encode().decode("cp1252"), LOOKS_MISREAD), ("été".encode().decode("latin-1"), LOOKS_MISREAD),
