@@ -1,5 +1,6 @@
 """Texts that a user brings: one by one, or a file with a text a line."""
 
+import codecs
 import re
 from collections.abc import Sequence
 
@@ -36,8 +37,11 @@ def collect_texts(texts: Sequence[str], file: str | None = None) -> list[str]:
 
 def _read_lines(file: str) -> list[str]:
     try:
-        # utf-8-sig: some editors begin a file with a mark that is no letter of its first text.
-        text = safe_read.read_bytes(file, MAX_BYTES).decode("utf-8-sig")
+        content = safe_read.read_bytes(file, MAX_BYTES)
+        # Some editors begin a file with a mark that is no letter of its first text; those of Windows write
+        # UTF-16 with one.
+        marked = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+        text = content.decode("utf-16" if marked else "utf-8-sig")
     except (safe_read.InvalidFileError, UnicodeDecodeError) as error:
         raise DataError(f"{file}: cannot be read ({error}); give a UTF-8 file with a text a line") from None
     # Not str.splitlines, which also ends a line at U+2028 and others that texts from web pages have in them.
