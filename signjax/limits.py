@@ -37,11 +37,18 @@ BELOW_ONE = math.nextafter(1, 0)  # the largest number of what must stay below 1
 
 # What functions and commands take: far beyond any use, and small enough for the memory of a machine.
 CLIPS = Range(1, 100_000)  # of a text, a word or a split
+ALL_CLIPS = 1_000_000  # of all texts of a call
 BATCH_SIZE = Range(1, 65_536)
 TOKENS = Range(1, 4096)  # of a clip: eleven minutes of 25 frames a second at 4 frames a token
-FPS = Range(1, 1000, whole=False)
+# Files say less than 1000 (signjax.data.clip_files.parse_rate).
+FPS = Range(1, 999, whole=False)
 SECONDS = Range(1, 86_400)
 STEPS = Range(1, 10**9)  # of a training
+FRAMES = Range(1, 100_000)
+PROCESSES = Range(1, 1024)
+RESTARTS = Range(0, 1_000_000)
+SLICES = Range(1, 1024)
+PORT = Range(0, 65_535)
 
 
 def check_number(name: str, value: Any, allowed: Range) -> None:

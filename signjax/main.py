@@ -13,6 +13,7 @@ the same command goes on.
 import shlex
 import sys
 
+from signjax import limits
 from signjax.cli import config_options, parsing
 from signjax.cli.command import run_as_command
 from signjax.errors import ConfigError
@@ -28,10 +29,8 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument(
         "--multihost", action="store_true", help="join the other hosts of this job (TPU pod, SLURM, ...)"
     )
-    parser.add_argument(
-        "--heartbeat", type=parsing.parse_count, default=30, metavar="SECONDS",
-        help="silence after which a host counts as lost (default: %(default)s)",
-    )  # fmt: skip
+    heartbeat = "silence after which a host counts as lost"
+    parsing.add_number(parser, "--heartbeat", limits.SECONDS, heartbeat, 30, metavar="SECONDS")
     parser.add_argument(
         "--wandb", metavar="PROJECT", help="project of wandb that shows the run, too; needs no network"
     )

@@ -9,6 +9,7 @@ The files are named after the texts. Options of the sampler that are not given a
 import sys
 from pathlib import Path
 
+from signjax import limits
 from signjax.cli import parsing, sampler_options
 from signjax.cli.command import run_as_command
 from signjax.cli.default_run import find_default_run
@@ -47,7 +48,7 @@ def parse_options(argv: list[str] | None):
     text = "what to sign; may be repeated"
     parser.add_argument("--text", type=parsing.parse_text, action="append", default=[], help=text)
     parser.add_argument("--file", help="file with a text a line")
-    parser.add_argument("--num", type=parsing.parse_count, default=1, help="clips of each text (default: 1)")
+    parsing.add_number(parser, "--num", limits.CLIPS, "clips of each text", 1)
     parsing.add_seed_option(parser)
     parser.add_argument("--out", default="outputs", help="folder for the files (default: %(default)s)")
     stream_help = "instead of files: a JSON line a frame, as it is generated"

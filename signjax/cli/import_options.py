@@ -4,6 +4,7 @@ import argparse
 import re
 from pathlib import Path
 
+from signjax import limits
 from signjax.cli import parsing
 from signjax.errors import ConfigError
 
@@ -24,8 +25,9 @@ def parse_import_options(argv: list[str] | None, doc: str) -> argparse.Namespace
     for field in ("text", "gloss"):
         column = f"column of the table that is the {field} (default: by its name)"
         parser.add_argument(f"--{field}_column", metavar="NAME", help=column)
-    parser.add_argument("--fps", type=float, help="frames per second, where the files do not say")
-    resample = "frames per second that all clips are brought to (default: as they are)"
+    fps = f"frames per second, where the files do not say ({limits.FPS})"
+    parser.add_argument("--fps", type=float, help=fps)
+    resample = f"frames per second that all clips are brought to ({limits.FPS}; default: as they are)"
     parser.add_argument("--resample", type=float, metavar="FPS", help=resample)
     size = "size of the picture, for coordinates that are shares of it, where the files do not say"
     parser.add_argument("--size", metavar="WxH", help=size)

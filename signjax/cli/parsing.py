@@ -5,19 +5,23 @@ details.
 """
 
 import argparse
-import math
 import re
 import sys
 from collections.abc import Callable
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from signjax.errors import did_you_mean
+from signjax.limits import Range
 from signjax.text.recover_text import recover_text
 
 HELP = ("-h", "--help")
 # argparse passes its messages to `error` as text only, so they are matched.
 CHOICE = re.compile(r"invalid choice: '?(.*?)'? \(choose from (.*)\)")
 UNKNOWN = re.compile(r"unrecognized arguments: (\S+)")
+NOT_IN_RANGE = re.compile(r" is not a (whole )?number from ")
+# int() and float() alone would also accept "1_000", " 7", "inf" and digits of other scripts.
+WHOLE = re.compile(r"[0-9]{1,30}")
+DECIMAL = re.compile(r"[+-]?([0-9]{1,30}(\.[0-9]{0,30})?|\.[0-9]{1,30})(e[+-]?[0-9]{1,4})?", re.IGNORECASE)
 
 
 class Parser(argparse.ArgumentParser):
@@ -28,7 +32,10 @@ class Parser(argparse.ArgumentParser):
         super().__init__(*args, **{"formatter_class": argparse.RawDescriptionHelpFormatter, **options})
 
     def error(self, message: str) -> NoReturn:
-        """Ends the program with the usage, a message and exit code 2."""
+        """Ends the program with a message and exit code 2; after the usage, but for numbers."""
+        if NOT_IN_RANGE.search(message):
+            print(f"error: {message}", file=sys.stderr)
+            sys.exit(2)
         super().error(message + self._suggest(message))
 
     def _suggest(self, message: str) -> str:
@@ -103,14 +110,36 @@ def _split_help(doc: str) -> dict[str, str | None]:
     return {"description": first, "epilog": "\n\n".join(rest) or None}
 
 
-def parse_count(text: str) -> int:
-    """A whole number above 0. For `type` of argparse, which prints the message of ArgumentTypeError."""
-    return _parse_digits(text, 1, "a whole number above 0")
+def add_number(
+    parser: argparse.ArgumentParser, option: str, allowed: Range, meaning: str, default=None, **more: Any
+) -> None:
+    """Adds an option that is a number.
+
+    Args:
+      parser: of the command.
+      option: such as "--num".
+      allowed: what it can be; the help says it.
+      meaning: for the help.
+      default: its value if it is not given.
+      **more: for argparse.
+    """
+    shown = f"{allowed}; default: {default}" if default is not None else f"{allowed}"
+    parse = make_number_parser(allowed)
+    parser.add_argument(option, type=parse, default=default, help=f"{meaning} ({shown})", **more)
 
 
-def parse_number(text: str) -> int:
-    """A whole number of 0 or more, for `type` of argparse."""
-    return _parse_digits(text, 0, "a whole number of 0 or more")
+def make_number_parser(allowed: Range) -> Callable[[str], int | float]:
+    """A parser of numbers in a range, for `type` of argparse."""
+
+    def parse_number(text: str) -> int | float:
+        form, convert = (WHOLE, int) if allowed.whole else (DECIMAL, float)
+        number = convert(text) if form.fullmatch(text) else None
+        if number is None or not allowed.allows(number):
+            kind = "whole number" if allowed.whole else "number"
+            raise argparse.ArgumentTypeError(f"{text[:40]!r} is not a {kind} from {allowed}")
+        return number
+
+    return parse_number
 
 
 def parse_text(text: str) -> str:
@@ -132,28 +161,3 @@ def add_seed_option(
     """Adds --seed, which is the same in every command; `shown` says in the help what the default is."""
     seed = f"decides all random choices; any whole number (default: {shown})"
     parser.add_argument("--seed", type=parse_seed, default=default, help=seed)
-
-
-def _parse_digits(text: str, minimum: int, description: str) -> int:
-    # int() alone would also accept "1_000", " 7" and digits of other scripts.
-    if not text.isascii() or not text.isdigit() or int(text) < minimum:
-        raise argparse.ArgumentTypeError(f"{text!r} is not {description}")
-    return int(text)
-
-
-def make_decimal_parser(minimum: float, maximum: float = math.inf) -> Callable[[str], float]:
-    """A parser of numbers from `minimum` to `maximum`, for `type` of argparse."""
-
-    def parse_decimal(text: str) -> float:
-        try:
-            number = float(text)
-        except ValueError:
-            # Like a "nan" of the user it fails the comparison.
-            number = math.nan
-        if not minimum <= number <= maximum:
-            is_open = maximum == math.inf
-            bounds = f"{minimum:g} or more" if is_open else f"from {minimum:g} to {maximum:g}"
-            raise argparse.ArgumentTypeError(f"{text!r} is not a number {bounds}")
-        return number
-
-    return parse_decimal

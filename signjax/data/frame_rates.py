@@ -6,8 +6,9 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from signjax.data.clip_files import parse_rate
-from signjax.errors import ConfigError, DataError
+from signjax.errors import DataError
 from signjax.io import atomic, machine_errors, safe_read
+from signjax.limits import FPS, check_number
 from signjax.pose.clip import Clip, ClipWarning
 from signjax.pose.resampling import resample_clip
 
@@ -22,8 +23,8 @@ UNUSED_RATE = "--fps was not used, as the file or the table says the frame rate"
 def check_rate(fps: float | None, flag: str) -> None:
     """Raises ConfigError if this is a rate, and none that a recording has."""
     # A rate of 0 or of thousands is a slip of the pen.
-    if fps is not None and not 0 < fps < 1000:
-        raise ConfigError(f"{flag} {fps:g}: give frames per second, as in 25")
+    if fps is not None:
+        check_number(flag, fps, FPS)
 
 
 def format_rate(fps: float | None) -> str:

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, cast
 import jax
 import jax.numpy as jnp
 
+from signjax.inference import sampling_memory
 from signjax.models.gpt import GPT, RECENT, KVCache
 from signjax.models.text_conditioning import null_text
 
@@ -80,6 +81,7 @@ def init_decode_state(model: GPT, variables, text, mask, sampler: Sampler):
     batch = text.shape[0]
     if sampler.guidance != 1.0:
         text, mask = add_null_text(text, mask)
+    sampling_memory.check_cache_memory(model, text.shape[0], sampler.max_tokens)
     state = DecodeState(
         position=jnp.zeros((), jnp.int32),
         codes=jnp.zeros((batch, sampler.max_tokens, model.columns), jnp.int32),

@@ -3,8 +3,10 @@
 from collections.abc import Callable
 from typing import NamedTuple
 
-from signjax.errors import ConfigError, closest_match, did_you_mean
+from signjax.errors import ConfigError, did_you_mean
 from signjax.inference import autoregressive, flow_sampling, masked_decoding
+from signjax.limits import check_number, show_value
+from signjax.training import config_schema
 
 Sampler = autoregressive.Sampler | masked_decoding.Sampler | flow_sampling.Sampler
 
@@ -22,6 +24,10 @@ def make_sampler(config, **changes) -> Sampler:
     if unknown:
         hint = did_you_mean(unknown[0], fields, f"it takes {', '.join(fields)}")
         raise ConfigError(f"{unknown[0]} means nothing to a {config.task} run{hint}")
+    for name, value in changes.items():
+        allowed = config_schema.FIELDS[f"sampler.{name}"].range
+        if allowed:
+            check_number(name, value, allowed)
     sampler = family.sampler(**{**config.sampler, **changes})
     family.check_sampler(config, sampler)
     return sampler
@@ -41,19 +47,12 @@ def _check_seed(config, sampler: autoregressive.Sampler) -> None:
         raise ConfigError(f"guidance is {sampler.guidance:g}; this model knows texts only: give 1")
 
 
-def _check_masked(config, sampler: masked_decoding.Sampler) -> None:
-    del config
-    if sampler.steps < 1 or sampler.max_tokens < 1:
-        raise ConfigError(f"steps is {sampler.steps}, max_tokens {sampler.max_tokens}; give 1 or more")
-
-
 def _check_flow(config, sampler: flow_sampling.Sampler) -> None:
     del config
-    if sampler.solver not in flow_sampling.SOLVERS or sampler.steps < 1 or sampler.max_tokens < 1:
-        suggestion = closest_match(sampler.solver, flow_sampling.SOLVERS)
-        suggestion = f"did you mean {suggestion}? " if suggestion not in ("", sampler.solver) else ""
-        advice = f"give a solver of {', '.join(flow_sampling.SOLVERS)}, and 1 or more steps and tokens"
-        raise ConfigError(f"{sampler}: {suggestion}{advice}")
+    if sampler.solver not in flow_sampling.SOLVERS:
+        advice = f"it can be {', '.join(flow_sampling.SOLVERS)}"
+        hint = did_you_mean(sampler.solver, flow_sampling.SOLVERS, advice)
+        raise ConfigError(f"solver is {show_value(sampler.solver)}{hint}")
 
 
 class Family(NamedTuple):
@@ -85,7 +84,8 @@ FAMILIES = {
     "masked": Family(
         codec_field="tokenizer",
         sampler=masked_decoding.Sampler,
-        check_sampler=_check_masked,
+        # Whatever is in the range of its field.
+        check_sampler=lambda config, sampler: None,
         sample=masked_decoding.sample_masked_tokens,
     ),
     "flow": Family(

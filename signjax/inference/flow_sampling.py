@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from signjax.data.sources import choose_bucket
-from signjax.inference import latent_space
+from signjax.inference import latent_space, sampling_memory
 from signjax.models import flow_transformer, text_alignment, text_conditioning
 
 SOLVERS = ("euler", "midpoint")
@@ -95,6 +95,7 @@ def _integrate_flow(model, solver: str, guided: bool, variables, texts, mask, no
       steps: [] of the solver.
       guidance: [] scale.
     """
+    sampling_memory.check_attention_memory(model, *mask.shape)
     run = functools.partial(model.apply, {"params": variables["params"]})
     ids, text_mask = texts
     null = text_conditioning.null_text(ids), jnp.broadcast_to(jnp.arange(ids.shape[1]) == 0, text_mask.shape)

@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from signjax.inference import autoregressive
+from signjax.inference import autoregressive, sampling_memory
 from signjax.models import text_alignment
 
 # Lengths in tokens that batches are padded to: few, because each other length is compiled anew.
@@ -75,6 +75,7 @@ def _fill_tokens(model, variables, encoded, inside, keys, sampler: Sampler):
     run = functools.partial(model.apply, variables)
     tile = functools.partial(autoregressive.tile_for_guidance, guided=guided)
     mask = tile(inside)
+    sampling_memory.check_attention_memory(model, *mask.shape)
     times = text_alignment.clip_times(mask, encoded)
     # A key for each position: one draw for all of them would depend on the padded length.
     position_keys = _fold_keys(keys[:, None], jnp.arange(inside.shape[1]))  # [B, N]

@@ -17,6 +17,7 @@ from signjax.data.packed_dataset import PackedDataset
 from signjax.errors import DataError, SignjaxWarning
 from signjax.inference import padded_decoding, windowed_decoding
 from signjax.inference.hub import SharedRun
+from signjax.limits import BATCH_SIZE, check_number
 from signjax.models import code_layout
 from signjax.pose import normalization
 from signjax.pose.clip import DEFAULT_FPS, Clip, Tokens
@@ -99,6 +100,7 @@ class PoseCodec(SharedRun):
         Raises:
           DataError: a clip has no place in canonical space, or no face and the model needs one.
         """
+        check_number("batch_size", batch_size, BATCH_SIZE)
         if not len(clips):
             return []
         sequences: list = [None] * len(clips)

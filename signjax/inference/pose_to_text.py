@@ -11,6 +11,7 @@ from signjax.data import frame_rates, sources
 from signjax.inference import ctc_attention_decoding
 from signjax.inference.hub import SharedRun
 from signjax.io.digest import digest_variables
+from signjax.limits import BATCH_SIZE, check_number
 from signjax.models.back_translator import BackTranslator
 from signjax.pose.clip import Clip
 from signjax.pose.missing_joints import fill_missing_joints
@@ -72,6 +73,7 @@ class PoseToText(SharedRun):
           DataError: a clip has no place in canonical space.
         """
         clips = [frame_rates.bring_to_rate(clip, self.rate) for clip in clips]
+        check_number("batch_size", batch_size, BATCH_SIZE)
         poses, texts = [_fill_clip(clip) for clip in clips], [""] * len(clips)
         for numbers, pose, mask in _batch_poses(poses, batch_size):
             decoded = ctc_attention_decoding.decode_texts(

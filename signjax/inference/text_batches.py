@@ -6,6 +6,9 @@ from typing import NamedTuple, TypeVar
 import jax
 import numpy as np
 
+from signjax import limits
+from signjax.errors import ConfigError
+from signjax.limits import check_number
 from signjax.text import tokenizer
 from signjax.training.random_key import make_key
 
@@ -31,8 +34,10 @@ def batch_texts(text_encoder, texts, seed: int, size: int) -> Iterator[TextBatch
       size: largest number of texts in a batch.
 
     Raises:
+      ConfigError: `size` is not in its range.
       DataError: a text has no words. All texts are encoded before the first batch is yielded.
     """
+    check_number("batch_size", size, limits.BATCH_SIZE)
     # The key of a place, not of a batch: a clip is the same in any batch.
     keys = jax.vmap(jax.random.fold_in, (None, 0))(make_key(seed), np.arange(len(texts)))
     # All before the first batch: a text that cannot be signed must not fail after an hour of sampling.
@@ -48,8 +53,18 @@ def batch_texts(text_encoder, texts, seed: int, size: int) -> Iterator[TextBatch
 
 
 def repeat_texts(texts: str | Sequence[str], num: int) -> list[str]:
-    """Each text `num` times: place // num is the number of a clip's text."""
+    """Each text `num` times: place // num is the number of a clip's text.
+
+    Raises:
+      ConfigError: that is more than a call can generate.
+    """
+    check_number("num", num, limits.CLIPS)
     # A str is a sequence, too: of its characters.
+    count = 1 if isinstance(texts, str) else len(texts)
+    if count * num > limits.ALL_CLIPS:
+        raise ConfigError(
+            f"num is {num}, for {count:,} texts; all texts together can have {limits.ALL_CLIPS:,} clips"
+        )
     return [text for text in ([texts] if isinstance(texts, str) else texts) for _ in range(num)]
 
 

@@ -10,10 +10,17 @@ import ml_collections
 import numpy as np
 
 from signjax.errors import ConfigError
-from signjax.inference import autoregressive, families, latent_space, text_batches, windowed_decoding
+from signjax.inference import (
+    autoregressive,
+    families,
+    latent_space,
+    text_batches,
+    windowed_decoding,
+)
 from signjax.inference.hub import SharedRun
 from signjax.inference.pose_codec import PoseCodec
 from signjax.inference.pose_tokenizer import PoseTokenizer
+from signjax.limits import BATCH_SIZE, TOKENS, check_number
 from signjax.models import build
 from signjax.pose import normalization
 from signjax.pose.clip import Clip
@@ -197,6 +204,7 @@ class TextToPose(SharedRun):
         if not self.can_stream:
             raise ConfigError("the run's tokenizer decodes whole clips only; train one of configs/vqvae.py")
         self._check_letters([text])
+        check_number("tokens_at_once", tokens_at_once, TOKENS)
         sampler, reach = self.make_sampler(**sampling), self.codec.reach
         assert isinstance(sampler, autoregressive.Sampler) and reach is not None, "see can_stream"
         decode = functools.partial(self.codec.decode_batch, self.codec.variables)
@@ -219,6 +227,7 @@ class TextToPose(SharedRun):
         self._check_letters(texts)
         # Only a flow folds latents into positions; codes pass unfold_positions unchanged.
         sampler, fold = self.make_sampler(**sampling), self.config.get("fold", 1)
+        check_number("batch_size", batch_size, BATCH_SIZE)
         for places, ids, mask, keys in text_batches.batch_texts(self.text_encoder, texts, seed, batch_size):
             sampled = self.family.sample(self.model, self.variables, ids, mask, keys, sampler)
             sequences, lengths = map(np.asarray, sampled)

@@ -12,6 +12,7 @@ from signjax.pose.clip import Clip
 MAX_GAP = 0.1
 # Times are multiples of 1 / fps, which floats round: a frame this near to a recorded one (in frames) is that.
 SAME_TIME = 1e-6
+MAX_FRAMES = 250_000  # of a clip: longer than any that is read
 
 
 def resample_clip(clip: Clip, fps: float) -> Clip:
@@ -30,7 +31,7 @@ def resample_clip(clip: Clip, fps: float) -> Clip:
       The clip without tokens, which stand for frames of the old rate.
 
     Raises:
-      DataError: the clip does not say its rate.
+      DataError: the clip does not say its rate, or becomes too long.
     """
     if clip.fps == fps:
         return clip
@@ -38,6 +39,11 @@ def resample_clip(clip: Clip, fps: float) -> Clip:
         raise DataError("does not say its frame rate; give frames per second with --fps")
     if not len(clip):
         return dataclasses.replace(clip, fps=fps, tokens=None)
+    # The rate of a clip may come from a stranger's file: one frame an hour would fill any memory.
+    if not (len(clip) - 1) * fps / clip.fps < MAX_FRAMES:
+        raise DataError(
+            f"says {clip.fps:g} frames a second, so that it would have more than {MAX_FRAMES:,} at {fps:g}"
+        )
     count = int(np.floor((len(clip) - 1) * fps / clip.fps + SAME_TIME)) + 1
     times = np.arange(count) * (clip.fps / fps)  # in frames of the clip
     times = np.where(np.abs(times - times.round()) < SAME_TIME, times.round(), times)

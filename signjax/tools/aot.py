@@ -14,6 +14,7 @@ import time
 
 import jax
 
+from signjax import limits
 from signjax.benchmarks import tpu_programs
 from signjax.benchmarks.tpu_programs import format_gb
 from signjax.cli import config_options, parsing
@@ -27,10 +28,8 @@ def main(argv: list[str] | None = None) -> int:
     """Runs the command; returns the exit code."""
     parser = parsing.make_short_parser("signjax.tools.aot", __doc__, ConfigError.exit_code)
     parser.add_argument("--topology", required=True, help="chips as v5e:2x4, v5e:16x16, v6e:4x4, v5p:4x4x4")
-    parser.add_argument(
-        "--slices", type=parsing.parse_count, default=1,
-        help="how many of them, joined by the data centre's network (default: %(default)s)",
-    )  # fmt: skip
+    slices = "how many of them, joined by the data centre's network"
+    parsing.add_number(parser, "--slices", limits.SLICES, slices, 1)
     args, _, c = config_options.parse_options(parser, argv)
     # This process itself has no TPU; jax would look for one as soon as libtpu is installed.
     jax.config.update("jax_platforms", "cpu")

@@ -11,7 +11,7 @@ import sys
 import time
 from pathlib import Path
 
-from signjax import demo
+from signjax import demo, limits
 from signjax.cli import parsing
 from signjax.cli.command import run_as_command
 from signjax.demo import dataset
@@ -28,8 +28,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--name", default="demo", help="folder of this set in --root (default: %(default)s)")
     parsing.add_seed_option(parser)
     for split, size in SIZES.items():
-        clips = f"clips in {split} (default: %(default)s)"
-        parser.add_argument(f"--{split}", type=parsing.parse_count, default=size, help=clips)
+        parsing.add_number(parser, f"--{split}", limits.CLIPS, f"clips in {split}", size)
     args = parser.parse_args(argv)
     sizes = (args.train, args.dev, args.test)
     place = Path(args.root) / args.name

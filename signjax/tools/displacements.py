@@ -9,6 +9,7 @@ Words are taken from the texts of a data set; nothing is written unless there is
 import sys
 from pathlib import Path
 
+from signjax import limits
 from signjax.cli import parsing
 from signjax.cli.command import run_as_command
 from signjax.displacements import templates
@@ -38,8 +39,7 @@ def _make_parser() -> parsing.Parser:
         command.set_defaults(run=run)
         command.add_argument("--words", **WORDS)
         command.add_argument("--norm", action="store_true", help=f"{verb} clips without place and size")
-        samples = "clips a word at most (default: 8)"
-        command.add_argument("--samples", type=parsing.parse_count, default=8, help=samples)
+        parsing.add_number(command, "--samples", limits.CLIPS, "clips a word at most", 8)
     extract.add_argument("--root", default="datasets", help="folder that holds data sets (default: datasets)")
     extract.add_argument("--name", default="demo", help="folder of the data set (default: demo)")
     extract.add_argument("--split", default="train", help="train, dev or test (default: train)")
@@ -51,9 +51,7 @@ def _make_parser() -> parsing.Parser:
     )
     align = "how clips are aligned in time (default: phase)"
     average.add_argument("--align", choices=templates.ALIGNMENTS, default="phase", help=align)
-    average.add_argument(
-        "--steps", type=parsing.parse_count, help="of a template (default: the median of its clips')"
-    )
+    parsing.add_number(average, "--steps", limits.FRAMES, "of a template, else the median of its clips'")
     average.add_argument("--out", type=Path, help="folder for the files (default: templates in --folder)")
     return parser
 

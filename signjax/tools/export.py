@@ -9,6 +9,7 @@ A clip is an .npz as signjax.sample writes it, or the folder of a data set's cli
 
 import sys
 
+from signjax import limits
 from signjax.cli import parsing
 from signjax.cli.command import run_as_command
 from signjax.export import clips, forms, runs
@@ -23,8 +24,8 @@ def main(argv: list[str] | None = None) -> int:
     form = f"of a clip: {', '.join(clips.FORMS)}; of a run: {', '.join(runs.WRITERS)}"
     parser.add_argument("--to", required=True, choices=forms.FORMS, metavar="FORM", help=form)
     parser.add_argument("--out", default="outputs", help="folder for the files (default: outputs)")
-    fps = "frames per second of a clip (default: its own; 25 if it does not say)"
-    parser.add_argument("--fps", type=parsing.make_decimal_parser(1, 1000), help=fps)
+    fps = "frames per second of a clip, else its own, or 25 if it does not say"
+    parsing.add_number(parser, "--fps", limits.FPS, fps)
     licence = "of a hub_folder, as the Hugging Face hub names it, such as cc-by-4.0 (default: other)"
     parser.add_argument("--license", default="other", metavar="ID", help=licence)
     args = parser.parse_args(argv)

@@ -12,6 +12,7 @@ warm-up.
 import sys
 import tempfile
 
+from signjax import limits
 from signjax.benchmarks import memory_growth, memory_plot, process_memory
 from signjax.benchmarks.smoke_runs import ROUNDS, list_families, watch_families
 from signjax.cli import parsing
@@ -28,8 +29,7 @@ def main(argv: list[str] | None = None) -> int:
     """Runs the command; returns the exit code, 1 if a family is not flat."""
     parser = parsing.make_parser("signjax.tools.memory", __doc__)
     parser.add_argument("--family", metavar="NAME", help="a file of configs/, without .py (default: each)")
-    steps = "training steps (default: %(default)s)"
-    parser.add_argument("--steps", type=parsing.parse_count, default=200, help=steps)
+    parsing.add_number(parser, "--steps", limits.STEPS, "training steps", 200)
     parser.add_argument("--out", default="outputs", help="folder for the files (default: %(default)s)")
     args = parser.parse_args(argv)
     families, readings = list_families(args.family), {}

@@ -12,6 +12,7 @@ import re
 import sys
 from collections.abc import Iterable
 
+from signjax import limits
 from signjax.benchmarks import reading
 from signjax.cli import parsing
 from signjax.cli.command import run_as_command
@@ -28,7 +29,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--measure", action="store_true", help="time loading the pack against parsing JSON")
     parser.add_argument("--shard", metavar="I/N", help="pack only every Nth part, from the Ith (0 to N - 1)")
     resample = "frames per second that all clips are brought to, now and whenever the data set is loaded"
-    parser.add_argument("--resample", type=float, metavar="FPS", help=resample)
+    parser.add_argument("--resample", type=float, metavar="FPS", help=f"{resample} ({limits.FPS})")
     args = parser.parse_args(argv)
     if args.shard is not None:
         shard, shards = parse_shard(args.shard)

@@ -12,6 +12,7 @@ import argparse
 import shutil
 import sys
 
+from signjax import limits
 from signjax.cli import parsing
 from signjax.cli.command import run_as_command
 from signjax.training import supervisor
@@ -21,13 +22,13 @@ from signjax.training import supervisor
 def main(argv: list[str] | None = None) -> int:
     """Runs the command; returns the exit code."""
     parser = parsing.make_parser("signjax.tools.supervise", __doc__)
-    parser.add_argument("--processes", type=int, default=1, help="how many on this machine (default: 1)")
-    parser.add_argument("--restarts", type=int, default=5, help="most new starts in a row (default: 5)")
+    parsing.add_number(parser, "--processes", limits.PROCESSES, "how many on this machine", 1)
+    parsing.add_number(parser, "--restarts", limits.RESTARTS, "most new starts in a row", 5)
     # Everything after the first word belongs to the command, its own options too.
     parser.add_argument("command", nargs=argparse.REMAINDER, help="what to run")
     args = parser.parse_args(argv)
-    if not args.command or args.processes < 1:
-        parser.error("give a command, and one process or more")
+    if not args.command:
+        parser.error("give a command")
     # A name that no shell finds would otherwise be started again and again.
     if not shutil.which(args.command[0]):
         parser.error(f"{args.command[0]}: no such command")

@@ -13,6 +13,7 @@ token that is part of the address it prints.
 import os
 import sys
 
+from signjax import limits
 from signjax.cli import parsing
 from signjax.cli.command import run_as_command
 from signjax.inference.clip_server import HOST, ClipServer, make_clip_maker
@@ -50,7 +51,7 @@ def parse_options(argv: list[str] | None):
     """The options of the command line."""
     parser = parsing.make_parser("signjax.tools.viewer", __doc__)
     parser.add_argument("run", metavar="RUN", help="folder of a trained run that signs texts")
-    parser.add_argument("--port", type=int, default=8765, help="0 takes any free one (default: 8765)")
+    parsing.add_number(parser, "--port", limits.PORT, "0 takes any free one", 8765)
     host_help = "address to listen on; other than this machine's own needs a token (default: %(default)s)"
     parser.add_argument("--host", metavar="ADDRESS", default=HOST, help=host_help)
     allow_help = "a name, or NAME:PORT, by which a tunnel or a proxy asks; may be repeated"

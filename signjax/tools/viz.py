@@ -12,6 +12,7 @@ An .npz with a clip is what signjax.sample writes.
 import sys
 from pathlib import Path
 
+from signjax import limits
 from signjax.cli import parsing
 from signjax.cli.command import run_as_command
 from signjax.displacements.previews import draw_rebuilt_clips, draw_starting_poses
@@ -38,7 +39,7 @@ def _make_parser() -> parsing.Parser:
     text.add_argument("--root", default="datasets", help="folder that holds data sets (default: datasets)")
     text.add_argument("--name", default="demo", help="folder of the data set (default: demo)")
     text.add_argument("--split", default="train", help="train, dev or test (default: train)")
-    text.add_argument("--num", type=parsing.parse_count, default=1, help="clips at most (default: 1)")
+    parsing.add_number(text, "--num", limits.CLIPS, "clips at most", 1)
     text.set_defaults(draw=lambda a: draw_recorded(a.root, a.name, a.split, a.text, a.out, a.num))
     p0 = commands.add_parser("p0", help="starting poses as named points")
     p0.add_argument("inputs", **FILES, help="_p0.npy, or any file of a clip or template")
@@ -51,8 +52,7 @@ def _make_parser() -> parsing.Parser:
     samples.add_argument("inputs", **FILES, help=".npz of signjax.sample, or the folder of a run")
     split = "of a run's data: train, dev or test (default: test)"
     samples.add_argument("--split", default="test", help=split)
-    clips = "clips of a run at most (default: 6)"
-    samples.add_argument("--num", type=parsing.parse_count, default=6, help=clips)
+    parsing.add_number(samples, "--num", limits.CLIPS, "clips of a run at most", 6)
     parsing.add_seed_option(samples)
     samples.set_defaults(draw=lambda a: draw_samples(a.inputs, a.out, a.split, a.num, a.seed))
     out = "folder for the files (default: outputs)"

@@ -168,6 +168,8 @@ def _prepare_run(config, workdir, start: int, make_task: MakeTask, outputs):
     if memory_check.get_memory_limit(device):
         estimate = memory_check.estimate_memory(step, abstract, example)
         memory_check.check_memory(config, estimate, device, run.progress.print_line)
+    else:
+        memory_check.check_state_memory(abstract)
     if start:
         state = checkpoint.restore_checkpoint(workdir, start, abstract)
     else:

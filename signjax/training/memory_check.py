@@ -11,6 +11,7 @@ So only a quarter of the temporaries that do not fit there is certain.
 """
 
 import math
+import os
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -136,3 +137,32 @@ def _suggest_changes(config, estimate: MemoryEstimate, limit: float) -> str:
     can_remat = "model" in config and "remat" in config.model and not config.model.remat
     remat = ", set model.remat=True" if can_remat else ""
     return f"lower {batch_field}{remat}, or give mesh.shape more devices"
+
+
+def get_total_memory() -> float | None:
+    """Bytes of the memory that programs use: of the first device, or of this machine if that is a CPU."""
+    device = jax.local_devices()[0]
+    if device.platform != "cpu":
+        return get_memory_limit(device)
+    try:
+        return float(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
+    except (OSError, ValueError):
+        return None
+
+
+def check_state_memory(abstract) -> None:
+    """Raises if a state alone cannot fit into the memory of this machine, before any of it is allocated.
+
+    Args:
+      abstract: the state with shardings, as signjax.training.train_step.compile_steps gives it.
+
+    Raises:
+      ConfigError: it cannot.
+    """
+    device, needed = jax.local_devices()[0], sum(map(_count_local_bytes, jax.tree.leaves(abstract)))
+    limit = get_total_memory()
+    if limit is not None and needed > limit:
+        raise ConfigError(
+            f"the parameters and what the optimizer keeps take {needed / GB:.3g} GB a device, and a "
+            f"{device.device_kind} has {limit / GB:.3g}; make the model smaller"
+        )

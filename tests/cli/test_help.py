@@ -161,7 +161,7 @@ def test_wrong_names_are_answered(tmp_path):
         (lambda: make_task(gpt_run.get_config("gpt", task="gtp"), ""), ConfigError, "did you mean 'gpt'"),
         (lambda: load_split(tmp_path / "sets", "mnie", "train"), DataError, "did you mean 'mine'"),
         (lambda: load_split(tmp_path / "sets", "mine", "trian"), DataError, "did you mean 'train'"),
-        (lambda: make_sampler(generator, solver="midpont"), ConfigError, "did you mean midpoint"),
+        (lambda: make_sampler(generator, solver="midpont"), ConfigError, "did you mean 'midpoint'"),
         (lambda: make_sampler(generator, stepps=3), ConfigError, "did you mean 'steps'"),
         (lambda: optimizer.make_schedule(schedule, 9), ConfigError, "did you mean 'cosine'"),
     ):

@@ -267,7 +267,7 @@ def test_what_does_not_fit_is_said_in_one_line(home, tiny_runs, generator):
         load_autoencoder(tiny_runs / "runs/vqvae")
     for changes, words in (
         ({"solver": "heun"}, "euler, midpoint"),
-        ({"steps": 0}, "1 or more steps"),
+        ({"steps": 0}, "steps is 0; it can be 1 to 1,000"),
         ({"temperature": 0.5}, "temperature means nothing to a flow"),
     ):
         with pytest.raises(ConfigError, match=words):

@@ -307,7 +307,7 @@ def test_flags_of_other_models_are_refused(tiny_runs):
             with pytest.raises(ConfigError, match=rf"^{name} means nothing to a masked run; .*steps"):
                 make_sampler(c, **{name: 2})
     for changes in ({"steps": 0}, {"max_tokens": 0}):
-        with pytest.raises(ConfigError, match="give 1 or more"):
+        with pytest.raises(ConfigError, match=" is 0; it can be 1 to "):
             make_sampler(c, **changes)
     with pytest.raises(ConfigError, match=r"^steps means nothing to a gpt run; .*top_k"):
         make_sampler(gpt_run.gpt_config(tiny_runs), steps=3)
