@@ -1,19 +1,22 @@
 """Any whole number is a seed: small ones as they always were, all others different from each other."""
 
 import argparse
+import ast
 import itertools
 import json
+from types import SimpleNamespace
 
 import jax
 import numpy as np
 import pytest
 from command_help import COMMANDS
+from paths import ROOT
 
 from signjax import demo, seeds
 from signjax.cli import config_options, parsing
 from signjax.demo import dataset
 from signjax.errors import ConfigError, DataError
-from signjax.inference import clip_server
+from signjax.inference import clip_server, text_batches
 from signjax.io import safe_read
 from signjax.training import random_key
 
@@ -102,3 +105,28 @@ def test_only_seeds_may_be_larger_than_arrays_take(tmp_path):
         path.write_text(json.dumps(content))
         with pytest.raises(safe_read.InvalidFileError, match="a number beyond"):
             safe_read.read_json(path)
+
+
+def test_seeds_are_folded_in_one_place_only():
+    """Elsewhere fixed numbers alone are seeds; the program of an export has a seed of 32 bits."""
+    makers = ("default_rng", "SeedSequence", "random.key", "random.PRNGKey", "random.seed", "random.Random")
+    for path in sorted(ROOT.glob("signjax/**/*.py")):
+        name = str(path.relative_to(ROOT))
+        if name in ("signjax/seeds.py", "signjax/training/random_key.py", "signjax/export/compiled.py"):
+            continue
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and ast.unparse(node.func).endswith(makers):
+                assert "seed" not in " ".join(map(ast.unparse, node.args)), (
+                    f"{name}:{node.lineno}: see signjax.seeds"
+                )
+
+
+def test_clips_of_all_seeds_have_other_keys():
+    encoder = SimpleNamespace(encode_all=lambda texts: [[5, 6]] * len(texts))
+    keys = []
+    for seed in SEEDS:
+        [batch] = text_batches.batch_texts(encoder, ["a", "b"], seed, 4)
+        keys += map(str, jax.random.key_data(batch.keys).tolist())
+    assert len(set(keys)) == 2 * len(SEEDS)
+    with pytest.raises(ConfigError, match="give a whole number"):
+        next(text_batches.batch_texts(encoder, ["a"], "one", 4))
