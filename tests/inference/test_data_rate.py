@@ -74,7 +74,7 @@ def test_a_stream_has_the_rate(runs, capsys):
         def stream(text, seed):
             yield decode_zeros(run)
 
-    sample_output.print_frames(Streaming, ["a"], 1, 0, {})
+    sample_output.print_frames(Streaming, ["a"], 1, 0, {}, False)
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert len(lines) == 8 and {line["fps"] for line in lines} == {50.0}
 
