@@ -182,11 +182,12 @@ def _parse_content(data: bytes) -> tuple:
 
 def parse_rate(value) -> float | None:
     """Frames per second from a value of a file; None if it is no rate."""
-    # Some programs write numbers as text.
+    # Some programs write numbers as text, and ffprobe those that are not whole as 30000/1001.
     known = isinstance(value, int | float | str) and not isinstance(value, bool)
+    number, _, divisor = str(value).lower().removesuffix("fps").partition("/") if known else ("0", "", "")
     try:
-        rate = float(value) if known else 0.0
-    except (ValueError, OverflowError):
+        rate = float(number) / float(divisor or 1)
+    except (ValueError, OverflowError, ZeroDivisionError):
         return None
     return rate if 0 < rate < 1000 else None
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from packed_sets import Lines, recording
 
-from signjax.data import dataset_writer, frame_rates, load, pack_files, pack_report
+from signjax.data import clip_files, dataset_writer, frame_rates, load, pack_files, pack_report
 from signjax.data.clip_list import pack_clips
 from signjax.errors import ConfigError, DataError
 from signjax.pose.clip import Clip
@@ -90,6 +90,15 @@ def test_resampling_needs_rates_and_a_rate(tmp_path):
     (root / "set" / frame_rates.NOTE).write_text('{"fps": -1}')
     with pytest.raises(DataError, match=r'resample\.json: "fps" is no rate'):
         load_split(root)
+
+
+@pytest.mark.parametrize("value, rate", [
+    (25, 25), ("25", 25), ("25 fps", 25), ("30000/1001", 30000 / 1001), ("1/0", None), ("fast", None),
+    ("", None), (True, None), (0, None), (-1, None), (1000, None), ("nan", None), ("0/1", None), (None, None),
+    ("1/2/3", None),
+])  # fmt: skip
+def test_how_programs_write_rates(value, rate):
+    assert clip_files.parse_rate(value) == rate
 
 
 @pytest.mark.parametrize("rates, expected, kinds", [

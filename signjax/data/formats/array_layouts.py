@@ -15,6 +15,12 @@ from signjax.pose.clip import Clip
 
 FIXED_POINT = 4096  # of whole numbers that stand for shares of the picture
 SAMPLE = 256  # frames of a clip that decide on the order of its points
+# The least and the largest of confidences, which overshoot. MediaPipe's depth is counted from hips and
+# wrists: half of it is negative.
+CONFIDENCES = 0.0, 1.1
+CONFIDENCE = (
+    "the third value of points was taken as a confidence: it is from 0 to 1, as no depth of MediaPipe is"
+)
 MISSING = np.iinfo(np.int16).min  # among them
 
 
@@ -73,14 +79,20 @@ def make_clip(values: np.ndarray, about: dict, size: tuple[int, int] | None) -> 
     Raises:
       InvalidFileError: the layout is not known, or the clip cannot be used.
     """
+    # Of one person, or a batch of one clip.
+    if values.ndim == 4 and 1 in values.shape[:2]:
+        values = values.squeeze(values.shape.index(1))
     if values.dtype.kind not in "fiu" or values.ndim not in (2, 3):
         raise InvalidFileError(f"is {values.dtype} {list(values.shape)}, not numbers of frames and points")
     if not 0 < len(values) <= base.MAX_FRAMES:
         raise InvalidFileError(f"has {len(values):,} frames; 1 to {base.MAX_FRAMES:,} can be read")
     rows = read_rows(values)
+    has_confidence = _use_confidence(rows)
     fps, signer = mediapipe.read_rate_and_signer(about)
     size_beside = about.get("width"), about.get("height")
-    return landmarks.make_clip(rows, size_beside if landmarks.is_size(size_beside) else size, fps, signer)
+    size = size_beside if landmarks.is_size(size_beside) else size
+    clip = landmarks.make_clip(rows, size, fps, signer)
+    return clip.add_warning(CONFIDENCE) if has_confidence else clip
 
 
 def read_rows(values: np.ndarray) -> np.ndarray:
@@ -99,6 +111,17 @@ def read_rows(values: np.ndarray) -> np.ndarray:
     # By clip: an order that fits no body in one frame may seem to fit in another. Some of its frames will do.
     sample = flat[:: -(-len(flat) // SAMPLE)]
     return _unpack(flat, min(layouts, key=lambda layout: _measure_gaps(_unpack(sample, layout))))
+
+
+def _use_confidence(rows: np.ndarray) -> bool:
+    """Takes the third value of rows [T, 145, 4] as visibility if it looks so; returns whether it does."""
+    third = rows[..., 2][np.isfinite(rows[..., 2])]
+    low, high = CONFIDENCES
+    # Of zeros there is nothing to take.
+    if np.isfinite(rows[..., 3]).any() or not len(third) or third.min() < low or not 0 < third.max() <= high:
+        return False
+    rows[..., 3] = rows[..., 2]
+    return True
 
 
 def decode_fixed_point(values: np.ndarray) -> np.ndarray:

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import NamedTuple
 
-from signjax.data.clip_files import MAX_BYTES, TEXT
+from signjax.data.clip_files import MAX_BYTES, TEXT, parse_rate
 from signjax.data.formats import file_names, table_cells
 from signjax.errors import DataError, closest_match
 from signjax.io import safe_read
@@ -150,12 +150,8 @@ def parse_row_fps(row: Row) -> float | None:
     Raises:
       InvalidFileError: it is no rate.
     """
-    try:
-        # Spreadsheets of many countries write a comma in numbers.
-        fps = float(row.fps.replace(",", ".")) if row.fps else None
-    except ValueError:
-        # No number is no rate, and is refused below with those out of range.
-        fps = 0.0
-    if fps is not None and not 0 < fps < 1000:
+    # Spreadsheets of many countries write a comma in numbers.
+    fps = parse_rate(row.fps.replace(",", "."))
+    if row.fps and fps is None:
         raise InvalidFileError(f"its fps is {row.fps[:40]!r}; give frames per second")
     return fps

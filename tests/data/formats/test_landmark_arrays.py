@@ -39,6 +39,26 @@ def test_points_of_a_recording(tmp_path, plain, order, face, dims):
     assert clip.fps == 24 and clip.has_face == face and clip.sid == "a" and not clip.warnings
 
 
+def test_a_third_value_from_0_to_1_is_a_confidence(tmp_path, plain):
+    values = array_files.points(POSE, VALID, "plr")
+    missing = np.isnan(values[..., 0])
+    # What detectors give for a hand that they do not see: places, and no confidence.
+    values[..., 2] = np.where(missing, 0.0, 0.9)
+    values[missing, :2] = np.random.default_rng(0).uniform(0, 1, (missing.sum(), 2))
+    array_files.save_recording(tmp_path / "a.npy", values)
+    [clip] = landmark_arrays.read_clips(tmp_path, SIZE)
+    assert_same(clip, plain)
+    assert [warning.kind for warning in clip.warnings] == [array_layouts.CONFIDENCE]
+
+
+@pytest.mark.parametrize("axis", [0, 1])
+def test_an_axis_of_one_person_or_clip_is_left_out(tmp_path, plain, axis):
+    values = np.expand_dims(array_files.points(POSE, VALID, "plr"), axis)
+    array_files.save_recording(tmp_path / "a.npy", values)
+    [clip] = landmark_arrays.read_clips(tmp_path, SIZE)
+    assert_same(clip, plain)
+
+
 @pytest.mark.parametrize("order, count", [("plr", 258), ("pflr", 1662)])
 def test_folders_of_frames(tmp_path, plain, order, count):
     values = array_files.numbers(POSE, VALID, order)
