@@ -16,7 +16,7 @@ import numpy as np
 from signjax.errors import ConfigError, DataError, StorageError, did_you_mean
 from signjax.io import machine_errors, safe_read
 from signjax.models import bert
-from signjax.text import bert_files
+from signjax.text import bert_files, encoder_tokenizer
 from signjax.text.tokenizer import UnknownLetters, pad_texts
 from signjax.text.words import split_words
 
@@ -136,12 +136,10 @@ def load_encoder(folder) -> PretrainedEncoder:
     path = f"{folder}/tokenizer.json"
     try:
         content = safe_read.read_bytes(path) if os.path.exists(path) else _convert_vocabulary(folder)
-        tokenizer = _parse_tokenizer(content, model.positions)
+        tokenizer = encoder_tokenizer.parse_tokenizer(content, model.positions, model.vocabulary)
     except safe_read.InvalidFileError as error:
         advice = machine_errors.choose_advice(error, "fetch the folder again")
         raise StorageError(f"{path}: cannot be read ({error}); {advice}") from None
-    if tokenizer.get_vocab_size() > model.vocabulary:
-        raise StorageError(f"{path}: has more entries than {folder}/config.json says; fetch the folder again")
     # What features depend on besides the params, whose shapes tell the other sizes: a run that continues
     # refuses an encoder of another digest.
     about = f"{model.heads} {model.epsilon} ".encode() + content
@@ -173,22 +171,6 @@ def _convert_vocabulary(folder) -> bytes:
         raise
     except Exception as error:  # the library raises no narrower one
         raise safe_read.InvalidFileError(f"vocab.txt: {safe_read.describe_error(error)}") from None
-
-
-def _parse_tokenizer(content: bytes, max_length: int) -> "Tokenizer":
-    """The tokenizer of a tokenizer.json; it pads nothing and cuts texts after `max_length` word pieces."""
-    from tokenizers import Tokenizer  # slow, and rarely needed
-
-    try:
-        tokenizer = Tokenizer.from_str(content.decode())
-    except MemoryError:
-        raise
-    except Exception as error:  # the library raises no narrower one
-        raise safe_read.InvalidFileError(safe_read.describe_error(error)) from None
-    # MiniLM's file pads every text to 128 word pieces, and others have limits of their own.
-    tokenizer.no_padding()
-    tokenizer.enable_truncation(max_length)
-    return tokenizer
 
 
 def _download_encoder(name: str) -> str:

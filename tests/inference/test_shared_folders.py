@@ -3,7 +3,10 @@
 import json
 import os
 import shutil
+import signal
 
+import fuzz
+import fuzz_configs
 import numpy as np
 import pytest
 import shared_runs
@@ -137,3 +140,18 @@ def test_a_codec_that_names_itself_is_shared_once(folders, tmp_path):
     shared_runs.change_config(folder, saved)
     files = hub_folder.collect_files(folder, "mine", "mit")
     assert "config.json" in files and not any(name.startswith("tokenizer") for name in files)
+
+
+def test_a_hundred_hostile_configs(folder):
+    """With right checksums: each is loaded, or refused in one line; the soak tests try 10,000."""
+    before = signal.signal(signal.SIGALRM, fuzz.stop)
+    original, counts = (folder / "config.json").read_text(), {"loaded": 0, "refused": 0}
+    for k in range(100):
+        rng = np.random.default_rng((0, k))
+        text = fuzz_configs.mutate(rng, json.loads(original), json.loads(original))
+        shared_runs.change_config(folder, text)
+        outcome, what = fuzz_configs.attempt(folder)
+        assert outcome != "wrong", f"{text}: {what}"
+        counts[outcome] += 1
+    signal.signal(signal.SIGALRM, before)
+    assert counts["loaded"] > 3 and counts["refused"] > 50

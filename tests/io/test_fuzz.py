@@ -68,6 +68,18 @@ def test_a_hundred_thousand_mutations(seed, promise):
     promise(what, max(case["memory"] for case in cases.values()), most=MEMORY, unit="MB")
 
 
+@pytest.mark.soak
+def test_ten_thousand_hostile_configs(promise):
+    """Of shared folders with right checksums, of every family; the first of those that load sign a text."""
+    found = outcome("fuzz_configs.py", "10000", "1", "24")
+    assert not found["wrong"], "\n".join([f"{len(found['wrong'])} wrong:", *found["wrong"][:5]])
+    assert found["loaded"] > 500 and found["refused"] > 5000 and found["signed"] == 24
+    tried = found["loaded"] + found["refused"]
+    what = f"{tried:,} hostile configs of shared folders, all loaded or refused in one line;"
+    promise(f"{what} memory that one took", found["memory"], most=MEMORY, unit="MB")
+    promise(f"{what} time that one took", found["seconds"], most=60, unit="s")
+
+
 @pytest.mark.extended
 def test_files_that_ask_for_memory_do_not_get_it():
     outcomes = outcome("bombs.py")
