@@ -47,9 +47,7 @@ def count_bad_endings(cases, endings, before, after) -> int:
     return bad
 
 
-def test_a_step_that_cannot_be_read_is_used_the_next_time(
-    library, training, tiny_runs, tmp_path, promise, capsys
-):
+def test_a_step_that_cannot_be_read_is_used_the_next_time(library, training, tiny_runs, tmp_path, promise):
     run = shutil.copytree(tiny_runs / "runs/gpt", tmp_path / "gpt")
     whole = shutil.copytree(run, tmp_path / "whole")
     before, arguments = faults.list_checksums(run), [*training, f"--workdir={run}"]
