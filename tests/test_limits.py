@@ -5,9 +5,10 @@ import argparse
 import numpy as np
 import pytest
 
-from signjax import limits
+from signjax import demo, limits, rendering
 from signjax.cli import parsing, sampler_options
 from signjax.data import frame_rates
+from signjax.displacements import average
 from signjax.errors import ConfigError, DataError
 from signjax.inference import sampling_memory, text_batches
 from signjax.limits import Range, check_number
@@ -121,3 +122,24 @@ def test_a_clip_that_says_a_tiny_rate_does_not_fill_memory():
         DataError, match="says 1e-300 frames a second, so that it would have more than 250,000"
     ):
         resampling.resample_clip(clip, 25.0)
+
+
+def test_functions_that_write_files_have_bounds(tmp_path):
+    clip = Clip(np.zeros((3, 50, 3), np.float32))
+    for call, message in (
+        (
+            lambda: rendering.write_sheet(tmp_path / "a.png", clip, count=10**9),
+            "count is 1000000000; it can be 1 to",
+        ),
+        (
+            lambda: demo.write_dataset(tmp_path, sizes=(10**9, 1, 1)),
+            "size of a split is 1000000000; it can be 1 to",
+        ),
+        (
+            lambda: average.average_words(tmp_path, ["a"], steps=10**9),
+            "steps is 1000000000; it can be 1 to 100,000",
+        ),
+    ):
+        with pytest.raises(ConfigError, match=message):
+            call()
+    assert not list(tmp_path.iterdir())

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from signjax import limits
 from signjax.demo import sentences
 from signjax.demo.synthesis import synthesize_pose
 from signjax.demo.text import normalize_text
@@ -98,8 +99,12 @@ def write_dataset(
       progress: called with (clips done, clips in all).
 
     Raises:
+      ConfigError: a number is out of range.
       DataError: <root>/<name> exists and is no demo set.
     """
+    for size in sizes:
+        limits.check_number("size of a split", size, limits.CLIPS)
+    limits.check_number("workers", workers, limits.PROCESSES)
     folder = Path(root) / name
     record = {"language": LANGUAGE_VERSION, "seed": seed, "sizes": list(sizes)}
     if is_written(folder, record):

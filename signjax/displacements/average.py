@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
-from signjax import demo
+from signjax import demo, limits
 from signjax.data import clip_files
 from signjax.displacements import convert, handedness, read, templates, write
 from signjax.displacements.convert import DisplacementSequence
@@ -75,9 +75,12 @@ def average_words(
 
     Raises:
       DataError: files that cannot be read, or less than two clips of a word; nothing is written then.
-      ConfigError: clips of a word are of different data sets; nothing is written then.
+      ConfigError: a number out of range, or clips of a word from different data sets; nothing is written.
       StorageError: a file cannot be written.
     """
+    limits.check_number("limit", limit, limits.CLIPS)
+    if steps is not None:
+        limits.check_number("steps", steps, limits.FRAMES)
     # All words are read before the first template is written: no half of them is left after an error.
     groups = {word: read_clips(folder, word, limit, normalized) for word in list_unique(words)}
     stamp, out = time.strftime("%Y%m%d_%H%M%S"), out or folder / "templates"

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
+from signjax import limits
 from signjax.data.phrase_search import load_searchable_split
 from signjax.displacements import word_search, write
 from signjax.displacements.word_search import SearchResult
@@ -55,9 +56,11 @@ def extract_words(
       with_normalized: also writes each clip with place and size taken out.
 
     Raises:
+      ConfigError: the limit is out of range.
       DataError: the split cannot be used, or there is no clip of one of the words; nothing is written then.
       StorageError: a file cannot be written.
     """
+    limits.check_number("limit", limit, limits.CLIPS)
     dataset, language = load_searchable_split(root, name, split)
     results = {
         word: word_search.search_word(dataset, split, word, language, limit) for word in list_unique(words)

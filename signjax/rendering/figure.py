@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from signjax.errors import ConfigError
+from signjax.limits import FRAMES, check_number
 from signjax.pose.clip import DEFAULT_FPS, Clip
 from signjax.rendering import layout, rasterize
 
@@ -19,12 +19,11 @@ def plot_clip(clip: Clip, count: int = 6, size: int = 240):
       A matplotlib.figure.Figure.
 
     Raises:
-      ConfigError: count below 1, or a size out of range; DataError: the clip cannot be drawn.
+      ConfigError: a count or a size out of range; DataError: the clip cannot be drawn.
     """
     from matplotlib import pyplot  # slow to import; and it is what lets notebooks show figures
 
-    if count < 1:
-        raise ConfigError(f"count must be at least 1, not {count}")
+    check_number("count", count, FRAMES)
     # Painted as in a GIF: a figure in a paper looks like the clip that goes with it.
     scene = layout.build_scene(clip, size)
     numbers = np.unique(np.linspace(0, scene.frames - 1, count).round().astype(int))

@@ -15,6 +15,7 @@ from PIL import Image, ImageFile
 
 from signjax.errors import ConfigError, StorageError
 from signjax.io import atomic
+from signjax.limits import FRAMES, check_number
 from signjax.rendering import captions, layout, rasterize, shapes
 
 MAX_RATE = 1000  # frames per second of any picture
@@ -164,10 +165,9 @@ def write_sheet(path, panels: shapes.Panels, count: int = 6, size: int = 320) ->
       size: height of a frame in pixels.
 
     Raises:
-      DataError, ConfigError, StorageError: as for `write_gif`; ConfigError also for count < 1.
+      DataError, ConfigError, StorageError: as for `write_gif`; ConfigError also for a count out of range.
     """
-    if count < 1:
-        raise ConfigError(f"count of a sheet must be at least 1, not {count}")
+    check_number("count", count, FRAMES)
     figures = shapes.prepare_figures(panels)
     view = layout.fit_view(figures, size)
     count = min(count, max(len(f.pose) for f in figures))
