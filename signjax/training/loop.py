@@ -114,13 +114,18 @@ def train(
                 metrics.path.parent, start, wandb_project, config.to_dict()
             )
             stack.callback(trackers.close_trackers, metrics.trackers)
-            save_config(f"{workdir}/config.json", config)
+            # A new run is known by its config from now on.
+            if not start:
+                save_config(f"{workdir}/config.json", config)
         checkpoints = checkpoint.open_checkpoints(workdir, start)
         # Closed on any way out: what was saved in the background gets its name only when its writing ends.
         stack.callback(checkpoint.close_checkpoints, checkpoints)
         run, state, batches = _prepare_run(
             config, workdir, start, make_task, (checkpoints, metrics, progress, stop)
         )
+        # That of an older run changes only when it goes on: a start that fails changes nothing.
+        if first and start:
+            save_config(f"{workdir}/config.json", config)
         step, finished = _train_until_stop(run, state, batches, start)
     if finished:
         progress.print_line(f"Finished {step} steps; the model is in {workdir}")

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from engine_helpers import compiled, rows, same_bits, saved_state, start, toy
 
-from signjax.errors import ConfigError, NumericsError, StorageError
+from signjax.errors import ConfigError, DataError, NumericsError, StorageError
 from signjax.tasks.registry import make_task
 from signjax.training import best_metric, checkpoint, loop, run_config, saved_steps
 
@@ -171,6 +171,17 @@ def test_another_config_is_refused(whole):
 
 def test_the_whole_config_is_saved(whole):
     assert run_config.load_config(whole / "config.json").to_dict() == toy().to_dict()
+
+
+def test_a_start_that_fails_leaves_the_config_as_it_was(whole):
+    before = (whole / "config.json").read_bytes()
+
+    def fail(*_):
+        raise DataError("datasets/demo: is gone")
+
+    with pytest.raises(DataError, match="is gone"):
+        loop.train(toy(num_steps=20), whole, fail)
+    assert (whole / "config.json").read_bytes() == before
 
 
 def test_load_variables_gives_the_average(whole):
