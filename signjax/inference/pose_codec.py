@@ -22,7 +22,6 @@ from signjax.models import code_layout
 from signjax.pose import normalization
 from signjax.pose.clip import DEFAULT_FPS, Clip, Tokens
 from signjax.pose.missing_joints import fill_missing_joints
-from signjax.pose.resampling import resample_clip
 
 
 @dataclass(frozen=True, eq=False)
@@ -181,7 +180,7 @@ def _restore_rate(clip: Clip, original: Clip, rate: float | None) -> Clip:
     """A decoded clip with the frames of its original, which was encoded at another rate."""
     if frame_rates.are_same(original.fps, rate):
         return clip
-    resampled = resample_clip(clip, original.fps)
+    resampled = frame_rates.bring_to_rate(clip, original.fps)
     # The last frames of the original may be later than the last one at the model's rate.
     numbers = np.minimum(np.arange(len(original)), len(resampled) - 1)
     return dataclasses.replace(resampled, points=resampled.points[numbers], valid=None)
