@@ -153,3 +153,16 @@ def test_training_does_not_begin_where_it_cannot_fit(tmp_path, monkeypatch, caps
     monkeypatch.setattr(memory_check, "get_memory_limit", lambda device: 1e9)
     assert loop.train(engine_helpers.toy(num_steps=1), tmp_path / "run", make_task).finished
     assert "warning" not in capsys.readouterr().out
+
+
+def test_a_state_that_cannot_fit_is_refused_before_it_is_allocated():
+    """As on CPUs, whose limit is the memory of the machine."""
+    sharding = jax.sharding.SingleDeviceSharding(jax.devices()[0])
+    small, large = (
+        {"kernel": jax.ShapeDtypeStruct((n, n), jnp.float32, sharding=sharding)} for n in (10, 10**8)
+    )
+    memory_check.check_state_memory(small)
+    with pytest.raises(
+        ConfigError, match=r"^the parameters and what .* take 4e\+07 GB a device, .* model smaller$"
+    ):
+        memory_check.check_state_memory(large)
