@@ -54,6 +54,7 @@ def sample_latents(model: flow_transformer.FlowTransformer, variables, text, mas
     lengths = np.asarray(_predict_lengths(model, variables, text, mask))
     lengths = np.clip(np.round(lengths).astype(int), 1, sampler.max_tokens)
     inside = np.arange(choose_bucket(int(lengths.max()), SIZES)) < lengths[:, None]
+    sampling_memory.check_attention_memory(model, *inside.shape)
     # As much as the longest clip could need: a clip's noise must not depend on the batch's longest.
     noise = _draw_noise(keys, sampler.max_tokens, model.dim)
     # The padded length may be beyond max_tokens.
@@ -95,7 +96,6 @@ def _integrate_flow(model, solver: str, guided: bool, variables, texts, mask, no
       steps: [] of the solver.
       guidance: [] scale.
     """
-    sampling_memory.check_attention_memory(model, *mask.shape)
     run = functools.partial(model.apply, {"params": variables["params"]})
     ids, text_mask = texts
     null = text_conditioning.null_text(ids), jnp.broadcast_to(jnp.arange(ids.shape[1]) == 0, text_mask.shape)

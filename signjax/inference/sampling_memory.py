@@ -1,6 +1,6 @@
 """Whether clips that are sampled at once fit into memory, by the sizes of their largest arrays.
 
-Called while a program is traced, when its shapes are known and nothing is allocated.
+Called when the shapes of a program are known and nothing is allocated yet.
 """
 
 from signjax.errors import ConfigError
