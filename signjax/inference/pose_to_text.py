@@ -67,7 +67,7 @@ class PoseToText(SharedRun):
 
         Returns:
           A text for each: lower-case words and punctuation marks, separated by spaces as by
-          `signjax.text.tokenizer.split`; "" for a clip without frames.
+          `signjax.text.words.split_words`; "" for a clip without frames.
 
         Raises:
           DataError: a clip has no place in canonical space.
