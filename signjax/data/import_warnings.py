@@ -30,7 +30,9 @@ def warn_of_unread(path: Path, form: detect.Format) -> list[str]:
     lines = []
     for name, files in detect.list_unread(path, form).items():
         names = [file.relative_to(path).as_posix() if file != path else file.name for file in files]
-        lines.append(f"not imported, as {form.name} are: {name}: {list_names(names, 'file')}")
+        # Such as copies, "a_000001_keypoints (1).json".
+        what = f"as {form.name} are: {name}" if name != form.name else "as their names are unlike the others'"
+        lines.append(f"not imported, {what}: {list_names(names, 'file')}")
     return lines
 
 

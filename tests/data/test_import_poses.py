@@ -180,6 +180,15 @@ def test_files_of_other_formats_are_named(tmp_path):
     ]
 
 
+def test_copies_with_other_names_are_named(tmp_path):
+    FORMATS["openpose"][0](tmp_path / "theirs")
+    frame = next((tmp_path / "theirs/one").glob("*.json"))
+    frame.with_name(f"{frame.stem} (1).json").write_bytes(frame.read_bytes())
+    (tmp_path / "theirs/index.tsv").write_text("clip\ttext\none\thello\n")
+    [line] = import_poses(tmp_path / "theirs", str(tmp_path), "mine")["warnings"]
+    assert line.startswith("not imported, as their names are unlike the others': 1 file: one/one_")
+
+
 def test_spoiled_texts_are_told(tmp_path):
     FORMATS["openpose"][0](tmp_path / "theirs")
     (tmp_path / "theirs/index.tsv").write_text("clip\ttext\none\tTom &amp; Jerry\n")
