@@ -98,7 +98,7 @@ def test_calls_for_too_many_clips_are_refused():
 class Model:
     """The sizes of a model that reads and writes far more than there is."""
 
-    width, depth, heads = 16_384, 128, 1024
+    width, depth, heads, dtype = 16_384, 128, 1024, "bfloat16"
 
 
 def test_what_cannot_fit_is_refused_before_it_is_allocated():

@@ -3,24 +3,24 @@
 Called when the shapes of a program are known and nothing is allocated yet.
 """
 
+import jax.numpy as jnp
+
 from signjax.errors import ConfigError
 from signjax.training.memory_check import GB, get_total_memory
-
-FLOAT_BYTES = 4
 
 
 def check_cache_memory(model, rows: int, length: int) -> None:
     """Raises ConfigError if the keys and values of `rows` sequences of `length` tokens cannot fit."""
-    _require_memory(2 * rows * length * model.width * model.depth, rows, length)
+    _require_memory(model, 2 * rows * length * model.width * model.depth, rows, length)
 
 
 def check_attention_memory(model, rows: int, length: int) -> None:
     """Raises ConfigError if the attention of `rows` sequences to themselves cannot fit."""
-    _require_memory(rows * length * length * model.heads, rows, length)
+    _require_memory(model, rows * length * length * model.heads, rows, length)
 
 
-def _require_memory(numbers: int, rows: int, length: int) -> None:
-    needed, limit = FLOAT_BYTES * numbers, get_total_memory()
+def _require_memory(model, numbers: int, rows: int, length: int) -> None:
+    needed, limit = numbers * jnp.dtype(model.dtype or jnp.float32).itemsize, get_total_memory()
     if limit is not None and needed > limit:
         raise ConfigError(
             f"{rows:,} sequences of {length:,} tokens at once take {needed / GB:.3g} GB at least, and there "
