@@ -128,7 +128,7 @@ class ClipServer(http.server.ThreadingHTTPServer):
         """Takes the port."""
         # That of HTTPServer also asks DNS for the name of the address, which can take a minute.
         socketserver.TCPServer.server_bind(self)
-        self.server_name, self.server_port = self.server_address[:2]
+        self.server_name, self.server_port = str(self.server_address[0]), int(self.server_address[1])
 
     @property
     def url(self) -> str:

@@ -134,7 +134,7 @@ def _load_generator(run) -> TextToPose:
         config,
         variables,
         vocabulary=encoder.size,
-        features=0 if encoder.size else encoder.model.width,
+        features=0 if isinstance(encoder, tokenizer.TextTokenizer) else encoder.model.width,
         codec_config=codec.config,
     )
     # The same codes are other motion in data of another rate than the codec's: the generator's data decide.

@@ -82,8 +82,8 @@ class ServerAccess(NamedTuple):
 
     def _find_cookie(self, cookies: str) -> str:
         # Not by http.cookies, which drops all cookies if another program's is written in another way.
-        pairs = dict(pair.strip().partition("=")[::2] for pair in cookies.split(";"))
-        return pairs.get(self.cookie, "")
+        parts = (pair.strip().partition("=") for pair in cookies.split(";"))
+        return {name: value for name, _, value in parts}.get(self.cookie, "")
 
 
 def parse_host(text: str) -> Host | None:

@@ -82,7 +82,7 @@ def _list_shapes(
     about: str, codec: str | None, vocabulary: int, features: int, dim: int
 ) -> dict[str, tuple[int, ...]]:
     """{"params.stem.kernel": shape} of all variables of a model."""
-    config, codec_config = (_parse_config(text) if text else None for text in (about, codec))
+    config, codec_config = _parse_config(about), _parse_config(codec) if codec else None
     model, inputs = _describe_inputs(config, codec_config, vocabulary, features, dim)
     keys = {name: jax.random.key(0) for name in ("params", "quantize")}
     tree: Any = jax.eval_shape(model.init, keys, *(jax.ShapeDtypeStruct(*x) for x in inputs))

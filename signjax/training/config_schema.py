@@ -1,8 +1,8 @@
 """The schema of configs: the fields of each task, and what each field means and can be.
 
 The help of configs, the checks of a training (signjax.training.config_rules) and of saved configs, and the
-options of samplers are made from it. Every number has an upper bound, far beyond what anybody trains: a
-config may come from a stranger, and must neither hang nor ask for memory without end.
+options of samplers are made from it. Every number but the seed has an upper bound, far beyond what anybody
+trains: a config may come from a stranger, and must neither hang nor ask for memory without end.
 
 A config of a task that is not listed here is somebody's own: only the fields of RUN are checked. Fields
 beside the known ones may be added to any config, by names of their own or in groups of their own; in a group
@@ -44,7 +44,7 @@ class Field(NamedTuple):
             return f"{'whole numbers, ' if self.kind is int else ''}{self.range}"
         if self.choices:
             return " or ".join(self.choices)
-        return {bool: "true or false", str: "a text", tuple: "a list"}[self.kind]
+        return {bool: "true or false", int: "any whole number", str: "a text", tuple: "a list"}[self.kind]
 
     def allows(self, value: Any) -> bool:
         """Whether the field can have a value."""
@@ -86,12 +86,10 @@ def _choice(meaning: str, *choices: str, before: str | None = None) -> Field:
 
 _DTYPES = ("float32", "bfloat16")
 _WIDTH, _DEPTH, _BATCH = 16_384, 128, 1 << 24
-# JSON of signjax has no larger numbers (signjax.io.safe_read).
-_SEED = (1 << 63) - 1
 
 FIELDS = {
     "task": Field(str, "module of signjax.tasks"),
-    "seed": _whole(-_SEED, _SEED, "of all random choices"),
+    "seed": Field(int, "of all random choices"),
     "data.root": Field(str, "folder of data sets"),
     "data.name": Field(str, "data set, a folder in data.root"),
     "data.text": _choice("what is read", "sentence", "gloss", before="sentence"),

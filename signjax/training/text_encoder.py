@@ -41,7 +41,7 @@ def prepare_text_encoder(c, workdir, train, dev):
     return encoder._replace(cached=_compute_features(encoder, texts, f"{workdir}/features.npz"))
 
 
-def load_text_encoder(workdir, c):
+def load_text_encoder(workdir, c) -> text.TextTokenizer | pretrained.PretrainedEncoder:
     """The text encoder of a run that was trained.
 
     Raises:

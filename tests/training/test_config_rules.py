@@ -35,7 +35,7 @@ def test_shipped_configs_keep_the_rules(name):
         ("gpt", "model.depth", 10**6, "0 to 128"),
         ("gpt", "sampler.max_tokens", 10**9, "1 to 4,096"),
         ("gpt", "optim.lr", float("inf"), "0 to 100"),
-        ("gpt", "seed", 10**100, "a number of 101 digits; it can be whole numbers, -9,223"),
+        ("gpt", "batch_tokens", 10**100, "a number of 101 digits; it can be whole numbers, 1"),
         ("flow", "fold", 0, "1 to 64"),
         ("backtranslate", "model.text_depth", 0, "1 or more"),
         ("vqvae", "model.size.width", 10**9, "1 to 16,384"),

@@ -135,3 +135,11 @@ def test_a_command_line_is_checked_by_the_schema():
         signjax.get_config("gpt", **{"model.depth": 10**6})
     with pytest.raises(ConfigError, match=r"^optim.lr=nan: it can be 0 to 100$"):
         signjax.get_config("gpt", **{"optim.lr": "nan"})
+
+
+def test_a_seed_is_any_whole_number():
+    for seed in (0, -1, 2**64, -(10**100)):
+        config_schema.check_value("seed", seed)
+    for seed in (1.0, True, "1", None):
+        with pytest.raises(ConfigError, match=r"^seed is .*; it can be any whole number$"):
+            config_schema.check_value("seed", seed)
