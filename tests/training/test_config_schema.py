@@ -60,7 +60,7 @@ def change(spec, changes):
     return json.dumps(saved)
 
 
-REMOVED = object()
+REMOVED = ...  # not object(), whose repr differs between the processes of the tests
 HOSTILE = [
     ("gpt", {"model.depth": 10**6}, "model.depth is 1000000; it can be whole numbers, 0 to 128"),
     (
