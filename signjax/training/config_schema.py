@@ -222,8 +222,8 @@ _WINDOWS = "window batch_size eval_batch_size augment.mirror augment.turn augmen
 _LOSS = "loss.joints loss.body loss.hands loss.velocity loss.bones"
 _TEXT = "text.kind text.case text.min_count"
 _ROWS = f"{_TEXT} text.encoder versions tempo batch_tokens eval_batch_size text_dropout"
-_LAYERS = "model.width model.depth model.heads model.mlp model.dropout model.dtype"
-_TRANSFORMER = f"{_LAYERS} model.text_depth model.remat"
+_LAYERS = "model.width model.depth model.heads model.mlp model.dropout ?model.dtype"
+_TRANSFORMER = f"{_LAYERS} model.text_depth ?model.remat"
 _TOKENS = f"tokenizer {_ROWS} corrupt smooth sampler.temperature sampler.guidance sampler.max_tokens"
 _SAMPLED = "end_weight sampler.top_k sampler.top_p ?sampler.repetition ?sampler.min_tokens"
 # The fields of each task; one with a question mark may be missing.
@@ -243,7 +243,7 @@ TASKS = {
         model.noise {_LOSS} loss.energy""",
     "seed_gpt": f"{_RUN} {_TOKENS} {_LAYERS} {_SAMPLED}",
     "vqvae": f"""{_RUN} {_WINDOWS} {_LOSS} ?loss.face layout model.kind model.size.stride model.size.width
-        model.size.depth model.size.dtype ?model.size.heads ?model.size.mlp ?model.size.original
+        model.size.depth ?model.size.dtype ?model.size.heads ?model.size.mlp ?model.size.original
         quantizer.kind quantizer.levels.arm quantizer.levels.hand quantizer.levels.whole
         ?quantizer.levels.face quantizer.codes quantizer.dim quantizer.decay quantizer.commitment
         quantizer.dropout quantizer.revive quantizer.steps quantizer.kl""",

@@ -275,7 +275,7 @@ def test_missing_joints_do_not_count(root):
 
 def test_what_does_not_fit_is_said_in_one_line(root, loaded, tmp_path):
     for dim in (0, 101):
-        with pytest.raises(ConfigError, match=f"model.dim is {dim}; give 1 to 100"):
+        with pytest.raises(ConfigError, match=f"model.dim is {dim}; it can be whole numbers, 1 to 100"):
             make_task(small(root, **{"model.dim": dim}), "")
     with pytest.raises(DataError, match=r"latents 1 .* \[5, 11\]; give \[T, 12\]"):
         loaded.decode([np.zeros((5, 12)), np.zeros((5, 11))])

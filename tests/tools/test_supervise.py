@@ -92,7 +92,12 @@ def test_a_wrong_command_line_is_refused(capsys):
 def start_supervisor(processes):
     """A supervisor in a process of its own, when its jobs are up."""
     command = [sys.executable, "-m", "signjax.tools.supervise", f"--processes={processes}", "sh", "-c", WAITS]
-    process = subprocess.Popen(command, env={**os.environ, "PYTHONPATH": str(host_helpers.ROOT)})
+    process = subprocess.Popen(
+        command,
+        env={**os.environ, "PYTHONPATH": str(host_helpers.ROOT)},
+        # A shell starts its background jobs, perhaps these tests, with Ctrl-C ignored; sh cannot trap that.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
     host_helpers.until(lambda: lines() == ["up"] * processes, "the jobs")
     return process
 

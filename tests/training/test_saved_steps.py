@@ -175,7 +175,7 @@ SHORTAGES = [
     (BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable"), "no more threads"),
     (ValueError("Disallowed host-to-device transfer: aval=ShapedArray(float32[3])"), "transfer guard"),
     (OSError(errno.EMFILE, "Too many open files"), "no more open files"),
-    (ValueError("something else"), "memory, threads and devices"),
+    (ValueError("something else"), "memory, threads, devices and disks"),
 ]
 
 
