@@ -170,6 +170,7 @@ def written(tmp_path_factory):
     return demo.write_dataset(tmp_path_factory.mktemp("one"), "demo", 4, (60, 5, 5))
 
 
+@pytest.mark.extended
 def test_same_bytes_whatever_the_workers(written, tmp_path):
     two = demo.write_dataset(tmp_path, "demo", 4, (60, 5, 5), workers=2)
     assert tree(two) == tree(written)

@@ -125,7 +125,9 @@ def all_five():
     return draw([0, 1, 2, 3, 4], SAMPLER)
 
 
-@pytest.mark.parametrize("chosen", [[0], [4], [3, 1, 4], [2, 2, 0, 1, 3]])
+@pytest.mark.parametrize(
+    "chosen", [*(pytest.param([k], marks=pytest.mark.extended) for k in (0, 4)), [3, 1, 4], [2, 2, 0, 1, 3]]
+)
 def test_a_clip_is_the_same_in_any_batch(chosen):
     """In any place, among others, after more padding of its text."""
     multiple = 16 if len(chosen) == 5 else 32

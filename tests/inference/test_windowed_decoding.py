@@ -76,7 +76,7 @@ def test_frames_that_arrive_early_are_the_final_ones(tokenizer, codes, tokens):
     assert shown == len(whole)
 
 
-@pytest.mark.parametrize("temperature", [0.0, 1.0])
+@pytest.mark.parametrize("temperature", [pytest.param(0.0, marks=pytest.mark.extended), 1.0])
 def test_a_streamed_clip_is_the_generated_one(tiny_runs, monkeypatch, temperature):
     monkeypatch.chdir(tiny_runs)
     generator = load("runs/gpt")

@@ -210,6 +210,7 @@ def test_by_hand():
     assert compute_value(dtw_distances.score_ndtwp(*sides)) == pytest.approx(0.5 / 42)
 
 
+@pytest.mark.extended
 def test_a_pair_does_not_depend_on_the_others(clips):
     """Padding and chunks change nothing."""
     together = dtw_distances.score_distances(*clips)

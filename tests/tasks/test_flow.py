@@ -155,9 +155,14 @@ def packed(home, generator):
 def clean(generator, row, z, t):
     """The network's answer for one row [1, N, dim]."""
     row = {name: jnp.asarray(x)[None] for name, x in row.items()}
+    return predict(generator.model, generator.variables["params"], row, z, t)
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def predict(model, params, row, z, t):
     own, belongs = row["segment"], row["text_segment"]
     mask = (own > 0) & ~row["ends"]
-    run = functools.partial(generator.model.apply, {"params": generator.variables["params"]})
+    run = functools.partial(model.apply, {"params": params})
     memory = run(row["text"], belongs > 0, belongs, row["text_position"], method="encode_text")
     places = row["position"].astype(jnp.float32), row["position"] * 0.9
     return run(z, jnp.full(mask.shape, t), mask, memory, places, (own, belongs), method="predict_clean")

@@ -236,7 +236,7 @@ def test_no_token_stays_hidden_however_many_passes():
         assert any(not np.array_equal(x, y) for x, y in zip(by_steps[a], by_steps[b], strict=True))
 
 
-@pytest.mark.parametrize("chosen", [[3], [2, 4, 0, 1, 2]])
+@pytest.mark.parametrize("chosen", [pytest.param([3], marks=pytest.mark.extended), [2, 4, 0, 1, 2]])
 def test_a_clip_is_the_same_in_any_batch(chosen):
     """In any place, among others, after more padding of its text and its clip."""
     multiple = 16 if len(chosen) == 5 else 32
