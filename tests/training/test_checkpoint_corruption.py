@@ -24,20 +24,6 @@ from signjax.training import checkpoint, loop, saved_steps, state_hash
 FAULTS = 500
 
 
-@pytest.fixture(scope="module")
-def whole(tmp_path_factory):
-    """A toy run with the latest steps 10 and 12."""
-    workdir = tmp_path_factory.mktemp("rot") / "run"
-    assert loop.train(toy(), workdir, make_task).finished
-    return workdir
-
-
-@pytest.fixture
-def run(whole, tmp_path):
-    """A copy of it, to damage."""
-    return shutil.copytree(whole, tmp_path / "run")
-
-
 def damage(path, how: str, rng) -> bytes:
     """Flips a bit of a file, cuts it short or deletes it; returns what it was."""
     data = path.read_bytes()

@@ -31,14 +31,6 @@ def signal_at(number, number_of_signal=signal.SIGTERM):
     return lambda n: os.kill(os.getpid(), number_of_signal) if n == number else None
 
 
-@pytest.fixture(scope="module")
-def whole(tmp_path_factory):
-    """A toy run that nothing interrupted."""
-    workdir = tmp_path_factory.mktemp("whole")
-    assert loop.train(toy(), workdir, make_task).finished
-    return workdir
-
-
 @pytest.mark.parametrize("where", ["batch", "evals", "crash"])
 def test_resume_is_bit_equal(where, whole, tmp_path, hooks, capsys):
     """Stopped between two saves, in the middle of an evaluation, or torn away after step 7."""

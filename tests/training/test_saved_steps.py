@@ -21,20 +21,6 @@ PASSING = [errno.EACCES, errno.EIO, errno.ESTALE, errno.EMFILE, errno.ENOMEM]
 DESTRUCTIVE = ("delete", "remove", "train again", "train one first", "train first")
 
 
-@pytest.fixture(scope="module")
-def whole(tmp_path_factory):
-    """A toy run with the latest steps 10 and 12, and a best one."""
-    workdir = tmp_path_factory.mktemp("steps") / "run"
-    assert loop.train(toy(), workdir, make_task).finished
-    return workdir
-
-
-@pytest.fixture
-def run(whole, tmp_path):
-    """A copy of it, to damage."""
-    return shutil.copytree(whole, tmp_path / "run")
-
-
 def list_files(folder) -> dict:
     return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
