@@ -11,6 +11,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import ml_collections
+from flax import traverse_util
 
 from signjax.errors import SignjaxError, StorageError
 from signjax.io import machine_errors, model_file
@@ -43,7 +44,7 @@ def check_variables(
     if not model_file.is_shared_run(run):
         return
     path = f"{run}/{model_file.FILE}"
-    found = {".".join(k.key for k in keys): x for keys, x in jax.tree.leaves_with_path(variables)}
+    found: dict[str, Any] = {**traverse_util.flatten_dict(variables, sep=".")}
     if not all(jnp.issubdtype(x.dtype, jnp.floating) for x in found.values()):
         raise StorageError(f"{path}: has weights that are whole numbers; download {run} again")
     saved = {name: tuple(x.shape) for name, x in found.items()}
@@ -86,7 +87,8 @@ def _list_shapes(
     model, inputs = _describe_inputs(config, codec_config, vocabulary, features, dim)
     keys = {name: jax.random.key(0) for name in ("params", "quantize")}
     tree: Any = jax.eval_shape(model.init, keys, *(jax.ShapeDtypeStruct(*x) for x in inputs))
-    shapes = {".".join(k.key for k in path): tuple(x.shape) for path, x in jax.tree.leaves_with_path(tree)}
+    flat: dict[str, Any] = {**traverse_util.flatten_dict(tree, sep=".")}
+    shapes = {name: tuple(x.shape) for name, x in flat.items()}
     if config.task == "flow":
         size = config.fold * _count_latents(codec_config)
         shapes |= {"latents.mean": (size,), "latents.basis": (size, dim), "latents.deviation": (dim,)}

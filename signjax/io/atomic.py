@@ -152,20 +152,12 @@ def _open_temporary_file(path: pathlib.Path) -> Iterator[tuple[BinaryIO, pathlib
         with os.fdopen(os.open(name, _NEW_FILE, 0o666), "r+b") as file:
             locks.lock(file.fileno(), path, wait=True)
             # The process that had the lock has renamed this file: what is open here is its finished output.
-            if not _is_open_file(file, name):
+            if not locks.has_name(file.fileno(), name):
                 continue
             with _remove_on_error(name):
                 file.truncate(0)
                 yield file, name
             return
-
-
-def _is_open_file(file: BinaryIO, name: pathlib.Path) -> bool:
-    """Whether an open file still has this name."""
-    try:
-        return os.path.samestat(os.fstat(file.fileno()), os.lstat(name))
-    except FileNotFoundError:
-        return False
 
 
 def _remove_link(name: pathlib.Path) -> None:

@@ -106,16 +106,29 @@ def find_newest_intact(root: pathlib.Path) -> tuple[int | None, dict[int, str]]:
     while remaining := [s for s in list_steps(root) if s not in corrupt]:
         step = max(remaining)
         try:
-            corruption = find_corruption(root / str(step))
-        except StorageError:
-            # Servers say "stale file handle" of what the training has deleted meanwhile.
-            if step in list_steps(root):
-                raise
+            corruption = find_step_corruption(root, step)
+        except FileNotFoundError:
             continue
         if corruption is None:
             return step, {s: line for s, line in corrupt.items() if s > step}
         corrupt[step] = f"{root / str(step)} is corrupt: {corruption}"
     return None, corrupt
+
+
+def find_step_corruption(root: pathlib.Path, step: int) -> str | None:
+    """As `find_corruption`, for a step in `root` that a training may delete meanwhile.
+
+    Raises:
+      FileNotFoundError: it was deleted while it could not be read.
+      StorageError: it is still there, and a file cannot be read now.
+    """
+    try:
+        return find_corruption(root / str(step))
+    except StorageError as error:
+        # Servers say "stale file handle" of what has been deleted.
+        if step in list_steps(root):
+            raise
+        raise FileNotFoundError(str(error)) from error
 
 
 def _list_names(folder: pathlib.Path) -> list[str]:

@@ -40,6 +40,14 @@ def lock(handle: int, path, wait: bool, warns: bool = True) -> bool:
     return True
 
 
+def has_name(handle: int, path) -> bool:
+    """Whether what is open still has this name: who had the lock before may have renamed or removed it."""
+    try:
+        return os.path.samestat(os.fstat(handle), os.lstat(path))
+    except FileNotFoundError:
+        return False
+
+
 def is_locked(path) -> bool:
     """Whether a process has locked a file; False, too, if there is no such file, or the disk has no locks."""
     try:

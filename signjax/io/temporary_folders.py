@@ -55,16 +55,9 @@ def _make_locked_folder(parent: pathlib.Path) -> tuple[pathlib.Path, int]:
         with contextlib.suppress(FileNotFoundError):
             handle = os.open(folder, os.O_RDONLY)
             locks.lock(handle, folder, wait=True, warns=False)
-            if _is_open_folder(handle, folder):
+            if locks.has_name(handle, folder):
                 return folder, handle
             os.close(handle)
-
-
-def _is_open_folder(handle: int, folder: pathlib.Path) -> bool:
-    try:
-        return os.path.samestat(os.fstat(handle), os.lstat(folder))
-    except FileNotFoundError:
-        return False
 
 
 def _remove_if_left(folder: pathlib.Path) -> None:

@@ -100,8 +100,7 @@ def is_trained(folder) -> bool:
     # Not by pathlib, which raises for names that are too long.
     if not os.path.isdir(folder):
         return False
-    steps = (saved_steps.find_last_step(folder, which) for which in ("best", "latest"))
-    return model_file.is_shared_run(folder) or any(step is not None for step in steps)
+    return model_file.is_shared_run(folder) or saved_steps.has_checkpoint(folder)
 
 
 def check_dependency(workdir, field: str, folder, variables) -> None:

@@ -32,6 +32,12 @@ def find_last_step(workdir, which: str) -> int | None:
     return max((s for s in steps if machine_errors.is_file(root / str(s) / checksums.FILE)), default=None)
 
 
+def has_checkpoint(workdir) -> bool:
+    """Whether a run has saved a checkpoint; raises StorageError if the folder cannot be read now."""
+    # A run that was never evaluated has no best checkpoint.
+    return any(find_last_step(workdir, which) is not None for which in ("best", "latest"))
+
+
 def find_intact_step(workdir, *kinds: str) -> tuple[str, int] | None:
     """The newest checkpoint whose files agree with their checksums; warns of newer ones that are corrupt.
 
@@ -69,13 +75,9 @@ def is_intact(workdir, which: str, step: int) -> bool:
     Raises:
       StorageError: it is there, and cannot be read now.
     """
-    root = get_checkpoint_folder(workdir, which)
     try:
-        return checksums.find_corruption(root / str(step)) is None
-    except StorageError:
-        # Servers say "stale file handle" of what has been deleted meanwhile.
-        if step in checksums.list_steps(root):
-            raise
+        return checksums.find_step_corruption(get_checkpoint_folder(workdir, which), step) is None
+    except FileNotFoundError:
         return False
 
 
