@@ -5,7 +5,7 @@ import pathlib
 import sys
 
 from signjax import __version__
-from signjax.cli.command import run_as_command
+from signjax.cli.command import run_without_jax
 from signjax.errors import closest_match
 
 HERE = pathlib.Path(__file__).parent
@@ -21,7 +21,7 @@ def list_commands() -> dict[str, str]:
     return {name: (text or "").partition("\n")[0] for name, text in docstrings.items()}
 
 
-@run_as_command
+@run_without_jax
 def main(argv: list[str]) -> int:
     """Runs the command; returns the exit code."""
     commands = list_commands()

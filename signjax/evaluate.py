@@ -11,18 +11,19 @@ import time
 
 from signjax.cli import parsing
 from signjax.cli.command import run_as_command
-from signjax.cli.default_translator import find_translator
-from signjax.data.packed_dataset import TEXT_KINDS
 from signjax.errors import ConfigError
-from signjax.evaluation.score import score
-from signjax.evaluation.scored_data import load_scored_data
-from signjax.training import process
+from signjax.training import config_schema
 
 
 @run_as_command
 def main(argv: list[str] | None = None) -> int:
     """Prints the tables and writes scores.json, plots, GIFs and a page; returns the exit code."""
     args, begin = parse_options(argv), time.monotonic()
+    from signjax.cli.default_translator import find_translator
+    from signjax.evaluation.score import score
+    from signjax.evaluation.scored_data import load_scored_data
+    from signjax.training import process
+
     process.enable_compile_cache()
 
     def report(line: str) -> None:
@@ -54,7 +55,8 @@ def parse_options(argv: list[str] | None):
     name_help = "with --predictions and no --workdir: the data set (default: %(default)s)"
     parser.add_argument("--name", default="demo", help=name_help)
     text_help = "with --predictions and no --workdir: sentence or gloss, the texts (default: %(default)s)"
-    parser.add_argument("--text", choices=TEXT_KINDS, default=TEXT_KINDS[0], help=text_help)
+    kinds = config_schema.FIELDS["data.text"].choices
+    parser.add_argument("--text", choices=kinds, default=kinds[0], help=text_help)
     parser.add_argument("--backtranslate", help="run of a back-translator (default: runs/backtranslate)")
     tokenize_help = "of back-translations: words, gloss, 13a, zh, char (default: as the texts are)"
     parser.add_argument("--tokenize", help=tokenize_help)

@@ -17,8 +17,6 @@ from signjax import limits
 from signjax.cli import config_options, parsing
 from signjax.cli.command import run_as_command
 from signjax.errors import ConfigError
-from signjax.tasks.train import train
-from signjax.training import process, run_config
 
 
 @run_as_command
@@ -35,6 +33,9 @@ def main(argv: list[str] | None = None) -> int:
         "--wandb", metavar="PROJECT", help="project of wandb that shows the run, too; needs no network"
     )
     args, spec, config = config_options.parse_options(parser, argv)
+    from signjax.tasks.train import train
+    from signjax.training import process, run_config
+
     if args.multihost:
         process.join_hosts(args.heartbeat)
     process.enable_compile_cache()

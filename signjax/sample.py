@@ -12,19 +12,20 @@ from pathlib import Path
 from signjax import limits
 from signjax.cli import parsing, sampler_options
 from signjax.cli.command import run_as_command
-from signjax.cli.default_run import find_default_run
-from signjax.cli.sample_output import print_frames, print_samples
-from signjax.data import load
-from signjax.export.sample_files import OVERVIEW, write_samples
-from signjax.inference.load import load_text_to_pose
-from signjax.text.text_file import collect_texts
-from signjax.training import process
 
 
 @run_as_command
 def main(argv: list[str] | None = None) -> int:
     """Writes GIF, MP4 (with the video extra), NPZ and a page of each text's clips; returns the exit code."""
     args = parse_options(argv)
+    from signjax.cli.default_run import find_default_run
+    from signjax.cli.sample_output import print_frames, print_samples
+    from signjax.data import load
+    from signjax.export.sample_files import OVERVIEW, write_samples
+    from signjax.inference.load import load_text_to_pose
+    from signjax.text.text_file import collect_texts
+    from signjax.training import process
+
     process.enable_compile_cache()
     texts = collect_texts(args.text, args.file)
     generator = load_text_to_pose(args.workdir or find_default_run())

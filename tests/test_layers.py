@@ -129,3 +129,15 @@ def test_data_knows_no_jax():
         todo += set(own_imports(todo.pop())) - reached
     for library in ("jax", "flax", "optax"):
         assert not reached & importers(library), f"data workers would import {library}"
+
+
+def test_commands_without_jax_reach_none():
+    """The machine is not asked whether it has room for JAX before they start."""
+    without = {name for name, tree in MODULES.items() if "run_without_jax" in ast.unparse(tree)}
+    assert len(without) > 5
+    for name in without - {"cli.command"}:
+        reached, todo = set(), [name]
+        while todo:
+            reached.add(todo[-1])
+            todo += set(own_imports(todo.pop())) - reached
+        assert not reached & (importers("jax") | importers("flax")), name

@@ -24,9 +24,17 @@ def run_as_command(main: Callable[..., int]) -> Callable[..., int]:
     """Wraps the main function of a command: it then prints expected errors and returns an exit code.
 
     An expected error becomes a line `error: ...` on standard error, Ctrl-C a line and exit code 130, another
-    signal n that stops it 128 + n.
+    signal n that stops it 128 + n. The machine must have the threads and the memory that JAX needs.
     """
+    return _wrap_command(main, lambda: machine_limits.check_jax())
 
+
+def run_without_jax(main: Callable[..., int]) -> Callable[..., int]:
+    """As `run_as_command`, for a command that never imports JAX and runs where JAX could not."""
+    return _wrap_command(main, lambda: None)
+
+
+def _wrap_command(main: Callable[..., int], check_machine: Callable[[], None]) -> Callable[..., int]:
     @functools.wraps(main)
     def run(*args) -> int:
         with (
@@ -37,7 +45,7 @@ def run_as_command(main: Callable[..., int]) -> Callable[..., int]:
         ):
             quiet_libraries()
             _print_warnings()
-            code = _get_exit_code(main, args, stops)
+            code = _get_exit_code(main, args, stops, check_machine)
             if _has_hosts():
                 _leave_hosts(code, SHUTDOWN_SECONDS)
         return code
@@ -45,11 +53,13 @@ def run_as_command(main: Callable[..., int]) -> Callable[..., int]:
     return run
 
 
-def _get_exit_code(main: Callable[..., int], args, stops: list[stop_signals.Stopped]) -> int:
+def _get_exit_code(
+    main: Callable[..., int], args, stops: list[stop_signals.Stopped], check_machine: Callable[[], None]
+) -> int:
     """Calls the main function of a command; prints an expected error, and returns the exit code."""
     try:
-        if "jax" in sys.modules:
-            machine_limits.check_jax()
+        # Before JAX is imported, which commands do after they have parsed their options.
+        check_machine()
         return _call_main(main, args)
     except SignjaxError as error:
         if stops:

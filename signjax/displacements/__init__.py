@@ -2,3 +2,5 @@
 
 They come from the seed project, whose files are read and written here (`read`, `write`).
 """
+
+ALIGNMENTS = ("phase", "dtw")  # of clips in time, see signjax.displacements.templates

@@ -70,7 +70,7 @@ def average_words(
       out: folder for the templates; None for the folder "templates" in `folder`.
       limit: clips a word at most.
       steps: of a template; None for the median of its clips'.
-      align: how clips are aligned in time, one of signjax.displacements.templates.ALIGNMENTS.
+      align: how clips are aligned in time, one of signjax.displacements.ALIGNMENTS.
       normalized: averages the files without place and size instead of those in the clips' units.
 
     Raises:

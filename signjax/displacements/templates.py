@@ -14,7 +14,6 @@ from signjax.displacements.convert import DisplacementSequence
 from signjax.errors import DataError
 from signjax.pose import normalization, skeleton
 
-ALIGNMENTS = ("phase", "dtw")
 MAX_ROUNDS = 10  # of warping to the average so far; it settles after three or four
 
 

@@ -76,11 +76,15 @@ WRITERS: dict[str, Callable[[Clip, Path], Path]] = {
 }
 # Formats that are folders, by the names that commands have for them; all others are endings of files.
 FOLDER_WRITERS: dict[str, Callable[[Clip, Path], Path]] = {"openpose": save_openpose, "json": save_folder}
-FORMS = ("pose", "openpose", "json", "npz", "mp4", "html")
 
 
 def save_form(clip: Clip, target: Path, form: str) -> Path:
-    """Writes a clip in a format of FORMS to the folder `target`, or to the file <target>.<form>.
+    """Writes a clip to the folder `target`, or to the file <target>.<form>.
+
+    Args:
+      clip: to write.
+      target: path without an ending.
+      form: one of signjax.export.forms.CLIP_FORMS.
 
     Raises:
       ConfigError, DataError, StorageError: as `save_clip`, `save_folder` and `save_openpose`.

@@ -6,11 +6,12 @@ import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from signjax.data.read_clip import read_written_clip
 from signjax.errors import ConfigError, DataError
-from signjax.export import clips, runs
 
-FORMS = (*clips.FORMS, *runs.WRITERS)
+# Names alone, for the help of commands: what writes them imports JAX.
+CLIP_FORMS = ("pose", "openpose", "json", "npz", "mp4", "html")
+RUN_FORMS = ("safetensors", "onnx", "stablehlo", "hub_folder")
+FORMS = (*CLIP_FORMS, *RUN_FORMS)
 
 
 def export_paths(
@@ -20,7 +21,7 @@ def export_paths(
 
     Args:
       paths: clips, as .npz of signjax.sample or folders of a data set; or folders of runs.
-      form: one of FORMS: those of signjax.export.clips for clips, those of signjax.export.runs for runs.
+      form: one of FORMS: CLIP_FORMS for clips, RUN_FORMS for runs.
       out: folder for the files.
       fps: frames per second of the clips, whatever they say; None keeps their own.
       licence: of a hub_folder, an identifier of the Hugging Face hub.
@@ -35,13 +36,18 @@ def export_paths(
     """
     # Targets are chosen before anything is written: two of one name would overwrite each other.
     for path, target in _choose_targets(paths, out):
-        if form in runs.WRITERS:
+        if form in RUN_FORMS:
             options = {"licence": licence} if form == "hub_folder" else {}
+            from signjax.export import runs
+
             yield runs.WRITERS[form](path, target, **options)
         elif Path(path, "config.json").is_file():
-            known = ", ".join(runs.WRITERS)
+            known = ", ".join(RUN_FORMS)
             raise DataError(f"{path} is a run, which has the forms {known}; name a clip for the others")
         else:
+            from signjax.data.read_clip import read_written_clip
+            from signjax.export import clips
+
             clip = read_written_clip(path)
             yield clips.save_form(dataclasses.replace(clip, fps=fps or clip.fps), target, form)
 

@@ -29,8 +29,6 @@ from signjax.io import safe_read
 from signjax.rendering import html_player
 from signjax.text import text_file
 
-# Not "", which means all interfaces: nobody else on the network may use this machine's processor.
-HOST = "127.0.0.1"
 MAX_REQUEST = 1 << 14  # bytes: a text of text_file.MAX_CHARACTERS characters, each escaped
 MAX_VERSIONS = 4  # of a text at once
 
@@ -105,7 +103,7 @@ class ClipServer(http.server.ThreadingHTTPServer):
         self,
         port: int,
         page: bytes,
-        host: str = HOST,
+        host: str = server_access.HOST,
         allowed_hosts: Iterable[str] = (),
         token: str | None = None,
     ):

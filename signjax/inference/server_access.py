@@ -16,6 +16,8 @@ from typing import NamedTuple
 from signjax.errors import ConfigError
 from signjax.io import safe_read
 
+# Not "", which means all interfaces: nobody else on the network may use this machine's processor.
+HOST = "127.0.0.1"
 LOOPBACK_NAMES = frozenset({"127.0.0.1", "localhost", "[::1]"})
 TOKEN_VARIABLE = "SIGNJAX_VIEWER_TOKEN"
 _HOST = re.compile(r"(\[[0-9a-f:.]+\]|[a-z0-9_-][a-z0-9._-]*)(?::([0-9]{1,5}))?")

@@ -12,15 +12,10 @@ import sys
 import tempfile
 import time
 
-import jax
-
 from signjax import limits
-from signjax.benchmarks import tpu_programs
-from signjax.benchmarks.tpu_programs import format_gb
 from signjax.cli import config_options, parsing
 from signjax.cli.command import run_as_command
 from signjax.errors import ConfigError
-from signjax.training import memory_check, sharding
 
 
 @run_as_command
@@ -31,6 +26,12 @@ def main(argv: list[str] | None = None) -> int:
     slices = "how many of them, joined by the data centre's network"
     parsing.add_number(parser, "--slices", limits.SLICES, slices, 1)
     args, _, c = config_options.parse_options(parser, argv)
+    import jax
+
+    from signjax.benchmarks import tpu_programs
+    from signjax.benchmarks.tpu_programs import format_gb
+    from signjax.training import memory_check, sharding
+
     # This process itself has no TPU; jax would look for one as soon as libtpu is installed.
     jax.config.update("jax_platforms", "cpu")
     devices = tpu_programs.describe_chips(args.topology, args.slices)

@@ -20,10 +20,8 @@ run with a large float32 matrix product and a large copy.
 import os
 import sys
 
-from signjax.benchmarks import hardware, report, subjects
 from signjax.cli import parsing
 from signjax.cli.command import run_as_command
-from signjax.evaluation import tables
 
 
 @run_as_command
@@ -33,6 +31,9 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("subjects", nargs="*", metavar="SUBJECT", help="what to measure (default: all)")
     parser.add_argument("--json", metavar="PATH", help="also write everything to this file")
     args = parser.parse_args(argv)
+    from signjax.benchmarks import hardware, report, subjects
+    from signjax.evaluation import tables
+
     # First of all: a misspelled subject must not be found out after minutes of measuring.
     selected = subjects.select_subjects(args.subjects)
     if subjects.ON_DEMAND.keys() & selected.keys():

@@ -11,16 +11,15 @@ import sys
 import time
 from pathlib import Path
 
-from signjax import demo, limits
+from signjax import limits
 from signjax.cli import parsing
-from signjax.cli.command import run_as_command
-from signjax.demo import dataset
+from signjax.cli.command import run_without_jax
 from signjax.io import progress
 
 SIZES = {"train": 2000, "dev": 200, "test": 200}
 
 
-@run_as_command
+@run_without_jax
 def main(argv: list[str] | None = None) -> int:
     """Writes the set, or says that it is there already; returns the exit code."""
     parser = parsing.make_short_parser("signjax.tools.demo", __doc__)
@@ -30,6 +29,9 @@ def main(argv: list[str] | None = None) -> int:
     for split, size in SIZES.items():
         parsing.add_number(parser, f"--{split}", limits.CLIPS, f"clips in {split}", size)
     args = parser.parse_args(argv)
+    from signjax import demo
+    from signjax.demo import dataset
+
     sizes = (args.train, args.dev, args.test)
     place = Path(args.root) / args.name
     # Scripts call this before every training, so a set that is as asked for costs nothing.

@@ -11,16 +11,14 @@ from pathlib import Path
 
 from signjax import limits
 from signjax.cli import parsing
-from signjax.cli.command import run_as_command
-from signjax.displacements import templates
-from signjax.displacements.average import Averages, average_words
-from signjax.displacements.extract import Extraction, extract_words
+from signjax.cli.command import run_without_jax
+from signjax.displacements import ALIGNMENTS
 
 FOLDER = "outputs/displacements"
 WORDS = {"nargs": "+", "required": True, "metavar": "WORD", "help": "words", "type": parsing.parse_text}
 
 
-@run_as_command
+@run_without_jax
 def main(argv: list[str] | None = None) -> int:
     """Runs the command; returns the exit code."""
     args = _make_parser().parse_args(argv)
@@ -50,17 +48,21 @@ def _make_parser() -> parsing.Parser:
         "--folder", type=Path, default=FOLDER, help="folder of displacements (default: %(default)s)"
     )
     align = "how clips are aligned in time (default: phase)"
-    average.add_argument("--align", choices=templates.ALIGNMENTS, default="phase", help=align)
+    average.add_argument("--align", choices=ALIGNMENTS, default="phase", help=align)
     parsing.add_number(average, "--steps", limits.FRAMES, "of a template, else the median of its clips'")
     average.add_argument("--out", type=Path, help="folder for the files (default: templates in --folder)")
     return parser
 
 
-def _extract_words(args) -> Extraction:
+def _extract_words(args):
+    from signjax.displacements.extract import extract_words
+
     return extract_words(args.root, args.name, args.split, args.words, args.out, args.samples, args.norm)
 
 
-def _average_words(args) -> Averages:
+def _average_words(args):
+    from signjax.displacements.average import average_words
+
     return average_words(args.folder, args.words, args.out, args.samples, args.steps, args.align, args.norm)
 
 

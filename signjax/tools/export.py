@@ -12,7 +12,7 @@ import sys
 from signjax import limits
 from signjax.cli import parsing
 from signjax.cli.command import run_as_command
-from signjax.export import clips, forms, runs
+from signjax.export import forms
 
 
 @run_as_command
@@ -21,7 +21,7 @@ def main(argv: list[str] | None = None) -> int:
     parser = parsing.make_parser("signjax.tools.export", __doc__)
     what = ".npz of signjax.sample, a clip's folder, or a run"
     parser.add_argument("paths", nargs="+", metavar="CLIP|RUN", help=what)
-    form = f"of a clip: {', '.join(clips.FORMS)}; of a run: {', '.join(runs.WRITERS)}"
+    form = f"of a clip: {', '.join(forms.CLIP_FORMS)}; of a run: {', '.join(forms.RUN_FORMS)}"
     parser.add_argument("--to", required=True, choices=forms.FORMS, metavar="FORM", help=form)
     parser.add_argument("--out", default="outputs", help="folder for the files (default: outputs)")
     fps = "frames per second of a clip, else its own, or 25 if it does not say"

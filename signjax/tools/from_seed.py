@@ -12,7 +12,6 @@ import sys
 
 from signjax.cli import parsing
 from signjax.cli.command import run_as_command
-from signjax.compat.seed.import_runs import import_checkpoints
 
 
 @run_as_command
@@ -27,6 +26,8 @@ def main(argv: list[str] | None = None) -> int:
     encoder = "the GPT's BERT, as text.encoder (default: %(default)s)"
     parser.add_argument("--encoder", default="bert-base-uncased", help=encoder)
     args = parser.parse_args(argv)
+    from signjax.compat.seed.import_runs import import_checkpoints
+
     data = {"root": args.root, "name": args.name}
     runs = import_checkpoints(args.vqvae, args.gpt, args.out, data, args.encoder)
     # Sizes are printed because the checkpoint does not say them: they follow from shapes.

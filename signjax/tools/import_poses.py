@@ -11,16 +11,14 @@ when it is whole; the same command starts an interrupted import again.
 import sys
 from pathlib import Path
 
-from signjax.cli.command import run_as_command
+from signjax.cli.command import run_without_jax
 from signjax.cli.import_options import parse_import_options
-from signjax.data.import_poses import import_poses
-from signjax.data.import_report import format_report
 from signjax.io import progress
 
 EVERY = 5.0  # seconds between lines about the progress
 
 
-@run_as_command
+@run_without_jax
 def main(argv: list[str] | None = None) -> int:
     """Runs the command; returns the exit code."""
     args = parse_import_options(argv, __doc__)
@@ -30,6 +28,9 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _import_clips(args) -> list[str]:
+    from signjax.data.import_poses import import_poses
+    from signjax.data.import_report import format_report
+
     folder = Path(args.root, args.name)
     # How many clips there will be is not known before all were read.
     with progress.report_counts(

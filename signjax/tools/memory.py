@@ -13,15 +13,9 @@ import sys
 import tempfile
 
 from signjax import limits
-from signjax.benchmarks import memory_growth, memory_plot, process_memory
-from signjax.benchmarks.smoke_runs import ROUNDS, list_families, watch_families
 from signjax.cli import parsing
 from signjax.cli.command import run_as_command
 from signjax.errors import ConfigError
-from signjax.evaluation import tables
-
-# Fewer would leave less than five steps between two readings, and noise would decide.
-LEAST_STEPS = 5 * ROUNDS
 
 
 @run_as_command
@@ -32,9 +26,14 @@ def main(argv: list[str] | None = None) -> int:
     parsing.add_number(parser, "--steps", limits.STEPS, "training steps", 200)
     parser.add_argument("--out", default="outputs", help="folder for the files (default: %(default)s)")
     args = parser.parse_args(argv)
+    from signjax.benchmarks import memory_growth, memory_plot, process_memory
+    from signjax.benchmarks.smoke_runs import ROUNDS, list_families, watch_families
+    from signjax.evaluation import tables
+
     families, readings = list_families(args.family), {}
-    if args.steps < LEAST_STEPS:
-        raise ConfigError(f"--steps is {args.steps}, too few to judge by; give {LEAST_STEPS} or more")
+    # Fewer would leave less than five steps between two readings, and noise would decide.
+    if args.steps < 5 * ROUNDS:
+        raise ConfigError(f"--steps is {args.steps}, too few to judge by; give {5 * ROUNDS} or more")
     if not process_memory.PROC.exists():
         print("no /proc here: resident memory is the largest until then, which can only grow")
     # Data, runs and compiled programs of this check alone: a filled cache would hide what is compiled.

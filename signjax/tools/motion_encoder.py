@@ -10,9 +10,6 @@ import sys
 from signjax.cli import parsing
 from signjax.cli.command import run_as_command
 from signjax.errors import ConfigError
-from signjax.io import atomic
-from signjax.metrics import motion_features
-from signjax.training import checkpoint, run_config
 
 
 @run_as_command
@@ -20,16 +17,20 @@ def main(argv: list[str] | None = None) -> int:
     """Runs the command; returns the exit code."""
     parser = parsing.make_parser("signjax.tools.motion_encoder", __doc__)
     parser.add_argument("run", help="folder of a run of configs/motion_encoder.py")
-    place = motion_features.SHIPPED_FILE
-    parser.add_argument("--out", default=place, help="file to write (default: %(default)s)")
+    out = "file to write (default: the one that comes with signjax)"
+    parser.add_argument("--out", help=out)
     args = parser.parse_args(argv)
+    from signjax.io import atomic
+    from signjax.metrics import motion_features
+    from signjax.training import checkpoint, run_config
+
     # Any run has variables; those of another task would be written as an encoder that nobody can use.
     c = run_config.load_config(f"{args.run}/config.json")
     if c.task != "motion_encoder":
         raise ConfigError(f"{args.run}: task is {c.task!r}; give a run of configs/motion_encoder.py")
     variables, step = checkpoint.load_variables(args.run)
     data = motion_features.serialize_extractor(c, variables)
-    path = atomic.write_file(args.out, data)
+    path = atomic.write_file(args.out or motion_features.SHIPPED_FILE, data)
     # Of the file as it is read, which proves that it can be.
     digest = motion_features.load_extractor(path).digest
     print(f"{path}: {len(data):,} bytes, step {step}, encoder {digest[:12]}")

@@ -13,14 +13,12 @@ import sys
 from collections.abc import Iterable
 
 from signjax import limits
-from signjax.benchmarks import reading
 from signjax.cli import parsing
-from signjax.cli.command import run_as_command
-from signjax.data import pack_report
+from signjax.cli.command import run_without_jax
 from signjax.errors import ConfigError
 
 
-@run_as_command
+@run_without_jax
 def main(argv: list[str] | None = None) -> int:
     """Runs the command; returns the exit code."""
     parser = parsing.make_parser("signjax.tools.pack", __doc__)
@@ -31,6 +29,9 @@ def main(argv: list[str] | None = None) -> int:
     resample = "frames per second that all clips are brought to, now and whenever the data set is loaded"
     parser.add_argument("--resample", type=float, metavar="FPS", help=f"{resample} ({limits.FPS})")
     args = parser.parse_args(argv)
+    from signjax.benchmarks import reading
+    from signjax.data import pack_report
+
     if args.shard is not None:
         shard, shards = parse_shard(args.shard)
         _print_lines(

@@ -14,11 +14,10 @@ import sys
 
 from signjax import limits
 from signjax.cli import parsing
-from signjax.cli.command import run_as_command
-from signjax.training import supervisor
+from signjax.cli.command import run_without_jax
 
 
-@run_as_command
+@run_without_jax
 def main(argv: list[str] | None = None) -> int:
     """Runs the command; returns the exit code."""
     parser = parsing.make_parser("signjax.tools.supervise", __doc__)
@@ -27,6 +26,8 @@ def main(argv: list[str] | None = None) -> int:
     # Everything after the first word belongs to the command, its own options too.
     parser.add_argument("command", nargs=argparse.REMAINDER, help="what to run")
     args = parser.parse_args(argv)
+    from signjax.training import supervisor
+
     if not args.command:
         parser.error("give a command")
     # A name that no shell finds would otherwise be started again and again.

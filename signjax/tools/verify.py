@@ -11,13 +11,11 @@ import sys
 from pathlib import Path
 
 from signjax.cli import parsing
-from signjax.cli.command import run_as_command
-from signjax.data import load
+from signjax.cli.command import run_without_jax
 from signjax.data.splits import SPLITS, list_splits
-from signjax.evaluation import kinematics_check
 
 
-@run_as_command
+@run_without_jax
 def main(argv: list[str] | None = None) -> int:
     """Runs the command; returns the exit code, 1 if a clip fails."""
     parser = parsing.make_parser("signjax.tools.verify", __doc__)
@@ -25,11 +23,13 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--root", default="datasets", help="folder that holds data sets (default: datasets)")
     parser.add_argument("--name", default="demo", help="folder of the data set (default: demo)")
     parser.add_argument("--split", default="all", help="train, dev, test or all (default: all)")
-    args = parser.parse_args(argv)
-    return _check_splits(args)
+    return _check_splits(parser.parse_args(argv))
 
 
 def _check_splits(args) -> int:
+    from signjax.data import load
+    from signjax.evaluation import kinematics_check
+
     dims, failures, clips = int(args.form[0]), [], 0
     for split in _choose_splits(args):
         dataset = load.load_dataset(args.root, args.name, split).without_face()
@@ -56,7 +56,7 @@ def _choose_splits(args) -> list[str]:
     return list_splits(args.root, args.name)
 
 
-def _print_errors(summaries: dict[str, kinematics_check.ErrorSummary]) -> None:
+def _print_errors(summaries: dict) -> None:
     for name, errors in summaries.items():
         print(f"    {name:<24}{errors.largest:10.1e}{errors.mean:10.1e}")
 

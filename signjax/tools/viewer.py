@@ -16,16 +16,17 @@ import sys
 from signjax import limits
 from signjax.cli import parsing
 from signjax.cli.command import run_as_command
-from signjax.inference.clip_server import HOST, ClipServer, make_clip_maker
-from signjax.inference.server_access import TOKEN_VARIABLE, read_token
-from signjax.rendering import html_player
-from signjax.training import process
+from signjax.inference.server_access import HOST, TOKEN_VARIABLE, read_token
 
 
 @run_as_command
 def main(argv: list[str] | None = None) -> int:
     """Serves until Ctrl-C."""
     args = parse_options(argv)
+    from signjax.inference.clip_server import ClipServer, make_clip_maker
+    from signjax.rendering import html_player
+    from signjax.training import process
+
     token = read_token(args.token_file)
     # A second start of the same run finds its programs compiled.
     process.enable_compile_cache()

@@ -15,8 +15,6 @@ from pathlib import Path
 from signjax import limits
 from signjax.cli import parsing
 from signjax.cli.command import run_as_command
-from signjax.displacements.previews import draw_rebuilt_clips, draw_starting_poses
-from signjax.evaluation.previews import draw_recorded, draw_samples
 
 FILES = {"nargs": "+", "type": Path, "metavar": "FILE"}
 
@@ -25,14 +23,25 @@ FILES = {"nargs": "+", "type": Path, "metavar": "FILE"}
 def main(argv: list[str] | None = None) -> int:
     """Runs the command; returns the exit code."""
     args = _make_parser().parse_args(argv)
-    for path in args.draw(args):
+    for path in _draw(args):
         print(path)
     return 0
 
 
+def _draw(a):
+    from signjax.displacements.previews import draw_rebuilt_clips, draw_starting_poses
+    from signjax.evaluation.previews import draw_recorded, draw_samples
+
+    if a.kind == "text":
+        return draw_recorded(a.root, a.name, a.split, a.text, a.out, a.num)
+    if a.kind == "samples":
+        return draw_samples(a.inputs, a.out, a.split, a.num, a.seed)
+    return (draw_starting_poses if a.kind == "p0" else draw_rebuilt_clips)(a.inputs, a.out)
+
+
 def _make_parser() -> parsing.Parser:
     parser = parsing.make_parser("signjax.tools.viz", __doc__)
-    commands = parser.add_subparsers(required=True, metavar="text|p0|deltas|samples")
+    commands = parser.add_subparsers(dest="kind", required=True, metavar="text|p0|deltas|samples")
     text = commands.add_parser("text", help="recorded clips whose text is or has the given words")
     words = "a word or words that follow one another"
     text.add_argument("--text", type=parsing.parse_text, required=True, help=words)
@@ -40,13 +49,10 @@ def _make_parser() -> parsing.Parser:
     text.add_argument("--name", default="demo", help="folder of the data set (default: demo)")
     text.add_argument("--split", default="train", help="train, dev or test (default: train)")
     parsing.add_number(text, "--num", limits.CLIPS, "clips at most", 1)
-    text.set_defaults(draw=lambda a: draw_recorded(a.root, a.name, a.split, a.text, a.out, a.num))
     p0 = commands.add_parser("p0", help="starting poses as named points")
     p0.add_argument("inputs", **FILES, help="_p0.npy, or any file of a clip or template")
-    p0.set_defaults(draw=lambda a: draw_starting_poses(a.inputs, a.out))
     deltas = commands.add_parser("deltas", help="clips and templates rebuilt from displacements")
     deltas.add_argument("inputs", **FILES, help=".npy or .json of one")
-    deltas.set_defaults(draw=lambda a: draw_rebuilt_clips(a.inputs, a.out))
     saved = "clips that were saved, or those of a run beside recorded ones"
     samples = commands.add_parser("samples", help=saved)
     samples.add_argument("inputs", **FILES, help=".npz of signjax.sample, or the folder of a run")
@@ -54,7 +60,6 @@ def _make_parser() -> parsing.Parser:
     samples.add_argument("--split", default="test", help=split)
     parsing.add_number(samples, "--num", limits.CLIPS, "clips of a run at most", 6)
     parsing.add_seed_option(samples)
-    samples.set_defaults(draw=lambda a: draw_samples(a.inputs, a.out, a.split, a.num, a.seed))
     out = "folder for the files (default: outputs)"
     for command in commands.choices.values():
         command.add_argument("--out", type=Path, default="outputs", help=out)

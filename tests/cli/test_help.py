@@ -4,6 +4,8 @@ import ast
 import importlib
 import re
 import shlex
+import subprocess
+import sys
 
 import gpt_run
 import pytest
@@ -72,6 +74,25 @@ def test_help_of_a_program(name):
     codes, shown, faults = ask(name, [["--help"], *lines])
     assert codes == [0, *(0 if "--help" in line else None for line in lines)] and not faults
     check(name, shown)
+
+
+HELP_ALONE = """
+import importlib, sys
+for name in sys.argv[1:]:
+    try:
+        importlib.import_module(name).main(["--help"])
+    except SystemExit as end:
+        assert end.code == 0, name
+    print(name, *sorted(sys.modules.keys() & {"numpy", "jax", "flax", "grain", "orbax", "PIL", "matplotlib"}))
+"""
+
+
+def test_help_imports_no_large_library():
+    """So it is there at once; what a command does is imported after its options are parsed."""
+    command = [sys.executable, "-c", HELP_ALONE, *COMMANDS]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    seen = [line for line in done.stdout.splitlines() if line.partition(" ")[0] in COMMANDS]
+    assert seen == list(COMMANDS)
 
 
 def test_the_help_of_training_names_configs_and_their_fields():

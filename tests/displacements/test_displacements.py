@@ -6,7 +6,7 @@ from displacement_helpers import hide_joints, make_sequence, make_sign, total_mo
 
 from signjax import demo
 from signjax.data import phrase_search
-from signjax.displacements import convert, dtw_path, handedness, templates
+from signjax.displacements import ALIGNMENTS, convert, dtw_path, handedness, templates
 from signjax.errors import DataError
 from signjax.metrics import dtw
 from signjax.pose import skeleton
@@ -57,7 +57,7 @@ def test_the_path_is_the_exact_one_of_the_metrics():
     assert set(map(tuple, np.diff(pairs, axis=0))) <= {(1, 1), (1, 0), (0, 1)}
 
 
-@pytest.mark.parametrize("align", templates.ALIGNMENTS)
+@pytest.mark.parametrize("align", ALIGNMENTS)
 class TestAverage:
     @pytest.mark.parametrize("steps", [None, 7, 64])
     def test_the_way_is_kept(self, signs, align, steps):

@@ -10,7 +10,7 @@ from displacement_helpers import drop_depth, hide_joints, make_sequence, total_m
 from paths import FORMATS_ARCHIVE
 
 from signjax.data import phrase_search, pose_layout
-from signjax.displacements import average, convert, handedness, previews, read, templates
+from signjax.displacements import ALIGNMENTS, average, convert, handedness, previews, read, templates
 from signjax.displacements import write as files
 from signjax.errors import DataError
 from signjax.pose import skeleton
@@ -172,7 +172,7 @@ def test_the_seeds_own_files(gloss):
                 assert not pose_layout.detect_layout([pose]).swapped
                 assert (pose[:, 0, 1] < pose[:, 1, 1]).mean() > 0.9
             same, _ = handedness.unify_handedness([sequence for _, sequence, _ in clips])
-            for align in templates.ALIGNMENTS:
+            for align in ALIGNMENTS:
                 ours = templates.average_sequences(same, 64, align)
                 voices = np.stack([sequence.valid.any(0) for sequence in same])
                 ways = np.where(voices[..., None], [total_motion(sequence) for sequence in same], np.nan)[
