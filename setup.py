@@ -51,6 +51,7 @@ setup(
     packages=find_packages(include=["signjax", "signjax.*"]),
     package_data={
         "signjax": ["py.typed"],
+        "signjax.demo": ["model/*", "model/tokenizer/*"],
         "signjax.metrics": ["motion_encoder.npz"],
         "signjax.rendering": ["*.html", "*.js"],
     },

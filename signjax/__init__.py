@@ -2,10 +2,10 @@
 
     import signjax
 
+    model = signjax.load("demo")  # or a run, such as "runs/gpt"
+    model.generate("hello").save("hello.gif")
     config = signjax.get_config("vqvae:quick")
     signjax.train(config, "runs/vqvae-quick")
-    model = signjax.load("runs/gpt")
-    model.generate("hello").save("hello.gif")
 
 All names are loaded when they are first used, so that importing signjax is quick and imports no JAX.
 """

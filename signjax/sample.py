@@ -3,7 +3,9 @@
     python -m signjax.sample --text "hello how are you"
     python -m signjax.sample --workdir runs/gpt --file texts.txt --num 3 --out outputs
 
-The files are named after the texts. Options of the sampler that are not given are as in the run's config.
+The first uses runs/gpt; if you trained none, the model that comes with signjax, which signs a constructed
+language and no real one. The files are named after the texts. Options of the sampler that are not given are
+as in the run's config.
 """
 
 import sys
@@ -28,14 +30,15 @@ def main(argv: list[str] | None = None) -> int:
 
     process.enable_compile_cache()
     texts = collect_texts(args.text, args.file)
-    generator = load_text_to_pose(args.workdir or find_default_run())
+    run = args.workdir or find_default_run()
+    generator = load_text_to_pose(run)
     sampling = sampler_options.get_sampler_changes(args)
     readable = load.is_demo_data(generator.config.data)
     if args.stream:
         print_frames(generator, texts, args.num, args.seed, sampling, readable)
         return 0
     batches = generator.generate_batches(texts, args.num, args.seed, **sampling)
-    samples = write_samples(batches, texts, args.num, args.out, title=generator.run)
+    samples = write_samples(batches, texts, args.num, args.out, title=run)
     print_samples(samples, len(texts) * args.num, readable)
     if len(texts) > 1:
         print(Path(args.out, f"{OVERVIEW}.html"))
@@ -45,7 +48,8 @@ def main(argv: list[str] | None = None) -> int:
 def parse_options(argv: list[str] | None):
     """The options of the command line."""
     parser = parsing.make_short_parser("signjax.sample", __doc__)
-    parser.add_argument("--workdir", help="folder of the run (default: runs/gpt or runs/gpt-quick)")
+    run_help = "folder of the run (default: runs/gpt, else the model that comes with signjax)"
+    parser.add_argument("--workdir", help=run_help)
     text = "what to sign; may be repeated"
     parser.add_argument("--text", type=parsing.parse_text, action="append", default=[], help=text)
     parser.add_argument("--file", help="file with a text a line")

@@ -15,7 +15,12 @@ FORMS = (*CLIP_FORMS, *RUN_FORMS)
 
 
 def export_paths(
-    paths: Sequence[str | Path], form: str, out, fps: float | None = None, licence: str = "other"
+    paths: Sequence[str | Path],
+    form: str,
+    out,
+    fps: float | None = None,
+    licence: str = "other",
+    float16: bool = False,
 ) -> Iterator[Path]:
     """Writes clips or runs in a form, each called after its file or folder.
 
@@ -25,6 +30,7 @@ def export_paths(
       out: folder for the files.
       fps: frames per second of the clips, whatever they say; None keeps their own.
       licence: of a hub_folder, an identifier of the Hugging Face hub.
+      float16: of a hub_folder, whether its weights take half the bytes.
 
     Yields:
       the paths written, one for each clip or run.
@@ -37,7 +43,7 @@ def export_paths(
     # Targets are chosen before anything is written: two of one name would overwrite each other.
     for path, target in _choose_targets(paths, out):
         if form in RUN_FORMS:
-            options = {"licence": licence} if form == "hub_folder" else {}
+            options = {"licence": licence, "float16": float16} if form == "hub_folder" else {}
             from signjax.export import runs
 
             yield runs.WRITERS[form](path, target, **options)

@@ -20,58 +20,69 @@ from signjax.text import pretrained
 from signjax.training import checkpoint, data_rate, dependencies, run_config, text_encoder
 
 
-def write_hub_folder(run, folder, licence: str = "other") -> Path:
+def write_hub_folder(run, folder, licence: str = "other", float16: bool = False) -> Path:
     """Writes the folder, completely or not at all; its name is the name of the model.
 
     Args:
       run: folder of the run.
       folder: a new folder.
       licence: identifier of the Hugging Face hub, such as "apache-2.0", or "other".
+      float16: whether the weights are stored in half the bytes, rounded to 11 bits.
 
     Raises:
       StorageError: the folder exists already or cannot be written; or as `collect_files`.
       ConfigError: as `collect_files`.
     """
     folder = Path(folder)
-    return atomic.write_folder(folder, collect_files(run, folder.name, licence))
+    return atomic.write_folder(folder, collect_files(run, folder.name, licence, float16))
 
 
-def collect_files(workdir, name: str, licence: str) -> dict[str, bytes]:
+def collect_files(workdir, name: str, licence: str, float16: bool = False) -> dict[str, bytes]:
     """Collects the files of the folder: {path in it: content}.
 
     Args:
       workdir: of the run, or a shared folder.
       name: of the model, for its card.
       licence: identifier of the Hugging Face hub, such as "apache-2.0", or "other".
+      float16: see `write_hub_folder`.
 
     Raises:
       StorageError: nothing was trained in workdir, or something there or in a run it needs is corrupt.
       ConfigError: a run it needs was replaced by another one, or `licence` is no identifier.
+      DataError: with float16, a number is too large for it.
     """
     model_card.check_licence(licence)
     # Loaded although only files are copied: this checks all that the run depends on.
     run = load(workdir)
-    files = _collect_run_files(workdir, run.config)
+    files = _collect_run_files(workdir, run.config, float16)
     # After the checksums, and not among them: whoever shares the model should edit the card.
     files["README.md"] = model_card.format_card(workdir, name, licence, run).encode()
     return files
 
 
-def format_weights(workdir) -> bytes:
+def format_weights(workdir, float16: bool = False) -> bytes:
     """The variables of a run as .safetensors, averaged if the run has averages; config and step as metadata.
 
     Raises:
       StorageError: nothing was trained in workdir, or it is corrupt.
+      DataError: with float16, a number is too large for it.
     """
-    variables, step = checkpoint.load_variables(workdir)
+    variables, step = _load_variables(workdir, float16)
     # Sorted, so that equal runs give equal bytes.
     config = json.dumps(run_config.load_config(f"{workdir}/config.json").to_dict(), sort_keys=True)
-    return model_file.pack_variables(variables, config=config, step=str(step))
+    return model_file.pack_variables(variables, float16, config=config, step=str(step))
 
 
-def _collect_run_files(workdir, c) -> dict[str, bytes]:
+def _load_variables(workdir, float16: bool) -> tuple[dict, int]:
+    """The variables that whoever loads the folder will have, and their step."""
+    variables, step = checkpoint.load_variables(workdir)
+    return model_file.round_to_float16(variables) if float16 else variables, step
+
+
+def _collect_run_files(workdir, c, float16: bool) -> dict[str, bytes]:
     """Collects the files of a run and of the runs that it depends on, with their checksums."""
-    files = {"config.json": _read_bytes(f"{workdir}/config.json"), model_file.FILE: format_weights(workdir)}
+    weights = format_weights(workdir, float16)
+    files = {"config.json": _read_bytes(f"{workdir}/config.json"), model_file.FILE: weights}
     for name in ("text.json", data_rate.FILE):
         if Path(workdir, name).is_file():
             files[name] = _read_bytes(f"{workdir}/{name}")
@@ -79,8 +90,8 @@ def _collect_run_files(workdir, c) -> dict[str, bytes]:
     if c.task in FAMILIES:
         field = FAMILIES[c.task].codec_field
         folder = dependencies.find_trained_dependency(workdir, field, c[field])
-        nested = _collect_run_files(folder, run_config.load_config(f"{folder}/config.json"))
-        files |= _nest_files(field, nested, digest_variables(checkpoint.load_variables(folder)[0]))
+        nested = _collect_run_files(folder, run_config.load_config(f"{folder}/config.json"), float16)
+        files |= _nest_files(field, nested, digest_variables(_load_variables(folder, float16)[0]))
     if c.task in FAMILIES and Path(workdir, f"{text_encoder.FIELD}.json").is_file():
         folder = pretrained.find_encoder(
             dependencies.find_dependency(workdir, text_encoder.FIELD, c.text.encoder)

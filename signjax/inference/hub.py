@@ -8,6 +8,9 @@ from pathlib import Path
 from signjax.errors import ConfigError, StorageError
 from signjax.io import model_file
 
+# The model that comes with signjax: it signs the demo's constructed language.
+DEMO = "demo"
+_DEMO_FOLDER = Path(__file__).parents[1] / "demo" / "model"
 _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
 # The files of a shared run (signjax.export.hub_folder): whatever else a repository has is not downloaded.
 _FILES = ["*.json", "*.safetensors", "*.txt", "README.md", "SHA256SUMS"]
@@ -17,10 +20,12 @@ def find_run(run) -> Path:
     """Returns the folder of a run; a run on the hub is downloaded first, unless that was done before.
 
     Args:
-      run: a folder, or an id of the hub such as "my-name/my-model".
+      run: a folder, "demo" for the model that comes with signjax, or an id of the hub such as
+        "my-name/my-model".
 
     Raises:
-      StorageError: the hub has no such run, or cannot be reached; or a link in a shared run leads out of it.
+      StorageError: the hub has no such run, or cannot be reached; a link in a shared run leads out of it; or
+        "demo" is meant, and this checkout has no such model.
     """
     path = _find_folder(run)
     # Before any file of it is opened.
@@ -29,8 +34,20 @@ def find_run(run) -> Path:
     return path
 
 
+def has_demo_model() -> bool:
+    """Whether a trained model came with signjax, as it does unless the checkout has none yet."""
+    return model_file.is_shared_run(_DEMO_FOLDER)
+
+
 def _find_folder(run) -> Path:
     path = Path(run)
+    # A run of that name is one that somebody trained here, and wins.
+    if str(run) == DEMO and not (path / "config.json").is_file():
+        if not has_demo_model():
+            raise StorageError(
+                f"{DEMO}: no model came with this checkout; make it with: bash launch/reproduce.sh demo_model"
+            )
+        return _DEMO_FOLDER
     # "runs/gpt" has the form of an id, too: if its folder exists, or is the one where commands keep runs, a
     # run of this machine is meant.
     local = path.exists() or path.parent.is_dir() or path.parts[:1] == ("runs",)

@@ -20,8 +20,9 @@ def load(run) -> contracts.TrainedRun:
     """Loads a trained run, ready to use; its functions are compiled when they are first called.
 
     Args:
-      run: the run's folder, a shared folder (see signjax.export.hub_folder), or the id of one on the Hugging
-        Face hub, such as "my-name/my-model".
+      run: the run's folder, a shared folder (see signjax.export.hub_folder), the id of one on the Hugging
+        Face hub, such as "my-name/my-model", or "demo" for the model that comes with signjax, which signs
+        the constructed language of the demo.
 
     Returns:
       A TextToPose, PoseTokenizer, PoseAutoencoder or PoseToText, as the run's task says.

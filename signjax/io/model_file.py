@@ -17,13 +17,38 @@ from signjax.io import checksums, machine_errors, safe_read, safetensors
 FILE = "model.safetensors"
 
 
-def pack_variables(variables: dict, **metadata: str) -> bytes:
+def pack_variables(variables: dict, float16: bool = False, **metadata: str) -> bytes:
     """The bytes of a .safetensors file of a run's variables.
+
+    Args:
+      variables: the tree.
+      float16: whether float32 arrays are stored as float16; give what `round_to_float16` returns.
+      metadata: further text in the file's header.
 
     Raises:
       DataError: a name has a dot in it, or an array is of a type that .safetensors files do not have.
     """
-    return safetensors.pack_tensors(dict(_flatten_tree(variables)), {"format": "flax", **metadata})
+    arrays = dict(_flatten_tree(variables))
+    if float16:
+        arrays = {name: x.astype(np.float16) if x.dtype == np.float32 else x for name, x in arrays.items()}
+    return safetensors.pack_tensors(arrays, {"format": "flax", **metadata})
+
+
+def round_to_float16(variables: dict) -> dict:
+    """The variables as they are read back from a file with float16: float32, rounded to 11 bits.
+
+    Raises:
+      DataError: a number is larger than any of float16.
+    """
+    # Before anything is made of them: a digest must be of the numbers that others will load.
+    rounded = {}
+    for path, array in _flatten_tree(variables):
+        is_float = array.dtype == np.float32
+        with np.errstate(over="ignore"):
+            rounded[path] = array.astype(np.float16).astype(np.float32) if is_float else array
+        if is_float and np.isinf(rounded[path]).any() and not np.isinf(array).any():
+            raise DataError(f"the variable {path} has numbers over 65504, too large for float16")
+    return _nest_arrays(rounded)
 
 
 def is_shared_run(folder) -> bool:
@@ -101,7 +126,8 @@ def _nest_arrays(arrays: dict[str, np.ndarray]) -> dict:
                 raise safe_read.InvalidFileError(f"{parent[:40]!r} is an array and a module")
         if name in parent_dict:
             raise safe_read.InvalidFileError(f"{name[:40]!r} is an array and a module")
-        parent_dict[name] = jnp.asarray(array)
+        # float16 is for storage alone: models compute in the type that their config says.
+        parent_dict[name] = jnp.asarray(array, np.float32 if array.dtype == np.float16 else None)
     if not isinstance(tree.get("params"), dict):
         raise safe_read.InvalidFileError("has no params")
     return tree

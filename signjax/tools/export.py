@@ -28,8 +28,10 @@ def main(argv: list[str] | None = None) -> int:
     parsing.add_number(parser, "--fps", limits.FPS, fps)
     licence = "of a hub_folder, as the Hugging Face hub names it, such as cc-by-4.0 (default: other)"
     parser.add_argument("--license", default="other", metavar="ID", help=licence)
+    float16 = "of a hub_folder: weights in half the bytes, rounded to 11 bits"
+    parser.add_argument("--float16", action="store_true", help=float16)
     args = parser.parse_args(argv)
-    for path in forms.export_paths(args.paths, args.to, args.out, args.fps, args.license):
+    for path in forms.export_paths(args.paths, args.to, args.out, args.fps, args.license, args.float16):
         print(path)
     return 0
 

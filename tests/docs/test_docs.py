@@ -176,7 +176,7 @@ def workplace(datasets, tiny_runs, tmp_path, monkeypatch):
     (tmp_path / "runs").mkdir()
     for name in ("vqvae", "gpt"):
         (tmp_path / "runs" / name).symlink_to(tiny_runs / "runs" / name)
-    (tmp_path / "runs/gpt-quick").symlink_to(tiny_runs / "runs/gpt")
+    (tmp_path / "demo").symlink_to(tiny_runs / "runs/gpt")  # in the place of the model that comes along
 
     def get_config(spec, **changes):
         tiny = gpt_run.TOKENIZER if spec.startswith("vqvae") else gpt_run.GPT

@@ -15,7 +15,7 @@ from generated import generate_poses, reconstruct_poses
 from untrained_runs import write_run, write_untrained_run
 
 from signjax.data import load
-from signjax.errors import StorageError
+from signjax.errors import DataError, StorageError
 from signjax.export import compiled, runs
 from signjax.inference.load import load as load_run
 from signjax.io import checksums, model_file, safe_numpy, safetensors
@@ -97,6 +97,28 @@ def test_the_folder_signs_as_the_run_does(home, shared, name):
     ours, theirs = (generate_poses(load_run(place), TEXTS, 3) for place in places)
     for a, b in zip(ours, theirs, strict=True):
         assert a.dtype == b.dtype and np.array_equal(a, b)
+
+
+def test_a_folder_in_float16_is_half_as_large_and_loads(home, shared, tmp_path, capsys):
+    asked = ("--to", "hub_folder", "--float16", "--out", tmp_path)
+    assert run(capsys, home / "runs/gpt", *asked)[0] == 0
+    for part in ("", "tokenizer"):
+        small, large = (
+            (folder / part / model_file.FILE).stat().st_size for folder in (tmp_path / "gpt", shared / "gpt")
+        )
+        assert small < 0.6 * large
+    ours, theirs = load_run(home / "runs/gpt"), load_run(tmp_path / "gpt")
+    for mine, other in ((ours, theirs), (ours.codec, theirs.codec)):
+        same_bits(model_file.round_to_float16(mine.variables), other.variables)
+    # It can be exported once more, and is the same.
+    assert run(capsys, tmp_path / "gpt", *asked[:-1], tmp_path / "again")[0] == 0
+    for name in (model_file.FILE, "tokenizer.json", checksums.FILE):
+        assert (tmp_path / "again/gpt" / name).read_bytes() == (tmp_path / "gpt" / name).read_bytes()
+
+
+def test_numbers_too_large_for_float16_are_named():
+    with pytest.raises(DataError, match=r"params\.scale has numbers over 65504"):
+        model_file.round_to_float16({"params": {"scale": np.full(2, 7e4, np.float32)}})
 
 
 @pytest.mark.extended

@@ -13,8 +13,8 @@ LINUX = ("bash", "flock", "gzip", "nohup", "setsid", "tail", "tar", "touch", "tr
 NASTY = ["a b", "", "it's", '"$(touch harm)`touch harm`;', "&", "*", "line\nbreak", "--zone=x", "é"]
 
 # A Python that writes down which modules it is asked for, makes "environments" that hold itself, and fails
-# where a file fail-<module> says so. Its supervisor becomes the command that it is given. {status} is the
-# exit status of the check of its version.
+# where a file fail-<module> says so. Its export of a run is an empty folder. Its supervisor becomes the
+# command that it is given. {status} is the exit status of the check of its version.
 FAKE = """#!/bin/sh
 case "$1 $2" in
     "-V ") echo "Python 3.12.1" ;;
@@ -23,6 +23,7 @@ case "$1 $2" in
 esac
 [ "$1" != -m ] || echo "$2" >>asked
 if [ -e "fail-$2" ]; then exit "$(cat "fail-$2")"; fi
+if [ "$2" = signjax.tools.export ]; then mkdir -p "${10}/${3##*/}"; fi
 if [ "$2" = signjax.tools.supervise ]; then shift 2; exec "$@"; fi
 """
 

@@ -115,18 +115,52 @@ def test_an_active_environment_is_used(checkout):
     assert "deactivate" in done.stderr
 
 
+def test_quickstart_signs_with_the_model_that_comes_along(checkout):
+    add_python(checkout, "python3")
+    done = bash(checkout, "launch/quickstart.sh")
+    assert done.returncode == 0, done.stderr
+    assert asked(checkout) == ["venv", "pip", "signjax.sample"]
+    assert f"{checkout}/outputs/hello.gif" in done.stdout and "--workdir demo" in done.stdout
+    (checkout / "fail-signjax.sample").write_text("22")
+    assert bash(checkout, "launch/quickstart.sh").returncode == 22
+    done = bash(checkout, "launch/quickstart.sh", "--trian")
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1) and "--trian" in done.stderr
+
+
 def test_quickstart_stops_at_a_failure_and_goes_on(checkout):
     add_python(checkout, "python3")
     (checkout / "fail-signjax.main").write_text("130")
-    done = bash(checkout, "launch/quickstart.sh")
+    done = bash(checkout, "launch/quickstart.sh", "--train")
     assert done.returncode == 130
-    assert "bash launch/quickstart.sh" in done.stdout.splitlines()[-1]
+    assert done.stdout.endswith("To continue: bash launch/quickstart.sh --train\n")
     assert asked(checkout) == ["venv", "pip", "signjax.tools.demo", "signjax.main"]
     (checkout / "fail-signjax.main").unlink()
-    done = bash(checkout, "launch/quickstart.sh")
+    done = bash(checkout, "launch/quickstart.sh", "--train")
     assert done.returncode == 0, done.stderr
     assert asked(checkout) == ["signjax.tools.demo", "signjax.main", "signjax.main", "signjax.sample"]
     assert f"{checkout}/outputs/hello.gif" in done.stdout
+
+
+def test_the_demo_model_is_trained_scored_and_put_in_place(checkout):
+    add_python(checkout, "python3")
+    (checkout / "signjax/demo/model").mkdir(parents=True)
+    (checkout / "signjax/demo/model/older").touch()
+    (checkout / "fail-signjax.evaluate").write_text("22")
+    assert bash(checkout, "launch/reproduce.sh", "demo_model").returncode == 22
+    assert (checkout / "signjax/demo/model/older").exists()  # until the new one is complete
+    (checkout / "fail-signjax.evaluate").unlink()
+    asked(checkout)
+    done = bash(checkout, "launch/reproduce.sh", "demo_model")
+    assert done.returncode == 0, done.stderr
+    steps = ["tools.demo", "main", "main", "tools.export", "evaluate", "tools.export"]
+    assert asked(checkout) == [f"signjax.{step}" for step in steps]
+    assert not list((checkout / "signjax/demo/model").iterdir())
+
+
+def test_what_cannot_be_reproduced_is_one_line(checkout):
+    for words in ((), ("gallerie",)):
+        done = bash(checkout, "launch/reproduce.sh", *words)
+        assert (done.returncode, done.stderr.count("\n")) == (1, 1) and "demo_model or gallery" in done.stderr
 
 
 @pytest.mark.parametrize(
