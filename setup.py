@@ -65,7 +65,7 @@ setup(
         "huggingface-hub>=0.34",
         "imageio>=2.34",
         "jax>=0.10",
-        "matplotlib>=3.8",
+        "matplotlib>=3.11",
         "ml-collections>=1.0",
         "numpy>=2.0",
         "optax>=0.2.5",
@@ -90,6 +90,8 @@ setup(
             "onnx-ir>=0.2",
             "onnxruntime>=1.24",
         ],
+        # letters of nearly all scripts for the captions of pictures, 47 MB
+        "fonts": ["weblate-fonts>=2026.1"],
         "parquet": ["pyarrow>=17"],
         "stablehlo": ["flatbuffers>=24"],
         "tpu": ["jax[tpu]>=0.10"],

@@ -40,9 +40,11 @@ async function unpack(panel) {
   };
   const raw = [];
   for (let t = 0; t < panel.frames; t++) {
-    const { at } = points(panel, t);
-    raw.push(style.parts.map((part) => [0, 1, 2].map((axis) =>
-      part.depth.reduce((sum, p) => sum + at[p][axis], 0) / part.depth.length)));
+    const { at, known } = points(panel, t);
+    raw.push(style.parts.map((part) => {
+      const there = part.depth.filter((p) => known[p]);
+      return [0, 1, 2].map((axis) => there.reduce((sum, p) => sum + at[p][axis], 0) / Math.max(there.length, 1));
+    }));
   }
   // Five frames' mean, as figure.steady does: order by raw depth would flicker.
   panel.places = raw.map((_, t) => {

@@ -11,6 +11,8 @@ from signjax.pose.clip import DEFAULT_FPS, Clip, Tokens
 from signjax.pose.resampling import resample_clip
 from signjax.rendering import style
 
+COLLAPSED = 0.1  # extent of a hand, in neck-to-shoulder lengths, up to which it was not seen; a fist has 0.4
+
 
 class Panel(NamedTuple):
     """A clip in a picture, with its text below; panels stand side by side and share time and scale."""
@@ -90,9 +92,19 @@ def _prepare_figure(panel: Panel, name: str) -> Figure:
     pose = np.where(valid[..., None], pose, 0.0)
     origin, unit = _find_placement(pose, valid)
     pose = np.where(valid[..., None], pose - origin, 0.0)
+    valid = _drop_collapsed_hands(pose, valid, unit)
     if clip.tokens is not None:
         _check_tokens(clip.tokens, len(pose), name)
     return Figure(pose, valid, unit, origin, clip.text, panel.title, clip.tokens)
+
+
+def _drop_collapsed_hands(pose, valid, unit: float) -> np.ndarray:
+    """Where joints [T, J] are there, without the hands whose joints all lie in one place."""
+    valid = valid.copy()
+    # Some trackers write a hand that they have not seen so; drawn, it would be a ball on the wrist.
+    for hand, _ in skeleton.HANDS:
+        valid[:, hand] &= (np.ptp(pose[:, hand], axis=1).max(-1) > COLLAPSED * unit)[:, None]
+    return valid
 
 
 def _check_tokens(tokens: Tokens, frames: int, name: str) -> None:
@@ -193,9 +205,15 @@ def outline_parts(figure: Figure, scale: float, shift) -> tuple[list[list[Shape]
     # [T], frames in which the plain head is drawn: of a figure without a face, all of them.
     bare = ~figure.valid[:, skeleton.FACE].any(1)
     outlines = [_outline_part(part, xy, known, radius, bare if part.bare else True) for part in parts]
-    positions = np.stack([points[:, list(part.depth), 2].mean(1) for part in parts], 1)  # [T, parts]
+    positions = np.stack([_mean_depth(points, known, part) for part in parts], 1)  # [T, parts]
     depth = smooth_depth(positions) + np.array([part.bias for part in parts]) * figure.unit
     return outlines, np.argsort(depth, axis=1, kind="stable")
+
+
+def _mean_depth(points, known, part: style.Part) -> np.ndarray:
+    """Mean z [T] of the part's points that are there: a missing hand must not pull its arm forwards."""
+    there = known[:, list(part.depth)]
+    return (points[:, list(part.depth), 2] * there).sum(1) / np.maximum(there.sum(1), 1)
 
 
 def smooth_depth(x: np.ndarray) -> np.ndarray:

@@ -81,20 +81,36 @@ class Part(NamedTuple):
 
 
 # Points 50 and up: the places that the skeleton has no joint for.
-CROWN, CHIN, THROAT, R_TRUNK, L_TRUNK, R_HIP, L_HIP, BROW, TIP, COLLAR = range(50, 60)
+CROWN, CHIN, THROAT, R_TRUNK, L_TRUNK, R_HIP, L_HIP, COLLAR, R_PALM, L_PALM = range(50, 60)
 _R, _L = s.R_SHOULDER, s.L_SHOULDER
 POINTS = (
     *(Point(((joint, 1.0),)) for joint in range(s.NUM_JOINTS)),
-    Point(((s.NOSE, 0.9), (s.NECK, 0.1)), (0.0, -0.27, -0.35)),  # the middle of the skull
-    Point(((s.NOSE, 0.75), (s.NECK, 0.25)), (0.0, -0.07, -0.30)),  # the middle of the jaw
+    # The skull follows the nose by part of its way, and a plain face goes farther than the nose: so a head
+    # that turns or nods shows where it looks. The offsets are for a nose 1.15 above the neck.
+    Point(((s.NOSE, 0.7), (s.NECK, 0.3)), (0.0, -0.5, -0.35)),  # the middle of the skull
+    Point(((s.NOSE, 0.6), (s.NECK, 0.4)), (0.0, -0.24, -0.30)),  # the middle of the jaw
     Point(((s.NOSE, 0.25), (s.NECK, 0.75)), (0.0, 0.08, -0.1)),
     Point(((_R, 0.93), (_L, 0.07)), (0.0, 0.12, -0.1)),
     Point(((_L, 0.93), (_R, 0.07)), (0.0, 0.12, -0.1)),
     Point(((_R, 0.78), (_L, 0.22)), (0.0, 3.4, -0.1)),
     Point(((_L, 0.78), (_R, 0.22)), (0.0, 3.4, -0.1)),
-    Point(((s.NOSE, 1.0),), (0.0, -0.16, -0.06)),
-    Point(((s.NOSE, 1.0),), (0.0, 0.0, 0.0)),
     Point(((s.NECK, 1.0),), (0.0, 0.05, -0.15)),
+    # Where the palm begins. Without a knuckle there is none: a wrist and a hand's root look like a fist.
+    *(Point(((hand, 0.9), (hand + 9, 0.1))) for hand in (s.R_HAND, s.L_HAND)),
+)
+# A plain face for figures without one: calm, since nothing is known of what it says. Each stroke is x, y of
+# both ends from the tip of the nose, and its radius.
+_PLAIN_FACE = (
+    *((side * 0.17, -0.16, side * 0.17, -0.13, 0.036) for side in (-1, 1)),  # eyes
+    *((side * 0.1, -0.255, side * 0.24, -0.26, 0.017) for side in (-1, 1)),  # brows
+    (0.0, -0.09, 0.0, 0.03, 0.025),  # nose
+    *((side * 0.1, 0.205, 0.0, 0.215, 0.018) for side in (-1, 1)),  # mouth
+)
+_PLAIN = len(POINTS)
+POINTS += tuple(
+    Point(((s.NOSE, 1.15), (s.NECK, -0.15)), (round(x, 3), round(0.17 + y, 3), -0.06))
+    for stroke in _PLAIN_FACE
+    for x, y in (stroke[:2], stroke[2:4])
 )
 BARE = len(POINTS)  # points of a figure without a face; the 70 of a face and five of a forehead follow
 _F = s.FACE.start  # joint _F + k is point BARE + k
@@ -118,11 +134,15 @@ def _make_trunk() -> tuple[Part, ...]:
     sides = tuple(Bone(a, b, 0.25, 0.25, "torso") for a, b in edges)
     slope = tuple(Bone(THROAT, end, 0.12, 0.25, "torso") for end in (R_TRUNK, L_TRUNK))
     faces = ((R_TRUNK, L_TRUNK, R_HIP), (L_TRUNK, L_HIP, R_HIP), (THROAT, R_TRUNK, L_TRUNK))
+    ends = range(_PLAIN, BARE, 2)
+    features = [
+        Bone(k, k + 1, *(2 * stroke[4:]), "face") for k, stroke in zip(ends, _PLAIN_FACE, strict=True)
+    ]
     return (
         Part((s.NECK,), -6.0, (Bone(COLLAR, CHIN, 0.21, 0.19, "neck"),)),
         Part((R_TRUNK, L_TRUNK), -5.0, sides + slope, faces, "torso"),
         Part((CHIN,), -4.0, (Bone(CROWN, CHIN, 0.44, 0.36, "head", 0.0),), bare=True),
-        Part((s.NOSE,), -3.9, (Bone(BROW, TIP, 0.035, 0.06, "face"),), bare=True),
+        Part((s.NOSE,), -3.9, tuple(features), bare=True),
     )
 
 
@@ -140,10 +160,11 @@ def _make_face() -> tuple[Part, ...]:
 
 def _make_arm(color: str, shoulder: int, hand: int) -> tuple[Part, ...]:
     """Upper arm; forearm and palm as one, so that no rim parts them at the wrist; five fingers."""
-    elbow, wrist = shoulder + 1, shoulder + 2
+    elbow, wrist, palm = shoulder + 1, shoulder + 2, R_PALM if hand == s.R_HAND else L_PALM
     knuckles = [hand + 1 + 4 * k for k in range(5)]
     upper = (Bone(shoulder, elbow, 0.22, 0.17, color, 0.0),)
-    lower = (Bone(elbow, wrist, 0.17, 0.12, color, 0.35), Bone(wrist, hand, 0.12, 0.12, color, 0.0))
+    # Narrow at the wrist: an arm without its hand must not end like a fist.
+    lower = (Bone(elbow, wrist, 0.17, 0.085, color, 0.35), Bone(wrist, palm, 0.085, 0.12, color, 0.0))
     spokes = tuple(Bone(hand, knuckle, 0.12, 0.075, color, 0.3) for knuckle in knuckles)
     edge = tuple(Bone(a, b, 0.07, 0.07, color) for a, b in itertools.pairwise(knuckles[1:]))
     web = tuple((hand, a, b) for a, b in itertools.pairwise(knuckles))

@@ -13,6 +13,7 @@ from signjax.rendering import captions, layout, rasterize
 from signjax.rendering import shapes as figure
 
 FINGER_INKS = [rasterize.INDEX[f"{name}{k}"] for name in skeleton.FINGERS for k in (1, 2, 3)]
+FACE_INK, HEAD_INK = [rasterize.INDEX["face"]], [rasterize.INDEX["head"]]
 
 
 def places(panels, size=240):
@@ -176,3 +177,31 @@ def test_smooth_edges_keep_to_the_palette():
 def test_drawing_does_not_load_jax():
     check = "import sys, signjax.rendering; sys.exit('jax' in sys.modules or 'matplotlib' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", check], check=False).returncode == 0
+
+
+@pytest.mark.parametrize("rest", [slice(1, 21), slice(0, 0)])
+def test_what_is_left_of_an_unseen_hand_is_no_blob(rest):
+    """Only the root of the hand is there; or all its joints are, in one place."""
+    pose, valid = signer(), np.ones((8, 50), bool)
+    valid[:, skeleton.LEFT] = False
+    bare, _ = drawn([Clip(pose, valid)])
+    pose[:, skeleton.LEFT] = pose[:, [skeleton.L_WRIST]]
+    valid[:, skeleton.LEFT] = True
+    valid[:, skeleton.LEFT][:, rest] = False
+    np.testing.assert_array_equal(drawn([Clip(pose, valid)])[0], bare)
+
+
+@pytest.mark.parametrize("axis", [0, 1])
+def test_a_plain_face_shows_where_the_head_looks(axis):
+    """It moves farther than the head when the nose moves to a side or down."""
+    pose = signer(moving=False)
+    moved = pose.copy()
+    moved[:, skeleton.NOSE, axis] += 0.02
+    scene, joints = places([Clip(pose), Clip(moved)], 480)
+    picture, shifts = layout.paint_frame(scene, 0), []
+    for stage, neck in zip(scene.stages, (own[0, skeleton.NECK] for own in joints), strict=True):
+        own = picture[stage.y : int(neck[1]), int(neck[0]) - 90 : int(neck[0]) + 90]  # no hand is there
+        face, head = (np.argwhere(np.isin(own, inks)) for inks in (FACE_INK, FACE_INK + HEAD_INK))
+        assert len(face) and (face.min(0) > head.min(0)).all() and (face.max(0) < head.max(0)).all()
+        shifts.append((face.mean(0) - (head.min(0) + head.max(0)) / 2)[1 - axis])
+    assert shifts[1] - shifts[0] > 2
