@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, cast
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from signjax.inference import sampling_memory
 from signjax.models.gpt import GPT, RECENT, KVCache
@@ -50,7 +51,12 @@ class DecodeState(NamedTuple):
     cache: KVCache  # of 2 B rows with guidance, the unconditional ones last
 
 
-def sample_tokens(model: GPT, variables, text, mask, keys, sampler: Sampler):
+WATCHED = 8  # tokens between two looks of who watches: a third of a second of a clip's motion each
+
+
+def sample_tokens(
+    model: GPT, variables, text, mask, keys, sampler: Sampler, watch: Callable[[int], None] | None = None
+):
     """Samples a token sequence for each text.
 
     Args:
@@ -60,12 +66,22 @@ def sample_tokens(model: GPT, variables, text, mask, keys, sampler: Sampler):
       mask: [B, L] bool.
       keys: [B] random keys, one for each clip.
       sampler: sampling options.
+      watch: is told every few tokens how many there are; what it raises ends the sampling.
 
     Returns:
       (codes [B, max_tokens, C] int32, 0 after a clip's end; lengths [B] in tokens).
     """
     encoded, state = init_decode_state(model, variables, text, mask, sampler)
-    state = decode_until(model, variables, encoded, state, keys, sampler.max_tokens, sampler)
+    most, done = sampler.max_tokens, False
+    # The same compiled program in parts, and so the same tokens.
+    for until in range(WATCHED, most, WATCHED) if watch else ():
+        state = decode_until(model, variables, encoded, state, keys, until, sampler)
+        assert watch is not None
+        watch(int(np.asarray(state.length).max()))
+        if done := bool(np.asarray(state.done).all()):
+            break
+    if not done:
+        state = decode_until(model, variables, encoded, state, keys, most, sampler)
     return state.codes, state.length
 
 

@@ -4,33 +4,30 @@ It connects to no other machine and opens no file. Pages of other sites cannot u
 a token: see signjax.inference.server_access.
 """
 
-import dataclasses
 import errno
 import http.server
 import ipaddress
 import json
 import re
+import select
 import socket
 import socketserver
 import sys
 import threading
-import time
 import traceback
-import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import NamedTuple
 
-from signjax import demo, rendering
-from signjax.data import load
-from signjax.errors import ConfigError, DataError, SignjaxError, SignjaxWarning
+from signjax.errors import ConfigError, DataError, SignjaxError
 from signjax.inference import server_access
-from signjax.inference.load import load_text_to_pose
+from signjax.inference.clip_maker import ClipMaker, Report
 from signjax.io import safe_read
-from signjax.rendering import html_player
 from signjax.text import text_file
 
 MAX_REQUEST = 1 << 14  # bytes: a text of text_file.MAX_CHARACTERS characters, each escaped
 MAX_VERSIONS = 4  # of a text at once
+LINES = "application/x-ndjson"  # the type of an answer that tells how far it is
+PATIENCE = 0.5  # seconds between two lines while a request waits
 
 
 class ClipRequest(NamedTuple):
@@ -41,51 +38,18 @@ class ClipRequest(NamedTuple):
     num: int  # versions of the clip
 
 
-ClipMaker = Callable[[str, int, int], dict]  # (text, seed, num) -> clip for the page
-
-
-def make_clip_maker(workdir) -> ClipMaker:
-    """Loads a run; returns a function that generates clips for the page, for one thread at a time.
-
-    Raises:
-      ConfigError: the run does not generate clips from text.
-      StorageError: nothing was trained in workdir.
-    """
-    generator = load_text_to_pose(workdir)
-    readable = load.is_demo_data(generator.config.data)
-
-    def make_clip(text: str, seed: int, num: int) -> dict:
-        start = time.monotonic()
-        # A list of one text: for a text by itself and num 1, generate returns a clip and not a list.
-        with warnings.catch_warnings(record=True, action="always", category=SignjaxWarning) as caught:
-            clips = generator.generate([text], num, seed)
-        seconds = time.monotonic() - start
-        remarks = [f"signed in {seconds:.2f} s, seed {seed}", *(str(w.message) for w in caught)]
-        panels = []
-        for k, clip in enumerate(clips, 1):
-            titles = [f"version {k}"] if num > 1 else []
-            titles += [f"reads: {' '.join(demo.read_signs(clip.points)) or '(nothing)'}"] if readable else []
-            panels.append(rendering.Panel(clip, "; ".join(titles)))
-        return html_player.pack_panels(panels, "; ".join(remarks))
-
-    # Compiled for short texts before the page is there: the first visitor would wait for it.
-    # The run may never have seen its letters.
-    dataclasses.replace(generator, checks_letters=False).generate("hello")
-    return make_clip
-
-
 class ClipServer(http.server.ThreadingHTTPServer):
     """Serves a page and the clips that it asks for.
 
     Args:
       port: 0 for any free port.
-      page: the HTML page.
+      page: the HTML page; it may be set later, before serving.
       host: name or address of this machine to listen on. Unless it is loopback, a token is asked for.
       allowed_hosts: names, with or without a port, by which tunnels and proxies ask.
       token: to ask for; None for a new one where one is needed.
 
     Attributes:
-      make_clip: generates the clips, see `make_clip_maker`; set it before serving.
+      make_clip: generates the clips; set it before serving.
       token: that is asked for, None if none is.
       url: that opens the page; it has the token.
 
@@ -102,14 +66,14 @@ class ClipServer(http.server.ThreadingHTTPServer):
     def __init__(
         self,
         port: int,
-        page: bytes,
+        page: bytes = b"",
         host: str = server_access.HOST,
         allowed_hosts: Iterable[str] = (),
         token: str | None = None,
     ):
         self.page = page
         # Two clips at once would take twice the memory and be ready no sooner.
-        self.model_lock = threading.Lock()
+        self.model_lock, self.warming_up = threading.Lock(), False
         allowed = server_access.parse_allowed_hosts(allowed_hosts)
         self.address_family, address = server_access.find_address(host)
         if token is None and not server_access.is_loopback(address):
@@ -136,6 +100,38 @@ class ClipServer(http.server.ThreadingHTTPServer):
         name = socket.gethostname() if is_any else server_access.format_address(self._address)
         port = "" if self.server_port == 80 else f":{self.server_port}"
         return f"http://{name}{port}/{f'?token={self.token}' if self.token else ''}"
+
+    def warm_up(self) -> None:
+        """Compiles for the first clip while the page is there already; clips wait for it."""
+        self.model_lock.acquire()
+        self.warming_up = True
+
+        def run() -> None:
+            try:
+                self.make_clip.warm_up()
+            finally:
+                self.warming_up = False
+                self.model_lock.release()
+
+        threading.Thread(target=run, daemon=True).start()
+
+    def generate_clip(self, request: "ClipRequest", report: Report) -> dict:
+        """Generates a clip when those before it are ready; `report` is told what it waits for."""
+        while not self.model_lock.acquire(timeout=PATIENCE):
+            report({"state": "loading" if self.warming_up else "waiting"})
+        try:
+            return self.make_clip(*request, report)
+        finally:
+            self.model_lock.release()
+
+    def describe_address(self, is_own_token: bool) -> str:
+        """A line for the terminal: the address, and who may use it."""
+        if not self.token:
+            return f"{self.url} (for this machine alone; Ctrl-C ends it)"
+        # A token that the user keeps elsewhere stays out of logs.
+        if is_own_token:
+            return f"{self.url.partition('?')[0]} (asks for the token that you set; Ctrl-C ends it)"
+        return f"{self.url} (whoever has this token may use it; Ctrl-C ends it)"
 
     def handle_error(self, request, client_address):
         """Prints errors of the server."""
@@ -175,7 +171,11 @@ class ClipRequestHandler(http.server.BaseHTTPRequestHandler):
         self._send_response(200, "text/html; charset=utf-8", self.server.page, *headers)
 
     def do_POST(self):
-        """Sends a clip of a text, or a line that says why it cannot."""
+        """Sends a clip of a text, or a line that says why it cannot.
+
+        Whoever accepts LINES gets lines of JSON instead: how far the clip is, then the clip or the error.
+        Closing the connection stops the work.
+        """
         if not (self._check_access() and self._check_path("/sign", self.path)):
             return
         length = self.headers.get("Content-Length", "")
@@ -185,18 +185,36 @@ class ClipRequestHandler(http.server.BaseHTTPRequestHandler):
             return
         try:
             request = parse_request(self.rfile.read(int(length)))
-            with self.server.model_lock:
-                clip = self.server.make_clip(*request)
         except SignjaxError as error:
             self._refuse_request(400, str(error))
+            return
+        if LINES in self.headers.get("Accept", ""):
+            self._send_head(200, LINES)
+            status, answer = self._make_answer(request, self._send_line)
+            self._send_line(answer)
+        else:
+            status, answer = self._make_answer(request, lambda state: None)
+            self._send_response(status, "application/json", json.dumps(answer).encode())
+
+    def _make_answer(self, request: "ClipRequest", report: Report) -> tuple[int, dict]:
+        """(status, {"clip": ...} or {"error": ...})."""
+        try:
+            return 200, {"clip": self.server.generate_clip(request, report)}
+        except SignjaxError as error:
+            return 400, {"error": str(error)}
         except OSError:
             raise  # of the connection: there is nobody to answer to
         except Exception:
             # The reason goes to the terminal alone: it may quote paths and data of this machine.
             traceback.print_exc()
-            self._refuse_request(500, "the model failed; the terminal of the server has more")
-        else:
-            self._send_response(200, "application/json", json.dumps({"clip": clip}).encode())
+            return 500, {"error": "the model failed; the terminal of the server has more"}
+
+    def _send_line(self, content: dict) -> None:
+        """Sends a line of JSON; raises ConnectionAbortedError if the client has gone."""
+        # The first line to a closed connection would go unnoticed, so that a stopped clip is worked on.
+        if select.select([self.connection], [], [], 0)[0] and not self.connection.recv(1, socket.MSG_PEEK):
+            raise ConnectionAbortedError("the client has closed the connection")
+        self.wfile.write(json.dumps(content).encode() + b"\n")
 
     def _check_access(self, token: str = "") -> bool:
         """Refuses a request of another site's page, or without the token; returns whether to go on."""
@@ -220,11 +238,14 @@ class ClipRequestHandler(http.server.BaseHTTPRequestHandler):
         self._send_response(status, "application/json", json.dumps({"error": reason}).encode())
 
     def _send_response(self, status: int, kind: str, body: bytes, *headers: tuple[str, str]) -> None:
+        self._send_head(status, kind, ("Content-Length", str(len(body))), *headers)
+        self.wfile.write(body)
+
+    def _send_head(self, status: int, kind: str, *headers: tuple[str, str]) -> None:
         self.send_response(status)
         for name, value in (
             *headers,
             ("Content-Type", kind),
-            ("Content-Length", str(len(body))),
             ("Cache-Control", "no-store"),
             # No other page may show this one in a frame and have it clicked on.
             ("Content-Security-Policy", "frame-ancestors 'none'"),
@@ -234,7 +255,6 @@ class ClipRequestHandler(http.server.BaseHTTPRequestHandler):
         ):
             self.send_header(name, value)
         self.end_headers()
-        self.wfile.write(body)
 
     def log_message(self, *_):
         """Prints no log of requests: the page shows what happened."""

@@ -62,7 +62,8 @@ class Family(NamedTuple):
     sampler: type  # a NamedTuple of the sampling options
     check_sampler: Callable  # (config, sampler) -> None, or a ConfigError
     sample: Callable  # (model, variables, text, mask, keys, sampler) -> (sequences [B, N, ...], lengths [B])
-    streams: bool = False  # whether it writes a clip from its beginning to its end
+    # Whether it writes a clip from its beginning to its end; then `sample` also takes `watch`.
+    streams: bool = False
 
 
 # By the `task` of their configs.

@@ -2,7 +2,7 @@
 
 import dataclasses
 import functools
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, overload
 
@@ -25,6 +25,8 @@ from signjax.models import build
 from signjax.pose import normalization
 from signjax.pose.clip import Clip
 from signjax.text import recover_text, unknown_letters
+
+Watch = Callable[[int], None]  # of TextToPose.generate
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,6 +98,7 @@ class TextToPose(SharedRun):
         *,
         canonical: bool = False,
         batch_size: int = 64,
+        watch: Watch | None = None,
         **sampling: Any,
     ) -> Clip: ...
 
@@ -108,6 +111,7 @@ class TextToPose(SharedRun):
         *,
         canonical: bool = False,
         batch_size: int = 64,
+        watch: Watch | None = None,
         **sampling: Any,
     ) -> list[Clip]: ...
 
@@ -119,6 +123,7 @@ class TextToPose(SharedRun):
         *,
         canonical: bool = False,
         batch_size: int = 64,
+        watch: Watch | None = None,
         **sampling,
     ) -> Clip | list[Clip]:
         """Generates clips of texts.
@@ -130,6 +135,8 @@ class TextToPose(SharedRun):
           canonical: whether the clips stay in canonical space, bit for bit as decoded; by default they get
             the place and size of recorded clips, `normalization.DEFAULT`.
           batch_size: how many clips are sampled at once.
+          watch: is told every few tokens how many the longest clip of the batch has, by a model that writes a
+            clip from its beginning to its end; what it raises ends the call.
           **sampling: options of the sampler, such as temperature=0.9; the others are as in the run's config.
 
         Returns:
@@ -141,7 +148,7 @@ class TextToPose(SharedRun):
           ConfigError: as `make_sampler`.
         """
         batches = self.generate_batches(
-            texts, num, seed, canonical=canonical, batch_size=batch_size, **sampling
+            texts, num, seed, canonical=canonical, batch_size=batch_size, watch=watch, **sampling
         )
         return text_batches.gather_results(batches, texts, num)
 
@@ -153,6 +160,7 @@ class TextToPose(SharedRun):
         *,
         canonical: bool = False,
         batch_size: int = 64,
+        watch: Watch | None = None,
         **sampling,
     ) -> Iterator[tuple[np.ndarray, list[Clip]]]:
         """Yields the clips of `generate` batch by batch, as soon as a batch is ready, short texts first.
@@ -161,7 +169,7 @@ class TextToPose(SharedRun):
           (places [n] in the list of `generate`, the clip of each place).
         """
         repeated = text_batches.repeat_texts(texts, num)
-        for places, sequences in self._sample_batches(repeated, seed, batch_size, sampling):
+        for places, sequences in self._sample_batches(repeated, seed, batch_size, sampling, watch):
             clips = zip(self.codec.decode(sequences, canonical), places, strict=True)
             yield places, [dataclasses.replace(clip, text=repeated[place]) for clip, place in clips]
 
@@ -221,15 +229,21 @@ class TextToPose(SharedRun):
             unknown_letters.check_letters(self.text_encoder, texts)
 
     def _sample_batches(
-        self, texts: Sequence[str], seed: int, batch_size: int, sampling: dict
+        self,
+        texts: Sequence[str],
+        seed: int,
+        batch_size: int,
+        sampling: dict,
+        watch: Watch | None = None,
     ) -> Iterator[tuple[np.ndarray, list[np.ndarray]]]:
         """Yields (places in `texts`, codes or latents [N, C] of each place), short texts first."""
         self._check_letters(texts)
         # Only a flow folds latents into positions; codes pass unfold_positions unchanged.
         sampler, fold = self.make_sampler(**sampling), self.config.get("fold", 1)
         check_number("batch_size", batch_size, BATCH_SIZE)
+        watched = {"watch": watch} if self.family.streams else {}
         for places, ids, mask, keys in text_batches.batch_texts(self.text_encoder, texts, seed, batch_size):
-            sampled = self.family.sample(self.model, self.variables, ids, mask, keys, sampler)
+            sampled = self.family.sample(self.model, self.variables, ids, mask, keys, sampler, **watched)
             sequences, lengths = map(np.asarray, sampled)
             # There may be more rows than places: they fill the batch.
             written = [sequences[row, : lengths[row]] for row in range(len(places))]

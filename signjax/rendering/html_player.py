@@ -8,6 +8,7 @@ import json
 import pathlib
 import re
 import zlib
+from typing import NamedTuple
 
 import numpy as np
 
@@ -62,7 +63,16 @@ def embed_player(clip: Clip, height: int = 480) -> str:
     return f'{frame} style="border: 0" title="signjax player"></iframe>'
 
 
-def format_page(packed: list, fps: float | None, title: str, named: bool = False, live: bool = False) -> str:
+class LivePage(NamedTuple):
+    """What a page says that asks for more clips, see signjax.tools.viewer."""
+
+    notice: str = ""  # above the form
+    examples: tuple[str, ...] = ()  # texts to try
+
+
+def format_page(
+    packed: list, fps: float | None, title: str, named: bool = False, live: LivePage | None = None
+) -> str:
     """The text of a page.
 
     Args:
@@ -70,7 +80,7 @@ def format_page(packed: list, fps: float | None, title: str, named: bool = False
       fps: frames per second at speed 1; None for the rate of each clip.
       title: heading of the page.
       named: see `write_html`.
-      live: the page asks the server it came from for more clips, see signjax.tools.viewer.
+      live: what the page says if it asks the server it came from for more clips.
 
     Raises:
       ConfigError: bad fps.
@@ -79,6 +89,7 @@ def format_page(packed: list, fps: float | None, title: str, named: bool = False
         raise ConfigError(f"fps of a page must be above 0 and at most 1000, not {fps}")
     names = [name.replace("_", " ") for name in skeleton.NAMES] if named else []
     data = {"fps": fps, "style": _list_style(), "clips": packed, "names": names}
+    data |= {"live": live._asdict()} if live else {}
     scripts = ["figure.js", "tokens.js", "player.js", *(["viewer.js"] if live else [])]
     program = "\n" + "".join(map(_read_asset, scripts))
     parts = {
@@ -97,7 +108,9 @@ def format_page(packed: list, fps: float | None, title: str, named: bool = False
 
 
 def _read_asset(name: str) -> str:
-    return importlib.resources.files("signjax.rendering").joinpath(name).read_text("utf-8")
+    text = importlib.resources.files("signjax.rendering").joinpath(name).read_text("utf-8")
+    # Without indents and lines of comments, which are a tenth of a short clip's page.
+    return re.sub("^ +(?://.*\n)?|^//.*\n", "", text, flags=re.MULTILINE)
 
 
 def pack_panels(panels: shapes.Panels, note: str = "", where: str = "") -> dict:
@@ -160,7 +173,11 @@ def _encode_base64(data: bytes) -> str:
 def _list_style() -> dict:
     """The shapes of `style` as the player reads them; the colours go into CSS variables."""
     named = {"colors": list(style.COLORS), "halo": style.HALO, "points": style.POINTS}
-    return named | {"parts": [part._asdict() for part in style.PARTS], "face": (style.BARE, style.BARE + 70)}
+    named |= {"parts": [part._asdict() for part in style.PARTS], "face": (style.BARE, style.BARE + 70)}
+    # Most numbers are whole: without their ".0" a page is 2 kB smaller.
+    return json.loads(
+        json.dumps(named), parse_float=lambda text: int(x) if (x := float(text)) % 1 == 0 else x
+    )
 
 
 def _format_css() -> str:

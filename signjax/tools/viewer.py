@@ -23,27 +23,21 @@ from signjax.inference.server_access import HOST, TOKEN_VARIABLE, read_token
 def main(argv: list[str] | None = None) -> int:
     """Serves until Ctrl-C."""
     args = parse_options(argv)
-    from signjax.inference.clip_server import ClipServer, make_clip_maker
+    from signjax.inference.clip_maker import make_clip_maker
+    from signjax.inference.clip_server import ClipServer
     from signjax.rendering import html_player
     from signjax.training import process
 
     token = read_token(args.token_file)
     # A second start of the same run finds its programs compiled.
     process.enable_compile_cache()
-    page = html_player.format_page([], None, f"signjax: {args.run}", live=True).encode()
-    # The port first: that it is taken is known at once, and loading and compiling takes a while.
-    with ClipServer(args.port, page, args.host, args.allow_host, token) as server:
+    # The port first: that it is taken is known at once, and loading takes a while.
+    with ClipServer(args.port, host=args.host, allowed_hosts=args.allow_host, token=token) as server:
         server.make_clip = make_clip_maker(args.run)
-        if not server.token:
-            print(f"{server.url} (for this machine alone; Ctrl-C ends it)", flush=True)
-        # A token that the user keeps elsewhere stays out of logs.
-        elif token:
-            print(
-                f"{server.url.partition('?')[0]} (asks for the token that you set; Ctrl-C ends it)",
-                flush=True,
-            )
-        else:
-            print(f"{server.url} (whoever has this token may use it; Ctrl-C ends it)", flush=True)
+        live = server.make_clip.describe_page()
+        server.page = html_player.format_page([], None, f"signjax: {args.run}", live=live).encode()
+        server.warm_up()
+        print(server.describe_address(is_own_token=token is not None), flush=True)
         server.serve_forever()
     return 0
 

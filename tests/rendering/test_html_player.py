@@ -50,8 +50,13 @@ def frames(tab):
     return tab.run("[...document.querySelectorAll('.bar input')].map((slider) => Number(slider.value))")
 
 
+def focus(tab, selector="section"):
+    tab.run(f"document.querySelector({selector!r}).focus()")
+
+
 def test_it_plays_from_disk(shown):
     assert frames(shown) == [0, 0]
+    focus(shown)
     shown.key(" ")
     shown.wait("document.querySelector('.bar input').value > 2")
     shown.key(" ")
@@ -65,6 +70,7 @@ def test_text_is_text(shown):
 
 
 def test_keys_step_turn_and_set_the_speed(shown):
+    focus(shown)
     for key, frame in (("ArrowRight", 1), ("ArrowRight", 2), ("ArrowLeft", 1), ("End", 23), ("Home", 0)):
         shown.key(key)
         assert frames(shown) == [frame, 0]
@@ -74,6 +80,39 @@ def test_keys_step_turn_and_set_the_speed(shown):
     assert shown.run("document.querySelector('select').value") == "1.5"
     shown.key("ArrowLeft", shift=True)
     assert not shown.run("document.querySelector('.front').hidden") and frames(shown) == [0, 0]
+
+
+def test_keys_are_the_page_s_unless_a_player_has_the_focus(shown):
+    """Space, Home and End scroll the page, as everywhere; and a list of speeds is gone through by keys."""
+    shown.run("document.activeElement.blur()")
+    for key in (" ", "End", "ArrowRight"):
+        shown.key(key)
+    focus(shown, "select")
+    shown.key("End")
+    assert frames(shown) == [0, 0] and not shown.run("players.some((one) => one.playing)")
+
+
+def test_screen_readers_are_told_of_frames_only_when_asked_for(shown):
+    said = "document.querySelector('.bar input').getAttribute('aria-valuetext')"
+    focus(shown)
+    shown.key("ArrowRight")
+    assert shown.run(said) == "frame 2 of 24"
+    shown.key(" ")
+    shown.wait("document.querySelector('.bar input').value > 3")
+    assert shown.run(said) == "playing" and shown.run("document.querySelector('.play').ariaLabel") == "Pause"
+    shown.key(" ")
+    assert shown.run(said).startswith("frame ")
+
+
+def test_buttons_turn_a_figure_that_has_depth(shown):
+    before = image(shown)
+    shown.run("document.querySelector('.left').click()")
+    assert image(shown) != before
+    shown.run("document.querySelector('.front').focus()")
+    shown.run("document.querySelector('.front').click()")
+    assert image(shown) == before
+    assert shown.run("document.activeElement.tagName") == "SECTION", "the focus is not lost with the button"
+    assert shown.run("document.querySelector('section:last-child .left').hidden")
 
 
 def image(tab, number=0):
@@ -148,6 +187,57 @@ def test_it_shows_what_python_draws(shown):
             assert "#" + bytes(pixel[:3]).hex() == rendering.style.COLORS[f"{name}3"], (name, x, y)
 
 
+SIZES = {
+    "phone": (320, 568),
+    "large phone": (390, 844),
+    "on its side": (844, 390),
+    "twice as large": (600, 400),
+}
+
+
+@pytest.mark.parametrize("size", [*SIZES.values(), (1200, 800)], ids=[*SIZES, "desktop"])
+def test_controls_are_in_sight_with_the_figures(shown, path, size):
+    shown.open(path.as_uri(), *size, phone=size[0] < 600)
+    box = "document.querySelector('{}').getBoundingClientRect()"
+    bar, figure, slider = (
+        shown.run(f"{box.format(one)}.toJSON()") for one in (".bar", "canvas", ".bar input")
+    )
+    assert 0 < figure["top"] < figure["bottom"] < bar["top"] < bar["bottom"] <= size[1]
+    assert shown.run("document.documentElement.scrollWidth") <= size[0]
+    assert shown.run("document.querySelector('section').clientHeight") < max(2.2 * size[1], 900)
+    assert slider["width"] > 0.5 * size[0] and figure["width"] > 0.1 * size[0]
+
+
+def test_panels_without_tokens_leave_no_hole(shown):
+    assert shown.run("[...document.querySelectorAll('.tokens')].map((one) => one.clientHeight)") == [
+        0,
+        27,
+        27,
+        0,
+    ]
+
+
+def test_reduced_motion_begins_still(tab, path):
+    tab.open(path.as_uri())
+    tab.wait("document.querySelector('.bar input').value > 1")
+    calm = {"name": "prefers-reduced-motion", "value": "reduce"}
+    tab.send("Emulation.setEmulatedMedia", features=[calm])
+    tab.wait("document.querySelector('.play').ariaLabel === 'Play'")
+    tab.send("Page.reload")
+    tab.wait(
+        "document.querySelector('main') && !document.querySelector('main').ariaBusy && players.length === 2"
+    )
+    assert tab.run("document.querySelector('.play').ariaLabel") == "Play" and frames(tab)[0] == 0
+
+
+def test_an_old_browser_is_told(tab, path):
+    hide = tab.send("Page.addScriptToEvaluateOnNewDocument", source="delete window.DecompressionStream")
+    tab.open(path.as_uri())
+    tab.send("Page.removeScriptToEvaluateOnNewDocument", **hide)
+    assert "too old" in tab.run("document.querySelector('#problem').innerText")
+    assert tab.run("document.querySelectorAll('section').length") == 0 and tab.errors == []
+
+
 @pytest.mark.parametrize("dark", [False, True])
 def test_a_phone_shows_it_whole(shown, path, tmp_path, dark):
     shown.open(path.as_uri(), width=390, height=844, dark=dark, phone=True)
@@ -166,6 +256,7 @@ def test_a_notebook_shows_the_player(tab, tmp_path):
     tab.open((tmp_path / "notebook.html").as_uri())
     inside = "document.querySelector('iframe').contentDocument"
     tab.wait(f"{inside}.querySelector('.bar input')")
-    assert tab.run(f"{inside}.querySelector('.text').textContent") == clip.text
+    assert tab.run(f"{inside}.querySelector('h1').textContent") == clip.text
+    assert tab.run(f"{inside}.querySelector('.text').textContent") == "", "not said twice"
     assert tab.run(f"Number({inside}.querySelector('.bar input').max)") == 23
     assert tab.errors == []

@@ -12,7 +12,7 @@ import pytest
 from engine_helpers import spawn
 
 from signjax.errors import ConfigError, DataError
-from signjax.inference import clip_server
+from signjax.inference import clip_maker, clip_server
 from signjax.rendering import html_player
 
 pytestmark = pytest.mark.usefixtures("compile_quickly")
@@ -22,9 +22,10 @@ JSON = {"Content-Type": "application/json"}
 @pytest.fixture(scope="module")
 def server(tiny_runs):
     """A viewer of the tiny GPT on a port of its own."""
-    page = html_player.format_page([], 25, "a run", live=True).encode()
-    with clip_server.ClipServer(0, page) as server:
-        server.make_clip = clip_server.make_clip_maker(tiny_runs / "runs/gpt")
+    with clip_server.ClipServer(0) as server:
+        server.make_clip = clip_maker.make_clip_maker(tiny_runs / "runs/gpt")
+        live = server.make_clip.describe_page()
+        server.page = html_player.format_page([], 25, "a run", live=live).encode()
         thread = threading.Thread(target=server.serve_forever, daemon=True)
         thread.start()
         yield server
@@ -40,6 +41,14 @@ def ask(server, method, path, body=None, **headers):
     content = answer.read()
     connection.close()
     return answer.status, answer.headers, content
+
+
+def sign_in_lines(server, text="hello", seed=0, num=1):
+    """What the server says while it signs: [{...}]."""
+    body = json.dumps({"text": text, "seed": seed, "num": num})
+    status, headers, answer = ask(server, "POST", "/sign", body, Accept=clip_server.LINES)
+    assert status == 200 and headers["Content-Type"] == clip_server.LINES
+    return [json.loads(line) for line in answer.splitlines()]
 
 
 def sign(server, text="hello", seed=0, num=1, **headers):
@@ -72,6 +81,52 @@ def test_a_text_is_signed_the_same_way_each_time(server):
     again = sign(server, "hello", seed=3)[1]["clip"]["panels"][0]
     other = sign(server, "hello", seed=4)[1]["clip"]["panels"][0]
     assert again["tokens"] == panels[0]["tokens"] != other["tokens"]
+
+
+def test_it_tells_how_far_it_is(server):
+    whole = sign(server, "hello", seed=5)[1]
+    *before, last = sign_in_lines(server, "hello", seed=5)
+    assert last["clip"]["panels"] == whole["clip"]["panels"], "the same clip, watched or not"
+    assert before[0] == {"state": "signing"}
+    frames = [line["frames"] for line in before[1:]]
+    assert frames == sorted(frames) and frames[-1] <= last["clip"]["panels"][0]["frames"]
+    assert "nothing to sign" in sign_in_lines(server, "...")[-1]["error"]
+
+
+def test_who_waits_is_told_for_what(server):
+    with server.model_lock:
+        threading.Timer(1.5 * clip_server.PATIENCE, server.model_lock.release).start()
+        assert sign_in_lines(server)[0] == {"state": "waiting"}
+        server.model_lock.acquire()  # what `with` releases
+
+
+def test_a_client_that_goes_stops_its_clip(server, monkeypatch):
+    told, gone, ended = [], threading.Event(), threading.Event()
+
+    def slow(text, seed, num, report):
+        try:
+            while len(told) < 1000:
+                told.append(report({"state": "signing"}))
+                assert gone.wait(60)
+        finally:
+            ended.set()
+
+    monkeypatch.setattr(server, "make_clip", slow)
+    body = json.dumps({"text": "hello", "seed": 0, "num": 1}).encode()
+    head = f"POST /sign HTTP/1.0\r\nHost: 127.0.0.1:{server.server_port}\r\nAccept: {clip_server.LINES}\r\n"
+    with socket.create_connection(("127.0.0.1", server.server_port), timeout=60) as connection:
+        connection.sendall(head.encode() + b"Content-Length: %d\r\n\r\n" % len(body) + body)
+        assert connection.recv(1 << 16)
+    gone.set()
+    assert ended.wait(60) and len(told) < 1000
+
+
+def test_the_page_says_what_the_demo_is_and_what_to_try(server):
+    live = server.make_clip.describe_page()
+    assert "constructed language" in live.notice and "no real sign language" in live.notice
+    page = json.loads(re.search(r'id="data">(.*?)</script>', ask(server, "GET", "/")[2].decode())[1])
+    assert page["live"] == {"notice": live.notice, "examples": list(live.examples)}
+    assert sign(server, live.examples[0])[0] == 200
 
 
 @pytest.mark.parametrize("headers", [
@@ -193,7 +248,7 @@ def test_a_taken_port_is_one_line(server, tmp_path):
 
 def test_what_cannot_sign_is_refused(tiny_runs):
     with pytest.raises(ConfigError, match="signs no text"):
-        clip_server.make_clip_maker(tiny_runs / "runs/vqvae")
+        clip_maker.make_clip_maker(tiny_runs / "runs/vqvae")
     with pytest.raises(DataError, match="a request is"):
         clip_server.parse_request(b"{}")
 
@@ -239,6 +294,8 @@ def test_one_types_and_watches(server, tab):
     tab.wait("document.querySelectorAll('section').length === 1", 300)  # compiled first
     assert tab.run("document.querySelectorAll('section canvas[role]').length") == 2
     assert tab.run("document.querySelector('.text').textContent") == "hello <b>you</b>"
+    assert tab.run("document.querySelector('#ask .status').textContent") == "Ready: hello <b>you</b>"
+    tab.run("players[0].seek(0)")
     assert tab.run("document.querySelector('.token').textContent").startswith("token 1 of ")
     tab.run("document.querySelector('#ask button').click()")
     tab.wait("document.querySelectorAll('section').length === 2")
@@ -246,6 +303,30 @@ def test_one_types_and_watches(server, tab):
     assert [note.partition("seed ")[2] for note in notes] == ["1", "0"], "the newest stands first"
     tab.run("document.querySelector('[name=text]').value = '...'")
     tab.run("document.querySelector('#ask button').click()")
-    tab.wait("document.querySelector('#ask output').textContent.includes('nothing to sign')")
+    tab.wait("document.querySelector('#ask .status').textContent.includes('nothing to sign')")
     assert set(tab.requests) == {address, f"{address}sign"}
     assert [error for error in tab.errors if "400" not in error] == []
+
+
+def test_one_tries_an_example_and_stops(server, tab, monkeypatch):
+    told, end = [], threading.Event()
+
+    def slow(text, seed, num, report):
+        told.append(text)
+        while not end.wait(0.05):
+            report({"state": "signing", "frames": 12})
+
+    tab.open(f"http://127.0.0.1:{server.server_port}/")
+    with monkeypatch.context() as patch:
+        patch.setattr(server, "make_clip", slow)
+        tab.run("document.querySelector('#examples button').click()")
+        tab.wait("document.querySelector('.count').textContent.endsWith(' 12 frames')")
+        assert tab.run("document.querySelector('.status').textContent").startswith("Signing")
+        tab.run("document.querySelector('.stop').click()")
+        tab.wait("document.querySelector('.status').textContent === 'Stopped.'")
+        assert tab.run("document.querySelector('.stop').hidden && document.querySelector('.progress').hidden")
+        assert (
+            told == [clip_maker.EXAMPLES[0]] and tab.run("document.querySelectorAll('section').length") == 0
+        )
+        end.set()
+    assert sign(server)[0] == 200, "the stopped clip holds up no other"

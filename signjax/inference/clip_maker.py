@@ -1,0 +1,101 @@
+"""Makes clips for a page on which one types texts, and tells how far it is."""
+
+import contextlib
+import dataclasses
+import time
+import warnings
+from collections.abc import Callable
+
+from signjax import demo, rendering
+from signjax.data import load
+from signjax.errors import SignjaxError, SignjaxWarning
+from signjax.inference import text_batches
+from signjax.inference.load import load_text_to_pose
+from signjax.inference.text_to_pose import TextToPose
+from signjax.rendering import html_player
+
+# What is told: {"state": "compiling" or "signing", "frames": so far}. What it raises ends the work.
+Report = Callable[[dict], None]
+NOTICE = (
+    "This model signs in a constructed language, which was made up for tests. It is no real sign language, "
+    "and nobody signs it."
+)
+EXAMPLES = ("hello", "where do you live?", "my friend is happy")
+LONGEST_EXAMPLE = 60  # characters
+
+
+class ClipMaker:
+    """Generates clips of a run for the page, for one thread at a time.
+
+    Args:
+      generator: of the run.
+    """
+
+    def __init__(self, generator: TextToPose):
+        self.generator = generator
+        self.readable = load.is_demo_data(generator.config.data)
+        self._compiled: set[tuple] = set()
+
+    def describe_page(self) -> html_player.LivePage:
+        """What the page says before the first clip."""
+        if self.readable:
+            return html_player.LivePage(NOTICE, EXAMPLES)
+        texts: tuple[str, ...] = ()
+        # A run is also used where its data are not; training has packed this split, so that it opens at once.
+        with contextlib.suppress(SignjaxError):
+            texts = load.load_configured_split(self.generator.config.data, "dev").texts
+        short = dict.fromkeys(text for text in texts if len(text) <= LONGEST_EXAMPLE)
+        return html_player.LivePage("", tuple(short)[:3])
+
+    def warm_up(self) -> None:
+        """Compiles for short texts: otherwise the first visitor waits for that."""
+        # The run may never have seen the letters of this text.
+        generator = dataclasses.replace(self.generator, checks_letters=False)
+        generator.generate("hello", watch=lambda tokens: None)
+        self._compiled.add(self._find_shape("hello", 1))
+
+    def __call__(self, text: str, seed: int, num: int, report: Report = lambda state: None) -> dict:
+        """Generates `num` clips of a text as a player of the page shows them.
+
+        Raises:
+          DataError: as TextToPose.generate; and whatever `report` raises.
+        """
+        start, stride = time.monotonic(), self.generator.codec.stride
+        shape = self._find_shape(text, num)
+        state = "signing" if shape in self._compiled else "compiling"
+        report({"state": state})
+        with warnings.catch_warnings(record=True, action="always", category=SignjaxWarning) as caught:
+            # A list of one text: for a text by itself and num 1, generate returns a clip and not a list.
+            clips = self.generator.generate(
+                [text],
+                num,
+                seed,
+                watch=lambda tokens: report({"state": "signing", "frames": tokens * stride}),
+            )
+        self._compiled.add(shape)
+        remarks = [
+            f"signed in {time.monotonic() - start:.2f} s, seed {seed}",
+            *(str(w.message) for w in caught),
+        ]
+        panels = []
+        for k, clip in enumerate(clips, 1):
+            titles = [f"version {k}"] if num > 1 else []
+            if self.readable:
+                titles.append(f"reads: {' '.join(demo.read_signs(clip.points)) or '(nothing)'}")
+            panels.append(rendering.Panel(clip, "; ".join(titles)))
+        return html_player.pack_panels(panels, "; ".join(remarks))
+
+    def _find_shape(self, text: str, num: int) -> tuple:
+        """The shape of the batch of a text: each is compiled once."""
+        [batch] = text_batches.batch_texts(self.generator.text_encoder, [text] * num, 0, num)
+        return batch.ids.shape
+
+
+def make_clip_maker(workdir) -> ClipMaker:
+    """Loads a run.
+
+    Raises:
+      ConfigError: the run does not generate clips from text.
+      StorageError: nothing was trained in workdir.
+    """
+    return ClipMaker(load_text_to_pose(workdir))
