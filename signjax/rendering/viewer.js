@@ -49,6 +49,8 @@ async function add(clip) {
   if (active) active.setPlaying(false);
   enrol(one);
   playNow(one);
+  // In a low window it would be below the form, out of sight.
+  if (one.root.getBoundingClientRect().bottom > innerHeight) one.root.scrollIntoView();
   while (players.length > KEPT) players.shift().root.remove();
 }
 
