@@ -4,7 +4,6 @@ Encoders for evaluation only, so there is no dropout. Their outputs equal those 
 signjax.text.bert_files reads their weights.
 """
 
-import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
@@ -25,7 +24,7 @@ class BertLayer(nn.Module):
         # Three layers and not one for all: files of BERT have a tensor for each.
         parts = [layers.Dense(width, name=name)(x) for name in ("query", "key", "value")]
         q, k, v = (part.reshape(*x.shape[:2], self.heads, -1) for part in parts)  # [B, L, H, D / H]
-        h = jax.nn.dot_product_attention(q, k, v, mask=mask[:, None, None])
+        h = layers.attend(q, k, v, mask=mask[:, None, None])
         x = _layer_norm(self.epsilon, "out_norm")(x + layers.Dense(width, name="out")(h.reshape(x.shape)))
         h = layers.apply_gelu(layers.Dense(self.mlp, name="up")(x), exact=True)
         return _layer_norm(self.epsilon, "down_norm")(x + layers.Dense(width, name="down")(h))

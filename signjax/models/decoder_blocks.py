@@ -46,7 +46,6 @@ class DecoderBlock(nn.Module):
         """
         width, heads = x.shape[-1], self.heads
         drop = nn.Dropout(self.dropout, deterministic=not train)
-        attend = jax.nn.dot_product_attention
         dense = functools.partial(layers.Dense, dtype=self.dtype)
         norm = functools.partial(layers.make_layer_norm, self.exact, dtype=self.dtype)
 
@@ -62,14 +61,14 @@ class DecoderBlock(nn.Module):
             # A slice of a buffer of fixed size: a growing array would be compiled anew at every step.
             k = jax.lax.dynamic_update_slice_in_dim(cache[0], k, at, axis=1)
             v = jax.lax.dynamic_update_slice_in_dim(cache[1], v, at, axis=1)
-        x = x + merge_heads(attend(q, k, v, mask=mask), "self_out")
+        x = x + merge_heads(layers.attend(q, k, v, mask=mask), "self_out")
         (q,) = split_heads(norm(name="cross_norm")(x), "cross_in", 1)
         bias = None
         if not self.exact:
             # Softplus keeps the sign: a head can weaken the preference, but not prefer what is far away.
             focus = nn.softplus(self.param("focus", nn.initializers.constant(-0.5), (heads, 1, 1)))
             bias = -focus * offsets[:, None] ** 2  # [B, H, N, L]
-        x = x + merge_heads(attend(q, *memory, bias=bias, mask=memory_mask), "cross_out")
+        x = x + merge_heads(layers.attend(q, *memory, bias=bias, mask=memory_mask), "cross_out")
         h = layers.apply_gelu(dense(self.mlp, name="mlp_in")(norm(name="mlp_norm")(x)), self.exact)
         return x + drop(dense(width, name="mlp_out")(h)), k, v
 

@@ -5,6 +5,8 @@ One position is one token, which is C codes. They are predicted one after anothe
 joint distribution of a token is exact, while the large transformer runs once for all its codes.
 """
 
+import itertools
+
 import flax.linen as nn
 import jax.numpy as jnp
 
@@ -39,18 +41,20 @@ class TokenModel(TextConditionedModel):
 
     def code_logits(self, states, codes):
         """Logits [B, N, C, K] of each code, given states [B, N, D] and the codes before it in its token."""
-        embedded = self.depth_embedding(codes + jnp.arange(self.columns) * self.codes)  # [B, N, C, D]
+        # Columns first all along, so that each column's weights are one batched matrix product, and the
+        # logits, by far the largest array of a step, are not transposed for it.
+        columns = jnp.moveaxis(codes, -1, 0).reshape(self.columns, -1)  # [C, B * N]
+        embedded = self.depth_embedding(columns + jnp.arange(self.columns)[:, None] * self.codes)
         # Without its own embedding: a code that sees itself would be predicted from itself.
-        earlier = jnp.cumsum(embedded, axis=-2) - embedded
-        x = self.depth_norm(states[..., None, :] + earlier)
-        # Columns first, so that each column's weights are one batched matrix product.
-        x = x.reshape(-1, self.columns, self.width).swapaxes(0, 1)  # [C, B * N, D]
+        earlier = itertools.accumulate(embedded[:-1], initial=jnp.zeros_like(embedded[0]))
+        states = states.reshape(-1, self.width)
+        x = self.depth_norm(states + jnp.stack(list(earlier)))  # [C, B * N, D]
         h = jnp.einsum("cnd,cdh->cnh", x, self.depth_in.astype(x.dtype))
         x = x + nn.gelu(h + self.depth_bias[:, None].astype(x.dtype))
         out = self.depth_out.astype(x.dtype)
         # Logits in float32 also of bfloat16 states: their differences decide which code is likeliest.
         logits = jnp.einsum("cnd,cdk->cnk", x, out, preferred_element_type=jnp.float32)
-        return logits.swapaxes(0, 1).reshape(*codes.shape, self.codes)
+        return jnp.moveaxis(logits.reshape(self.columns, *codes.shape[:-1], self.codes), 0, -2)
 
     def column_logits(self, states, earlier, column: int):
         """Logits [B, K] of the code of one column.

@@ -102,7 +102,7 @@ def losses_and_metrics(model, variables, batch, seen, dropout, targets=None) -> 
     ends = optax.sigmoid_binary_cross_entropy(run(states, method="end_logits"), batch["ends"])
     real = segments > 0
     token = jnp.broadcast_to((real & ~batch["ends"])[..., None], entropy.shape)
-    right = jnp.argmax(logits, axis=-1) == batch["codes"]
+    right = soft_targets.is_likeliest(logits, batch["codes"])
     return {
         "code": ((entropy * token).sum(), token.sum()),
         "right": ((right * token).sum(), token.sum()),

@@ -91,7 +91,7 @@ def losses_and_metrics(model, variables, batch, seen, hidden, dropout, targets=N
     entropy = soft_targets.cross_entropy(logits, batch["codes"], targets)  # [B, W, C]
     # Only hidden tokens count: the others stand in the input.
     counted = jnp.broadcast_to(hidden[..., None], entropy.shape)
-    right = jnp.argmax(logits, axis=-1) == batch["codes"]
+    right = soft_targets.is_likeliest(logits, batch["codes"])
     return {
         "code": ((entropy * counted).sum(), counted.sum()),
         "right": ((right * counted).sum(), counted.sum()),

@@ -3,7 +3,6 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
 
 from signjax.seeds import make_rng
 
@@ -79,9 +78,23 @@ def cross_entropy(logits, codes, targets):
       codes: the true codes.
       targets: [C, K, K] what to predict instead of each code, None for the code itself.
     """
+    # Columns first, as the token head computes them: XLA drops the pair of transpositions, and with them a
+    # copy of the largest array of a training step.
+    logits, codes = jnp.moveaxis(logits, -2, 0), jnp.moveaxis(codes, -1, 0)  # [C, ..., K], [C, ...]
     if targets is None:
-        return optax.softmax_cross_entropy_with_integer_labels(logits, codes)
-    return optax.softmax_cross_entropy(logits, targets[jnp.arange(len(targets)), codes])
+        likely = jnp.take_along_axis(logits, codes[..., None], axis=-1)[..., 0]
+    else:
+        columns = jnp.arange(len(targets)).reshape(-1, *[1] * (codes.ndim - 1))
+        likely = (targets[columns, codes] * logits).sum(-1)
+    return jnp.moveaxis(jax.nn.logsumexp(logits, axis=-1) - likely, 0, -1)
+
+
+def is_likeliest(logits, codes):
+    """Whether no code is likelier than the true one, [..., C] bool; arguments as of `cross_entropy`."""
+    # Not by argmax: beside the maximum, which the cross entropy needs, it would be a pass of its own.
+    logits, codes = jnp.moveaxis(logits, -2, 0), jnp.moveaxis(codes, -1, 0)
+    likely = jnp.take_along_axis(logits, codes[..., None], axis=-1)[..., 0]
+    return jnp.moveaxis(likely >= logits.max(-1), 0, -1)
 
 
 def init_code_embeddings(codebooks, width: int, seed: int) -> dict:

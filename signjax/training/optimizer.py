@@ -40,17 +40,57 @@ def make_schedule(config, num_steps: int):
     return compute_rate
 
 
-def make_optimizer(config, num_steps: int) -> optax.GradientTransformation:
+def make_optimizer(config, num_steps: int) -> optax.GradientTransformationExtraArgs:
     """AdamW, behind clipping of the gradient's global norm if `config.clip` is not 0.
+
+    Its `update` has an argument `ok`, [] bool: whether this update is made. If not, the state stays.
 
     Args:
       config: `optim` of a run's config: `lr`, `warmup`, `schedule`, `b2`, `weight_decay` and `clip`.
       num_steps: of the run, for the schedule.
     """
-    adamw = optax.adamw(
-        make_schedule(config, num_steps), b2=config.b2, weight_decay=config.weight_decay, mask=make_decay_mask
+    adamw = optax.chain(
+        _scale_by_adam(config.b2),
+        optax.add_decayed_weights(config.weight_decay, make_decay_mask),
+        _scale_by_rate(make_schedule(config, num_steps)),
     )
-    return optax.chain(optax.clip_by_global_norm(config.clip), adamw) if config.clip else adamw
+    clip = [optax.clip_by_global_norm(config.clip)] if config.clip else []
+    # Chains in a chain: a state on disk has this shape.
+    return optax.with_extra_args_support(optax.chain(*clip, adamw) if clip else adamw)
+
+
+def _scale_by_adam(b2: float, b1: float = 0.9, epsilon: float = 1e-8):
+    """optax.scale_by_adam whose `update` has an argument `ok`, [] bool: without it the moments stay.
+
+    Left out after the update instead, as `jnp.where(ok, new, old)`, the new parameters would be computed from
+    both, and XLA on CPUs copied all moments and parameters for that: a seventh of a training step.
+    """
+    adam = optax.scale_by_adam(b1, b2, epsilon)
+
+    def update(grads, state, params=None, *, ok, **_):
+        del params
+        mu, nu = (
+            jax.tree.map(lambda g, m: jnp.where(ok, (1 - b) * g**order + b * m, m), grads, moment)  # noqa: B023
+            for b, order, moment in ((b1, 1, state.mu), (b2, 2, state.nu))
+        )
+        count = state.count + ok
+        # Both start as zeros; the division makes up for it.
+        mu_share, nu_share = 1 - b1**count, 1 - b2**count
+        updates = jax.tree.map(lambda m, v: m / mu_share / (jnp.sqrt(v / nu_share) + epsilon), mu, nu)
+        return updates, optax.ScaleByAdamState(count, mu, nu)
+
+    return optax.GradientTransformationExtraArgs(adam.init, update)
+
+
+def _scale_by_rate(compute_rate):
+    """optax.scale_by_learning_rate whose `update` has an argument `ok`: without it no update is counted."""
+
+    def update(updates, state, params=None, *, ok, **_):
+        del params
+        rate = compute_rate(state.count)
+        return jax.tree.map(lambda u: -rate * u, updates), optax.ScaleByScheduleState(state.count + ok)
+
+    return optax.GradientTransformationExtraArgs(optax.scale_by_schedule(compute_rate).init, update)
 
 
 def make_decay_mask(params):

@@ -87,10 +87,6 @@ def train_step(state: TrainState, batch, *, task: Task, tx, decay: float):
 
     (loss, (metrics, collections)), grads = jax.value_and_grad(loss_fn, has_aux=True)(state.params)
     norm = optax.tree.norm(grads)
-    updates, opt_state = tx.update(grads, state.opt_state, state.params)
-    params = optax.apply_updates(state.params, updates)
-    ema = optimizer.average_params(state.ema, params, state.step, decay) if decay else {}
-    updated = state.replace(params=params, extra={**state.extra, **collections}, opt_state=opt_state, ema=ema)
     finite = _is_finite((loss, norm, collections))
     grad_norm_ema = jnp.where(state.usual > 0, state.usual, norm)
     # Clipping would shorten a spike, but its batch would still enter the optimizer's moments and codebooks.
@@ -100,7 +96,15 @@ def train_step(state: TrainState, batch, *, task: Task, tx, decay: float):
     share = 1 / jnp.minimum(state.step + 1, 50)
     change = jnp.minimum(norm, SPIKE * grad_norm_ema) - grad_norm_ema
     grad_norm_ema = jnp.where(finite, grad_norm_ema + share * change, state.usual)
-    state = jax.tree.map(functools.partial(jnp.where, ok), updated, state)
+    keep_if_ok = functools.partial(jax.tree.map, functools.partial(jnp.where, ok))
+    updates, opt_state = tx.update(grads, state.opt_state, state.params, ok=ok)
+    # Each from the one before, with the choice made: from both choices, see signjax.training.optimizer.
+    params = keep_if_ok(optax.apply_updates(state.params, updates), state.params)
+    ema = state.ema
+    if decay:
+        ema = keep_if_ok(optimizer.average_params(ema, params, state.step, decay), ema)
+    extra = keep_if_ok({**state.extra, **collections}, state.extra)
+    state = state.replace(params=params, extra=extra, opt_state=opt_state, ema=ema)
     skipped_in_row, skipped_updates = state.skipped
     skipped = jnp.where(
         ok,
