@@ -24,11 +24,11 @@ def main(argv: list[str] | None = None) -> int:
     from signjax.cli.sample_output import print_frames, print_samples
     from signjax.data import load
     from signjax.export.sample_files import OVERVIEW, write_samples
+    from signjax.inference import kept_programs
     from signjax.inference.load import load_text_to_pose
     from signjax.text.text_file import collect_texts
-    from signjax.training import process
 
-    process.enable_compile_cache()
+    kept_programs.keep_programs()
     texts = collect_texts(args.text, args.file)
     run = args.workdir or find_default_run()
     generator = load_text_to_pose(run)

@@ -8,10 +8,9 @@ and processes; its own shuffling and batching cost more than making the examples
 
 import functools
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
 
-import grain
 import numpy as np
-from absl import flags
 
 from signjax.data import sources
 from signjax.data.packed_dataset import PackedDataset
@@ -57,12 +56,16 @@ def iterate_shuffled(
     _check_hosts(batch_size, hosts, host)
     if not len(source):
         raise DataError("there is nothing to train on: the source has no examples")
+    import grain  # a second, and only training needs it
+
     make = functools.partial(_make_batch, source, batch_size, seed, hosts, host, tuple(transforms))
     # The work is Python's and the data are mapped: more threads than one would wait for the first.
     options = grain.ReadOptions(num_threads=1, prefetch_buffer_size=4)
     batches = grain.MapDataset.range(start_step, LAST_STEP).map(make).to_iter_dataset(options)
     if workers:
         # grain asks for absl flags, and raises an error in programs that do not start with absl.app.run.
+        from absl import flags
+
         if not flags.FLAGS.is_parsed():
             flags.FLAGS.mark_as_parsed()
         processes = grain.MultiprocessingOptions(num_workers=workers, per_worker_buffer_size=2)
@@ -70,9 +73,9 @@ def iterate_shuffled(
     return _iterate_and_close(batches)
 
 
-def _iterate_and_close(batches: grain.IterDataset) -> Iterator[Batch]:
+def _iterate_and_close(batches: Iterable[Batch]) -> Iterator[Batch]:
     # A generator, so that close() and the garbage collector end grain's workers, too.
-    iterator = iter(batches)
+    iterator: Any = iter(batches)
     try:
         yield from iterator
     finally:

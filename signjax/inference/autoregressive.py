@@ -13,8 +13,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from signjax.inference import sampling_memory
+from signjax.inference.kept_programs import KeptProgram
 from signjax.models.gpt import GPT, RECENT, KVCache
-from signjax.models.text_conditioning import null_text
+from signjax.models.text_conditioning import EncodedText, null_text
 
 
 class Sampler(NamedTuple):
@@ -38,6 +39,27 @@ class Sampler(NamedTuple):
     guidance: float = 1.0
     min_tokens: int = 1
     max_tokens: int = 256
+
+    @property
+    def program(self) -> "SamplingProgram":
+        """What these options change in a compiled program."""
+        # Not without sorting at temperature 0, which would be one more program for the same clips.
+        sorts = bool(self.top_k or self.top_p < 1)
+        return SamplingProgram(self.guidance != 1.0, sorts, self.max_tokens)
+
+
+class SamplingProgram(NamedTuple):
+    """What a compiled program has or does not have; all other options are numbers that it is called with.
+
+    Attributes:
+      guided: whether each text is also decoded without its text, twice the work.
+      sorts: whether codes are sorted by their likelihood, to leave some out.
+      max_tokens: length of its arrays.
+    """
+
+    guided: bool
+    sorts: bool
+    max_tokens: int
 
 
 class DecodeState(NamedTuple):
@@ -85,32 +107,31 @@ def sample_tokens(
     return state.codes, state.length
 
 
-# The sampler is static: its options decide in Python which operations a program has at all, so each set of
-# options is compiled once.
-@functools.partial(jax.jit, static_argnums=(0, 4))
 def init_decode_state(model: GPT, variables, text, mask, sampler: Sampler):
     """Encodes texts; returns (the encoded texts, the state before the first token).
 
     The arguments are those of `sample_tokens`.
     """
+    return INIT(model, variables, text, mask, sampler.program)
+
+
+def _encode_texts(model: GPT, variables, text, mask, program: SamplingProgram):
     # Before the null texts are added: they double the rows of the texts and of the cache, not the clips.
     batch = text.shape[0]
-    if sampler.guidance != 1.0:
+    if program.guided:
         text, mask = add_null_text(text, mask)
-    sampling_memory.check_cache_memory(model, text.shape[0], sampler.max_tokens)
+    sampling_memory.check_cache_memory(model, text.shape[0], program.max_tokens)
     state = DecodeState(
         position=jnp.zeros((), jnp.int32),
-        codes=jnp.zeros((batch, sampler.max_tokens, model.columns), jnp.int32),
+        codes=jnp.zeros((batch, program.max_tokens, model.columns), jnp.int32),
         used=jnp.zeros((batch, model.columns, model.codes), bool),
         length=jnp.zeros(batch, jnp.int32),
         done=jnp.zeros(batch, bool),
-        cache=model.init_cache(text.shape[0], sampler.max_tokens),
+        cache=model.init_cache(text.shape[0], program.max_tokens),
     )
     return model.apply(variables, text, mask, method="encode_text"), state
 
 
-# The state is donated: streaming calls this again and again, and each call would copy the whole cache.
-@functools.partial(jax.jit, static_argnums=(0, 6), donate_argnums=3)
 def decode_until(
     model: GPT, variables, encoded, state: DecodeState, keys, until, sampler: Sampler
 ) -> DecodeState:
@@ -118,7 +139,20 @@ def decode_until(
 
     The memory of `state` is reused for the result, so `state` cannot be read afterwards.
     """
-    guided = sampler.guidance != 1.0
+    return DECODE(model, variables, encoded, state, keys, until, sampler, sampler.program)
+
+
+def _run_decoding(
+    model: GPT,
+    variables,
+    encoded,
+    state: DecodeState,
+    keys,
+    until,
+    sampler: Sampler,
+    program: SamplingProgram,
+) -> DecodeState:
+    guided = program.guided
     run = cast(Callable[..., Any], functools.partial(model.apply, variables))
     # Before the loop: sliced in every step, these parameters took 40 % of its time at batch size 1.
     later = model.later_layer_params(variables)
@@ -133,7 +167,7 @@ def decode_until(
         step_keys = jax.vmap(jax.random.fold_in, (0, None))(keys, state.position)
         ends = _sample_ends(end_logits, step_keys, sampler) & (state.position >= sampler.min_tokens)
         done = state.done | ends
-        codes = _sample_next_token(run, hidden, state.used, step_keys, sampler, model.columns)
+        codes = _sample_next_token(run, hidden, state.used, step_keys, sampler, program, model.columns)
         # The loop goes on for the longer clips of the batch: what it samples after a clip's end is dropped.
         codes = jnp.where(done[:, None], 0, codes)
         newly_used = jax.nn.one_hot(codes, model.codes, dtype=bool) & ~done[:, None, None]
@@ -146,33 +180,33 @@ def decode_until(
             cache=cache,
         )
 
-    until = jnp.minimum(until, sampler.max_tokens)
+    until = jnp.minimum(until, program.max_tokens)
     return jax.lax.while_loop(lambda s: (s.position < until) & ~s.done.all(), decode_one, state)
 
 
-def _sample_next_token(run, hidden, used, keys, sampler: Sampler, columns: int):
+def _sample_next_token(run, hidden, used, keys, sampler: Sampler, program: SamplingProgram, columns: int):
     """Samples the next token [B, C] of each clip from states [B, D] with keys [B]."""
 
     def pick_code(logits, column):
         column_keys = jax.vmap(jax.random.fold_in, (0, None))(keys, column)
         # Column by column: the same number is another motion in another column.
         logits = _penalize_repetition(logits, used[:, column], sampler.repetition)
-        return sample_code(logits, column_keys, sampler)
+        return sample_code(logits, column_keys, sampler, program.sorts)
 
-    return sample_token(run, hidden, sampler.guidance, columns, pick_code)
+    return sample_token(run, hidden, sampler.guidance, program.guided, columns, pick_code)
 
 
-def sample_token(run, hidden, guidance: float, columns: int, pick_code):
+def sample_token(run, hidden, guidance, guided: bool, columns: int, pick_code):
     """Chooses one token [B, C], code by code: each code depends on the codes before it in the token.
 
     Args:
       run: calls a method of a signjax.models.token_head.TokenModel by name.
-      hidden: [B, D] states; with guidance 2 B, the unconditional ones last.
-      guidance: see Sampler.
+      hidden: [B, D] states; if guided 2 B, the unconditional ones last.
+      guidance: [], see Sampler.
+      guided: whether there is guidance.
       columns: C.
       pick_code: (logits [B, K], column) -> code [B].
     """
-    guided = guidance != 1.0
     earlier, codes = jnp.zeros_like(hidden), []
     for column in range(columns):
         logits = run(hidden, earlier, column, method="column_logits")
@@ -188,20 +222,34 @@ def add_null_text(text, mask):
     return jnp.concatenate([text, null_text(text)]), jnp.concatenate([mask, first])
 
 
-def sample_code(logits, keys, sampler: Sampler):
-    """Chooses a code [B] from logits [B, K] with keys [B]."""
-    if sampler.temperature == 0:
-        return jnp.argmax(logits, axis=-1)
-    logits = logits / sampler.temperature
-    # All codes may be drawn: there is nothing to sort them for.
-    if not sampler.top_k and sampler.top_p >= 1:
-        return jax.vmap(jax.random.categorical)(keys, logits)
+def sample_code(logits, keys, sampler: Sampler, sorts: bool):
+    """Chooses a code [B] from logits [B, K] with keys [B].
+
+    Args:
+      logits: of the codes.
+      keys: random keys.
+      sampler: its numbers may be arrays [].
+      sorts: see SamplingProgram; without it `top_k` and `top_p` count for nothing.
+    """
+    # Computed, too, where the likeliest code is taken: then by any temperature but 0.
+    softened = logits / jnp.where(sampler.temperature > 0, sampler.temperature, 1)
+    drawn = (_draw_likely_code if sorts else _draw_any_code)(softened, keys, sampler)
+    return jnp.where(sampler.temperature > 0, drawn, jnp.argmax(logits, axis=-1))
+
+
+def _draw_any_code(logits, keys, sampler: Sampler):
+    del sampler
+    return jax.vmap(jax.random.categorical)(keys, logits)
+
+
+def _draw_likely_code(logits, keys, sampler: Sampler):
     # By rank: a compiled program may compute a logit twice, and the two need not be equal.
-    ordered, codes = jax.lax.top_k(logits, min(sampler.top_k or logits.shape[-1], logits.shape[-1]))
+    ordered, codes = jax.lax.top_k(logits, logits.shape[-1])
+    ranks = jnp.arange(logits.shape[-1])
+    ordered = jnp.where((ranks < sampler.top_k) | (sampler.top_k == 0), ordered, -jnp.inf)
     probability = jax.nn.softmax(ordered, axis=-1)
     # The likeliest is kept even if top_p is 0: without any code left, code 0 would be drawn every time.
-    first = jnp.arange(probability.shape[-1]) == 0
-    kept = (jnp.cumsum(probability, axis=-1) - probability < sampler.top_p) | first
+    kept = (jnp.cumsum(probability, axis=-1) - probability < sampler.top_p) | (ranks == 0)
     rank = jax.vmap(jax.random.categorical)(keys, jnp.where(kept, ordered, -jnp.inf))
     return jnp.take_along_axis(codes, rank[:, None], axis=-1)[:, 0]
 
@@ -213,12 +261,12 @@ def _penalize_repetition(logits, used, penalty: float):
 
 def _sample_ends(logits, keys, sampler: Sampler):
     """Samples whether each clip ends here, [B] bool."""
-    # A logit above 0 is a probability of more than a half.
-    if sampler.temperature == 0:
-        return logits > 0
     # No column has this number, so the end and the codes use independent random numbers.
     keys = jax.vmap(jax.random.fold_in, (0, None))(keys, 1 << 20)
-    return jax.vmap(jax.random.uniform)(keys) < jax.nn.sigmoid(logits / sampler.temperature)
+    softened = logits / jnp.where(sampler.temperature > 0, sampler.temperature, 1)
+    drawn = jax.vmap(jax.random.uniform)(keys) < jax.nn.sigmoid(softened)
+    # A logit above 0 is a probability of more than a half.
+    return jnp.where(sampler.temperature > 0, drawn, logits > 0)
 
 
 def tile_for_guidance(x, guided: bool):
@@ -232,3 +280,19 @@ def _apply_guidance(logits, scale: float, guided: bool):
         return logits
     conditional, unconditional = jnp.split(logits, 2)
     return unconditional + scale * (conditional - unconditional)
+
+
+INIT = KeptProgram(
+    "init_decode_state",
+    jax.jit(_encode_texts, static_argnums=(0, 4)),
+    (0, 4),
+    trees=(EncodedText, DecodeState, KVCache),
+)
+# The state is donated: streaming calls this again and again, and each call would copy the whole cache. The
+# numbers of the sampler are arguments, so that other ones need no other program.
+DECODE = KeptProgram(
+    "decode_until",
+    jax.jit(_run_decoding, static_argnums=(0, 7), donate_argnums=3),
+    (0, 7),
+    trees=(DecodeState, KVCache),
+)

@@ -11,9 +11,10 @@ from signjax.inference.pose_codec import PoseCodec
 from signjax.inference.pose_to_text import PoseToText
 from signjax.inference.pose_tokenizer import PoseTokenizer
 from signjax.inference.text_to_pose import TextToPose, build_text_to_pose
+from signjax.io import model_file
 from signjax.models import build
 from signjax.text import tokenizer
-from signjax.training import checkpoint, data_rate, dependencies, run_config, text_encoder
+from signjax.training import data_rate, dependencies, run_config, text_encoder
 
 
 def load(run) -> contracts.TrainedRun:
@@ -76,7 +77,7 @@ def load_codec(run) -> PoseCodec:
       StorageError: as `load`.
     """
     # Before the config is read: this compares it with the config that the weights were saved with.
-    variables, _ = checkpoint.load_variables(run)
+    variables, _ = _load_variables(run)
     config = run_config.load_config(f"{run}/config.json")
     if config.task not in ("vqvae", "ae2d"):
         raise ConfigError(
@@ -111,7 +112,7 @@ def load_pose_to_text(run) -> PoseToText:
       ConfigError: the run is not one; or as `load`.
       StorageError: as `load`.
     """
-    variables, _ = checkpoint.load_variables(run)
+    variables, _ = _load_variables(run)
     config = run_config.load_config(f"{run}/config.json")
     if config.task != "backtranslate":
         raise ConfigError(f"{run} holds a {config.task} run; give a backtranslate run")
@@ -121,8 +122,18 @@ def load_pose_to_text(run) -> PoseToText:
     return PoseToText(config, variables, model, vocabulary, data_rate.read_rate(run), run=str(run))
 
 
+def _load_variables(run) -> tuple[dict, int]:
+    """As signjax.training.checkpoint.load_variables."""
+    # Without orbax, which takes a second to import and which a shared run has no use for.
+    if model_file.is_shared_run(run):
+        return model_file.load_variables(run)
+    from signjax.training import checkpoint
+
+    return checkpoint.load_variables(run)
+
+
 def _load_generator(run) -> TextToPose:
-    variables, _ = checkpoint.load_variables(run)
+    variables, _ = _load_variables(run)
     config = run_config.load_config(f"{run}/config.json")
     encoder = text_encoder.load_text_encoder(run, config)
     field = FAMILIES[config.task].codec_field

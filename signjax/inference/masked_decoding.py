@@ -103,13 +103,14 @@ def _propose_tokens(run, states, keys, sampler: Sampler, columns: int):
     by_temperature, likelihoods = autoregressive.Sampler(temperature=sampler.temperature), []
 
     def pick_code(logits, column):
-        code = autoregressive.sample_code(logits, _fold_keys(keys, column), by_temperature)
+        code = autoregressive.sample_code(logits, _fold_keys(keys, column), by_temperature, sorts=False)
         likelihoods.append(jnp.take_along_axis(jax.nn.log_softmax(logits), code[:, None], axis=1)[:, 0])
         return code
 
     # Within a pass positions are sampled independently, so they can be the rows of one batch.
     flat = states.reshape(-1, states.shape[-1])
-    codes = autoregressive.sample_token(run, flat, sampler.guidance, columns, pick_code)
+    guided = sampler.guidance != 1
+    codes = autoregressive.sample_token(run, flat, sampler.guidance, guided, columns, pick_code)
     return codes.reshape(*shape, columns), jnp.asarray(sum(likelihoods)).reshape(shape)
 
 

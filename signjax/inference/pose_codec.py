@@ -17,6 +17,7 @@ from signjax.data.packed_dataset import PackedDataset
 from signjax.errors import DataError, SignjaxWarning
 from signjax.inference import padded_decoding, windowed_decoding
 from signjax.inference.hub import SharedRun
+from signjax.inference.kept_programs import KeptProgram
 from signjax.limits import BATCH_SIZE, check_number
 from signjax.models import code_layout
 from signjax.pose import normalization
@@ -188,7 +189,10 @@ def _restore_rate(clip: Clip, original: Clip, rate: float | None) -> Clip:
 
 def compile_methods(model: Any) -> tuple[Callable, Callable]:
     """Compiles `encode` and `decode` of a flax module: the fields `encode_batch` and `decode_batch`."""
-    encode, decode = (jax.jit(functools.partial(model.apply, method=name)) for name in ("encode", "decode"))
+    encode, decode = (
+        KeptProgram(name, jax.jit(functools.partial(model.apply, method=name)), owner=model)
+        for name in ("encode", "decode")
+    )
     return encode, decode
 
 

@@ -6,11 +6,12 @@ from typing import NamedTuple, TypeVar
 import jax
 import numpy as np
 
-from signjax import limits
+from signjax import limits, seeds
 from signjax.errors import ConfigError
+from signjax.inference.kept_programs import KeptProgram
 from signjax.limits import check_number
 from signjax.text import tokenizer
-from signjax.training.random_key import make_key
+from signjax.training import random_key
 
 Result = TypeVar("Result")
 
@@ -38,18 +39,27 @@ def batch_texts(text_encoder, texts, seed: int, size: int) -> Iterator[TextBatch
       DataError: a text has no words. All texts are encoded before the first batch is yielded.
     """
     check_number("batch_size", size, limits.BATCH_SIZE)
-    # The key of a place, not of a batch: a clip is the same in any batch.
-    keys = jax.vmap(jax.random.fold_in, (None, 0))(make_key(seed), np.arange(len(texts)))
+    words = np.array(seeds.split_seed(seed), np.uint32)
     # All before the first batch: a text that cannot be signed must not fail after an hour of sampling.
     encoded = text_encoder.encode_all(texts)
     order = sorted(range(len(texts)), key=lambda k: len(encoded[k]))
     for start in range(0, len(order), size):
         places = order[start : start + size]
-        # Powers of two: few numbers of rows to compile for.
-        rows = min(size, 1 << (len(places) - 1).bit_length())
+        # Powers of four: few numbers of rows to compile for, and a few clips more take little longer.
+        rows = min(size, 4 ** (((len(places) - 1).bit_length() + 1) // 2))
         index = places + places[-1:] * (rows - len(places))
         ids, mask = tokenizer.pad_texts([encoded[k] for k in index])
-        yield TextBatch(np.array(places), ids, mask, keys[np.array(index)])
+        yield TextBatch(np.array(places), ids, mask, _FOLD_PLACES(words, np.array(index, np.int32)))
+
+
+def fold_places(words, places) -> jax.Array:
+    """Random keys [rows] of places [rows] and a seed, two words [2] uint32 of `seeds.split_seed`."""
+    # The key of a place, not of a batch: a clip is the same in any batch.
+    return jax.vmap(jax.random.fold_in, (None, 0))(random_key.key_of_words(words), places)
+
+
+# Compiled once for a number of rows: one operation after another would be ten small programs.
+_FOLD_PLACES = KeptProgram("fold_places", jax.jit(fold_places))
 
 
 def repeat_texts(texts: str | Sequence[str], num: int) -> list[str]:

@@ -14,6 +14,7 @@ import ml_collections
 from flax import traverse_util
 
 from signjax.errors import SignjaxError, StorageError
+from signjax.inference import kept_programs
 from signjax.io import machine_errors, model_file
 from signjax.models import build, code_layout
 from signjax.pose.skeleton import NUM_JOINTS, WITH_FACE
@@ -83,6 +84,12 @@ def _list_shapes(
     about: str, codec: str | None, vocabulary: int, features: int, dim: int
 ) -> dict[str, tuple[int, ...]]:
     """{"params.stem.kernel": shape} of all variables of a model."""
+    key = [about, str(codec), str(vocabulary), str(features), str(dim)]
+    trace = functools.partial(_trace_shapes, about, codec, vocabulary, features, dim)
+    return {name: tuple(shape) for name, shape in kept_programs.recall("shapes", key, trace).items()}
+
+
+def _trace_shapes(about: str, codec: str | None, vocabulary: int, features: int, dim: int) -> dict:
     config, codec_config = _parse_config(about), _parse_config(codec) if codec else None
     model, inputs = _describe_inputs(config, codec_config, vocabulary, features, dim)
     keys = {name: jax.random.key(0) for name in ("params", "quantize")}

@@ -8,7 +8,7 @@ import os
 import pathlib
 from collections.abc import Iterator
 
-import jax.numpy as jnp
+import jax
 import numpy as np
 
 from signjax.errors import DataError, StorageError
@@ -127,7 +127,8 @@ def _nest_arrays(arrays: dict[str, np.ndarray]) -> dict:
         if name in parent_dict:
             raise safe_read.InvalidFileError(f"{name[:40]!r} is an array and a module")
         # float16 is for storage alone: models compute in the type that their config says.
-        parent_dict[name] = jnp.asarray(array, np.float32 if array.dtype == np.float16 else None)
+        parent_dict[name] = array.astype(np.float32) if array.dtype == np.float16 else array
     if not isinstance(tree.get("params"), dict):
         raise safe_read.InvalidFileError("has no params")
-    return tree
+    # All at once: one by one each shape would be a program of its own. Copied, as the file may change.
+    return jax.device_put(tree, may_alias=False)

@@ -23,14 +23,14 @@ from signjax.inference.server_access import HOST, TOKEN_VARIABLE, read_token
 def main(argv: list[str] | None = None) -> int:
     """Serves until Ctrl-C."""
     args = parse_options(argv)
+    from signjax.inference import kept_programs
     from signjax.inference.clip_maker import make_clip_maker
     from signjax.inference.clip_server import ClipServer
     from signjax.rendering import html_player
-    from signjax.training import process
 
     token = read_token(args.token_file)
     # A second start of the same run finds its programs compiled.
-    process.enable_compile_cache()
+    kept_programs.keep_programs()
     # The port first: that it is taken is known at once, and loading takes a while.
     with ClipServer(args.port, host=args.host, allowed_hosts=args.allow_host, token=token) as server:
         server.make_clip = make_clip_maker(args.run)

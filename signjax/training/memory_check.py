@@ -18,7 +18,7 @@ from typing import NamedTuple
 import jax
 
 from signjax.errors import ConfigError
-from signjax.training import jaxpr_memory, sharding
+from signjax.training import sharding
 
 GB = 1e9
 ON_CHIP = 128 * 2**20  # bytes of a TPU's vector memory, beside its main memory; small arrays stay there
@@ -66,6 +66,8 @@ def estimate_memory(step, state, batch) -> MemoryEstimate:
       state: its abstract state, with shardings.
       batch: a global batch, arrays or ShapeDtypeStructs, with shardings.
     """
+    from signjax.training import jaxpr_memory  # it imports Pallas
+
     mesh = state.step.sharding.mesh
     leaves, parts = jax.tree.leaves(state), {}
     for leaf in leaves:

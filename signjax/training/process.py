@@ -17,7 +17,7 @@ import numpy as np
 from jax.experimental import multihost_utils
 
 from signjax.errors import ConfigError, SignjaxWarning, StorageError
-from signjax.io import locks
+from signjax.io import locks, private_cache
 from signjax.io.long_names import describe_long_name
 
 LOCK = ".lock"  # file of a run that the process which trains it has locked
@@ -43,7 +43,7 @@ def join_hosts(heartbeat: int) -> None:
         raise ConfigError(f"--multihost: no other hosts found here ({error})") from error
 
 
-def enable_compile_cache(folder=None) -> None:
+def enable_compile_cache(folder=None) -> pathlib.Path | None:
     """Keeps compiled programs on disk, so that a restart is quick.
 
     Without a folder that this user alone can use there is no cache, and no error.
@@ -51,31 +51,20 @@ def enable_compile_cache(folder=None) -> None:
     Args:
       folder: where. By default the folder that JAX is configured with, as by JAX_COMPILATION_CACHE_DIR, which
         is left as it is; else ~/.cache/signjax/xla.
+
+    Returns:
+      The folder, None without a cache.
     """
     cache = jax.config.jax_compilation_cache_dir
     if folder is not None or not cache:
-        cache = _make_private_folder(pathlib.Path(folder or "~/.cache/signjax/xla"))
+        cache = private_cache.make_private_folder(pathlib.Path(folder or "~/.cache/signjax/xla"))
         if cache is None:
-            return
+            return None
         jax.config.update("jax_compilation_cache_dir", str(cache))
         # JAX's default of 1 s leaves out many programs of small models, which together take long.
         jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.5)
     warnings.showwarning = functools.partial(_repair_cache, pathlib.Path(cache), [], warnings.showwarning)
-
-
-def _make_private_folder(folder: pathlib.Path) -> pathlib.Path | None:
-    """The folder, made if missing, with access for this user alone; None if that is not possible."""
-    # Who can write compiled programs here can run code as this user.
-    try:
-        folder = folder.expanduser()
-        folder.mkdir(parents=True, exist_ok=True)
-        if folder.stat().st_uid != os.getuid():
-            return None
-        folder.chmod(0o700)
-    # expanduser raises RuntimeError if there is no home folder, as in some containers.
-    except (OSError, RuntimeError):
-        return None
-    return folder if os.access(folder, os.W_OK) else None
+    return pathlib.Path(cache)
 
 
 def _repair_cache(folder: pathlib.Path, warned: list, show, message, *location) -> None:

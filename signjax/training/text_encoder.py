@@ -4,6 +4,7 @@ Both have `encode_all(texts)`, which returns ids [n] or features [n, F] of each 
 """
 
 import hashlib
+from typing import TYPE_CHECKING
 
 import jax
 import numpy as np
@@ -11,9 +12,12 @@ import numpy as np
 from signjax.data import sequence_cache
 from signjax.io import machine_errors
 from signjax.io.digest import digest_variables
-from signjax.text import pretrained, words
 from signjax.text import tokenizer as text
+from signjax.text import words
 from signjax.training import dependencies, saved_steps
+
+if TYPE_CHECKING:
+    from signjax.text import pretrained
 
 FIELD = "text.encoder"
 
@@ -33,6 +37,8 @@ def prepare_text_encoder(c, workdir, train, dev):
     """
     if not c.text.encoder:
         return prepare_tokenizer(c, workdir, train)
+    from signjax.text import pretrained
+
     folder = pretrained.find_encoder(c.text.encoder)
     encoder = pretrained.load_encoder(folder)
     dependencies.record_dependency(workdir, FIELD, folder, encoder.variables)
@@ -41,7 +47,7 @@ def prepare_text_encoder(c, workdir, train, dev):
     return encoder._replace(cached=_compute_features(encoder, texts, f"{workdir}/features.npz"))
 
 
-def load_text_encoder(workdir, c) -> text.TextTokenizer | pretrained.PretrainedEncoder:
+def load_text_encoder(workdir, c) -> "text.TextTokenizer | pretrained.PretrainedEncoder":
     """The text encoder of a run that was trained.
 
     Raises:
@@ -50,6 +56,8 @@ def load_text_encoder(workdir, c) -> text.TextTokenizer | pretrained.PretrainedE
     """
     if not machine_errors.is_file(f"{workdir}/{FIELD}.json"):
         return text.load_tokenizer(f"{workdir}/text.json")
+    from signjax.text import pretrained  # its model, which most runs do without
+
     folder = pretrained.find_encoder(dependencies.find_dependency(workdir, FIELD, c.text.encoder))
     encoder = pretrained.load_encoder(folder)
     dependencies.check_dependency(workdir, FIELD, folder, encoder.variables)

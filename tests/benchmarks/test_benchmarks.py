@@ -81,7 +81,7 @@ def test_operations_of_gpts(monkeypatch):
             recent, 5, cache, memory, model.later_layer_params(variables), method="decode_step"
         )
         return autoregressive.sample_token(
-            run, hidden, 1.0, columns, lambda logits, column: logits[:, 0].astype(int)
+            run, hidden, 1.0, False, columns, lambda logits, column: logits[:, 0].astype(int)
         ), cache
 
     memory = jax.eval_shape(encode, variables, *inputs[1:])

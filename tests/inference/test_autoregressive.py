@@ -135,6 +135,22 @@ def test_a_clip_is_the_same_in_any_batch(chosen):
         np.testing.assert_array_equal(sampled, all_five()[i])
 
 
+def test_other_numbers_of_the_sampler_need_no_other_program():
+    all_five()
+    before = autoregressive.DECODE.jitted._cache_size()
+    others = {
+        "temperature": 0.0,
+        "top_k": 0,
+        "top_p": 0.5,
+        "repetition": 1.0,
+        "guidance": 3.0,
+        "min_tokens": 1,
+    }
+    for name, value in others.items():
+        draw([0, 1, 2, 3, 4], SAMPLER._replace(**{name: value}))
+    assert autoregressive.DECODE.jitted._cache_size() == before
+
+
 def test_the_key_decides():
     again, others = draw([0, 1, 2, 3, 4], SAMPLER), draw([0, 1, 2, 3, 4], SAMPLER, numbers=[9, 8, 7, 6, 5])
     for a, b, c in zip(all_five(), again, others, strict=True):
@@ -191,7 +207,8 @@ CHOICES = [
 def test_choices_have_the_chances_of_what_is_kept(sampler, kept):
     count = 4000
     logits = np.broadcast_to(np.log(CHANCES) + 3, (count, 4))
-    sampled = np.asarray(autoregressive.sample_code(logits, keys(np.arange(count)), sampler))
+    drawn = autoregressive.sample_code(logits, keys(np.arange(count)), sampler, sampler.program.sorts)
+    sampled = np.asarray(drawn)
     chances = np.zeros(4)
     chances[kept] = CHANCES[kept] ** (1 / sampler.temperature if sampler.temperature else 1)
     chances /= chances.sum()

@@ -10,7 +10,8 @@ import threading
 import pytest
 
 from signjax.errors import ConfigError
-from signjax.inference import clip_server, server_access
+from signjax.inference import clip_maker, clip_server, kept_programs, server_access
+from signjax.rendering import html_player
 from signjax.tools import viewer
 
 TOKEN = "a-token-of-24-characters"
@@ -214,15 +215,26 @@ class _Served(Exception):
     pass
 
 
+class _ClipMaker:
+    def __init__(self, run):
+        self.run = run
+
+    def describe_page(self):
+        return html_player.LivePage("", ())
+
+    def warm_up(self):
+        pass
+
+
 @pytest.mark.parametrize("source", ["generated", "variable", "file"])
 def test_the_command_prints_the_address_once(source, monkeypatch, capsys, tmp_path):
     def stop(server):
-        assert server.make_clip == "clips of run" and server.access.token == server.token
+        assert server.make_clip.run == "run" and server.access.token == server.token
         raise _Served
 
     (tmp_path / "token").write_text(TOKEN)
-    monkeypatch.setattr(viewer, "make_clip_maker", "clips of {}".format)
-    monkeypatch.setattr(viewer.process, "enable_compile_cache", lambda: None)
+    monkeypatch.setattr(clip_maker, "make_clip_maker", _ClipMaker)
+    monkeypatch.setattr(kept_programs, "keep_programs", lambda: None)
     monkeypatch.setattr(clip_server.ClipServer, "serve_forever", stop)
     monkeypatch.delenv(server_access.TOKEN_VARIABLE, raising=False)
     arguments = ["run", "--port=0", "--host=0.0.0.0", "--allow_host=a.example", "--allow_host=b.example"]

@@ -130,12 +130,12 @@ def test_all_batches_have_one_shape(tiny_families, tmp_path, name):
 
 def test_clips_of_all_lengths_are_made_by_one_program(tiny_runs):
     generator = load(tiny_runs / "runs/gpt")
-    texts, before = ["hello", "good morning", "thank you friend"], autoregressive.decode_until._cache_size()
+    texts, before = ["hello", "good morning", "thank you friend"], autoregressive.DECODE.jitted._cache_size()
     lengths = set()
     for tokens in range(1, 12):
         sampling = autoregressive.Sampler(min_tokens=1, max_tokens=12)._asdict()
         lengths |= {len(c) for c in generator.generate(texts, seed=tokens, **sampling)}
-    assert len(lengths) > 3 and autoregressive.decode_until._cache_size() == before + 1
+    assert len(lengths) > 3 and autoregressive.DECODE.jitted._cache_size() == before + 1
     codes = [np.zeros((n, 2), np.int32) for n in (1, 5, 40, 100)]
     assert [len(x) for x in generator.codec.decode(codes)] == [4, 20, 160, 400]
-    assert generator.tokenizer.decode_batch._cache_size() == 1
+    assert generator.tokenizer.decode_batch.jitted._cache_size() == 1
