@@ -23,7 +23,7 @@ BODY = json.dumps({"text": "hello", "seed": 0, "num": 1})
 def serving(**options):
     """A server without a model, on a free port."""
     with clip_server.ClipServer(0, b"<html>", **options) as server:
-        server.make_clip = lambda text, seed, num: CLIP
+        server.make_clip = lambda text, seed, num, report: CLIP
         thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
         thread.start()
         try:
