@@ -22,7 +22,18 @@ DOCS = ROOT / "docs"
 SITE = sorted(DOCS.glob("*.md"))
 PAGES = [*SITE, ROOT / "README.md", ROOT / "datasets/README.md", ROOT / "CONTRIBUTING.md"]
 NOTEBOOK = DOCS / "quickstart.ipynb"
-OTHERS = {"mkdir", "echo", "git", "gcloud", "hf", "ssh-add", "source", "pip", ".venv-video/bin/video_to_pose"}
+OTHERS = {
+    "mkdir",
+    "npm",
+    "echo",
+    "git",
+    "gcloud",
+    "hf",
+    "ssh-add",
+    "source",
+    "pip",
+    ".venv-video/bin/video_to_pose",
+}
 FILE = re.compile(r"(?<![\w/])(?:signjax|tests|configs|launch|docs)/[\w/]+\.(?:py|sh|md|ipynb|js|html)")
 
 
