@@ -137,9 +137,10 @@ function draw(canvas, clip, panel, frame, { turn, tilt }) {
   context.fillStyle = colors.stage;
   context.fillRect(0, 0, width, height);
   context.lineWidth = 1;
-  const faced = known.slice(...style.face).includes(true);
+  const skin = style.rim.every((p) => known[p]), faced = known.slice(...style.face).includes(true);
+  const wanted = { "": true, "no face": !faced, "skin": skin, "no skin": !skin };
   for (const k of order) {
-    if (!faced || !style.parts[k].bare) drawPart(context, style.parts[k], xy, known, zoom * panel.unit);
+    if (wanted[style.parts[k].when]) drawPart(context, style.parts[k], xy, known, zoom * panel.unit);
   }
   if (page.names.length) drawNames(context, canvas, xy, known, scale);
 }

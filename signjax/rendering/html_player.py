@@ -174,6 +174,7 @@ def _list_style() -> dict:
     """The shapes of `style` as the player reads them; the colours go into CSS variables."""
     named = {"colors": list(style.COLORS), "halo": style.HALO, "points": style.POINTS}
     named |= {"parts": [part._asdict() for part in style.PARTS], "face": (style.BARE, style.BARE + 70)}
+    named["rim"] = style.RIM
     # Most numbers are whole: without their ".0" a page is 2 kB smaller.
     return json.loads(
         json.dumps(named), parse_float=lambda text: int(x) if (x := float(text)) % 1 == 0 else x

@@ -11,6 +11,7 @@ from signjax.pose.clip import DEFAULT_FPS, Clip, Tokens
 from signjax.pose.resampling import resample_clip
 from signjax.rendering import style
 
+FEWEST = 6  # joints of a hand that show one
 COLLAPSED = 0.1  # extent of a hand, in neck-to-shoulder lengths, up to which it was not seen; a fist has 0.4
 
 
@@ -92,18 +93,19 @@ def _prepare_figure(panel: Panel, name: str) -> Figure:
     pose = np.where(valid[..., None], pose, 0.0)
     origin, unit = _find_placement(pose, valid)
     pose = np.where(valid[..., None], pose - origin, 0.0)
-    valid = _drop_collapsed_hands(pose, valid, unit)
+    valid = _drop_unseen_hands(pose, valid, unit)
     if clip.tokens is not None:
         _check_tokens(clip.tokens, len(pose), name)
     return Figure(pose, valid, unit, origin, clip.text, panel.title, clip.tokens)
 
 
-def _drop_collapsed_hands(pose, valid, unit: float) -> np.ndarray:
-    """Where joints [T, J] are there, without the hands whose joints all lie in one place."""
+def _drop_unseen_hands(pose, valid, unit: float) -> np.ndarray:
+    """Where joints [T, J] are there, without hands that were not seen: they would be balls and splinters."""
     valid = valid.copy()
-    # Some trackers write a hand that they have not seen so; drawn, it would be a ball on the wrist.
     for hand, _ in skeleton.HANDS:
-        valid[:, hand] &= (np.ptp(pose[:, hand], axis=1).max(-1) > COLLAPSED * unit)[:, None]
+        # Some trackers write all joints in one place, others keep the few that they are sure of.
+        seen = np.ptp(pose[:, hand], axis=1).max(-1) > COLLAPSED * unit
+        valid[:, hand] &= (seen & (valid[:, hand].sum(1) >= FEWEST))[:, None]
     return valid
 
 
@@ -138,7 +140,9 @@ def compute_box(figures: list[Figure]) -> np.ndarray:
 
 def _compute_box(figure: Figure) -> list[float]:
     points = place_points(figure)[..., :2]  # [T, points, 2]
-    known = np.where(_find_known_points(figure)[..., None], points, np.nan)[:, _FRAMED]
+    known = np.where(_find_known_points(figure)[..., None], points, np.nan)
+    # The head as it is drawn: a forehead may be higher than the plain head's crown.
+    known = known[:, [*_FRAMED, *(style.RIM if known.shape[1] > style.BARE else ())]]
     known = known[~np.isnan(known).all((1, 2))]
     if not len(known):
         known = np.zeros((1, 1, 2))
@@ -156,7 +160,7 @@ def _compute_box(figure: Figure) -> list[float]:
 
 
 # The face lies within the head, and the hips below what has to be seen.
-_FRAMED = np.array([*range(skeleton.NUM_JOINTS), style.CROWN])
+_FRAMED = (*range(skeleton.NUM_JOINTS), style.CROWN)
 _WEIGHTS = np.zeros((len(style.POINTS), skeleton.WITH_FACE))
 for _row, _point in zip(_WEIGHTS, style.POINTS, strict=True):
     for _joint, _weight in _point.weights:
@@ -202,9 +206,11 @@ def outline_parts(figure: Figure, scale: float, shift) -> tuple[list[list[Shape]
     xy = np.clip(points[..., :2] * scale + np.asarray(shift), -20000, 20000)
     radius = scale * figure.unit
     parts = _list_parts(figure)
-    # [T], frames in which the plain head is drawn: of a figure without a face, all of them.
-    bare = ~figure.valid[:, skeleton.FACE].any(1)
-    outlines = [_outline_part(part, xy, known, radius, bare if part.bare else True) for part in parts]
+    # [T], frames in which parts are drawn; a figure without a face has the plain one in all.
+    has_skin = known[:, style.RIM].all(1) if known.shape[1] > style.BARE else np.zeros(len(known), bool)
+    no_face = ~figure.valid[:, skeleton.FACE].any(1)
+    wanted = {"": True, "no face": no_face, "skin": has_skin, "no skin": ~has_skin}
+    outlines = [_outline_part(part, xy, known, radius, wanted[part.when]) for part in parts]
     positions = np.stack([_mean_depth(points, known, part) for part in parts], 1)  # [T, parts]
     depth = smooth_depth(positions) + np.array([part.bias for part in parts]) * figure.unit
     return outlines, np.argsort(depth, axis=1, kind="stable")

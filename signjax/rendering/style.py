@@ -77,7 +77,7 @@ class Part(NamedTuple):
     bones: tuple[Bone, ...]
     faces: tuple[tuple[int, int, int], ...] = ()  # triangles between points
     color: str = "stage"  # of the triangles
-    bare: bool = False  # it stands for a face, and is not drawn in frames that show a point of one
+    when: str = ""  # drawn only in frames with "no face", with all of the "skin" of one, or with "no skin"
 
 
 # Points 50 and up: the places that the skeleton has no joint for.
@@ -114,14 +114,22 @@ POINTS += tuple(
 )
 BARE = len(POINTS)  # points of a figure without a face; the 70 of a face and five of a forehead follow
 _F = s.FACE.start  # joint _F + k is point BARE + k
-_UP = ((_F + 27, 1.0), (_F + 8, -1.0))  # from the chin to between the brows
-# The forehead, from the right to the left: no format has points there.
+_BROWS = ((_F + 21, 0.5), (_F + 22, 0.5))  # between them
+_UP = (*_BROWS, (_F + 8, -1.0))  # from the chin to there
+# The forehead, from the right to the left: no format has points there. None needs the nose, which some lack.
 _FOREHEAD = tuple(
-    Point(((_F + joint, 1.0), *((k, share * weight) for k, weight in _UP)))
-    for joint, share in ((0, 0.2), (18, 0.15), (27, 0.4), (25, 0.15), (16, 0.2))
+    Point((*start, *((joint, share * weight) for joint, weight in _UP)))
+    for start, share in (
+        (((_F, 1.0),), 0.27),
+        (((_F + 18, 1.0),), 0.22),
+        (_BROWS, 0.3),
+        (((_F + 25, 1.0),), 0.22),
+        (((_F + 16, 1.0),), 0.27),
+    )
 )
 POINTS = (*POINTS, *(Point(((joint, 1.0),)) for joint in range(s.WITH_FACE)[s.FACE]), *_FOREHEAD)
 FACE = range(BARE, BARE + 70)
+RIM = (*FACE[:17], *range(len(POINTS) - 1, FACE[-1], -1))  # of the skin: by the chin and back by the forehead
 _RINGS = (range(36, 42), range(42, 48), range(48, 60), range(60, 68))  # eyes, lips
 _LINES = (range(17, 22), range(22, 27), range(27, 31), range(31, 36))  # brows, nose
 FEATURES = (*_LINES, *((*ring, ring[0]) for ring in _RINGS))  # lines through points of the 70
@@ -141,21 +149,21 @@ def _make_trunk() -> tuple[Part, ...]:
     return (
         Part((s.NECK,), -6.0, (Bone(COLLAR, CHIN, 0.21, 0.19, "neck"),)),
         Part((R_TRUNK, L_TRUNK), -5.0, sides + slope, faces, "torso"),
-        Part((CHIN,), -4.0, (Bone(CROWN, CHIN, 0.44, 0.36, "head", 0.0),), bare=True),
-        Part((s.NOSE,), -3.9, tuple(features), bare=True),
+        Part((CHIN,), -4.0, (Bone(CROWN, CHIN, 0.44, 0.36, "head", 0.0),), when="no skin"),
+        Part((s.NOSE,), -3.9, tuple(features), when="no face"),
     )
 
 
 def _make_face() -> tuple[Part, ...]:
     """The skin, a fan around the nose, and thin strokes on it, where the head would be."""
     # Triangles from the tip of the nose to the rim cover the face, whatever way the head is turned.
-    rim = [*FACE[:17], *range(len(POINTS) - 1, FACE[-1], -1)]  # around by the chin and back by the forehead
-    skin = tuple((FACE[30], *edge) for edge in itertools.pairwise([*rim, rim[0]]))
+    edges = list(itertools.pairwise([*RIM, RIM[0]]))
+    skin = tuple((s.NOSE, *edge) for edge in edges)
     strokes = [(FACE[a], FACE[b], 0.014) for line in FEATURES for a, b in itertools.pairwise(line)]
     strokes += [(FACE[k], FACE[k], 0.022) for k in (68, 69)]  # pupils
-    edge = tuple(Bone(a, b, 0.06, 0.06, "head", 0.0) for a, b in itertools.pairwise([*rim, rim[0]]))
+    edge = tuple(Bone(a, b, 0.06, 0.06, "head", 0.0) for a, b in edges)
     features = tuple(Bone(a, b, radius, radius, "face") for a, b, radius in strokes)
-    return Part((s.NOSE,), -4.0, edge, skin, "head"), Part((s.NOSE,), -3.9, features)
+    return Part((s.NOSE,), -4.0, edge, skin, "head", "skin"), Part((s.NOSE,), -3.9, features)
 
 
 def _make_arm(color: str, shoulder: int, hand: int) -> tuple[Part, ...]:

@@ -191,6 +191,14 @@ def test_what_is_left_of_an_unseen_hand_is_no_blob(rest):
     np.testing.assert_array_equal(drawn([Clip(pose, valid)])[0], bare)
 
 
+def test_single_joints_of_a_hand_are_no_splinters():
+    valid = np.ones((8, 50), bool)
+    valid[:, [*range(8, 13), *range(18, 50)]] = (
+        False  # five joints are left of the right hand, none of the left
+    )
+    assert not np.isin(drawn([Clip(signer(), valid)])[0], FINGER_INKS).any()
+
+
 @pytest.mark.parametrize("axis", [0, 1])
 def test_a_plain_face_shows_where_the_head_looks(axis):
     """It moves farther than the head when the nose moves to a side or down."""

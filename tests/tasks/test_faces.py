@@ -28,7 +28,7 @@ from signjax.pose import losses, normalization, skeleton
 from signjax.pose.clip import Clip
 from signjax.pose.missing_joints import fill_missing_joints, joint_weights
 from signjax.pose.normalization import CANONICAL
-from signjax.rendering import layout, shapes, style
+from signjax.rendering import layout, rasterize, shapes, style
 from signjax.tasks import vqvae
 from signjax.tasks.registry import make_task
 from signjax.tools import export
@@ -227,6 +227,17 @@ def test_a_face_is_drawn_and_what_is_missing_is_not():
     kept = [not {style.FACE[k] for k in face_files.LOST} & {bone.start, bone.end} for bone in strokes]
     assert [shape.seen.all() for shape in features] == kept and not all(kept)
     assert all(shape.seen.all() for shape in skin), "no point of the outline is missing"
+
+
+@pytest.mark.parametrize("missing", [range(27, 36), (0,), (21, 22)], ids=["nose", "an ear", "brows"])
+def test_no_face_hangs_in_the_air(missing):
+    """MediaPipe has no line of the nose. Without the rim of the face, its lines are on the plain head."""
+    clip = face_files.clip(1)
+    valid = clip.valid.copy()
+    valid[:, 50 + np.array(missing)] = False
+    picture = drawn(clip.points, valid)
+    head, lines = (picture == rasterize.INDEX[name] for name in ("head", "face"))
+    assert head.sum() > 250 and lines.any()
 
 
 def test_faces_come_and_go_within_a_clip():
