@@ -1,7 +1,5 @@
 """What tests of compiled programs share: training steps of any size, lowered without a state in memory."""
 
-import functools
-
 import flax.linen as nn
 import jax
 from gpt_run import get_config
@@ -18,7 +16,8 @@ def counted(lowered) -> float:
 
 def unroll(monkeypatch) -> None:
     """Writes every layer out, where programs have a loop over layers."""
-    monkeypatch.setattr(nn, "scan", functools.partial(nn.scan, unroll=1000))
+    scan = nn.scan
+    monkeypatch.setattr(nn, "scan", lambda *args, **options: scan(*args, **options | {"unroll": 1000}))
 
 
 def lower(c, workdir):
