@@ -44,13 +44,13 @@ make_venv() {
 # Prints the first Python that fits. A name may be there and still not run: pyenv has such.
 find_python() {
     local name
-    for name in python3.12 python3.11 python3 python; do
+    for name in python3.12 python3.11 python3.13 python3 python; do
         if "$name" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
             echo "$name"
             return
         fi
     done
-    fail "no Python 3.11 or newer found (tried python3.12, python3.11, python3, python); install Python 3.12"
+    fail "no Python 3.11 or newer found (tried python3.12, python3.11, python3.13, python3, python); install Python 3.12"
 }
 
 # Installs this checkout with extras, unless the stamp says that it is done with these or more. While pip

@@ -11,6 +11,7 @@ from signjax import demo, rendering
 from signjax.export.sample_files import name_files
 from signjax.inference.text_to_pose import TextToPose
 from signjax.io import atomic
+from signjax.pose import resampling
 
 # Statements, questions, negations, numbers, and words without a sign, which are spelled.
 TEXTS = (
@@ -28,7 +29,9 @@ TEXTS = (
     "tomorrow my friend can come with your sister",
 )
 COLUMNS = 3
-SIZE = 200  # pixels: a page with twelve clips at once should stay light
+# A page with twelve clips at once should stay light: small pictures, every second frame.
+SIZE = 180  # pixels
+FPS = 12.5
 
 PAGE = """# Gallery
 
@@ -56,7 +59,8 @@ def write_gallery(model: TextToPose, docs: Path, texts: tuple[str, ...] = TEXTS)
     clips = model.generate(list(texts), seed=0)
     cells = []
     for text, name, clip in zip(texts, name_files(texts), clips, strict=True):
-        picture = rendering.write_gif(folder / f"{name}.gif", rendering.Panel(clip, ""), size=SIZE)
+        panel = rendering.Panel(resampling.resample_clip(clip, FPS), "")
+        picture = rendering.write_gif(folder / f"{name}.gif", panel, size=SIZE)
         words = " ".join(demo.read_signs(clip.points)) or "nothing"
         picture_of = f'![A figure signs "{text}"](gallery/{picture.name})'
         cells.append(f"{picture_of}<br>**{text}**<br>reads: {words}")

@@ -10,6 +10,7 @@
 All names are loaded when they are first used, so that importing signjax is quick and imports no JAX.
 """
 
+import sys
 from collections.abc import Callable
 from importlib import import_module
 from types import ModuleType
@@ -32,6 +33,12 @@ if TYPE_CHECKING:
     from signjax.training.loop import TrainResult
 
 __version__ = "0.2.0"
+
+# Locks, checksummed folders that appear at once, and stopping by signals are those of POSIX.
+if sys.platform == "win32":
+    _REFUSAL = "signjax runs on Linux and macOS; on Windows, install it inside WSL 2 (wsl --install)"
+    # A command, python -m, which ends with a line; a program that imports signjax gets an exception.
+    raise SystemExit(f"error: {_REFUSAL}") if sys.argv[:1] == ["-m"] else ImportError(_REFUSAL)
 
 __all__ = [
     "Clip",
