@@ -128,9 +128,14 @@ def test_dependencies_are_what_is_imported():
 
 
 def test_windows_is_refused_in_one_line():
-    for argv, begin in (("['-m']", "error: signjax runs on"), ("['mine.py']", "ImportError: signjax runs on")):
+    for argv, begin in (
+        ("['-m']", "error: signjax runs on"),
+        ("['mine.py']", "ImportError: signjax runs on"),
+    ):
         code = f"import sys; sys.platform = 'win32'; sys.argv = {argv}; import signjax"
-        done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False
+        )
         assert done.returncode == 1 and done.stderr.splitlines()[-1].startswith(begin)
         assert "WSL 2" in done.stderr and (begin.startswith("Import") or done.stderr.count("\n") == 1)
 
@@ -141,7 +146,9 @@ def test_python_versions_are_said_alike():
     named = re.findall(r"Python :: (3\.\d+)", setup)
     script = (ROOT / "launch/_venv.sh").read_text(encoding="utf-8")
     assert f'python_requires=">={named[0]}"' in setup and f"Python {named[0]} or newer" in script
-    assert sorted(re.findall(r"python(3\.\d+)", script.partition("for name in")[2].partition(";")[0])) == named
+    assert (
+        sorted(re.findall(r"python(3\.\d+)", script.partition("for name in")[2].partition(";")[0])) == named
+    )
     for page in ("README.md", "CONTRIBUTING.md", "docs/index.md"):
         assert f"Python {named[0]} to {named[-1]}" in (ROOT / page).read_text(encoding="utf-8"), page
 

@@ -1,1 +1,1 @@
-"""Files of other projects that signjax can run: checkpoints of the seed project."""
+"""Files of other projects that signjax can run: checkpoints of the original project."""

@@ -22,18 +22,8 @@ DOCS = ROOT / "docs"
 SITE = sorted(DOCS.glob("*.md"))
 PAGES = [*SITE, ROOT / "README.md", ROOT / "datasets/README.md", ROOT / "CONTRIBUTING.md"]
 NOTEBOOK = DOCS / "quickstart.ipynb"
-OTHERS = {
-    "mkdir",
-    "npm",
-    "echo",
-    "git",
-    "gcloud",
-    "hf",
-    "ssh-add",
-    "source",
-    "pip",
-    ".venv-video/bin/video_to_pose",
-}
+VIDEO = {f".venv-video/bin/{name}" for name in ("pip", "video_to_pose", "videos_to_poses")}
+OTHERS = {"mkdir", "npm", "echo", "git", "gcloud", "hf", "ssh-add", "source", "pip"} | VIDEO
 FILE = re.compile(r"(?<![\w/])(?:signjax|tests|configs|launch|docs)/[\w/]+\.(?:py|sh|md|ipynb|js|html)")
 
 
@@ -167,8 +157,9 @@ def test_the_quantizer_of_the_page_trains(tiny_runs, tmp_path, monkeypatch):
     np.testing.assert_allclose(out.loss, other.loss, rtol=1e-6)
 
 
+OWN_TESTS = ("quantizers", "paths")  # above, and in test_paths.py
 CODE = [
-    page for page in PAGES if page.stem != "quantizers" and "```python" in page.read_text(encoding="utf-8")
+    page for page in PAGES if page.stem not in OWN_TESTS and "```python" in page.read_text(encoding="utf-8")
 ]
 
 

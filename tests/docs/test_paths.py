@@ -39,10 +39,9 @@ NOT_RUN = ("source ", "bash launch/quickstart.sh", "python -m venv", ".venv-vide
 
 
 @pytest.fixture
-def folder(tmp_path, monkeypatch, tiny_runs):
-    """An empty folder, with a tiny run where the model that comes with signjax would be."""
+def folder(tmp_path, monkeypatch):
+    """An empty folder, to work in."""
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "demo").symlink_to(tiny_runs / "runs/gpt")
     return tmp_path
 
 
@@ -98,7 +97,7 @@ def test_videos(folder):
     (folder / "texts.tsv").write_text(table)
     (folder / "videos").mkdir()
     for line in table.splitlines()[1:]:
-        name, text = line.split("\t")
+        name, text, _ = line.split("\t")
         pose = demo.synthesize_pose(text, np.random.default_rng(0)).astype(float)
         file = format_files.pose_file(pose, format_files.validity(len(pose)), "holistic")
         (folder / f"videos/{name}.pose").write_bytes(pose_file.format_pose_file(file))
@@ -108,7 +107,7 @@ def test_videos(folder):
 
 
 def test_corpus(folder):
-    texts = [text for part in demo.make_split_texts(0, (20, 5, 5)).values() for text in part]
+    texts = [text for part in demo.make_split_texts(0, (12, 4, 3)).values() for text in part]
     write_openpose(folder / "corpus", [*texts, "how are you?", "you", "thank you"], folder / "texts.tsv")
     assert follow("I have a corpus")[-1] == "evaluate"
     assert (folder / "outputs/compared").is_dir() and (
@@ -126,7 +125,8 @@ def test_dictionary(folder):
     assert len(list((folder / "outputs").glob("hello_*.npz"))) == 3
 
 
-def test_avatars(folder, capsys):
+def test_avatars(folder, tiny_runs, capsys):
+    (folder / "demo").symlink_to(tiny_runs / "runs/gpt")  # in the place of the model that comes along
     assert follow("I build avatars") == ["sample", "export", "export", "sample"]
     assert {".json", ".pose", ".npz"} <= {path.suffix for path in (folder / "outputs/avatar").iterdir()}
     assert '"frame": 0' in capsys.readouterr().out
