@@ -1,10 +1,14 @@
 #!/usr/bin/env bash
 # Lint, types, documentation and tests: bash launch/test.sh [arguments of pytest, such as tests/pose/test_normalization.py or -m extended]
+# The fast tests alone, with the lowest or the newest versions of libraries: bash launch/test.sh --lowest|--newest [arguments of pytest]
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 . launch/_venv.sh
 
 ARCHIVE=../shared/data/how2sign.tar.xz
+LIBRARIES="jax flax orbax-checkpoint grain" # whose new versions most often change what signjax uses
+# two processes; a file's tests stay together
+PYTEST=(pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not extended and not slow and not soak")
 
 # Names the real data, if this machine has any, and demands that their tests run: unpacked once, outside
 # the tree, under the name of its content.
@@ -30,21 +34,45 @@ find_real_data() {
     print_progress "Real data: $SIGNJAX_REAL_DATA"
 }
 
+# Makes .venv-lowest, with the lowest versions of LIBRARIES that setup.py allows, or .venv-newest, with the newest
+# of everything; anew, as the newest are others every week.
+prepare_versions() {
+    local home=.venv-$1 name
+    make_venv "$home"
+    PYTHON=$home/bin/python
+    for name in $LIBRARIES; do
+        [ "$1" = newest ] || sed -n "s/^ *\"\($name\)>=\([0-9.]*\)\",\$/\1==\2/p" setup.py
+    done >"$home/versions"
+    # jax allows other versions of its compiled half, which setup.py does not name.
+    sed -n "s/^jax==/jaxlib==/p" "$home/versions" >"$home/jaxlib"
+    # shellcheck disable=SC2046 # a word for each version
+    print_progress "Installing into $home:" $(cat "$home/versions" "$home/jaxlib")
+    "$PYTHON" "${PIP[@]}" -c "$home/versions" -c "$home/jaxlib" -e ".[test]" ||
+        fail "pip could not install signjax in $home, see above"
+}
+
 # Runs a module of Python and says so; the script's exit code is that of the last part that failed.
 run() {
     print_progress "$*"
     "$PYTHON" -m "$@" || code=$?
 }
 
+code=0
+case ${1:-} in
+    --lowest | --newest)
+        prepare_versions "${1#--}"
+        find_real_data
+        run "${PYTEST[@]}" "${@:2}"
+        exit $code
+        ;;
+esac
 prepare_python test,docs
 find_real_data
-code=0
 export NO_MKDOCS_2_WARNING=1 # a notice about a later version, not about these pages
 run ruff check .
 run ruff format --check --quiet .
 run pyright --pythonpath "$PYTHON" # by itself it looks for libraries in another Python
 run mkdocs build --strict --quiet
-# two processes; a file's tests stay together
-run pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not extended and not slow and not soak" "$@"
+run "${PYTEST[@]}" "$@"
 print_progress "Done in $SECONDS s, exit code $code"
 exit $code

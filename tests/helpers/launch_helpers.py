@@ -7,7 +7,7 @@ import time
 
 from paths import ROOT
 
-TOOLS = ("cat", "chmod", "cksum", "cp", "dirname", "env", "mkdir", "mv", "rm", "sh", "sleep")
+TOOLS = ("cat", "chmod", "cksum", "cp", "dirname", "env", "mkdir", "mv", "rm", "sed", "sh", "sleep")
 
 LINUX = ("bash", "flock", "gzip", "nohup", "setsid", "tail", "tar", "touch", "true")
 NASTY = ["a b", "", "it's", '"$(touch harm)`touch harm`;', "&", "*", "line\nbreak", "--zone=x", "é"]

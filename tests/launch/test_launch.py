@@ -178,6 +178,21 @@ def test_the_test_script_fails_if_one_of_its_parts_does(checkout, fails, code):
     assert asked(checkout) == ["venv", "pip", "ruff", "ruff", "pyright", "mkdocs", "pytest"]
 
 
+@pytest.mark.parametrize("which", ["lowest", "newest"])
+def test_versions_are_tested_in_an_environment_of_their_own(checkout, which):
+    add_python(checkout, "python3")
+    shutil.copy(ROOT / "setup.py", checkout)
+    (checkout / "fail-pytest").write_text("5")
+    assert bash(checkout, "launch/test.sh", f"--{which}", "tests/io").returncode == 5
+    assert asked(checkout) == ["venv", "pip", "pytest"] and not (checkout / ".venv").exists()
+    named = (checkout / f".venv-{which}/versions").read_text().split()
+    setup = (ROOT / "setup.py").read_text(encoding="utf-8")
+    assert all(f'"{line.replace("==", ">=")}",' in setup for line in named)
+    libraries = [line.partition("==")[0] for line in named]
+    assert libraries == (["jax", "flax", "orbax-checkpoint", "grain"] if which == "lowest" else [])
+    assert (checkout / f".venv-{which}/jaxlib").read_text().startswith("jaxlib==") == (which == "lowest")
+
+
 @pytest.mark.parametrize("code", [0, 5])
 def test_the_soak_script_ends_as_its_tests_do(checkout, code):
     add_python(checkout, "python3")
