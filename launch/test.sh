@@ -41,7 +41,7 @@ prepare_versions() {
     make_venv "$home"
     PYTHON=$home/bin/python
     for name in $LIBRARIES; do
-        [ "$1" = newest ] || sed -n "s/^ *\"\($name\)>=\([0-9.]*\)\",\$/\1==\2/p" setup.py
+        [ "$1" = newest ] || sed -n "s/^ *\"\($name\)>=\([0-9.]*\)[,\"].*/\1==\2/p" setup.py
     done >"$home/versions"
     # jax allows other versions of its compiled half, which setup.py does not name.
     sed -n "s/^jax==/jaxlib==/p" "$home/versions" >"$home/jaxlib"

@@ -187,7 +187,7 @@ def test_versions_are_tested_in_an_environment_of_their_own(checkout, which):
     assert asked(checkout) == ["venv", "pip", "pytest"] and not (checkout / ".venv").exists()
     named = (checkout / f".venv-{which}/versions").read_text().split()
     setup = (ROOT / "setup.py").read_text(encoding="utf-8")
-    assert all(f'"{line.replace("==", ">=")}",' in setup for line in named)
+    assert all(f'"{line.replace("==", ">=")}' in setup for line in named)
     libraries = [line.partition("==")[0] for line in named]
     assert libraries == (["jax", "flax", "orbax-checkpoint", "grain"] if which == "lowest" else [])
     assert (checkout / f".venv-{which}/jaxlib").read_text().startswith("jaxlib==") == (which == "lowest")
