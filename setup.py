@@ -66,7 +66,7 @@ setup(
         "grain>=0.2.16",
         "huggingface-hub>=0.34",
         "imageio>=2.34",
-        "jax>=0.10,<0.11",  # 0.11 and later need Python 3.12, with which nobody has tried signjax
+        "jax>=0.10",
         "matplotlib>=3.11",
         "ml-collections>=1.0",
         "numpy>=2.0",
