@@ -75,7 +75,9 @@ async function player(clip, number) {
   root.style.setProperty("--tokens", `${rows ? rows * ROW + 55 : 0}px`);
   root.style.setProperty("--shape", shape(clip) * clip.panels.length);
   // The title of the page has said it already.
-  find(".text").textContent = texts.size > 1 || text === title ? "" : text;
+  const told = texts.size > 1 || text === title ? "" : text;
+  find(".text").textContent = told;
+  root.style.setProperty("--heads", `${(told ? 34 : 0) + (clip.panels.some((panel) => panel.title) ? 26 : 0)}px`);
   find(".note").textContent = clip.note;
   slider.max = frames - 1;
   find(".bar").hidden = page.names.length > 0 && frames === 1;

@@ -187,15 +187,13 @@ def test_it_shows_what_python_draws(shown):
             assert "#" + bytes(pixel[:3]).hex() == rendering.style.COLORS[f"{name}3"], (name, x, y)
 
 
-SIZES = {
-    "phone": (320, 568),
-    "large phone": (390, 844),
-    "on its side": (844, 390),
-    "twice as large": (600, 400),
-}
-
-
-@pytest.mark.parametrize("size", [*SIZES.values(), (1200, 800)], ids=[*SIZES, "desktop"])
+@pytest.mark.parametrize("size", [
+    pytest.param((320, 568), id="phone"),
+    pytest.param((390, 844), id="large phone", marks=pytest.mark.extended),
+    pytest.param((844, 390), id="phone on its side"),
+    pytest.param((600, 400), id="twice as large", marks=pytest.mark.extended),
+    pytest.param((1200, 800), id="desktop"),
+])  # fmt: skip
 def test_controls_are_in_sight_with_the_figures(shown, path, size):
     shown.open(path.as_uri(), *size, phone=size[0] < 600)
     box = "document.querySelector('{}').getBoundingClientRect()"
