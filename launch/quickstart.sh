@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # From a fresh checkout to a signed "hello": bash launch/quickstart.sh [--train]
 # By the model that comes with signjax; with --train, by one that is made here from nothing. Stop it whenever
-# you like; the same command continues where it stopped.
+# you like; the same command resumes.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 . launch/_venv.sh

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Makes a part of this repository that nobody wrote by hand: bash launch/reproduce.sh demo_model | gallery
-# Stop it whenever you like; the same command continues.
+# Stop it whenever you like; the same command resumes.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 . launch/_venv.sh

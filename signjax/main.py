@@ -7,7 +7,7 @@
 The last lists the variants (after the colon) and the fields of a config. Any field can be set, as in
 --config.optim.lr=5e-4. The configs that come with signjax also have names, which work in any folder:
 --config=gpt:quick. The run has its config, its checkpoints, and its numbers in metrics.jsonl. Ctrl-C saves;
-the same command goes on.
+the same command resumes.
 """
 
 import shlex

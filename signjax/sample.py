@@ -52,11 +52,11 @@ def parse_options(argv: list[str] | None):
     parser.add_argument("--workdir", help=run_help)
     text = "what to sign; may be repeated"
     parser.add_argument("--text", type=parsing.parse_text, action="append", default=[], help=text)
-    parser.add_argument("--file", help="file with a text a line")
+    parser.add_argument("--file", help="file with one text per line")
     parsing.add_number(parser, "--num", limits.CLIPS, "clips of each text", 1)
     parsing.add_seed_option(parser)
     parser.add_argument("--out", default="outputs", help="folder for the files (default: %(default)s)")
-    stream_help = "instead of files: a JSON line a frame, as it is generated"
+    stream_help = "instead of files: one JSON line per frame, as it is generated"
     parser.add_argument("--stream", action="store_true", help=stream_help)
     sampler_options.add_sampler_options(parser)
     return parser.parse_args(argv)

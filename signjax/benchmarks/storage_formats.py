@@ -197,7 +197,7 @@ def _create_zarr(path: Path, row: tuple[int, ...], kind: str, compress: bool):
 
 
 class Records:
-    """ArrayRecord: a record a clip, its points and then its mask."""
+    """ArrayRecord: one record per clip, its points and then its mask."""
 
     def __init__(self, folder: Path):
         # Reading ahead would fetch records that random windows do not want.

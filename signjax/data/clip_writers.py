@@ -1,4 +1,4 @@
-"""A clip as other programs read it: the data sets' JSON, and OpenPose's, a file a frame."""
+"""A clip as other programs read it: the data sets' JSON, and OpenPose's, one file per frame."""
 
 import json
 

@@ -24,7 +24,7 @@ FAMILIES = {
     "masked": f"{SIGNS} A masked model fills in motion tokens; the tokenizer beside it makes poses of them.",
     "flow": f"{SIGNS} A flow makes latents of poses; the auto-encoder beside it makes poses of them.",
     "vqvae": "Turns clips of {body} into motion tokens, and back.",
-    "ae2d": "Turns clips of {body} into a latent a frame, and back.",
+    "ae2d": "Turns clips of {body} into one latent per frame, and back.",
     "backtranslate": "Reads clips of {body} back into text.",
 }
 # Whoever finds a model on the hub may know neither the field nor the people it concerns.

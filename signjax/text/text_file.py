@@ -1,4 +1,4 @@
-"""Texts that a user brings: one by one, or a file with a text a line."""
+"""Texts that a user brings: one by one, or a file with one text per line."""
 
 import codecs
 import re
@@ -17,7 +17,7 @@ def collect_texts(texts: Sequence[str], file: str | None = None) -> list[str]:
 
     Args:
       texts: given one by one.
-      file: UTF-8, a text a line.
+      file: UTF-8, one text per line.
 
     Raises:
       DataError: there are none, one is too long, or the file cannot be read.
@@ -31,7 +31,7 @@ def collect_texts(texts: Sequence[str], file: str | None = None) -> list[str]:
             raise DataError(f"{label}: the text {text[:40]!r}... has {size}; make it several texts")
     texts = [text.strip() for _, text in labelled if text.strip()]
     if not texts:
-        raise DataError('nothing to sign; give --text "hello" or --file texts.txt with a text a line')
+        raise DataError('nothing to sign; give --text "hello" or --file texts.txt with one text per line')
     return texts
 
 
@@ -43,6 +43,6 @@ def _read_lines(file: str) -> list[str]:
         marked = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
         text = content.decode("utf-16" if marked else "utf-8-sig")
     except (safe_read.InvalidFileError, UnicodeDecodeError) as error:
-        raise DataError(f"{file}: cannot be read ({error}); give a UTF-8 file with a text a line") from None
+        raise DataError(f"{file}: cannot be read ({error}); give UTF-8 text, one per line") from None
     # Not str.splitlines, which also ends a line at U+2028 and others that texts from web pages have in them.
     return re.split(r"\r\n|\n|\r", text)

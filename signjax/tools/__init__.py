@@ -1,1 +1,1 @@
-"""Tools: one command a module, run as `python -m signjax.tools.<name>`."""
+"""Tools: one command per module, run as `python -m signjax.tools.<name>`."""

@@ -1,4 +1,4 @@
-"""COCO-WholeBody's 133 points as JSON, a file a clip: DWPose, RTMW and others by MMPose.
+"""COCO-WholeBody's 133 points as JSON, one file per clip: DWPose, RTMW and others by MMPose.
 
 As MMPose writes them, `{"instance_info": [{"instances": [{"keypoints": [[x, y], ...],
 "keypoint_scores": [...]}]}, ...]}`, the same list without the object around it, or plain arrays,

@@ -1,6 +1,6 @@
 """MediaPipe's landmarks as Parquet, as in Google's two competitions on Kaggle; needs pyarrow.
 
-Isolated signs have a file a clip with a row for each landmark: `frame`, `type`, `landmark_index`, `x`, `y`.
+Isolated signs have one file per clip with a row per landmark: `frame`, `type`, `landmark_index`, `x`, `y`.
 Fingerspelling has many clips in a file with a row for each frame: `sequence_id`, `frame`, `x_face_0`, ...
 The competitions' `train.csv` is the table of texts. Neither says the size of the picture.
 """

@@ -1,4 +1,4 @@
-"""Arrays of landmarks as .npy files: a clip a file, a frame a file, or many clips in one file.
+"""Arrays of landmarks as .npy files: one clip per file, one frame per file, or many clips in one file.
 
     <clip>.npy                        [T, 75, 3], [T, 543, 3], [T, 258] and others (array_layouts), SLRTP's
     <word>/<recording>/<frame>.npy    [258] or [1662], the much copied layout of a tutorial

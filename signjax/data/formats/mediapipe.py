@@ -1,4 +1,4 @@
-"""Landmarks of MediaPipe as JSON, a file a clip: of Holistic and of the newer Tasks API.
+"""Landmarks of MediaPipe as JSON, one file per clip: of Holistic and of the newer Tasks API.
 
     {"fps": 25, "width": 1280, "height": 720, "frames": [
         {"pose_landmarks": [{"x": 0.5, "y": 0.2, "z": -0.1, "visibility": 0.9}, ...],

@@ -1,4 +1,4 @@
-"""Folders of OpenPose's JSON, a file a frame: `<clip>/<anything>_000000000000_keypoints.json`.
+"""Folders of OpenPose's JSON, one file per frame: `<clip>/<anything>_000000000000_keypoints.json`.
 
 Several clips may share a folder if their files have different names. Files may have other names if all .json
 files are frames.

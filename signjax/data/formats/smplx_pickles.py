@@ -1,4 +1,4 @@
-"""SMPL-X's parameters as pickles, as SOKE and MaDiS have them: a file a clip, or a file a frame.
+"""SMPL-X's parameters as pickles, as SOKE and MaDiS have them: one file per clip or per frame.
 
 A pickle is a dict with `smplx_body_pose` (21 joints), `smplx_lhand_pose` and `smplx_rhand_pose` (15 each),
 perhaps also `smplx_jaw_pose`, `smplx_expr`, `smplx_shape` and `smplx_root_pose`; rotations are axes times
