@@ -18,14 +18,15 @@ from signjax.cli.command import run_as_command
 
 @run_as_command
 def main(argv: list[str] | None = None) -> int:
-    """Writes GIF, MP4 (with the video extra), NPZ and a page of each text's clips; returns the exit code."""
+    """Writes the clips of each text in some forms; returns the exit code."""
     args = parse_options(argv)
     from signjax.cli.default_run import find_default_run
-    from signjax.cli.sample_output import print_frames, print_samples
+    from signjax.cli.sample_output import print_forms, print_frames, print_samples
     from signjax.data import load
     from signjax.export.sample_files import OVERVIEW, write_samples
     from signjax.inference import kept_programs
     from signjax.inference.load import load_text_to_pose
+    from signjax.io.worker_pool import count_workers
     from signjax.text.text_file import collect_texts
 
     kept_programs.keep_programs()
@@ -38,9 +39,10 @@ def main(argv: list[str] | None = None) -> int:
         print_frames(generator, texts, args.num, args.seed, sampling, readable)
         return 0
     batches = generator.generate_batches(texts, args.num, args.seed, **sampling)
-    samples = write_samples(batches, texts, args.num, args.out, title=run)
-    print_samples(samples, len(texts) * args.num, readable)
-    if len(texts) > 1:
+    forms, total = print_forms(args.formats, len(texts)), len(texts) * args.num
+    samples = write_samples(batches, texts, args.num, args.out, run, forms, readable, count_workers(total))
+    print_samples(samples, total)
+    if len(texts) > 1 and "html" in forms:
         print(Path(args.out, f"{OVERVIEW}.html"))
     return 0
 
@@ -56,6 +58,8 @@ def parse_options(argv: list[str] | None):
     parsing.add_number(parser, "--num", limits.CLIPS, "clips of each text", 1)
     parsing.add_seed_option(parser)
     parser.add_argument("--out", default="outputs", help="folder for the files (default: %(default)s)")
+    forms_help = "of npz, pose, gif, html, mp4, json, png (default: npz; for few texts pictures and pages)"
+    parser.add_argument("--formats", type=sampler_options.parse_forms, metavar="FORM,...", help=forms_help)
     stream_help = "instead of files: one JSON line per frame, as it is generated"
     parser.add_argument("--stream", action="store_true", help=stream_help)
     sampler_options.add_sampler_options(parser)

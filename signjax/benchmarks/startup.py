@@ -1,4 +1,4 @@
-"""startup: a training run of one step from the command line, its programs compiled or from the cache."""
+"""startup: a training run of one step, and a clip, from the command line; programs compiled or kept."""
 
 import itertools
 import os
@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import sys
 
-from signjax.benchmarks import setup, timing
+from signjax.benchmarks import first_clip, setup, timing
 from signjax.errors import SignjaxError
 
 SIZES = (12, 4, 1)  # clips in train, dev and test
@@ -38,7 +38,7 @@ def measure_startup() -> list[timing.Measurement]:
         }
         rows = timing.compare_workloads(workloads, reference, repeats=3)
         imports = {"imports alone": timing.Workload(import_trainer)}
-        return rows + timing.compare_workloads(imports, repeats=3)
+        return rows + timing.compare_workloads(imports, repeats=3) + first_clip.measure_first_clip()
 
 
 def _run_command(command: list[str], home: str) -> None:

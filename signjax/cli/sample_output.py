@@ -5,51 +5,70 @@ import json
 import sys
 import time
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from signjax import demo
 from signjax.errors import ConfigError
-from signjax.export.sample_files import TextFiles
-from signjax.inference.text_to_pose import TextToPose
 from signjax.io import progress
 from signjax.training.metric_writer import format_duration
 
+if TYPE_CHECKING:
+    from signjax.export.sample_files import TextFiles
+    from signjax.inference.text_to_pose import TextToPose
 
-def print_samples(batches: Iterable[tuple[int, list[TextFiles]]], total: int, readable: bool) -> None:
+PAUSE = 10  # seconds between two lines on the time left, where there is no bar
+
+
+def print_forms(asked: tuple[str, ...] | None, texts: int) -> tuple[str, ...]:
+    """The forms to write for so many texts: those asked for, or all that suit; says what is left out."""
+    from signjax.export.sample_files import choose_forms
+
+    forms = asked or choose_forms(texts)
+    if not asked and "gif" not in forms:
+        print(f"{texts:,} texts: {', '.join(forms)} alone; with pictures and pages: --formats npz,gif,html")
+    return forms
+
+
+def print_samples(written: "Iterable[list[TextFiles]]", total: int) -> None:
     """Prints the files that are written, and the progress.
 
     Args:
-      batches: those of signjax.export.sample_files.write_samples.
-      total: number of clips of all batches.
-      readable: whether the clips are in the demo's language; the signs read off them are then printed.
+      written: those of signjax.export.sample_files.write_samples.
+      total: number of clips of all texts.
     """
-    start, done = time.monotonic(), 0
-    for count, texts in batches:
+    start, done, said = time.monotonic(), 0, 0.0
+    for texts in written:
         # Results stay above the bar, which is drawn again below them.
         progress.clear_bar(sys.stdout)
         for files in texts:
-            _print_text(files, readable)
-        done += count
+            _print_text(files)
+        done += sum(files.clips for files in texts)
         seconds = time.monotonic() - start
         # Too long at first, as the first batch includes compiling.
         left = "" if done == total else f", {format_duration(seconds / done * (total - done))} left"
         line = f"{done}/{total} clip(s) in {seconds:.1f} s, compilation included{left}"
         if left and progress.is_terminal(sys.stdout):
             progress.draw_bar(sys.stdout, done, total, line)
-        else:
+        # Now and then, not after each text.
+        elif not left or seconds - said >= PAUSE:
             print(line, flush=True)
+            said = seconds
 
 
-def _print_text(files: TextFiles, readable: bool) -> None:
-    for clip, paths in zip(files.clips, files.paths, strict=True):
-        words = f"  {_format_reading(clip.points)}" if readable else ""
-        print(f"{', '.join(map(str, paths))}{words}")
-    print(files.page)
+def _print_text(files: "TextFiles") -> None:
+    readings = files.readings or [None] * len(files.paths)
+    for paths, reading in zip(files.paths, readings, strict=True):
+        words = "" if reading is None else f"  reads: {reading or '(nothing)'}"
+        if paths or words:
+            print(f"{', '.join(map(str, paths))}{words}".strip())
+    if files.page:
+        print(files.page)
 
 
 def print_frames(
-    generator: TextToPose, texts: list[str], num: int, seed: int, sampling: dict, readable: bool
+    generator: "TextToPose", texts: list[str], num: int, seed: int, sampling: dict, readable: bool
 ) -> None:
     """Prints {"text", "frame", "fps", "pose": 50 or 120 x 3} for each frame as soon as it is generated.
 
@@ -79,9 +98,5 @@ def print_frames(
             print(line, flush=True)
             frames.append(frame)
         if readable:
-            print(_format_reading(np.stack(frames)), file=sys.stderr, flush=True)
-
-
-def _format_reading(points: np.ndarray) -> str:
-    """What the rule-based reader of the demo's language reads in a clip."""
-    return f"reads: {' '.join(demo.read_signs(points)) or '(nothing)'}"
+            words = " ".join(demo.read_signs(np.stack(frames)))
+            print(f"reads: {words or '(nothing)'}", file=sys.stderr, flush=True)

@@ -1,8 +1,11 @@
-"""The options that change how a run samples; by default it samples as its config says."""
+"""The options that change how a run samples and what is written; by default as its config says."""
 
+import argparse
 from argparse import Namespace
 
 from signjax.cli import parsing
+from signjax.errors import did_you_mean
+from signjax.export.forms import SAMPLE_FORMS
 from signjax.training import config_schema
 
 OPTIONS = {
@@ -25,3 +28,13 @@ def add_sampler_options(parser: parsing.ShortParser) -> None:
 def get_sampler_changes(args: Namespace) -> dict[str, float | int | str]:
     """The fields of the sampler that are set on the command line."""
     return {name: value for name, value in vars(args).items() if name in OPTIONS and value is not None}
+
+
+def parse_forms(text: str) -> tuple[str, ...]:
+    """The forms of clips in "npz,gif", for `type` of argparse."""
+    names = tuple(dict.fromkeys(name.strip() for name in text.split(",")))
+    for name in names:
+        if name not in SAMPLE_FORMS:
+            hint = did_you_mean(name, SAMPLE_FORMS, f"give some of {','.join(SAMPLE_FORMS)}")
+            raise argparse.ArgumentTypeError(f"{name[:40]!r} is no form of a clip{hint}")
+    return names

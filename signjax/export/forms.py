@@ -12,6 +12,7 @@ from signjax.errors import ConfigError, DataError
 CLIP_FORMS = ("pose", "openpose", "json", "npz", "mp4", "html")
 RUN_FORMS = ("safetensors", "onnx", "stablehlo", "hub_folder")
 FORMS = (*CLIP_FORMS, *RUN_FORMS)
+SAMPLE_FORMS = ("npz", "pose", "gif", "html", "mp4", "json", "png")  # of generated clips
 
 
 def export_paths(

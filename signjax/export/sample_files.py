@@ -10,15 +10,19 @@ from typing import NamedTuple
 
 import numpy as np
 
-from signjax import rendering
-from signjax.data import npz_clip
-from signjax.io import atomic
+from signjax import demo, rendering
+from signjax.errors import ConfigError
+from signjax.export.clips import save_clip
+from signjax.io import worker_pool
 from signjax.pose.clip import Clip
 from signjax.text.words import join_words, split_words
 
 OVERVIEW = "clips"  # the page of all texts
 # Texts on that page: it holds the clips themselves, and so grows with each text.
 MAX_SHOWN = 100
+MAX_DRAWN = 20  # texts whose clips are drawn unless forms are given: pictures take longer than all else
+# Texts that wait for workers: more than a batch, or nobody would draw while the next one is generated.
+MAX_WAITING = 128
 # Names that mean something else: the page of all texts, and devices of Windows.
 RESERVED = {OVERVIEW, "con", "prn", "aux", "nul"}
 MAX_NAME_BYTES = 100  # file systems allow 255, encrypted ones 143; a digest, a number and an ending follow
@@ -28,16 +32,39 @@ DIGEST_END = re.compile(r"-[0-9a-f]{8}$")
 class TextFiles(NamedTuple):
     """What was written for a text."""
 
+    clips: int
+    paths: list[list[Path]]  # of each clip
+    page: Path | None
+    readings: list[str] | None  # what each clip says in the demo's language; None if it was not asked for
+
+
+class Job(NamedTuple):
+    """The files of a text that are to be written."""
+
+    stem: Path  # of the text's files
     text: str
     clips: list[Clip]
-    paths: list[list[Path]]  # of each clip: GIF, MP4 where PyAV is installed, NPZ
-    page: Path
-    panels: list[rendering.Panel]
+    forms: tuple[str, ...]
+    reads: bool
+
+
+def choose_forms(count: int) -> tuple[str, ...]:
+    """The forms of the clips of so many texts, if none are asked for: arrays, and pictures of few texts."""
+    if count > MAX_DRAWN:
+        return ("npz",)
+    return ("gif", "mp4", "npz", "html") if rendering.can_write_mp4() else ("gif", "npz", "html")
 
 
 def write_samples(
-    batches: Iterable[tuple[np.ndarray, list[Clip]]], texts: Sequence[str], num: int, folder, title: str
-) -> Iterator[tuple[int, list[TextFiles]]]:
+    batches: Iterable[tuple[np.ndarray, list[Clip]]],
+    texts: Sequence[str],
+    num: int,
+    folder,
+    title: str,
+    forms: Sequence[str] = (),
+    reads: bool = False,
+    workers: int = 0,
+) -> Iterator[list[TextFiles]]:
     """Writes clips as they are generated, and at the end a page of all texts if there are several.
 
     Args:
@@ -46,29 +73,46 @@ def write_samples(
       num: clips of each text.
       folder: folder for the files.
       title: of the page of all texts.
+      forms: of signjax.export.forms.SAMPLE_FORMS; none for those of `choose_forms`.
+      reads: whether the signs of the demo's language are read off the clips.
+      workers: processes that write while the next clips are generated; without any this one does. They start
+        anew, so a program that wants them needs `if __name__ == "__main__":`.
 
     Yields:
-      (number of clips in a batch, the files of texts that the batch completes).
+      the files of texts that are complete; the same ones with any number of workers.
 
     Raises:
       StorageError: a file cannot be written.
+      ConfigError: a form is "mp4", and PyAV is not installed.
     """
-    folder, names = Path(folder), name_files(texts)
-    waiting: dict[int, dict[int, Clip]] = collections.defaultdict(dict)
+    folder, names, forms = Path(folder), name_files(texts), tuple(forms or choose_forms(len(texts)))
+    # Before anything is generated.
+    if "mp4" in forms and not rendering.can_write_mp4():
+        raise ConfigError("MP4 needs PyAV, which is not installed: pip install -e '.[video]'")
     shown: dict[int, list[rendering.Panel]] = {}
-    for places, clips in batches:
-        complete = []
-        for place, clip in zip(places.tolist(), clips, strict=True):
-            number = place // num
-            waiting[number][place] = clip
-            if len(waiting[number]) == num:
-                ordered = [clip for _, clip in sorted(waiting.pop(number).items())]
-                complete.append(_write_text(folder, names[number], texts[number], ordered))
-                # Only what the page will show stays in memory: a file of texts may be long.
-                shown |= {number: complete[-1].panels} if number < MAX_SHOWN else {}
-        yield len(clips), complete
-    if len(texts) > 1:
+    with worker_pool.open_pool(workers, MAX_WAITING, rendering.can_write_mp4) as pool:
+        for number, clips in _complete_texts(batches, num):
+            yield from pool.submit(
+                _write_text, Job(folder / names[number], texts[number], clips, forms, reads)
+            )
+            # Only what the page will show stays in memory: a file of texts may be long.
+            if len(texts) > 1 and "html" in forms and number < MAX_SHOWN:
+                shown[number] = _title_clips(clips)
+        yield from pool.finish()
+    if shown:
         rendering.write_html(folder / f"{OVERVIEW}.html", [shown[k] for k in sorted(shown)], title=title)
+
+
+def _complete_texts(
+    batches: Iterable[tuple[np.ndarray, list[Clip]]], num: int
+) -> Iterator[tuple[int, list[Clip]]]:
+    """Yields (number of a text, its `num` clips in order) as soon as a text has all of them."""
+    waiting: dict[int, dict[int, Clip]] = collections.defaultdict(dict)
+    for places, clips in batches:
+        for place, clip in zip(places.tolist(), clips, strict=True):
+            waiting[place // num][place] = clip
+            if len(waiting[place // num]) == num:
+                yield place // num, [clip for _, clip in sorted(waiting.pop(place // num).items())]
 
 
 def name_files(texts: Sequence[str]) -> list[str]:
@@ -101,17 +145,24 @@ def _escape_name(name: str) -> str:
     return name
 
 
-def _write_text(folder: Path, name: str, text: str, clips: list[Clip]) -> TextFiles:
+def _title_clips(clips: list[Clip]) -> list[rendering.Panel]:
     many = len(clips) > 1
-    panels = [
-        rendering.Panel(clip, f"sample {number}" if many else "") for number, clip in enumerate(clips, 1)
-    ]
-    paths = []
-    for number, (clip, panel) in enumerate(zip(clips, panels, strict=True), 1):
-        stem = folder / (f"{name}_{number}" if many else name)
-        paths.append([rendering.write_gif(f"{stem}.gif", panel)])
-        if rendering.can_write_mp4():
-            paths[-1].append(rendering.write_mp4(f"{stem}.mp4", panel))
-        paths[-1].append(atomic.write_file(f"{stem}.npz", npz_clip.format_npz(clip)))
-    page = rendering.write_html(folder / f"{name}.html", [[panel] for panel in panels], title=text)
-    return TextFiles(text, clips, paths, page, panels)
+    return [rendering.Panel(clip, f"sample {number}" if many else "") for number, clip in enumerate(clips, 1)]
+
+
+def _write_text(job: Job) -> TextFiles:
+    """Writes the files of a text."""
+    panels, paths, page = _title_clips(job.clips), [], None
+    for number, (clip, panel) in enumerate(zip(job.clips, panels, strict=True), 1):
+        stem = f"{job.stem}_{number}" if len(panels) > 1 else f"{job.stem}"
+        paths.append([_write_clip(f"{stem}.{form}", clip, panel) for form in job.forms if form != "html"])
+    if "html" in job.forms:
+        page = rendering.write_html(f"{job.stem}.html", [[panel] for panel in panels], title=job.text)
+    readings = [" ".join(demo.read_signs(clip.points)) for clip in job.clips] if job.reads else None
+    return TextFiles(len(job.clips), paths, page, readings)
+
+
+def _write_clip(path: str, clip: Clip, panel: rendering.Panel) -> Path:
+    if path.endswith(".gif"):
+        return rendering.write_gif(path, panel)
+    return rendering.write_mp4(path, panel) if path.endswith(".mp4") else save_clip(clip, path)

@@ -8,7 +8,7 @@ train     training steps; the seed's architectures against PyTorch
 sample    100 tokens from a text, against the seed's decoding loop in PyTorch
 tokenize  time to the error of the seed's tokenizer: trains both, 10 minutes on 2 CPU cores
 render    a GIF, against a matplotlib redraw of every bone
-startup   a run of one step, with kept compiled programs and without
+startup   a run of one step, and a clip by phases, with kept compiled programs and without; many clips
 dtw       warping, against the loop over cells
 storage   packed clips, against zarr3 and ArrayRecord; only if named, 25 GB of disk
 gpu       the figures that a model of 60 million parameters should reach on a GPU, in one table; only if named

@@ -4,6 +4,7 @@ import functools
 import io
 import itertools
 import json
+import time
 import types
 
 import jax
@@ -11,12 +12,14 @@ import jax.numpy as jnp
 import numpy as np
 import program_helpers
 import pytest
+import shared_runs
 from gpt_run import GPT, TOKENIZER
 from paths import ROOT
 from PIL import Image
 
 from signjax.benchmarks import (
     data,
+    first_clip,
     flops,
     hardware,
     rendering,
@@ -238,3 +241,12 @@ def test_a_redrawn_gif_has_every_frame():
     pose = np.random.default_rng(0).normal(size=(2, 50, 3))
     with Image.open(io.BytesIO(rendering.redraw_gif(pose, "two frames"))) as picture:
         assert (picture.n_frames, picture.size) == (2, (800, 800))
+
+
+def test_the_phases_of_a_first_clip(tmp_path, capsys):
+    run = shared_runs.write(tmp_path, "gpt")
+    first_clip.print_phases(str(run), "hello", str(tmp_path / "out"), time.time())
+    phases = json.loads(capsys.readouterr().out)
+    assert min(phases.values()) >= 0 and list(phases)[-1] == "in all"
+    assert phases.pop("in all") == pytest.approx(sum(phases.values()))
+    assert {path.suffix for path in (tmp_path / "out").iterdir()} == {".gif", ".npz", ".html"}
