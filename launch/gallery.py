@@ -17,7 +17,7 @@ from signjax.pose import resampling
 TEXTS = (
     "hello",
     "thank you",
-    "where do you live?",
+    "I love my family",
     "my name is Ada",
     "how are you?",
     "i am happy and you are sad",
@@ -47,7 +47,7 @@ slow down and turn.
 `bash launch/reproduce.sh gallery` makes this page again. To sign your own texts:
 
 ```bash
-python -m signjax.sample --workdir demo --text "where do you live?"
+python -m signjax.sample --workdir demo --text "I love my family"
 ```
 """
 

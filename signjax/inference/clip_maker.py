@@ -20,7 +20,7 @@ NOTICE = (
     "This model signs in a constructed language, which was made up for tests. It is no real sign language, "
     "and nobody signs it."
 )
-EXAMPLES = ("hello", "where do you live?", "my friend is happy")
+EXAMPLES = ("hello", "my name is Ada", "my friend is happy")
 LONGEST_EXAMPLE = 60  # characters
 
 
