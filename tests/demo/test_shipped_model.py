@@ -64,7 +64,7 @@ def test_it_is_found_by_its_name(tmp_path, monkeypatch):
 
 
 # strict: the day that a better model comes along, this line has to go.
-@pytest.mark.xfail(reason="the target is missed: 5 %, see docs/results.md", strict=True, raises=AssertionError)
+@pytest.mark.xfail(reason="missed: 5 %, see docs/results.md", strict=True, raises=AssertionError)
 @pytest.mark.extended
 def test_its_word_error_rate_is_the_one_of_the_results():
     """On the 200 test sentences of the demo set, none of which it was trained on."""
