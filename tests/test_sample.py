@@ -82,7 +82,7 @@ CALLS = {
     "many": ("home", [*TEXTS, "--num=2", "--seed=3", "--out=out/many", "--workdir=runs/gpt"]),
     "quick": ("quick", ["--text=hello", "--seed=3"]),
     "seed": ("home", ["--text=hello", "--seed=4", "--out=out/seed"]),
-    "missing run": ("empty", ["--text=hello"]),
+    "missing run": ("empty", ["--text=hello", "--workdir=runs/gpt"]),
     "missing quick run": ("empty", ["--text=hello", "--workdir=runs/gpt-quick"]),
     "missing file": ("empty", ["--file=none.txt"]),
     "not a text file": ("home", ["--file=bytes.txt"]),
