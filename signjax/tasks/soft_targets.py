@@ -82,7 +82,7 @@ def cross_entropy(logits, codes, targets):
     # copy of the largest array of a training step.
     logits, codes = jnp.moveaxis(logits, -2, 0), jnp.moveaxis(codes, -1, 0)  # [C, ..., K], [C, ...]
     if targets is None:
-        likely = jnp.take_along_axis(logits, codes[..., None], axis=-1)[..., 0]
+        likely = _take_codes(logits, codes)
     else:
         columns = jnp.arange(len(targets)).reshape(-1, *[1] * (codes.ndim - 1))
         likely = (targets[columns, codes] * logits).sum(-1)
@@ -93,8 +93,12 @@ def is_likeliest(logits, codes):
     """Whether no code is likelier than the true one, [..., C] bool; arguments as of `cross_entropy`."""
     # Not by argmax: beside the maximum, which the cross entropy needs, it would be a pass of its own.
     logits, codes = jnp.moveaxis(logits, -2, 0), jnp.moveaxis(codes, -1, 0)
-    likely = jnp.take_along_axis(logits, codes[..., None], axis=-1)[..., 0]
-    return jnp.moveaxis(likely >= logits.max(-1), 0, -1)
+    return jnp.moveaxis(_take_codes(logits, codes) >= logits.max(-1), 0, -1)
+
+
+def _take_codes(logits, codes):
+    """The logit [...] of each code [...] among logits [..., K]."""
+    return jnp.take_along_axis(logits, codes[..., None], axis=-1)[..., 0]
 
 
 def init_code_embeddings(codebooks, width: int, seed: int) -> dict:
