@@ -63,7 +63,7 @@ def test_a_gpt_run(home, printed):
     assert not any("train" in str(p) for p in folder.iterdir())
 
 
-@pytest.mark.soak
+@pytest.mark.slow
 def test_a_tokenizer_run_has_the_same_rows_to_the_last_digit(home, printed):
     """What does not depend on the system is the same in both processes: all is seeded."""
     del printed

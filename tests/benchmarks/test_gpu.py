@@ -33,7 +33,7 @@ def test_the_large_model_is_as_large_as_its_targets_suppose():
     assert (c.depth, c.width, c.dtype) == (8, 768, "bfloat16")
 
 
-@pytest.mark.soak
+@pytest.mark.slow
 def test_a_step_on_full_rows():
     c = tiny()
     c.batch_tokens = 4 * gpu.LENGTH
@@ -43,7 +43,7 @@ def test_a_step_on_full_rows():
     assert min(float(run.call()["loss"]) for _ in range(5)) < first
 
 
-@pytest.mark.soak
+@pytest.mark.slow
 def test_decoding_counts_tokens(monkeypatch):
     monkeypatch.setattr(sample, "TOKENS", 3)
     one, many = gpu.measure_decoding(tiny().model)
@@ -71,19 +71,19 @@ def prepared(tmp_path_factory):
     patch.undo()
 
 
-@pytest.mark.soak
+@pytest.mark.slow
 def test_a_clip_of_ten_seconds(prepared):
     pose = gpu.make_generation_workload(f"{prepared[1]}/runs/gpt").call()
     assert pose.points.shape[1:] == (50, 3) and abs(len(pose) / 25 - gpu.SECONDS) < 0.2
 
 
-@pytest.mark.soak
+@pytest.mark.slow
 def test_waiting_for_saves(prepared):
     row = restarts.measure_save_stall(gpu.CONFIG, *prepared)
     assert len(row.seconds) == restarts.REPEATS and 0 < row.goal_value < 60
 
 
-@pytest.mark.soak
+@pytest.mark.slow
 def test_a_restart_ends_at_its_first_step(prepared, monkeypatch):
     monkeypatch.setattr(restarts, "REPEATS", 1)
     changes, folder = prepared

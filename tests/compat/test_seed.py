@@ -270,7 +270,7 @@ def test_a_run_is_not_overwritten(runs, capsys):
     assert imported(runs) == 22 and "another --out" in capsys.readouterr().err
 
 
-@pytest.mark.soak
+@pytest.mark.slow
 def test_the_model_trains_too(runs, tiny_runs, tmp_path):
     changes = {
         "data.root": str(tiny_runs / "datasets"),

@@ -90,7 +90,7 @@ def test_resume_is_bit_equal(root, run, tmp_path, monkeypatch):
     assert any("statistics" in name for name in state)
 
 
-@pytest.mark.soak
+@pytest.mark.slow
 def test_devices_do_not_change_the_result(root):
     (one, metrics), (eight, others) = fitted(root, 1), fitted(root, 8)
     for a, b in zip(metrics, others, strict=True):
@@ -152,7 +152,7 @@ def test_evaluation_is_the_error_in_own_units(run, loaded, dev):
         np.testing.assert_allclose(line[name], np.concatenate(distances).mean(), rtol=1e-4)
 
 
-@pytest.mark.soak
+@pytest.mark.slow
 def test_depth_is_learned_where_there_is_one(root):
     """From x and y alone: better than none at once, better with training; flat data stay flat."""
     c = small(root)

@@ -183,7 +183,7 @@ def test_the_face_is_learned(root):
     np.testing.assert_allclose(compute_value(scores["MPJPE-face"]), errors[-1], rtol=0.2)
 
 
-@pytest.mark.soak
+@pytest.mark.slow
 def test_texts_become_clips_with_faces(root):
     """A GPT on a tokenizer with a face, unchanged; a flow takes the same path."""
     data = {"data.root": str(root / "datasets"), "data.name": "faces", "tokenizer": str(root / "runs/vqvae")}

@@ -73,7 +73,7 @@ def test_resume_is_bit_equal(root, whole, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "variant", [pytest.param("rvq", marks=pytest.mark.extended), pytest.param("seed", marks=pytest.mark.soak)]
+    "variant", [pytest.param("rvq", marks=pytest.mark.extended), pytest.param("seed", marks=pytest.mark.slow)]
 )
 def test_devices_do_not_change_the_result(variant, root):
     """Two steps: one that starts codebooks, one that moves them."""

@@ -237,7 +237,7 @@ def home(tiny_runs, tiny_families):
 GENERATORS = ("gpt", "masked", "flow")
 
 
-@pytest.mark.soak
+@pytest.mark.slow
 @pytest.mark.parametrize("name", GENERATORS)
 def test_generators_train_and_sign_by_an_encoder(name, home, tmp_path, runs_of):
     c = home[1][name]

@@ -14,7 +14,7 @@ from signjax.benchmarks import memory_growth, memory_plot, process_memory, smoke
 from signjax.tools import memory
 
 FAMILY = """
-import engine_toy, jax, jax.numpy as jnp, numpy as np, types
+import dataclasses, engine_toy, jax, jax.numpy as jnp, numpy as np
 from signjax.benchmarks import smoke_runs
 engine_toy.install()
 smoke_runs.FAMILIES.pop("toy", None)
@@ -27,8 +27,15 @@ LEAKS = {
     "lengths": """
 total = jax.jit(jnp.sum)
 smoke_runs.FAMILIES["toy"] = None
-generator = types.SimpleNamespace(generate=lambda texts, **_: total(np.zeros(len(texts[0]))))
-smoke_runs.load_text_to_pose = lambda _: generator
+
+@dataclasses.dataclass
+class Signer:
+    checks_letters: bool = True
+
+    def generate(self, texts, **_):
+        return total(np.zeros(len(texts[0])))
+
+smoke_runs.load_text_to_pose = lambda _: Signer()
 """,
 }
 
@@ -53,7 +60,7 @@ def here(monkeypatch, compile_quickly):
 
 @pytest.mark.parametrize("name, leak", [
     pytest.param("programs", "15 programs compiled", marks=pytest.mark.extended),
-    pytest.param("lengths", "15 programs compiled", marks=pytest.mark.soak),
+    pytest.param("lengths", "15 programs compiled", marks=pytest.mark.slow),
 ])  # fmt: skip
 def test_compiling_on_is_found(families, here, capsys, name, leak):
     assert memory.main(["--steps=100", f"--family={name}", "--out=out"]) == 1
@@ -63,7 +70,7 @@ def test_compiling_on_is_found(families, here, capsys, name, leak):
     assert "leaks" in output.out and output.out.count("        step ") == 10
 
 
-@pytest.mark.soak
+@pytest.mark.slow
 def test_a_flat_family_passes_beside_one_that_keeps_arrays(families, capsys):
     """In processes of their own, as a user has it."""
     for name in LEAKS.keys() - {"flat", "keeps"}:

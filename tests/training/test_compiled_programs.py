@@ -90,7 +90,7 @@ def test_layers_computed_again_take_less_memory(tiny_runs, tmp_path):
     assert memory[True] <= 0.35 * memory[False]
 
 
-@pytest.mark.parametrize("name", ["vqvae", "gpt", pytest.param("flow", marks=pytest.mark.soak)])
+@pytest.mark.parametrize("name", ["vqvae", "gpt", pytest.param("flow", marks=pytest.mark.slow)])
 def test_the_state_is_updated_in_place(tiny_families, tmp_path, name):
     """At least 99 % of its bytes: a step needs no second copy of the state."""
     lowered, abstract, _ = lower(get_config(name, **tiny_families[name]), tmp_path)
