@@ -1,15 +1,13 @@
 """The viewer over real HTTP: what it signs, whom it refuses, how it ends; and in a browser."""
 
-import http.client
 import json
 import re
 import signal
 import socket
-import threading
 
-import browser
 import pytest
 from engine_helpers import spawn
+from viewer_requests import ask, sign
 
 from signjax.errors import ConfigError, DataError
 from signjax.inference import clip_maker, clip_server
@@ -17,44 +15,6 @@ from signjax.rendering import html_player
 
 pytestmark = pytest.mark.usefixtures("compile_quickly")
 JSON = {"Content-Type": "application/json"}
-
-
-@pytest.fixture(scope="module")
-def server(tiny_runs):
-    """A viewer of the tiny GPT on a port of its own."""
-    with clip_server.ClipServer(0) as server:
-        server.make_clip = clip_maker.make_clip_maker(tiny_runs / "runs/gpt")
-        live = server.make_clip.describe_page()
-        server.page = html_player.format_page([], 25, "a run", live=live).encode()
-        thread = threading.Thread(target=server.serve_forever, daemon=True)
-        thread.start()
-        yield server
-        server.shutdown()
-        thread.join()
-
-
-def ask(server, method, path, body=None, **headers):
-    """(status, headers, body) of a request."""
-    connection = http.client.HTTPConnection("127.0.0.1", server.server_port, timeout=120)
-    connection.request(method, path, body, {k.replace("_", "-"): v for k, v in headers.items()})
-    answer = connection.getresponse()
-    content = answer.read()
-    connection.close()
-    return answer.status, answer.headers, content
-
-
-def sign_in_lines(server, text="hello", seed=0, num=1):
-    """What the server says while it signs: [{...}]."""
-    body = json.dumps({"text": text, "seed": seed, "num": num})
-    status, headers, answer = ask(server, "POST", "/sign", body, Accept=clip_server.LINES)
-    assert status == 200 and headers["Content-Type"] == clip_server.LINES
-    return [json.loads(line) for line in answer.splitlines()]
-
-
-def sign(server, text="hello", seed=0, num=1, **headers):
-    body = json.dumps({"text": text, "seed": seed, "num": num})
-    status, _, answer = ask(server, "POST", "/sign", body, **headers)
-    return status, json.loads(answer)
 
 
 def test_it_listens_to_this_machine_alone(server):
@@ -81,44 +41,6 @@ def test_a_text_is_signed_the_same_way_each_time(server):
     again = sign(server, "hello", seed=3)[1]["clip"]["panels"][0]
     other = sign(server, "hello", seed=4)[1]["clip"]["panels"][0]
     assert again["tokens"] == panels[0]["tokens"] != other["tokens"]
-
-
-def test_it_tells_how_far_it_is(server):
-    whole = sign(server, "hello", seed=5)[1]
-    *before, last = sign_in_lines(server, "hello", seed=5)
-    assert last["clip"]["panels"] == whole["clip"]["panels"], "the same clip, watched or not"
-    assert before[0] == {"state": "signing"}
-    frames = [line["frames"] for line in before[1:]]
-    assert frames == sorted(frames) and frames[-1] <= last["clip"]["panels"][0]["frames"]
-    assert "nothing to sign" in sign_in_lines(server, "...")[-1]["error"]
-
-
-def test_who_waits_is_told_for_what(server):
-    with server.model_lock:
-        threading.Timer(1.5 * clip_server.PATIENCE, server.model_lock.release).start()
-        assert sign_in_lines(server)[0] == {"state": "waiting"}
-        server.model_lock.acquire()  # what `with` releases
-
-
-def test_a_client_that_goes_stops_its_clip(server, monkeypatch):
-    told, gone, ended = [], threading.Event(), threading.Event()
-
-    def slow(text, seed, num, report):
-        try:
-            while len(told) < 1000:
-                told.append(report({"state": "signing"}))
-                assert gone.wait(60)
-        finally:
-            ended.set()
-
-    monkeypatch.setattr(server, "make_clip", slow)
-    body = json.dumps({"text": "hello", "seed": 0, "num": 1}).encode()
-    head = f"POST /sign HTTP/1.0\r\nHost: 127.0.0.1:{server.server_port}\r\nAccept: {clip_server.LINES}\r\n"
-    with socket.create_connection(("127.0.0.1", server.server_port), timeout=60) as connection:
-        connection.sendall(head.encode() + b"Content-Length: %d\r\n\r\n" % len(body) + body)
-        assert connection.recv(1 << 16)
-    gone.set()
-    assert ended.wait(60) and len(told) < 1000
 
 
 def test_the_page_says_what_the_demo_is_and_what_to_try(server):
@@ -278,12 +200,6 @@ def test_ctrl_c_ends_it(tiny_runs, tmp_path):
     assert err == "\nStopped by Ctrl-C; the same command starts again\n"
 
 
-@pytest.fixture(scope="module")
-def tab(tmp_path_factory):
-    with browser.page(tmp_path_factory.mktemp("profile")) as tab:
-        yield tab
-
-
 def test_one_types_and_watches(server, tab):
     address = f"http://127.0.0.1:{server.server_port}/"
     tab.open(address)
@@ -306,27 +222,3 @@ def test_one_types_and_watches(server, tab):
     tab.wait("document.querySelector('#ask .status').textContent.includes('nothing to sign')")
     assert set(tab.requests) == {address, f"{address}sign"}
     assert [error for error in tab.errors if "400" not in error] == []
-
-
-def test_one_tries_an_example_and_stops(server, tab, monkeypatch):
-    told, end = [], threading.Event()
-
-    def slow(text, seed, num, report):
-        told.append(text)
-        while not end.wait(0.05):
-            report({"state": "signing", "frames": 12})
-
-    tab.open(f"http://127.0.0.1:{server.server_port}/")
-    with monkeypatch.context() as patch:
-        patch.setattr(server, "make_clip", slow)
-        tab.run("document.querySelector('#examples button').click()")
-        tab.wait("document.querySelector('.count').textContent.endsWith(' 12 frames')")
-        assert tab.run("document.querySelector('.status').textContent").startswith("Signing")
-        tab.run("document.querySelector('.stop').click()")
-        tab.wait("document.querySelector('.status').textContent === 'Stopped.'")
-        assert tab.run("document.querySelector('.stop').hidden && document.querySelector('.progress').hidden")
-        assert (
-            told == [clip_maker.EXAMPLES[0]] and tab.run("document.querySelectorAll('section').length") == 0
-        )
-        end.set()
-    assert sign(server)[0] == 200, "the stopped clip holds up no other"
