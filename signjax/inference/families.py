@@ -25,9 +25,11 @@ def make_sampler(config, **changes) -> Sampler:
         hint = did_you_mean(unknown[0], fields, f"it takes {', '.join(fields)}")
         raise ConfigError(f"{unknown[0]} means nothing to a {config.task} run{hint}")
     for name, value in changes.items():
-        allowed = config_schema.FIELDS[f"sampler.{name}"].range
-        if allowed:
-            check_number(name, value, allowed)
+        field = config_schema.FIELDS[f"sampler.{name}"]
+        if field.range:
+            check_number(name, value, field.range)
+            # A compiled program takes numbers of one type: for 2 in place of 2.0 there would be one more.
+            changes[name] = field.kind(value)
     sampler = family.sampler(**{**config.sampler, **changes})
     family.check_sampler(config, sampler)
     return sampler

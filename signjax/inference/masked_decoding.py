@@ -12,8 +12,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from signjax.data.sources import choose_bucket
 from signjax.inference import autoregressive, sampling_memory
+from signjax.inference.kept_programs import KeptProgram
 from signjax.models import text_alignment
+from signjax.models.text_conditioning import EncodedText
 
 # Lengths in tokens that batches are padded to: few, because each other length is compiled anew.
 SIZES = (16, 32, 64, 96, 128, 192, 256)
@@ -35,8 +38,20 @@ class Sampler(NamedTuple):
     max_tokens: int
 
 
+class FillState(NamedTuple):
+    """State of the passes over B clips of at most N tokens, C codes a token."""
+
+    step: jax.Array  # [] passes so far
+    codes: jax.Array  # [B, N, C]
+    hidden: jax.Array  # [B, N] bool, tokens that are still hidden
+
+
 def sample_masked_tokens(model, variables, text, mask, keys, sampler: Sampler):
     """Samples a token sequence for each text, of the length that the model expects for the text.
+
+    One program is compiled for a size of the batch, a length and whether there is guidance. All options, the
+    number of passes among them, are numbers that it is called with: a loop of a given number of passes was no
+    faster.
 
     Args:
       model: a signjax.models.masked_transformer.MaskedTransformer.
@@ -49,54 +64,55 @@ def sample_masked_tokens(model, variables, text, mask, keys, sampler: Sampler):
     Returns:
       (codes [B, N, C] int32, 0 after a clip's end; lengths [B] in tokens).
     """
-    count = len(text)
-    if sampler.guidance != 1:
-        text, mask = autoregressive.add_null_text(text, mask)
-    encoded, expected = _encode_texts(model, variables, text, mask)
+    guided = sampler.guidance != 1
+    encoded, expected = ENCODE(model, variables, text, mask, guided)
     # On the host: the lengths decide the shape that the passes are compiled for.
-    lengths = np.clip(np.round(expected[:count]).astype(int), 1, sampler.max_tokens)
-    longest = int(lengths.max())
-    size = next((s for s in SIZES if s >= longest), longest)
-    inside = np.arange(size) < lengths[:, None]  # [B, N]
-    return _fill_tokens(model, variables, encoded, inside, keys, sampler), lengths
+    lengths = np.clip(np.round(np.asarray(expected)).astype(int), 1, sampler.max_tokens)
+    inside = np.arange(choose_bucket(int(lengths.max()), SIZES)) < lengths[:, None]  # [B, N]
+    sampling_memory.check_attention_memory(model, len(inside) * (1 + guided), inside.shape[1])
+    codes = np.zeros((*inside.shape, model.columns), np.int32)
+    state = FillState(np.zeros((), np.int32), codes, inside)
+    state = FILL(model, variables, encoded, inside, keys, state, sampler.steps, sampler, guided)
+    return state.codes, lengths
 
 
-@functools.partial(jax.jit, static_argnums=0)
-def _encode_texts(model, variables, text, mask):
-    """Encodes texts and predicts the number of tokens [B] of their clips: (encoded texts, numbers)."""
+def _encode_texts(model, variables, text, mask, guided: bool):
+    """Encodes B texts, with guidance B null texts, too: (encoded texts, tokens [B] of their clips)."""
+    count = text.shape[0]
+    if guided:
+        text, mask = autoregressive.add_null_text(text, mask)
     encoded = model.apply(variables, text, mask, method="encode_text")
-    return encoded, text_alignment.expected_length(encoded)
+    return encoded, text_alignment.expected_length(encoded)[:count]
 
 
-@functools.partial(jax.jit, static_argnums=(0, 5))
-def _fill_tokens(model, variables, encoded, inside, keys, sampler: Sampler):
-    """Samples codes [B, N, C] for positions inside clips [B, N]; with guidance `encoded` has 2 B texts."""
-    guided, size = sampler.guidance != 1, inside.sum(1)
+def _fill_tokens(
+    model, variables, encoded, inside, keys, state: FillState, until, sampler: Sampler, guided: bool
+) -> FillState:
+    """Runs passes over positions inside clips [B, N] until there were `until` []."""
+    size = inside.sum(1)
     run = functools.partial(model.apply, variables)
     tile = functools.partial(autoregressive.tile_for_guidance, guided=guided)
     mask = tile(inside)
-    sampling_memory.check_attention_memory(model, *mask.shape)
     times = text_alignment.clip_times(mask, encoded)
     # A key for each position: one draw for all of them would depend on the padded length.
     position_keys = _fold_keys(keys[:, None], jnp.arange(inside.shape[1]))  # [B, N]
 
-    def run_pass(k, state):
-        codes, hidden = state
+    def run_pass(k, state: FillState) -> FillState:
+        codes, hidden = state.codes, state.hidden
         states = run(tile(codes), tile(hidden), mask, encoded, times, method="compute_states")
         pass_keys = _fold_keys(position_keys, k)
-        drawn, confidence = _propose_tokens(run, states, pass_keys, sampler, model.columns)
+        drawn, confidence = _propose_tokens(run, states, pass_keys, sampler, guided, model.columns)
         codes = jnp.where(hidden[..., None], drawn, codes)
         # Rounded down: after the last pass the cosine is 0 only up to rounding, and no token may stay hidden.
         num_hidden = jnp.floor(size * jnp.cos(jnp.pi / 2 * (k + 1) / sampler.steps))  # [B]
         # Tokens that are known already get the highest ranks, so that no later pass hides them again.
         rank = jnp.argsort(jnp.argsort(jnp.where(hidden, confidence, jnp.inf)))
-        return codes, hidden & (rank < num_hidden[:, None])
+        return FillState(k + 1, codes, hidden & (rank < num_hidden[:, None]))
 
-    start = jnp.zeros((*inside.shape, model.columns), jnp.int32), inside
-    return jax.lax.fori_loop(0, sampler.steps, run_pass, start)[0]
+    return jax.lax.fori_loop(state.step, until, run_pass, state)
 
 
-def _propose_tokens(run, states, keys, sampler: Sampler, columns: int):
+def _propose_tokens(run, states, keys, sampler: Sampler, guided: bool, columns: int):
     """Samples tokens [B, N, C] from states [B, N, D] with keys [B, N]; with their log-likelihoods [B, N]."""
     shape, keys = keys.shape, keys.reshape(-1)
     # The other options stay at their defaults, which change nothing.
@@ -109,7 +125,6 @@ def _propose_tokens(run, states, keys, sampler: Sampler, columns: int):
 
     # Within a pass positions are sampled independently, so they can be the rows of one batch.
     flat = states.reshape(-1, states.shape[-1])
-    guided = sampler.guidance != 1
     codes = autoregressive.sample_token(run, flat, sampler.guidance, guided, columns, pick_code)
     return codes.reshape(*shape, columns), jnp.asarray(sum(likelihoods)).reshape(shape)
 
@@ -117,3 +132,9 @@ def _propose_tokens(run, states, keys, sampler: Sampler, columns: int):
 def _fold_keys(keys, numbers):
     """Folds numbers into random keys; the shapes of both are broadcast."""
     return jnp.vectorize(jax.random.fold_in)(*jnp.broadcast_arrays(keys, numbers))
+
+
+ENCODE = KeptProgram(
+    "encode_masked_texts", jax.jit(_encode_texts, static_argnums=(0, 4)), (0, 4), trees=(EncodedText,)
+)
+FILL = KeptProgram("fill_tokens", jax.jit(_fill_tokens, static_argnums=(0, 8)), (0, 8), trees=(FillState,))
