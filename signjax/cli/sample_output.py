@@ -60,7 +60,7 @@ def print_samples(written: "Iterable[list[TextFiles]]", total: int) -> None:
 def _print_text(files: "TextFiles") -> None:
     readings = files.readings or [None] * len(files.paths)
     for paths, reading in zip(files.paths, readings, strict=True):
-        words = "" if reading is None else f"  reads: {reading or '(nothing)'}"
+        words = f"  {reading}" if reading else ""
         if paths or words:
             print(f"{', '.join(map(str, paths))}{words}".strip())
     if files.page:
@@ -98,5 +98,4 @@ def print_frames(
             print(line, flush=True)
             frames.append(frame)
         if readable:
-            words = " ".join(demo.read_signs(np.stack(frames)))
-            print(f"reads: {words or '(nothing)'}", file=sys.stderr, flush=True)
+            print(demo.describe_reading(np.stack(frames)), file=sys.stderr, flush=True)

@@ -5,12 +5,13 @@ signed poses can be read back by rule, which makes "did it sign the sentence?" a
 """
 
 from signjax.demo.dataset import make_split_texts, write_dataset
-from signjax.demo.reader import locate_words, read_signs
+from signjax.demo.reader import describe_reading, locate_words, read_signs
 from signjax.demo.synthesis import synthesize_pose
 from signjax.demo.text import count_word_errors, list_words, normalize_text, tokens_to_glosses
 
 __all__ = [
     "count_word_errors",
+    "describe_reading",
     "list_words",
     "locate_words",
     "make_split_texts",

@@ -229,6 +229,11 @@ def read_signs(pose: np.ndarray, valid: np.ndarray | None = None) -> list[str]:
     return glosses_to_tokens([sign_templates().glosses[s.sign] for s in segments], question)
 
 
+def describe_reading(pose: np.ndarray) -> str:
+    """What a clip [T, 50, 3] signs as a line for people, such as "reads: how are you ?"; see `read_signs`."""
+    return f"reads: {' '.join(read_signs(pose)) or '(nothing)'}"
+
+
 def locate_words(pose: np.ndarray, valid: np.ndarray | None = None) -> list[tuple[str, int, int]]:
     """Where each word of a clip is signed: (word, first frame, last frame + 1) in order, without "?".
 

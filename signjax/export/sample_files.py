@@ -35,7 +35,7 @@ class TextFiles(NamedTuple):
     clips: int
     paths: list[list[Path]]  # of each clip
     page: Path | None
-    readings: list[str] | None  # what each clip says in the demo's language; None if it was not asked for
+    readings: list[str] | None  # see demo.describe_reading, of each clip; None if it was not asked for
 
 
 class Job(NamedTuple):
@@ -158,7 +158,7 @@ def _write_text(job: Job) -> TextFiles:
         paths.append([_write_clip(f"{stem}.{form}", clip, panel) for form in job.forms if form != "html"])
     if "html" in job.forms:
         page = rendering.write_html(f"{job.stem}.html", [[panel] for panel in panels], title=job.text)
-    readings = [" ".join(demo.read_signs(clip.points)) for clip in job.clips] if job.reads else None
+    readings = [demo.describe_reading(clip.points) for clip in job.clips] if job.reads else None
     return TextFiles(len(job.clips), paths, page, readings)
 
 

@@ -81,7 +81,7 @@ class ClipMaker:
         for k, clip in enumerate(clips, 1):
             titles = [f"version {k}"] if num > 1 else []
             if self.readable:
-                titles.append(f"reads: {' '.join(demo.read_signs(clip.points)) or '(nothing)'}")
+                titles.append(demo.describe_reading(clip.points))
             panels.append(rendering.Panel(clip, "; ".join(titles)))
         return html_player.pack_panels(panels, "; ".join(remarks))
 

@@ -198,6 +198,14 @@ def test_a_sign_held_forever_is_no_sign_and_a_held_letter_no_run_of_letters():
     assert len(demo.read_signs(frozen)) <= 2 and "ooo" not in "".join(demo.read_signs(frozen))
 
 
+def test_a_reading_is_described_for_people():
+    still = np.repeat(make("hello")[:1], 40, axis=0)
+    assert [demo.describe_reading(pose) for pose in (make("hello"), still)] == [
+        "reads: hello",
+        "reads: (nothing)",
+    ]
+
+
 def test_reading_is_fast():
     poses = [make(line, k) for k, line in enumerate(TEXTS[:20])]
     demo.read_signs(poses[0])
