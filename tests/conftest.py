@@ -24,6 +24,8 @@ if "PYTEST_XDIST_WORKER" not in os.environ:  # workers share the folder of the p
     os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.05"
     os.environ["JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES"] = "-1"
 os.environ["JAX_PLATFORMS"] = "cpu"
+# The caches of what tests start are in the home folder that they give it.
+os.environ.pop("XDG_CACHE_HOME", None)
 os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} --xla_force_host_platform_device_count=8"
 # XLA's newer way to compile loops for CPUs takes twice as long, and tests run most programs a few times only.
 # An XLA that does not know a flag ends the process, so it is given to the versions that were tried.

@@ -1,14 +1,13 @@
 """startup, too: the command line from nothing to the files of a clip, phase by phase, and many clips."""
 
 import json
-import os
 import pathlib
 import subprocess
 import sys
 import tempfile
 import time
 
-from signjax.benchmarks import timing
+from signjax.benchmarks import setup, timing
 from signjax.errors import SignjaxError
 from signjax.inference import hub
 
@@ -77,10 +76,10 @@ def _measure_many(home: str) -> list[timing.Measurement]:
 
 
 def _run_python(home: str, *words: str) -> str:
-    # The cache lies in the user's home folder, so another home is another cache, and the user's stays.
-    env = os.environ | {"HOME": home}
     command = [sys.executable, *words]
-    finished = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
+    finished = subprocess.run(
+        command, env=setup.make_environment(home), capture_output=True, text=True, check=False
+    )
     if finished.returncode:
         lines = finished.stderr.strip().splitlines() or ["no message"]
         raise SignjaxError(f"{' '.join(command)} ended with {finished.returncode}: {lines[-1]}")

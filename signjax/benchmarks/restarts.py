@@ -56,7 +56,7 @@ def time_first_step(command: list[str], home: str, step: int) -> float:
     start, line = time.perf_counter(), ""
     with subprocess.Popen(
         [*command, f"--config.num_steps={step}"],
-        env=os.environ | {"HOME": home},
+        env=setup.make_environment(home),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

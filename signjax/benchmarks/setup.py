@@ -22,6 +22,11 @@ def make_home(sizes: tuple[int, int, int]) -> Iterator[str]:
         yield folder
 
 
+def make_environment(home: str) -> dict[str, str]:
+    """The environment of a command whose caches are in the folder `home`, so that the user's stay."""
+    return os.environ | {"HOME": home, "XDG_CACHE_HOME": f"{home}/.cache"}
+
+
 def make_config(name: str, folder: str, changes: dict | None = None):
     """The config `name`, such as "vqvae:seed", on the folder's data and one device, with changes by field."""
     c = get_config(name)

@@ -1,7 +1,6 @@
 """startup: a training run of one step, and a clip, from the command line; programs compiled or kept."""
 
 import itertools
-import os
 import pathlib
 import shutil
 import subprocess
@@ -43,9 +42,9 @@ def measure_startup() -> list[timing.Measurement]:
 
 def _run_command(command: list[str], home: str) -> None:
     """Runs a command whose compile cache is in `home`; what it prints is shown only if it fails."""
-    # The cache lies in the user's home folder, so another home is another cache, and the user's stays.
-    env = os.environ | {"HOME": home}
-    finished = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
+    finished = subprocess.run(
+        command, env=setup.make_environment(home), capture_output=True, text=True, check=False
+    )
     if finished.returncode:
         lines = finished.stderr.strip().splitlines() or ["no message"]
         raise SignjaxError(f"{' '.join(command)} ended with {finished.returncode}: {lines[-1]}")

@@ -20,7 +20,7 @@ from signjax.data import clip_files, frame_rates, pack_files, pack_writer, pose_
 from signjax.data.packed_dataset import PackedDataset, make_dataset
 from signjax.data.pose_layout import PoseLayout
 from signjax.errors import DataError, StorageError, did_you_mean
-from signjax.io import atomic, machine_errors, safe_read, temporary_folders
+from signjax.io import atomic, machine_errors, private_cache, safe_read, temporary_folders
 from signjax.io.safe_read import InvalidFileError
 
 SAMPLE_CLIPS = 16  # clips of the training split that decide the data set's layout
@@ -185,10 +185,9 @@ def _list_sids(folder: Path) -> list[str]:
 def _list_caches(dataset: Path) -> list[Path]:
     """Where packs of a data set may be: beside the data, or in the user's cache if the data are read-only."""
     dataset = dataset.resolve()
-    home = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
     # Data sets in different places may have the same name.
     tag = hashlib.blake2b(os.fsencode(dataset), digest_size=4).hexdigest()
-    caches = [dataset / ".cache", Path(home) / "signjax" / f"{dataset.name}-{tag}"]
+    caches = [dataset / ".cache", private_cache.find_user_cache() / f"{dataset.name}-{tag}"]
     # A link may have come with the data of others, and could lead to any folder of the user.
     with machine_errors.convert_unreadable(dataset):
         return [cache for cache in caches if not cache.is_symlink()]

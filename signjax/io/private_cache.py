@@ -14,6 +14,16 @@ MAX_ENTRIES = 100  # of the oldest use first, more are removed
 _SIZE = 16  # bytes of a digest
 
 
+def find_user_cache() -> pathlib.Path:
+    """The folder of signjax among the caches of this user: in $XDG_CACHE_HOME, by default in ~/.cache.
+
+    See the XDG Base Directory Specification. The folder need not exist.
+    """
+    home = os.environ.get("XDG_CACHE_HOME", "")
+    # By the specification a relative path counts for nothing.
+    return pathlib.Path(home if os.path.isabs(home) else os.path.expanduser("~/.cache"), "signjax")
+
+
 def make_private_folder(folder: pathlib.Path) -> pathlib.Path | None:
     """The folder, made if missing, with access for this user alone; None if that is not possible."""
     # Who can write compiled programs here can run code as this user.

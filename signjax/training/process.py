@@ -50,14 +50,16 @@ def enable_compile_cache(folder=None) -> pathlib.Path | None:
 
     Args:
       folder: where. By default the folder that JAX is configured with, as by JAX_COMPILATION_CACHE_DIR, which
-        is left as it is; else ~/.cache/signjax/xla.
+        is left as it is; else `xla` in private_cache.find_user_cache().
 
     Returns:
       The folder, None without a cache.
     """
     cache = jax.config.jax_compilation_cache_dir
     if folder is not None or not cache:
-        cache = private_cache.make_private_folder(pathlib.Path(folder or "~/.cache/signjax/xla"))
+        cache = private_cache.make_private_folder(
+            pathlib.Path(folder or private_cache.find_user_cache() / "xla")
+        )
         if cache is None:
             return None
         jax.config.update("jax_compilation_cache_dir", str(cache))

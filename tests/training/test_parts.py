@@ -161,7 +161,7 @@ def test_errors_are_one_line(capsys):
     assert capsys.readouterr().err == "error: lr is missing\n"
 
 
-def test_compile_cache_is_private_and_optional(tmp_path):
+def test_compile_cache_is_private_and_optional(tmp_path, monkeypatch):
     names = "jax_compilation_cache_dir", "jax_persistent_cache_min_compile_time_secs"
     before = {name: getattr(jax.config, name) for name in names}
     process.enable_compile_cache("/dev/null/cache")
@@ -171,6 +171,9 @@ def test_compile_cache_is_private_and_optional(tmp_path):
         process.enable_compile_cache(tmp_path / "xla")
         assert jax.config.jax_compilation_cache_dir == str(tmp_path / "xla")
         assert (tmp_path / "xla").stat().st_mode & 0o777 == 0o700
+        monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "caches"))
+        jax.config.update("jax_compilation_cache_dir", None)
+        assert process.enable_compile_cache() == tmp_path / "caches/signjax/xla"
     finally:
         for name, value in before.items():
             jax.config.update(name, value)
