@@ -70,8 +70,8 @@ def sample_masked_tokens(model, variables, text, mask, keys, sampler: Sampler):
     lengths = np.clip(np.round(np.asarray(expected)).astype(int), 1, sampler.max_tokens)
     inside = np.arange(choose_bucket(int(lengths.max()), SIZES)) < lengths[:, None]  # [B, N]
     sampling_memory.check_attention_memory(model, len(inside) * (1 + guided), inside.shape[1])
-    codes = np.zeros((*inside.shape, model.columns), np.int32)
-    state = FillState(np.zeros((), np.int32), codes, inside)
+    start = np.zeros((), np.int32), np.zeros((*inside.shape, model.columns), np.int32), inside
+    state = FillState(*map(jnp.asarray, start))
     state = FILL(model, variables, encoded, inside, keys, state, sampler.steps, sampler, guided)
     return state.codes, lengths
 
