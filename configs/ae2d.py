@@ -1,6 +1,6 @@
-"""The planar auto-encoder (second line, stage 1): python -m signjax.main --config=configs/ae2d.py
+"""The planar auto-encoder: python -m signjax.main --config=configs/ae2d.py
 
-One latent of 64 numbers for every frame, of x and y only; the depth of 3-D data is learned. No variants.
+It encodes x and y of each frame as one latent of 64 numbers. The depth of 3-D data is predicted. No variants.
 Own data: --config.data.root=datasets --config.data.name=how2sign
 """
 

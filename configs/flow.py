@@ -1,7 +1,7 @@
 """Text to latents by flow matching. Train: python -m signjax.main --config=configs/flow.py
 
-It needs a trained continuous tokenizer (configs/vqvae.py:kl), runs/vqvae-kl unless
---config.autoencoder=DIR says otherwise.
+It needs a trained continuous tokenizer (configs/vqvae.py:kl): runs/vqvae-kl, or the run of
+--config.autoencoder=DIR.
 Variants:
   whole  over one stream for the whole body (configs/vqvae.py:kl,whole)
 Own data: --config.data.root=datasets --config.data.name=how2sign

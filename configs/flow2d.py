@@ -1,7 +1,7 @@
 """Text to planar latents by flow matching. Train: python -m signjax.main --config=configs/flow2d.py
 
-It needs a trained planar auto-encoder (configs/ae2d.py), runs/ae2d unless
---config.autoencoder=DIR says otherwise.
+It needs a trained planar auto-encoder (configs/ae2d.py): runs/ae2d, or the run of
+--config.autoencoder=DIR.
 Own data: --config.data.root=datasets --config.data.name=how2sign
 """
 

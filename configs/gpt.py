@@ -1,12 +1,12 @@
 """Text to motion tokens (stage 2). Train: python -m signjax.main --config=configs/gpt.py
 
-It needs a trained tokenizer, runs/vqvae unless --config.tokenizer=DIR says otherwise.
+It needs a trained tokenizer: runs/vqvae, or the run of --config.tokenizer=DIR.
 Variants:
-  seed   the seed's GPT, as a point of reference: it reads by BERT, needs runs/vqvae-seed
-  large  60 million parameters in bfloat16 and 64 k tokens a step, for large data on a GPU or TPU
+  seed   the original project's GPT, as a point of reference: it uses BERT, and needs runs/vqvae-seed
+  large  60 million parameters in bfloat16 and 64 k tokens in a step, for large data on a GPU or TPU
   quick  a short run for the quickstart
-  fsdp   the state in parts on all devices, see docs/distributed.md
-  tensor each block's work divided between 2 devices, see docs/distributed.md
+  fsdp   the state divided among all devices, see docs/distributed.md
+  tensor the work of each block divided between 2 devices, see docs/distributed.md
 Own data: --config.data.root=datasets --config.data.name=how2sign
 """
 

@@ -1,6 +1,6 @@
 """Text to motion tokens in a few parallel passes. Train: python -m signjax.main --config=configs/masked.py
 
-It needs a trained tokenizer, runs/vqvae unless --config.tokenizer=DIR says otherwise.
+It needs a trained tokenizer: runs/vqvae, or the run of --config.tokenizer=DIR.
 Own data: --config.data.root=datasets --config.data.name=how2sign
 """
 

@@ -1,7 +1,8 @@
 """The encoder behind the Fréchet gesture distance: python -m signjax.main --config=configs/motion_encoder.py
 
 Then python -m signjax.tools.motion_encoder runs/motion_encoder writes it where the metrics look for it. The
-one that is shipped was made so, from the demo set. Windows are the metric's (signjax.metrics.frechet).
+encoder that comes with signjax was made in this way, from the demo set. Windows are those of the metric
+(signjax.metrics.frechet).
 """
 
 import ml_collections

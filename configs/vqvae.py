@@ -1,16 +1,16 @@
 """The motion tokenizer (stage 1). Train: python -m signjax.main --config=configs/vqvae.py
 
 Variants, joined by commas as in configs/vqvae.py:fsq,whole:
-  rvq    residual VQ, the default: one code an arm, two a hand, 512 entries each, every 4 frames
-  vq     plain VQ, one code a stream
+  rvq    residual VQ, the default: a token of 4 frames has a code for each arm and two for each hand
+  vq     plain VQ, one code for each stream
   fsq    finite scalar quantization instead of codebooks
   kl     a continuous bottleneck of 64 numbers (VAE), for configs/flow.py
   whole  one stream of six codes instead of arms and hands
-  face   the face, too, with codes of its own; for data that have one
-  seed   the seed's transformer with one code of 512, as a point of reference
+  face   also the face, with codes of its own; for data with faces
+  seed   the original project's transformer with one code of 512, as a point of reference
   quick  a short run for the quickstart
-  fsdp   the state in parts on all devices, see docs/distributed.md
-  tensor each block's work divided between 2 devices, see docs/distributed.md
+  fsdp   the state divided among all devices, see docs/distributed.md
+  tensor the work of each block divided between 2 devices, see docs/distributed.md
 Own data: --config.data.root=datasets --config.data.name=how2sign
 """
 
@@ -75,7 +75,7 @@ def _add_face(c):
 def _use_seed_model(c):
     c.model.kind = "seed"
     c.model.size.update({"width": 256, "depth": 4, "heads": 4, "mlp": 1024})
-    c.model.size.original = False  # True with the seed's own weights, see signjax.tools.from_seed
+    c.model.size.original = False  # True for the original project's weights, see signjax.tools.from_seed
     c.quantizer.levels = {"arm": 0, "hand": 0, "whole": 1}
     c.quantizer.dim = 256
     c.quantizer.commitment = 1.0

@@ -1,4 +1,4 @@
-"""Says which commands there are: python -m signjax, or python -m signjax --version."""
+"""Lists the commands: python -m signjax; or prints the version: python -m signjax --version."""
 
 import ast
 import pathlib

@@ -1,4 +1,4 @@
-"""Errors that a user can do something about: commands print them as one line and exit with their code."""
+"""Errors that a user can correct: commands print them as one line and exit with their code."""
 
 import difflib
 from collections.abc import Iterable

@@ -3,7 +3,7 @@
     python -m signjax.evaluate --workdir runs/gpt
     python -m signjax.evaluate --predictions their_clips --name mine --split dev
 
-The files go to a folder in the run, or beside the clips.
+The files are written to a folder in the run, or beside the clips.
 """
 
 import sys
@@ -54,11 +54,11 @@ def parse_options(argv: list[str] | None):
     parser.add_argument("--root", help="folder of data sets (default: the run's own, or datasets)")
     name_help = "with --predictions and no --workdir: the data set (default: %(default)s)"
     parser.add_argument("--name", default="demo", help=name_help)
-    text_help = "with --predictions and no --workdir: sentence or gloss, the texts (default: %(default)s)"
+    text_help = "with --predictions and no --workdir: the texts to compare with (default: %(default)s)"
     kinds = config_schema.FIELDS["data.text"].choices
     parser.add_argument("--text", choices=kinds, default=kinds[0], help=text_help)
     parser.add_argument("--backtranslate", help="run of a back-translator (default: runs/backtranslate)")
-    tokenize_help = "of back-translations: words, gloss, 13a, zh, char (default: as the texts are)"
+    tokenize_help = "of back-translations: words, gloss, 13a, zh or char (default: that of the texts)"
     parser.add_argument("--tokenize", help=tokenize_help)
     parser.add_argument("--out", help="folder for the files (default: <workdir>/scores-<split>)")
     parsing.add_seed_option(parser)

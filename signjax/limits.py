@@ -1,4 +1,4 @@
-"""What numbers can be: one description for the help of commands, for configs and for functions."""
+"""Ranges of numbers: one description for the help of commands, for configs and for functions."""
 
 import math
 import numbers
@@ -23,7 +23,7 @@ class Range(NamedTuple):
 
     def __str__(self):
         if not self.whole and self.largest == BELOW_ONE:
-            return f"{self.least:g} up to, but not, 1"
+            return f"{self.least:g} to below 1"
         least, largest = (f"{n:,}" if abs(n) >= 10 and n == int(n) else f"{n:g}" for n in self[:2])
         return f"{least} to {largest}"
 

@@ -1,13 +1,13 @@
-"""Trains a model and keeps it in a folder, the run.
+"""Trains a model and saves it in a folder, the run.
 
     python -m signjax.main --config=configs/vqvae.py
     python -m signjax.main --config=configs/gpt.py:quick --config.num_steps=2000 --workdir=runs/gpt-mine
     python -m signjax.main --config=configs/gpt.py --help
 
-The last lists the variants (after the colon) and the fields of a config. Any field can be set, as in
---config.optim.lr=5e-4. The configs that come with signjax also have names, which work in any folder:
---config=gpt:quick. The run has its config, its checkpoints, and its numbers in metrics.jsonl. Ctrl-C saves;
-the same command resumes.
+The third command lists the variants and the fields of a config. A variant follows a colon, as in gpt:quick.
+Any field can be set, as in --config.optim.lr=5e-4. The configs that come with signjax also have names, which
+work in any folder: --config=gpt:quick. The run has its config, its checkpoints, and its numbers in
+metrics.jsonl. Ctrl-C saves the run and stops. Then the same command resumes it.
 """
 
 import shlex
@@ -27,10 +27,10 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument(
         "--multihost", action="store_true", help="join the other hosts of this job (TPU pod, SLURM, ...)"
     )
-    heartbeat = "silence after which a host counts as lost"
+    heartbeat = "time without a sign after which a host counts as lost"
     parsing.add_number(parser, "--heartbeat", limits.SECONDS, heartbeat, 30, metavar="SECONDS")
     parser.add_argument(
-        "--wandb", metavar="PROJECT", help="project of wandb that shows the run, too; needs no network"
+        "--wandb", metavar="PROJECT", help="also log to this project of wandb; needs no network"
     )
     args, spec, config = config_options.parse_options(parser, argv)
     from signjax.tasks.train import train

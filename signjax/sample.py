@@ -1,11 +1,11 @@
-"""Signs texts with a trained run: a GIF, a page and the pose of each.
+"""Signs texts with a trained run, and writes a GIF, a page and the pose of each.
 
     python -m signjax.sample --text "hello how are you"
     python -m signjax.sample --workdir runs/gpt --file texts.txt --num 3 --out outputs
 
-The first uses runs/gpt; if you trained none, the model that comes with signjax, which signs a constructed
-language and no real one. The files are named after the texts. Options of the sampler that are not given are
-as in the run's config.
+The first command uses the run runs/gpt. If there is none, it uses the model that comes with signjax, which
+signs a constructed language and no real one. The files are named after the texts. The defaults of the
+sampling options, from --temperature on, are in the config of the run.
 """
 
 import sys
@@ -50,7 +50,7 @@ def main(argv: list[str] | None = None) -> int:
 def parse_options(argv: list[str] | None):
     """The options of the command line."""
     parser = parsing.make_short_parser("signjax.sample", __doc__)
-    run_help = "folder of the run (default: runs/gpt, else the model that comes with signjax)"
+    run_help = "folder of the run (default: runs/gpt, or else the model that comes with signjax)"
     parser.add_argument("--workdir", help=run_help)
     text = "what to sign; may be repeated"
     parser.add_argument("--text", type=parsing.parse_text, action="append", default=[], help=text)
@@ -58,9 +58,9 @@ def parse_options(argv: list[str] | None):
     parsing.add_number(parser, "--num", limits.CLIPS, "clips of each text", 1)
     parsing.add_seed_option(parser)
     parser.add_argument("--out", default="outputs", help="folder for the files (default: %(default)s)")
-    forms_help = "of npz, pose, gif, html, mp4, json, png (default: npz; for few texts pictures and pages)"
+    forms_help = "of npz, pose, gif, html, mp4, json, png (default: npz; for few texts also pictures, pages)"
     parser.add_argument("--formats", type=sampler_options.parse_forms, metavar="FORM,...", help=forms_help)
-    stream_help = "instead of files: one JSON line per frame, as it is generated"
+    stream_help = "print one JSON line per frame while it is generated, and write no files"
     parser.add_argument("--stream", action="store_true", help=stream_help)
     sampler_options.add_sampler_options(parser)
     return parser.parse_args(argv)

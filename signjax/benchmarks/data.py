@@ -1,4 +1,4 @@
-"""data: every frame of a split from its pack and from its JSON files; batches to train on."""
+"""data: reads every frame of a split from its pack and from its JSON files, and makes training batches."""
 
 import json
 from pathlib import Path

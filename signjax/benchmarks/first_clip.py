@@ -1,4 +1,4 @@
-"""startup, too: the command line from nothing to the files of a clip, phase by phase, and many clips."""
+"""startup: the phases of the sample command, from its start to the files of a clip, and many clips."""
 
 import json
 import pathlib

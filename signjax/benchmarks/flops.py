@@ -67,7 +67,7 @@ def _count_tokenizer_parts(c, batch: int, frames: int) -> TokenizerFlops:
 
 
 def _count_seed_tokenizer_parts(c, batch: int, frames: int) -> TokenizerFlops:
-    """The seed's transformer, which works frame by frame and folds frames into tokens in the middle."""
+    """The original transformer, which works frame by frame and folds frames into tokens in the middle."""
     size, tokens = c.model.size, frames // c.model.size.stride
     rows, dim, coordinates = batch * frames, c.quantizer.dim, 3 * skeleton.NUM_JOINTS
     folds = count_dense(batch * tokens, size.stride * size.width, dim)

@@ -1,4 +1,4 @@
-"""gpu: what a GPT of 60 million parameters in bfloat16 does on one GPU, each with a target.
+"""gpu: the speed of a GPT of 60 million parameters in bfloat16 on one GPU, each figure with a target.
 
 It takes less than 10 minutes. Targets and stretches are for an H200. Clips are drawn at random and as long
 as in real sets; weights are random, too, which changes no time.

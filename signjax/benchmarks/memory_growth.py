@@ -1,4 +1,4 @@
-"""Whether the memory of smoke runs grows: what is a leak, as a table and as JSON."""
+"""Finds memory leaks in smoke runs, and reports them as a table and as JSON."""
 
 import math
 import statistics

@@ -1,4 +1,4 @@
-"""render: a GIF of 150 frames, against matplotlib drawing every bone of every frame anew."""
+"""render: a GIF of 150 frames, against matplotlib, which draws every bone of every frame again."""
 
 import io
 import tempfile
@@ -13,13 +13,13 @@ from signjax.pose.clip import Clip
 
 # Of our GIF, and of the reference's, which is slow: they are compared by seconds a frame.
 FRAMES, REFERENCE_FRAMES = 150, 15
-SIZE = 800  # pixels, as in the seed
+SIZE = 800  # pixels, as in the original project
 TEXT = "hello, where do you live? i live in a small house and work with my friend at school"
 TARGET = 30
 
 
 def measure_rendering() -> list[timing.Measurement]:
-    """GIFs of the same clip at the seed's size and at our own."""
+    """GIFs of the same clip at the original size and at our own."""
     # np.resize repeats the clip until it has the frames that are wanted.
     pose = np.resize(demo.synthesize_pose(TEXT, np.random.default_rng(0)), (FRAMES, skeleton.NUM_JOINTS, 3))
     clip, reference = Clip(pose, text=TEXT), "matplotlib, bone by bone (reference)"

@@ -1,4 +1,4 @@
-"""Measurements in words, as a table of goals, and as JSON."""
+"""Measurements as text, as a table of targets, and as JSON."""
 
 import statistics
 

@@ -1,4 +1,4 @@
-"""How long a run waits for its saves, and how long one that is started again takes to its first step."""
+"""The time that training waits for a save, and the time from a restart to the first step."""
 
 import os
 import signal

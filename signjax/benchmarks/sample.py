@@ -1,4 +1,4 @@
-"""sample: 100 tokens from a text, text encoder included, against the seed's decoding loop in PyTorch."""
+"""sample: 100 tokens from a text, text encoder included, against the original project's loop in PyTorch."""
 
 import jax
 import jax.numpy as jnp
@@ -22,11 +22,11 @@ SEED = {  # with a text encoder of BERT's size
     "mlp": 3072,
 }
 BERT_VOCABULARY = 30522
-REFERENCE = "PyTorch, the seed's loop (reference)"
+REFERENCE = "PyTorch, the original project's loop (reference)"
 
 
 def measure_sampling() -> list[timing.Measurement]:
-    """The GPT of configs/gpt.py with its sampler, and one of the seed's size with the seed's sampler.
+    """The GPT of configs/gpt.py with its sampler, and one of the original size with the original sampler.
 
     The reference decodes clips one by one, so that n clips take it n times as long as one.
     """
@@ -37,7 +37,7 @@ def measure_sampling() -> list[timing.Measurement]:
     seed = ml_collections.ConfigDict({**c.model, **SEED})
     models = {
         "gpt": (c.model, COLUMNS, VOCABULARY, autoregressive.Sampler(**c.sampler)),
-        "seed's size": (seed, 1, BERT_VOCABULARY, autoregressive.Sampler(top_k=20)),
+        "original size": (seed, 1, BERT_VOCABULARY, autoregressive.Sampler(top_k=20)),
     }
     for name, (model, columns, vocabulary, sampler) in models.items():
         variables = None
@@ -66,7 +66,7 @@ def make_sampling_workload(
     words = np.random.default_rng(0).integers(len(tokenizer.SPECIAL), vocabulary, (batch, LENGTH))
     ids, mask = tokenizer.pad_texts(list(words))
     if variables is None:
-        # Random weights: what they are changes no time, and training the seed's size would take days.
+        # Random weights: what they are changes no time, and training the original size would take days.
         codes = jnp.zeros((1, 4, columns), jnp.int32)
         variables = jax.jit(model.init)(jax.random.key(0), codes, ids[:1], mask[:1])
     # An untrained model would end its clips by chance, so the number of tokens is fixed.

@@ -1,4 +1,4 @@
-"""What benchmarks need to run models: demo data in a folder of their own, and a task's compiled step."""
+"""Set-up of benchmarks: demo data in a folder of their own, and a task's compiled training step."""
 
 import contextlib
 import os

@@ -1,4 +1,4 @@
-"""startup: a training run of one step, and a clip, from the command line; programs compiled or kept."""
+"""startup: a training run of one step, and a clip, by commands; with and without kept programs."""
 
 import itertools
 import pathlib

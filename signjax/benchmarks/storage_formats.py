@@ -1,4 +1,4 @@
-"""The ways to store packed clips that `storage` compares: each writes a folder and reads clips from it.
+"""Storage formats of packed clips that `storage` compares: each writes a folder and reads clips from it.
 
 All keep the texts in the same JSON file, since training wants them at once, and all copy what they read.
 """

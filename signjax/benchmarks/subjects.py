@@ -1,4 +1,4 @@
-"""What can be measured, by the names that signjax.tools.bench knows."""
+"""The subjects that signjax.tools.bench can measure, by name."""
 
 from collections.abc import Callable, Iterable
 

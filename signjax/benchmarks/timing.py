@@ -1,4 +1,4 @@
-"""Workloads timed side by side: slow phases of a shared machine hit all of them alike."""
+"""Workloads that are timed in turn, so that a busy machine slows all of them equally."""
 
 import statistics
 import time

@@ -1,8 +1,8 @@
-"""tokenize: time to the error of the seed's tokenizer, both trained for real on demo data, in turn.
+"""tokenize: training time to the error of the original project's tokenizer; both train on demo data.
 
-The reference is configs/vqvae.py:seed: the seed's transformer without its faults, in JAX, so that what is
-compared is the tokenizer and not the framework. Time is that of reading the data, the linear start and all
-training steps; compiling and evaluation are left out on both sides.
+The reference is configs/vqvae.py:seed: the original project's transformer without its faults, in JAX, so that
+what is compared is the tokenizer and not the framework. Time is that of reading the data, the linear start
+and all training steps; compiling and evaluation are left out on both sides.
 """
 
 import time

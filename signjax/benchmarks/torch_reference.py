@@ -1,4 +1,4 @@
-"""The PyTorch reference: the seed's architecture and decoding loop, if torch is installed."""
+"""The PyTorch reference: the original project's models and decoding loop, if torch is installed."""
 
 import functools
 import importlib.util

@@ -1,4 +1,4 @@
-"""A training step compiled for TPUs that are not there: the memory it takes, how often chips communicate."""
+"""A training step compiled for TPUs on a machine without any: its memory, and its collectives."""
 
 import collections
 import importlib.util

@@ -1,4 +1,4 @@
-"""train: training steps of tokenizers and GPTs; the seed's architectures against PyTorch's."""
+"""train: training steps of tokenizers and GPTs; the original project's models against PyTorch."""
 
 from signjax.benchmarks import flops, setup, timing, torch_reference
 
@@ -6,8 +6,8 @@ SIZES = (60, 8, 1)  # clips in train, dev and test
 # Tokens and text ids of a clip of the reference, as many as clips of our packed rows have.
 CLIP_TOKENS, TEXT_IDS = 32, 16
 TARGET = 1 / 1.5  # times as fast: no slower than 1.5 times the reference
-VQVAE, GPT = "PyTorch, the seed's VQ-VAE (reference)", "PyTorch, the seed's GPT (reference)"
-SEED_GPT = {  # the text encoder, which the seed does not train, keeps its two layers
+VQVAE, GPT = "PyTorch, the original VQ-VAE (reference)", "PyTorch, the original GPT (reference)"
+SEED_GPT = {  # the text encoder, which the original project does not train, keeps its two layers
     "model.width": 768,
     "model.depth": 8,
     "model.heads": 12,
@@ -25,7 +25,7 @@ def measure_training() -> list[timing.Measurement]:
 
 
 def measure_tokenizer_steps(folder: str, changes: dict | None = None) -> list[timing.Measurement]:
-    """The default tokenizer, and the seed's in JAX and in PyTorch on the same poses, all without dropout."""
+    """The default tokenizer, and the original in JAX and in PyTorch on the same poses, without dropout."""
     workloads = {}
     for name, target in (("vqvae", None), ("vqvae:seed", TARGET)):
         c = setup.make_config(name, folder, changes)
@@ -46,7 +46,7 @@ def measure_tokenizer_steps(folder: str, changes: dict | None = None) -> list[ti
 
 
 def measure_gpt_steps(folder: str, changes: dict | None = None) -> list[timing.Measurement]:
-    """The default GPT, and one of the seed's size against PyTorch on as many positions and text ids."""
+    """The default GPT, and one of the original size against PyTorch on as many positions and text ids."""
     six_codes = setup.train_run(setup.make_config("vqvae", folder, SMALL), f"{folder}/runs/vqvae")
     one_code_config = setup.make_config("vqvae:vq,whole", folder, SMALL)
     one_code = setup.train_run(one_code_config, f"{folder}/runs/vqvae-one")
@@ -59,7 +59,7 @@ def measure_gpt_steps(folder: str, changes: dict | None = None) -> list[timing.M
         with_bert, without_bert = torch.gpt_steps(positions // CLIP_TOKENS, CLIP_TOKENS, TEXT_IDS)
         workloads[GPT] = timing.Workload(with_bert)
         workloads["PyTorch, BERT's pass left out"] = timing.Workload(without_bert)
-    workloads["gpt of the seed's size, packed rows"] = seed._replace(target=TARGET)
+    workloads["gpt of the original size, packed rows"] = seed._replace(target=TARGET)
     return measured + timing.compare_workloads(workloads, GPT)
 
 

@@ -25,13 +25,13 @@ def parse_import_options(argv: list[str] | None, doc: str) -> argparse.Namespace
     for field in ("text", "gloss"):
         column = f"column of the table that is the {field} (default: by its name)"
         parser.add_argument(f"--{field}_column", metavar="NAME", help=column)
-    fps = f"frames per second, where the files do not say ({limits.FPS})"
+    fps = f"frames per second of files that do not say it ({limits.FPS})"
     parser.add_argument("--fps", type=float, help=fps)
-    resample = f"frames per second that all clips are brought to ({limits.FPS}; default: as they are)"
+    resample = f"frames per second that all clips are resampled to ({limits.FPS}; default: no resampling)"
     parser.add_argument("--resample", type=float, metavar="FPS", help=resample)
-    size = "size of the picture, for coordinates that are shares of it, where the files do not say"
+    size = "size of the picture in pixels, for files with coordinates that are fractions of an unknown size"
     parser.add_argument("--size", metavar="WxH", help=size)
-    smplx = "SMPLX_NEUTRAL.npz of SMPL-X, whose bones data in SMPL-X get (default: signjax's own skeleton)"
+    smplx = "SMPLX_NEUTRAL.npz of SMPL-X, for the bone lengths of SMPL-X data (default: signjax's skeleton)"
     parser.add_argument("--smplx", metavar="FILE", type=Path, help=smplx)
     args = parser.parse_args(argv)
     args.size = parse_size(args.size)

@@ -1,4 +1,4 @@
-"""JAX's own errors about a backend that this machine or this installation lacks, as one line."""
+"""Errors of JAX about a backend that this machine or this installation lacks, as one line."""
 
 import importlib.util
 import os

@@ -1,4 +1,4 @@
-"""The standard streams of a command: closed before it starts or while it prints, full, or of few letters."""
+"""The standard streams of a command, which may be closed or full, or lack some characters."""
 
 import contextlib
 import errno

@@ -159,5 +159,5 @@ def add_seed_option(
     parser: argparse.ArgumentParser, default: int | None = 0, shown: str = "%(default)s"
 ) -> None:
     """Adds --seed, which is the same in every command; `shown` says in the help what the default is."""
-    seed = f"decides all random choices; any whole number (default: {shown})"
+    seed = f"seed of all random choices; any whole number (default: {shown})"
     parser.add_argument("--seed", type=parse_seed, default=default, help=seed)

@@ -1,4 +1,4 @@
-"""The options that change how a run samples and what is written; by default as its config says."""
+"""The options of sampling and of the files to write; sampling options default to the run's config."""
 
 import argparse
 from argparse import Namespace

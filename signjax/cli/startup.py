@@ -1,4 +1,4 @@
-"""What has to happen before a command imports numpy and JAX, which start threads and take memory."""
+"""Set-up before a command imports numpy and JAX, which start threads and take memory."""
 
 import functools
 import os

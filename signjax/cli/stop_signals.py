@@ -1,4 +1,4 @@
-"""Stopping a command by a signal: what it began is removed as after an error, and its exit code says why."""
+"""Signals that stop a command: its unfinished files are removed, and its exit code names the signal."""
 
 import contextlib
 import signal

@@ -1,4 +1,4 @@
-"""Augmentation for training: a window of motion as another signer would have signed it."""
+"""Augmentation for training: changes a window of motion as if another signer had signed it."""
 
 import numpy as np
 

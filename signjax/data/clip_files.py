@@ -220,7 +220,7 @@ def _parse_poses(content: dict) -> np.ndarray:
         shown = str(count)[:20] if isinstance(count, int | float) else "no number"
         raise InvalidFileError(f"num_frames is {shown}, but there are {len(poses)} poses")
     rows = [_parse_frame(frame, t) for t, frame in enumerate(poses)]
-    # Exporters write a face of zeros where they have none, as in the seed's How2Sign clips.
+    # Exporters write a face of zeros where they have none, as in the original project's How2Sign clips.
     faces = [_parse_face(frame, t) for t, frame in enumerate(poses)]
     if any(faces):
         nothing = [0] * 3 * FACE[1]

@@ -1,4 +1,4 @@
-"""Frame rates of a data set: which there are, and the one that its packs are resampled to."""
+"""The frame rates of a data set, and the one that its packs are resampled to."""
 
 import json
 from collections import Counter

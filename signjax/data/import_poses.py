@@ -1,4 +1,4 @@
-"""Pose files in the formats of other programs to a data set."""
+"""Converts pose files of other programs to a data set."""
 
 import dataclasses
 import json

@@ -1,4 +1,4 @@
-"""What an import tells of its folder and its table: what was guessed, and what has no counterpart."""
+"""Warnings of an import about its folder and its table: guesses, and what has no counterpart."""
 
 from collections.abc import Sequence
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Training rows of the back-translator: clips as other signers would sign them, one after another."""
+"""Training rows of the back-translator: clips one after another, changed as if others had signed them."""
 
 import numpy as np
 

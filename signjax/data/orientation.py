@@ -1,4 +1,4 @@
-"""Signers who lie on their side or stand on their head: clips are turned upright, by the whole clip.
+"""Turns clips upright in which the signer lies on one side or is upside down.
 
 Phones write videos on their side and say so in a field that many programs ignore, and some programs let y
 point up. Place and size are normalized later; the direction is not, so three directions would be three signs.

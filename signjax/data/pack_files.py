@@ -1,4 +1,4 @@
-"""Folders of .npy and .json files that are either complete or not there, and are noticed when corrupt.
+"""Folders of .npy and .json files that are complete or absent, and whose corruption is detected.
 
 A folder is built under a temporary name and renamed when finished; its `seal.json` holds the size and a
 checksum of every file. A folder may have come with a data set of others, so nothing in it is trusted unread.

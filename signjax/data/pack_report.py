@@ -1,4 +1,4 @@
-"""A data set packed from beginning to end, or a machine's share of it, told in lines."""
+"""Packs a data set, or one machine's share of it, and reports this in lines."""
 
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""A split as a few flat arrays, memory-mapped from a folder of .npy files, for ten clips or a million alike.
+"""A split as a few flat arrays, memory-mapped from a folder of .npy files, for any number of clips.
 
 signjax.data.load makes and finds these folders; signjax.data.pack_writer writes their files.
 """

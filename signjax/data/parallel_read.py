@@ -1,4 +1,4 @@
-"""Many clips read at once, by worker processes when there are many.
+"""Reads many clips at once, in worker processes if there are many.
 
 A worker is this file run as a program: it gets a list of clips on stdin, answers with one .npz on
 stdout and ends. So workers hold numpy and nothing else (no jax, no re-import of the caller's main

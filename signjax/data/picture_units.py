@@ -1,4 +1,4 @@
-"""Coordinates that are shares of a picture instead of pixels, whatever format they come from.
+"""Converts coordinates that are fractions of the picture to pixels, for every format.
 
 As shares, x and y have different units unless the picture is square: a signer in a wide picture comes out
 thin, and a turned arm changes its length.

@@ -1,4 +1,4 @@
-"""Clips that cannot be a signer's: hands far from the wrists, bones that change, jumps of the whole body.
+"""Whether a clip can be a signer: hands far from the wrists, bones that change, jumps of the whole body.
 
 The limits were measured on 8,246 real clips of ten sources: docs/data.md says how many are beyond them, and
 why. Lengths are in shoulder widths of the clip, the only measure that all formats have.

@@ -1,4 +1,4 @@
-"""Splitting clips that come without splits: whole recordings go to train, dev or test, by a seeded order.
+"""Assigns clips without a split to train, dev or test: whole recordings, in a seeded order.
 
 Sentences of one recording have the same signer, clothes and camera. If some of them were trained on, scores
 of the others would say more of the recording than of the model.

@@ -1,4 +1,4 @@
-"""Whether a text can be what a clip signs: it has a word, and is not far too long for it."""
+"""Whether a text can belong to a clip: it has a word, and is not far too long for the clip."""
 
 from pathlib import Path
 

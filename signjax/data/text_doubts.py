@@ -1,4 +1,4 @@
-"""Texts that look as if a program had spoiled them; the import keeps them, and says so."""
+"""Finds texts that a program may have damaged; the import keeps them and warns."""
 
 import re
 

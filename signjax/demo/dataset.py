@@ -27,7 +27,7 @@ RECORD_FILE = "demo.json"
 SPLITS = ("train", "dev", "test")
 _LARGEST_STEP = 300_000  # numbers up to 3.0 in steps of 1e-5
 _CLIPS_PER_CHUNK = 25  # that a worker writes at once
-# As in the seed's How2Sign files: readers must meet the face of zeros that real files have.
+# As in the original project's How2Sign files: readers must meet the face of zeros that real files have.
 _EMPTY_FACE = ",".join(["0.0"] * 210)
 
 

@@ -1,4 +1,4 @@
-"""Displacement files of words to files of templates."""
+"""Averages displacement files of words to files of templates."""
 
 import itertools
 import time

@@ -1,4 +1,4 @@
-"""Checked reading of the arrays and JSON files of displacements, which may come from anybody."""
+"""Checked reading of the arrays and JSON files of displacements, which may come from strangers."""
 
 from pathlib import Path, PureWindowsPath
 
@@ -79,7 +79,8 @@ def resolve_sibling(path: Path, field: str, content: dict) -> Path:
       DataError: the field names none.
     """
     name = content[field]
-    # The seed ran on Windows. PureWindowsPath splits at both / and \, so it finds the base name of either.
+    # The original project ran on Windows. PureWindowsPath splits at both / and \, so it finds the base name
+    # of either.
     base = PureWindowsPath(name).name if isinstance(name, str) else ""
     if not base.endswith(".npy"):
         raise DataError(f"{path}: field {field!r} names no .npy file; extract this clip again")

@@ -1,4 +1,4 @@
-"""Words of a data set to displacement files."""
+"""Writes displacement files for the words of a data set."""
 
 import time
 from collections.abc import Iterable

@@ -1,4 +1,4 @@
-"""Displacement files drawn to look at: their starting poses, and the clips rebuilt from them."""
+"""Pictures of displacement files: their starting poses, and the clips rebuilt from them."""
 
 import dataclasses
 from collections.abc import Iterator, Sequence

@@ -1,9 +1,10 @@
-"""Reading displacements and templates, ours and the seed's.
+"""Reading displacements and templates, ours and the original project's.
 
-The seed's are 2-D, have the arms of its data (the right hand on joints 5-6-7 in its gloss set) and no mask:
-a missing joint lies at 0 or, where frames were normalized one by one, on the same point as its whole hand.
-Such frames are also upside down, as their shoulders were turned to point the other way. All this is detected
-here, so that the rest of the package sees a `DisplacementSequence` with the right hand on joints 2-3-4.
+The original project's are 2-D, have the arms of its data (the right hand on joints 5-6-7 in its gloss set)
+and no mask: a missing joint lies at 0 or, where frames were normalized one by one, on the same point as its
+whole hand. Such frames are also upside down, as their shoulders were turned to point the other way. All this
+is detected here, so that the rest of the package sees a `DisplacementSequence` with the right hand on joints
+2-3-4.
 
 Of a path inside a JSON only the base name counts, whatever system wrote it: files are looked for in the
 folder that the caller names and nowhere else. The one exception is a folder `templates`, whose sources lie
@@ -133,10 +134,10 @@ def _read_metadata(path: Path) -> DisplacementFile:
 def _read_sequence(
     file: DisplacementFile, siblings: list[DisplacementFile], layout: pose_layout.PoseLayout
 ) -> tuple[DisplacementSequence, int]:
-    """Displacements of a file and its dimensions; `layout` is that of the seed's files among its siblings."""
+    """Displacements of a file and its dimensions; `layout` is that of the original files beside it."""
     deltas, start = read_array(file.array_path, (None, 50, None)), _read_start(file, siblings)
     dims = deltas.shape[-1]
-    # Only our own files have a mask; without one a file is the seed's.
+    # Only our own files have a mask; without one a file is the original project's.
     if "seen_path" not in file.content:
         pose, valid = pose_layout.apply_layout(_rebuild_seed_pose(start, deltas), layout)
         return convert.compute_displacements(pose, valid), 2
@@ -148,7 +149,7 @@ def _read_sequence(
 
 
 def _detect_layout(files: list[DisplacementFile], normalized: bool) -> pose_layout.PoseLayout:
-    """Arms and anchor of the seed's files of a folder, from all that have a starting pose.
+    """Arms and anchor of the original project's files of a folder, from all that have a starting pose.
 
     One clip may not tell which arm is which, as when a hand is missing; all clips of a folder together do.
     """
@@ -164,7 +165,7 @@ def _detect_layout(files: list[DisplacementFile], normalized: bool) -> pose_layo
 
 
 def _rebuild_seed_pose(start: np.ndarray, deltas: np.ndarray) -> np.ndarray:
-    """Positions [T, 50, 3] of a seed's file, depth 0; missing joints are exactly 0."""
+    """Positions [T, 50, 3] of a file of the original project, depth 0; missing joints are exactly 0."""
     positions = np.concatenate([start[None, :, :2], start[:, :2] + np.cumsum(deltas[..., :2], axis=0)])
     pose = _pad_depth(positions)
     missing = (np.abs(pose) < SAME_PLACE).all(-1)  # [T, 50]
@@ -181,7 +182,8 @@ def _rebuild_seed_pose(start: np.ndarray, deltas: np.ndarray) -> np.ndarray:
 
 def _read_start(file: DisplacementFile, siblings: list[DisplacementFile]) -> np.ndarray:
     """The starting pose [50, D] of a file, its own or that of another file of the same recording."""
-    # Early versions of the seed wrote no starting pose; the same clip was often written again with one.
+    # Early versions of the original project wrote no starting pose; the same clip was often written again
+    # with one.
     field = "p0_norm_path" if file.normalized else "p0_path"
     same = [other for other in reversed(siblings) if other.recording == file.recording]
     for candidate in [file, *same]:
@@ -210,8 +212,8 @@ def _read_template(json_path: Path) -> tuple[DisplacementSequence, str]:
 
 
 def _complete_seed_template(json_path: Path, content: dict, deltas: np.ndarray) -> DisplacementSequence:
-    """A template of the seed. Its positions begin with all joints on one point, so the start comes from the
-    clips that it was averaged from."""
+    """A template of the original project. Its positions begin with all joints on one point, so the start
+    comes from the clips that it was averaged from."""
     folder = json_path.parent.parent if json_path.parent.name == "templates" else json_path.parent
     names, files = content.get("sources"), list_files(folder)
     if not isinstance(names, list) or not names or not all(isinstance(name, str) for name in names):

@@ -30,7 +30,8 @@ def average_sequences(
     Args:
       sequences: n >= 1 clips of T >= 2 frames each, in units that can be averaged.
       steps: displacements of the template; None for the median of the clips'.
-      align: "phase", equal shares of the distance that all joints travel (as in the seed), or "dtw".
+      align: "phase", equal shares of the distance that all joints travel (as in the original project), or
+        "dtw".
 
     Returns:
       the template, steps + 1 frames. Its motion from first to last frame is the median of the clips'.

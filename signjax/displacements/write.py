@@ -1,9 +1,10 @@
-"""Writing displacements and templates in the seed's layout: arrays, their JSON and a manifest.
+"""Writing displacements and templates in the original project's layout: arrays, JSON and a manifest.
 
 A clip is `disp_<word>_<time>_<split>_<clip>.npy` (displacements [T - 1, 50, D], D = 2 or 3), `.json` and
-`_p0.npy` (its first frame [50, D]); with place and size taken out the names end in `_norm`. Not in the seed
-is `_seen.npy` ([T, 50] bool), which tells missing joints from joints that lie still at 0. In our files the
-right hand hangs on joints 2-3-4; `signjax.displacements.read` detects where it does in the seed's.
+`_p0.npy` (its first frame [50, D]); with place and size taken out the names end in `_norm`. Not in the
+original project is `_seen.npy` ([T, 50] bool), which tells missing joints from joints that lie still at 0. In
+our files the right hand hangs on joints 2-3-4; `signjax.displacements.read` detects where it does in the
+original project's.
 """
 
 import io
@@ -19,8 +20,8 @@ from signjax.displacements.convert import DisplacementSequence
 from signjax.io import atomic
 from signjax.pose.normalization import Placement
 
-# That of signjax.pose.normalization. The seed's were "scale_only", "global" and, without a name, per frame;
-# the field tells readers of both that these arrays are none of them.
+# That of signjax.pose.normalization. The original project's were "scale_only", "global" and, without a name,
+# per frame; the field tells readers of both that these arrays are none of them.
 NORM_MODE = "canonical"
 
 
@@ -92,7 +93,7 @@ def write_segment(folder: Path, stamp: str, segment: WordSegment, sample: Path, 
 def _describe_segment(
     segment: WordSegment, sample: Path, normalized: bool, start_path: Path, valid_path: Path
 ) -> dict:
-    """The JSON of a segment: the seed's fields under its names, then ours."""
+    """The JSON of a segment: the original project's fields under its names, then ours."""
     kind, (origin, scale) = "_norm" if normalized else "", segment.placement
     # Origin and scale bring normalized arrays back to the units of the recorded clip.
     norm = {"norm_mode": NORM_MODE, "origin": origin.tolist(), "scale": float(scale)} if normalized else {}
@@ -157,7 +158,7 @@ def write_template(
         "deltas_shape": [steps, 50, dims],
         "positions_shape": [steps + 1, 50, dims],
         "sources": [path.as_posix() for path in sources],
-        # The positions of the seed's templates begin at one point; ours can be drawn as they are.
+        # The positions of the original project's templates begin at one point; ours can be drawn as they are.
         "note": "positions start at a recorded pose; their motion is the median of the sources'",
         "seen_path": valid_path.as_posix(),
         **about,

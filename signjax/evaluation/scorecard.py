@@ -1,4 +1,4 @@
-"""Scores of whole systems, row by row: those of the system, and those that show what its figures mean.
+"""The rows of a scorecard: those of the system, and baselines that show what its figures mean.
 
 A row is a list of clips, one for each recorded clip of a split. Beside the row of the system there are the
 recorded clips, the tokenizer's ceiling (recorded clips encoded and decoded) and the baselines. The same

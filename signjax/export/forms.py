@@ -1,4 +1,4 @@
-"""Clips and runs written in a form that is called by its name, many at once."""
+"""Writes clips and runs in a format that is chosen by its name, several at once."""
 
 import collections
 import dataclasses

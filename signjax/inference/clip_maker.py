@@ -1,4 +1,4 @@
-"""Makes clips for a page on which one types texts, and tells how far it is."""
+"""Makes clips for a page on which you type texts, and reports its progress."""
 
 import contextlib
 import dataclasses

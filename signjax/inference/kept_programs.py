@@ -1,4 +1,4 @@
-"""Compiled programs kept between processes, ready to run: neither traced nor looked at by XLA again.
+"""Compiled programs that are kept between processes: they are neither traced nor compiled again.
 
 JAX's own cache is asked with the traced program, and to trace a sampler takes longer than to run it. Here a
 program is found by what it is made of: the source of signjax, its static arguments, the shapes of the others,

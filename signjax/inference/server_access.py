@@ -1,4 +1,4 @@
-"""Who may use a web server of this machine: the names that it is asked by, and a token.
+"""Access to a web server of this machine: by the host name of a request, and by a token.
 
 A browser runs pages of strangers, and they may send requests anywhere. A site that points its own name at
 this machine (DNS rebinding) sends that name as Host; a page of another site sends that site as Origin. Both

@@ -1,4 +1,4 @@
-"""Locks of files and folders, which end with their process; and disks that have none."""
+"""Locks of files and folders, which end with their process; disks without locks are detected."""
 
 import errno
 import fcntl

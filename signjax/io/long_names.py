@@ -1,4 +1,4 @@
-"""Names that a file system does not take: which part of a path it is, and how long it may be."""
+"""Names that are too long for a file system: which part of a path it is, and how long it may be."""
 
 import errno
 import os

@@ -1,4 +1,4 @@
-"""Errors that say nothing about a file: a disk that cannot be read now, too little memory, no more threads.
+"""Errors of the machine and not of a file: a disk that fails now, too little memory, no more threads.
 
 A file is damaged if it is missing or has another checksum, and by nothing else: what is given up for another
 reason may be the only copy of weeks of work.

@@ -1,4 +1,4 @@
-"""A folder of this user alone with what can be made again, each entry with a digest of its content."""
+"""A cache folder that belongs to this user alone; each entry has a digest of its content."""
 
 import contextlib
 import hashlib

@@ -1,4 +1,4 @@
-"""Progress of long work: on a terminal a bar that is drawn again in place, elsewhere a line now and then."""
+"""Progress of long work: a bar on a terminal, elsewhere a line from time to time."""
 
 import contextlib
 import functools

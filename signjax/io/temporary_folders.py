@@ -1,4 +1,4 @@
-"""Folders to build in, which are removed at the end, and those of killed processes at the next start."""
+"""Temporary folders, removed at the end; those of killed processes are removed at the next start."""
 
 import contextlib
 import functools

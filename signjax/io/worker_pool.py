@@ -1,4 +1,4 @@
-"""Work that other processes do meanwhile, a bounded amount of it, with results in order."""
+"""Work for other processes in the background: a bounded amount at a time, with results in order."""
 
 import collections
 import contextlib

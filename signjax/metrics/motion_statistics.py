@@ -1,4 +1,4 @@
-"""What a distance does not see: whether a clip moves as much, as fast and as long as a recorded one.
+"""Statistics that distances miss: whether a clip moves as much, as fast and as long as a recorded one.
 
 A clip that stands still scores well on DTW; these numbers reveal it. Each is a ratio to the reference, 1 at
 best.

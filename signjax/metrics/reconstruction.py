@@ -166,7 +166,7 @@ def _find_correct_keypoints(x, y, valid, part: str, share: float):
 
 
 def _sum_squared_xy(pairs: list[tuple]) -> list[float]:
-    """The seed's measure: squared xy errors summed over the joints, mean over a clip's frames."""
+    """The original project's measure: squared xy errors summed over the joints, mean over a clip's frames."""
     return [(((x - y)[..., :2] ** 2).sum(-1) * valid).sum(1).mean() for x, y, valid in pairs]
 
 

@@ -31,9 +31,9 @@ def build_tokenizer(config) -> vqvae.VQVAE | seed_vqvae.SeedVQVAE:
         raise ConfigError(
             f"layout is {config.layout!r}; it can be {', '.join(map(repr, body_parts.LAYOUTS))}"
         )
-    # The seed's model quantizes the whole pose at once, so its only part is "whole".
+    # The original project's model quantizes the whole pose at once, so its only part is "whole".
     if config.model.kind == "seed" and config.layout != "whole":
-        raise ConfigError(f"layout is {config.layout!r}, and the seed's model knows 'whole' alone")
+        raise ConfigError(f"layout is {config.layout!r}, and the model 'seed' needs 'whole'")
     fields = {"quantizer": functools.partial(build_quantizer, config.quantizer), **config.model.size}
     dims = {part: latent_dim(config.quantizer, part) for part in body_parts.LAYOUTS[config.layout]}
     if config.model.kind == "seed":
@@ -96,10 +96,10 @@ def build_seed_gpt(config, vocabulary: int, tokenizer_config) -> seed_gpt.SeedGP
     """
     columns, codes = code_shape(tokenizer_config)
     if vocabulary:
-        raise ConfigError("text.encoder is empty; the seed's GPT reads by one, such as bert-base-uncased")
+        raise ConfigError("text.encoder is empty; the original GPT needs one, such as bert-base-uncased")
     if columns > 1:
         raise ConfigError(
-            f"tokenizer: {config.tokenizer} has {columns} codes a token; the seed's GPT takes one, as "
+            f"tokenizer: {config.tokenizer} has {columns} codes in a token; the original GPT takes one, as "
             "configs/vqvae.py:seed has"
         )
     return seed_gpt.SeedGPT(codes=codes, **config.model)

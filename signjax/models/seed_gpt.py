@@ -1,4 +1,4 @@
-"""The GPT of the seed project, as a point of reference with the methods of signjax.models.gpt.GPT.
+"""The GPT of the original project, as a point of reference with the methods of gpt.GPT.
 
 Plain decoder layers over the states of a frozen BERT, without a norm after the last one. The output has
 logits of K codes, of SOS (start) and of EOS (end). SOS is never sampled; the codes and the end have the
@@ -42,7 +42,7 @@ class SeedGPT(nn.Module):
     columns = 1  # codes a token
 
     def setup(self):  # noqa: D102
-        # Exact blocks, so that weights of the seed give the digits that they gave in PyTorch.
+        # Exact blocks, so that weights of the original project give the digits that they gave in PyTorch.
         block = {"heads": self.heads, "mlp": self.mlp, "dropout": self.dropout, "exact": True}
         self.text = layers.Dense(self.width, dtype=self.dtype)
         self.memory_in = layers.Dense(2 * self.width * self.depth, dtype=self.dtype)
@@ -57,7 +57,8 @@ class SeedGPT(nn.Module):
         x = self.text(features.astype(jnp.float32))
         keys_values = self.memory_in(x).reshape(*mask.shape, self.depth, self.heads, -1)
         keys, values = jnp.split(jnp.moveaxis(keys_values, 2, 0), 2, axis=-1)
-        # Nobody reads the centres: the seed's blocks have no preference for the text that is expected.
+        # Nobody reads the centres: the original project's blocks have no preference for the text that is
+        # expected.
         return EncodedText(keys, values, mask, jnp.zeros(mask.shape), x)
 
     def compute_states(

@@ -1,9 +1,10 @@
-"""The transformer VQ-VAE of the seed project, as a point of reference with the methods of vqvae.VQVAE.
+"""The transformer VQ-VAE of the original project, as a point of reference with the methods of vqvae.VQVAE.
 
-Its layers and sizes are the seed's; its faults are not: padding is never seen (by attention, the fold into
-tokens, the quantizer), a clip of T frames has ceil(T / stride) tokens, and codebooks start from data. It
-works on canonical poses, where the seed standardises and clips each dimension, and without dropout. With the
-seed's own weights (signjax.tools.from_seed) poses are standardised and clipped as in the seed.
+Its layers and sizes are the original project's; its faults are not: padding is never seen (by attention, the
+fold into tokens, the quantizer), a clip of T frames has ceil(T / stride) tokens, and codebooks start from
+data. It works on canonical poses, where the original project standardises and clips each dimension, and
+without dropout. With its weights (signjax.tools.from_seed) poses are standardised and clipped as
+in the original project.
 """
 
 from collections.abc import Callable
@@ -17,7 +18,7 @@ from signjax.models import layers
 from signjax.models.vqvae import Reconstruction
 from signjax.pose import skeleton
 
-CLIP = 2.0  # standard deviations at which the seed cuts its inputs off
+CLIP = 2.0  # standard deviations at which the original project cuts its inputs off
 
 
 class SeedVQVAE(nn.Module):
@@ -32,8 +33,8 @@ class SeedVQVAE(nn.Module):
       dim: of the latents.
       quantizer: part -> a new quantizer (signjax.models.quantizers); the only part is "whole".
       dtype: that the blocks compute in, None for float32; latents and poses are always float32.
-      original: for the seed's own weights, computed to their digits; the collection "standard" has the mean
-        and standard deviation of the seed's poses.
+      original: for the original project's own weights, computed to their digits; the collection "standard"
+        has the mean and standard deviation of the original project's poses.
     """
 
     stride: int
@@ -55,13 +56,13 @@ class SeedVQVAE(nn.Module):
         self.embed = nn.Dense(self.width, **compute)
         self.encoder = [layers.EncoderBlock(**block) for _ in range(self.depth)]
         self.encoder_norm = layers.make_layer_norm(self.original, **compute)
-        # A Dense layer on `stride` frames side by side is the seed's convolution of kernel and stride
-        # `stride`.
+        # A Dense layer on `stride` frames side by side is the original project's convolution of kernel and
+        # stride `stride`.
         self.fold = nn.Dense(self.dim)
         # A dict, so that codebooks have the same place in `variables` as those of signjax.models.vqvae.
         self.quantizers = {"whole": self.quantizer("whole")}
         self.from_latent = nn.Dense(self.width, **compute)
-        # Likewise the seed's transposed convolution.
+        # Likewise the original project's transposed convolution.
         self.unfold = nn.Dense(self.stride * self.width, **compute)
         self.decoder = [layers.EncoderBlock(**block) for _ in range(self.depth)]
         self.decoder_norm = layers.make_layer_norm(self.original, **compute)

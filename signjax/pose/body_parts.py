@@ -1,4 +1,4 @@
-"""Body parts: what of a canonical pose each codec sees, and how the parts make a pose again.
+"""Body parts: the part of a canonical pose that each codec sees, and how parts become a pose again.
 
 A hand is taken relative to its own wrist, because its shape means the same wherever the arm carries it. The
 left side is mirrored, so that both arms, and both hands, look alike: they share a codec and codebooks, which

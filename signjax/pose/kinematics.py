@@ -3,8 +3,8 @@
 Two forms, both without loss, over any leading axes, for numpy and jax arrays alike:
 
 * `PlanarPose` for x and y: an angle for each bone relative to its parent bone, a scale for each bone and
-  frame, and the neck. It is the pose format of the seed's second line, but on one rest skeleton for all
-  (signjax.pose.skeleton.LENGTHS), with hands on their own wrists and no scale clipped.
+  frame, and the neck. It is the pose format of the original project's second line, but on one rest skeleton
+  for all (signjax.pose.skeleton.LENGTHS), with hands on their own wrists and no scale clipped.
 * `SpatialPose` for x, y and z: a direction and a scale for each bone, and the neck. Lifted data have bones of
   constant length, so that one scale for each bone of a clip will do (`make_rigid`).
 

@@ -1,4 +1,4 @@
-"""Joints that were not seen, in batches of padded clips: where they lie, and what they count.
+"""Joints that were not seen, in batches of padded clips: where they are put, and how much they count.
 
 A batch is {"pose" [B, T, J, 3] canonical, "mask" [B, T], True on a clip's frames, and "valid" [B, T, J] if
 joints are missing in any of them}.

@@ -1,4 +1,4 @@
-"""Canonical space: where a clip stands and how large it is, taken out and given back.
+"""Canonical space: the place and the size of a signer, removed from a clip and restored.
 
 Who signs and where the camera stood explain most of the variance of raw positions, and neither is part of
 what is signed. A clip in canonical space has its median neck at the origin and an average adult's size, in

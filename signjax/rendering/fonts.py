@@ -1,4 +1,4 @@
-"""Fonts for captions of any script: this machine's are searched for letters that the usual one lacks."""
+"""Fonts for captions of any script: this machine is searched for letters that the default font lacks."""
 
 import functools
 import importlib.util

@@ -1,7 +1,7 @@
 """Training of the planar auto-encoder: x and y of windows of clips, encoded to one latent for each frame.
 
-This is stage 1 of the seed's second line of models. The auto-encoder does not see the depth of 3-D data and
-learns to predict it; 2-D data stay flat.
+This is stage 1 of the original project's second line of models. The auto-encoder does not see the depth of
+3-D data and learns to predict it; 2-D data stay flat.
 """
 
 import functools

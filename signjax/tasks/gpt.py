@@ -15,7 +15,7 @@ from signjax.tasks.token_run import drop_texts, prepare_token_run
 from signjax.training.task import Task
 
 
-# Apart from make_task, so that the seed's GPT can share it (signjax.tasks.seed_gpt).
+# Apart from make_task, so that the original project's GPT can share it (signjax.tasks.seed_gpt).
 class Objective(NamedTuple):
     """The functions of a Task that need no data."""
 

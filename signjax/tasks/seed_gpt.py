@@ -1,4 +1,4 @@
-"""Training of the seed's GPT: tokens of one code, from texts encoded by a pretrained encoder."""
+"""Training of the original project's GPT: tokens of one code, from texts encoded by a pretrained encoder."""
 
 from signjax.tasks import batches, gpt
 from signjax.tasks.preview import make_preview
@@ -13,7 +13,8 @@ def make_task(config, workdir) -> Task:
     objective = gpt.make_objective(config, model, run.generator.tokenizer.codebooks)
 
     def init_variables(rng, batch):
-        # As in the seed, embeddings begin at random: a point of reference gets none of our improvements.
+        # As in the original project, embeddings begin at random: a point of reference gets none of our
+        # improvements.
         return model.init(rng, batch["codes"], batch["text"], batch["text_segment"] > 0)
 
     return Task(

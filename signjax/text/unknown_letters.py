@@ -1,4 +1,4 @@
-"""Letters of a text that a run has never seen: it can only guess what they are."""
+"""Letters of a text that a run has never seen: it warns, or refuses a text without known letters."""
 
 import warnings
 from collections.abc import Iterable

@@ -1,11 +1,11 @@
-"""Compiles the training step for a TPU topology on a machine without TPUs, and prints what it takes.
+"""Compiles the training step for a TPU topology on a machine without TPUs, and prints its memory.
 
     python -m signjax.tools.aot --config=configs/gpt.py --topology=v5e:2x4
     python -m signjax.tools.aot --config=configs/gpt.py --topology=v5e:4x4 --slices=2
 
-It needs libtpu, the compiler for TPUs, and no data: batches come from a small demo set, and a run that the
-config depends on and that is not there is trained on it for a step. What cannot fit is refused before XLA
-begins.
+It needs libtpu, the compiler for TPUs, but no data: batches come from a small demo set. If the config depends
+on another run that does not exist, this run is trained on the demo set for one step. A step that cannot fit
+into memory is refused before XLA begins.
 """
 
 import sys
@@ -22,8 +22,8 @@ from signjax.errors import ConfigError
 def main(argv: list[str] | None = None) -> int:
     """Runs the command; returns the exit code."""
     parser = parsing.make_short_parser("signjax.tools.aot", __doc__, ConfigError.exit_code)
-    parser.add_argument("--topology", required=True, help="chips as v5e:2x4, v5e:16x16, v6e:4x4, v5p:4x4x4")
-    slices = "how many of them, joined by the data centre's network"
+    parser.add_argument("--topology", required=True, help="chips, as v5e:2x4, v5e:16x16, v6e:4x4, v5p:4x4x4")
+    slices = "number of such slices, connected by the network of the data centre"
     parsing.add_number(parser, "--slices", limits.SLICES, slices, 1)
     args, _, c = config_options.parse_options(parser, argv)
     import jax

@@ -3,18 +3,18 @@
     python -m signjax.tools.bench
     python -m signjax.tools.bench train sample --json outputs/bench.json
 
-data      a split from its pack, against parsing JSON
-train     training steps; the seed's architectures against PyTorch
-sample    100 tokens from a text, against the seed's decoding loop in PyTorch
-tokenize  time to the error of the seed's tokenizer: trains both, 10 minutes on 2 CPU cores
-render    a GIF, against a matplotlib redraw of every bone
-startup   a run of one step, and a clip by phases, with kept compiled programs and without; many clips
-dtw       warping, against the loop over cells
-storage   packed clips, against zarr3 and ArrayRecord; only if named, 25 GB of disk
-gpu       the figures that a model of 60 million parameters should reach on a GPU, in one table; only if named
+data      reading a split from its pack, against parsing JSON
+train     training steps; the original project's models against PyTorch
+sample    100 tokens from a text, against the original project's decoding loop in PyTorch
+tokenize  training to the error of the original project's tokenizer: trains both, 10 minutes on 2 CPU cores
+render    a GIF, against matplotlib, which draws every bone again for each frame
+startup   a run of one step, and the phases of a clip, with and without kept programs; many clips
+dtw       warping, against a loop over cells
+storage   packed clips, against zarr3 and ArrayRecord; runs only if named, needs 25 GB of disk
+gpu       a model of 60 million parameters on a GPU, in one table with targets; runs only if named
 
-PyTorch is optional, `pip install -e '.[bench]'`. Shares of the peak are of what the device does in the same
-run with a large float32 matrix product and a large copy.
+PyTorch is optional: pip install -e '.[bench]'. The peak of the device is measured in the same run, by a large
+float32 matrix product and a large copy.
 """
 
 import os

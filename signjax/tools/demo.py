@@ -3,7 +3,7 @@
     python -m signjax.tools.demo
     python -m signjax.tools.demo --name small --train 200 --dev 20 --test 20
 
-The clips go to datasets/demo, or --root and --name; a set that is there already is left alone.
+The clips are written to the folder --name in --root. A data set that exists there is not changed.
 """
 
 import os

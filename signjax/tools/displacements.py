@@ -1,9 +1,9 @@
-"""Displacements of words from frame to frame, and their averages, in the seed's files.
+"""Writes displacements of words between frames, and their averages, in the original project's format.
 
     python -m signjax.tools.displacements extract --words hello goodbye
     python -m signjax.tools.displacements average --words hello goodbye --align dtw
 
-Words are taken from the texts of a data set; nothing is written unless there is a clip of each.
+The words are looked for in the texts of a data set. If a word has no clip, nothing is written.
 """
 
 import sys
@@ -15,7 +15,7 @@ from signjax.cli.command import run_without_jax
 from signjax.displacements import ALIGNMENTS
 
 FOLDER = "outputs/displacements"
-WORDS = {"nargs": "+", "required": True, "metavar": "WORD", "help": "words", "type": parsing.parse_text}
+WORDS = {"nargs": "+", "required": True, "metavar": "WORD", "help": "the words", "type": parsing.parse_text}
 
 
 @run_without_jax
@@ -36,8 +36,8 @@ def _make_parser() -> parsing.Parser:
     for command, run, verb in ((extract, _extract_words, "also write"), (average, _average_words, "average")):
         command.set_defaults(run=run)
         command.add_argument("--words", **WORDS)
-        command.add_argument("--norm", action="store_true", help=f"{verb} clips without place and size")
-        parsing.add_number(command, "--samples", limits.CLIPS, "clips a word at most", 8)
+        command.add_argument("--norm", action="store_true", help=f"{verb} clips in canonical space")
+        parsing.add_number(command, "--samples", limits.CLIPS, "largest number of clips of a word", 8)
     extract.add_argument("--root", default="datasets", help="folder that holds data sets (default: datasets)")
     extract.add_argument("--name", default="demo", help="folder of the data set (default: demo)")
     extract.add_argument("--split", default="train", help="train, dev or test (default: train)")
@@ -49,7 +49,7 @@ def _make_parser() -> parsing.Parser:
     )
     align = "how clips are aligned in time (default: phase)"
     average.add_argument("--align", choices=ALIGNMENTS, default="phase", help=align)
-    parsing.add_number(average, "--steps", limits.FRAMES, "of a template, else the median of its clips'")
+    parsing.add_number(average, "--steps", limits.FRAMES, "steps of a template; else the median of its clips")
     average.add_argument("--out", type=Path, help="folder for the files (default: templates in --folder)")
     return parser
 

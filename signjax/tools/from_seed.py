@@ -1,11 +1,12 @@
-"""Makes runs of the seed's checkpoints, without PyTorch and without unpickling.
+"""Makes runs from checkpoints of the original project, without PyTorch and without unpickling.
 
     python -m signjax.tools.from_seed checkpoints/vqvae_model.pth
     python -m signjax.tools.from_seed checkpoints/vqvae_model.pth checkpoints/t2m_gpt_model.pth
     python -m signjax.sample --workdir runs/seed/gpt --text hello
 
-The statistics that poses were standardized with are taken from the VQ-VAE's checkpoint, or from the seed's
-train_stats.npz in its folder. BERT is not taken from the GPT's checkpoint: a folder of it is compared.
+The mean and standard deviation of the poses are read from the VQ-VAE's checkpoint, or from the file
+train_stats.npz in its folder. BERT is not read from the GPT's checkpoint: --encoder names it, and it is
+compared with the checkpoint.
 """
 
 import sys

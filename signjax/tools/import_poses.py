@@ -1,11 +1,11 @@
-"""Makes a data set of pose files as others have them, and says what was found, left out and why.
+"""Makes a data set from pose files of other programs, and reports what was found and left out.
 
     python -m signjax.tools.import_poses openpose_output --name mine --fps 25
     python -m signjax.tools.import_poses poses --name mine --texts texts.tsv
 
 Formats: OpenPose frames, .pose, .skels, JSON of DWPose or MediaPipe, arrays of MediaPipe or SLRTP (.npy),
-MediaPipe in Parquet, SMPL-X in LMDB and pickles, signjax's own folders. The data set is moved to its place
-when it is whole; the same command starts an interrupted import again.
+MediaPipe in Parquet, SMPL-X in LMDB and pickles, signjax's own folders. The data set appears in its folder
+when it is complete. If an import was interrupted, the same command starts it again.
 """
 
 import sys

@@ -3,9 +3,9 @@
     python -m signjax.tools.memory
     python -m signjax.tools.memory --family gpt --steps 400
 
-Of every model family of configs/ a tiny model trains on a tiny demo set, is evaluated and generates clips of
-texts of ever other lengths, 20 times in turn. The first quarter is the warm-up. A family is flat if the
-medians of the last quarter are at most 1 % above those of the second, and nothing was compiled after the
+For every model family of configs/, a tiny model trains on a tiny demo set, is evaluated and generates clips
+for texts of many lengths, 20 times in turn. The first quarter is the warm-up. A family has no leak if
+the medians of the last quarter are at most 1 % above those of the second, and nothing was compiled after the
 warm-up.
 """
 

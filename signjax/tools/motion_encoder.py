@@ -2,7 +2,7 @@
 
     python -m signjax.tools.motion_encoder runs/motion_encoder
 
-Every later Fréchet gesture distance is by this encoder, and cannot be compared with earlier ones.
+All later Fréchet gesture distances use this encoder. They cannot be compared with earlier ones.
 """
 
 import sys

@@ -1,11 +1,11 @@
-"""Packs the splits of a data set and says what was found in them.
+"""Packs the splits of a data set and reports what they contain.
 
     python -m signjax.tools.pack --root datasets --name demo
     python -m signjax.tools.pack --root datasets --name demo --measure
     python -m signjax.tools.pack --root datasets --name demo --shard 0/4
 
-The last packs the share of one of four machines with one disk. A pack lies in the folder of the data set, and
-training makes it by itself, too.
+The third command packs the share of one of four machines that have a common disk. A pack is stored in the
+folder of the data set. Training also makes it if it is missing.
 """
 
 import re
@@ -24,9 +24,9 @@ def main(argv: list[str] | None = None) -> int:
     parser = parsing.make_parser("signjax.tools.pack", __doc__)
     parser.add_argument("--root", default="datasets", help="folder that holds data sets (default: datasets)")
     parser.add_argument("--name", default="demo", help="folder of the data set (default: demo)")
-    parser.add_argument("--measure", action="store_true", help="time loading the pack against parsing JSON")
+    parser.add_argument("--measure", action="store_true", help="compare loading the pack with parsing JSON")
     parser.add_argument("--shard", metavar="I/N", help="pack only every Nth part, from the Ith (0 to N - 1)")
-    resample = "frames per second that all clips are brought to, now and whenever the data set is loaded"
+    resample = "frames per second that all clips are resampled to, now and whenever the data set is loaded"
     parser.add_argument("--resample", type=float, metavar="FPS", help=f"{resample} ({limits.FPS})")
     args = parser.parse_args(argv)
     from signjax.benchmarks import reading

@@ -1,11 +1,11 @@
-"""Runs a command and starts it again when it dies of something that passes, such as a lost host.
+"""Runs a command, and starts it again after a failure that may pass, such as a lost host.
 
     python -m signjax.tools.supervise python -m signjax.main --config=configs/gpt.py
     python -m signjax.tools.supervise --processes 2 python -m signjax.main --config=configs/gpt.py --multihost
 
-With several processes all start again when one dies; --multihost joins them. A job of several machines has
-a supervisor on each. SIGTERM, SIGHUP and Ctrl-C are passed on, and after them nothing starts again. If
-the supervisor is killed, its processes get SIGTERM (on Linux).
+If one of several processes dies, all of them start again; --multihost joins them. A job on several machines
+needs a supervisor on each. SIGTERM, SIGHUP and Ctrl-C are passed on to the processes, and after them nothing
+starts again. If the supervisor is killed, its processes get SIGTERM (on Linux).
 """
 
 import argparse
@@ -21,8 +21,8 @@ from signjax.cli.command import run_without_jax
 def main(argv: list[str] | None = None) -> int:
     """Runs the command; returns the exit code."""
     parser = parsing.make_parser("signjax.tools.supervise", __doc__)
-    parsing.add_number(parser, "--processes", limits.PROCESSES, "how many on this machine", 1)
-    parsing.add_number(parser, "--restarts", limits.RESTARTS, "most new starts in a row", 5)
+    parsing.add_number(parser, "--processes", limits.PROCESSES, "number of processes on this machine", 1)
+    parsing.add_number(parser, "--restarts", limits.RESTARTS, "largest number of restarts in a row", 5)
     # Everything after the first word belongs to the command, its own options too.
     parser.add_argument("command", nargs=argparse.REMAINDER, help="what to run")
     args = parser.parse_args(argv)

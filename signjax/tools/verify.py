@@ -1,10 +1,10 @@
-"""Checks the kinematics on every clip of a data set: to angles or directions and back, nothing lost.
+"""Checks on every clip of a data set that conversion to angles or directions and back loses nothing.
 
     python -m signjax.tools.verify 2d --root datasets --name demo
     python -m signjax.tools.verify 3d --root datasets --name demo --split dev
 
-A clip fails if a joint comes back further than 1e-5 neck-to-shoulder lengths from where it was: about a
-millionth of the own units of lifted data, a tenth of the last digit that their files have.
+A clip fails if a joint comes back more than 1e-5 neck-to-shoulder lengths from where it was. This is about a
+millionth in the units of lifted data, or a tenth of the last digit in their files.
 """
 
 import sys

@@ -1,13 +1,13 @@
-"""A page on this machine where one types text and watches it signed.
+"""Starts a page on this machine, on which you type a text and watch a clip of it.
 
     python -m signjax.tools.viewer runs/gpt
     python -m signjax.tools.viewer runs/gpt --allow_host viewer.example
     python -m signjax.tools.viewer runs/gpt --host 0.0.0.0
 
-It answers to this machine alone, asks nobody for anything and opens no file. Pages of other sites that a
-browser here has open may not use it: their requests carry their own Origin or Host. The second command is for
-a tunnel or a proxy that browsers reach by that name. The third answers to other machines, and asks for the
-token that is part of the address it prints.
+By default it answers only this machine, needs no network, and opens no other files. Pages of other sites in a
+browser of this machine cannot use it, because their requests have another Origin or Host. The second command
+is for a tunnel or a proxy with that name. The third also answers other machines. It asks for a token, which
+is part of the address that it prints.
 """
 
 import os
@@ -46,10 +46,10 @@ def parse_options(argv: list[str] | None):
     """The options of the command line."""
     parser = parsing.make_parser("signjax.tools.viewer", __doc__)
     parser.add_argument("run", metavar="RUN", help="folder of a trained run that signs texts")
-    parsing.add_number(parser, "--port", limits.PORT, "0 takes any free one", 8765)
-    host_help = "address to listen on; other than this machine's own needs a token (default: %(default)s)"
+    parsing.add_number(parser, "--port", limits.PORT, "port of the page; 0 takes any free one", 8765)
+    host_help = "address to listen on; one that other machines can reach needs a token (default: %(default)s)"
     parser.add_argument("--host", metavar="ADDRESS", default=HOST, help=host_help)
-    allow_help = "a name, or NAME:PORT, by which a tunnel or a proxy asks; may be repeated"
+    allow_help = "name, or NAME:PORT, of a tunnel or a proxy; may be repeated"
     parser.add_argument("--allow_host", metavar="NAME", action="append", default=[], help=allow_help)
     token_help = (
         f"file with the token to ask for (default: {TOKEN_VARIABLE}, or a new one where it is needed)"

@@ -1,4 +1,4 @@
-"""Which of two scores of a metric is better: errors should be small, shares of what is right large."""
+"""Which of two scores of a metric is better: errors should be small, shares of correct results large."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""What configs can be, checked before anything is loaded or built: mistakes are one line each.
+"""Rules for configs, checked before anything is loaded or built: each mistake is one line.
 
 Each field by itself is checked by signjax.training.config_schema; here are the fields that depend on others.
 """

@@ -1,4 +1,4 @@
-"""Which data a run was trained on, by their content: they may move, and must not change.
+"""The data that a run was trained on, by their content: they may move, but must not change.
 
 workdir/data.json has the folder of data sets that was used last, and a digest of the files of the splits.
 """

@@ -1,4 +1,4 @@
-"""What a run depends on, as a GPT on its tokenizer: where that run is, and whether it is the same one.
+"""Runs that a run depends on, such as a GPT's tokenizer: where they are, and whether they changed.
 
 workdir/<field>.json has its folder, relative to workdir, and a digest of its variables.
 """

@@ -1,4 +1,4 @@
-"""Which checkpoints of a run are on disk, which are whole, and what they say; damaged ones are set aside.
+"""The checkpoints of a run on disk: which are complete, and what they say; damaged ones are set aside.
 
 workdir/checkpoints/latest/.damaged-<step>    did not agree with its checksums; so in best
 workdir/checkpoints/best/.earlier-<step>      of a start that never saved its whole state

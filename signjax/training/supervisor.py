@@ -1,4 +1,4 @@
-"""A supervisor: starts a command again when it dies of something that may pass."""
+"""A supervisor: starts a command again after a failure that may pass."""
 
 import ctypes
 import os

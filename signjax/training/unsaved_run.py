@@ -1,4 +1,4 @@
-"""Runs that cannot be used yet: whether a training began there, whether it is at work, and how it goes on."""
+"""Runs that cannot be used yet: whether training began there or is at work, and how to continue it."""
 
 import pathlib
 

@@ -1,4 +1,4 @@
-"""The PyTorch reference: the sizes of the seed, and its loop without a cache; skipped without torch."""
+"""The PyTorch reference: the original sizes, and the loop without a cache; skipped without torch."""
 
 import numpy as np
 import pytest

@@ -106,9 +106,9 @@ def test_the_help_of_training_names_configs_and_their_fields():
 
 
 def test_the_help_of_a_field_has_its_range():
-    assert config_help.explain_field("fold") == "latents a position (whole numbers, 1 to 64)"
+    assert config_help.explain_field("fold") == "latents in a position (whole numbers, 1 to 64)"
     assert config_help.explain_field("corrupt").endswith("(0 to 0.5)")
-    assert config_help.explain_field("model.dropout").endswith("(0 up to, but not, 1)")
+    assert config_help.explain_field("model.dropout").endswith("(0 to below 1)")
     assert config_help.explain_field("optim.schedule").endswith("(cosine or constant)")
     assert config_help.explain_field("optim.of_somebody") == ""
 

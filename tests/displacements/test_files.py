@@ -1,4 +1,4 @@
-"""Files of displacements: written and read, the seed's own, and damaged ones."""
+"""Files of displacements: written and read, the original project's own, and damaged ones."""
 
 import json
 import pathlib
@@ -55,7 +55,7 @@ def test_files_keep_the_frame_rate(tmp_path, rates, expected):
 
 
 def seed_file(folder, pose, stamp="20250906_181808", sid="00001", p0=True, word="hello"):
-    """Writes a clip [T, 50, 2] as the seed did: arms exchanged, what is missing at 0, Windows paths."""
+    """Writes a clip [T, 50, 2] as the original project: arms exchanged, missing joints at 0, Windows path."""
     pose = pose.copy()
     pose[:, skeleton.BODY] = pose[:, skeleton.MIRROR[skeleton.BODY]]
     base = f"disp_{word}_{stamp}_train_{sid}"
@@ -132,7 +132,7 @@ def test_a_damaged_file_is_one_line_that_names_it(tmp_path, field, damage, messa
 
 @pytest.fixture
 def gloss(real_data, tmp_path):
-    """The seed's own displacement files: beside how2sign/ or in the archive beside its archive."""
+    """The original displacement files: beside how2sign/ or in the archive beside its archive."""
     folder = real_data / "formats/gloss_displacements"
     if not folder.is_dir():
         if not FORMATS_ARCHIVE.exists():
@@ -183,7 +183,7 @@ def test_the_seeds_own_files(gloss):
 
 
 def seeds_resampling(deltas, steps):
-    """The seed's formula: displacements interpolated at equal phases, so that their sum is not kept."""
+    """The original formula: displacements interpolated at equal phases, so that their sum is not kept."""
     phase = np.cumsum(np.sqrt((deltas.astype(np.float64) ** 2).sum((1, 2))))
     at = np.linspace(0, 1, steps)
     columns = deltas.reshape(len(deltas), -1).T

@@ -106,7 +106,7 @@ def check_predictions(result) -> None:
 
 
 def build_displacements(root: pathlib.Path) -> None:
-    """Two clips and their template, ours and as the seed wrote them."""
+    """Two clips and their template, ours and as the original project wrote them."""
     sequences = [convert.compute_displacements(signed(seed=k)[:5], np.ones((5, 50), bool)) for k in range(2)]
     place = normalization.Placement(np.zeros(3), np.float32(0.5))
     for k, (one, norm) in enumerate(itertools.product(sequences, (False, True))):

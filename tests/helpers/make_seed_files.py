@@ -1,4 +1,4 @@
-"""Makes tests/assets/seed: small checkpoints as the seed wrote them, random weights, and what PyTorch gives.
+"""Makes tests/assets/seed: small checkpoints as the original project has them, and what PyTorch gives.
 
 Run it where torch is installed: python tests/helpers/make_seed_files.py
 """
@@ -38,7 +38,7 @@ def models():
 
 
 def config():
-    """An object of a class that only the seed has, with what its config holds."""
+    """An object of a class that only the original project has, with what its config holds."""
     import torch
 
     module = sys.modules["seed_config"] = types.ModuleType("seed_config")

@@ -1,9 +1,9 @@
-"""The seed's models, training steps and decoding loop in plain PyTorch, to measure signjax against.
+"""The original models, training steps and decoding loop in plain PyTorch, to measure signjax against.
 
-Written for the benchmark from a description of the seed's sizes, not from its code. The seed is a transformer
-VQ-VAE over frames and a GPT over its tokens that attends to a frozen BERT; it decodes clip by clip and runs
-the whole network, BERT included, on the growing prefix for every token. Weights are random: speed does not
-depend on them. All of it is float32, as there.
+Written for the benchmark from a description of the original sizes, not from its code. The original project is
+a transformer VQ-VAE over frames and a GPT over its tokens that attends to a frozen BERT; it decodes clip by
+clip and runs the whole network, BERT included, on the growing prefix for every token. Weights are random:
+speed does not depend on them. All of it is float32, as there.
 """
 
 import math
@@ -101,7 +101,7 @@ class VqVae(nn.Module):
 
 
 def vqvae_loss(model: VqVae, pose):
-    """The terms of the seed's loss, all frames valid; bones are one mean, not one a part."""
+    """The terms of the original project's loss, all frames valid; bones are one mean, not one a part."""
     made, commitment = model(pose)
     frames, made_xyz = pose.shape[0] * pose.shape[1], made.unflatten(-1, (50, 3))
     true_xyz = pose.unflatten(-1, (50, 3))
@@ -214,7 +214,7 @@ def gpt_steps(clips: int, tokens: int, length: int):
     """Training steps of the GPT on random tokens [clips, tokens] and text ids [clips, length].
 
     Returns:
-      (a step as the seed makes it, the same with the text's states given instead of BERT's pass).
+      (a step as the original project makes it, the same with the text's states given instead of BERT's pass).
     """
     torch.manual_seed(0)
     model = Gpt(**GPT)

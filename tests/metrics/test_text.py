@@ -63,7 +63,7 @@ def test_bleu_by_hand():
 
 
 def test_a_perfect_sequence_scores_100_whatever_it_repeats():
-    """The seed's BLEU counted every n-gram once: ten equal tokens scored 0.21 against themselves."""
+    """The original BLEU counted every n-gram once: ten equal tokens scored 0.21 against themselves."""
     same = [(3, 1)] * 10
     assert compute_value(text.score_bleu([same], [same], 4, "codes")) == pytest.approx(100)
 

@@ -27,7 +27,7 @@ def test_shipped_configs_keep_the_rules(name):
         ("motion_encoder", "model.stride", 5, "a divisor of 32"),
         ("gpt", "model.heads", 5, ""),
         ("gpt", "model.width", 129, "an even multiple of model.heads, 4"),
-        ("gpt", "model.dropout", 1.0, "0 up to, but not, 1"),
+        ("gpt", "model.dropout", 1.0, "0 to below 1"),
         ("gpt", "model.dtype", "float64", "float32 or bfloat16"),
         ("gpt", "corrupt", 0.6, "0 to 0.5"),
         ("gpt", "versions", 0, "1 to 1,024"),
@@ -42,7 +42,7 @@ def test_shipped_configs_keep_the_rules(name):
         ("vqvae", "quantizer.levels.hand", 100, "1 to 64, as quantizer.kind is rvq"),
         ("vqvae:seed", "layout", "parts", "whole, as model.kind is seed"),
         ("vqvae", "layout", "halves", "parts or whole or parts+face"),
-        ("backtranslate", "optim.b2", float("nan"), "0 up to, but not, 1"),
+        ("backtranslate", "optim.b2", float("nan"), "0 to below 1"),
         ("ae2d", "augment.mirror", 1.5, "0 to 1"),
     ],
 )

@@ -73,7 +73,7 @@ HOSTILE = [
     ("gpt", {"model.width": True}, "model.width is True; it can be"),
     ("gpt", {"model.width": None}, "model.width is None; it can be"),
     ("gpt", {"model.heads": [4]}, "model.heads is (4,); it can be"),
-    ("gpt", {"model.dropout": -0.1}, "model.dropout is -0.1; it can be 0 up to, but not, 1"),
+    ("gpt", {"model.dropout": -0.1}, "model.dropout is -0.1; it can be 0 to below 1"),
     ("gpt", {"model.dtype": "int8"}, "model.dtype is 'int8'; it can be float32 or bfloat16"),
     ("gpt", {"model.remat": 1}, "model.remat is 1; it can be true or false"),
     ("gpt", {"model": 5}, "there is no field 'model'"),

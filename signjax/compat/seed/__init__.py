@@ -1,1 +1,1 @@
-"""The seed project's PyTorch checkpoints as signjax runs."""
+"""The original project's PyTorch checkpoints as signjax runs."""

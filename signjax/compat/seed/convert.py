@@ -1,8 +1,8 @@
-"""Converts weights of the seed's checkpoints to ours (signjax.models.seed_vqvae, signjax.models.seed_gpt).
+"""Converts the original project's weights to those of signjax.models.seed_vqvae and seed_gpt.
 
-In the seed's sinusoids sines and cosines alternate, in ours the sines come first. Norms and matrix products
-do not depend on the order of a hidden state's components, so the weights that write and read hidden states
-are permuted to our order, `order` below.
+In the original project's sinusoids sines and cosines alternate, in ours the sines come first. Norms and
+matrix products do not depend on the order of a hidden state's components, so the weights that write and read
+hidden states are permuted to our order, `order` below.
 """
 
 from typing import NamedTuple
@@ -67,7 +67,8 @@ def convert_vqvae(saved, fields: dict) -> SeedModel:
 
 def _take_vqvae_modules(state: dict, width: int) -> tuple[dict, tuple[int, int]]:
     """Takes the layers outside of the transformers, by our names, and (dim of the latents, stride)."""
-    # In the order in which the seed's model creates them: those of equal shapes are told apart by it.
+    # In the order in which the original project's model creates them: those of equal shapes are told apart by
+    # it.
     embed = take_module(state, "layer that poses enter", weight=(width, POSE), bias=(width,))
     fold = take_module(state, "convolution to tokens", weight=(None, width, None), bias=(None,))
     dim, _, stride = fold["weight"].shape
@@ -105,7 +106,8 @@ def convert_gpt(saved, fields: dict, codes: int) -> SeedModel:
         raise InvalidFileError(
             f"has transformer layers {depths}; a GPT has one row of layers that attend to a text"
         )
-    # The seed has two ids beyond the codes, SOS and EOS: the end is one more output of the same softmax.
+    # The original project has two ids beyond the codes, SOS and EOS: the end is one more output of the same
+    # softmax.
     width, ids = match_tensors.get_width(stacks), codes + 2
     heads, order = match_tensors.choose_heads(fields, "gpt_", width), order_of(width)
     embed = take_module(state, f"embedding of {codes} codes, SOS and EOS", weight=(ids, width))

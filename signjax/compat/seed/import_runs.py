@@ -1,4 +1,4 @@
-"""Imports checkpoints of the seed as runs, which every command of signjax can use."""
+"""Imports checkpoints of the original project as runs, which every command of signjax can use."""
 
 import pathlib
 from typing import NamedTuple
@@ -33,7 +33,7 @@ class ImportedRun(NamedTuple):
 def import_checkpoints(
     vqvae_path: str, gpt_path: str | None, out: str, data: dict[str, str], encoder: str
 ) -> list[ImportedRun]:
-    """Writes a run of the seed's tokenizer to <out>/vqvae, and one of its GPT to <out>/gpt.
+    """Writes a run of the original project's tokenizer to <out>/vqvae, and one of its GPT to <out>/gpt.
 
     Args:
       vqvae_path: checkpoint of the VQ-VAE.

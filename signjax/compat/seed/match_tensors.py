@@ -1,7 +1,7 @@
-"""Recognizes the tensors of a checkpoint of the seed by their order and shapes.
+"""Recognizes the tensors of a checkpoint of the original project by their order and shapes.
 
-The modules of the seed's models and their order are known, but not their names. Names only count inside
-PyTorch's own layers, and to sort the tensors of a decoder after the others. Functions take what they
+The modules of the original project's models and their order are known, but not their names. Names only count
+inside PyTorch's own layers, and to sort the tensors of a decoder after the others. Functions take what they
 recognize out of the state, a dict of name to tensor; at the end nothing may be left.
 """
 
@@ -41,10 +41,10 @@ def extract_state(saved) -> dict[str, np.ndarray]:
 
 
 def detect_sinusoid_order(state: dict) -> Callable[[int], np.ndarray]:
-    """Returns a function width -> [width]: for each component of our hidden states its index in the seed's.
+    """Returns a function width -> [width]: for each component of our hidden states its index in theirs.
 
-    In the seed sines and cosines alternate, unless `state` has a table of sinusoids in our order, the sines
-    first. Such tables are taken out of `state`.
+    In the original project sines and cosines alternate, unless `state` has a table of sinusoids in our order,
+    the sines first. Such tables are taken out of `state`.
     """
     orders = []
     for name, array in list(state.items()):
@@ -88,7 +88,7 @@ def get_mlp_width(stacks) -> int:
 
 
 def choose_heads(fields: dict, prefix: str, width: int) -> int:
-    """The number of attention heads: as the config says, else such that heads are 64 wide as in the seed.
+    """The number of attention heads: as the config says, else such that heads are 64 wide as in the original.
 
     No shape of a tensor depends on it. Fields of the config count whose names begin with `prefix` and contain
     "head".
@@ -185,7 +185,9 @@ def check_nothing_left(state: dict, codes: int) -> None:
     for name, array in state.items():
         allowed = array.size == 1 or array.shape == (codes,) or {NUM_JOINTS, POSE} & set(array.shape)
         if name.rpartition(".")[2] in ("weight", "bias") or not allowed:
-            raise InvalidFileError(f"its tensor {name} {list(array.shape)} has no place in the seed's model")
+            raise InvalidFileError(
+                f"its tensor {name} {list(array.shape)} has no place in the original model"
+            )
 
 
 def check_layer(layer: dict, attentions: tuple) -> dict:

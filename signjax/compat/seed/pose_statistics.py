@@ -1,8 +1,8 @@
-"""The mean and standard deviation of the seed's poses, converted to canonical space.
+"""The mean and standard deviation of the original project's poses, converted to canonical space.
 
-The seed's models see standardized poses, (pose - mean) / std for each coordinate; ours see canonical space.
-The body of the mean pose gives the place and scale of canonical space in the seed's units, so that mean and
-std can be converted.
+The original project's models see standardized poses, (pose - mean) / std for each coordinate; ours see
+canonical space. The body of the mean pose gives the place and scale of canonical space in the original
+project's units, so that mean and std can be converted.
 """
 
 import pathlib
@@ -21,7 +21,7 @@ TRUNK = [skeleton.NECK, skeleton.NOSE, skeleton.R_SHOULDER, skeleton.L_SHOULDER]
 
 
 def read_statistics(path: str, fields: dict) -> list[np.ndarray]:
-    """Reads mean and standard deviation [150] of the poses, float64 in the seed's units.
+    """Reads mean and standard deviation [150] of the poses, float64 in the original project's units.
 
     Args:
       path: of the VQ-VAE's checkpoint.
@@ -30,7 +30,7 @@ def read_statistics(path: str, fields: dict) -> list[np.ndarray]:
     Raises:
       DataError: neither the checkpoint nor a file beside it has them.
     """
-    # The seed keeps them in the cache of its data set, and not in every checkpoint.
+    # The original project keeps them in the cache of its data set, and not in every checkpoint.
     beside = pathlib.Path(path).parent / STATISTICS
     try:
         in_config = {"mean", "std"} <= fields.keys()
@@ -51,8 +51,8 @@ def standardize_canonical(mean: np.ndarray, std: np.ndarray) -> dict[str, np.nda
     """Computes the collection "standard" of signjax.models.seed_vqvae.
 
     Args:
-      mean: [150] in the seed's units.
-      std: [150] in the seed's units.
+      mean: [150] in the original project's units.
+      std: [150] in the original project's units.
 
     Returns:
       {"centre": mean [150], "spread": deviation [150]}, float32 in canonical space.
@@ -71,7 +71,7 @@ def standardize_canonical(mean: np.ndarray, std: np.ndarray) -> dict[str, np.nda
 
 
 def measure_placement(mean: np.ndarray) -> normalization.Placement:
-    """Measures the placement of canonical space in the seed's units, by the mean pose [150].
+    """Measures the placement of canonical space in the original project's units, by the mean pose [150].
 
     Raises:
       ValueError: it shows no body.

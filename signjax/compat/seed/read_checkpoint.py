@@ -1,4 +1,4 @@
-"""Reads and converts checkpoints of the seed, without PyTorch and without unpickling."""
+"""Reads and converts checkpoints of the original project, without PyTorch and without unpickling."""
 
 from signjax.compat.seed import convert, pose_statistics
 from signjax.compat.seed.convert import SeedModel
@@ -36,9 +36,10 @@ def read_checkpoint(path: str) -> tuple[object, dict]:
     try:
         saved = torch_checkpoint.read_torch(path)
     except InvalidFileError as error:
-        raise DataError(f"{path}: cannot be read ({error}); give a checkpoint of the seed") from None
+        hint = "give a checkpoint of the original project"
+        raise DataError(f"{path}: cannot be read ({error}); {hint}") from None
     config = saved.get("cfg") if isinstance(saved, dict) else None
-    # The seed pickled its config as an object of its own class or as a dict; of an object only the fields
-    # were read, and no class was made.
+    # The original project pickled its config as an object of its own class or as a dict; of an object only
+    # the fields were read, and no class was made.
     fields = config.fields if isinstance(config, torch_checkpoint.Instance) else config
     return saved, {k: v for k, v in fields.items() if type(k) is str} if isinstance(fields, dict) else {}

@@ -1,1 +1,1 @@
-"""Pose files as others have them, read into the 50-joint skeleton; `recognise` says which is which."""
+"""Readers of pose files of other programs, into the 50-joint skeleton; `detect` finds the format."""

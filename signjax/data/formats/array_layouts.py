@@ -1,4 +1,4 @@
-"""What the numbers of a frame are in arrays of MediaPipe's landmarks, by how many there are.
+"""Layouts of MediaPipe's landmarks in arrays, recognized by the number of values in a frame.
 
 The layouts are those of the public repositories that share such arrays: nothing in an .npy file says what it
 holds. Parts follow each other as listed, the left hand before the right.

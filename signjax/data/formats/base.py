@@ -1,4 +1,4 @@
-"""Shared by the readers of all formats: joints from a format's points, and a broken clip stops no others."""
+"""What the readers of all formats share: joints from points, and clips that cannot be read."""
 
 import dataclasses
 from collections.abc import Callable, Iterable, Iterator

@@ -1,4 +1,4 @@
-"""Which format a folder or file is in."""
+"""Detects the format of a folder or a file."""
 
 import contextlib
 import itertools

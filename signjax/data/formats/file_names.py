@@ -1,4 +1,4 @@
-"""What names of files and folders say: which clip it is, which split, and where its text lies."""
+"""The clip, the split and the text that names of files and folders stand for."""
 
 import os
 import re

@@ -1,4 +1,4 @@
-"""The files of a folder and all below it, and what keeps others from being reached."""
+"""Lists the files of a folder and its subfolders, and what cannot be reached."""
 
 import os
 from collections.abc import Iterator

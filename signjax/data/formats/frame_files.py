@@ -1,4 +1,4 @@
-"""Clips whose frames lie in files of their own: which files are one clip, what it is called and says."""
+"""Clips with one file for each frame: the files of a clip, its name and its text."""
 
 import dataclasses
 import itertools

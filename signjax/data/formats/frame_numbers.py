@@ -1,4 +1,4 @@
-"""Which clip a file of one frame belongs to, and when it is: by the numbers in names, or in the files.
+"""The clip and the time of a file with one frame, by the numbers in its name or in the file.
 
 Programs name frames in many ways: `clip_000000000012_keypoints.json`, `clip.avi_pid0_fn000012-0`, `frame12`.
 """

@@ -1,4 +1,4 @@
-"""Hands as MediaPipe's HandLandmarker lists them: any number in a frame, each with a guess which side it is.
+"""Hands of MediaPipe's HandLandmarker: any number of them in a frame, each with a guessed side.
 
 They are read beside a pose, as programs write that run a PoseLandmarker on the same frames. The pose says
 whose hands they are: "handedness" is that of a mirrored picture, and is often the same for both.

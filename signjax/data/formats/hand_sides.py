@@ -1,4 +1,4 @@
-"""Which of two hands is the signer's right: the one at the right wrist, for a clip as a whole."""
+"""Finds the right hand of the signer among two hands: the one at the right wrist, for the whole clip."""
 
 import numpy as np
 

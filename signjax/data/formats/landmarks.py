@@ -1,4 +1,4 @@
-"""MediaPipe's landmarks, whatever file they come from, as a clip: units and visibility."""
+"""A clip from MediaPipe's landmarks in any file format: units and visibility."""
 
 from typing import TypeGuard
 

@@ -1,4 +1,4 @@
-"""What names of points say: which joint of which hand, and where a face begins.
+"""The joint and the hand that the name of a point stands for, and where a face begins.
 
 Names differ by program: LThumb1CMC (OpenPose's BODY_135), left_forefinger2 (COCO-WholeBody), RIGHT_THUMB_TIP.
 """

@@ -1,4 +1,4 @@
-"""Which of several people in a recording is the signer: decided for a whole clip, never frame by frame.
+"""Chooses the signer among several people in a recording, for the whole clip and never frame by frame.
 
 Detectors list people in any order, and are surer now of one and now of another. People stay where they are,
 so detections are joined to tracks by place and size, or by the numbers of a tracker that does its work. The

@@ -1,4 +1,4 @@
-"""Folders as signjax and its seed keep them: `<split>/<clip>/text.txt` and `pose.json`."""
+"""Folders of signjax and of the original project: `<split>/<clip>/text.txt` and `pose.json`."""
 
 import dataclasses
 from collections.abc import Iterator

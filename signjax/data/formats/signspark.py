@@ -1,4 +1,4 @@
-"""SignSparK's data sets of SMPL-X: an LMDB whose values are .npz files, a clip each.
+"""SignSparK's data sets of SMPL-X: an LMDB with one .npz file for each clip.
 
 A clip has `body_features` [T, >= 126], `left_features` and `right_features` [T, >= 90] and `face_features`
 [T, 56] (jaw, then 50 expressions), each joint as six numbers; `translation`, `gloss`, `language`; and

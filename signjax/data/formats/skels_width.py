@@ -1,4 +1,4 @@
-"""How many numbers a frame of a .skels file has: 2-D or 3-D, with a counter behind the joints or without.
+"""The number of values in a frame of a .skels file: 2-D or 3-D, with or without a frame counter.
 
 A line does not say where a frame ends, and its length has many divisors: 150 frames of 151 numbers are also
 151 frames of 150. One width holds for a whole file, and a counter shows that it is the right one.

@@ -1,4 +1,4 @@
-"""The arrays of the SLRTP 2025 challenge: 178 points of 3-D, an .npy file a clip.
+"""The arrays of the SLRTP 2025 challenge: 178 points in 3-D, one .npy file for each clip.
 
 Points are 8 of the body (arms and hips), 21 of the right hand, 21 of the left and 128 of the face
 (github.com/walsharry/SLRTP_Skeleton_Keypoint_information). The challenge's .pt files are Python objects,

@@ -1,4 +1,4 @@
-"""Clips of SMPL-X's parameters, whatever file they come from."""
+"""Clips from the parameters of SMPL-X in any file format."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""The cells of a table as spreadsheets, R, pandas and editors write it: tabs, bars, commas or semicolons."""
+"""The cells of a table that are separated by tabs, bars, commas or semicolons."""
 
 import re
 from collections.abc import Iterator
