@@ -54,9 +54,8 @@ def test_help_says_the_range(capsys):
     sampler_options.add_sampler_options(parser)
     shown = " ".join(parser.format_help().split())
     assert "clips of each text (1 to 100,000; default: 1)" in shown
-    assert (
-        "a clip ends there at the latest (1 to 4,096)" in shown and "of a flow (euler or midpoint)" in shown
-    )
+    assert "largest number of tokens of a clip (1 to 4,096)" in shown
+    assert "of a flow (euler or midpoint)" in shown
     with pytest.raises(SystemExit):
         parser.parse_args(["--max_tokens=1000000000"])
     assert "--max_tokens: '1000000000' is not a whole number from 1 to 4,096" in capsys.readouterr().err
