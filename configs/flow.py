@@ -3,7 +3,7 @@
 It needs a trained continuous tokenizer (configs/vqvae.py:kl): runs/vqvae-kl, or the run of
 --config.autoencoder=DIR.
 Variants:
-  whole  over one stream for the whole body (configs/vqvae.py:kl,whole)
+  whole  latents of one stream for the whole body (configs/vqvae.py:kl,whole)
 Own data: --config.data.root=datasets --config.data.name=how2sign
 """
 

@@ -1,7 +1,7 @@
 """The motion tokenizer (stage 1). Train: python -m signjax.main --config=configs/vqvae.py
 
 Variants, joined by commas as in configs/vqvae.py:fsq,whole:
-  rvq    residual VQ, the default: a token of 4 frames has a code for each arm and two for each hand
+  rvq    residual VQ, the default: for 4 frames a code for each arm and two for each hand, of 512 entries
   vq     plain VQ, one code for each stream
   fsq    finite scalar quantization instead of codebooks
   kl     a continuous bottleneck of 64 numbers (VAE), for configs/flow.py

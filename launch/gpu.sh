@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Sets up a machine with NVIDIA GPUs; runs a command on it that starts itself again:
+# Sets up a machine with NVIDIA GPUs, and runs a command on it under the supervisor:
 #   bash launch/gpu.sh [--dry_run] [COMMAND...]
 # --dry_run prints what would run on a new machine with a driver for CUDA 13.
 set -euo pipefail

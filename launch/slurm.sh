@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Hands SLURM a run on GPUs that starts again after a preemption, a lost node and its time limit:
+# Submits a run on GPUs to SLURM. It starts again after a preemption, a lost node or its time limit:
 #   bash launch/slurm.sh --name NAME [--dry_run] [OPTION OF SBATCH]... -- COMMAND...
 # The log is outputs/slurm-NAME.log; scancel --name=NAME ends it.
 set -euo pipefail

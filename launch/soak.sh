@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Faults injected into real runs, at most an hour on 2 cores: bash launch/soak.sh [arguments of pytest]
-# It ends with a table of what was promised and what was found.
+# It ends with a table of what was guaranteed and what was measured.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 . launch/_venv.sh

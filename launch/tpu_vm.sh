@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
 # A run on a TPU VM or a whole pod of Google Cloud, from a machine with gcloud that is logged in:
-#   bash launch/tpu_vm.sh create --name NAME --zone ZONE --accelerator_type TYPE [--spot]   asks for the TPU
+#   bash launch/tpu_vm.sh create --name NAME --zone ZONE --accelerator_type TYPE [--spot]   requests the TPU
 #   bash launch/tpu_vm.sh setup --name NAME --zone ZONE                 copies signjax to every worker, installs it
-#   bash launch/tpu_vm.sh run ... as for create ... -- COMMAND...       both, and the command; starts it again
+#   bash launch/tpu_vm.sh run ... as for create ... -- COMMAND...       both, then the command; starts it again
 #   bash launch/tpu_vm.sh logs --name NAME --zone ZONE                  the last lines of every worker
 #   bash launch/tpu_vm.sh delete --name NAME --zone ZONE                ends the run and gives the TPU back
 # All take --project PROJECT and --dry_run, which prints what would run, as if no such TPU were there yet.
-# create and run take --runtime_version VERSION. If "run" is stopped, the run on the TPU goes on.
+# create and run take --runtime_version VERSION. If "run" is stopped, the command on the TPU continues.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 . launch/_venv.sh

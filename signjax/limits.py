@@ -24,7 +24,7 @@ class Range(NamedTuple):
     def __str__(self):
         if not self.whole and self.largest == BELOW_ONE:
             return f"{self.least:g} to below 1"
-        least, largest = (f"{n:,}" if abs(n) >= 10 and n == int(n) else f"{n:g}" for n in self[:2])
+        least, largest = (f"{int(n):,}" if abs(n) >= 10 and n == int(n) else f"{n:g}" for n in self[:2])
         return f"{least} to {largest}"
 
     def allows(self, value: Any) -> bool:

@@ -81,6 +81,7 @@ def test_numbers_of_numpy_are_numbers():
 def test_a_range_is_written_as_people_do():
     assert str(Range(1, 100_000)) == "1 to 100,000" and str(Range(0, 0.5, whole=False)) == "0 to 0.5"
     assert str(Range(0, limits.BELOW_ONE, whole=False)) == "0 to below 1"
+    assert str(Range(0, 1e6, whole=False)) == "0 to 1,000,000"
 
 
 def test_calls_for_too_many_clips_are_refused():

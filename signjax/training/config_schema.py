@@ -102,7 +102,7 @@ FIELDS = {
     "eval_batch_size": _whole(1, 1 << 16, "clips in a batch of evaluation"),
     "fold": _whole(1, 64, "latents in a position"),
     "versions": _whole(1, 1024, "encodings of each training clip, with different phase and tempo"),
-    "tempo": _real(0, 2, "largest logarithm of the tempo of these encodings"),
+    "tempo": _real(0, 2, "largest logarithm of the tempo of the encodings, see versions"),
     "text.kind": _choice(
         "gloss: keeps all marks of glosses; auto: as data.text says",
         "auto",
