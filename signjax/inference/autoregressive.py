@@ -13,6 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from signjax.inference import sampling_memory
+from signjax.inference.contracts import Progress, Watch
 from signjax.inference.kept_programs import KeptProgram
 from signjax.models.gpt import GPT, RECENT, KVCache
 from signjax.models.text_conditioning import EncodedText, null_text
@@ -76,9 +77,7 @@ class DecodeState(NamedTuple):
 WATCHED = 8  # tokens between two looks of who watches: 1.3 seconds of motion at 4 frames a token
 
 
-def sample_tokens(
-    model: GPT, variables, text, mask, keys, sampler: Sampler, watch: Callable[[int], None] | None = None
-):
+def sample_tokens(model: GPT, variables, text, mask, keys, sampler: Sampler, watch: Watch | None = None):
     """Samples a token sequence for each text.
 
     Args:
@@ -88,7 +87,7 @@ def sample_tokens(
       mask: [B, L] bool.
       keys: [B] random keys, one for each clip.
       sampler: sampling options.
-      watch: is told every few tokens how many there are; what it raises ends the sampling.
+      watch: is told every few tokens how many there are.
 
     Returns:
       (codes [B, max_tokens, C] int32, 0 after a clip's end; lengths [B] in tokens).
@@ -99,7 +98,7 @@ def sample_tokens(
     for until in range(WATCHED, most, WATCHED) if watch else ():
         state = decode_until(model, variables, encoded, state, keys, until, sampler)
         assert watch is not None
-        watch(int(np.asarray(state.length).max()))
+        watch(Progress(int(np.asarray(state.length).max())))
         if done := bool(np.asarray(state.done).all()):
             break
     if not done:

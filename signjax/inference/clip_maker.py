@@ -10,11 +10,13 @@ from signjax import demo, rendering
 from signjax.data import load
 from signjax.errors import SignjaxError, SignjaxWarning
 from signjax.inference import text_batches
+from signjax.inference.contracts import Progress
 from signjax.inference.load import load_text_to_pose
 from signjax.inference.text_to_pose import TextToPose
 from signjax.rendering import html_player
 
-# What is told: {"state": "compiling" or "signing", "frames": so far}. What it raises ends the work.
+# What is told: {"state": "compiling" or "signing"}, with {"frames": so far} by a model that writes a clip
+# from its beginning to its end, with {"step": so far, "steps": all} by others. What it raises ends the work.
 Report = Callable[[dict], None]
 NOTICE = (
     "This model signs in a constructed language, which was made up for tests. It is no real sign language, "
@@ -51,7 +53,7 @@ class ClipMaker:
         """Compiles for short texts: otherwise the first visitor waits for that."""
         # The run may never have seen the letters of this text.
         generator = dataclasses.replace(self.generator, checks_letters=False)
-        generator.generate("hello", watch=lambda tokens: None)
+        generator.generate("hello", watch=lambda progress: None)
         self._compiled.add(self._find_shape("hello", 1))
 
     def __call__(self, text: str, seed: int, num: int, report: Report = lambda state: None) -> dict:
@@ -60,7 +62,7 @@ class ClipMaker:
         Raises:
           DataError: as TextToPose.generate; and whatever `report` raises.
         """
-        start, stride = time.monotonic(), self.generator.codec.stride
+        start = time.monotonic()
         shape = self._find_shape(text, num)
         state = "signing" if shape in self._compiled else "compiling"
         report({"state": state})
@@ -70,7 +72,7 @@ class ClipMaker:
                 [text],
                 num,
                 seed,
-                watch=lambda tokens: report({"state": "signing", "frames": tokens * stride}),
+                watch=lambda progress: report(self._describe_progress(progress)),
             )
         self._compiled.add(shape)
         remarks = [
@@ -84,6 +86,11 @@ class ClipMaker:
                 titles.append(demo.describe_reading(clip.points))
             panels.append(rendering.Panel(clip, "; ".join(titles)))
         return html_player.pack_panels(panels, "; ".join(remarks))
+
+    def _describe_progress(self, progress: Progress) -> dict:
+        if progress.total is None:
+            return {"state": "signing", "frames": progress.done * self.generator.codec.stride}
+        return {"state": "signing", "step": progress.done, "steps": progress.total}
 
     def _find_shape(self, text: str, num: int) -> tuple:
         """The shape of the batch of a text: each is compiled once."""

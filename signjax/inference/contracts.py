@@ -15,14 +15,33 @@ pose_to_text.PoseToText (ClipReader). A new model family needs a class that impl
 in signjax.inference.load.LOADERS.
 """
 
-from collections.abc import Iterator, Sequence
-from typing import Protocol, runtime_checkable
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import ml_collections
 import numpy as np
 
 from signjax.data.packed_dataset import PackedDataset
 from signjax.pose.clip import Clip, Tokens
+
+
+class Progress(NamedTuple):
+    """How far the clips of a batch are.
+
+    Attributes:
+      done: tokens of the longest clip so far, by a model that writes a clip from its beginning to its end;
+        steps so far, by one that makes whole clips in a number of steps.
+      total: number of steps; None of a model that writes tokens, as nobody knows where a clip will end.
+    """
+
+    done: int
+    total: int | None = None
+
+
+# What watches a generator. It is told after every few tokens (signjax.inference.autoregressive.WATCHED), or
+# after every step; with several batches the count begins anew with each. What it raises ends the generation,
+# which is how a clip is stopped. Watched or not, the clips are the same.
+Watch = Callable[[Progress], None]
 
 
 # Checkable at run time, as signjax.score takes a run or a list of clips. isinstance looks at the names of
@@ -136,7 +155,8 @@ class TokenCodec(SequenceCodec, Protocol):
 class ClipGenerator(TrainedRun, Protocol):
     """Generates clips from texts.
 
-    A clip depends on its text, its place among the texts, the seed and the sampling options only.
+    A clip depends on its text, its place among the texts, the seed and the sampling options only. All
+    families tell `watch` how far they are, and can be stopped by it.
     """
 
     @property
@@ -145,13 +165,27 @@ class ClipGenerator(TrainedRun, Protocol):
         ...
 
     def generate(
-        self, texts: str | Sequence[str], num: int = 1, seed: int = 0, *, canonical: bool = False, **sampling
+        self,
+        texts: str | Sequence[str],
+        num: int = 1,
+        seed: int = 0,
+        *,
+        canonical: bool = False,
+        watch: Watch | None = None,
+        **sampling,
     ) -> Clip | list[Clip]:
         """A list with `num` clips of each text; for a single text and num 1, the clip itself."""
         ...
 
     def generate_batches(
-        self, texts: str | Sequence[str], num: int = 1, seed: int = 0, *, canonical: bool = False, **sampling
+        self,
+        texts: str | Sequence[str],
+        num: int = 1,
+        seed: int = 0,
+        *,
+        canonical: bool = False,
+        watch: Watch | None = None,
+        **sampling,
     ) -> Iterator[tuple[np.ndarray, list[Clip]]]:
         """Yields (places in the list of `generate`, clips) batch by batch, as soon as a batch is ready."""
         ...

@@ -63,9 +63,9 @@ class Family(NamedTuple):
     codec_field: str  # the field of its configs that names the run of its tokenizer or auto-encoder
     sampler: type  # a NamedTuple of the sampling options
     check_sampler: Callable  # (config, sampler) -> None, or a ConfigError
-    sample: Callable  # (model, variables, text, mask, keys, sampler) -> (sequences [B, N, ...], lengths [B])
-    # Whether it writes a clip from its beginning to its end; then `sample` also takes `watch`.
-    streams: bool = False
+    # (model, variables, text, mask, keys, sampler, watch) -> (sequences [B, N, ...], lengths [B])
+    sample: Callable
+    streams: bool = False  # whether it writes a clip from its beginning to its end
 
 
 # By the `task` of their configs.

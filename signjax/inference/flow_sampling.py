@@ -13,7 +13,9 @@ import numpy as np
 
 from signjax.data.sources import choose_bucket
 from signjax.inference import latent_space, sampling_memory
+from signjax.inference.contracts import Watch
 from signjax.inference.kept_programs import KeptProgram
+from signjax.inference.step_loop import run_steps
 from signjax.models import flow_transformer, text_alignment, text_conditioning
 from signjax.models.text_conditioning import EncodedText
 
@@ -57,7 +59,15 @@ class FlowState(NamedTuple):
     z: jax.Array  # [B, N, dim]
 
 
-def sample_latents(model: flow_transformer.FlowTransformer, variables, text, mask, keys, sampler: Sampler):
+def sample_latents(
+    model: flow_transformer.FlowTransformer,
+    variables,
+    text,
+    mask,
+    keys,
+    sampler: Sampler,
+    watch: Watch | None = None,
+):
     """Samples latents for each text, of as many positions as the model expects for the text.
 
     One program is compiled for a size of the batch, a length, a solver and whether there is guidance. The
@@ -71,6 +81,7 @@ def sample_latents(model: flow_transformer.FlowTransformer, variables, text, mas
       mask: [B, L] bool.
       keys: [B] random keys, one for each clip.
       sampler: sampling options.
+      watch: is told after every step.
 
     Returns:
       (positions [B, N, D] float32, arbitrary after a clip's end; lengths [B] in positions).
@@ -88,7 +99,11 @@ def sample_latents(model: flow_transformer.FlowTransformer, variables, text, mas
     noise = np.pad(noise, ((0, 0), (0, max(0, inside.shape[1] - noise.shape[1])), (0, 0)))
     state = FlowState(*map(jnp.asarray, (np.zeros((), np.int32), noise[:, : inside.shape[1]])))
     numbers = sampler.steps, sampler.guidance
-    state = INTEGRATE(model, params, texts, inside, state, sampler.steps, numbers, program)
+
+    def take_steps(state: FlowState, until: int) -> FlowState:
+        return INTEGRATE(model, params, texts, inside, state, until, numbers, program)
+
+    state = run_steps(take_steps, state, sampler.steps, watch)
     return TO_LATENTS(variables["latents"], state.z), lengths
 
 

@@ -14,7 +14,9 @@ import numpy as np
 
 from signjax.data.sources import choose_bucket
 from signjax.inference import autoregressive, sampling_memory
+from signjax.inference.contracts import Watch
 from signjax.inference.kept_programs import KeptProgram
+from signjax.inference.step_loop import run_steps
 from signjax.models import text_alignment
 from signjax.models.text_conditioning import EncodedText
 
@@ -46,7 +48,7 @@ class FillState(NamedTuple):
     hidden: jax.Array  # [B, N] bool, tokens that are still hidden
 
 
-def sample_masked_tokens(model, variables, text, mask, keys, sampler: Sampler):
+def sample_masked_tokens(model, variables, text, mask, keys, sampler: Sampler, watch: Watch | None = None):
     """Samples a token sequence for each text, of the length that the model expects for the text.
 
     One program is compiled for a size of the batch, a length and whether there is guidance. All options, the
@@ -60,6 +62,7 @@ def sample_masked_tokens(model, variables, text, mask, keys, sampler: Sampler):
       mask: [B, L] bool.
       keys: [B] random keys, one for each clip.
       sampler: sampling options.
+      watch: is told after every pass.
 
     Returns:
       (codes [B, N, C] int32, 0 after a clip's end; lengths [B] in tokens).
@@ -72,8 +75,11 @@ def sample_masked_tokens(model, variables, text, mask, keys, sampler: Sampler):
     sampling_memory.check_attention_memory(model, len(inside) * (1 + guided), inside.shape[1])
     start = np.zeros((), np.int32), np.zeros((*inside.shape, model.columns), np.int32), inside
     state = FillState(*map(jnp.asarray, start))
-    state = FILL(model, variables, encoded, inside, keys, state, sampler.steps, sampler, guided)
-    return state.codes, lengths
+
+    def run_passes(state: FillState, until: int) -> FillState:
+        return FILL(model, variables, encoded, inside, keys, state, until, sampler, guided)
+
+    return run_steps(run_passes, state, sampler.steps, watch).codes, lengths
 
 
 def _encode_texts(model, variables, text, mask, guided: bool):

@@ -2,7 +2,7 @@
 
 import dataclasses
 import functools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, overload
 
@@ -17,6 +17,7 @@ from signjax.inference import (
     text_batches,
     windowed_decoding,
 )
+from signjax.inference.contracts import Watch
 from signjax.inference.hub import SharedRun
 from signjax.inference.pose_codec import PoseCodec
 from signjax.inference.pose_tokenizer import PoseTokenizer
@@ -25,8 +26,6 @@ from signjax.models import build
 from signjax.pose import normalization
 from signjax.pose.clip import Clip
 from signjax.text import recover_text, unknown_letters
-
-Watch = Callable[[int], None]  # of TextToPose.generate
 
 
 @dataclass(frozen=True, eq=False)
@@ -135,8 +134,8 @@ class TextToPose(SharedRun):
           canonical: whether the clips stay in canonical space, bit for bit as decoded; by default they get
             the place and size of recorded clips, `normalization.DEFAULT`.
           batch_size: how many clips are sampled at once.
-          watch: is told every few tokens how many the longest clip of the batch has, by a model that writes a
-            clip from its beginning to its end; what it raises ends the call.
+          watch: is told how far the clips are, see signjax.inference.contracts.Watch; what it raises ends the
+            call.
           **sampling: options of the sampler, such as temperature=0.9; the others are as in the run's config.
 
         Returns:
@@ -241,9 +240,8 @@ class TextToPose(SharedRun):
         # Only a flow folds latents into positions; codes pass unfold_positions unchanged.
         sampler, fold = self.make_sampler(**sampling), self.config.get("fold", 1)
         check_number("batch_size", batch_size, BATCH_SIZE)
-        watched = {"watch": watch} if self.family.streams else {}
         for places, ids, mask, keys in text_batches.batch_texts(self.text_encoder, texts, seed, batch_size):
-            sampled = self.family.sample(self.model, self.variables, ids, mask, keys, sampler, **watched)
+            sampled = self.family.sample(self.model, self.variables, ids, mask, keys, sampler, watch)
             sequences, lengths = map(np.asarray, sampled)
             # There may be more rows than places: they fill the batch.
             written = [sequences[row, : lengths[row]] for row in range(len(places))]

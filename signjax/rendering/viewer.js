@@ -3,6 +3,7 @@
 const ask = document.getElementById("ask"), examples = document.getElementById("examples");
 const [sign, stop, progress, count, status] =
   [".play", ".stop", ".progress", ".count", ".status"].map((what) => ask.querySelector(what));
+const bar = progress.querySelector("progress");
 const KEPT = 12;  // clips on the page
 const STATES = {
   waiting: "Waiting for the clip before this one\u2026",
@@ -54,16 +55,20 @@ async function add(clip) {
   while (players.length > KEPT) players.shift().root.remove();
 }
 
-// What screen readers say once, and what changes all the time: seconds and frames.
+// What screen readers say once, and what changes all the time: seconds, and frames or steps.
 function follow(start) {
-  let frames = "";
-  const tick = () => { count.textContent = `${Math.floor((performance.now() - start) / 1000)} s${frames}`; };
+  let done = "";
+  bar.removeAttribute("value");
+  const tick = () => { count.textContent = `${Math.floor((performance.now() - start) / 1000)} s${done}`; };
   const timer = setInterval(tick, 250);
   tick();
   return {
     tell(line) {
       if (status.textContent !== STATES[line.state]) status.textContent = STATES[line.state];
-      frames = line.frames ? ` \u00b7 ${line.frames} frames` : "";
+      // Where a clip of a GPT will end is not known: the bar only moves.
+      if (line.steps) [bar.max, bar.value] = [line.steps, line.step];
+      done = line.frames ? ` \u00b7 ${line.frames} frames`
+        : line.steps ? ` \u00b7 step ${line.step} of ${line.steps}` : "";
       tick();
     },
     end() { clearInterval(timer); },

@@ -51,12 +51,12 @@ def test_a_client_that_goes_stops_its_clip(server, monkeypatch):
 
 
 def test_one_tries_an_example_and_stops(server, tab, monkeypatch):
-    told, end = [], threading.Event()
+    told, end, how_far = [], threading.Event(), {"frames": 12}
 
     def slow(text, seed, num, report):
         told.append(text)
         while not end.wait(0.05):
-            report({"state": "signing", "frames": 12})
+            report({"state": "signing", **how_far})
 
     tab.open(f"http://127.0.0.1:{server.server_port}/")
     with monkeypatch.context() as patch:
@@ -64,6 +64,10 @@ def test_one_tries_an_example_and_stops(server, tab, monkeypatch):
         tab.run("document.querySelector('#examples button').click()")
         tab.wait("document.querySelector('.count').textContent.endsWith(' 12 frames')")
         assert tab.run("document.querySelector('.status').textContent").startswith("Signing")
+        assert tab.run("document.querySelector('progress').position") == -1, "nobody knows where it ends"
+        how_far = {"step": 3, "steps": 12}
+        tab.wait("document.querySelector('.count').textContent.endsWith(' step 3 of 12')")
+        assert tab.run("document.querySelector('progress').position") == 0.25
         tab.run("document.querySelector('.stop').click()")
         tab.wait("document.querySelector('.status').textContent === 'Stopped.'")
         assert tab.run("document.querySelector('.stop').hidden && document.querySelector('.progress').hidden")
