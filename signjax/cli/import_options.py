@@ -29,6 +29,8 @@ def parse_import_options(argv: list[str] | None, doc: str) -> argparse.Namespace
     parser.add_argument("--fps", type=float, help=fps)
     resample = f"frames per second that all clips are resampled to ({limits.FPS}; default: no resampling)"
     parser.add_argument("--resample", type=float, metavar="FPS", help=resample)
+    language = "sign language of clips for which neither their files nor the table name one, as in ase"
+    parser.add_argument("--language", metavar="NAME", help=language)
     size = "size of the picture in pixels, for files with coordinates that are fractions of an unknown size"
     parser.add_argument("--size", metavar="WxH", help=size)
     smplx = "SMPLX_NEUTRAL.npz of SMPL-X, for the bone lengths of SMPL-X data (default: signjax's skeleton)"

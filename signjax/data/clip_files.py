@@ -24,6 +24,7 @@ FIELDS = (("pose_keypoints_2d", 8), ("hand_right_keypoints_2d", 21), ("hand_left
 FACE = ("face_keypoints_2d", 70)
 # A page of text and ten minutes of video; more is no clip.
 MAX_BYTES = {TEXT: 1 << 12, GLOSS: 1 << 12, POSE: safe_read.MAX_BYTES}
+MAX_LABEL = 100  # characters of the name of a signer or a language
 MAX_COORDINATE = 1e6  # squares and sums stay far inside float32
 
 
@@ -34,6 +35,7 @@ class RawClip(NamedTuple):
     pose: np.ndarray  # see `parse_pose`
     fps: float | None = None  # None where pose.json does not say
     signer: str | None = None
+    language: str | None = None
     source: str | None = None
     segment: np.ndarray | None = None
 
@@ -175,9 +177,16 @@ def _parse_content(data: bytes) -> tuple:
     """What `RawClip` has of the bytes of a pose.json, from `pose` on."""
     # Parsed once: numbers as text are what reading a clip takes its time for.
     content = safe_read.parse_json(data)
-    signer, source = (v if isinstance(v := content.get(key), str) else None for key in ("signer", "source"))
+    signer, language = (parse_label(content.get(key)) for key in ("signer", "language"))
+    source = content.get("source") if isinstance(content.get("source"), str) else None
     pose, fps = _parse_poses(content), parse_rate(content.get("fps"))
-    return pose, fps, signer or None, source or None, parse_segment(content.get("segment"), len(pose))
+    return pose, fps, signer, language, source or None, parse_segment(content.get("segment"), len(pose))
+
+
+def parse_label(value) -> str | None:
+    """The name of a signer or a language from a value of a file; None if it is no name."""
+    known = isinstance(value, str) and value.isprintable() and len(value) <= MAX_LABEL
+    return (value.strip() or None) if known else None
 
 
 def parse_rate(value) -> float | None:

@@ -34,6 +34,8 @@ def pack_clips(clips: Sequence[Clip], face: bool) -> PackedDataset:
         texts=tuple(clip.text for clip in clips),
         glosses=tuple(clip.gloss for clip in clips) if any(clip.gloss for clip in clips) else (),
         rates=tuple(clip.fps for clip in clips) if any(clip.fps for clip in clips) else (),
+        signers=tuple(clip.signer for clip in clips) if any(clip.signer for clip in clips) else (),
+        languages=tuple(clip.language for clip in clips) if any(clip.language for clip in clips) else (),
         offsets=np.cumsum([0, *map(len, clips)]),
         pose=np.concatenate([clip.points for clip in clips]),
         # As in a stored pack: without missing joints there is no mask that later code would multiply by.

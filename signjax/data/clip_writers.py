@@ -21,7 +21,7 @@ def format_pose_json(clip: Clip, digits: int | None = None) -> bytes:
 
     Without depth the third value is a confidence: 1, or 0 for missing joints. Depths that are all positive
     are shifted so that some become negative; otherwise a reader could take them for confidences. fps, signer,
-    source and segment are written where the clip has them.
+    language, source and segment are written where the clip has them.
 
     Args:
       clip: in any unit; missing joints are written as 0, 0, 0.
@@ -40,7 +40,7 @@ def format_pose_json(clip: Clip, digits: int | None = None) -> bytes:
         if part.stop <= clip.points.shape[1]
     }
     frames = [dict(zip(rows, frame, strict=True)) for frame in zip(*rows.values(), strict=True)]
-    about = {"fps": clip.fps, "signer": clip.signer, "source": clip.source}
+    about = {name: getattr(clip, name) for name in ("fps", "signer", "language", "source")}
     content = {"poses": frames, "num_frames": len(frames)}
     content |= {key: value for key, value in about.items() if value is not None}
     if clip.segment is not None:

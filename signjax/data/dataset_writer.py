@@ -15,8 +15,8 @@ MAX_FRAMES = MAX_MEMORY // (60 * 3 * skeleton.WITH_FACE)  # frames, about twelve
 
 
 def encode_clip(clip: Clip) -> bytes:
-    """The pose.json of a clip, see signjax.data.clip_writers: rounded, with fps, signer and source where
-    known.
+    """The pose.json of a clip, see signjax.data.clip_writers: rounded, with what is known of fps,
+    signer, language and source.
 
     Raises:
       InvalidFileError: no frame shows a body, a joint lies impossibly far away, or there are too many frames.

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from signjax.data import (
+    clip_files,
     dataset_writer,
     frame_rates,
     picture_units,
@@ -40,6 +41,7 @@ def import_poses(
     gloss_column: str | None = None,
     smplx: Path | None = None,
     resample: float | None = None,
+    language: str | None = None,
 ) -> dict:
     """Makes a data set of the clips of a folder or file.
 
@@ -54,6 +56,7 @@ def import_poses(
       text_column, gloss_column: columns of the table, see signjax.data.formats.text_table.read_table.
       resample: the frame rate that all clips are brought to; None leaves them as they are.
       smplx: the model file SMPLX_NEUTRAL.npz, for data in SMPL-X; None takes signjax's own skeleton.
+      language: the sign language of clips for which neither files nor table say one.
 
     Returns:
       The report, which is also in import.json in the data set.
@@ -61,13 +64,15 @@ def import_poses(
     Raises:
       DataError: nothing there can be read.
       StorageError: the data set cannot be written.
-      ConfigError: `name` is no name of a folder, `fps` or `resample` no rate, or the format has no use for
-        `smplx`.
+      ConfigError: `name` is no name of a folder, `fps` or `resample` no rate, `language` no name, or the
+        format has no use for `smplx`.
     """
     if not re.fullmatch(r"[^./][^/]*", name) or not name.isprintable():
         raise ConfigError(f"--name {name!r}: give the name of a folder, as in mine")
     frame_rates.check_rate(fps, "--fps")
     frame_rates.check_rate(resample, "--resample")
+    if language is not None and clip_files.parse_label(language) != language:
+        raise ConfigError(f"--language {language[:40]!r}: give a short name, as in ase")
     form = detect.detect_format(path)
     table = _read_table(path, texts, text_column, gloss_column)
     # About the folder, later the table; what is about a clip is in its `warnings`.
@@ -77,7 +82,7 @@ def import_poses(
         items = _scale_shares(items, size, form.free_units)
     # Built aside and moved to its place when it is whole: training must never find half of a data set.
     with atomic.build_folder(Path(root, name)) as folder:
-        clips, left_out = _write_clips(_count_items(items, on_clip), table, (fps, resample), folder)
+        clips, left_out = _write_clips(_count_items(items, on_clip), table, (fps, resample, language), folder)
         if not clips:
             reasons = "; ".join(f"{clip}: {reason}" for clip, reason in left_out[:3]) or "the files are empty"
             raise DataError(
@@ -131,12 +136,12 @@ def _count_items(items: Iterable[Clip | UnreadableClip], on_clip: Callable[[int]
 def _write_clips(
     items: Iterable[Clip | UnreadableClip],
     table: text_table.TextTable | None,
-    rates: tuple[float | None, float | None],
+    options: tuple[float | None, float | None, str | None],
     folder: Path,
 ) -> tuple[list[ImportedClip], list[tuple[str, str]]]:
     """Writes the clips one by one; returns those written, and (name, reason) of those left out.
 
-    `rates` are `fps` and `resample` of `import_poses`.
+    `options` are `fps`, `resample` and `language` of `import_poses`.
     """
     written: list[ImportedClip] = []
     left_out: list[tuple[str, str]] = []
@@ -145,7 +150,7 @@ def _write_clips(
             left_out.append((item.name, item.reason))
             continue
         try:
-            clip = _complete_clip(plausibility.inspect_clip(item), table, *rates)
+            clip = _complete_clip(plausibility.inspect_clip(item), table, *options)
             group = split_assignment.find_group(clip.sid, clip.source, clip.signer)
             described = describe_clip(clip, group)
             # A data set is 2-D or 3-D as a whole: its layout is detected once for all clips.
@@ -161,12 +166,17 @@ def _write_clips(
 
 
 def _complete_clip(
-    clip: Clip, table: text_table.TextTable | None, fps: float | None, resample: float | None
+    clip: Clip,
+    table: text_table.TextTable | None,
+    fps: float | None,
+    resample: float | None,
+    language: str | None,
 ) -> Clip:
     """The clip with what the table and the caller add to it; InvalidFileError if its text cannot be used."""
     table_rate = None
     if table and (row := table.find_row(clip.sid)):
-        fields = {"text": row.text, "gloss": row.gloss, "signer": row.signer, "source": row.source}
+        fields = {"text": row.text, "gloss": row.gloss, "source": row.source}
+        fields |= {name: text_table.parse_row_label(row, name) for name in ("signer", "language")}
         fields |= {"split": text_table.parse_row_split(row)}
         table_rate = text_table.parse_row_fps(row)
         # An empty cell says nothing, and must not erase what the file says.
@@ -180,7 +190,7 @@ def _complete_clip(
         )
         raise InvalidFileError(f"has no text; {advice}")
     rate, about_rate = frame_rates.choose_rate(clip.fps, table_rate, fps)
-    clip = dataclasses.replace(clip, fps=rate)
+    clip = dataclasses.replace(clip, fps=rate, language=clip.language or language)
     text_check.check_text(clip.text, len(clip), clip.fps)
     doubts = text_doubts.find_doubts(clip.text)
     clip = dataclasses.replace(clip, warnings=(*clip.warnings, *about_rate, *doubts))

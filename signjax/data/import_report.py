@@ -23,6 +23,7 @@ class ImportedClip(NamedTuple):
     split: str | None
     group: str  # clips that must not be in different splits, see signjax.data.split_assignment
     signer: str | None
+    language: str | None
     frames: int
     fps: float | None
     has_face: bool
@@ -39,7 +40,7 @@ def describe_clip(clip: Clip, group: str) -> ImportedClip:
     visible = tuple(int(clip.valid[:, part].sum()) for part in PARTS.values())
     # Points of a face often have a depth of their own where body and hands have none.
     flat = not body.points[..., 2].any()
-    about = clip.sid, clip.split, group, clip.signer, len(clip), clip.fps
+    about = clip.sid, clip.split, group, clip.signer, clip.language, len(clip), clip.fps
     return ImportedClip(
         *about,
         clip.has_face,
@@ -57,6 +58,7 @@ def summarize_import(clips: Sequence[ImportedClip], splits: Sequence[str], how_s
     sizes = [part.stop - part.start for part in PARTS.values()]
     visible = [sum(clip.visible[k] for clip in clips) / (frames * size) for k, size in enumerate(sizes)]
     rates = Counter(clip.fps for clip in clips)
+    languages = Counter(clip.language for clip in clips)
     return {
         "clips": {split: splits.count(split) for split in SPLITS},
         "splits": how_split,
@@ -66,6 +68,7 @@ def summarize_import(clips: Sequence[ImportedClip], splits: Sequence[str], how_s
         "seen": {part: round(share, 4) for part, share in zip(PARTS, visible, strict=True)},
         "faces": sum(clip.has_face for clip in clips),
         "signers": len({clip.signer for clip in clips if clip.signer}),
+        "languages": {name or "unknown": count for name, count in languages.items()},
         "glosses": sum(clip.has_gloss for clip in clips),
         "fps": {f"{fps:g}" if fps else "unknown": count for fps, count in rates.items()},
     }
@@ -98,6 +101,7 @@ def format_report(report: dict, folder: Path) -> list[str]:
         f"splits ({report['splits']}): {clips}",
         f"joints seen: {seen}; faces in {report['faces']:,} clips",
         f"frames per second: {', '.join(report['fps'])}; signers: {report['signers'] or 'unknown'}"
+        + _format_languages(report.get("languages", {}))
         + (f"; glosses: {report['glosses']:,} clips" if report.get("glosses") else ""),
         f"left out: {len(left_out):,}",
         *(f"  {name}: {reason}" for name, reason in left_out[:SHOWN]),
@@ -111,3 +115,9 @@ def format_report(report: dict, folder: Path) -> list[str]:
         lines.append("training needs clips in train and dev: give them with the split column of a table")
     # Names come from others' files and may hold commands for the terminal.
     return [line if line.isprintable() else ascii(line)[1:-1] for line in lines]
+
+
+def _format_languages(counts: dict[str, int]) -> str:
+    """The languages of a report and their clips; nothing where no clip says one."""
+    listed = ", ".join(f"{name} {count:,}" for name, count in list(counts.items())[:SHOWN])
+    return f"; languages: {listed}" if set(counts) - {"unknown"} else ""

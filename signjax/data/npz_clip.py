@@ -1,7 +1,7 @@
 """A clip in one .npz file: what signjax.sample writes, and plain arrays of other systems.
 
 The arrays are "pose" [T, 50, 3], or [T, 120, 3] with a face, NaN where a joint is missing; and as far as they
-are known "text", "fps", and the tokens "codes" [N, C], "stride" and "names" [C].
+are known "text", "fps", "signer", "language", and the tokens "codes" [N, C], "stride" and "names" [C].
 """
 
 import io
@@ -15,13 +15,14 @@ from signjax.io.safe_read import InvalidFileError
 from signjax.pose import skeleton
 from signjax.pose.clip import Clip, Tokens
 
+LABELS = ("signer", "language")
 MAX_FRAMES = 1 << 15  # of a clip: twenty minutes
 
 
 def format_npz(clip: Clip) -> bytes:
-    """The bytes of a clip's .npz; `parse_npz` gives back the same points, text and tokens."""
+    """The bytes of a clip's .npz; `parse_npz` gives back the same points, text, tokens and names."""
     content = {"pose": np.where(clip.valid[..., None], clip.points, np.float32(np.nan)), "text": clip.text}
-    content |= {"fps": clip.fps} if clip.fps else {}
+    content |= {name: value for name in ("fps", *LABELS) if (value := getattr(clip, name))}
     content |= clip.tokens._asdict() if clip.tokens else {}
     data = io.BytesIO()
     np.savez(data, **content)
@@ -39,7 +40,8 @@ def read_npz(path: Path) -> Clip:
         raise InvalidFileError('has no array "pose"')
     points, valid = check_points(arrays["pose"])
     tokens = _parse_tokens(arrays, len(points)) if "codes" in arrays else None
-    return Clip(points, valid, _parse_fps(arrays), _parse_text(arrays), tokens, sid=path.stem)
+    labels = {name: _parse_label(arrays, name) for name in LABELS}
+    return Clip(points, valid, _parse_fps(arrays), _parse_text(arrays), tokens, sid=path.stem, **labels)
 
 
 def read_arrays(path: Path) -> Clip:
@@ -89,6 +91,12 @@ def _parse_fps(arrays: dict[str, np.ndarray]) -> float | None:
     usable = fps.dtype.kind in "fiu" and not fps.ndim and 0 < fps < 1000
     # A frame rate that makes no sense is no reason to refuse the poses.
     return float(fps) if usable else None
+
+
+def _parse_label(arrays: dict[str, np.ndarray], name: str) -> str | None:
+    label = arrays.get(name, np.array(""))
+    # As with a frame rate: a name that is none is no reason to refuse the poses.
+    return clip_files.parse_label(str(label)) if label.dtype.kind == "U" and not label.ndim else None
 
 
 def _parse_tokens(arrays: dict[str, np.ndarray], frames: int) -> Tokens:

@@ -24,6 +24,8 @@ from signjax.io import atomic, machine_errors, private_cache, safe_read, tempora
 from signjax.io.safe_read import InvalidFileError
 
 SAMPLE_CLIPS = 16  # clips of the training split that decide the data set's layout
+# Lists of the index that older packs lack, and the key of pose.json that fills them.
+LATER_KEYS = {"rates": b'"fps"', "signers": b'"signer"', "languages": b'"language"'}
 LAYOUT_NOTE, SIGNATURES_NOTE = "variant.json", "signatures.json"  # what saves time, and may be lost
 
 
@@ -75,7 +77,7 @@ def open_current(
         if corruption := pack_files.find_corruption(folder):
             raise InvalidFileError(corruption)
         index = pack_writer.read_index(folder, len(signatures))
-        if index["resampled"] != split.resample or (index["rates"] is None and _say_rates(split, index)):
+        if index["resampled"] != split.resample or _say_more(split, index):
             return None
         if index["variant"] != split.layout or index["digests"].keys() != signatures.keys():
             return None
@@ -106,12 +108,17 @@ def _is_closed(folder: Path) -> bool:
         return False
 
 
-def _say_rates(split: Split, index: dict) -> bool:
-    """Whether clips of an older pack, which has not kept their frame rates, say theirs."""
+def _say_more(split: Split, index: dict) -> bool:
+    """Whether clips say their frame rate, signer or language, and their older pack has not kept it."""
+    lacking = [key for name, key in LATER_KEYS.items() if index[name] is None]
+    if not lacking:
+        return False
     sids = [sid for sid, _ in index["clips"]]
     some = {sids[int(k)] for k in np.linspace(0, len(sids) - 1, SAMPLE_CLIPS)} if sids else set()
-    # Not parsed: an older pack of clips without rates stays as it is, and is looked at whenever it is loaded.
-    return any(b'"fps"' in safe_read.read_bytes(split.folder / sid / clip_files.POSE) for sid in some)
+    # Not parsed: an older pack of clips that say nothing stays as it is, and is looked at whenever it is
+    # loaded.
+    files = (safe_read.read_bytes(split.folder / sid / clip_files.POSE) for sid in some)
+    return any(key in data for data in files for key in lacking)
 
 
 def _are_texts_usable(folder: Path, dataset: PackedDataset) -> bool:

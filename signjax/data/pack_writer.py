@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from signjax.data import clip_check, pack_files, parallel_read, pose_layout
-from signjax.data.clip_files import MAX_COORDINATE, parse_rate
+from signjax.data.clip_files import MAX_COORDINATE, parse_label, parse_rate
 from signjax.data.pose_layout import PoseLayout
 from signjax.errors import DataError
 from signjax.io import progress, safe_numpy, safe_read
@@ -27,7 +27,9 @@ MAX_BROKEN = 0.01
 # Coordinates divided by it, and their squares, stay inside float32. Fuzzing made stored scales below it,
 # whose poses became infinite.
 MIN_SCALE = 1e-12
-LISTS = ("clips", "broken", "missing", "glosses", "rates")  # of an index, joined where parts are
+# Of an index: None in packs of older versions, which never looked for them.
+LATER_LISTS = {"rates": parse_rate, "signers": parse_label, "languages": parse_label}
+LISTS = ("clips", "broken", "missing", "glosses", *LATER_LISTS)  # joined where parts are
 MAX_NAMED = 10  # clips left out that are named where nobody asked for them
 PROGRESS_EVERY = 5.0  # seconds
 
@@ -95,6 +97,8 @@ def write_pack(
         "missing": [e["sid"] for e in broken if e["missing"]],
         "glosses": [e["gloss"] for e in entries],
         "rates": [e["fps"] for e in entries],
+        "signers": [e["signer"] for e in entries],
+        "languages": [e["language"] for e in entries],
         "resampled": resample,
     }
     return _finish_pack(workspace, index, {e["sid"]: e["signature"] for e in entries + broken})
@@ -116,12 +120,12 @@ def join_packs(workspace: Path, parts: list[Path], counts: list[int], layout: Po
       InvalidFileError: a part is damaged.
       OSError: a part cannot be read, or the workspace not be written.
     """
-    joined: dict = {"digests": {}, "clips": [], "broken": [], "missing": [], "glosses": [], "rates": []}
+    joined: dict = {"digests": {}} | {name: [] for name in LISTS}
     valid, lengths, origin, scale, sums, signatures = [], [], [], [], [], {}
     with pack_files.ArrayWriter(workspace / "pose.npy", (layout.joints, 3)) as pose:
         for part, count in zip(parts, counts, strict=True):
             index = read_index(part, count)
-            index["rates"] = index["rates"] or [None] * len(index["clips"])
+            index |= {name: index[name] or [None] * len(index["clips"]) for name in LATER_LISTS}
             added = {name: joined[name] + index[name] for name in LISTS}
             joined = {**index, **added, "digests": joined["digests"] | index["digests"]}
             arrays = open_arrays(part, index)
@@ -184,10 +188,12 @@ def read_index(folder: Path, count: int) -> dict:
     index = safe_read.read_json(folder / "index.json", pack_files.JSON_BYTES_PER_CLIP * count)
     if index.get("version") != VERSION:
         raise InvalidFileError("is of another version")
-    kinds = {"label": str, "digests": dict} | dict.fromkeys(LISTS, list) | {"rates": list | None}
-    # Packs of signjax 0.1 have neither glosses nor rates. Rates stay None: those packs never looked for them.
+    kinds = {"label": str, "digests": dict} | dict.fromkeys(LISTS, list)
+    kinds |= dict.fromkeys(LATER_LISTS, list | None)
+    # Packs of signjax 0.1 have neither glosses nor the later lists.
     index.setdefault("glosses", [""] * len(index.get("clips") or ()))
-    index.setdefault("rates", None)
+    for name in LATER_LISTS:
+        index.setdefault(name, None)
     index["resampled"] = parse_rate(index.get("resampled"))
     index["variant"] = pose_layout.parse_layout(index.get("variant"))
     if not (index["variant"] and all(isinstance(index.get(name), kind) for name, kind in kinds.items())):
@@ -197,9 +203,10 @@ def read_index(folder: Path, count: int) -> dict:
         raise InvalidFileError("index.json is damaged")
     if list(map(type, index["glosses"])) != [str] * len(index["clips"]):
         raise InvalidFileError("index.json is damaged: its glosses are not those of its clips")
-    rates = index["rates"]
-    if rates is not None and (len(rates) != len(index["clips"]) or [*map(parse_rate, rates)] != rates):
-        raise InvalidFileError("index.json is damaged: its rates are not those of its clips")
+    for name, parse in LATER_LISTS.items():
+        values = index[name]
+        if values is not None and (len(values) != len(index["clips"]) or [*map(parse, values)] != values):
+            raise InvalidFileError(f"index.json is damaged: its {name} are not those of its clips")
     # Names lead to files later: only such as were found in the split's folder.
     if sorted(sid for sid, _ in pairs) != sorted(index["digests"]):
         raise InvalidFileError("index.json is damaged: its clips have no digests")

@@ -3,6 +3,7 @@
 signjax.data.load makes and finds these folders; signjax.data.pack_writer writes their files.
 """
 
+import collections
 import dataclasses
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -20,8 +21,10 @@ from signjax.io.safe_read import InvalidFileError
 from signjax.pose.clip import Clip
 from signjax.pose.normalization import Placement
 from signjax.pose.skeleton import FACE, NUM_JOINTS
+from signjax.text.conditions import Conditions
 
 SENTENCE = "sentence"
+SHOWN_LANGUAGES = 8  # in the line on a split
 NO_GLOSS = "has no gloss"
 TEXT_KINDS = (SENTENCE, "gloss")  # of the field data.text of configs
 
@@ -46,6 +49,8 @@ class PackedDataset:
     glosses: tuple[str, ...] = ()  # of each clip, "" where there is none; empty if none has one
     text_kind: str = SENTENCE  # what `texts` are, one of TEXT_KINDS
     rates: tuple[float | None, ...] = ()  # frames per second of each clip; empty if no clip says its rate
+    signers: tuple[str | None, ...] = ()  # of each clip; empty if no clip says it
+    languages: tuple[str | None, ...] = ()  # the same
     content: str = ""  # digest of all files that it was made of; empty for clips that were never files
     members: np.ndarray | None = None  # [n] numbers of the clips in the pack; None for all, in its order
 
@@ -64,6 +69,8 @@ class PackedDataset:
             "gloss": self.glosses[i] if self.glosses else "",
         }
         about |= {"text": self.texts[i], "fps": self.rates[i] if self.rates else None}
+        about |= {"signer": self.signers[i] if self.signers else None}
+        about |= {"language": self.languages[i] if self.languages else None}
         return Clip(pose, valid, placement=placement, **about)
 
     def __iter__(self) -> Iterator[Clip]:
@@ -102,6 +109,12 @@ class PackedDataset:
     def fps(self) -> float | None:
         """Frames per second of most frames; None if no clip says its rate."""
         return frame_rates.find_common_rate(self.rates, self.lengths.tolist()) if self.rates else None
+
+    def list_conditions(self) -> list[Conditions]:
+        """Language and signer of each clip."""
+        unknown = (None,) * len(self)
+        pairs = zip(self.languages or unknown, self.signers or unknown, strict=True)
+        return [Conditions(*pair) for pair in pairs]
 
     def get_placement(self, i: int) -> Placement:
         """The placement of clip i: its origin [3] and scale [] in its own unit."""
@@ -149,7 +162,8 @@ class PackedDataset:
             return self
         others = sorted(set(range(len(self))) - set(numbers))
         members = np.arange(len(self)) if self.members is None else self.members
-        lists = {name: getattr(self, name) for name in ("sids", "texts", "glosses", "rates")}
+        names = "sids", "texts", "glosses", "rates", "signers", "languages"
+        lists = {name: getattr(self, name) for name in names}
         return dataclasses.replace(
             self,
             **{name: tuple(values[i] for i in numbers) if values else () for name, values in lists.items()},
@@ -167,11 +181,18 @@ class PackedDataset:
             gaps += f", {missing[FACE].mean():.1f} % of face points" if self.layout.face else ""
         rates = ", ".join(map(frame_rates.format_rate, dict.fromkeys(self.rates)))
         rates = f" at {rates} a second" if rates else ""
-        frames = f"{self.lengths.sum():,} frames{rates}"
+        frames = f"{self.lengths.sum():,} frames{rates}{_format_languages(self.languages)}"
         return (
             f"{self.label}: {len(self):,} clips, {frames}, {self.layout.describe()}"
             f"{gaps}, {len(self.broken)} clips left out"
         )
+
+
+def _format_languages(languages: tuple[str | None, ...]) -> str:
+    counts = collections.Counter(name or "unknown" for name in languages)
+    listed = [f"{name} {count:,}" for name, count in counts.most_common(SHOWN_LANGUAGES)]
+    more = [f"{len(counts) - SHOWN_LANGUAGES:,} more"] if len(counts) > SHOWN_LANGUAGES else []
+    return f", languages: {', '.join(listed + more)}" if languages else ""
 
 
 def open_pack(
@@ -216,7 +237,14 @@ def make_dataset(folder: Path, index: dict, in_memory: bool = False) -> PackedDa
         broken=tuple((sid, reason) for sid, reason in index["broken"]),
         folder=None if in_memory else str(folder),
         check=check,
-        glosses=tuple(index["glosses"]) if any(index["glosses"]) else (),
-        rates=tuple(index["rates"]) if any(index["rates"] or ()) else (),
+        glosses=_make_tuple(index["glosses"]),
+        rates=_make_tuple(index["rates"]),
+        signers=_make_tuple(index["signers"]),
+        languages=_make_tuple(index["languages"]),
         content=pack_writer.digest_content(index),
     )
+
+
+def _make_tuple(values: list | None) -> tuple:
+    """Values of clips; empty if no clip has one."""
+    return tuple(values) if values and any(values) else ()

@@ -36,7 +36,8 @@ MAX_WORKERS = 8
 class Chunk(NamedTuple):
     """Clips of a split, one after the other."""
 
-    clips: list[dict]  # sid, text, gloss, fps, frames, signature, digest of each clip that can be used
+    # Of each clip that can be used: sid, text, gloss, fps, frames, signer, language, signature, digest.
+    clips: list[dict]
     broken: list[dict]  # sid, reason, missing (a file is), signature, digest of each clip that cannot
     pose: np.ndarray  # [F, J, 3] float32
     valid: np.ndarray  # [F, J] bool
@@ -104,7 +105,8 @@ def read_chunk(split: Path, sids: list[str], layout: PoseLayout, resample: float
             broken.append(entry | {"reason": str(error), "missing": isinstance(error, MissingFileError)})
             continue
         gloss = gloss if text_check.has_letter(gloss) else ""
-        good.append(entry | {"text": raw.text, "gloss": gloss, "fps": clip.fps, "frames": len(clip)})
+        entry |= {"text": raw.text, "gloss": gloss, "fps": clip.fps, "frames": len(clip)}
+        good.append(entry | {"signer": raw.signer, "language": raw.language})
         pose.append(clip.points)
         valid.append(clip.valid)
     return Chunk(

@@ -58,7 +58,8 @@ class Clip:
       placement: where canonical space lies in the space of `points` (signjax.pose.normalization); None means
         that it is measured when it is needed.
       sid: the clip's name in its data set.
-      signer: who signs, None if unknown.
+      signer: who signs, None if unknown; of a generated clip, in whose manner.
+      language: the sign language, by any short name such as "ase"; None if unknown.
       source: the recording that the clip was cut from, None if unknown.
       split: "train", "dev" or "test", None if unknown.
       gloss: the signs by name, beside the sentence; "" if unknown.
@@ -78,6 +79,7 @@ class Clip:
     placement: Placement | None = None
     sid: str = ""
     signer: str | None = None
+    language: str | None = None
     source: str | None = None
     split: str | None = None
     gloss: str = ""

@@ -36,7 +36,8 @@ def _import_clips(args) -> list[str]:
     with progress.report_counts(
         lambda count, _: f"{count:,} clips read", None, _print_progress, EVERY
     ) as tell:
-        others = {name: getattr(args, name) for name in ("text_column", "gloss_column", "smplx", "resample")}
+        names = "text_column", "gloss_column", "smplx", "resample", "language"
+        others = {name: getattr(args, name) for name in names}
         report = import_poses(
             Path(args.path), args.root, args.name, args.texts, args.fps, args.size, tell, **others
         )

@@ -91,6 +91,7 @@ def read_pose_json(path: Path, layout: pose_layout.PoseLayout | None = None) -> 
         fps=fps,
         sid=path.stem,
         signer=signer,
+        language=clip_files.parse_label(content.get("language")),
         source=source if isinstance(source, str) else None,
         segment=clip_files.parse_segment(content.get("segment"), len(points)),
     )

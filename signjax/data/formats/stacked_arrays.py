@@ -25,6 +25,7 @@ from signjax.pose.clip import Clip
 MAX_ROWS = 1 << 17  # each takes some hundred bytes of memory, and a few in the file
 TEXTS = ("text", "gloss", "label", "sign", "word")
 ALIASES = {"signer": ("signer", "signer_id"), "split": ("split",), "sequence": ("sequence", "video_id")}
+ALIASES |= {"language": ("language",)}
 FIXED_POINT = f"whole numbers were read as shares of the picture times {array_layouts.FIXED_POINT:,}"
 
 
@@ -70,7 +71,8 @@ def read_stack(
         texts = {"text": _find_value(row, TEXTS), "gloss": _find_value(row, ("gloss",))}
         clip = dataclasses.replace(clip, **texts, split=row_split or split)
         clip = dataclasses.replace(clip, sid=file_names.parse_sid(names[k]))
-        clip = dataclasses.replace(clip, signer=_find_value(row, ALIASES["signer"]) or None)
+        labels = {name: _find_value(row, ALIASES[name]) or None for name in ("signer", "language")}
+        clip = dataclasses.replace(clip, **labels)
         return clip.add_warning(FIXED_POINT) if is_fixed else clip
 
     yield from base.read_each(((f"{file}: {names[k]}", (k, row)) for k, row in enumerate(rows)), read_row)

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import NamedTuple
 
-from signjax.data.clip_files import MAX_BYTES, TEXT, parse_rate
+from signjax.data.clip_files import MAX_BYTES, MAX_LABEL, TEXT, parse_label, parse_rate
 from signjax.data.formats import file_names, table_cells
 from signjax.errors import DataError, closest_match
 from signjax.io import safe_read
@@ -17,6 +17,7 @@ COLUMNS = {
     "gloss": ("gloss", "glosses", "orth"),
     "split": ("split",),
     "signer": ("signer", "speaker", "signer_id", "participant_id"),
+    "language": ("language", "sign_language", "lang"),
     "source": ("source", "video_name", "video_id", "video"),
     "fps": ("fps",),
 }
@@ -30,6 +31,7 @@ class Row(NamedTuple):
     gloss: str
     split: str
     signer: str
+    language: str
     source: str
     fps: str
 
@@ -142,6 +144,20 @@ def parse_row_split(row: Row) -> str | None:
     if row.split and not file_names.parse_split(row.split):
         raise InvalidFileError(f"its split is {row.split[:40]!r}; give train, dev or test")
     return file_names.parse_split(row.split)
+
+
+def parse_row_label(row: Row, field: str) -> str | None:
+    """The signer or the language that a row says, None if it says none.
+
+    Raises:
+      InvalidFileError: it is no name, or a long one.
+    """
+    value = getattr(row, field)
+    label = parse_label(value)
+    if value and label is None:
+        advice = f"give a name of {MAX_LABEL} characters at most"
+        raise InvalidFileError(f"its {field} is {value[:40]!r}; {advice}")
+    return label
 
 
 def parse_row_fps(row: Row) -> float | None:
