@@ -136,7 +136,8 @@ def draw_run(workdir: Path, name: str, split: str, out: Path, count: int, seed: 
     recorded = [dataset[int(number)] for number in numbers]
     rows = {scorecard.TRUTH: recorded, "reconstruction": run.codec.reconstruct(recorded, canonical=True)}
     if run.can_generate:
-        rows["generated"] = run.generate([clip.text for clip in recorded], seed=seed, canonical=True)
+        texts, conditions = [clip.text for clip in recorded], run.list_conditions(recorded)
+        rows["generated"] = run.generate(texts, seed=seed, canonical=True, **conditions)
     readable = load.is_demo_data(run.config.data)
     pages = [
         [report_files.make_panel(row, clips[k], clip.text, readable) for row, clips in rows.items()]

@@ -159,7 +159,7 @@ def _make_rows(run, predictions, dataset: PackedDataset, truth, judges, seed: in
         clips["predictions"] = [scorecard.move_or_blank(clip) for clip in predictions]
     elif run.can_generate:
         report("generating")
-        clips["generated"], extra_scores["generated"], cost = _generate_row(run, dataset, judges, seed)
+        clips["generated"], extra_scores["generated"], cost = _generate_row(run, dataset, truth, judges, seed)
     if run and run.codec.rate is None:
         # What such a run makes says 25: a back-translator that knows its rate would resample it.
         made = [name for name in clips if name != "predictions"]
@@ -171,19 +171,20 @@ def _copy_rates(clips: list[Clip], truth: list[Clip]) -> list[Clip]:
     return [dataclasses.replace(clip, fps=one.fps) for clip, one in zip(clips, truth, strict=True)]
 
 
-def _generate_row(run, dataset: PackedDataset, judges, seed: int):
-    def generate_clips(texts, seed):
-        return scored.generate(texts, seed=seed, canonical=True)
+def _generate_row(run, dataset: PackedDataset, truth: Sequence[Clip], judges, seed: int):
+    def generate_clips(recorded, seed):
+        texts = [clip.text for clip in recorded]
+        return scored.generate(texts, seed=seed, canonical=True, **scored.list_conditions(recorded))
 
     # A recorded text of unknown letters is scored as any other: leaving it out would flatter the run.
     scored = dataclasses.replace(run, checks_letters=False)
-    clips = generate_clips(dataset.texts, seed)
+    clips = generate_clips(truth, seed)
     # Timed the second time: the first one compiles.
     begin = time.monotonic()
-    generate_clips(dataset.texts, seed)
+    generate_clips(truth, seed)
     cost = {"seconds_per_clip": (time.monotonic() - begin) / len(dataset)}
     cost["parameters"] = sum(x.size for x in jax.tree.leaves(run.variables["params"]))
-    multimodality = scorecard.score_multimodality(generate_clips, dataset.texts, judges.extractor, seed)
+    multimodality = scorecard.score_multimodality(generate_clips, truth, judges.extractor, seed)
     extra_scores = {"distribution": {"multimodality": multimodality}}
     if run.has_tokens:
         codes = [clip.tokens.codes for clip in clips]

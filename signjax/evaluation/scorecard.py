@@ -6,7 +6,7 @@ judges score all rows, each clip at its own length.
 """
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -193,17 +193,17 @@ def derive_seed(seed: int) -> int:
     return int(make_sequence(seed, 14).generate_state(1)[0] >> 1)
 
 
-def score_multimodality(generate: Callable, texts, extractor, seed: int) -> Score:
+def score_multimodality(generate: Callable, recorded: Sequence[Clip], extractor, seed: int) -> Score:
     """Measures how much clips of the same text differ.
 
     Args:
-      generate: (texts, seed) -> a Clip for each text.
-      texts: of the split; REPEATS clips are generated for each of TEXTS of them.
+      generate: (recorded clips, seed) -> a Clip of the text of each, in its language and by its signer.
+      recorded: of the split; REPEATS clips are generated for the texts of TEXTS of them.
       extractor: of signjax.metrics.motion_features.
       seed: of the clips and pairs.
     """
-    chosen = [texts[i] for i in np.unique(np.linspace(0, len(texts) - 1, TEXTS).astype(int))]
-    clips = generate([text for text in chosen for _ in range(REPEATS)], derive_seed(seed))
+    chosen = [recorded[i] for i in np.unique(np.linspace(0, len(recorded) - 1, TEXTS).astype(int))]
+    clips = generate([clip for clip in chosen for _ in range(REPEATS)], derive_seed(seed))
     means = diversity_scores.average_windows(motion_features.extract_features(extractor, clips))
     means = means.reshape(len(chosen), REPEATS, -1)
     return diversity_scores.score_multimodality(means, seed, extractor.digest)

@@ -13,6 +13,8 @@ from signjax import __version__
 from signjax.errors import ConfigError
 from signjax.evaluation import tables
 from signjax.inference import contracts
+from signjax.inference.text_conditions import describe_conditions
+from signjax.inference.text_to_pose import TextToPose
 from signjax.io import safe_read
 from signjax.io.digest import digest_variables
 
@@ -78,6 +80,8 @@ def _describe_training(run: contracts.TrainedRun, licence: str) -> list[str]:
     encoder = "text" in c and "encoder" in c.text and c.text.encoder
     if encoder:
         lines.append(f"- text encoder: {encoder}, by others and under a licence of its own; in text.encoder/")
+    if isinstance(run, TextToPose) and (known := describe_conditions(run.text_encoder.conditions)):
+        lines.append(f"- signs as asked for by --language, --signer: {known}; unknown: left to the model")
     if c.data.name == "demo":
         lines.append("- the language is constructed: it is no real sign language, and nobody signs it")
     return [*lines, CAUTION]

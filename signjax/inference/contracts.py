@@ -15,7 +15,7 @@ pose_to_text.PoseToText (ClipReader). A new model family needs a class that impl
 in signjax.inference.load.LOADERS.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple, Protocol, runtime_checkable
 
 import ml_collections
@@ -155,8 +155,9 @@ class TokenCodec(SequenceCodec, Protocol):
 class ClipGenerator(TrainedRun, Protocol):
     """Generates clips from texts.
 
-    A clip depends on its text, its place among the texts, the seed and the sampling options only. All
-    families tell `watch` how far they are, and can be stopped by it.
+    A clip depends on its text, its conditions, its place among the texts, the seed and the sampling options
+    only. The conditions are the options `language` and `signer`. All families tell `watch` how far they are,
+    and can be stopped by it.
     """
 
     @property
@@ -188,6 +189,10 @@ class ClipGenerator(TrainedRun, Protocol):
         **sampling,
     ) -> Iterator[tuple[np.ndarray, list[Clip]]]:
         """Yields (places in the list of `generate`, clips) batch by batch, as soon as a batch is ready."""
+        ...
+
+    def list_conditions(self, clips: Iterable[Clip]) -> dict[str, list[str | None]]:
+        """Language and signer of recorded clips as options of `generate`, as far as the run knows them."""
         ...
 
     def generate_tokens(

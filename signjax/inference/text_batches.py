@@ -11,6 +11,7 @@ from signjax.errors import ConfigError
 from signjax.inference.kept_programs import KeptProgram
 from signjax.limits import check_number
 from signjax.text import tokenizer
+from signjax.text.conditions import Conditions
 from signjax.training import random_key
 
 Result = TypeVar("Result")
@@ -25,7 +26,9 @@ class TextBatch(NamedTuple):
     keys: jax.Array  # [rows] random keys, one for each place
 
 
-def batch_texts(text_encoder, texts, seed: int, size: int) -> Iterator[TextBatch]:
+def batch_texts(
+    text_encoder, texts, seed: int, size: int, conditions: Sequence[Conditions] = ()
+) -> Iterator[TextBatch]:
     """Yields the texts in batches, the short ones first.
 
     Args:
@@ -33,6 +36,7 @@ def batch_texts(text_encoder, texts, seed: int, size: int) -> Iterator[TextBatch
       texts: any number of texts.
       seed: of the keys.
       size: largest number of texts in a batch.
+      conditions: of each text; empty if there are none.
 
     Raises:
       ConfigError: `size` is not in its range.
@@ -41,7 +45,7 @@ def batch_texts(text_encoder, texts, seed: int, size: int) -> Iterator[TextBatch
     check_number("batch_size", size, limits.BATCH_SIZE)
     words = np.array(seeds.split_seed(seed), np.uint32)
     # All before the first batch: a text that cannot be signed must not fail after an hour of sampling.
-    encoded = text_encoder.encode_all(texts)
+    encoded = text_encoder.encode_all(texts, *([conditions] if conditions else []))
     order = sorted(range(len(texts)), key=lambda k: len(encoded[k]))
     for start in range(0, len(order), size):
         places = order[start : start + size]

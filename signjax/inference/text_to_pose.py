@@ -2,7 +2,7 @@
 
 import dataclasses
 import functools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, overload
 
@@ -15,25 +15,28 @@ from signjax.inference import (
     families,
     latent_space,
     text_batches,
+    text_conditions,
     windowed_decoding,
 )
 from signjax.inference.contracts import Watch
 from signjax.inference.hub import SharedRun
 from signjax.inference.pose_codec import PoseCodec
 from signjax.inference.pose_tokenizer import PoseTokenizer
+from signjax.inference.text_conditions import Given
 from signjax.limits import BATCH_SIZE, TOKENS, check_number
 from signjax.models import build
 from signjax.pose import normalization
 from signjax.pose.clip import Clip
 from signjax.text import recover_text, unknown_letters
+from signjax.text.conditions import UNSPECIFIED, Conditions
 
 
 @dataclass(frozen=True, eq=False)
 class TextToPose(SharedRun):
     """A trained generator, of a run with task "gpt", "seed_gpt", "masked" or "flow".
 
-    A clip depends on its text, its place among the texts, the seed and the sampling options only: neither on
-    the other texts nor on how many are sampled at once.
+    A clip depends on its text, its conditions, its place among the texts, the seed and the sampling options
+    only: neither on the other texts nor on how many are sampled at once.
 
     Attributes:
       config: of its run.
@@ -95,6 +98,8 @@ class TextToPose(SharedRun):
         num: Literal[1] = 1,
         seed: int = 0,
         *,
+        language: Given = None,
+        signer: Given = None,
         canonical: bool = False,
         batch_size: int = 64,
         watch: Watch | None = None,
@@ -108,6 +113,8 @@ class TextToPose(SharedRun):
         num: int = 1,
         seed: int = 0,
         *,
+        language: Given = None,
+        signer: Given = None,
         canonical: bool = False,
         batch_size: int = 64,
         watch: Watch | None = None,
@@ -120,6 +127,8 @@ class TextToPose(SharedRun):
         num: int = 1,
         seed: int = 0,
         *,
+        language: Given = None,
+        signer: Given = None,
         canonical: bool = False,
         batch_size: int = 64,
         watch: Watch | None = None,
@@ -131,6 +140,8 @@ class TextToPose(SharedRun):
           texts: one, or several.
           num: clips of each text.
           seed: decides all random choices.
+          language, signer: of all texts, or one for each of them; only of a run that was trained with these
+            conditions (the field text.conditions), and known to it. None leaves it to the model.
           canonical: whether the clips stay in canonical space, bit for bit as decoded; by default they get
             the place and size of recorded clips, `normalization.DEFAULT`.
           batch_size: how many clips are sampled at once.
@@ -144,11 +155,11 @@ class TextToPose(SharedRun):
 
         Raises:
           DataError: a text has no words, or only letters that are unknown to the run.
-          ConfigError: as `make_sampler`.
+          ConfigError: the run does not know a language or signer; or as `make_sampler`.
         """
-        batches = self.generate_batches(
-            texts, num, seed, canonical=canonical, batch_size=batch_size, watch=watch, **sampling
-        )
+        given: dict[str, Any] = {"language": language, "signer": signer, "canonical": canonical}
+        given |= {"batch_size": batch_size, "watch": watch}
+        batches = self.generate_batches(texts, num, seed, **given, **sampling)
         return text_batches.gather_results(batches, texts, num)
 
     def generate_batches(
@@ -157,6 +168,8 @@ class TextToPose(SharedRun):
         num: int = 1,
         seed: int = 0,
         *,
+        language: Given = None,
+        signer: Given = None,
         canonical: bool = False,
         batch_size: int = 64,
         watch: Watch | None = None,
@@ -168,12 +181,34 @@ class TextToPose(SharedRun):
           (places [n] in the list of `generate`, the clip of each place).
         """
         repeated = text_batches.repeat_texts(texts, num)
-        for places, sequences in self._sample_batches(repeated, seed, batch_size, sampling, watch):
+        conditions = self._spread_conditions(texts, num, language, signer)
+        about = conditions or [UNSPECIFIED] * len(repeated)
+        for places, sequences in self._sample_batches(
+            repeated, conditions, seed, batch_size, sampling, watch
+        ):
             clips = zip(self.codec.decode(sequences, canonical), places, strict=True)
-            yield places, [dataclasses.replace(clip, text=repeated[place]) for clip, place in clips]
+            yield (
+                places,
+                [dataclasses.replace(clip, text=repeated[k], **about[k]._asdict()) for clip, k in clips],
+            )
+
+    def list_conditions(self, clips: Iterable[Clip]) -> dict[str, list[str | None]]:
+        """Language and signer of recorded clips as arguments of `generate`, as far as the run knows them.
+
+        Empty for a run that was trained without conditions.
+        """
+        return text_conditions.list_conditions(self.text_encoder.conditions, clips)
 
     def generate_tokens(
-        self, texts: str | Sequence[str], num: int = 1, seed: int = 0, *, batch_size: int = 64, **sampling
+        self,
+        texts: str | Sequence[str],
+        num: int = 1,
+        seed: int = 0,
+        *,
+        language: Given = None,
+        signer: Given = None,
+        batch_size: int = 64,
+        **sampling,
     ) -> np.ndarray | list[np.ndarray]:
         """The tokens [N, C] of the clips of `generate`, without decoding them.
 
@@ -183,18 +218,27 @@ class TextToPose(SharedRun):
         if not self.has_tokens:
             raise ConfigError(f"a {self.config.task} run writes latents, no tokens; use generate")
         repeated = text_batches.repeat_texts(texts, num)
-        batches = self._sample_batches(repeated, seed, batch_size, sampling)
+        conditions = self._spread_conditions(texts, num, language, signer)
+        batches = self._sample_batches(repeated, conditions, seed, batch_size, sampling)
         return text_batches.gather_results(batches, texts, num)
 
     def stream(
-        self, text: str, seed: int = 0, *, canonical: bool = False, tokens_at_once: int = 4, **sampling
+        self,
+        text: str,
+        seed: int = 0,
+        *,
+        language: str | None = None,
+        signer: str | None = None,
+        canonical: bool = False,
+        tokens_at_once: int = 4,
+        **sampling,
     ) -> Iterator[Clip]:
         """Yields parts of a text's clip while it is being generated, as soon as their frames are final.
 
         Args:
           text: what to sign.
           seed: decides all random choices.
-          canonical: see `generate`.
+          language, signer, canonical: see `generate`.
           tokens_at_once: tokens that are sampled at a time; with fewer the first frames come earlier.
           **sampling: see `generate`.
 
@@ -203,7 +247,7 @@ class TextToPose(SharedRun):
 
         Raises:
           DataError: the text has no words.
-          ConfigError: the run generates whole clips only, see `can_stream`; or as `make_sampler`.
+          ConfigError: the run generates whole clips only, see `can_stream`; or as `generate`.
         """
         # No yield in this function: what cannot be streamed fails in the call and not at the first part.
         if not self.family.streams:
@@ -211,15 +255,23 @@ class TextToPose(SharedRun):
         if not self.can_stream:
             raise ConfigError("the run's tokenizer decodes whole clips only; train one of configs/vqvae.py")
         self._check_letters([text])
+        conditions = self._spread_conditions(text, 1, language, signer)
         check_number("tokens_at_once", tokens_at_once, TOKENS)
         sampler, reach = self.make_sampler(**sampling), self.codec.reach
         assert isinstance(sampler, autoregressive.Sampler) and reach is not None, "see can_stream"
         decode = functools.partial(self.codec.decode_batch, self.codec.variables)
-        written = self._write_tokens(text, seed, sampler, tokens_at_once)
+        written = self._write_tokens(text, conditions, seed, sampler, tokens_at_once)
         parts = windowed_decoding.stream_windows(decode, written, reach)
         about: dict[str, Any] = {"fps": self.codec.fps, "text": text, "placement": normalization.CANONICAL}
+        about |= {"language": language, "signer": signer}
         clips = (Clip(part, **about) for part in parts)
         return clips if canonical else (clip.move_to(normalization.DEFAULT) for clip in clips)
+
+    def _spread_conditions(
+        self, texts: str | Sequence[str], num: int, language: Given, signer: Given
+    ) -> list[Conditions]:
+        given, known = {"language": language, "signer": signer}, self.text_encoder.conditions
+        return text_conditions.spread_conditions(known, given, texts, num, self.run or "this model")
 
     def _check_letters(self, texts: Sequence[str]) -> None:
         for text in texts:
@@ -230,6 +282,7 @@ class TextToPose(SharedRun):
     def _sample_batches(
         self,
         texts: Sequence[str],
+        conditions: Sequence[Conditions],
         seed: int,
         batch_size: int,
         sampling: dict,
@@ -240,7 +293,9 @@ class TextToPose(SharedRun):
         # Only a flow folds latents into positions; codes pass unfold_positions unchanged.
         sampler, fold = self.make_sampler(**sampling), self.config.get("fold", 1)
         check_number("batch_size", batch_size, BATCH_SIZE)
-        for places, ids, mask, keys in text_batches.batch_texts(self.text_encoder, texts, seed, batch_size):
+        for places, ids, mask, keys in text_batches.batch_texts(
+            self.text_encoder, texts, seed, batch_size, conditions
+        ):
             sampled = self.family.sample(self.model, self.variables, ids, mask, keys, sampler, watch)
             sequences, lengths = map(np.asarray, sampled)
             # There may be more rows than places: they fill the batch.
@@ -248,10 +303,16 @@ class TextToPose(SharedRun):
             yield places, [latent_space.unfold_positions(positions, fold) for positions in written]
 
     def _write_tokens(
-        self, text: str, seed: int, sampler: autoregressive.Sampler, tokens_at_once: int
+        self,
+        text: str,
+        conditions: Sequence[Conditions],
+        seed: int,
+        sampler: autoregressive.Sampler,
+        tokens_at_once: int,
     ) -> Iterator[tuple[np.ndarray, bool]]:
         """Yields (tokens so far [N, C], whether the clip is complete) after each `tokens_at_once` tokens."""
-        [(_, ids, mask, keys)] = text_batches.batch_texts(self.text_encoder, [text], seed, 1)
+        batches = text_batches.batch_texts(self.text_encoder, [text], seed, 1, conditions)
+        [(_, ids, mask, keys)] = batches
         memory, state = autoregressive.init_decode_state(self.model, self.variables, ids, mask, sampler)
         # `until` is traced, so that one compiled program serves all parts.
         for until in range(tokens_at_once, sampler.max_tokens + tokens_at_once, tokens_at_once):

@@ -43,6 +43,7 @@ def make_task(config, workdir) -> Task:
     """The task of a config; reads `model`, the rates, and what `prepare_latent_run` names."""
     run = prepare_latent_run(config, workdir)
     model, space = run.generator.model, run.space
+    spans = run.generator.text_encoder.condition_spans
 
     def init_variables(rng, batch):
         mask = batch["segment"] > 0
@@ -55,7 +56,7 @@ def make_task(config, workdir) -> Task:
     def compute_loss(variables, batch, rng, step):
         del step
         keys = dict(zip(("dropout", "text", "noise"), jax.random.split(rng, 3), strict=True))
-        batch = drop_texts(batch, keys["text"], config.text_dropout)
+        batch = drop_texts(batch, keys["text"], config.text_dropout, spans)
         terms = losses_and_metrics(model, variables, batch, keys["noise"], keys["dropout"])
         means = batches.mean_terms(terms)
         return means["flow"] + config.length_weight * means["length"], (means, {})
@@ -97,7 +98,9 @@ def prepare_latent_run(config, workdir) -> LatentRun:
     data_record.record_data(workdir, config.data.root, train, dev)
     data_rate.record_rate(workdir, train.fps)
     data_rate.warn_of_codec(train, folder, codec.rate)
-    encoder = text_encoder.prepare_text_encoder(config, workdir, train.texts, dev.texts)
+    encoder = text_encoder.prepare_text_encoder(
+        config, workdir, train.texts, dev.texts, train.list_conditions()
+    )
     rows, fold = {}, config.fold
     for name, clips, versions in (("train", train, config.versions), ("dev", dev, 1)):
         path = f"{workdir}/latents-{name}.npz"

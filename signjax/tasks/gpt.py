@@ -1,7 +1,7 @@
 """Training of the GPT: texts to the tokens of clips."""
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import jax
@@ -27,7 +27,8 @@ class Objective(NamedTuple):
 def make_task(config, workdir) -> Task:
     """The task of a config; reads `model`, the rates, and what `prepare_token_run` names."""
     run = prepare_token_run(config, workdir)
-    objective = make_objective(config, run.generator.model, run.generator.tokenizer.codebooks)
+    spans = run.generator.text_encoder.condition_spans
+    objective = make_objective(config, run.generator.model, run.generator.tokenizer.codebooks, spans)
     return Task(
         init=objective.init,
         loss=objective.loss,
@@ -38,13 +39,14 @@ def make_task(config, workdir) -> Task:
     )
 
 
-def make_objective(config, model: GPT, codebooks) -> Objective:
+def make_objective(config, model: GPT, codebooks, spans: Sequence[tuple[int, int]] = ()) -> Objective:
     """Makes initial variables, loss and evaluation of a GPT on rows of signjax.data.token_rows.TokenRows.
 
     Args:
       config: reads `smooth`, `corrupt`, `text_dropout`, `end_weight` and `seed`.
       model: the GPT, or one with its methods.
       codebooks: [C, K, dim] latents of the codes.
+      spans: `condition_spans` of its text encoder.
     """
     spread = soft_targets.make_soft_targets(codebooks, config.smooth)
     targets, neighbours = (
@@ -60,7 +62,7 @@ def make_objective(config, model: GPT, codebooks) -> Objective:
     def compute_loss(variables, batch, rng, step):
         del step
         keys = dict(zip(("dropout", "corrupt", "text"), jax.random.split(rng, 3), strict=True))
-        batch = drop_texts(batch, keys["text"], config.text_dropout)
+        batch = drop_texts(batch, keys["text"], config.text_dropout, spans)
         # The model gets codes with errors, as in generation, and has to predict the right ones.
         seen = soft_targets.corrupt_codes(batch["codes"], keys["corrupt"], config.corrupt, neighbours)
         terms = losses_and_metrics(model, variables, batch, seen, keys["dropout"], targets)

@@ -16,6 +16,7 @@ def make_task(config, workdir) -> Task:
     """The task of a config; reads `model`, the rates, and what `prepare_token_run` names."""
     run = prepare_token_run(config, workdir)
     model, codebooks = run.generator.model, run.generator.tokenizer.codebooks
+    spans = run.generator.text_encoder.condition_spans
     spread = soft_targets.make_soft_targets(codebooks, config.smooth)
     targets, neighbours = (
         jnp.asarray(spread),
@@ -30,7 +31,7 @@ def make_task(config, workdir) -> Task:
     def compute_loss(variables, batch, rng, step):
         del step
         keys = dict(zip(("dropout", "corrupt", "text", "hide"), jax.random.split(rng, 4), strict=True))
-        batch = drop_texts(batch, keys["text"], config.text_dropout)
+        batch = drop_texts(batch, keys["text"], config.text_dropout, spans)
         seen = soft_targets.corrupt_codes(batch["codes"], keys["corrupt"], config.corrupt, neighbours)
         hidden = draw_hidden_tokens(batch, keys["hide"])
         terms = losses_and_metrics(model, variables, batch, seen, hidden, keys["dropout"], targets)

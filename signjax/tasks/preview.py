@@ -29,12 +29,13 @@ def make_preview(generator: TextToPose, dev: PackedDataset) -> Callable:
     # Evenly spaced: neighbours in a split are often of one recording and alike.
     numbers = np.unique(np.linspace(0, len(dev) - 1, CLIPS).astype(int))
     recorded = [dev[int(i)] for i in numbers]
-    texts = [clip.text for clip in recorded]
+    texts, conditions = [clip.text for clip in recorded], generator.list_conditions(recorded)
     readable = load.is_demo_data(config.data)
 
     def score_preview(variables, evals):
         del evals
-        clips = generator.with_variables(variables).generate(texts, seed=config.seed, canonical=True)
+        trained = generator.with_variables(variables)
+        clips = trained.generate(texts, seed=config.seed, canonical=True, **conditions)
         scores = {"dtw": compute_value(dtw_distances.score_dtw_mje(recorded, clips))}
         if readable:
             scores["wer"] = word_error_rate(texts, clips)

@@ -10,7 +10,8 @@ def make_task(config, workdir) -> Task:
     """Makes the task of a config, see signjax.tasks.gpt.make_task."""
     run = prepare_token_run(config, workdir)
     model = run.generator.model
-    objective = gpt.make_objective(config, model, run.generator.tokenizer.codebooks)
+    spans = run.generator.text_encoder.condition_spans
+    objective = gpt.make_objective(config, model, run.generator.tokenizer.codebooks, spans)
 
     def init_variables(rng, batch):
         # As in the original project, embeddings begin at random: a point of reference gets none of our

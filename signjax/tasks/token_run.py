@@ -1,6 +1,7 @@
 """Preparing the training of a model of tokens: its text encoder, its codec and its rows."""
 
 import warnings
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import jax
@@ -18,6 +19,9 @@ from signjax.training import data_rate, data_record, dependencies, text_encoder
 # Packings of all clips into training rows that make an epoch. Each packing draws one version of every clip,
 # and other clips to share a row.
 PACKINGS = 16
+# Share of clips whose language, and apart from it whose signer, training does not tell: a run has to sign
+# where they are not given. Twice the usual text_dropout, as one of them alone is mostly given.
+CONDITION_DROPOUT = 0.2
 
 
 class TokenRun(NamedTuple):
@@ -48,7 +52,9 @@ def prepare_token_run(config, workdir) -> TokenRun:
     data_record.record_data(workdir, config.data.root, train, dev)
     data_rate.record_rate(workdir, train.fps)
     data_rate.warn_of_codec(train, folder, tokenizer.rate)
-    encoder = text_encoder.prepare_text_encoder(config, workdir, train.texts, dev.texts)
+    encoder = text_encoder.prepare_text_encoder(
+        config, workdir, train.texts, dev.texts, train.list_conditions()
+    )
     rows = {}
     # Dev clips once and as recorded, in one packing: every evaluation scores the same rows.
     for name, clips, versions in (("train", train, config.versions), ("dev", dev, 1)):
@@ -69,7 +75,7 @@ def make_rows(codes, clips: PackedDataset, encoder, seed: int, packings: int) ->
       encoder: of its texts.
       seed, packings: see signjax.data.token_rows.TokenRows.
     """
-    rows = TokenRows(codes, encoder.encode_all(clips.texts), seed, packings)
+    rows = TokenRows(codes, text_encoder.encode_clips(encoder, clips), seed, packings)
     warn_of_left_out(rows, clips)
     return rows
 
@@ -80,21 +86,33 @@ def warn_of_left_out(rows, clips: PackedDataset) -> None:
         warnings.warn(line, SignjaxWarning, stacklevel=2)
 
 
-def drop_texts(batch, rng, rate: float):
+def drop_texts(batch, rng, rate: float, condition_spans: Sequence[tuple[int, int]] = ()):
     """Replaces a share of a batch's texts by the null text, for classifier-free guidance.
+
+    Of CONDITION_DROPOUT of the others each condition becomes unspecified.
 
     Args:
       batch: rows, see signjax.data.token_rows.TokenRows.
       rng: key.
       rate: the share.
+      condition_spans: of the text encoder, see signjax.text.tokenizer.TextTokenizer.
     """
     segments = batch["text_segment"]  # [B, L]
-    # As many draws as a row can have texts, and one for its padding.
-    count = segments.shape[1] + 1
-    dropped = jax.random.bernoulli(rng, rate, (segments.shape[0], count))
-    dropped = jnp.take_along_axis(dropped, segments, axis=1)  # [B, L]
+    for number, (first, count) in enumerate(condition_spans):
+        # Keys of their own: without conditions a run draws what it drew before there were any.
+        unspecified = _draw_texts(jax.random.fold_in(rng, number), CONDITION_DROPOUT, segments)
+        own = (batch["text"] >= first) & (batch["text"] < first + count)
+        batch = batch | {"text": jnp.where(own & unspecified, first, batch["text"])}
+    dropped = _draw_texts(rng, rate, segments)
     # The null text is one position long: the others are hidden.
     hide = dropped & (batch["text_position"] > 0)
     text = batch["text"]
     text = jnp.where(jnp.expand_dims(dropped, range(2, text.ndim)), null_text(text), text)
     return batch | {"text": text, "text_segment": jnp.where(hide, 0, segments)}
+
+
+def _draw_texts(rng, rate: float, segments):
+    """Draws a share of the texts of rows; returns which positions [B, L] bool are theirs."""
+    # As many draws as a row can have texts, and one for its padding.
+    drawn = jax.random.bernoulli(rng, rate, (segments.shape[0], segments.shape[1] + 1))
+    return jnp.take_along_axis(drawn, segments, axis=1)

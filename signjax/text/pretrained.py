@@ -44,6 +44,7 @@ class PretrainedEncoder(NamedTuple):
     cached: dict[str, np.ndarray]  # features of texts that were computed before
 
     size = 0  # ids that a generator must embed itself: none
+    conditions = condition_spans = ()  # it knows texts alone, see text.conditions of configs
 
     def encode_all(self, texts) -> list[np.ndarray]:
         """Features [n, F] float16 of each text.

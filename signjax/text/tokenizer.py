@@ -8,6 +8,7 @@ import collections
 import functools
 import hashlib
 import json
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -15,10 +16,12 @@ import numpy as np
 from signjax.errors import DataError, StorageError
 from signjax.io import atomic, machine_errors, safe_read
 from signjax.models.special_ids import END, PAD, SPELL, UNKNOWN
+from signjax.text.conditions import NAMES, UNSPECIFIED, Condition, Conditions
 from signjax.text.words import CASES, KINDS, SENTENCE, TextRules, join_words, split_words
 
 SPECIAL = ("<pad>", "<null>", "<unknown>", "<spell>", "<end>")
 VERSION = 2  # of the file; in version 1 letters stood among the words as "+a", and there were no rules
+CONDITIONED = 3  # the version of files with conditions, which older versions of signjax must not read
 OLD_RULES = SENTENCE._replace(accents=False)
 
 
@@ -31,7 +34,8 @@ class UnknownLetters(NamedTuple):
 
 
 class TextTokenizer(NamedTuple):
-    """A vocabulary of words and of letters. Ids are those of SPECIAL, then of the words, then of the letters.
+    """A vocabulary of words and of letters. Ids are those of SPECIAL, then of the words, then of the letters,
+    then of the conditions: for each of them one that leaves it unspecified, and one for each value.
 
     A letter is a character of Unicode: a vowel sign of Hindi or Thai is one, too.
     """
@@ -39,19 +43,41 @@ class TextTokenizer(NamedTuple):
     words: tuple[str, ...]
     letters: tuple[str, ...]
     rules: TextRules = SENTENCE
+    conditions: tuple[Condition, ...] = ()
 
     @property
     def size(self) -> int:
         """Number of ids."""
-        return len(SPECIAL) + len(self.words) + len(self.letters)
+        return self._first_condition + sum(count for _, count in self.condition_spans)
 
     @property
     def entries(self) -> tuple[str, ...]:
-        """The token of each id, a letter as "+a"."""
-        return (*SPECIAL, *self.words, *(f"+{letter}" for letter in self.letters))
+        """The token of each id, a letter as "+a", and conditions with a space, which no word has."""
+        texts = (*SPECIAL, *self.words, *(f"+{letter}" for letter in self.letters))
+        values = (
+            entry
+            for name, values in self.conditions
+            for entry in (f"<any {name}>", *(f"<{name} {value}>" for value in values))
+        )
+        return (*texts, *values)
 
-    def encode(self, text: str) -> list[int]:
-        """A text to ids, of which the last is END.
+    @property
+    def condition_spans(self) -> tuple[tuple[int, int], ...]:
+        """The first id of each condition, which leaves it unspecified, and the number of its ids."""
+        spans, first = [], self._first_condition
+        for _, values in self.conditions:
+            spans.append((first, 1 + len(values)))
+            first += 1 + len(values)
+        return tuple(spans)
+
+    @property
+    def _first_condition(self) -> int:
+        return len(SPECIAL) + len(self.words) + len(self.letters)
+
+    def encode(self, text: str, conditions: Conditions = UNSPECIFIED) -> list[int]:
+        """A text to ids: one of each condition, then those of the words, then END.
+
+        A value without an entry leaves its condition unspecified.
 
         Raises:
           DataError: the text has no letter, digit or mark in it.
@@ -66,11 +92,16 @@ class TextTokenizer(NamedTuple):
                 ids += [SPELL, *(letter_ids.get(letter, UNKNOWN) for letter in word)]
         if not ids:
             raise DataError(f"text {text[:40]!r}: nothing to sign in it; give some words")
-        return [*ids, END]
+        return [*self._encode_conditions(conditions), *ids, END]
 
-    def encode_all(self, texts) -> list[list[int]]:
-        """`encode` of each text."""
-        return [self.encode(text) for text in texts]
+    def encode_all(self, texts, conditions: Sequence[Conditions] = ()) -> list[list[int]]:
+        """`encode` of each text, with the conditions of each if there are any."""
+        conditions = conditions or [UNSPECIFIED] * len(texts)
+        return [self.encode(text, about) for text, about in zip(texts, conditions, strict=True)]
+
+    def _encode_conditions(self, conditions: Conditions) -> list[int]:
+        value_ids = _map_values(self._first_condition, self.conditions)
+        return [ids.get(getattr(conditions, name), ids[None]) for name, ids in value_ids.items()]
 
     def find_unknown(self, text: str) -> UnknownLetters:
         """The letters of a text that `encode` has to make UNKNOWN."""
@@ -83,11 +114,14 @@ class TextTokenizer(NamedTuple):
         """Ids to a text: `encode` undone, but for case and what `split_words` drops.
 
         A letter is added to the word of the SPELL or letter before it; without one it is a word of its own.
-        Other special ids add nothing.
+        Other special ids, and those of conditions, add nothing.
         """
-        words, spelled, first_letter = [], False, len(SPECIAL) + len(self.words)
+        words, spelled = [], False
+        first_letter, first_condition = len(SPECIAL) + len(self.words), self._first_condition
         # A model may give ids in any order, also letters without SPELL, so no order is an error.
         for i in ids:
+            if i >= first_condition:
+                continue
             if i == SPELL:
                 words.append("")
             elif i >= first_letter and spelled:
@@ -102,12 +136,13 @@ class TextTokenizer(NamedTuple):
     def save(self, path) -> None:
         """Writes the vocabulary as JSON, with its checksum."""
         content = {
-            "version": VERSION,
+            "version": CONDITIONED if self.conditions else VERSION,
             "sha256": _hash_vocabulary(self),
             "rules": self.rules._asdict(),
             "words": self.words,
             "letters": self.letters,
         }
+        content |= {"conditions": dict(self.conditions)} if self.conditions else {}
         atomic.write_file(path, (json.dumps(content, ensure_ascii=False) + "\n").encode())
 
 
@@ -122,24 +157,38 @@ def _map_ids(words: tuple[str, ...], letters: tuple[str, ...]) -> tuple[dict[str
     )
 
 
+@functools.cache
+def _map_values(first: int, conditions: tuple[Condition, ...]) -> dict[str, dict[str | None, int]]:
+    """{name of a condition: {value, None where it is unspecified: id}}."""
+    value_ids = {}
+    for name, values in conditions:
+        value_ids[name] = {value: first + k for k, value in enumerate((None, *values))}
+        first += 1 + len(values)
+    return value_ids
+
+
 def _hash_vocabulary(tokenizer: TextTokenizer) -> str:
-    content = [tokenizer.rules._asdict(), tokenizer.words, tokenizer.letters]
+    content: list = [tokenizer.rules._asdict(), tokenizer.words, tokenizer.letters]
+    content += [tokenizer.conditions] if tokenizer.conditions else []
     return hashlib.sha256(json.dumps(content).encode()).hexdigest()
 
 
-def fit_tokenizer(texts, min_count: int, rules: TextRules = SENTENCE) -> TextTokenizer:
+def fit_tokenizer(
+    texts, min_count: int, rules: TextRules = SENTENCE, conditions: tuple[Condition, ...] = ()
+) -> TextTokenizer:
     """A vocabulary of the words that occur `min_count` times or more, and of every letter of the texts.
 
     Args:
       texts: of the training clips.
       min_count: rarer words are spelled.
       rules: how texts become words, see signjax.text.words.choose_rules.
+      conditions: see signjax.text.conditions.fit_conditions.
     """
     counts = collections.Counter(word for text in texts for word in split_words(text, rules))
     # Sorted, so that the order of the texts does not matter: ids are the same on every host.
     words = sorted(word for word, count in counts.items() if count >= min_count)
     letters = sorted({letter for word in counts for letter in word})
-    return TextTokenizer(tuple(words), tuple(letters), rules)
+    return TextTokenizer(tuple(words), tuple(letters), rules, conditions)
 
 
 def load_tokenizer(path) -> TextTokenizer:
@@ -157,18 +206,26 @@ def load_tokenizer(path) -> TextTokenizer:
 
 
 def _parse_tokenizer(saved: dict) -> TextTokenizer:
-    if saved["version"] != VERSION:
-        known = f"this signjax knows 1 and {VERSION}"
+    if saved["version"] not in (VERSION, CONDITIONED):
+        known = f"this signjax knows 1, {VERSION} and {CONDITIONED}"
         raise safe_read.InvalidFileError(f"its version is {saved['version']!r}; {known}")
     words, letters = (_parse_texts(saved, name) for name in ("words", "letters"))
     rules = saved.get("rules")
     valid = isinstance(rules, dict) and rules.keys() == set(TextRules._fields)
     if not (valid and rules["kind"] in KINDS and rules["case"] in CASES and type(rules["accents"]) is bool):
         raise safe_read.InvalidFileError('has no "rules" of splitting texts that are known')
-    tokenizer = TextTokenizer(words, letters, TextRules(**rules))
+    conditions = _parse_conditions(saved) if saved["version"] == CONDITIONED else ()
+    tokenizer = TextTokenizer(words, letters, TextRules(**rules), conditions)
     if saved.get("sha256") != _hash_vocabulary(tokenizer):
         raise safe_read.InvalidFileError("its entries are not those of its checksum")
     return tokenizer
+
+
+def _parse_conditions(saved: dict) -> tuple[Condition, ...]:
+    values = saved.get("conditions")
+    if not isinstance(values, dict) or not values or not values.keys() <= set(NAMES):
+        raise safe_read.InvalidFileError('has no "conditions" that are known')
+    return tuple(Condition(name, _parse_texts(values, name)) for name in NAMES if name in values)
 
 
 def _parse_old_tokenizer(saved: dict) -> TextTokenizer:

@@ -1,6 +1,7 @@
 """The fields of a config by their full names, such as "optim.lr": listed, and set from values or text."""
 
 import ast
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -43,6 +44,10 @@ def set_field(config: ml_collections.ConfigDict, spec: str, name: str, value: An
             raise ConfigError(f"{option}{name} is a group of fields; set one of them: {', '.join(members)}")
         all_fields = f"python -m signjax.main --config={spec} --help lists all"
         raise ConfigError(f"{spec} has no field {name!r}{did_you_mean(name, fields, all_fields)}")
+    known = config_schema.FIELDS.get(name)
+    # A list of names without the marks that Python and every shell want around them: language,signer.
+    if known and known.items == (str,) and isinstance(value, str) and re.fullmatch(r"\w+(, *\w+)*", value):
+        value = re.split(", *", value)
     try:
         converted = convert_value(value, fields[name])
         # In a config for a task of one's own the same name may mean anything.

@@ -42,6 +42,10 @@ def check_fields(config) -> None:
         # Even, as sines and cosines of positions share it.
         if heads and (width % heads or width % 2):
             _refuse(f"{group}.width", width, f"an even multiple of {group}.heads, {heads}")
+    # Features of an encoder are of texts alone; vectors of ours beside them would be of another scale.
+    if fields.get("text.encoder") and fields.get("text.conditions"):
+        allowed = "() beside text.encoder, which reads texts alone"
+        _refuse("text.conditions", fields["text.conditions"], allowed)
     positive = AT_LEAST_ONE.get(config.task)
     if positive and not fields[positive]:
         _refuse(positive, 0, f"1 or more of a {config.task} model")

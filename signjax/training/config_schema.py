@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 from signjax.errors import ConfigError, did_you_mean
 from signjax.limits import BELOW_ONE, STEPS, TOKENS, Range, show_value
+from signjax.text import conditions
 
 MAX_TEXT = 4096  # characters of a text, as of a path
 MAX_ITEMS = 1024  # of a list, with those of lists in it
@@ -26,7 +27,7 @@ class Field(NamedTuple):
       kind: bool, int, float, str or tuple.
       meaning: for the help.
       range: of a number.
-      choices: of a text, () for any.
+      choices: of a text, or of the texts of a tuple, () for any.
       items: what a tuple can have in it.
       before: what older configs meant, which lack the field; None if all have it.
     """
@@ -36,12 +37,14 @@ class Field(NamedTuple):
     range: Range | None = None
     choices: tuple[str, ...] = ()
     items: tuple[type, ...] = ()
-    before: str | None = None
+    before: str | tuple | None = None
 
     def describe(self) -> str:
         """What the field can be, such as "1 to 100"."""
         if self.range:
             return f"{'whole numbers, ' if self.kind is int else ''}{self.range}"
+        if self.choices and self.kind is tuple:
+            return f"some of {', '.join(self.choices)}, each once"
         if self.choices:
             return " or ".join(self.choices)
         return {bool: "true or false", int: "any whole number", str: "a text", tuple: "a list"}[self.kind]
@@ -51,7 +54,8 @@ class Field(NamedTuple):
         if self.range:
             return self.range.allows(value)
         if self.kind is tuple:
-            return isinstance(value, tuple | list) and self._allows_items(value)
+            is_list = isinstance(value, tuple | list)
+            return is_list and self._allows_items(value) and self._allows_choices(value)
         if type(value) is not self.kind:
             return False
         return (
@@ -59,6 +63,11 @@ class Field(NamedTuple):
             or (not self.choices and len(value) <= MAX_TEXT)
             or value in self.choices
         )
+
+    def _allows_choices(self, value) -> bool:
+        # In this order: a list in a list has no hash.
+        known = all(x in self.choices for x in value)
+        return not self.choices or (known and len(set(value)) == len(value))
 
     def _allows_items(self, value) -> bool:
         level, count = list(value), 0
@@ -116,6 +125,13 @@ FIELDS = {
         before="auto",
     ),
     "text.min_count": _whole(0, 10**9, "words that are rarer in the training texts are spelled"),
+    "text.conditions": Field(
+        tuple,
+        "what is read of each clip before its text, and can be chosen when texts are signed",
+        choices=conditions.NAMES,
+        items=(str,),
+        before=(),
+    ),
     "text.encoder": Field(str, "pretrained encoder: minilm, a folder or a hub name; empty for none"),
     "augment.mirror": _real(0, 1, "probability that a clip is mirrored, as if left-handed"),
     "augment.turn": _real(0, 10, "standard deviation of turns about the vertical, in rad"),
@@ -230,7 +246,7 @@ _RUN = f"{_ENGINE} data.root data.name data.text"
 _WINDOWS = "window batch_size eval_batch_size augment.mirror augment.turn augment.size"
 _LOSS = "loss.joints loss.body loss.hands loss.velocity loss.bones"
 _TEXT = "text.kind text.case text.min_count"
-_ROWS = f"{_TEXT} text.encoder versions tempo batch_tokens eval_batch_size text_dropout"
+_ROWS = f"{_TEXT} text.encoder ?text.conditions versions tempo batch_tokens eval_batch_size text_dropout"
 _LAYERS = "model.width model.depth model.heads model.mlp model.dropout ?model.dtype"
 _TRANSFORMER = f"{_LAYERS} model.text_depth ?model.remat"
 _TOKENS = f"tokenizer {_ROWS} corrupt smooth sampler.temperature sampler.guidance sampler.max_tokens"

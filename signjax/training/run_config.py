@@ -125,9 +125,11 @@ def find_difference(saved: dict, config) -> tuple | None:
 
 def _add_later_fields(fields: dict) -> dict:
     """Adds LATER_FIELDS to the groups of a config that has them, in place; returns it."""
+    task = fields.get("task")
+    known = config_schema.list_fields(task) if task in config_schema.TASKS else LATER_FIELDS
     for name, value in LATER_FIELDS.items():
         group, _, field = name.partition(".")
-        if isinstance(fields.get(group), dict):
+        if isinstance(fields.get(group), dict) and name in known:
             fields[group].setdefault(field, value)
     return fields
 

@@ -4,6 +4,7 @@ Both have `encode_all(texts)`, which returns ids [n] or features [n, F] of each 
 """
 
 import hashlib
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import jax
@@ -12,6 +13,7 @@ import numpy as np
 from signjax.data import sequence_cache
 from signjax.io import machine_errors
 from signjax.io.digest import digest_variables
+from signjax.text import conditions as text_conditions
 from signjax.text import tokenizer as text
 from signjax.text import words
 from signjax.training import dependencies, saved_steps
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
 FIELD = "text.encoder"
 
 
-def prepare_text_encoder(c, workdir, train, dev):
+def prepare_text_encoder(c, workdir, train, dev, conditions: Sequence[text_conditions.Conditions] = ()):
     """The text encoder of a run that is trained.
 
     Args:
@@ -31,12 +33,14 @@ def prepare_text_encoder(c, workdir, train, dev):
         all texts, are written there.
       train: texts of the training clips.
       dev: texts of the dev clips.
+      conditions: of the training clips, for the field text.conditions.
 
     Raises:
-      ConfigError: there is no such encoder, or the run was started with another one.
+      ConfigError: there is no such encoder, or the run was started with another one; or no training clip says
+        a condition.
     """
     if not c.text.encoder:
-        return prepare_tokenizer(c, workdir, train)
+        return prepare_tokenizer(c, workdir, train, conditions)
     from signjax.text import pretrained
 
     folder = pretrained.find_encoder(c.text.encoder)
@@ -64,14 +68,22 @@ def load_text_encoder(workdir, c) -> "text.TextTokenizer | pretrained.Pretrained
     return encoder
 
 
-def prepare_tokenizer(c, workdir, texts) -> text.TextTokenizer:
+def encode_clips(encoder, clips) -> list:
+    """Ids [n] or features [n, F] of the text of each clip of a data set, with the clip's conditions."""
+    return encoder.encode_all(clips.texts, *([clips.list_conditions()] if encoder.conditions else []))
+
+
+def prepare_tokenizer(
+    c, workdir, texts, conditions: Sequence[text_conditions.Conditions] = ()
+) -> text.TextTokenizer:
     """The text tokenizer of a run: fitted on the training texts if the run is new, else loaded."""
     path = f"{workdir}/text.json"
     if saved_steps.find_last_step(workdir, "latest") is not None:
         return text.load_tokenizer(path)
     # Without a checkpoint a file is from a start that saved nothing, perhaps of other texts: it is replaced.
     rules = words.choose_rules(texts, c.text.kind, c.text.case, c.data.get("text", "sentence"))
-    tokenizer = text.fit_tokenizer(texts, c.text.min_count, rules)
+    fitted = text_conditions.fit_conditions(c.text.get("conditions", ()), conditions)
+    tokenizer = text.fit_tokenizer(texts, c.text.min_count, rules, fitted)
     if jax.process_index() == 0:
         tokenizer.save(path)
     return tokenizer

@@ -34,15 +34,16 @@ RUNS = {
 }
 ENCODER = ASSETS / "encoders/bert"
 DIM = 3  # of the space of latents of a flow
+WORDS = tokenizer.fit_tokenizer(["hello how are you ?"], 1)
 
 
-def write(root, name: str):
-    """Writes RUNS[name] to the folder root/name; returns it."""
+def write(root, name: str, words=WORDS, **others):
+    """Writes RUNS[name] to the folder root/name, with a vocabulary and other changes; returns it."""
     config, changes, needed = RUNS[name]
-    c, folder = gpt_run.get_config(config, **changes), root / name
+    c, folder = gpt_run.get_config(config, **changes, **others), root / name
     folder.mkdir(parents=True)
     run_config.save_config(folder / "config.json", c)
-    words, more = tokenizer.fit_tokenizer(["hello how are you ?"], 1), {}
+    more = {}
     if c.task == "seed_gpt":
         shutil.copytree(ENCODER, folder / "text.encoder")
         encoder = pretrained.load_encoder(ENCODER)
