@@ -6,7 +6,6 @@ from argparse import Namespace
 from signjax.cli import parsing
 from signjax.errors import did_you_mean
 from signjax.export.forms import SAMPLE_FORMS
-from signjax.text.conditions import NAMES
 from signjax.training import config_schema
 
 OPTIONS = {
@@ -14,14 +13,13 @@ OPTIONS = {
     for name, field in config_schema.FIELDS.items()
     if name.startswith("sampler.")
 }
-
-MEANINGS = {"language": "sign language of the clips", "signer": "signer whose manner the clips follow"}
+CONDITIONS = {"language": "sign language of the clips", "signer": "signer whose manner the clips follow"}
 
 
 def add_sampler_options(parser: parsing.ShortParser) -> None:
     """Adds an option for each field that the sampler of some run has, and for what texts are signed as."""
-    for name in NAMES:
-        parser.add_argument(f"--{name}", metavar="NAME", help=f"{MEANINGS[name]} (runs with text.conditions)")
+    for name, meaning in CONDITIONS.items():
+        parser.add_argument(f"--{name}", metavar="NAME", help=f"{meaning} (runs with text.conditions)")
     for name, field in OPTIONS.items():
         option, metavar = f"--{name}", name.upper()
         if field.range:
@@ -32,7 +30,7 @@ def add_sampler_options(parser: parsing.ShortParser) -> None:
 
 def get_sampler_changes(args: Namespace) -> dict[str, float | int | str]:
     """The fields of the sampler that are set on the command line, and the conditions of the texts."""
-    known = (*NAMES, *OPTIONS)
+    known = (*CONDITIONS, *OPTIONS)
     return {name: value for name, value in vars(args).items() if name in known and value is not None}
 
 

@@ -7,6 +7,7 @@ import gpt_run
 import jax
 import numpy as np
 import pytest
+import run_checks
 
 from signjax.errors import ConfigError
 from signjax.evaluation import previews
@@ -103,9 +104,7 @@ def test_a_run_is_trained_scored_and_shared_with_them(tiny_runs, tmp_path):
     c = gpt_run.gpt_config(tiny_runs, **changes)
     c.data.root = str(tmp_path / "datasets")
     assert loop.train(c, tmp_path / "run", make_task).finished
-    losses = [json.loads(line) for line in (tmp_path / "run/metrics.jsonl").read_text().splitlines()]
-    losses = [row["code"] for row in losses if "code" in row]
-    assert losses[-1] < losses[0]
+    run_checks.check_losses_fall(tmp_path / "run", ["code"], 0.9)
     run = load_run(tmp_path / "run")
     assert run.text_encoder.conditions == (Condition("signer", ("1", "2")),)
     dev = run.codec.load_split(c.data, "dev")

@@ -2,7 +2,7 @@
 
 `words_i16.npy` goes with `words_index.csv` (or `words_i16_index.csv`), whose columns `start` and `frames` say
 where the clips are. A column `gloss`, `label`, `sign`, `word` or `text` is the text; `sequence`, `fps`,
-`split`, `width`, `height` and `signer_id` are used where they are there.
+`split`, `width`, `height`, `signer_id` and `language` are used where they are there.
 """
 
 import csv
