@@ -40,7 +40,8 @@ def prepare_text_encoder(c, workdir, train, dev, conditions: Sequence[text_condi
         a condition.
     """
     if not c.text.encoder:
-        return prepare_tokenizer(c, workdir, train, conditions)
+        fitted = text_conditions.fit_conditions(c.text.get("conditions", ()), conditions)
+        return prepare_tokenizer(c, workdir, train, fitted)
     from signjax.text import pretrained
 
     folder = pretrained.find_encoder(c.text.encoder)
@@ -74,7 +75,7 @@ def encode_clips(encoder, clips) -> list:
 
 
 def prepare_tokenizer(
-    c, workdir, texts, conditions: Sequence[text_conditions.Conditions] = ()
+    c, workdir, texts, conditions: tuple[text_conditions.Condition, ...] = ()
 ) -> text.TextTokenizer:
     """The text tokenizer of a run: fitted on the training texts if the run is new, else loaded."""
     path = f"{workdir}/text.json"
@@ -82,8 +83,7 @@ def prepare_tokenizer(
         return text.load_tokenizer(path)
     # Without a checkpoint a file is from a start that saved nothing, perhaps of other texts: it is replaced.
     rules = words.choose_rules(texts, c.text.kind, c.text.case, c.data.get("text", "sentence"))
-    fitted = text_conditions.fit_conditions(c.text.get("conditions", ()), conditions)
-    tokenizer = text.fit_tokenizer(texts, c.text.min_count, rules, fitted)
+    tokenizer = text.fit_tokenizer(texts, c.text.min_count, rules, conditions)
     if jax.process_index() == 0:
         tokenizer.save(path)
     return tokenizer
