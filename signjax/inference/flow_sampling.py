@@ -71,8 +71,8 @@ def sample_latents(
     """Samples latents for each text, of as many positions as the model expects for the text.
 
     One program is compiled for a size of the batch, a length, a solver and whether there is guidance. The
-    number of steps and the scale of guidance are numbers that it is called with: a loop of a given number of
-    steps was no faster. The solvers are programs of their own, as one evaluates the network twice.
+    number of steps and the scale of guidance are numbers that it is called with. The solvers are programs of
+    their own, as one evaluates the network twice.
 
     Args:
       model: the flow.

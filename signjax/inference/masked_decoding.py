@@ -52,8 +52,9 @@ def sample_masked_tokens(model, variables, text, mask, keys, sampler: Sampler, w
     """Samples a token sequence for each text, of the length that the model expects for the text.
 
     One program is compiled for a size of the batch, a length and whether there is guidance. All options, the
-    number of passes among them, are numbers that it is called with: a loop of a given number of passes was no
-    faster.
+    number of passes among them, are numbers that it is called with. Measured on a CPU, at 12 passes over 4
+    clips: with a constant number of passes it is no faster; with all options as constants it takes a tenth
+    less, but 13 s of compiling for each other value.
 
     Args:
       model: a signjax.models.masked_transformer.MaskedTransformer.
