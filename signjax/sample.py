@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 from signjax import limits
-from signjax.cli import parsing, sampler_options
+from signjax.cli import parsing, sampler_options, startup
 from signjax.cli.command import run_as_command
 
 
@@ -20,15 +20,15 @@ from signjax.cli.command import run_as_command
 def main(argv: list[str] | None = None) -> int:
     """Writes the clips of each text in some forms; returns the exit code."""
     args = parse_options(argv)
-    from signjax.cli.default_run import find_default_run
-    from signjax.cli.sample_output import print_forms, print_frames, print_samples
-    from signjax.data import load
-    from signjax.export.sample_files import OVERVIEW, write_samples
-    from signjax.inference import kept_programs
-    from signjax.inference.load import load_text_to_pose
-    from signjax.io.worker_pool import count_workers
-    from signjax.text.text_file import collect_texts
-
+    with startup.import_quickly():
+        from signjax.cli.default_run import find_default_run
+        from signjax.cli.sample_output import print_forms, print_frames, print_samples
+        from signjax.data import load
+        from signjax.export.sample_files import OVERVIEW, write_samples
+        from signjax.inference import kept_programs
+        from signjax.inference.load import load_text_to_pose
+        from signjax.io.worker_pool import count_workers
+        from signjax.text.text_file import collect_texts
     kept_programs.keep_programs()
     texts = collect_texts(args.text, args.file)
     run = args.workdir or find_default_run()

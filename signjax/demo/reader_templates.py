@@ -28,27 +28,33 @@ class Templates(NamedTuple):
 @cache
 def sign_templates() -> Templates:
     """The templates of the whole language."""
-    glosses, hands, two_handed, counts, frames, holds = [], [], [], [], [], []
+    glosses, hands, heads, counts, frames, holds = [], [], [], [], [], []
     for gloss, sign in lexicon.SIGNS.items():
         hold = sign.move == "hold"
         # Not quite to the ends, which lean towards the neighbours of a sign.
         phase = np.linspace(0.02, 0.98, HOLD_STATES if hold else WORD_STATES)
         channels, head = phonology.stroke_channels(sign, phase)
-        idle = np.isnan(channels)
-        channels = np.where(idle, phonology.rest_channels(), channels)
         for shift in range(2 if hold else 1):
             moved = channels.copy()
             # Equal letters in a row alternate between two places, and either must be read as the letter.
             moved[:, 0, phonology.WRIST] += shift * np.array(lexicon.REPEAT_SHIFT)
-            hands.append(
-                reader_features.measure_features(body.forward_kinematics(moved, head, AVERAGE_SIGNER)).hands
-            )
+            hands.append(moved)
+            heads.append(head)
             glosses.append(gloss)
             holds.append(hold)
-            two_handed.append(~idle[:, 1, 0])
             counts.append(len(phase))
             frames.append(phonology.MOVES[sign.move][0])
     last = np.cumsum(counts) - 1
     first = last - np.array(counts) + 1
-    hands, two_handed = np.concatenate(hands), np.concatenate(two_handed)
-    return Templates(tuple(glosses), first, last, np.array(frames), hands, two_handed, np.array(holds))
+    features, two_handed = _measure_states(np.concatenate(hands), np.concatenate(heads))
+    return Templates(tuple(glosses), first, last, np.array(frames), features, two_handed, np.array(holds))
+
+
+def _measure_states(hands: np.ndarray, head: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The features [states, 2, 24] of channels, and whether the other hand takes part [states]."""
+    idle = np.isnan(hands)
+    # All signs as one clip, in a fifth of the time of a clip for each: one signer signs them all, and what is
+    # measured over a clip (bone lengths, axes of the trunk) is of the signer.
+    channels = np.where(idle, phonology.rest_channels(), hands)
+    features = reader_features.measure_features(body.forward_kinematics(channels, head, AVERAGE_SIGNER))
+    return features.hands, ~idle[:, 1, 0]

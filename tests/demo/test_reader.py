@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from signjax import demo
-from signjax.demo import body, dataset, handshapes, lexicon, reader, signers
+from signjax.demo import body, dataset, handshapes, lexicon, phonology, reader, reader_features, signers
 from signjax.demo.reader_templates import sign_templates
 from signjax.pose import skeleton
 
@@ -129,6 +129,21 @@ def test_one_sign_made_with_the_other_hand_is_read():
     right, left = (make("hello apple" if k else "you see", 3, signer=signers.AVERAGE_SIGNER) for k in (0, 1))
     left = skeleton.mirror_pose(left - left[:, 1:2].mean(0) * [1, 0, 0])
     assert demo.read_signs(np.concatenate([right, left])) == ["you", "see", "hello", "apple"]
+
+
+def test_templates_of_all_signs_at_once_are_those_of_each_sign():
+    table = sign_templates()
+    # A letter has two signs, the second one shifted.
+    for number, shift in ((0, 0), (table.glosses.index("A") + 1, 1)):
+        sign = lexicon.SIGNS[table.glosses[number]]
+        rows = slice(table.first[number], table.last[number] + 1)
+        channels, head = phonology.stroke_channels(sign, np.linspace(0.02, 0.98, rows.stop - rows.start))
+        channels = np.where(np.isnan(channels), phonology.rest_channels(), channels)
+        channels[:, 0, phonology.WRIST] += shift * np.array(lexicon.REPEAT_SHIFT)
+        alone = reader_features.measure_features(
+            body.forward_kinematics(channels, head, signers.AVERAGE_SIGNER)
+        )
+        assert np.abs(alone.hands - table.hands[rows]).max() < 1e-12
 
 
 def test_signs_lie_far_apart():
