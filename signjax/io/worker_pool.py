@@ -77,12 +77,25 @@ def open_pool(workers: int, most: int, warm_up: Callable[[], object]) -> Iterato
     spawn = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(workers, spawn, initializer=_prepare_worker) as executor:
         try:
-            for _ in range(workers):
-                executor.submit(warm_up)
+            with _hold_back_interrupts():
+                for _ in range(workers):
+                    executor.submit(warm_up)
             yield WorkerPool(executor, most)
         except BaseException:
             executor.shutdown(wait=True, cancel_futures=True)
             raise
+
+
+@contextlib.contextmanager
+def _hold_back_interrupts() -> Iterator[None]:
+    """Holds Ctrl-C back: from this process until the end of the block, from those that it starts for good."""
+    # A process inherits it. One that is still importing could not ignore Ctrl-C by itself, and its traceback
+    # would stand beside the line of the command.
+    previous = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, previous)
 
 
 def _prepare_worker() -> None:
