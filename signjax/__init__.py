@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from signjax.inference.pose_to_text import PoseToText
     from signjax.inference.pose_tokenizer import PoseTokenizer
     from signjax.inference.text_to_pose import TextToPose
+    from signjax.lexicon.lexicon import Lexicon
     from signjax.pose.clip import Clip, Tokens
     from signjax.tasks.train import train
     from signjax.training.configs import get_config
@@ -44,6 +45,7 @@ __all__ = [
     "Clip",
     "ConfigError",
     "DataError",
+    "Lexicon",
     "MachineError",
     "NumericsError",
     "PackedDataset",
@@ -69,6 +71,7 @@ _HOMES: dict[str, Callable[[], ModuleType]] = {
     "Clip": lambda: import_module("signjax.pose.clip"),
     "ConfigError": lambda: import_module("signjax.errors"),
     "DataError": lambda: import_module("signjax.errors"),
+    "Lexicon": lambda: import_module("signjax.lexicon.lexicon"),
     "MachineError": lambda: import_module("signjax.errors"),
     "NumericsError": lambda: import_module("signjax.errors"),
     "PackedDataset": lambda: import_module("signjax.data.packed_dataset"),

@@ -1,6 +1,7 @@
 """Scores a run, or clips of another system: tables, scores.json, plots, and a page to look at.
 
     python -m signjax.evaluate --workdir runs/gpt
+    python -m signjax.evaluate --workdir runs/gpt --lexicon datasets/words
     python -m signjax.evaluate --predictions their_clips --name mine --split dev
 
 The files are written to a folder in the run, or beside the clips.
@@ -11,6 +12,7 @@ import time
 
 from signjax.cli import parsing
 from signjax.cli.command import run_as_command
+from signjax.cli.lexicon_options import add_lexicon_options, get_lexicon_arguments
 from signjax.errors import ConfigError
 from signjax.training import config_schema
 
@@ -29,19 +31,18 @@ def main(argv: list[str] | None = None) -> int:
     def report(line: str) -> None:
         print(f"[{time.monotonic() - begin:5.0f} s] {line}", flush=True)
 
-    if not args.workdir and not args.predictions:
-        raise ConfigError("nothing to score; give --workdir RUN or --predictions DIR")
-    data = load_scored_data(
-        args.workdir, args.predictions, args.split, args.root, args.name, report, args.text
-    )
+    lexicon, system = get_lexicon_arguments(args), args.workdir or args.predictions or args.lexicon
+    if not system:
+        raise ConfigError("nothing to score; give --workdir RUN, --predictions DIR or --lexicon DATASET")
+    source = (args.workdir, args.predictions, args.split, args.root, args.name)
+    data = load_scored_data(*source, report, args.text, lexicon)
     translator = find_translator(args.backtranslate, data.name, report, data.arguments["dataset"].text_kind)
-    options = {"back_translator": translator, "tokenize": args.tokenize, "seed": args.seed}
-    card = score(**options, report=report, **data.arguments)
+    options = {"tokenize": args.tokenize, "seed": args.seed, "report": report}
+    card = score(back_translator=translator, **options, **data.arguments)
     print(f"\n{card.table()}\n")
     for note in card.notes:
         print(f"note: {note}")
-    for path in card.write(args.out or f"{args.workdir or args.predictions}/scores-{args.split}"):
-        print(path)
+    print(*card.write(args.out or f"{system}/scores-{args.split}"), sep="\n")
     return 0
 
 
@@ -50,16 +51,14 @@ def parse_options(argv: list[str] | None):
     parser = parsing.make_short_parser("signjax.evaluate", __doc__)
     parser.add_argument("--workdir", help="folder of the run to score")
     parser.add_argument("--predictions", help="folder of another system's clips, <clip>.json or .npz")
+    add_lexicon_options(parser)
     parser.add_argument("--split", default="test", help="train, dev or test (default: %(default)s)")
     parser.add_argument("--root", help="folder of data sets (default: the run's own, or datasets)")
-    name_help = "with --predictions and no --workdir: the data set (default: %(default)s)"
-    parser.add_argument("--name", default="demo", help=name_help)
-    text_help = "with --predictions and no --workdir: the texts to compare with (default: %(default)s)"
+    parser.add_argument("--name", default="demo", help="without --workdir: the data set (default: demo)")
     kinds = config_schema.FIELDS["data.text"].choices
-    parser.add_argument("--text", choices=kinds, default=kinds[0], help=text_help)
+    parser.add_argument("--text", choices=kinds, default=kinds[0], help="without --workdir: what texts are")
     parser.add_argument("--backtranslate", help="run of a back-translator (default: runs/backtranslate)")
-    tokenize_help = "of back-translations: words, gloss, 13a, zh or char (default: that of the texts)"
-    parser.add_argument("--tokenize", help=tokenize_help)
+    parser.add_argument("--tokenize", help="of BT scores: words, gloss, 13a, zh or char (default: by texts)")
     parser.add_argument("--out", help="folder for the files (default: <workdir>/scores-<split>)")
     parsing.add_seed_option(parser)
     return parser.parse_args(argv)

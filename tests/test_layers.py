@@ -18,6 +18,7 @@ ROOMS = [
     "models",
     "text",
     "data",
+    "lexicon",
     "metrics",
     "training",
     "configs",

@@ -1,6 +1,5 @@
 """The output of the sample command: the files of each text and the time left, or frames as JSON lines."""
 
-import itertools
 import json
 import sys
 import time
@@ -12,13 +11,22 @@ import numpy as np
 from signjax import demo
 from signjax.errors import ConfigError
 from signjax.io import progress
+from signjax.lexicon.lexicon import Lexicon
 from signjax.training.metric_writer import format_duration
 
 if TYPE_CHECKING:
     from signjax.export.sample_files import TextFiles
-    from signjax.inference.text_to_pose import TextToPose
+    from signjax.inference.contracts import ClipGenerator
 
 PAUSE = 10  # seconds between two lines on the time left, where there is no bar
+
+
+def print_coverage(generator: "ClipGenerator", texts: list[str]) -> None:
+    """Prints a line for each text of what a dictionary has of it; nothing for a trained run."""
+    if isinstance(generator, Lexicon):
+        for text in texts:
+            # On stderr: with --stream, each line of standard output is JSON.
+            print(f"{text}: {generator.cover(text).describe()}", file=sys.stderr)
 
 
 def print_forms(asked: tuple[str, ...] | None, texts: int) -> tuple[str, ...]:
@@ -68,7 +76,7 @@ def _print_text(files: "TextFiles") -> None:
 
 
 def print_frames(
-    generator: "TextToPose", texts: list[str], num: int, seed: int, sampling: dict, readable: bool
+    generator: "ClipGenerator", texts: list[str], num: int, seed: int, sampling: dict, readable: bool
 ) -> None:
     """Prints {"text", "frame", "fps", "pose": 50 or 120 x 3} for each frame as soon as it is generated.
 
@@ -85,13 +93,14 @@ def print_frames(
       ConfigError: the run can generate whole clips only, or `num` is more than 1.
     """
     if not generator.can_stream or num > 1:
-        run = generator.run
+        run = getattr(generator, "run", "")
         raise ConfigError(f"{run}: --stream takes a gpt run and --num 1; other models generate whole clips")
     for text in texts:
         parts, frames = generator.stream(text, seed, **sampling), []
-        for number, frame in enumerate(itertools.chain.from_iterable(part.points for part in parts)):
+        timed = ((frame, part.fps) for part in parts for frame in part.points)
+        for number, (frame, fps) in enumerate(timed):
             pose = frame.astype(float).round(5).tolist()
-            content = {"text": text, "frame": number, "fps": generator.codec.fps, "pose": pose}
+            content = {"text": text, "frame": number, "fps": fps, "pose": pose}
             # Where letters would be written as escapes of another kind, which are no JSON, they get JSON's.
             line = json.dumps(content, ensure_ascii=not sys.stdout.encoding.lower().startswith("utf"))
             # Flushed, as a player at the other end of a pipe shows it at once.

@@ -5,6 +5,7 @@ signed poses can be read back by rule, which makes "did it sign the sentence?" a
 """
 
 from signjax.demo.dataset import make_split_texts, write_dataset
+from signjax.demo.dictionary import write_dictionary
 from signjax.demo.reader import describe_reading, locate_words, read_signs
 from signjax.demo.synthesis import synthesize_pose
 from signjax.demo.text import count_word_errors, list_words, normalize_text, tokens_to_glosses
@@ -20,4 +21,5 @@ __all__ = [
     "synthesize_pose",
     "tokens_to_glosses",
     "write_dataset",
+    "write_dictionary",
 ]

@@ -27,11 +27,22 @@ def synthesize_pose(
       DataError: the text has no Latin letter and no digit.
     """
     tokens = demo_text.normalize_text(text)
+    return synthesize_glosses(demo_text.tokens_to_glosses(tokens), tokens[-1] == "?", rng, signer, jitter)
+
+
+def synthesize_glosses(
+    glosses: list[str],
+    question: bool,
+    rng: np.random.Generator,
+    signer: Signer | int | None = None,
+    jitter: float = 1.0,
+) -> np.ndarray:
+    """Poses that sign glosses (signjax.demo.text), as a question or not; the rest as `synthesize_pose`."""
     if signer is None:
         signer = int(rng.integers(NUM_SIGNERS))
     if not isinstance(signer, Signer):
         signer = make_signer(signer)
-    hands, head = animate_glosses(demo_text.tokens_to_glosses(tokens), tokens[-1] == "?", signer, rng)
+    hands, head = animate_glosses(glosses, question, signer, rng)
     sway, drift = _draw_sway(len(head), signer, rng)
     body = forward_kinematics(hands, head, signer, sway) + drift[:, None]
     # As in recorded files, z is measured from the nose at rest. Before the jitter, or that of one frame would

@@ -1,7 +1,8 @@
 """Baselines without a model: the rows of a scorecard that show what the figures of a system mean.
 
 A system has to be better than the mean pose and than random clips. The nearest training text is what a
-look-up would give. The system's clips under other texts tell whether they depend on their texts at all.
+look-up would give, and stitched signs are what a dictionary gives without any training. The system's clips
+under other texts tell whether they depend on their texts at all.
 """
 
 import collections
@@ -9,6 +10,7 @@ import dataclasses
 
 import numpy as np
 
+from signjax.lexicon.lexicon import Lexicon
 from signjax.metrics import tokenization
 from signjax.pose.clip import Clip
 from signjax.pose.normalization import CANONICAL
@@ -16,10 +18,11 @@ from signjax.seeds import make_rng
 
 MEAN, RANDOM = "mean pose", "random training clip"
 RETRIEVAL, SHUFFLED = "nearest training text", "shuffled text"
+STITCHED = "stitched"
 
 
 def make_baselines(
-    truth: list[Clip], train: list[Clip], clips: list[Clip], seed: int
+    truth: list[Clip], train: list[Clip], clips: list[Clip], seed: int, lexicon: Lexicon | None = None
 ) -> dict[str, list[Clip]]:
     """Makes the rows of baselines, {name: a clip for each recorded clip}.
 
@@ -28,6 +31,7 @@ def make_baselines(
       train: the training clips.
       clips: the clips of the system, for the row with other texts.
       seed: of the random choices.
+      lexicon: a dictionary, for the row of stitched clips; None for no such row.
     """
     rng = make_rng(seed, 11)
     mean = compute_mean_pose(train)
@@ -39,7 +43,14 @@ def make_baselines(
         RANDOM: [train[i] for i in rng.integers(0, len(train), count)],
         RETRIEVAL: [train[i] for i in find_nearest_texts(*texts)],
         SHUFFLED: [clips[i] for i in draw_derangement(count, rng)],
-    }
+    } | ({} if lexicon is None else {STITCHED: stitch_texts(lexicon, texts[0], seed)})
+
+
+def stitch_texts(lexicon: Lexicon, texts: list[str], seed: int) -> list[Clip]:
+    """A stitched clip of each text, in canonical space; without frames if nothing of it can be signed."""
+    lenient = dataclasses.replace(lexicon, checks_letters=False)
+    batches = lenient.generate_batches(texts, seed=seed, canonical=True)
+    return [clip for _, clips in batches for clip in clips]
 
 
 def compute_mean_pose(train: list[Clip]) -> Clip:

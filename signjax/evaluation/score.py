@@ -19,6 +19,7 @@ from signjax.evaluation import baselines, report_files, scorecard, tables
 from signjax.inference.contracts import TrainedRun
 from signjax.inference.pose_to_text import PoseToText
 from signjax.io.digest import digest_variables
+from signjax.lexicon.lexicon import Lexicon
 from signjax.metrics import reconstruction, tokenization
 from signjax.metrics.score import divide_sums
 from signjax.pose.clip import Clip
@@ -81,6 +82,7 @@ def score(
     back_translator: PoseToText | None = None,
     *,
     train: PackedDataset | None = None,
+    lexicon: Lexicon | None = None,
     predictions: Sequence[Clip] | None = None,
     is_demo: bool | None = None,
     tokenize: str | None = None,
@@ -95,6 +97,7 @@ def score(
       dataset: the recorded clips, as the system takes them: `run.codec.load_split` for a run with faces.
       back_translator: translates clips into texts, for BT scores; trained on other clips of the same data.
       train: training clips, for baselines and copies; by default the training split of the run's data.
+      lexicon: a dictionary of the same language, for a row of stitched clips.
       predictions: clips of another system, scored beside the run's tokenizer instead of the run's clips.
       is_demo: whether the clips are in the demo language, which can be read by rule; by default as the run's
         data say, and False for a list of clips.
@@ -117,7 +120,7 @@ def score(
         raise DataError(
             f"{len(predictions)} clips, and {dataset.label} has {len(dataset)}; give one for each"
         )
-    if run and run.codec is None:
+    if run and run.codec is None and not run.can_generate:
         raise ConfigError(f"a {run.config.task} run makes no clips; score one that does")
     # As lists: a packed data set makes a clip anew at every access, and all rows need all clips.
     truth, training_clips = list(dataset), list(train)
@@ -125,7 +128,7 @@ def score(
     tokenize = tokenize or tokenization.choose_tokenization(dataset.text_kind)
     judges = scorecard.make_judges(truth, training_clips, is_demo, back_translator, tokenize)
     clips, extra_scores, cost = _make_rows(run, predictions, dataset, truth, judges, seed, report)
-    rows = _score_rows(clips, extra_scores, truth, training_clips, judges, seed, report)
+    rows = _score_rows(clips, extra_scores, truth, training_clips, judges, seed, report, lexicon)
     content = _collect_content(run, dataset, rows, list(clips), judges, cost, seed, about or {})
     # The last of the system's rows is the system itself; the tokenizer's ceiling comes before it.
     errors = divide_sums(rows[list(clips)[-1]].scores["distance"]["DTW-MJE"].statistics)
@@ -149,7 +152,7 @@ def _make_rows(run, predictions, dataset: PackedDataset, truth, judges, seed: in
     """Makes the rows of the system, the scores that need more than clips, and the costs of a generator."""
     # In this order: whoever takes the last row takes the system itself, or its ceiling if it has no other.
     clips, extra_scores, cost = {}, {}, {}
-    if run:
+    if run and run.codec is not None:
         report("reconstructing")
         clips[scorecard.CEILING] = run.codec.reconstruct(dataset, canonical=True)
         # Only here and for the mean pose: frame by frame one can only compare clips of equal length and pace.
@@ -160,7 +163,7 @@ def _make_rows(run, predictions, dataset: PackedDataset, truth, judges, seed: in
     elif run.can_generate:
         report("generating")
         clips["generated"], extra_scores["generated"], cost = _generate_row(run, dataset, truth, judges, seed)
-    if run and run.codec.rate is None:
+    if run and run.codec is not None and run.codec.rate is None:
         # What such a run makes says 25: a back-translator that knows its rate would resample it.
         made = [name for name in clips if name != "predictions"]
         clips |= {name: _copy_rates(clips[name], truth) for name in made}
@@ -183,7 +186,8 @@ def _generate_row(run, dataset: PackedDataset, truth: Sequence[Clip], judges, se
     begin = time.monotonic()
     generate_clips(truth, seed)
     cost = {"seconds_per_clip": (time.monotonic() - begin) / len(dataset)}
-    cost["parameters"] = sum(x.size for x in jax.tree.leaves(run.variables["params"]))
+    # A dictionary has none.
+    cost["parameters"] = sum(x.size for x in jax.tree.leaves((run.variables or {}).get("params", {})))
     multimodality = scorecard.score_multimodality(generate_clips, truth, judges.extractor, seed)
     extra_scores = {"distribution": {"multimodality": multimodality}}
     if run.has_tokens:
@@ -193,13 +197,13 @@ def _generate_row(run, dataset: PackedDataset, truth: Sequence[Clip], judges, se
 
 
 def _score_rows(
-    clips, extra_scores, truth, training_clips, judges, seed: int, report: Report
+    clips, extra_scores, truth, training_clips, judges, seed: int, report: Report, lexicon: Lexicon | None
 ) -> dict[str, scorecard.Row]:
     """Scores the recorded clips, the rows of the system and the baselines."""
     # One mean pose for all rows: it also stands in for clips that cannot be scored.
     mean = baselines.compute_mean_pose(training_clips)
     rows = {scorecard.TRUTH: truth, **clips}
-    rows |= baselines.make_baselines(truth, training_clips, list(clips.values())[-1], seed)
+    rows |= baselines.make_baselines(truth, training_clips, list(clips.values())[-1], seed, lexicon)
     scored = {}
     for number, (name, row_clips) in enumerate(rows.items(), 1):
         report(f"scoring {name} ({number} of {len(rows)})")
@@ -231,7 +235,7 @@ def _collect_content(
         "system": run.run if run else None,
         "predictions": None,
         # By this a model card quotes only scores of the very weights it describes.
-        "weights": digest_variables(run.variables) if run else None,
+        "weights": digest_variables(run.variables) if run and run.variables else None,
         "data": {"name": name, "split": split, "clips": len(dataset)},
         "seed": seed,
         "versions": {"signjax": __version__, "jax": jax.__version__, "python": platform.python_version()},
@@ -250,6 +254,7 @@ def _list_notes(run, dataset: PackedDataset, rows: Mapping[str, scorecard.Row], 
     # Only of recorded clips and of the system: everybody knows that a mean pose does not move.
     notes = [f"{name}: {line}" for name in (scorecard.TRUTH, *names) for line in rows[name].warnings]
     if run:
-        name, rate = dataset.label.rpartition("/")[0], run.codec.rate
+        name = dataset.label.rpartition("/")[0]
+        rate = run.fps if run.codec is None else run.codec.rate
         notes.append(frame_rates.compare_rates(dataset.label, dataset.fps, run.run or "the run", rate, name))
     return [note for note in notes if note]

@@ -27,6 +27,9 @@ SPACELESS = regex.compile(
     r"\p{Script=Khmer}\p{Script=Myanmar}\p{Script=Tibetan}]",
     flags=regex.V1,
 )
+# Marks at which one pauses: briefly, or as at the end of a sentence.
+PAUSES = regex.compile(r"[,;:\u2013\u2014、，；：،؛]", flags=regex.V1)
+STOPS = regex.compile(r"\p{Sentence_Terminal}|…", flags=regex.V1)
 KINDS = ("sentence", "gloss")
 CASES = ("lower", "turkish", "keep")
 AUTO = "auto"  # in a config: chosen by what the texts are
@@ -49,6 +52,17 @@ class TextRules(NamedTuple):
 
 
 SENTENCE = TextRules()
+
+
+COMMA, STOP, QUESTION = ",", ".", "?"  # what a clause ends with, whatever mark a script has for it
+MARK_ORDER = ("", COMMA, STOP, QUESTION)
+
+
+class Clause(NamedTuple):
+    """Words between two marks at which one pauses, and COMMA, STOP or QUESTION."""
+
+    words: list[str]
+    mark: str
 
 
 def choose_rules(
@@ -89,6 +103,31 @@ def split_words(text: str, rules: TextRules = SENTENCE) -> list[str]:
     # "?!" is one segment, but two words.
     words = (word for segment in segments for word in regex.findall(r"[?!]|[^?!]+", segment))
     return [word for word in words if SIGNED.search(word)]
+
+
+def split_clauses(text: str, rules: TextRules = SENTENCE) -> list[Clause]:
+    """The words of a text clause by clause, without any marks. A gloss is one clause."""
+    if rules.kind == "gloss":
+        return [Clause(split_words(text, rules), STOP)]
+    clauses, current = [], []
+    # The marks in "3.5" and "don't" are inside of a word for Unicode, and no pause.
+    for segment in BOUNDARY.split(_compose(text).translate(EQUAL_MARKS)):
+        spoken = [word for word in split_words(segment, rules) if word not in "?!"]
+        current += spoken
+        mark = "" if spoken else _read_mark(segment)
+        if mark and current:
+            clauses.append(Clause(current, mark))
+            current = []
+        # Of several marks in a row the strongest counts, as in ‘,"’ before a full stop.
+        elif clauses and not current and MARK_ORDER.index(mark) > MARK_ORDER.index(clauses[-1].mark):
+            clauses[-1] = clauses[-1]._replace(mark=mark)
+    return [*clauses, Clause(current, STOP)] if current else clauses
+
+
+def _read_mark(segment: str) -> str:
+    if "?" in segment:
+        return QUESTION
+    return STOP if STOPS.search(segment) else COMMA if PAUSES.search(segment) else ""
 
 
 def join_words(words: Iterable[str], rules: TextRules = SENTENCE) -> str:

@@ -2,8 +2,10 @@
 
     python -m signjax.tools.demo
     python -m signjax.tools.demo --name small --train 200 --dev 20 --test 20
+    python -m signjax.tools.demo --dictionary
 
-The clips are written to the folder --name in --root. A data set that exists there is not changed.
+The clips are written to the folder --name in --root. A data set that exists there is not changed. The last
+command writes clips of single words and letters to datasets/demo-dictionary.
 """
 
 import os
@@ -24,7 +26,10 @@ def main(argv: list[str] | None = None) -> int:
     """Writes the set, or says that it is there already; returns the exit code."""
     parser = parsing.make_short_parser("signjax.tools.demo", __doc__)
     parser.add_argument("--root", default="datasets", help="folder of data sets (default: %(default)s)")
-    parser.add_argument("--name", default="demo", help="folder of this set in --root (default: %(default)s)")
+    name_help = "folder of this set in --root (default: demo, or demo-dictionary)"
+    parser.add_argument("--name", help=name_help)
+    words_help = "single words and letters, twice each, instead of sentences"
+    parser.add_argument("--dictionary", action="store_true", help=words_help)
     parsing.add_seed_option(parser)
     for split, size in SIZES.items():
         parsing.add_number(parser, f"--{split}", limits.CLIPS, f"clips in {split}", size)
@@ -32,6 +37,10 @@ def main(argv: list[str] | None = None) -> int:
     from signjax import demo
     from signjax.demo import dataset
 
+    if args.dictionary:
+        print(demo.write_dictionary(args.root, args.name or "demo-dictionary", args.seed))
+        return 0
+    args.name = args.name or "demo"
     sizes = (args.train, args.dev, args.test)
     place = Path(args.root) / args.name
     # Scripts call this before every training, so a set that is as asked for costs nothing.
