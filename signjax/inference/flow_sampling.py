@@ -97,7 +97,7 @@ def sample_latents(
     noise = np.asarray(DRAW_NOISE(keys, sampler.max_tokens, model.dim))
     # The padded length may be beyond max_tokens.
     noise = np.pad(noise, ((0, 0), (0, max(0, inside.shape[1] - noise.shape[1])), (0, 0)))
-    state = FlowState(*map(jnp.asarray, (np.zeros((), np.int32), noise[:, : inside.shape[1]])))
+    state = FlowState(*map(jax.device_put, (np.zeros((), np.int32), noise[:, : inside.shape[1]])))
     numbers = sampler.steps, sampler.guidance
 
     def take_steps(state: FlowState, until: int) -> FlowState:

@@ -75,7 +75,7 @@ def sample_masked_tokens(model, variables, text, mask, keys, sampler: Sampler, w
     inside = np.arange(choose_bucket(int(lengths.max()), SIZES)) < lengths[:, None]  # [B, N]
     sampling_memory.check_attention_memory(model, len(inside) * (1 + guided), inside.shape[1])
     start = np.zeros((), np.int32), np.zeros((*inside.shape, model.columns), np.int32), inside
-    state = FillState(*map(jnp.asarray, start))
+    state = FillState(*map(jax.device_put, start))
 
     def run_passes(state: FillState, until: int) -> FillState:
         return FILL(model, variables, encoded, inside, keys, state, until, sampler, guided)
