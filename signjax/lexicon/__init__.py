@@ -1,1 +1,1 @@
-"""A dictionary of single signs at work: words are looked up, spelled or named as missing, and stitched."""
+"""A dictionary at work: words looked up or spelled, signs stitched to clips."""
