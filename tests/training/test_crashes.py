@@ -25,6 +25,11 @@ def crashed(root, kind: str, fields: dict, kills: int, steps: int) -> int:
     """Kills a run, compares it with one that was left alone; returns how many kills came during a save."""
     spec = {"root": str(root), "kind": kind, "fields": fields, "kills": kills, "steps": steps}
     one = {"XLA_FLAGS": "--xla_force_host_platform_device_count=1", "JAX_DISABLE_MOST_OPTIMIZATIONS": "1"}
+    # As a user's restarts have it: programs are compiled once, and a kill may also come while they are kept.
+    one |= {
+        "JAX_COMPILATION_CACHE_DIR": str(root / "cache"),
+        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+    }
     *attempts, killed, whole = script(crash_run.__file__, spec | {"seed": 0, "changes": 60}, **one)
     assert len(attempts) == kills and all(attempts), "a larger number of steps is needed"
     kept = 0
