@@ -10,7 +10,7 @@ their own, see the README of each archive: nothing of them may be shared.
 import csv
 import sys
 import tarfile
-from collections import Counter, defaultdict
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +20,7 @@ from signjax.seeds import make_rng
 
 ARCHIVES = ("include43", "webcam", "wlasl")
 FOLDS = 5
-DEV_SHARE = 0.1  # of the recordings that are not tested; they choose the step, so training must not see them
+DEV_SHARE = 0.06  # of the recordings that are not tested; they choose the step, so training must not see them
 
 
 def main(archives: Path, root: Path) -> None:
@@ -97,14 +97,11 @@ def _split_wlasl(folder: Path):
 
 
 def _mark_splits(about: list[dict], tested: list[bool]) -> list[dict]:
-    """The rows with a split: test, or train with a share of dev for each word that has enough clips."""
-    groups = defaultdict(list)
-    for i, row in enumerate(about):
-        if not tested[i]:
-            groups[row["text"]].append(i)
-    rng, dev = make_rng(0, 6), set()
-    for members in groups.values():
-        dev |= set(rng.permutation(members)[: round(DEV_SHARE * len(members))].tolist())
+    """The rows with a split: test, or train with a share of dev."""
+    words = Counter(row["text"] for i, row in enumerate(about) if not tested[i])
+    # Of words with few recordings none can be spared.
+    spare = [i for i, row in enumerate(about) if not tested[i] and words[row["text"]] > 3]
+    dev = set(make_rng(0, 6).permutation(spare)[: round(DEV_SHARE * sum(words.values()))].tolist())
     splits = ["test" if test else "dev" if i in dev else "train" for i, test in enumerate(tested)]
     return [row | {"split": split} for row, split in zip(about, splits, strict=True)]
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from signjax.inference.load import load
     from signjax.inference.pose_autoencoder import PoseAutoencoder
     from signjax.inference.pose_to_text import PoseToText
+    from signjax.inference.pose_to_word import PoseToWord
     from signjax.inference.pose_tokenizer import PoseTokenizer
     from signjax.inference.text_to_pose import TextToPose
     from signjax.lexicon.lexicon import Lexicon
@@ -51,6 +52,7 @@ __all__ = [
     "PackedDataset",
     "PoseAutoencoder",
     "PoseToText",
+    "PoseToWord",
     "PoseTokenizer",
     "Scorecard",
     "SignjaxError",
@@ -77,6 +79,7 @@ _HOMES: dict[str, Callable[[], ModuleType]] = {
     "PackedDataset": lambda: import_module("signjax.data.packed_dataset"),
     "PoseAutoencoder": lambda: import_module("signjax.inference.pose_autoencoder"),
     "PoseToText": lambda: import_module("signjax.inference.pose_to_text"),
+    "PoseToWord": lambda: import_module("signjax.inference.pose_to_word"),
     "PoseTokenizer": lambda: import_module("signjax.inference.pose_tokenizer"),
     "Scorecard": lambda: import_module("signjax.evaluation.score"),
     "SignjaxError": lambda: import_module("signjax.errors"),

@@ -6,7 +6,7 @@ import pathlib
 import numpy as np
 
 from signjax import demo, rendering
-from signjax.evaluation import scorecard, tables
+from signjax.evaluation import confusion_plot, scorecard, tables
 from signjax.io import atomic
 from signjax.pose.clip import Clip
 from signjax.pose.normalization import CANONICAL, DEFAULT
@@ -47,6 +47,10 @@ def _write_files(out: pathlib.Path, content: dict, table: str, clips: dict, trut
     for family in tables.FAMILIES:
         if any(families.get(family) for families in content["rows"].values()):
             paths.append(tables.plot_family(out / f"{family}.png", family, content["rows"]))
+    if judges.recognizer is not None:
+        last = list(clips)[-1]
+        sides = {scorecard.TRUTH: truth, last: clips[last]}
+        paths.append(confusion_plot.plot_confusions(out / "confusions.png", sides, judges.recognizer))
     count = len(truth)
     # By rank, from the worst to the best, and not by choice: examples picked by hand flatter a system.
     ranks = np.unique(np.linspace(0, count - 1, SHOWN).astype(int))

@@ -18,6 +18,7 @@ from signjax.errors import ConfigError, DataError
 from signjax.evaluation import baselines, report_files, scorecard, tables
 from signjax.inference.contracts import TrainedRun
 from signjax.inference.pose_to_text import PoseToText
+from signjax.inference.pose_to_word import PoseToWord
 from signjax.io.digest import digest_variables
 from signjax.lexicon.lexicon import Lexicon
 from signjax.metrics import reconstruction, tokenization
@@ -81,6 +82,7 @@ def score(
     dataset: PackedDataset,
     back_translator: PoseToText | None = None,
     *,
+    recognizer: PoseToWord | None = None,
     train: PackedDataset | None = None,
     lexicon: Lexicon | None = None,
     predictions: Sequence[Clip] | None = None,
@@ -96,6 +98,8 @@ def score(
       system: a run that makes clips (see `signjax.load`), or a list with a clip for each of the data set's.
       dataset: the recorded clips, as the system takes them: `run.codec.load_split` for a run with faces.
       back_translator: translates clips into texts, for BT scores; trained on other clips of the same data.
+      recognizer: recognises single signs, for data sets of single words; trained on recordings that the
+        system has not seen.
       train: training clips, for baselines and copies; by default the training split of the run's data.
       lexicon: a dictionary of the same language, for a row of stitched clips.
       predictions: clips of another system, scored beside the run's tokenizer instead of the run's clips.
@@ -126,7 +130,7 @@ def score(
     truth, training_clips = list(dataset), list(train)
     report(f"{dataset.label}: {len(dataset)} clips to match; training clips for comparison: {len(train)}")
     tokenize = tokenize or tokenization.choose_tokenization(dataset.text_kind)
-    judges = scorecard.make_judges(truth, training_clips, is_demo, back_translator, tokenize)
+    judges = scorecard.make_judges(truth, training_clips, is_demo, back_translator, tokenize, recognizer)
     clips, extra_scores, cost = _make_rows(run, predictions, dataset, truth, judges, seed, report)
     rows = _score_rows(clips, extra_scores, truth, training_clips, judges, seed, report, lexicon)
     content = _collect_content(run, dataset, rows, list(clips), judges, cost, seed, about or {})

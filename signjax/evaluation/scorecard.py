@@ -12,8 +12,9 @@ from typing import NamedTuple
 import numpy as np
 
 from signjax import demo
-from signjax.errors import DataError
+from signjax.errors import ConfigError, DataError
 from signjax.inference.pose_to_text import PoseToText
+from signjax.inference.pose_to_word import PoseToWord
 from signjax.metrics import (
     diversity_scores,
     dtw_distances,
@@ -21,6 +22,7 @@ from signjax.metrics import (
     memorization,
     motion_features,
     motion_statistics,
+    recognition,
     tokenization,
 )
 from signjax.metrics import text as text_metrics
@@ -46,6 +48,7 @@ class Judges(NamedTuple):
     train: list[Clip]  # training clips, body and hands in canonical space
     nearest_distances: np.ndarray  # [n] of the recorded clips, see signjax.metrics.memorization
     tokenize: str  # how texts are divided, see signjax.metrics.tokenization
+    recognizer: PoseToWord | None = None  # of single signs
 
 
 class Row(NamedTuple):
@@ -57,7 +60,12 @@ class Row(NamedTuple):
 
 
 def make_judges(
-    truth: list[Clip], train: list[Clip], readable: bool, translator, tokenize: str = "words"
+    truth: list[Clip],
+    train: list[Clip],
+    readable: bool,
+    translator,
+    tokenize: str = "words",
+    recognizer: PoseToWord | None = None,
 ) -> Judges:
     """Loads and computes what all rows are scored with.
 
@@ -67,18 +75,50 @@ def make_judges(
       readable: whether the clips are in the demo language.
       translator: a back-translator, or None.
       tokenize: name of a tokenization of texts, see signjax.metrics.tokenization.
+      recognizer: a recogniser of single signs, or None.
 
     Raises:
-      ConfigError: there is no such tokenization.
+      ConfigError: there is no such tokenization, or the recogniser knows none of the texts.
     """
     # Before all that takes minutes.
     tokenization.split_by_name(tokenize, "")
+    if recognizer is not None:
+        check_recognizer(recognizer, truth)
     extractor = motion_features.load_extractor()
     features = motion_features.extract_features(extractor, truth)
     # Moved to canonical space once: every row is compared with all of them.
     train = [clip.without_face().move_to() for clip in train]
     nearest_distances = memorization.find_nearest_distances(truth, train)
-    return Judges(readable, translator, extractor, features, train, nearest_distances, tokenize)
+    judges = Judges(readable, translator, extractor, features, train, nearest_distances, tokenize)
+    return judges._replace(recognizer=recognizer)
+
+
+def classify_clips(recognizer: PoseToWord, clips: list[Clip], silent=None) -> np.ndarray:
+    """Probabilities [n, W + 1] of each word and of none, for clips that may have no body at all.
+
+    Args:
+      recognizer: a recogniser of single signs.
+      clips: as `prepare_clips` takes or returns them.
+      silent: [n] which clips were replaced; None for clips that were not prepared.
+    """
+    if silent is None:
+        clips = [move_or_blank(clip.without_face()) for clip in clips]
+        silent = np.array([not clip.valid.any() for clip in clips])
+    probabilities = recognizer.classify(clips)
+    # A silent clip is none of the words for certain, whatever the pose that stands in for it looks like.
+    probabilities[silent] = np.eye(probabilities.shape[1])[-1]
+    return probabilities
+
+
+def check_recognizer(recognizer: PoseToWord, truth: list[Clip]) -> None:
+    """Raises ConfigError if a recogniser has learned none of the texts of the clips."""
+    texts = [clip.text for clip in truth]
+    if (recognizer.find_labels(texts) == len(recognizer.words)).all():
+        known = ", ".join(recognizer.words[:5])
+        raise ConfigError(
+            f"--recognizer {recognizer.run}: it knows words such as {known}, and none of the texts, such as "
+            f"{texts[0][:40]!r}; give one that was trained on the same words"
+        )
 
 
 def prepare_clips(clips: list[Clip], stand_in: Clip) -> tuple[list[Clip], dict[str, int], np.ndarray]:
@@ -174,6 +214,10 @@ def _score_texts(clips: list[Clip], silent, texts, judges: Judges) -> dict[str, 
         ]
         expected = [demo.normalize_text(text) for text in texts]
         scores["WER"] = text_metrics.score_word_errors(glosses, expected, "demo language", "signs")
+    if judges.recognizer is not None:
+        probabilities = classify_clips(judges.recognizer, clips, silent)
+        labels = judges.recognizer.find_labels(texts)
+        scores |= recognition.score_recognition(probabilities, labels, judges.recognizer.digest)
     if judges.translator is not None:
         lines = judges.translator.translate(clips)
         # The mean pose, which stands in for a silent clip, might be translated into a likely text.

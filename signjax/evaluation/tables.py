@@ -12,7 +12,7 @@ from signjax.metrics import score
 # Beginnings of the metrics of which larger values are better. Of guards 1 is best, of diversity that of
 # recorded clips, of all others smaller values.
 HIGHER_IS_BETTER = {
-    "text": ("BT-BLEU", "BT-chrF", "BT-ROUGE"),
+    "text": ("BT-BLEU", "BT-chrF", "BT-ROUGE", "recognised", "log-likelihood"),
     "reconstruction": ("PCK",),
     "tokens": ("token BLEU",),
 }

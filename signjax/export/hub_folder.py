@@ -12,6 +12,7 @@ from pathlib import Path
 
 from signjax.errors import StorageError
 from signjax.export import model_card
+from signjax.inference import pose_to_word, word_list
 from signjax.inference.families import FAMILIES
 from signjax.inference.load import load
 from signjax.io import atomic, checksums, model_file, safe_read
@@ -83,7 +84,7 @@ def _collect_run_files(workdir, c, float16: bool) -> dict[str, bytes]:
     """Collects the files of a run and of the runs that it depends on, with their checksums."""
     weights = format_weights(workdir, float16)
     files = {"config.json": _read_bytes(f"{workdir}/config.json"), model_file.FILE: weights}
-    for name in ("text.json", data_rate.FILE):
+    for name in ("text.json", word_list.FILE, pose_to_word.CALIBRATION, data_rate.FILE):
         if Path(workdir, name).is_file():
             files[name] = _read_bytes(f"{workdir}/{name}")
     # Only generators need anything else. In the folder of a stranger's codec such a record could lead back.

@@ -27,6 +27,7 @@ FAMILIES = {
     "flow": f"{SIGNS} A flow makes latents of poses; the auto-encoder beside it makes poses of them.",
     "vqvae": "Turns clips of {body} into motion tokens, and back.",
     "ae2d": "Turns clips of {body} into one latent per frame, and back.",
+    "recognizer": "Recognises single signs in clips of {body}.",
     "backtranslate": "Reads clips of {body} back into text.",
 }
 # Whoever finds a model on the hub may know neither the field nor the people it concerns.

@@ -10,9 +10,9 @@ need neither its task nor a try:
         [again] = run.codec.reconstruct([clip])
 
 The classes that implement them are signjax.inference.text_to_pose.TextToPose (ClipGenerator),
-pose_tokenizer.PoseTokenizer (TokenCodec), pose_autoencoder.PoseAutoencoder (SequenceCodec) and
-pose_to_text.PoseToText (ClipReader). A new model family needs a class that implements one of them, and a line
-in signjax.inference.load.LOADERS.
+pose_tokenizer.PoseTokenizer (TokenCodec), pose_autoencoder.PoseAutoencoder (SequenceCodec),
+pose_to_text.PoseToText (ClipReader) and pose_to_word.PoseToWord (WordReader). A new model family needs a
+class that implements one of them, and a line in signjax.inference.load.LOADERS.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -73,6 +73,11 @@ class TrainedRun(Protocol):
     @property
     def can_translate(self) -> bool:
         """Whether it translates clips into texts, as a ClipReader."""
+        ...
+
+    @property
+    def can_recognize(self) -> bool:
+        """Whether it recognises single signs, as a WordReader."""
         ...
 
     @property
@@ -217,4 +222,23 @@ class ClipReader(TrainedRun, Protocol):
 
     def translate(self, clips: Sequence[Clip]) -> list[str]:
         """The text of each clip."""
+        ...
+
+
+@runtime_checkable
+class WordReader(TrainedRun, Protocol):
+    """Recognises clips of single signs (PoseToWord)."""
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """The W words that it tells apart."""
+        ...
+
+    @property
+    def digest(self) -> str:
+        """12 hexadecimal digits that identify weights and words; signatures of scores contain them."""
+        ...
+
+    def classify(self, clips: Sequence[Clip]) -> np.ndarray:
+        """Probabilities [n, W + 1] of each word, and last of none of them."""
         ...

@@ -9,8 +9,10 @@ from signjax.inference.hub import find_run
 from signjax.inference.pose_autoencoder import PoseAutoencoder
 from signjax.inference.pose_codec import PoseCodec
 from signjax.inference.pose_to_text import PoseToText
+from signjax.inference.pose_to_word import PoseToWord, load_calibration
 from signjax.inference.pose_tokenizer import PoseTokenizer
 from signjax.inference.text_to_pose import TextToPose, build_text_to_pose
+from signjax.inference.word_list import load_words
 from signjax.io import model_file
 from signjax.models import build
 from signjax.text import tokenizer
@@ -26,7 +28,7 @@ def load(run) -> contracts.TrainedRun:
         the constructed language of the demo.
 
     Returns:
-      A TextToPose, PoseTokenizer, PoseAutoencoder or PoseToText, as the run's task says.
+      A TextToPose, PoseTokenizer, PoseAutoencoder, PoseToText or PoseToWord, as the run's task says.
 
     Raises:
       StorageError: nothing was trained in the folder (the message has the command that does), or something
@@ -122,6 +124,25 @@ def load_pose_to_text(run) -> PoseToText:
     return PoseToText(config, variables, model, vocabulary, data_rate.read_rate(run), run=str(run))
 
 
+def load_recognizer(run) -> PoseToWord:
+    """Loads the run of a recogniser of single signs.
+
+    Raises:
+      ConfigError: the run is not one; or as `load`.
+      StorageError: as `load`.
+    """
+    run = find_run(run)
+    variables, _ = _load_variables(run)
+    config = run_config.load_config(f"{run}/config.json")
+    if config.task != "recognizer":
+        raise ConfigError(f"{run} holds a {config.task} run; give a run of configs/recognizer.py")
+    words = load_words(run)
+    variable_shapes.check_variables(run, config, variables, vocabulary=len(words))
+    model = build.build_recognizer(config, len(words))
+    recognizer = PoseToWord(config, variables, model, words, run=str(run))
+    return dataclasses.replace(recognizer, temperature=load_calibration(run, recognizer.calibration_key))
+
+
 def _load_variables(run) -> tuple[dict, int]:
     """As signjax.training.checkpoint.load_variables."""
     # Without orbax, which takes a second to import and which a shared run has no use for.
@@ -166,4 +187,5 @@ LOADERS = {
     "masked": _load_generator,
     "flow": _load_generator,
     "backtranslate": load_pose_to_text,
+    "recognizer": load_recognizer,
 }

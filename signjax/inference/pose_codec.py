@@ -49,6 +49,7 @@ class PoseCodec(SharedRun):
 
     can_generate = False
     can_translate = False
+    can_recognize = False
     can_stream = False
     has_tokens = False
 

@@ -40,6 +40,7 @@ class PoseToText(SharedRun):
     codec = None
     can_generate = False
     can_translate = True
+    can_recognize = False
     can_stream = False
     has_tokens = False
 

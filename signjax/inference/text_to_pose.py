@@ -57,6 +57,7 @@ class TextToPose(SharedRun):
 
     can_generate = True
     can_translate = False
+    can_recognize = False
 
     @property
     def family(self) -> families.Family:

@@ -21,7 +21,7 @@ from signjax.pose.skeleton import NUM_JOINTS, WITH_FACE
 from signjax.training import config_fields
 
 # What shapes depend on: what signjax.models.build reads of a config, and `fold`.
-_READ = ("task", "model", "quantizer", "layout", "tokenizer", "fold")
+_READ = ("task", "model", "quantizer", "layout", "tokenizer", "fold", "window")
 _FRAMES = 64  # a multiple of every stride
 
 
@@ -120,6 +120,9 @@ def _describe_inputs(config, codec_config, vocabulary: int, features: int, dim: 
         return build.build_tokenizer(config), [((1, _FRAMES, joints, 3), jnp.float32), frames]
     if config.task == "ae2d":
         return build.build_autoencoder2d(config), [((1, _FRAMES, NUM_JOINTS, 2), jnp.float32), frames]
+    if config.task == "recognizer":
+        joints = (1, config.window, NUM_JOINTS)
+        return build.build_recognizer(config, vocabulary), [((*joints, 3), jnp.float32), (joints, bool)]
     if config.task == "backtranslate":
         pose = (1, _FRAMES, NUM_JOINTS, 3), jnp.float32
         return build.build_back_translator(config, vocabulary), [pose, frames, text]

@@ -15,6 +15,7 @@ from signjax.models import (
     quantizers,
     seed_gpt,
     seed_vqvae,
+    sign_recognizer,
     vqvae,
 )
 from signjax.models.code_layout import code_shape, latent_dim
@@ -126,6 +127,11 @@ def build_generator(config, vocabulary: int, codec_config, dim: int = 0):
     if config.task == "flow":
         return build_flow(config, vocabulary, dim)
     return TOKEN_MODELS[config.task](config, vocabulary, codec_config)
+
+
+def build_recognizer(config, words: int) -> sign_recognizer.SignRecognizer:
+    """The model of a config with task "recognizer" for so many words."""
+    return sign_recognizer.SignRecognizer(words, **config.model)
 
 
 def build_back_translator(config, vocabulary: int) -> back_translator.BackTranslator:

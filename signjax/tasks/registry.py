@@ -6,7 +6,7 @@ To add one, write a module in this package with `make_task(config, workdir) -> T
 from collections.abc import Callable
 
 from signjax.errors import ConfigError, did_you_mean
-from signjax.tasks import ae2d, backtranslate, flow, gpt, masked, motion_encoder, seed_gpt, vqvae
+from signjax.tasks import ae2d, backtranslate, flow, gpt, masked, motion_encoder, recognizer, seed_gpt, vqvae
 from signjax.training import config_rules
 from signjax.training.task import Task
 
@@ -17,6 +17,7 @@ FAMILIES: dict[str, Callable[..., Task]] = {
     "gpt": gpt.make_task,
     "masked": masked.make_task,
     "motion_encoder": motion_encoder.make_task,
+    "recognizer": recognizer.make_task,
     "seed_gpt": seed_gpt.make_task,
     "vqvae": vqvae.make_task,
 }

@@ -136,6 +136,8 @@ FIELDS = {
     "augment.mirror": _real(0, 1, "probability that a clip is mirrored, as if left-handed"),
     "augment.turn": _real(0, 10, "standard deviation of turns about the vertical, in rad"),
     "augment.size": _real(0, 2, "standard deviation of the logarithm of sizes"),
+    "augment.drop": _real(0, 1, "probability of each hand that it is missing for a while"),
+    "augment.garbage": _real(0, BELOW_ONE, "share of clips that are made no sign"),
     "augment.joins": _real(0, 1, "probability that another clip follows"),
     "augment.tempo": _real(0, 2, "largest logarithm of the tempo"),
     "augment.signer.mirror": _real(0, 1, "probability that a clip is mirrored, as if left-handed"),
@@ -164,6 +166,7 @@ FIELDS = {
     "model.text_depth": _whole(0, _DEPTH, "layers that read or write the text"),
     "model.heads": _whole(1, 1024, "attention heads"),
     "model.mlp": _whole(1, 4 * _WIDTH, "width of the feed-forward layers"),
+    "model.members": _whole(1, 64, "models whose probabilities are averaged"),
     "model.features": _whole(1, 4096, "features of a window"),
     "model.noise": _real(0, 100, "standard deviation of noise on latents or features in training"),
     "model.decay": _real(0, BELOW_ONE, "decay of the running means of latents"),
@@ -203,7 +206,7 @@ FIELDS = {
     "loss.energy": _real(0, 1e6, "weight of how much a window moves"),
     # Each row has a rate between 0 and twice this.
     "corrupt": _real(0, 0.5, "mean share of wrong tokens in the input of training"),
-    "smooth": _real(0, 1 << 15, "number of codes that share a target; for a back-translator label smoothing"),
+    "smooth": _real(0, 1 << 15, "number of codes that share a target; for readers label smoothing"),
     "text_dropout": _real(0, 1, "share of clips that are trained without their text, for guidance"),
     "end_weight": _real(0, 1e6, "weight of a clip's end in the loss"),
     "length_weight": _real(0, 1e6, "weight of durations in the loss"),
@@ -266,6 +269,9 @@ TASKS = {
     "motion_encoder": f"""{_RUN} batch_size eval_batch_size augment.mirror augment.turn augment.size
         disturb.tempo disturb.noise disturb.smooth model.stride model.width model.depth model.features
         model.noise {_LOSS} loss.energy""",
+    "recognizer": f"""{_RUN} window batch_size eval_batch_size augment.mirror augment.turn augment.size
+        augment.drop augment.garbage model.members model.width model.convolutions model.depth model.heads
+        model.mlp model.dropout smooth""",
     "seed_gpt": f"{_RUN} {_TOKENS} {_LAYERS} {_SAMPLED}",
     "vqvae": f"""{_RUN} {_WINDOWS} {_LOSS} ?loss.face layout model.kind model.size.stride model.size.width
         model.size.depth ?model.size.dtype ?model.size.heads ?model.size.mlp ?model.size.original
