@@ -7,7 +7,7 @@ from signjax.cli.lexicon_options import add_lexicon_options
 from signjax.training import config_schema
 
 
-def parse_evaluation_options(argv: list[str] | None, doc: str | None) -> argparse.Namespace:
+def parse_evaluation_options(argv: list[str] | None, doc: str) -> argparse.Namespace:
     """The options of the command line; `doc` is the command's own, shown by --help."""
     parser = parsing.make_short_parser("signjax.evaluate", doc)
     parser.add_argument("--workdir", help="folder of the run to score")

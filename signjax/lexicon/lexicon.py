@@ -64,6 +64,7 @@ class Lexicon:
 
     can_generate = True
     can_translate = False
+    can_recognize = False
     can_stream = True
     has_tokens = False
     variables = None
