@@ -20,11 +20,24 @@ def clip():
 
 
 def test_frames_at_recorded_times_are_the_recorded_ones(clip):
-    example = sign_clips.sample_frames(clip, 41)
-    np.testing.assert_array_equal(example["pose"][::2], clip.points)
+    """Where no wrist is seen, so that progress is time alone."""
+    valid = clip.valid.copy()
+    valid[:, [skeleton.R_WRIST, skeleton.L_WRIST]] = False
+    example = sign_clips.sample_frames(dataclasses.replace(clip, valid=valid), 41)
+    np.testing.assert_allclose(example["pose"][::2], clip.points, atol=1e-5)
     between = (clip.points[1:] + clip.points[:-1]) / 2
-    np.testing.assert_allclose(example["pose"][1::2], between, atol=1e-6)
-    assert example["valid"].all()
+    np.testing.assert_allclose(example["pose"][1::2], between, atol=1e-5)
+    np.testing.assert_array_equal(example["valid"][::2], valid)
+
+
+def test_rest_takes_few_frames(clip):
+    """Half of the progress is path, and a rest has none."""
+    rest = np.repeat(clip.points[:1], 20, 0)
+    rested = dataclasses.replace(clip, points=np.concatenate([rest, clip.points]), valid=None)
+    progress = sign_clips.measure_progress(rested.points, rested.valid)
+    assert progress[0] == 0 and progress[-1] == pytest.approx(1) and (np.diff(progress) > 0).all()
+    assert progress[20] == pytest.approx(20 / 40 / 2)  # no path so far
+    assert sign_clips.measure_progress(clip.points[:1], clip.valid[:1]).tolist() == [0]
 
 
 def test_a_missing_joint_never_moves_another_frame(clip):
