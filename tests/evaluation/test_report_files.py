@@ -15,7 +15,7 @@ def write(folder, system):
     points = demo.synthesize_pose("Hello Ada.", np.random.default_rng(0))[:2]
     clips = [Clip(points, text="hello")]
     content = {"system": system, "data": {"name": "demo", "split": "dev"}, "rows": {}}
-    by = types.SimpleNamespace(readable=False)
+    by = types.SimpleNamespace(readable=False, recognizer=None)
     return report_files.write_report(folder, content, system, {system: clips}, clips, by, np.zeros(1))
 
 

@@ -77,7 +77,7 @@ def test_text_stays_text_on_the_page_of_an_evaluation(tmp_path):
         clips = [Clip(signed()[:2], text=text) for text in captions]
         content = {"system": captions[0], "data": {"name": captions[1], "split": captions[2]}, "rows": {}}
         rows = {captions[3]: clips}
-        by = types.SimpleNamespace(readable=False)
+        by = types.SimpleNamespace(readable=False, recognizer=None)
         return report_files.write_report(tmp_path / name, content, "", rows, clips, by, np.zeros(6))[-1]
 
     texts = HOSTILE[:6]
