@@ -39,7 +39,8 @@ def plot_confusions(path, rows: Mapping[str, Sequence[Clip]], recognizer: PoseTo
         table = np.concatenate([table[:, shown], other[:, None]], axis=1)
         share = table / np.maximum(table.sum(1, keepdims=True), 1)
         axis.imshow(share, cmap="Blues", vmin=0, vmax=1)
-        axis.set_title(f"{name}: {100 * np.trace(table) / max(table.sum(), 1):.0f} % recognised", fontsize=9)
+        # Of all clips, as in the table of scores: a word that the recogniser does not know counts as wrong.
+        axis.set_title(f"{name}: {100 * np.trace(table) / len(labels):.0f} % recognised", fontsize=9)
         axis.set_xlabel("recognised as", fontsize=8)
         axis.set_ylabel("word", fontsize=8)
         if len(shown) <= LABELED:
