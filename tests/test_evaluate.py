@@ -100,7 +100,7 @@ def test_recorded_clips_as_predictions_score_as_recorded(home):
 @pytest.mark.extended
 def test_what_cannot_be_scored_is_said_in_one_line(home):
     for arguments, code, message in (
-        ((), 23, "--workdir RUN or --predictions DIR"),
+        ((), 23, "give --workdir RUN, --predictions DIR or --lexicon DATASET"),
         (("--workdir", home / "nothing"), 22, "train first"),
         (("--predictions", home / "nothing", "--root", home / "datasets"), 21, "no such folder"),
         (("--workdir", home / "runs/vqvae", "--split=holdout"), 21, "holdout"),

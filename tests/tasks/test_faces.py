@@ -201,7 +201,7 @@ def test_faces_that_are_not_there_are_named(root):
     assert caught.value.exit_code == 21
     with pytest.raises(ConfigError, match="layout is 'half'"):
         build.build_tokenizer(face_files.config(root, layout="half"))
-    with pytest.raises(ConfigError, match="'whole' alone"):
+    with pytest.raises(ConfigError, match="needs 'whole'"):
         build.build_tokenizer(face_files.config(root, "seed,face"))
 
 
