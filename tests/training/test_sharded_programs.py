@@ -19,6 +19,8 @@ MANY = [(DATA, (64,)), (FSDP, (1, 64, 1))]
 TOKENIZERS = [(1, 1, 1), (8, 1, 1), (1, 8, 1), (2, 2, 2)]
 SIZE = {"model.width": 256, "model.heads": 4, "model.mlp": 1024, "model.dropout": 0.1, "optim.ema": 0.9}
 MACHINE = {"XLA_FLAGS": "--xla_force_host_platform_device_count=64", "JAX_DISABLE_MOST_OPTIMIZATIONS": "1"}
+# XLA warns while it compiles: a program that was kept from another run would say nothing.
+MACHINE |= {"JAX_ENABLE_COMPILATION_CACHE": "false"}
 
 
 def run(tiny_runs, workdir, programs, tokenizers):
