@@ -39,11 +39,12 @@ def load_generator(args: Namespace) -> "tuple[ClipGenerator, str]":
     with startup.import_quickly():
         from signjax.cli.default_run import find_default_run
         from signjax.inference.load import load_text_to_pose
-        from signjax.lexicon.lexicon import Lexicon
 
     if args.lexicon and args.workdir:
         raise ConfigError("a text is signed by --workdir or by --lexicon; give one of them")
     if arguments := get_lexicon_arguments(args):
+        from signjax.lexicon.lexicon import Lexicon  # a trained run starts without it
+
         return Lexicon.from_dataset(**arguments), args.lexicon
     run = args.workdir or find_default_run()
     return load_text_to_pose(run), run

@@ -11,7 +11,6 @@ import numpy as np
 from signjax import demo
 from signjax.errors import ConfigError
 from signjax.io import progress
-from signjax.lexicon.lexicon import Lexicon
 from signjax.training.metric_writer import format_duration
 
 if TYPE_CHECKING:
@@ -23,6 +22,10 @@ PAUSE = 10  # seconds between two lines on the time left, where there is no bar
 
 def print_coverage(generator: "ClipGenerator", texts: list[str]) -> None:
     """Prints a line for each text of what a dictionary has of it; nothing for a trained run."""
+    if generator.config.task != "lexicon":
+        return
+    from signjax.lexicon.lexicon import Lexicon  # a trained run starts without it
+
     if isinstance(generator, Lexicon):
         for text in texts:
             # On stderr: with --stream, each line of standard output is JSON.
