@@ -39,6 +39,7 @@ def make_config(task: str) -> ml_collections.ConfigDict:
 
 def set_text_rows(c, *, versions: int = 16, batch_tokens: int) -> None:
     """Adds texts, and rows of training that are packed with whole clips."""
+    c.data.stitched = ""  # or a data set of stitched clips, which are trained on, too
     c.text = make_text() | {"encoder": ""}  # or a pretrained one, which knows rare words, too
     c.text.conditions = ()  # or "language", "signer" of each clip, which can then be chosen in generation
     c.versions = versions  # encodings of each clip, of different phase and tempo

@@ -5,7 +5,7 @@ signjax.data.load makes and finds these folders; signjax.data.pack_writer writes
 
 import collections
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,11 +21,13 @@ from signjax.io.safe_read import InvalidFileError
 from signjax.pose.clip import Clip
 from signjax.pose.normalization import Placement
 from signjax.pose.skeleton import FACE, NUM_JOINTS
+from signjax.text import words
 from signjax.text.conditions import Conditions
 
 SENTENCE = "sentence"
 SHOWN_LANGUAGES = 8  # in the line on a split
 NO_GLOSS = "has no gloss"
+HELD_OUT = "has a text that is held out"
 TEXT_KINDS = (SENTENCE, "gloss")  # of the field data.text of configs
 
 
@@ -156,6 +158,12 @@ class PackedDataset:
         kept = self._select_clips([i for i, gloss in enumerate(self.glosses) if gloss], NO_GLOSS)
         return dataclasses.replace(kept, texts=kept.glosses, text_kind=kind)
 
+    def without_texts(self, texts: Iterable[str]) -> "PackedDataset":
+        """The same clips without those of some texts; case, marks and spaces make no difference."""
+        held_out = {_list_letters(text) for text in texts}
+        kept = [i for i, text in enumerate(self.texts) if _list_letters(text) not in held_out]
+        return self._select_clips(kept, HELD_OUT)
+
     def _select_clips(self, numbers: list[int], reason: str) -> "PackedDataset":
         """Some of the clips; the others are in `broken`, with the reason."""
         if len(numbers) == len(self):
@@ -186,6 +194,12 @@ class PackedDataset:
             f"{self.label}: {len(self):,} clips, {frames}, {self.layout.describe()}"
             f"{gaps}, {len(self.broken)} clips left out"
         )
+
+
+def _list_letters(text: str) -> tuple[str, ...]:
+    """The words of a text without marks; all of it if it has nothing else."""
+    found = words.split_words(text)
+    return tuple(word for word in found if any(map(str.isalnum, word))) or tuple(found)
 
 
 def _format_languages(languages: tuple[str | None, ...]) -> str:

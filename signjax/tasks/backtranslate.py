@@ -16,7 +16,7 @@ from signjax.models.back_translator import STRIDE
 from signjax.models.special_ids import END, PAD, SPELL
 from signjax.pose.missing_joints import fill_missing_joints
 from signjax.tasks import batches
-from signjax.tasks.token_run import warn_of_left_out
+from signjax.tasks.training_rows import warn_of_left_out
 from signjax.text import tokenizer
 from signjax.training import data_rate, data_record, text_encoder
 from signjax.training.task import Task
@@ -40,7 +40,7 @@ def make_task(config, workdir) -> Task:
     vocabulary = text_encoder.prepare_tokenizer(config, workdir, train.texts)
     model = build.build_back_translator(config, vocabulary.size)
     rows = joined_clips.JoinedClips(train, [vocabulary.encode(t) for t in train.texts], **config.augment)
-    warn_of_left_out(rows, train)
+    warn_of_left_out(rows, train.label, train.sids)
 
     def init_variables(rng, batch):
         return {"params": model.init(rng, batch["pose"], batch["mask"], batch["text"])["params"]}

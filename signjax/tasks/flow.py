@@ -13,15 +13,15 @@ import numpy as np
 
 from signjax.data.packed_dataset import PackedDataset
 from signjax.data.token_rows import TokenRows
-from signjax.inference.dataset_codes import encode_dataset
-from signjax.inference.latent_space import fit_latent_space, fold_latents, to_latent_space
+from signjax.inference.latent_space import fit_latent_space, to_latent_space
 from signjax.inference.load import load_autoencoder
 from signjax.inference.text_to_pose import TextToPose, build_text_to_pose
 from signjax.tasks import batches
 from signjax.tasks.preview import make_preview
 from signjax.tasks.row_times import measure_row_times
-from signjax.tasks.token_run import PACKINGS, drop_texts, make_rows
-from signjax.training import data_rate, data_record, dependencies, text_encoder
+from signjax.tasks.token_run import drop_texts
+from signjax.tasks.training_rows import prepare_training_rows
+from signjax.training import dependencies
 from signjax.training.task import Task
 
 # Lower bound of 1 - t, by which the loss divides. Without one, details that only the last bit of noise hides
@@ -94,24 +94,11 @@ def prepare_latent_run(config, workdir) -> LatentRun:
     codec = load_autoencoder(folder)
     # Before anything is encoded: a run that resumes with another auto-encoder is refused here.
     dependencies.record_dependency(workdir, "autoencoder", folder, codec.variables)
-    train, dev = (codec.load_split(config.data, split) for split in ("train", "dev"))
-    data_record.record_data(workdir, config.data.root, train, dev)
-    data_rate.record_rate(workdir, train.fps)
-    data_rate.warn_of_codec(train, folder, codec.rate)
-    encoder = text_encoder.prepare_text_encoder(
-        config, workdir, train.texts, dev.texts, train.list_conditions()
-    )
-    rows, fold = {}, config.fold
-    for name, clips, versions in (("train", train, config.versions), ("dev", dev, 1)):
-        path = f"{workdir}/latents-{name}.npz"
-        latents = encode_dataset(codec, clips, versions, path, config.tempo, config.seed, fold)
-        positions = [[fold_latents(z, fold) for z in version] for version in latents]
-        packings = PACKINGS if name == "train" else 1
-        rows[name] = make_rows(positions, clips, encoder, config.seed, packings)
+    rows = prepare_training_rows(config, workdir, codec, folder, "latents", config.fold)
     # Version 0 alone: clips as recorded, each once.
-    space = fit_latent_space(np.concatenate(rows["train"].codes[0]))
-    generator = build_text_to_pose(config, encoder, codec, dim=len(space["deviation"]))
-    return LatentRun(generator, rows["train"], rows["dev"], dev, space)
+    space = fit_latent_space(np.concatenate(rows.train.codes[0]))
+    generator = build_text_to_pose(config, rows.text_encoder, codec, dim=len(space["deviation"]))
+    return LatentRun(generator, rows.train, rows.dev, rows.dev_clips, space)
 
 
 def losses_and_metrics(model, variables, batch, rng, dropout) -> dict:

@@ -1,6 +1,5 @@
-"""Preparing the training of a model of tokens: its text encoder, its codec and its rows."""
+"""Preparing the training of a model of tokens: its codec and its rows."""
 
-import warnings
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -8,17 +7,13 @@ import jax
 import jax.numpy as jnp
 
 from signjax.data.packed_dataset import PackedDataset
-from signjax.data.token_rows import TokenRows, describe_left_out
-from signjax.errors import SignjaxWarning
-from signjax.inference.dataset_codes import encode_dataset
+from signjax.data.token_rows import TokenRows
 from signjax.inference.load import load_codec
 from signjax.inference.text_to_pose import TextToPose, build_text_to_pose
 from signjax.models.text_conditioning import null_text
-from signjax.training import data_rate, data_record, dependencies, text_encoder
+from signjax.tasks.training_rows import prepare_training_rows
+from signjax.training import dependencies
 
-# Packings of all clips into training rows that make an epoch. Each packing draws one version of every clip,
-# and other clips to share a row.
-PACKINGS = 16
 # Share of clips whose language, and apart from it whose signer, training does not tell: a run has to sign
 # where they are not given. Twice the usual text_dropout, as one of them alone is mostly given.
 CONDITION_DROPOUT = 0.2
@@ -48,42 +43,9 @@ def prepare_token_run(config, workdir) -> TokenRun:
     tokenizer = load_codec(folder)
     # Before anything is encoded: a run that resumes with another tokenizer is refused here.
     dependencies.record_dependency(workdir, "tokenizer", folder, tokenizer.variables)
-    train, dev = (tokenizer.load_split(config.data, split) for split in ("train", "dev"))
-    data_record.record_data(workdir, config.data.root, train, dev)
-    data_rate.record_rate(workdir, train.fps)
-    data_rate.warn_of_codec(train, folder, tokenizer.rate)
-    encoder = text_encoder.prepare_text_encoder(
-        config, workdir, train.texts, dev.texts, train.list_conditions()
-    )
-    rows = {}
-    # Dev clips once and as recorded, in one packing: every evaluation scores the same rows.
-    for name, clips, versions in (("train", train, config.versions), ("dev", dev, 1)):
-        path = f"{workdir}/tokens-{name}.npz"
-        codes = encode_dataset(tokenizer, clips, versions, path, config.tempo, config.seed)
-        packings = PACKINGS if name == "train" else 1
-        rows[name] = make_rows(codes, clips, encoder, config.seed, packings)
-    generator = build_text_to_pose(config, encoder, tokenizer)
-    return TokenRun(generator, rows["train"], rows["dev"], dev)
-
-
-def make_rows(codes, clips: PackedDataset, encoder, seed: int, packings: int) -> TokenRows:
-    """The rows of encoded clips; warns of those that are left out for their texts.
-
-    Args:
-      codes: codes[shift][clip], [N, C].
-      clips: the data set that they are of.
-      encoder: of its texts.
-      seed, packings: see signjax.data.token_rows.TokenRows.
-    """
-    rows = TokenRows(codes, text_encoder.encode_clips(encoder, clips), seed, packings)
-    warn_of_left_out(rows, clips)
-    return rows
-
-
-def warn_of_left_out(rows, clips: PackedDataset) -> None:
-    """Warns of the clips of a data set that are in none of the rows."""
-    if line := describe_left_out(rows, clips.label, clips.sids):
-        warnings.warn(line, SignjaxWarning, stacklevel=2)
+    rows = prepare_training_rows(config, workdir, tokenizer, folder, "tokens")
+    generator = build_text_to_pose(config, rows.text_encoder, tokenizer)
+    return TokenRun(generator, rows.train, rows.dev, rows.dev_clips)
 
 
 def drop_texts(batch, rng, rate: float, condition_spans: Sequence[tuple[int, int]] = ()):

@@ -102,6 +102,7 @@ FIELDS = {
     "data.root": Field(str, "folder of data sets"),
     "data.name": Field(str, "data set, a folder in data.root"),
     "data.text": _choice("texts that the model reads", "sentence", "gloss", before="sentence"),
+    "data.stitched": Field(str, "data set whose training clips are added; see docs/dictionary.md", before=""),
     "tokenizer": Field(str, "run of the tokenizer"),
     "autoencoder": Field(str, "run of the continuous tokenizer or planar auto-encoder"),
     "window": _whole(1, 1 << 16, "frames of a training window"),
@@ -249,7 +250,8 @@ _RUN = f"{_ENGINE} data.root data.name data.text"
 _WINDOWS = "window batch_size eval_batch_size augment.mirror augment.turn augment.size"
 _LOSS = "loss.joints loss.body loss.hands loss.velocity loss.bones"
 _TEXT = "text.kind text.case text.min_count"
-_ROWS = f"{_TEXT} text.encoder ?text.conditions versions tempo batch_tokens eval_batch_size text_dropout"
+_ROWS = f"""{_TEXT} ?data.stitched text.encoder ?text.conditions versions tempo batch_tokens eval_batch_size
+text_dropout"""
 _LAYERS = "model.width model.depth model.heads model.mlp model.dropout ?model.dtype"
 _TRANSFORMER = f"{_LAYERS} model.text_depth ?model.remat"
 _TOKENS = f"tokenizer {_ROWS} corrupt smooth sampler.temperature sampler.guidance sampler.max_tokens"

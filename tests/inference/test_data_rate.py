@@ -22,7 +22,7 @@ from signjax.inference.pose_autoencoder import PoseAutoencoder
 from signjax.pose.clip import Clip
 from signjax.pose.normalization import CANONICAL
 from signjax.pose.resampling import resample_clip
-from signjax.tasks import flow, token_run
+from signjax.tasks import flow, token_run, training_rows
 from signjax.tasks.registry import make_task
 from signjax.training import data_rate, saved_steps
 
@@ -190,7 +190,7 @@ def test_training_on_data_of_another_rate_than_the_codec_is_warned_of(tmp_path, 
     codec = make_codec(25.0)
     monkeypatch.setattr(token_run, "load_codec", lambda folder: codec)
     monkeypatch.setattr(flow, "load_autoencoder", lambda folder: codec)
-    monkeypatch.setattr(token_run.text_encoder, "prepare_text_encoder", stop)
+    monkeypatch.setattr(training_rows.text_encoder, "prepare_text_encoder", stop)
     monkeypatch.setattr(token_run.dependencies, "record_dependency", lambda *args: None)
     field = "tokenizer" if family == "gpt" else "autoencoder"
     data = {"data.root": str(tmp_path / "data"), "data.name": "set", field: "runs/mine"}

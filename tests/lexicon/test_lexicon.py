@@ -2,27 +2,14 @@
 
 import numpy as np
 import pytest
+from dictionary_clips import make_clips
 
 import signjax
 from signjax import demo
-from signjax.demo.dictionary import list_entries
-from signjax.demo.synthesis import synthesize_glosses
 from signjax.inference.contracts import ClipGenerator
 from signjax.lexicon import seams
 from signjax.lexicon.stitching import stitch_strokes
 from signjax.pose.clip import Clip
-from signjax.seeds import make_rng
-
-WORDS = ("my", "name", "is", "thank", "you", "book", "red", "fs-a", "fs-d", "fs-n")
-
-
-def make_clips(words=WORDS, times=2):
-    entries, rng = list_entries(), make_rng(4, 1)
-    return [
-        Clip(synthesize_glosses([entries[w]], False, rng, 3 * k), fps=25.0, text=w)
-        for k in range(times)
-        for w in words
-    ]
 
 
 @pytest.fixture(scope="module")
