@@ -6,17 +6,22 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
+
 from signjax import limits
 from signjax.data import dataset_writer
 from signjax.errors import DataError
 from signjax.io import atomic, progress
 from signjax.io.safe_read import InvalidFileError
 from signjax.lexicon.lexicon import Lexicon
-from signjax.pose.clip import Clip
+from signjax.pose.clip import DEFAULT_FPS, Clip
+from signjax.pose.resampling import resample_clip
 
 RECORD_FILE = "stitched.json"
 NAMED = 5  # words that a message names
 CLIPS_A_LINE = 1000  # of the progress
+PACES = limits.Range(0.1, 10, whole=False)
+PACE_CLIPS = 200  # of a corpus, from which its pace is measured
 
 
 class StitchedSet(NamedTuple):
@@ -45,7 +50,12 @@ class StitchedSet(NamedTuple):
 
 
 def stitch_clips(
-    lexicon: Lexicon, texts: Sequence[str], num: int = 1, seed: int = 0, least: float = 1.0
+    lexicon: Lexicon,
+    texts: Sequence[str],
+    num: int = 1,
+    seed: int = 0,
+    least: float = 1.0,
+    pace: float = 1.0,
 ) -> Iterator[Clip]:
     """Yields clips of texts, `num` of each in a row, without texts of which too much is missing.
 
@@ -55,6 +65,7 @@ def stitch_clips(
       num: clips of each text; they differ where words have several clips.
       seed: decides which clips of words are taken.
       least: share of a text's words, 0 to 1, that must have a sign or be spelled.
+      pace: how many times as fast as stitched, see `measure_pace`.
 
     Yields:
       Clips of the split "train", named stitched_00000 and so on, in the size and place of recorded clips.
@@ -62,7 +73,36 @@ def stitch_clips(
     covered = [text for text in texts if _is_covered(lexicon, text, least)]
     for places, clips in lexicon.generate_batches(covered, num, seed):
         for place, clip in zip(places.tolist(), clips, strict=True):
+            clip = dataclasses.replace(clip, fps=lexicon.fps * pace)
+            # As if recorded at a higher rate, of which the usual one takes fewer frames.
+            clip = resample_clip(clip, lexicon.fps) if pace != 1 else clip
             yield dataclasses.replace(clip, sid=f"stitched_{place:05d}", split="train")
+
+
+def measure_pace(lexicon: Lexicon, clips: Sequence[Clip]) -> float:
+    """How many times as fast as stitched the texts of recorded clips are signed.
+
+    Signs of a dictionary are slower than those of sentences, and the ways between them longer: a model that
+    learns from both must not learn two paces.
+
+    Args:
+      lexicon: stitches the same texts.
+      clips: recorded, of one frame rate; PACE_CLIPS of them are taken, evenly.
+
+    Raises:
+      DataError: no text of them can be signed as a whole.
+    """
+    chosen = [clips[k] for k in np.unique(np.linspace(0, len(clips) - 1, PACE_CLIPS).astype(int))]
+    covered = [clip for clip in chosen if _is_covered(lexicon, clip.text, 1.0)]
+    if not covered:
+        raise DataError(
+            f"{lexicon.run}: has not all words of any of {len(chosen):,} texts to take the pace of"
+        )
+    stitched = sum(
+        len(clip) for _, some in lexicon.generate_batches([c.text for c in covered]) for clip in some
+    )
+    seconds = sum(len(clip) / (clip.fps or DEFAULT_FPS) for clip in covered)
+    return stitched / lexicon.fps / seconds
 
 
 def write_stitched_dataset(
@@ -73,23 +113,25 @@ def write_stitched_dataset(
     num: int = 1,
     seed: int = 0,
     least: float = 1.0,
+    pace: float = 1.0,
 ) -> StitchedSet:
     """Writes the clips of `stitch_clips` as the training split of a data set, for the field data.stitched.
 
     Args:
-      lexicon, texts, num, seed, least: see `stitch_clips`.
+      lexicon, texts, num, seed, least, pace: see `stitch_clips`.
       root, name: the data set, a new folder `name` in `root`.
 
     Raises:
       DataError: no text can be signed.
       StorageError: the folder is there already, or cannot be written.
     """
+    limits.check_number("pace", pace, PACES)
     limits.check_number("least", least, limits.Range(0, 1, whole=False))
     left_out = [text for text in texts if not _is_covered(lexicon, text, least)]
     missing = dict.fromkeys(word for text in left_out for word in lexicon.cover(text).missing)
     folder, count, total = Path(root, name), 0, (len(texts) - len(left_out)) * num
     with atomic.build_folder(folder) as building:
-        for number, clip in enumerate(stitch_clips(lexicon, texts, num, seed, least), 1):
+        for number, clip in enumerate(stitch_clips(lexicon, texts, num, seed, least, pace), 1):
             try:
                 dataset_writer.write_clip(building / "train" / clip.sid, clip)
                 count += 1
@@ -100,6 +142,7 @@ def write_stitched_dataset(
         if not count:
             raise DataError(f"{lexicon.run}: none of {len(texts):,} texts can be signed with it")
         record = {"lexicon": lexicon.run, "texts": len(texts), "clips": count, "seed": seed, "least": least}
+        record["pace"] = pace
         (building / RECORD_FILE).write_text(json.dumps(record) + "\n", encoding="utf-8")
     return StitchedSet(folder, count, tuple(left_out), tuple(missing))
 

@@ -1,5 +1,8 @@
 """Data sets of stitched clips: what is written, what is left out and named; nothing is half-written."""
 
+import dataclasses
+
+import numpy as np
 import pytest
 from dictionary_clips import make_clips
 
@@ -7,7 +10,7 @@ import signjax
 from signjax import demo
 from signjax.data.load import load_dataset
 from signjax.errors import ConfigError, DataError, StorageError
-from signjax.lexicon.training_clips import write_stitched_dataset
+from signjax.lexicon.training_clips import measure_pace, stitch_clips, write_stitched_dataset
 from signjax.pose.normalization import CANONICAL
 from signjax.tools import stitch
 
@@ -38,6 +41,21 @@ def test_a_share_of_missing_words_can_be_allowed(lexicon, tmp_path):
     assert write_stitched_dataset(lexicon, TEXTS, tmp_path, "more", least=0.5).clips == 3
     with pytest.raises(ConfigError, match="least is 2"):
         write_stitched_dataset(lexicon, TEXTS, tmp_path, "other", least=2)
+
+
+def test_the_pace_is_that_of_recorded_clips(lexicon):
+    texts = [TEXTS[0], TEXTS[2]]
+    slow = list(stitch_clips(lexicon, texts))
+    recorded = list(stitch_clips(lexicon, texts, seed=1, pace=1.5))
+    pace = measure_pace(lexicon, [*recorded, dataclasses.replace(slow[0], text="日本")])
+    assert pace == pytest.approx(1.5, rel=0.03)
+    # The same movement in fewer frames, of the same rate.
+    assert {clip.fps for clip in recorded} == {25.0}
+    for clip, fast in zip(slow, stitch_clips(lexicon, texts, pace=1.5), strict=True):
+        assert len(fast) == pytest.approx(len(clip) / 1.5, abs=1)
+        np.testing.assert_allclose(fast.points[[0, -2]], clip.points[[0, -2]], atol=0.05)
+    with pytest.raises(DataError, match="has not all words"):
+        measure_pace(lexicon, [dataclasses.replace(slow[0], text="日本")])
 
 
 def test_nothing_is_half_written(lexicon, tmp_path):
