@@ -10,6 +10,20 @@ trap 'exit 130' INT # else bash goes on when a program ends in good order after 
 
 print_progress() { [ -n "$DRY" ] || printf '[%2d:%02d] %s\n' $((SECONDS / 60)) $((SECONDS % 60)) "$*"; }
 
+# Shows the comment at the top of a script that sourced this, if one of the words asks for it, and ends the script.
+# answer_help WORD...
+answer_help() {
+    local word
+    for word in "$@"; do
+        case $word in
+            -h | --help)
+                sed -n '2,/^[^#]/s/^# \{0,1\}//p' "launch/${0##*/}" # the scripts have gone to the checkout
+                exit
+                ;;
+        esac
+    done
+}
+
 fail() {
     printf 'error: %s\n' "$*" >&2
     exit 1

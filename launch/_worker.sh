@@ -1,12 +1,21 @@
 #!/usr/bin/env bash
-# On a worker of a TPU VM, where launch/tpu_vm.sh calls it:
-#   _worker.sh setup               the environment
-#   _worker.sh start COMMAND...    starts a run, or joins the same one that goes on; shows its log until it ends
-#   _worker.sh job COMMAND...      what "start" leaves in the background, so that a lost connection ends nothing
+# Sets up a worker of a TPU VM and keeps a run on it, where launch/tpu_vm.sh calls it.
+#
+# Usage: bash launch/_worker.sh setup | start COMMAND... | job COMMAND...
+#
+# Options:
+#     setup    makes the environment
+#     start    starts a run, or joins the same one that goes on; shows its log until it ends
+#     job      what "start" leaves in the background, so that a lost connection ends nothing
+#
+# Examples:
+#     bash launch/_worker.sh setup
+#     bash launch/_worker.sh start python -m signjax.main --config=vqvae
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 . launch/_venv.sh
 . launch/_command.sh
+answer_help "${1:-}"
 
 JOB=.job  # {lock,command,log,code}; the lock is held for as long as the run lives
 SETTLE=60 # seconds; a machine that is taken away does not live as long

@@ -1,13 +1,19 @@
 """Makes docs/gallery.md and its clips: what the model that comes with signjax signs, as it comes.
 
-Run by launch/reproduce.sh.
+Examples:
+    python launch/gallery.py
+    python launch/gallery.py outputs/docs
+
+The first is what launch/reproduce.sh runs.
 """
 
 import shutil
+import sys
 from pathlib import Path
 
 import signjax
 from signjax import demo, rendering
+from signjax.cli import parsing
 from signjax.export.sample_files import name_files
 from signjax.inference.text_to_pose import TextToPose
 from signjax.io import atomic
@@ -76,5 +82,14 @@ def _format_table(cells: list[str]) -> str:
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
+def main(argv: list[str]) -> None:
+    """Writes the gallery to the folder that a command line names."""
+    parser = parsing.Parser(prog="python launch/gallery.py", description=__doc__)
+    docs = Path(__file__).parents[1] / "docs"
+    parser.add_argument("docs", nargs="?", type=Path, default=docs, help="folder of the page, default docs")
+    args = parser.parse_args(argv)
+    print(write_gallery(signjax.load("demo"), args.docs))
+
+
 if __name__ == "__main__":
-    print(write_gallery(signjax.load("demo"), Path(__file__).parents[1] / "docs"))
+    main(sys.argv[1:])

@@ -1,7 +1,14 @@
 #!/usr/bin/env bash
-# Sets up a machine with NVIDIA GPUs, and runs a command on it under the supervisor:
-#   bash launch/gpu.sh [--dry_run] [COMMAND...]
-# --dry_run prints what would run on a new machine with a driver for CUDA 13.
+# Sets up a machine with NVIDIA GPUs, and runs a command on it under the supervisor.
+#
+# Usage: bash launch/gpu.sh [--dry_run] [COMMAND...]
+#
+# Options:
+#     --dry_run    prints what would run on a new machine with a driver for CUDA 13
+#
+# Examples:
+#     bash launch/gpu.sh
+#     bash launch/gpu.sh python -m signjax.main --config=gpt
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 . launch/_venv.sh
@@ -35,6 +42,7 @@ if [ "${1:-}" = --dry_run ]; then
     DRY=1
     shift
 fi
+answer_help "${1:-}" # others belong to the command
 case ${1:-} in
     -*) fail "$1: no such argument; give --dry_run or nothing, and the command to run" ;;
 esac

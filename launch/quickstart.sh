@@ -1,10 +1,19 @@
 #!/usr/bin/env bash
-# From a fresh checkout to a signed "hello": bash launch/quickstart.sh [--train]
-# By the model that comes with signjax; with --train, by one that is made here from nothing. Stop it whenever
-# you like; the same command resumes.
+# From a fresh checkout to a signed "hello". Stop it whenever you like; the same command resumes.
+#
+# Usage: bash launch/quickstart.sh [--train]
+#
+# Options:
+#     --train    makes the model here from nothing, in about 20 minutes on 2 CPU cores; without it, the model
+#                that comes with signjax signs
+#
+# Examples:
+#     bash launch/quickstart.sh
+#     bash launch/quickstart.sh --train
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 . launch/_venv.sh
+answer_help "$@"
 
 RUNS="runs/vqvae-quick runs/gpt-quick"
 case ${1:-} in

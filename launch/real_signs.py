@@ -1,6 +1,8 @@
 """Makes the data sets of real single signs that docs/results.md measures, from archives beside a checkout.
 
+Examples:
     python launch/real_signs.py ../shared/data datasets
+    python launch/real_signs.py archives real
 
 Data sets: include43-s0 to -s2 (one recording session is the test split), webcam (the last quarter of each
 word's recordings) and wlasl50-f0 to -f4 (the test split has other signers). The recordings have licences of
@@ -15,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
+from signjax.cli import parsing
 from signjax.data.import_poses import import_poses
 from signjax.seeds import make_rng
 
@@ -23,7 +26,17 @@ FOLDS = 5
 DEV_SHARE = 0.06  # of the recordings that are not tested; they choose the step, so training must not see them
 
 
-def main(archives: Path, root: Path) -> None:
+def main(argv: list[str]) -> None:
+    """Makes the data sets in the folder that a command line names."""
+    parser = parsing.Parser(prog="python launch/real_signs.py", description=__doc__)
+    names = ", ".join(f"{name}.tar.xz" for name in ARCHIVES)
+    parser.add_argument("archives", type=Path, help=f"folder of {names}")
+    parser.add_argument("root", type=Path, help="folder of the data sets")
+    args = parser.parse_args(argv)
+    make_datasets(args.archives, args.root)
+
+
+def make_datasets(archives: Path, root: Path) -> None:
     """Unpacks the archives beside `root` and imports each set under each of its splits."""
     unpacked = root / ".real_signs"
     for name in ARCHIVES:
@@ -112,4 +125,4 @@ def _read_rows(path: Path) -> list[dict]:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), Path(sys.argv[2]))
+    main(sys.argv[1:])

@@ -1,9 +1,20 @@
 #!/usr/bin/env bash
-# Makes a part of this repository that nobody wrote by hand: bash launch/reproduce.sh demo_model | gallery
-# Stop it whenever you like; the same command resumes.
+# Makes a part of this repository that nobody wrote by hand. Stop it whenever you like; the same command
+# resumes.
+#
+# Usage: bash launch/reproduce.sh demo_model | gallery
+#
+# Options:
+#     demo_model    trains the model that comes with signjax, scores it, and puts it into signjax/demo/model
+#     gallery       writes docs/gallery.md and its clips with this model
+#
+# Examples:
+#     bash launch/reproduce.sh demo_model
+#     bash launch/reproduce.sh gallery
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 . launch/_venv.sh
+answer_help "$@"
 
 MODEL=signjax/demo/model
 WORK=outputs/demo_model

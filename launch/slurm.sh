@@ -1,7 +1,18 @@
 #!/usr/bin/env bash
-# Submits a run on GPUs to SLURM. It starts again after a preemption, a lost node or its time limit:
-#   bash launch/slurm.sh --name NAME [--dry_run] [OPTION OF SBATCH]... -- COMMAND...
-# The log is outputs/slurm-NAME.log; scancel --name=NAME ends it.
+# Submits a run on GPUs to SLURM. It starts again after a preemption, a lost node or its time limit.
+# The log is outputs/slurm-NAME.log; scancel --name=NAME ends the run.
+#
+# Usage: bash launch/slurm.sh --name NAME [--dry_run] [OPTION OF SBATCH]... -- COMMAND...
+#
+# Options:
+#     --name NAME    of the job; while one of this name is in the queue, no second one is submitted
+#     --dry_run      prints what would run
+#     All other options before "--" go to sbatch. JAX gives each task one GPU: as many tasks as GPUs.
+#
+# Examples:
+#     bash launch/slurm.sh --name mine --nodes=2 --gpus-per-node=8 --ntasks-per-node=8 --time=1-0 -- \
+#         python -m signjax.main --config=gpt --multihost
+#     bash launch/slurm.sh --name small --gpus=1 --time=2:00:00 -- python -m signjax.main --config=vqvae
 set -euo pipefail
 # SLURM calls it with "batch" once a job and with "task" in each task.
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -14,6 +25,7 @@ HOLD=600   # seconds that a stopped task waits for SLURM
 submit() {
     local name="" options=() known
     while [ $# -gt 0 ] && [ "$1" != -- ]; do
+        answer_help "$1"
         case $1 in
             --dry_run) DRY=1 ;;
             --name=*) name=${1#*=} ;;

@@ -1,9 +1,18 @@
 #!/usr/bin/env bash
-# Faults injected into real runs, at most an hour on 2 cores: bash launch/soak.sh [arguments of pytest]
-# It ends with a table of what was guaranteed and what was measured.
+# Injects faults into real runs, for at most an hour on 2 cores. It ends with a table of what was guaranteed
+# and what was measured.
+#
+# Usage: bash launch/soak.sh [ARGUMENT OF PYTEST]...
+#
+# Options: those of pytest, such as the names of test files.
+#
+# Examples:
+#     bash launch/soak.sh
+#     bash launch/soak.sh tests/training/test_long_hosts.py
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 . launch/_venv.sh
+answer_help "$@"
 
 prepare_python
 code=0

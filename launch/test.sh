@@ -1,9 +1,21 @@
 #!/usr/bin/env bash
-# Lint, types, documentation and tests: bash launch/test.sh [arguments of pytest, such as tests/pose/test_normalization.py or -m extended]
-# The fast tests alone, with the lowest or the newest versions of libraries: bash launch/test.sh --lowest|--newest [arguments of pytest]
+# Lint, types, documentation and tests.
+#
+# Usage: bash launch/test.sh [--lowest | --newest] [ARGUMENT OF PYTEST]...
+#
+# Options:
+#     --lowest    only the tests, with the lowest versions of jax, flax, orbax and grain that setup.py allows
+#     --newest    only the tests, with the newest versions of all libraries
+#     All others are those of pytest. Without any, the fast tests run.
+#
+# Examples:
+#     bash launch/test.sh
+#     bash launch/test.sh tests/pose/test_normalization.py
+#     bash launch/test.sh -m extended
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 . launch/_venv.sh
+answer_help "${1:-}" # others are those of pytest
 
 ARCHIVE=../shared/data/how2sign.tar.xz
 LIBRARIES="jax flax orbax-checkpoint grain" # whose new versions most often change what signjax uses

@@ -1,12 +1,29 @@
 #!/usr/bin/env bash
-# A run on a TPU VM or a whole pod of Google Cloud, from a machine with gcloud that is logged in:
-#   bash launch/tpu_vm.sh create --name NAME --zone ZONE --accelerator_type TYPE [--spot]   requests the TPU
-#   bash launch/tpu_vm.sh setup --name NAME --zone ZONE                 copies signjax to every worker, installs it
-#   bash launch/tpu_vm.sh run ... as for create ... -- COMMAND...       both, then the command; starts it again
-#   bash launch/tpu_vm.sh logs --name NAME --zone ZONE                  the last lines of every worker
-#   bash launch/tpu_vm.sh delete --name NAME --zone ZONE                ends the run and gives the TPU back
-# All take --project PROJECT and --dry_run, which prints what would run, as if no such TPU were there yet.
-# create and run take --runtime_version VERSION. If "run" is stopped, the command on the TPU continues.
+# A run on a TPU VM or a whole pod of Google Cloud, from a machine with gcloud that is logged in.
+#
+# Usage: bash launch/tpu_vm.sh ACTION --name NAME --zone ZONE [OPTION]... [-- COMMAND...]
+#
+# Actions:
+#     create    requests the TPU
+#     setup     copies signjax to every worker and installs it there
+#     run       both, then the command, which it starts again after a failure. If "run" is stopped, the command
+#               on the TPU continues
+#     logs      shows the last lines of every worker
+#     delete    ends the run and gives the TPU back; asks first
+#
+# Options:
+#     --name NAME, --zone ZONE    of the TPU
+#     --project PROJECT           of Google Cloud, by default that of gcloud
+#     --dry_run                   prints what would run, as if no such TPU were there yet
+#     --accelerator_type TYPE     v4-, v5litepod-, v5p- or v6e- and a size; create and run need it
+#     --runtime_version VERSION   of the TPU software, by default the one for the type; of create and run
+#     --spot                      a TPU that is cheaper and can be preempted at any time; of create and run
+#
+# Examples:
+#     bash launch/tpu_vm.sh run --name mine --zone us-west4-a --accelerator_type v5litepod-8 -- \
+#         python -m signjax.main --config=vqvae
+#     bash launch/tpu_vm.sh logs --name mine --zone us-west4-a
+#     bash launch/tpu_vm.sh delete --name mine --zone us-west4-a
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 . launch/_venv.sh
@@ -22,6 +39,7 @@ name="" zone="" accelerator_type="" runtime_version="" project="" spot=""
 
 parse_arguments() {
     while [ $# -gt 0 ]; do
+        answer_help "$1"
         case $1 in
             --) shift && break ;;
             --dry_run) DRY=1 ;;
@@ -192,6 +210,7 @@ delete() {
 }
 
 ACTION=${1:-}
+answer_help "$ACTION"
 case $ACTION in
     create | setup | run | logs | delete) parse_arguments "${@:2}" ;;
     *) fail "'$ACTION': say what to do: create, setup, run, logs or delete" ;;
