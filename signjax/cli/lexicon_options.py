@@ -41,7 +41,7 @@ def load_generator(args: Namespace) -> "tuple[ClipGenerator, str]":
         from signjax.inference.load import load_text_to_pose
 
     if args.lexicon and args.workdir:
-        raise ConfigError("a text is signed by --workdir or by --lexicon; give one of them")
+        raise ConfigError("a text is signed by a trained run or by --lexicon; give one of them")
     if arguments := get_lexicon_arguments(args):
         from signjax.lexicon.lexicon import Lexicon  # a trained run starts without it
 

@@ -10,7 +10,7 @@ import threading
 import pytest
 
 from signjax.errors import ConfigError
-from signjax.inference import clip_maker, clip_server, kept_programs, server_access
+from signjax.inference import clip_maker, clip_server, kept_programs, load, server_access
 from signjax.rendering import html_player
 from signjax.tools import viewer
 
@@ -233,7 +233,8 @@ def test_the_command_prints_the_address_once(source, monkeypatch, capsys, tmp_pa
         raise _Served
 
     (tmp_path / "token").write_text(TOKEN)
-    monkeypatch.setattr(clip_maker, "make_clip_maker", _ClipMaker)
+    monkeypatch.setattr(clip_maker, "ClipMaker", _ClipMaker)
+    monkeypatch.setattr(load, "load_text_to_pose", lambda run: run)
     monkeypatch.setattr(kept_programs, "keep_programs", lambda: None)
     monkeypatch.setattr(clip_server.ClipServer, "serve_forever", stop)
     monkeypatch.delenv(server_access.TOKEN_VARIABLE, raising=False)

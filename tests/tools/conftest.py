@@ -6,6 +6,7 @@ import browser
 import pytest
 
 from signjax.inference import clip_maker, clip_server
+from signjax.inference.load import load_text_to_pose
 from signjax.rendering import html_player
 
 
@@ -13,7 +14,7 @@ from signjax.rendering import html_player
 def server(tiny_runs):
     """A viewer of the tiny GPT on a port of its own."""
     with clip_server.ClipServer(0) as server:
-        server.make_clip = clip_maker.make_clip_maker(tiny_runs / "runs/gpt")
+        server.make_clip = clip_maker.ClipMaker(load_text_to_pose(tiny_runs / "runs/gpt"))
         live = server.make_clip.describe_page()
         server.page = html_player.format_page([], 25, "a run", live=live).encode()
         thread = threading.Thread(target=server.serve_forever, daemon=True)

@@ -6,11 +6,14 @@ import signal
 import socket
 
 import pytest
+from dictionary_clips import make_clips
 from engine_helpers import spawn
 from viewer_requests import ask, sign
 
 from signjax.errors import ConfigError, DataError
 from signjax.inference import clip_maker, clip_server
+from signjax.inference.load import load_text_to_pose
+from signjax.lexicon.lexicon import Lexicon
 from signjax.rendering import html_player
 
 pytestmark = pytest.mark.usefixtures("compile_quickly")
@@ -170,9 +173,21 @@ def test_a_taken_port_is_one_line(server, tmp_path):
 
 def test_what_cannot_sign_is_refused(tiny_runs):
     with pytest.raises(ConfigError, match="signs no text"):
-        clip_maker.make_clip_maker(tiny_runs / "runs/vqvae")
+        load_text_to_pose(tiny_runs / "runs/vqvae")
     with pytest.raises(DataError, match="a request is"):
         clip_server.parse_request(b"{}")
+
+
+def test_a_dictionary_is_watched_without_any_run():
+    make_clip = clip_maker.ClipMaker(Lexicon.from_dataset(make_clips(times=1)))
+    make_clip.warm_up()
+    assert make_clip.describe_page() == html_player.LivePage("", ("my", "name", "is"))
+    told = []
+    clip = make_clip("my name is Nada 日", 3, 2, told.append)
+    assert told == [{"state": "signing"}] and len(clip["panels"]) == 2
+    assert clip["note"].endswith("word: my, name, is; spelled: nada; missing: 日")
+    with pytest.raises(DataError, match="nothing of the text"):
+        make_clip("日", 0, 1)
 
 
 COMMAND = """
