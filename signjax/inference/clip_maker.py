@@ -83,6 +83,7 @@ class ClipMaker:
                 seed,
                 watch=lambda progress: report(self._describe_progress(progress)),
             )
+        assert isinstance(clips, list), "of a list of texts"
         self._compiled.add(shape)
         remarks = [
             f"signed in {time.monotonic() - start:.2f} s, seed {seed}",
