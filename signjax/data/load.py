@@ -12,6 +12,7 @@ from signjax.data.packed_dataset import SENTENCE, PackedDataset, open_pack
 from signjax.data.splits import list_splits
 from signjax.errors import SignjaxWarning, StorageError
 from signjax.io import progress, temporary_folders
+from signjax.io.safe_read import InvalidFileError
 
 # Clips of a large split that are packed at a time: packing that was interrupted continues with the next part.
 PART_CLIPS = 4096
@@ -95,7 +96,9 @@ def load_split(
     clips = pack_cache.inspect_split(root, name, split, cache)
     if dataset := _open_split(clips, on_message):
         return dataset
-    dataset = _pack_split(clips, on_message)
+    dataset, is_new = _pack_once(clips, on_message)
+    if not is_new:
+        return dataset
     on_message(dataset.describe())
     for line in frame_rates.warn_of_rates(dataset.rates):
         warn(f"{dataset.label}: {line}")
@@ -133,7 +136,7 @@ def pack_dataset(
         frame_rates.write_resample_rate(pathlib.Path(root, name), resample)
     for split in splits:
         clips = pack_cache.inspect_split(root, name, split, cache=True)
-        yield _open_split(clips, on_message) or _pack_split(clips, on_message)
+        yield _open_split(clips, on_message) or _pack_once(clips, on_message)[0]
 
 
 def pack_shard(root, name: str, split: str, shard: int, shards: int, on_message: OnMessage) -> int:
@@ -179,6 +182,24 @@ def _open_split(clips: Split, on_message: OnMessage) -> PackedDataset | None:
             if dataset := pack_cache.open_current(folder, clips, clips.signatures, on_message):
                 return dataset
     return None
+
+
+def _pack_once(clips: Split, on_message: OnMessage) -> tuple[PackedDataset, bool]:
+    """Packs a split, or waits for the process that does; returns its pack, and whether it was made here."""
+
+    def say_wait() -> None:
+        on_message(f"{clips.folder.parent.name}/{clips.folder.name}: another process is packing; waiting")
+
+    with pack_cache.lock_packing(clips.caches, say_wait) as waited:
+        if waited and (dataset := _open_split(clips, on_message)):
+            return dataset, False
+        try:
+            return _pack_split(clips, on_message), True
+        except InvalidFileError:
+            # On a disk without locks another process may have joined the parts, and removed them.
+            if dataset := _open_split(clips, on_message):
+                return dataset, False
+            raise
 
 
 def _pack_split(clips: Split, on_message: OnMessage) -> PackedDataset:

@@ -20,7 +20,7 @@ from signjax.data import clip_files, frame_rates, pack_files, pack_writer, pose_
 from signjax.data.packed_dataset import PackedDataset, make_dataset
 from signjax.data.pose_layout import PoseLayout
 from signjax.errors import DataError, StorageError, did_you_mean
-from signjax.io import atomic, machine_errors, private_cache, safe_read, temporary_folders
+from signjax.io import atomic, locks, machine_errors, private_cache, safe_read, temporary_folders
 from signjax.io.safe_read import InvalidFileError
 
 SAMPLE_CLIPS = 16  # clips of the training split that decide the data set's layout
@@ -147,6 +147,41 @@ def enter_workspace(
     if caches:
         on_message(f"{caches[0]} cannot be written; clips are read into memory, without a cache")
     return Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="signjax-"))), None
+
+
+@contextlib.contextmanager
+def lock_packing(caches: list[Path], on_wait: Callable[[], None]) -> Iterator[bool]:
+    """Lets one process at a time pack into the first of these caches that can be written.
+
+    Args:
+      caches: where packs may be.
+      on_wait: called before another process is waited for.
+
+    Yields:
+      Whether another process was waited for.
+    """
+    with contextlib.ExitStack() as stack:
+        handle, waited = _open_cache(caches), False
+        if handle is not None:
+            stack.callback(os.close, handle)
+            # The folder itself, as temporary folders are: no file stays. It ends with its process, and on a
+            # disk without locks nobody waits.
+            try:
+                locks.lock(handle, caches[0], wait=False, warns=False)
+            except BlockingIOError:
+                on_wait()
+                waited = locks.lock(handle, caches[0], wait=True, warns=False)
+        yield waited
+
+
+def _open_cache(caches: list[Path]) -> int | None:
+    """A descriptor of the first cache that can be written, made if missing; None if there is none."""
+    for cache in caches:
+        with contextlib.suppress(OSError):
+            cache.mkdir(parents=True, exist_ok=True)
+            if os.access(cache, os.W_OK | os.X_OK):
+                return os.open(cache, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    return None
 
 
 @contextlib.contextmanager

@@ -1,13 +1,19 @@
 """Large splits are packed in parts: whoever packs them, however often they are stopped, the pack is one."""
 
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
+from paths import ROOT
 
 from signjax import demo
 from signjax.data import load as loading
 from signjax.data import pack_writer
 from signjax.data.load import load_split, pack_shard
 from signjax.errors import ConfigError, DataError, StorageError
+from signjax.io import locks
 from signjax.tools import pack as pack_command
 
 CLIPS = 11
@@ -52,6 +58,44 @@ def test_a_part_without_a_usable_clip_is_no_hindrance(root):
     joined = load(root)
     assert len(joined) == CLIPS - 5 and len(joined.broken) == 5
     assert np.isfinite(joined.pose).all() and joined.offsets[-1] == len(joined.pose)
+
+
+def test_parts_that_another_process_has_joined_are_no_error(root, monkeypatch):
+    """On a disk without locks; before, they were taken for a broken data set."""
+    join = pack_writer.join_packs
+
+    def join_later(workspace, *rest):
+        monkeypatch.setattr(pack_writer, "join_packs", join)
+        assert len(load(root)) == CLIPS - 2  # the other process, which removes the parts
+        return join(workspace, *rest)
+
+    monkeypatch.setattr(pack_writer, "join_packs", join_later)
+    monkeypatch.setattr(locks, "lock", lambda *args, **options: False)
+    messages = []
+    assert len(load(root, messages)) == CLIPS - 2
+    assert len(stored(root)) == 1 and not any("left out" in line for line in messages)
+
+
+def test_processes_that_use_a_data_set_first_pack_it_once(root):
+    """Three at the same moment, as the hosts of a job are."""
+    program = (
+        "import sys; from signjax.data import load, pack_writer\n"
+        "load.PART_CLIPS, pack_writer.MAX_BROKEN = 3, 0.5\n"
+        "sys.stdin.readline()\n"
+        "print(len(load.load_split(sys.argv[1], 'demo', 'train', on_message=print)))\n"
+    )
+    command, pipes = [sys.executable, "-c", program, str(root)], {"stdin": subprocess.PIPE, "text": True}
+    env = {**os.environ, "PYTHONPATH": str(ROOT)}
+    jobs = [subprocess.Popen(command, stdout=subprocess.PIPE, env=env, **pipes) for _ in range(3)]
+    for job in jobs:
+        job.stdin.write("\n")
+        job.stdin.flush()
+    said = [job.communicate(timeout=120)[0].splitlines() for job in jobs]
+    assert [job.returncode for job in jobs] == [0] * 3
+    assert [lines[-1] for lines in said] == [str(CLIPS - 2)] * 3
+    packed = [line for lines in said for line in lines if line.endswith("of 4: done")]
+    assert len(packed) == len(set(packed)) == 4, "each part is packed once"
+    assert len(stored(root)) == 1
 
 
 def test_an_interrupted_pack_goes_on_with_its_next_part(root, monkeypatch):
