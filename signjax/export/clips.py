@@ -6,7 +6,7 @@ from pathlib import Path
 from signjax import rendering
 from signjax.data import clip_files, clip_writers, npz_clip
 from signjax.errors import ConfigError, did_you_mean
-from signjax.export import pose_file
+from signjax.export import bvh, glb, pose_file, vrma
 from signjax.io import atomic
 from signjax.pose.clip import Clip
 
@@ -17,7 +17,8 @@ def save_clip(clip: Clip, path) -> Path:
     Args:
       clip: of any number of frames; pictures play at 25 frames a second if it has no rate.
       path: ends in .gif, .mp4, .html (a page with a player), .png (some frames), .npz (arrays, with the
-        tokens), .pose (pose-format), or .json (as pose.json of a data set).
+        tokens), .pose (pose-format), .json (as pose.json of a data set), .glb (a mannequin that signs), .vrma
+        (for VRM avatars), or .bvh (motion capture); the last three need a clip with depth.
 
     Raises:
       ConfigError: another ending, or .mp4 without PyAV.
@@ -73,6 +74,9 @@ WRITERS: dict[str, Callable[[Clip, Path], Path]] = {
     ".npz": lambda clip, path: atomic.write_file(path, npz_clip.format_npz(clip)),
     ".pose": lambda clip, path: atomic.write_file(path, pose_file.format_clip(clip)),
     ".json": lambda clip, path: atomic.write_file(path, clip_writers.format_pose_json(clip)),
+    ".glb": lambda clip, path: atomic.write_file(path, glb.format_glb(clip)),
+    ".vrma": lambda clip, path: atomic.write_file(path, vrma.format_vrma(clip)),
+    ".bvh": lambda clip, path: atomic.write_file(path, bvh.format_bvh(clip)),
 }
 # Formats that are folders, by the names that commands have for them; all others are endings of files.
 FOLDER_WRITERS: dict[str, Callable[[Clip, Path], Path]] = {"openpose": save_openpose, "json": save_folder}

@@ -9,10 +9,21 @@ from pathlib import Path
 from signjax.errors import ConfigError, DataError
 
 # Names alone, for the help of commands: what writes them imports JAX.
-CLIP_FORMS = ("pose", "openpose", "json", "npz", "mp4", "html")
+CLIP_FORMS = ("pose", "openpose", "json", "npz", "mp4", "html", "glb", "vrma", "bvh")
 RUN_FORMS = ("safetensors", "onnx", "stablehlo", "hub_folder")
 FORMS = (*CLIP_FORMS, *RUN_FORMS)
-SAMPLE_FORMS = ("npz", "pose", "gif", "html", "mp4", "json", "png")  # of generated clips
+SAMPLE_FORMS = (
+    "npz",
+    "pose",
+    "gif",
+    "html",
+    "mp4",
+    "json",
+    "png",
+    "glb",
+    "vrma",
+    "bvh",
+)  # of generated clips
 
 
 def export_paths(

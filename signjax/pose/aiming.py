@@ -96,8 +96,8 @@ def _mark(frames: np.ndarray, count: int) -> np.ndarray:
 def _find_steady(turns: np.ndarray, axis: np.ndarray) -> np.ndarray:
     """Which of rotations [K, 4] in a row turn about an axis [3] of their own as those around them do, [K].
 
-    Lifted hands flip: in 3 of 100 frames the palm suddenly faces the other way. A few frames like that are left
-    out; where it stays so, the frames at the flip are, so that it takes some frames and not one.
+    Lifted hands flip: in 3 of 100 frames the palm suddenly faces the other way. A few frames like that are
+    left out; where it stays so, the frames at the flip are, so that it takes some frames and not one.
     """
     if not len(turns):
         return np.zeros(0, bool)

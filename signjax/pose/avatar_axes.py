@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from signjax.errors import DataError
-from signjax.pose import normalization, quaternions, skeleton
+from signjax.pose import quaternions, skeleton
 from signjax.pose.avatar_rig import UNIT
 from signjax.pose.clip import Clip
 
@@ -62,8 +62,8 @@ def _check_depth(clip: Clip, name: str) -> None:
     depth = clip.points[..., 2][clip.valid]
     if not depth.size or np.ptp(depth) == 0:
         raise DataError(
-            f"{name}has no depth, and bones can only be turned in three dimensions; take a clip of 3-D data, or of "
-            "a run that was trained on them"
+            f"{name}has no depth, and an avatar's bones can only be turned in three dimensions; take a clip "
+            "of 3-D data, or of a run that was trained on 3-D data"
         )
 
 
