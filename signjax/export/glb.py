@@ -13,7 +13,7 @@ from signjax.pose.clip import Clip
 MATERIALS = {
     "clothes": ((0.045, 0.065, 0.105), 0.9),
     "skin": ((0.68, 0.47, 0.36), 0.65),
-    "eyes": ((0.02, 0.02, 0.025), 0.35),
+    "face": ((0.035, 0.022, 0.018), 0.5),
 }
 INFLUENCES = 4  # bones that may move a corner
 

@@ -18,27 +18,34 @@ NECK_TO_NOSE = 0.216
 PALM = 0.092  # from the root of the hand to the knuckle of the middle finger
 # Height above the hips, half width, half depth, and the bones that move it, of a torso.
 TORSO = (
-    (-0.115, 0.112, 0.098, {"hips": 1}),
-    (-0.04, 0.162, 0.118, {"hips": 1}),
-    (0.03, 0.158, 0.114, {"hips": 0.8, "spine": 0.2}),
-    (0.12, 0.138, 0.102, {"spine": 1}),
-    (0.22, 0.148, 0.108, {"spine": 0.3, "chest": 0.7}),
-    (0.33, 0.168, 0.118, {"chest": 1}),
-    (0.41, 0.172, 0.112, {"chest": 1}),
-    (0.46, 0.158, 0.098, {"chest": 1}),
-    (0.495, 0.118, 0.080, {"chest": 1}),
-    (0.52, 0.082, 0.068, {"chest": 1}),
+    (-0.125, 0.075, 0.088, {"hips": 1}),
+    (-0.090, 0.132, 0.104, {"hips": 1}),
+    (-0.04, 0.161, 0.113, {"hips": 1}),
+    (0.03, 0.158, 0.110, {"hips": 0.8, "spine": 0.2}),
+    (0.12, 0.139, 0.100, {"spine": 1}),
+    (0.22, 0.150, 0.106, {"spine": 0.3, "chest": 0.7}),
+    (0.33, 0.172, 0.116, {"chest": 1}),
+    (0.41, 0.187, 0.112, {"chest": 1}),
+    (0.455, 0.190, 0.100, {"chest": 1}),
+    (0.490, 0.178, 0.086, {"chest": 1}),
+    (0.515, 0.146, 0.076, {"chest": 1}),
+    (0.535, 0.104, 0.070, {"chest": 1}),
+    (0.555, 0.072, 0.064, {"chest": 1}),
+    (0.570, 0.062, 0.060, {"chest": 1}),
 )
 # Share of an arm's bone, radius; the elbow and the wrist are where a bone ends.
-UPPER, LOWER = ((0.0, 0.058), (0.3, 0.053), (0.7, 0.045)), ((0.25, 0.044), (0.6, 0.037), (0.9, 0.031))
+UPPER, LOWER = (
+    ((0.0, 0.050), (0.12, 0.053), (0.35, 0.050), (0.7, 0.044)),
+    ((0.25, 0.044), (0.6, 0.037), (0.9, 0.031)),
+)
 ELBOW = 0.042
 # Half the thickness of the fingers at the knuckle and at the tip, metres.
 THICKNESS = {
-    "Thumb": (0.0112, 0.0082),
-    "Index": (0.0092, 0.0068),
-    "Middle": (0.0094, 0.0070),
-    "Ring": (0.0090, 0.0067),
-    "Little": (0.0080, 0.0060),
+    "Thumb": (0.0118, 0.0088),
+    "Index": (0.0098, 0.0074),
+    "Middle": (0.0100, 0.0076),
+    "Ring": (0.0096, 0.0073),
+    "Little": (0.0086, 0.0066),
 }
 
 
@@ -47,7 +54,7 @@ class Mannequin(NamedTuple):
 
     clothes: Surface
     skin: Surface
-    eyes: Surface
+    face: Surface  # eyes, brows and mouth
 
 
 def make_mannequin(offsets: np.ndarray) -> Mannequin:
@@ -77,41 +84,34 @@ def _make_torso(places) -> Surface:
     # As wide as the shoulders are apart.
     broad = np.linalg.norm(places["leftUpperArm"] - places["rightUpperArm"]) / 0.36
     rings = [Ring(y, x * broad, z, weights) for y, x, z, weights in TORSO]
-    return make_loft(places["hips"], Y, X, rings, (0.03, 0.02), square=2.5, count=32)
+    return make_loft(places["hips"], Y, X, rings, (0.03, 0.01), square=2.3, count=32)
 
 
 def _make_neck(places) -> Surface:
     rings = [
-        Ring(0.03, 0.062, 0.060, {"chest": 1}),
-        Ring(0.085, 0.050, 0.052, {"chest": 0.4, "neck": 0.6}),
-        Ring(0.17, 0.049, 0.054, {"neck": 0.3, "head": 0.7}),
+        Ring(0.03, 0.060, 0.060, {"chest": 1}),
+        Ring(0.085, 0.053, 0.056, {"chest": 0.4, "neck": 0.6}),
+        Ring(0.17, 0.053, 0.060, {"neck": 0.3, "head": 0.7}),
     ]
     return make_loft(places["neck"], Y, X, rings, (0.02, 0.02), count=20)
 
 
 def _make_head(places) -> list[Surface]:
-    """Skull, nose and ears, and last the eyes."""
-    size = np.linalg.norm(places["nose"] - places["neck"]) / NECK_TO_NOSE
-    center = places["neck"] + np.array([0, 0.238, 0.012]) * size
-    sizes = np.array([0.078, 0.122, 0.098]) * size
-    skull = make_ellipsoid(center, sizes, "head", _shape_face, count=36)
-    nose = make_ellipsoid(
-        center + size * np.array([0, -0.022, 0.094]), size * np.array([0.012, 0.026, 0.018]), "head"
-    )
+    """Skull, nose and ears, and last what is dark in a face."""
+    size = 1.08 * np.linalg.norm(places["nose"] - places["neck"]) / NECK_TO_NOSE
+
+    def place(center, half_axes, deform=None, count=16) -> Surface:
+        center = places["neck"] + np.array([0, 0.214, 0.012]) * size + size * np.array(center)
+        return make_ellipsoid(center, size * np.array(half_axes), "head", deform, count)
+
+    skull = place((0, 0, 0), (0.077, 0.120, 0.097), _shape_face, 36)
+    nose = place((0, -0.026, 0.090), (0.010, 0.023, 0.014))
+    mouth = place((0, -0.066, 0.077), (0.021, 0.0026, 0.006))
     sides = [np.array([out, 1, 1]) for out in SIDES.values()]
-    ears = [
-        make_ellipsoid(
-            center + size * side * [0.077, -0.008, -0.008], size * np.array([0.012, 0.03, 0.018]), "head"
-        )
-        for side in sides
-    ]
-    eyes = [
-        make_ellipsoid(
-            center + size * side * [0.031, 0.012, 0.083], size * np.array([0.0125, 0.0085, 0.008]), "head"
-        )
-        for side in sides
-    ]
-    return [skull, nose, *ears, join_surfaces(eyes)]
+    ears = [place(side * [0.076, -0.010, -0.010], (0.010, 0.027, 0.017)) for side in sides]
+    eyes = [place(side * [0.031, 0.010, 0.080], (0.0105, 0.0068, 0.008)) for side in sides]
+    brows = [place(side * [0.032, 0.034, 0.083], (0.0155, 0.0026, 0.006)) for side in sides]
+    return [skull, nose, *ears, join_surfaces([mouth, *eyes, *brows])]
 
 
 def _shape_face(points: np.ndarray) -> np.ndarray:
@@ -132,18 +132,13 @@ def _make_arm(places, side: str) -> tuple[Surface, Surface]:
     upper, lower = np.linalg.norm(elbow - shoulder), np.linalg.norm(wrist - elbow)
     wide = upper / UPPER_ARM
     first, second = f"{side}UpperArm", f"{side}LowerArm"
-    rings = [
-        Ring(
-            share * upper, radius * wide, radius * wide, {first: 1.0} if share else {first: 0.6, "chest": 0.4}
-        )
-        for share, radius in UPPER
-    ]
+    rings = [Ring(share * upper, radius * wide, radius * wide, {first: 1.0}) for share, radius in UPPER]
     rings += [
         Ring(upper + step * ELBOW, ELBOW * wide, ELBOW * wide, {first: 1 - part, second: part})
         for step, part in ((-0.7, 0.12), (0, 0.5), (0.7, 0.88))
     ]
     cuff = [Ring(upper + s * lower, r * wide, r * wide, {second: 1.0}) for s, r in LOWER]
-    sleeve = make_loft(shoulder, SIDES[side] * X, Z, [*rings, *cuff], (0.05 * wide, 0.004), count=20)
+    sleeve = make_loft(shoulder, SIDES[side] * X, Z, [*rings, *cuff], (0.038 * wide, 0.004), count=20)
     ends = ((0.7, 0.031, {second: 1.0}), (0.95, 0.027, {second: 0.9, f"{side}Wrist": 0.1}))
     skin = [Ring(s * lower, r * wide, 0.86 * r * wide, weights) for s, r, weights in ends]
     skin.append(Ring(lower, 0.027 * wide, 0.021 * wide, {second: 0.5, f"{side}Wrist": 0.5}))
@@ -208,8 +203,8 @@ def _make_leg(places, side: str) -> list[Surface]:
     upper, lower = f"{side}UpperLeg", f"{side}LowerLeg"
     thigh, whole = hip[1] - knee[1], hip[1] - ankle[1]
     rings = [
-        Ring(-0.02, 0.088, 0.098, {"hips": 0.5, upper: 0.5}),
-        Ring(0.1, 0.084, 0.092, {upper: 1.0}),
+        Ring(-0.02, 0.070, 0.098, {"hips": 0.5, upper: 0.5}),
+        Ring(0.1, 0.074, 0.090, {upper: 1.0}),
         Ring(thigh - 0.05, 0.058, 0.062, {upper: 0.85, lower: 0.15}),
         Ring(thigh, 0.055, 0.058, {upper: 0.5, lower: 0.5}),
         Ring(thigh + 0.05, 0.055, 0.058, {upper: 0.15, lower: 0.85}),

@@ -145,5 +145,5 @@ def test_the_mannequin_is_closed_symmetric_and_faces_the_front(motion):
         mirrored = (surface.points * [-1, 1, 1])[::40]
         apart = np.linalg.norm(mirrored[:, None] - surface.points[None], axis=-1)
         assert apart.min(1).max() < 0.012
-    eyes = mannequin.make_mannequin(offsets).eyes.points
-    assert (eyes[:, 2] > 0.05).all() and (np.abs(eyes[:, 1] - 1.67) < 0.1).all()
+    face = mannequin.make_mannequin(offsets).face.points
+    assert (face[:, 2] > 0.05).all() and (np.abs(face[:, 1] - 1.66) < 0.12).all()
