@@ -1,12 +1,16 @@
 """Avatar files in the readers that people use. Each test is skipped where its reader is not installed."""
 
+import importlib.util
 import json
+import subprocess
+import sys
 
 import numpy as np
 import pytest
 from avatar_clips import demo_clip
 from avatar_files import read_glb
 from avatar_readers import three_page, validate_gltf
+from paths import HELPERS
 from PIL import Image
 
 from signjax.export import gltf
@@ -51,6 +55,24 @@ def test_bvhio_reads_the_same_positions(clip, bones, tmp_path):
             if name in named:
                 np.testing.assert_allclose(named[name] / 100, bones[frame, bone], atol=1e-4, err_msg=name)
     assert bvhio.readAsBvh(path).FrameTime == pytest.approx(0.04)
+
+
+@pytest.mark.parametrize("form", ["glb", "bvh"])
+def test_blender_imports_the_same_positions(clip, bones, tmp_path, form):
+    if importlib.util.find_spec("bpy") is None:
+        pytest.skip("no Blender here: pip install bpy")
+    frames = [0, 20, len(clip) - 1]
+    path = clip.save(tmp_path / f"one.{form}")
+    command = [sys.executable, HELPERS / "blender_places.py", path, "25", *map(str, frames)]
+    run = subprocess.run(command, capture_output=True, text=True, check=True)
+    lines = [line.removeprefix("PLACES ") for line in run.stdout.split("\n") if line.startswith("PLACES ")]
+    for frame, line in zip(frames, lines, strict=True):
+        places = json.loads(line)
+        assert len(set(places) & set(avatar_rig.NAMES)) > 60
+        for name, place in places.items():
+            if name in avatar_rig.NUMBERS:
+                expected = bones[frame, avatar_rig.NUMBERS[name]]
+                np.testing.assert_allclose(place, expected, atol=1e-4, err_msg=name)
 
 
 def test_three_plays_the_mannequin(clip, bones, tmp_path):
