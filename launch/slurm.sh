@@ -11,7 +11,7 @@
 #
 # Examples:
 #     bash launch/slurm.sh --name mine --nodes=2 --gpus-per-node=8 --ntasks-per-node=8 --time=1-0 -- \
-#         python -m signjax.main --config=gpt --multihost
+#         python -m signjax.main --config=gpt --multihost --config.batch_tokens=2048
 #     bash launch/slurm.sh --name small --gpus=1 --time=2:00:00 -- python -m signjax.main --config=vqvae
 set -euo pipefail
 # SLURM calls it with "batch" once a job and with "task" in each task.

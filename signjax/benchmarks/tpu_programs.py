@@ -7,13 +7,14 @@ import pathlib
 import re
 
 import jax
+import numpy as np
 from jax.experimental import topologies
 
 from signjax import demo
 from signjax.benchmarks import setup, smoke_runs
 from signjax.errors import ConfigError
 from signjax.tasks.registry import make_task
-from signjax.training import memory_check, sharding
+from signjax.training import batch_checks, memory_check, sharding
 from signjax.training.train_step import compile_steps
 
 INSTALL = "compiling for TPUs needs libtpu: pip install --no-deps libtpu==0.0.42.1"
@@ -64,13 +65,23 @@ def use_demo_data(c, folder: str) -> None:
 def trace_step(c, mesh, workdir: str):
     """(the jitted training step of a config, its abstract state, its abstract batch) on a mesh."""
     os.makedirs(workdir)
-    task = make_task(c, workdir)
+    batch_checks.check_batch_size(c, mesh)
+    # The batch of one device of this machine, which has no such mesh.
+    here = c.copy_and_resolve_references()
+    here.mesh = {"shape": (1,), "axes": ("data",)}
+    task = make_task(here, workdir)
     batches = iter(task.batches(0))
+    batch = _fill_batch(next(batches), sharding.count_batch_parts(mesh))
     # Shapes alone: arrays cannot be put on chips that are not there.
-    batch = sharding.make_abstract_batch(next(batches), mesh)
+    batch = sharding.make_abstract_batch(batch, mesh)
     batches.close()
     _, step, _, state = compile_steps(c, task, mesh, batch)
     return step, state, batch
+
+
+def _fill_batch(batch: dict, parts: int) -> dict:
+    """A batch with as many rows as in a training on so many parts of a mesh; only its shapes matter."""
+    return {name: np.resize(x, (-(-len(x) // parts) * parts, *x.shape[1:])) for name, x in batch.items()}
 
 
 def compile_step(step, state, batch):

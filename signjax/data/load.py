@@ -16,6 +16,7 @@ from signjax.io.safe_read import InvalidFileError
 
 # Clips of a large split that are packed at a time: packing that was interrupted continues with the next part.
 PART_CLIPS = 4096
+ATTEMPTS = 5  # to join parts while another process changes them
 OnMessage = Callable[[str], None]  # gets a line for the user
 
 
@@ -193,13 +194,14 @@ def _pack_once(clips: Split, on_message: OnMessage) -> tuple[PackedDataset, bool
     with pack_cache.lock_packing(clips.caches, say_wait) as waited:
         if waited and (dataset := _open_split(clips, on_message)):
             return dataset, False
-        try:
-            return _pack_split(clips, on_message), True
-        except InvalidFileError:
-            # On a disk without locks another process may have joined the parts, and removed them.
+        # On a disk without locks another process may have joined the parts, and removed them, or be replacing
+        # one by its own. What is there stays there, so that a new attempt takes little.
+        for _ in range(ATTEMPTS):
+            with contextlib.suppress(InvalidFileError):
+                return _pack_split(clips, on_message), True
             if dataset := _open_split(clips, on_message):
                 return dataset, False
-            raise
+        return _pack_split(clips, on_message), True
 
 
 def _pack_split(clips: Split, on_message: OnMessage) -> PackedDataset:

@@ -31,6 +31,7 @@ def iterate_shuffled(
     host: int = 0,
     workers: int = 0,
     transforms: Sequence[Callable] = (),
+    multiple: int = 1,
 ) -> Iterator[Batch]:
     """Endless shuffled training batches; each epoch shows every example once.
 
@@ -44,21 +45,24 @@ def iterate_shuffled(
       workers: processes that make the batches; 0 makes them in a thread of this one. They start anew, so
         a program that wants them needs `if __name__ == "__main__":`.
       transforms: functions (example, rng) -> example, applied in order, that keep shapes.
+      multiple: rows of zeros fill a batch up to a multiple of this, for sources of which such rows count
+        nowhere. So the same examples make a step, however many devices share it.
 
     Returns:
-      An iterator of {name: [B / hosts, ...]}; `close()` ends its workers.
+      An iterator of {name: [rows / hosts, ...]}, of B rows and those that fill it up; `close()` ends its
+      workers.
 
     Raises:
       DataError: the source is empty.
-      ConfigError: batch_size is not a multiple of hosts, or there is no such host.
+      ConfigError: the rows are not a multiple of hosts, or there is no such host.
     """
     # This is no generator itself, so that mistakes are raised here and not with the first batch.
-    _check_hosts(batch_size, hosts, host)
+    rows = _count_rows(batch_size, multiple, hosts, host)
     if not len(source):
         raise DataError("there is nothing to train on: the source has no examples")
     import grain  # a second, and only training needs it
 
-    make = functools.partial(_make_batch, source, batch_size, seed, hosts, host, tuple(transforms))
+    make = functools.partial(_make_batch, source, batch_size, seed, host * rows, rows, tuple(transforms))
     # The work is Python's and the data are mapped: more threads than one would wait for the first.
     options = grain.ReadOptions(num_threads=1, prefetch_buffer_size=4)
     batches = grain.MapDataset.range(start_step, LAST_STEP).map(make).to_iter_dataset(options)
@@ -83,9 +87,9 @@ def _iterate_and_close(batches: Iterable[Batch]) -> Iterator[Batch]:
 
 
 def _make_batch(
-    source, batch_size: int, seed: int, hosts: int, host: int, transforms: tuple[Callable, ...], step: int
+    source, batch_size: int, seed: int, first: int, rows: int, transforms: tuple[Callable, ...], step: int
 ) -> Batch:
-    """A host's rows of a step's batch."""
+    """Rows first:first + rows of a step's batch, zeros after its `batch_size` examples."""
 
     def make_example(position: int) -> dict[str, np.ndarray]:
         epoch, k = divmod(position, len(source))
@@ -98,9 +102,11 @@ def _make_batch(
 
     # A block of the batch for each host, not every second row: so the global batch, and the random numbers
     # that a step draws for its rows, are the same for any number of hosts.
-    rows = batch_size // hosts
-    first = step * batch_size + host * rows
-    return _stack_examples(map(make_example, range(first, first + rows)), rows)
+    numbers, start = range(first, min(first + rows, batch_size)), step * batch_size
+    if not numbers:
+        # Of an example only to know the shapes.
+        return {name: np.zeros_like(x) for name, x in _stack_examples([make_example(start)], rows).items()}
+    return _stack_examples((make_example(start + number) for number in numbers), rows)
 
 
 # A batch lies in two epochs at most, unless epochs are shorter than a batch.
@@ -110,35 +116,46 @@ def _shuffle_epoch(seed: int, epoch: int, count: int) -> np.ndarray:
 
 
 def _stack_examples(examples: Iterable[dict[str, np.ndarray]], count: int) -> Batch:
-    """One array per name; each example is copied and let go, since fresh memory costs more than the copy."""
+    """One array per name, zeros after the last example.
+
+    Each example is copied and let go, since fresh memory costs more than the copy.
+    """
     batch = {}
     for row, example in enumerate(examples):
         for name, value in example.items():
             value = np.asarray(value)
             if name not in batch:
-                batch[name] = np.empty((count, *value.shape), value.dtype)
+                batch[name] = np.zeros((count, *value.shape), value.dtype)
             batch[name][row] = value
     return batch
 
 
-def iterate_once(source, batch_size: int, hosts: int = 1, host: int = 0) -> Iterator[Batch]:
-    """Evaluation batches: every example once and in order, the last batch filled up.
+def iterate_once(
+    source, batch_size: int, hosts: int = 1, host: int = 0, multiple: int = 1
+) -> Iterator[Batch]:
+    """Evaluation batches: every example once and in order, each batch filled up.
+
+    Args:
+      source: as for `iterate_shuffled`.
+      batch_size: B, examples of a batch over all hosts.
+      hosts, host: as for `iterate_shuffled`.
+      multiple: the rows of a batch are filled up to a multiple of this.
 
     Returns:
-      An iterator of {name: [B / hosts, ...]} with "index" int32, the example's number, and "weight"
-      float32: 1, or 0 for the rows that fill the last batch, which repeat the last example.
+      An iterator of {name: [rows / hosts, ...]} with "index" int32, the example's number, and "weight"
+      float32: 1, or 0 for the rows that fill a batch, which repeat its last example.
 
     Raises:
       ConfigError: as for `iterate_shuffled`.
     """
-    _check_hosts(batch_size, hosts, host)
-    rows = batch_size // hosts
-    # All hosts get equally many batches, the last perhaps of weight 0 alone: they compute each together.
-    for start in range(host * rows, len(source) + host * rows, batch_size):
-        numbers = np.arange(start, start + rows)
-        index = np.minimum(numbers, len(source) - 1)
-        batch = _stack_examples(map(source.make_example, index.tolist()), len(index))
-        weight = (numbers < len(source)).astype(np.float32)
+    rows = _count_rows(batch_size, multiple, hosts, host)
+    # All hosts get equally many batches, some perhaps of weight 0 alone: they compute each together.
+    for start in range(0, len(source), batch_size):
+        end = min(start + batch_size, len(source))
+        numbers = start + host * rows + np.arange(rows)
+        index = np.minimum(numbers, end - 1)
+        batch = _stack_examples(map(source.make_example, index.tolist()), rows)
+        weight = (numbers < end).astype(np.float32)
         yield batch | {"index": index.astype(np.int32), "weight": weight}
 
 
@@ -148,6 +165,7 @@ def iterate_clips(
     buckets: Sequence[int] = sources.BUCKETS,
     hosts: int = 1,
     host: int = 0,
+    multiple: int = 1,
 ) -> Iterator[Batch]:
     """Evaluation batches of whole clips in canonical space, grouped so that few shapes occur.
 
@@ -155,8 +173,7 @@ def iterate_clips(
       dataset: the clips.
       batch_size: B over all hosts.
       buckets: lengths in frames that a clip may be padded to; longer clips go to the next power of two.
-      hosts: as for `iterate_shuffled`.
-      host: as for `iterate_shuffled`.
+      hosts, host, multiple: as for `iterate_once`.
 
     Returns:
       An iterator of {"pose" [B, L, J, 3] float32, "mask" [B, L] bool, "index" [B] int32 into the data set,
@@ -169,12 +186,16 @@ def iterate_clips(
     lengths = np.array([sources.choose_bucket(int(n), buckets) for n in dataset.lengths])
     for length in np.unique(lengths):
         members = np.flatnonzero(lengths == length)
-        for batch in iterate_once(sources.WholeClips(dataset, members, int(length)), batch_size, hosts, host):
+        clips = sources.WholeClips(dataset, members, int(length))
+        for batch in iterate_once(clips, batch_size, hosts, host, multiple):
             yield batch | {"index": members[batch["index"]].astype(np.int32)}
 
 
-def _check_hosts(batch_size: int, hosts: int, host: int) -> None:
-    if batch_size < 1 or hosts < 1 or batch_size % hosts:
+def _count_rows(batch_size: int, multiple: int, hosts: int, host: int) -> int:
+    """Rows of a host's part of a batch that is filled up to a multiple."""
+    rows = -(-batch_size // multiple) * multiple
+    if batch_size < 1 or hosts < 1 or rows % hosts:
         raise ConfigError(f"batch_size is {batch_size}; make it a multiple of the number of hosts, {hosts}")
     if not 0 <= host < hosts:
         raise ConfigError(f"host is {host}, but hosts are numbered 0 to {hosts - 1}")
+    return rows // hosts

@@ -24,6 +24,32 @@ class Dense(nn.Dense):
         return super().__call__(x.reshape(-1, x.shape[-1])).reshape(*x.shape[:-1], self.features)
 
 
+class KeyValueDense(nn.Module):
+    """A dense layer for the keys and values of all layers of a decoder. [..., D] -> [..., depth, H, 2D / H].
+
+    Its parameters are those of `Dense`. They are divided into heads before the product and not after it:
+    where devices share the heads (signjax.training.sharding), each computes its own and sends none.
+
+    Attributes:
+      depth: layers.
+      heads: H.
+    """
+
+    depth: int
+    heads: int
+    dtype: Any = None
+
+    @nn.compact
+    def __call__(self, x):
+        """x [..., D]."""
+        width, shape = x.shape[-1], (self.depth, self.heads, 2 * x.shape[-1] // self.heads)
+        kernel = self.param("kernel", nn.initializers.lecun_normal(), (width, 2 * width * self.depth))
+        bias = self.param("bias", nn.initializers.zeros, (2 * width * self.depth,))
+        rows, kernel, bias = nn.dtypes.promote_dtype(x.reshape(-1, width), kernel, bias, dtype=self.dtype)
+        out = jnp.tensordot(rows, kernel.reshape(width, *shape), 1) + bias.reshape(shape)
+        return out.reshape(*x.shape[:-1], *shape)
+
+
 class ConvBlock(nn.Module):
     """Pre-norm residual block over time: convolution, GELU, projection. [B, N, D] -> [B, N, D].
 

@@ -215,16 +215,18 @@ def _sample_rows(z, mask, num, rng):
     order = jnp.argsort(jax.random.uniform(rng, valid.shape) + ~valid)
     # At least 1, so that there is an index even in a batch without a valid latent.
     count = jnp.maximum(valid.sum(), 1)
-    return z.reshape(-1, z.shape[-1])[order[jnp.arange(num) % count]]
+    return jnp.asarray(z).reshape(-1, z.shape[-1])[order[jnp.arange(num) % count]]
 
 
 def _init_from_batch(sums, counts, z, mask, rng):
     """Sums [K, D] and counts [K] of a level; as long as nothing was ever counted, latents of the batch."""
     # Data cannot be known when parameters are initialised; entries far from all data would never be used.
-    untrained = counts.sum() == 0
-    return (
-        jnp.where(untrained, _sample_rows(z, mask, sums.shape[0], rng), sums),
-        jnp.where(untrained, jnp.ones_like(counts), counts),
+    # A condition and no choice between two results: drawing latents sorts those of the whole batch, which
+    # takes longer than the rest of a quantizer, and only the first step needs it.
+    return jax.lax.cond(
+        counts.sum() == 0,
+        lambda: (_sample_rows(z, mask, sums.shape[0], rng), jnp.ones_like(counts)),
+        lambda: (sums, counts),
     )
 
 
@@ -241,7 +243,10 @@ def _reset_dead_codes(sums, counts, z, mask, share, rng):
     # They start again at the mean count: with a small one they would be dead again at the next step.
     mean = counts.mean()
     dead = (counts < share * mean) & (mask.sum() > 0)
-    return (
-        jnp.where(dead[:, None], _sample_rows(z, mask, counts.shape[0], rng) * mean, sums),
-        jnp.where(dead, mean, counts),
-    )
+
+    def reset():
+        drawn = _sample_rows(z, mask, counts.shape[0], rng) * mean
+        return jnp.where(dead[:, None], drawn, sums), jnp.where(dead, mean, counts)
+
+    # In most steps no code is dead, and nothing is drawn, see `_init_from_batch`.
+    return jax.lax.cond(dead.any(), reset, lambda: (sums, counts))

@@ -45,7 +45,7 @@ class SeedGPT(nn.Module):
         # Exact blocks, so that weights of the original project give the digits that they gave in PyTorch.
         block = {"heads": self.heads, "mlp": self.mlp, "dropout": self.dropout, "exact": True}
         self.text = layers.Dense(self.width, dtype=self.dtype)
-        self.memory_in = layers.Dense(2 * self.width * self.depth, dtype=self.dtype)
+        self.memory_in = layers.KeyValueDense(self.depth, self.heads, dtype=self.dtype)
         self.embed = nn.Embed(self.codes + 2, self.width, dtype=self.dtype)
         self.blocks = [DecoderBlock(**block, dtype=self.dtype) for _ in range(self.depth)]
         self.head = layers.Dense(self.codes + 2)
@@ -55,8 +55,7 @@ class SeedGPT(nn.Module):
         # BERT has seen order and neighbours already; packed texts need no separation, as nothing mixes here.
         del segments, positions, train
         x = self.text(features.astype(jnp.float32))
-        keys_values = self.memory_in(x).reshape(*mask.shape, self.depth, self.heads, -1)
-        keys, values = jnp.split(jnp.moveaxis(keys_values, 2, 0), 2, axis=-1)
+        keys, values = jnp.split(jnp.moveaxis(self.memory_in(x), 2, 0), 2, axis=-1)
         # Nobody reads the centres: the original project's blocks have no preference for the text that is
         # expected.
         return EncodedText(keys, values, mask, jnp.zeros(mask.shape), x)

@@ -66,7 +66,7 @@ class TextConditionedModel(nn.Module):
         # Exact on every machine: TPUs would otherwise round to 8 bits, GPUs to 10, and over the length of a
         # text the errors of durations add up to positions.
         self.duration = layers.Dense(1, bias_init=nn.initializers.constant(1.5), precision="highest")
-        self.memory_in = layers.Dense(2 * self.width * self.depth, dtype=self.dtype)
+        self.memory_in = layers.KeyValueDense(self.depth, self.heads, dtype=self.dtype)
         self.drop = nn.Dropout(self.dropout)
 
     def encode_text(self, ids, mask, segments=None, positions=None, train: bool = False) -> EncodedText:
@@ -100,8 +100,7 @@ class TextConditionedModel(nn.Module):
         x = layers.scan_layers(apply_layer, self.text_layers, self.text_depth, x, remat=self.remat)
         x = self.text_norm(x)
         # Keys and values of all layers at once, as no layer of the decoder changes the text.
-        keys_values = self.memory_in(x).reshape(*x.shape[:2], self.depth, self.heads, -1)
-        keys, values = jnp.split(jnp.moveaxis(keys_values, 2, 0), 2, axis=-1)
+        keys, values = jnp.split(jnp.moveaxis(self.memory_in(x), 2, 0), 2, axis=-1)
         return EncodedText(keys, values, mask, self._expected_centres(x, mask, segments), x)
 
     def _add_neighbours(self, embedded, segments):

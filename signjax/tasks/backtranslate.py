@@ -61,16 +61,13 @@ def make_task(config, workdir) -> Task:
         batch = batch | {"pose": fill_missing_joints(batch), "text_mask": real}
         return losses_and_metrics(model, variables, batch, batch["text"])
 
-    def stream_batches(start):
-        # Rows are as long as the longest clip needs, so a step has about the same number of frames always.
-        size = max(1, config.batch_frames // rows.frames)
-        return loader.iterate_shuffled(rows, size, config.seed, start, **batches.host_share())
-
     return Task(
         init=init_variables,
         loss=compute_loss,
         evaluate=evaluate_batch,
-        batches=stream_batches,
+        batches=batches.stream_filled_rows(
+            config, rows, "batch_frames", rows.frames, batches.count_workers()
+        ),
         eval_batches=_make_eval_batches(config, dev, vocabulary),
         finish=make_preview(PoseToText(config, None, model, vocabulary), dev),
     )
@@ -81,7 +78,7 @@ def _make_eval_batches(config, dev: PackedDataset, vocabulary: tokenizer.TextTok
     ids, real = tokenizer.pad_texts([vocabulary.encode(t) for t in dev.texts])
 
     def iterate_batches():
-        for batch in loader.iterate_clips(dev, config.eval_batch_size, **batches.host_share()):
+        for batch in loader.iterate_clips(dev, config.eval_batch_size, **batches.filled_share(config)):
             yield batch | {"text": ids[batch["index"]], "text_mask": real[batch["index"]]}
 
     return iterate_batches

@@ -11,7 +11,7 @@ import math
 import jax.numpy as jnp
 import numpy as np
 
-from signjax.data import augmentation, load, loader, sources
+from signjax.data import augmentation, load, sources
 from signjax.metrics.frechet import WINDOW
 from signjax.models import motion_encoder as models
 from signjax.models.vqvae import hold_last_frame
@@ -60,15 +60,12 @@ def make_task(config, workdir) -> Task:
         pairs = losses.reconstruction_errors(out.pose, pose, valid, jnp.ones_like(weight))
         return pairs | {"energy": ((error * weight).sum(), weight.sum())}
 
-    def eval_batches():
-        return loader.iterate_once(sources.Crops(dev, WINDOW), config.eval_batch_size, **batches.host_share())
-
     return Task(
         init=init_variables,
         loss=compute_loss,
         evaluate=evaluate_batch,
         batches=batches.stream_windows(crops, config, transforms),
-        eval_batches=eval_batches,
+        eval_batches=batches.iterate_dev_rows(config, sources.Crops(dev, WINDOW)),
     )
 
 

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from signjax.data import load, loader
+from signjax.data import load
 from signjax.data.packed_dataset import PackedDataset
 from signjax.data.sign_clips import SignClips
 from signjax.errors import DataError
@@ -56,7 +56,7 @@ def make_task(config, workdir) -> Task:
         loss=compute_loss,
         evaluate=evaluate_batch,
         batches=batches.stream_windows(rows, config),
-        eval_batches=lambda: loader.iterate_once(dev_rows, config.eval_batch_size, **batches.host_share()),
+        eval_batches=batches.iterate_dev_rows(config, dev_rows),
         finish=_make_calibration(PoseToWord(config, None, model, words), dev, workdir),
     )
 

@@ -8,6 +8,29 @@ LOWER = {"mpjpe", "error", "errors", "loss", "code", "end", "flow", "length", "c
 LOWER |= {"wer", "score", "fgd", "mae", "mse", "rmse", "distance", "bones", "velocity"}
 
 
+class BestScore:
+    """The score of the best checkpoint of a run that is trained.
+
+    In memory: reading it from the disk compares the checkpoint with its checksums, gigabytes at every save.
+
+    Args:
+      metric: what decides, `best` of the config.
+      value: the score on disk when the training begins, None for none.
+
+    Attributes:
+      value: the best score so far.
+    """
+
+    def __init__(self, metric: str, value: float | None):
+        self.metric, self.value = metric, value
+
+    def improve(self, score: float) -> bool:
+        """Whether a score is better than the best one so far, which it then becomes."""
+        better = is_better(self.metric, score, self.value)
+        self.value = score if better else self.value
+        return better
+
+
 def is_better(metric: str, score: float, best: float | None) -> bool:
     """Whether a score is better than the best one so far, None for none; a score that is NaN never is."""
     if best is None:

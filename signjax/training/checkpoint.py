@@ -141,14 +141,15 @@ def read_written_score(manager: ocp.CheckpointManager) -> float | None:
             # As only one is kept, the next one would delete it.
             if score is None:
                 saved_steps.set_aside_damaged(workdir, "best")
-        score = _share_score(score)
+        score = share_score(score)
         if score is None and manager.all_steps():
             manager.reload()
     return score
 
 
-def _share_score(score: float | None) -> float | None:
-    """The score that the first host has."""
+def share_score(score: float | None) -> float | None:
+    """The score that the first host has; None for one that is NaN."""
+    # Rounding could make hosts disagree on what they save together.
     if jax.process_count() == 1:
         return score
     # As two numbers of 32 bits: JAX would round one of 64.

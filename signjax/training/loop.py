@@ -13,6 +13,7 @@ import jax
 
 from signjax.errors import ConfigError, DataError, NumericsError, did_you_mean
 from signjax.training import (
+    batch_checks,
     best_metric,
     checkpoint,
     config_rules,
@@ -64,6 +65,7 @@ class Run(NamedTuple):
     metrics: metric_writer.MetricWriter
     progress: metric_writer.Progress
     stop: process.StopSignal
+    best: best_metric.BestScore  # the one thing here that changes
 
 
 def train(
@@ -120,9 +122,9 @@ def train(
         checkpoints = checkpoint.open_checkpoints(workdir, start)
         # Closed on any way out: what was saved in the background gets its name only when its writing ends.
         stack.callback(checkpoint.close_checkpoints, checkpoints)
-        run, state, batches = _prepare_run(
-            config, workdir, start, make_task, (checkpoints, metrics, progress, stop)
-        )
+        best = best_metric.BestScore(config.best, checkpoint.read_written_score(checkpoints.best))
+        outputs = checkpoints, metrics, progress, stop, best
+        run, state, batches = _prepare_run(config, workdir, start, make_task, outputs)
         # That of an older run changes only when it goes on: a start that fails changes nothing.
         if first and start:
             save_config(f"{workdir}/config.json", config)
@@ -141,9 +143,12 @@ def _check_run(config, workdir, start: int) -> metric_writer.TimeSpent:
     config_rules.check_fields(config)
     # Before the comparison with the saved run, which raises on one host only if the hosts differ.
     process.check_hosts(config, workdir, start)
+    if start:
+        check_same_config(saved_steps.read_meta(workdir, "latest", start, "config"), config, workdir)
+    # Before the task is made, which may take hours of encoding.
+    batch_checks.check_batches(config)
     if not start:
         return metric_writer.TimeSpent(0.0, 0.0)
-    check_same_config(saved_steps.read_meta(workdir, "latest", start, "config"), config, workdir)
     return metric_writer.TimeSpent(**saved_steps.read_meta(workdir, "latest", start)["spent"])
 
 
@@ -165,6 +170,8 @@ def _prepare_run(config, workdir, start: int, make_task: MakeTask, outputs):
     # Its shapes are needed now. It is trained on as well, so it is put back before the others at the end.
     batch = next(batches)
     example = sharding.make_global_batch(batch, mesh)
+    # A task of one's own may not fill up its batches: it would end at its first evaluation, hours from now.
+    sharding.check_rows(next(iter(task.eval_batches()), {}), mesh)
     init, step, evaluate, abstract = compile_steps(config, task, mesh, example)
     run = Run(config, workdir, task, mesh, step, evaluate, *outputs)
     # Before `init` allocates the state, and before XLA takes minutes to compile what cannot run. Without a
@@ -282,11 +289,13 @@ def _evaluate_state(run: Run, state, step: int) -> bool:
     if run.config.best not in evals:
         advice = f"evaluation gives: {', '.join(sorted(evals))}"
         raise ConfigError(f"best is {run.config.best!r}{did_you_mean(run.config.best, evals, advice)}")
-    best = checkpoint.read_written_score(run.checkpoints.best)
-    better = best_metric.is_better(run.config.best, evals[run.config.best], best)
+    score = checkpoint.share_score(evals[run.config.best])
+    better = score is not None and run.best.improve(score)
     if better:
+        # Only one is kept: one that was damaged is set aside, as this one would delete it.
+        checkpoint.read_written_score(run.checkpoints.best)
         tree = {"params": variables["params"], "extra": state.extra}
-        meta = {"step": step, "best": evals[run.config.best]}
+        meta = {"step": step, "best": score}
         checkpoint.save_checkpoint(run.checkpoints.best, step, tree, run.config, meta)
     # After the checkpoint has been started: a row says that this evaluation need not be made again.
     run.metrics.write(step, "eval", evals)
@@ -302,10 +311,10 @@ def _evaluate_state(run: Run, state, step: int) -> bool:
 def _save_state(run: Run, state, step: int) -> None:
     """Saves what is needed to resume from `step`; the next batch is then number `step`, counted from 0."""
     # Waits, so that the state on disk is never newer than the best checkpoint found on the way to it.
-    best = checkpoint.read_written_score(run.checkpoints.best)
+    checkpoint.wait_until_saved(run.checkpoints.best)
     meta = {
         "step": step,
-        "best": best,
+        "best": run.best.value,
         "spent": run.metrics.get_time_spent()._asdict(),
         # Compared by `checkpoint.restore_checkpoint`; the name is that of runs on disk.
         "fingerprint": state_hash.hash_state(state),

@@ -19,7 +19,9 @@ BATCH_AXES = ("data", FSDP)  # the batch is divided along those of them that the
 
 # Of a block's matrices those whose outputs, heads or hidden units, are divided along "tensor", and those that
 # sum over them. So a pair of them communicates once (Megatron-LM, Shoeybi et al. 2019).
-COLUMNS = r"/(self_in|cross_in|memory_in(_\d+)?|mlp_in|qkv|up|mix)"
+# Not `memory_in`, whose columns are those of one layer after another: cut into parts of equal size they are
+# no heads. Each device has all of it, and computes its heads alone (signjax.models.layers.KeyValueDense).
+COLUMNS = r"/(self_in|cross_in|memory_in_\d+|mlp_in|qkv|up|mix)"
 ROWS = r"/(self_out|cross_out|mlp_out|out|down)"
 # Not codebooks: they are small, and every latent is compared with all codes.
 LEARNED = r"(^|/)(params|ema|mu|nu)/"
@@ -178,6 +180,22 @@ def get_batch_axes(mesh: Mesh) -> tuple:
     return tuple(a for a in BATCH_AXES if a in mesh.shape)
 
 
+def count_batch_parts(mesh: Mesh) -> int:
+    """Into how many equal parts the devices of a mesh divide a batch."""
+    return _count_parts(get_batch_axes(mesh), mesh)
+
+
+def list_part_devices(mesh: Mesh) -> list[list]:
+    """The devices that work on each part of a batch."""
+    axes = [mesh.axis_names.index(axis) for axis in get_batch_axes(mesh)]
+    return np.moveaxis(mesh.devices, axes, range(len(axes))).reshape(count_batch_parts(mesh), -1).tolist()
+
+
+def check_rows(batch: dict, mesh: Mesh) -> None:
+    """Raises what `make_global_batch` raises for this host's part of a batch if the axes do not divide it."""
+    _make_batch_shardings(batch, mesh, jax.process_count())
+
+
 def make_global_batch(batch: dict, mesh: Mesh) -> dict:
     """Puts a batch on the mesh, divided along "data" and "fsdp".
 
@@ -200,7 +218,7 @@ def make_global_batch(batch: dict, mesh: Mesh) -> dict:
         # both, and makes a smaller array.
         if x.ndim and array.shape[0] != x.shape[0] * hosts:
             raise ConfigError(
-                f"mesh.shape={tuple(mesh.shape.values())}: some parts of a batch {_format_batch_axes(mesh)} "
+                f"mesh.shape={tuple(mesh.shape.values())}: some parts of a batch {format_batch_axes(mesh)} "
                 f"are on more than one of {hosts} hosts; make the other axes smaller"
             )
         return array
@@ -234,11 +252,12 @@ def _make_batch_shardings(batch: dict, mesh: Mesh, hosts: int) -> dict:
         if rows % parts:
             raise ConfigError(
                 f'batch_size (or batch_tokens): {rows} rows of "{name}" do not divide into {parts} equal '
-                f"parts {_format_batch_axes(mesh)}; change it or mesh.shape"
+                f"parts {format_batch_axes(mesh)}; change it or mesh.shape"
             )
     return shardings
 
 
-def _format_batch_axes(mesh: Mesh) -> str:
+def format_batch_axes(mesh: Mesh) -> str:
+    """The axes that divide a batch, for messages."""
     axes = get_batch_axes(mesh)
     return f"of the mesh {'axes' if axes[1:] else 'axis'} {' and '.join(map(repr, axes))}"

@@ -176,6 +176,33 @@ def test_evaluation_shows_every_clip_whole_and_once(batch_size, hosts):
     assert len({len(part) for part in parts}) == 1, "hosts must take the same number of steps"
 
 
+@pytest.mark.parametrize("multiple, hosts", [(1, 1), (4, 1), (16, 2), (16, 16), (64, 4)])
+def test_a_batch_is_filled_up_to_a_multiple(multiple, hosts):
+    """The same examples make a step, and come first; rows that count nowhere follow."""
+    whole, options = take(crops(batch_size=6), 3), {"batch_size": 6, "multiple": multiple}
+    parts = [take(crops(**options, hosts=hosts, host=h), 3) for h in range(hosts)]
+    for step, batch in enumerate(whole):
+        for name, rows in batch.items():
+            filled = np.concatenate([part[step][name] for part in parts])
+            assert len(filled) == -(-6 // multiple) * multiple and filled.dtype == rows.dtype
+            np.testing.assert_array_equal(filled[:6], rows)
+            assert not filled[6:].any()
+
+
+@pytest.mark.parametrize("multiple, hosts", [(4, 1), (16, 2), (16, 16)])
+def test_an_evaluation_is_filled_up_to_a_multiple(multiple, hosts):
+    source = sources.ArrayRows({"n": np.arange(8) * 10})
+    parts = [list(loader.iterate_once(source, 3, hosts, host, multiple)) for host in range(hosts)]
+    for k, (first, *_) in enumerate(zip(*parts, strict=True)):
+        batch = {name: np.concatenate([part[k][name] for part in parts]) for name in first}
+        count = min(3, 8 - 3 * k)
+        assert len(batch["n"]) == max(4, multiple)
+        assert batch["weight"].tolist() == [1.0] * count + [0.0] * (len(batch["n"]) - count)
+        # So no row has a shape or a length of its own.
+        assert batch["n"].tolist() == [10 * min(3 * k + i, 3 * k + count - 1) for i in range(len(batch["n"]))]
+    assert len(parts[0]) == 3
+
+
 def test_buckets():
     lengths = {1: 64, 64: 64, 65: 128, 1024: 1024, 1025: 2048, 5000: 8192}
     assert {n: sources.choose_bucket(n) for n in lengths} == lengths

@@ -76,6 +76,7 @@ def test_parts_that_another_process_has_joined_are_no_error(root, monkeypatch):
     assert len(stored(root)) == 1 and not any("left out" in line for line in messages)
 
 
+@pytest.mark.extended
 def test_processes_that_use_a_data_set_first_pack_it_once(root):
     """Three at the same moment, as the hosts of a job are."""
     program = (

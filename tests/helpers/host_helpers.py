@@ -45,13 +45,13 @@ def end_all() -> None:
     _STARTED.clear()
 
 
-def supervised(log, *program):
+def supervised(log, *program, **variables):
     """A job of two hosts under one supervisor."""
     command = ("-m", "signjax.tools.supervise", "--processes=2", sys.executable)
-    return spawn(log, [*command, *program, "--multihost", f"--heartbeat={PATIENCE}"])
+    return spawn(log, [*command, *program, "--multihost", f"--heartbeat={PATIENCE}"], **variables)
 
 
-def alone(folder, programs, heartbeat: int = PATIENCE):
+def alone(folder, programs, heartbeat: int = PATIENCE, **variables):
     """The hosts of one job without a supervisor, one for each program."""
     with socket.socket() as probe:
         probe.bind(("localhost", 0))
@@ -59,7 +59,7 @@ def alone(folder, programs, heartbeat: int = PATIENCE):
     job = {"JAX_COORDINATOR_ADDRESS": address, "JAX_NUM_PROCESSES": str(len(programs))}
     last = ["--multihost", f"--heartbeat={heartbeat}"]
     return [
-        spawn(folder / f"{rank}.log", [*program, *last], **job, JAX_PROCESS_ID=str(rank))
+        spawn(folder / f"{rank}.log", [*program, *last], **variables | job | {"JAX_PROCESS_ID": str(rank)})
         for rank, program in enumerate(programs)
     ]
 

@@ -248,3 +248,53 @@ def test_divergence_is_a_mean_over_dimensions(dim):
     log_variance = quantizers.START_LOG_VARIANCE
     expected = (2.0**2 + np.exp(log_variance) - log_variance - 1) / 2
     np.testing.assert_allclose(loss, 0.5 * expected, rtol=1e-5)
+
+
+def drawn_always(codebook, z, mask, share, rng):
+    """What `drawn_if_needed` gives, with latents drawn whether they are needed or not."""
+    sums, counts = codebook["sums"][0], codebook["counts"][0]
+    untrained, mean = counts.sum() == 0, counts.mean()
+    drawn = quantizers._sample_rows(z, mask, K, rng)
+    dead = (counts < share * mean) & (mask.sum() > 0)
+    start = jnp.where(untrained, drawn, sums), jnp.where(untrained, jnp.ones_like(counts), counts)
+    reset = jnp.where(dead[:, None], drawn * mean, sums), jnp.where(dead, mean, counts)
+    return start, reset
+
+
+def drawn_if_needed(codebook, z, mask, share, rng):
+    level = codebook["sums"][0], codebook["counts"][0], z, mask
+    return quantizers._init_from_batch(*level, rng), quantizers._reset_dead_codes(*level, share, rng)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.9])
+@pytest.mark.parametrize("start", ["fresh", "moving"])
+@pytest.mark.parametrize("kept", [1, 0])
+def test_drawing_only_if_needed_changes_no_bit(start, share, kept, z, mask):
+    codebook = book() if start == "moving" else jax.tree.map(np.zeros_like, book())
+    arguments = codebook, z, mask * bool(kept), share, jax.random.key(3)
+    for expected, found in zip(
+        jax.tree.leaves(jax.jit(drawn_always)(*arguments)),
+        jax.tree.leaves(jax.jit(drawn_if_needed)(*arguments)),
+        strict=True,
+    ):
+        assert np.asarray(expected).tobytes() == np.asarray(found).tobytes()
+
+
+def list_operations(jaxpr, within=()):
+    """(operation, the operations that it is within) of a program and of those within it."""
+    for equation in jaxpr.eqns:
+        name = equation.primitive.name
+        yield name, within
+        for value in equation.params.values():
+            for part in value if isinstance(value, tuple | list) else (value,):
+                inner = getattr(part, "jaxpr", part)
+                if hasattr(inner, "eqns"):
+                    yield from list_operations(inner, (*within, name))
+
+
+def test_a_step_sorts_latents_only_where_codes_are_drawn(z, mask):
+    arguments = book(), z, mask, True, jax.random.key(0)
+    model = quantizers.ResidualVQ(**SETTINGS | {"revive": 0.4})
+    program = jax.make_jaxpr(_apply, static_argnums=(0, 4))(model, *arguments)
+    sorts = [within for name, within in list_operations(program.jaxpr) if name == "sort"]
+    assert len(sorts) == 2 * Q and all("cond" in within for within in sorts)

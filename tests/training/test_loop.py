@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from engine_helpers import compiled, rows, same_bits, saved_state, start, toy
 
-from signjax.errors import ConfigError, DataError, NumericsError, StorageError
+from signjax.errors import ConfigError, DataError, NumericsError, SignjaxWarning, StorageError
 from signjax.tasks.registry import make_task
 from signjax.training import best_metric, checkpoint, loop, run_config, saved_steps
 
@@ -138,6 +138,34 @@ def test_the_best_survives_resuming(tmp_path, hooks):
     assert checkpoint.load_variables(tmp_path)[1] == 15
     assert checkpoint.load_variables(tmp_path, "latest")[1] == 15
     assert sorted(p.name for p in (tmp_path / "checkpoints/latest").iterdir()) == ["12", "15"]
+
+
+def test_an_evaluation_that_does_not_divide_is_refused_before_the_first_step(tmp_path, hooks):
+    """Of a task that does not fill its batches up: 16 rows of evaluation on 7 devices, 14 of training."""
+    hooks["batch"] = lambda number: pytest.fail("trained") if number else None
+    with pytest.raises(ConfigError, match=r'16 rows of "x" do not divide into 7 equal parts'):
+        loop.train(toy(batch_size=14, **{"mesh.shape": (7,)}), tmp_path, make_task)
+
+
+def test_a_save_does_not_read_the_best_checkpoint(tmp_path, hooks, monkeypatch):
+    """It did at every save, with all its checksums; now at the start, before a better one, and at the end."""
+    asked, scores = [], iter([3.0, 1.0, 2.0])
+    read = saved_steps.read_best_score
+    monkeypatch.setattr(saved_steps, "read_best_score", lambda workdir: asked.append(1) or read(workdir))
+    hooks["finish"] = lambda evals: {"score": next(scores)}
+    assert loop.train(toy(best="score", save_every=1), tmp_path, make_task).best == 1.0
+    assert len(asked) == 4
+    assert [saved_steps.read_meta(tmp_path, "latest", step)["best"] for step in (11, 12)] == [1.0, 1.0]
+
+
+@pytest.mark.extended
+def test_a_best_checkpoint_that_is_damaged_meanwhile_is_not_deleted(tmp_path, hooks):
+    scores, best = iter([3.0, 1.0, 2.0]), tmp_path / "checkpoints/best"
+    hooks["finish"] = lambda evals: {"score": next(scores)}
+    hooks["batch"] = lambda number: (best / "4/meta/metadata").write_text("{}") if number == 6 else None
+    with pytest.warns(SignjaxWarning, match=r"4 is corrupt: .* moved to .*damaged-4"):
+        assert loop.train(toy(best="score"), tmp_path, make_task).best == 1.0
+    assert sorted(path.name for path in best.iterdir()) == [".damaged-4", "8"]
 
 
 def test_details_go_to_the_file_only(tmp_path, hooks, capsys):
