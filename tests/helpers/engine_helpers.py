@@ -66,3 +66,11 @@ def rows(workdir):
 
 def same_bits(a, b):
     return a.keys() == b.keys() and all(a[k].tobytes() == b[k].tobytes() for k in a)
+
+
+def run_script(path, spec: dict, **environment) -> list[dict]:
+    """Runs a script of tests/ with a JSON argument; its JSON lines."""
+    process = spawn(path, json.dumps(spec), **environment)
+    out, err = process.communicate(timeout=3000)
+    assert process.returncode == 0, err[-3000:]
+    return [json.loads(line) for line in out.splitlines() if line.startswith("{")]
