@@ -22,7 +22,7 @@ from signjax.limits import BATCH_SIZE, check_number
 from signjax.models import code_layout
 from signjax.pose import normalization
 from signjax.pose.clip import DEFAULT_FPS, Clip, Tokens
-from signjax.pose.missing_joints import fill_missing_joints
+from signjax.pose.missing_joints import fill_missing_joints, find_shown_joints
 
 
 @dataclass(frozen=True, eq=False)
@@ -127,12 +127,15 @@ class PoseCodec(SharedRun):
         """
         # With a known placement nobody measures and moves the clips again: their points stay bit for bit.
         clips = [
-            Clip(
-                points, fps=self.fps, tokens=self.describe_tokens(sequence), placement=normalization.CANONICAL
-            )
+            dataclasses.replace(self.make_clip(points), tokens=self.describe_tokens(sequence))
             for points, sequence in zip(self.decode_arrays(codes), codes, strict=True)
         ]
         return clips if canonical else [clip.move_to(normalization.DEFAULT) for clip in clips]
+
+    def make_clip(self, points: np.ndarray) -> Clip:
+        """The clip of canonical poses [T, J, 3] as decoded, without the hands that it does not show."""
+        shown = find_shown_joints(points)
+        return Clip(points, shown, fps=self.fps, placement=normalization.CANONICAL)
 
     def reconstruct(self, clips: Sequence[Clip] | PackedDataset, canonical: bool = False) -> list[Clip]:
         """Encodes clips and decodes them again; the results keep the lengths and texts of the clips.
@@ -146,10 +149,10 @@ class PoseCodec(SharedRun):
             if not isinstance(clips, PackedDataset):
                 clip = _restore_rate(clip, original, self.rate)
             fps = original.fps or self.fps
-            # valid is None, all joints: the model gives those, too, that the recording lacks.
-            fields = {"text": original.text, "sid": original.sid, "fps": fps, "valid": None}
             # The last element of a sequence may stand for frames beyond the clip's end, too.
-            clip = dataclasses.replace(clip, points=clip.points[: len(original)], **fields)
+            frames = {"points": clip.points[: len(original)], "valid": clip.valid[: len(original)]}
+            fields = {"text": original.text, "sid": original.sid, "fps": fps}
+            clip = dataclasses.replace(clip, **frames, **fields)
             results.append(clip if canonical else clip.move_to(original.find_placement()))
         return results
 
@@ -185,7 +188,7 @@ def _restore_rate(clip: Clip, original: Clip, rate: float | None) -> Clip:
     resampled = frame_rates.bring_to_rate(clip, original.fps)
     # The last frames of the original may be later than the last one at the model's rate.
     numbers = np.minimum(np.arange(len(original)), len(resampled) - 1)
-    return dataclasses.replace(resampled, points=resampled.points[numbers], valid=None)
+    return dataclasses.replace(resampled, points=resampled.points[numbers], valid=resampled.valid[numbers])
 
 
 def compile_methods(model: Any) -> tuple[Callable, Callable]:

@@ -263,9 +263,8 @@ class TextToPose(SharedRun):
         decode = functools.partial(self.codec.decode_batch, self.codec.variables)
         written = self._write_tokens(text, conditions, seed, sampler, tokens_at_once)
         parts = windowed_decoding.stream_windows(decode, written, reach)
-        about: dict[str, Any] = {"fps": self.codec.fps, "text": text, "placement": normalization.CANONICAL}
-        about |= {"language": language, "signer": signer}
-        clips = (Clip(part, **about) for part in parts)
+        about = {"text": text, "language": language, "signer": signer}
+        clips = (dataclasses.replace(self.codec.make_clip(part), **about) for part in parts)
         return clips if canonical else (clip.move_to(normalization.DEFAULT) for clip in clips)
 
     def _spread_conditions(

@@ -12,7 +12,9 @@ from signjax.metrics.score import Score, divide_sums, format_signature, make_mea
 from signjax.pose import skeleton
 from signjax.pose.clip import Clip
 
+HANDS = slice(skeleton.RIGHT.start, skeleton.LEFT.stop)
 WRISTS = (skeleton.L_WRIST, skeleton.R_WRIST)
+OTHER_HANDS = 0.2  # of the share of hands that recordings show: more of a difference is told
 STILL = 0.5  # of the recorded travel or deviation: less than that stands still
 
 
@@ -27,7 +29,8 @@ def score_motion(references: list[Clip], predictions: list[Clip]) -> dict[str, S
       "hand travel": the total distance of the SLRTP 2025 challenge, the mean path of a wrist over the mean
       path in the references, mean of both wrists; "deviation": of the standard deviation of joints over time;
       "speed": of the mean speed of joints; "jitter": of the mean third difference over the mean first one;
-      "length": mean of frames over the reference's frames.
+      "length": mean of frames over the reference's frames; "hands": of the share of hand joints that are
+      shown, since a hand that is left out cannot be wrong.
     """
     # In canonical space, where a signer who sits nearer to the camera does not move more.
     sides = [[clip.without_face().move_to() for clip in side] for side in (predictions, references)]
@@ -51,17 +54,27 @@ def score_motion(references: list[Clip], predictions: list[Clip]) -> dict[str, S
             _measure_sides(_measure_jitter, sides),
             _divide_jitters,
         ),
+        "hands": Score(
+            format_signature("hands-shown", joints="hands"),
+            _measure_sides(_count_hands, sides),
+            _divide_means,
+        ),
         "length": make_mean_score(format_signature("length", mean="clips"), lengths),
     }
 
 
 def list_warnings(values: dict[str, float]) -> list[str]:
     """What the values of `score_motion` give reason to warn of, a line each."""
+    lines = []
+    if abs(values["hands"] - 1) > OTHER_HANDS:
+        lines.append(f"shows {values['hands']:.2f} times as much of the hands as the recordings")
     # Distances like a clip that stands still in the middle of everything: a reader must know of it.
     still = [f"{name} {values[name]:.2f}" for name in ("hand travel", "deviation") if values[name] < STILL]
-    if not still:
-        return []
-    return [f"moves much less than the recordings ({', '.join(still)}): no distance is to be trusted"]
+    if still:
+        lines.append(
+            f"moves much less than the recordings ({', '.join(still)}): no distance is to be trusted"
+        )
+    return lines
 
 
 def _measure_sides(measure: Callable, sides: list[list[Clip]]) -> np.ndarray:
@@ -83,6 +96,12 @@ def _divide_jitters(sums):
     third, first = sums[..., [0, 1, 4, 5]], sums[..., [2, 3, 6, 7]]
     # A ratio of ratios: as much smoother or shakier than the recordings as its speed does not explain.
     return divide_sums(np.stack([_divide_means(third), _divide_means(first)], axis=-1))
+
+
+def _count_hands(clip: Clip) -> tuple[int, int]:
+    """(hand joints that are shown, all of them)."""
+    hands = clip.valid[:, HANDS]
+    return int(hands.sum()), hands.size
 
 
 def _measure_travel(clip: Clip) -> tuple[float, float]:

@@ -11,7 +11,7 @@ import numpy as np
 from signjax.data import augmentation, load, sources
 from signjax.models import build, linear_start
 from signjax.pose import losses
-from signjax.pose.missing_joints import fill_missing_joints, joint_weights
+from signjax.pose.missing_joints import fill_missing_joints, joint_weights, loss_weights
 from signjax.tasks import batches
 from signjax.training import data_rate, data_record
 from signjax.training.task import Task
@@ -42,10 +42,11 @@ def make_task(config, workdir) -> Task:
         del step
         # Only windows as recorded: a flow needs latents of variance 1 over the data, not over augmented data.
         counted = batch["mask"] & batch["as_recorded"][:, None]
+        target = fill_missing_joints(batch)
         pose, changed = model.apply(
             variables, drop_depth(batch), batch["mask"], counted, mutable=["statistics"], rngs={"noise": rng}
         )
-        terms = losses.reconstruction_losses(pose, batch["pose"], joint_weights(batch), config.loss)
+        terms = losses.reconstruction_losses(pose, target, loss_weights(batch), config.loss)
         return terms.pop("loss"), (terms, changed)
 
     def evaluate_batch(variables, batch):

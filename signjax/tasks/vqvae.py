@@ -14,7 +14,7 @@ from signjax.inference.pose_codec import load_codec_split
 from signjax.inference.pose_tokenizer import PoseTokenizer
 from signjax.models import build, linear_start
 from signjax.pose import losses
-from signjax.pose.missing_joints import fill_missing_joints, joint_weights
+from signjax.pose.missing_joints import fill_missing_joints, joint_weights, loss_weights
 from signjax.tasks import batches
 from signjax.training import data_rate, data_record
 from signjax.training.task import Task
@@ -72,7 +72,7 @@ def _make_loss(config, model):
         out, changed = model.apply(
             variables, pose, mask, train=True, mutable=["codebook"], rngs={"quantize": rng}
         )
-        terms = losses.reconstruction_losses(out.pose, batch["pose"], joint_weights(batch), config.loss)
+        terms = losses.reconstruction_losses(out.pose, pose, loss_weights(batch), config.loss)
         total = terms.pop("loss") + out.loss
         return total, (terms | {"commitment": out.loss}, changed)
 

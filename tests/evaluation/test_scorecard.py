@@ -153,8 +153,12 @@ def test_token_bleu_has_the_systems_own_lengths():
 
 
 def test_still_clips_are_warned_of():
-    assert motion_statistics.list_warnings({"hand travel": 0.2, "deviation": 0.9})
-    assert not motion_statistics.list_warnings({"hand travel": 0.8, "deviation": 0.7})
+    usual = {"hand travel": 0.8, "deviation": 0.7, "hands": 0.9}
+    assert not motion_statistics.list_warnings(usual)
+    assert "moves much less" in motion_statistics.list_warnings(usual | {"hand travel": 0.2})[0]
+    # Hands that are left out cannot be wrong.
+    [line] = motion_statistics.list_warnings(usual | {"hands": 0.5})
+    assert line == "shows 0.50 times as much of the hands as the recordings"
 
 
 def test_tables_show_values_and_intervals():
