@@ -23,6 +23,7 @@ import warnings
 import mutations
 import numpy as np
 from mutated_arrays import pick
+from paths import MEMORY
 
 from signjax.data import pack_files
 from signjax.errors import SignjaxError
@@ -134,7 +135,7 @@ def main(counts: dict[str, int], seed: int) -> dict:
     signal.signal(signal.SIGALRM, stop)
     sys.addaudithook(watch)
     results = {}
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory(dir=MEMORY) as folder:
         roots = {name: pathlib.Path(folder, name, "root") for name in counts}
         content = {name: prepare(cases[name], root) for name, root in roots.items()}
         for number, (name, count) in enumerate(counts.items()):

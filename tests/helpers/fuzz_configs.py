@@ -19,6 +19,7 @@ import fuzz
 import numpy as np
 import shared_runs
 from mutated_arrays import pick
+from paths import MEMORY
 
 from signjax.errors import SignjaxError
 from signjax.inference.load import load
@@ -141,7 +142,7 @@ def main(count: int, seed: int, signs: int) -> dict:
     warnings.simplefilter("ignore")
     signal.signal(signal.SIGALRM, fuzz.stop)
     result: dict = {"loaded": 0, "refused": 0, "signed": 0, "memory": 0, "seconds": 0, "wrong": []}
-    with tempfile.TemporaryDirectory() as root:
+    with tempfile.TemporaryDirectory(dir=MEMORY) as root:
         folders = {name: shared_runs.write(pathlib.Path(root), name) for name in shared_runs.RUNS}
         originals = {name: (folder / "config.json").read_text() for name, folder in folders.items()}
         for name, folder in folders.items():

@@ -6,7 +6,6 @@ As fuzz.py, but only the file that was damaged is written anew, and memory is me
 """
 
 import json
-import os
 import pathlib
 import shutil
 import signal
@@ -18,6 +17,7 @@ import fuzz
 import fuzz_cases_formats
 import numpy as np
 from mutated_arrays import pick
+from paths import MEMORY
 
 BLOCK = 250  # files
 
@@ -49,7 +49,7 @@ def main(count: int, seed: int) -> dict:
     warnings.simplefilter("ignore")
     signal.signal(signal.SIGALRM, fuzz.stop)
     results = {}
-    with tempfile.TemporaryDirectory(dir="/dev/shm" if os.access("/dev/shm", os.W_OK) else None) as folder:
+    with tempfile.TemporaryDirectory(dir=MEMORY) as folder:
         for index, (name, case) in enumerate(fuzz_cases_formats.CASES.items()):
             root = pathlib.Path(folder, name)
             content = fuzz.prepare(case, root)
