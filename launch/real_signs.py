@@ -4,12 +4,15 @@ Examples:
     python launch/real_signs.py ../shared/data datasets
     python launch/real_signs.py archives real
 
-Data sets: include43-s0 to -s2 (one recording session is the test split), webcam (the last quarter of each
-word's recordings) and wlasl50-f0 to -f4 (the test split has other signers). The recordings have licences of
-their own, see the README of each archive: nothing of them may be shared.
+Data sets to measure recognisers: include43-s0 to -s2 (one recording session is the test split), webcam (the
+last quarter of each word's recordings) and wlasl50-f0 to -f4 (the test split has other signers). To measure
+generators: signs has all words of all sets in one, without what judges learn from; judge-include43,
+judge-webcam and judge-wlasl50 have that in train and dev, and recordings of signs in test. The recordings
+have licences of their own, see the README of each archive: nothing of them may be shared.
 """
 
 import csv
+import dataclasses
 import sys
 import tarfile
 from collections import Counter
@@ -18,11 +21,18 @@ from pathlib import Path
 import numpy as np
 
 from signjax.cli import parsing
+from signjax.data.dataset_writer import write_clip
 from signjax.data.import_poses import import_poses
+from signjax.data.load import load_dataset
+from signjax.data.splits import SPLITS
 from signjax.seeds import make_rng
 
 ARCHIVES = ("include43", "webcam", "wlasl")
 FOLDS = 5
+JUDGED_SESSION, JUDGED_FOLDS = "0", (0, 1)  # judges learn from these and from the tested quarter of webcam
+LANGUAGES = {"include43": "ins", "webcam": "ase", "wlasl50": "ase", "gloss": "ase"}  # as ISO 639-3 calls them
+TESTED = 20  # recordings of a word that a judge's test split has at most
+FPS = 25  # of signs: most of its sets have fewer, and none has more
 DEV_SHARE = 0.06  # of the recordings that are not tested; they choose the step, so training must not see them
 
 
@@ -48,17 +58,63 @@ def make_datasets(archives: Path, root: Path) -> None:
         *_split_webcam(unpacked),
         *_split_wlasl(unpacked),
     ):
-        if (root / name).is_dir():
-            continue
-        stack = unpacked / "stacks" / name
-        stack.mkdir(parents=True, exist_ok=True)
-        np.save(stack / "clips.npy", values)
-        with open(stack / "clips_index.csv", "w", newline="") as file:
-            writer = csv.DictWriter(file, list(rows[0]))
-            writer.writeheader()
-            writer.writerows(rows)
-        report = import_poses(stack, str(root), name)
-        print(f"{root / name}: {report['clips']}, {len(report['left_out'])} left out", flush=True)
+        _import_stack(unpacked, root, name, values, rows)
+    _make_generation_sets(unpacked, root)
+
+
+def _import_stack(unpacked: Path, root: Path, name: str, values: np.ndarray, rows: list[dict]) -> None:
+    """Imports clips that lie in one array, unless that was done before."""
+    if (root / name).is_dir():
+        return
+    stack = unpacked / "stacks" / name
+    stack.mkdir(parents=True, exist_ok=True)
+    np.save(stack / "clips.npy", values)
+    with open(stack / "clips_index.csv", "w", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+    report = import_poses(stack, str(root), name)
+    print(f"{root / name}: {report['clips']}, {len(report['left_out'])} left out", flush=True)
+
+
+def _make_generation_sets(unpacked: Path, root: Path) -> None:
+    """Makes `signs` and the sets of the judges: no judge learns from a recording that is in signs."""
+    parts = unpacked / "parts"
+    judged = {
+        "include43": dict(_split_include(unpacked))[f"include43-s{JUDGED_SESSION}"],
+        "webcam": dict(_split_webcam(unpacked))["webcam"],
+        "wlasl50": _hold_out_folds(unpacked, JUDGED_FOLDS),
+    }
+    for name, (values, rows) in judged.items():
+        rows = [
+            row | {"language": LANGUAGES[name], "signer_id": f"{name}-{row.get('signer_id', 'one')}"}
+            for row in rows
+        ]
+        held_out = [row["split"] == "test" for row in rows]
+        # Held out from signs is what the judge learns from; what signs has are the recordings that test it.
+        learnt = _mark_splits(rows, [not held for held in held_out])
+        _import_stack(unpacked, root, f"judge-{name}", values, _limit_tested(learnt))
+        kept = [row for row, held in zip(rows, held_out, strict=True) if not held]
+        _import_stack(unpacked, parts, name, values, kept)
+    videos = {row["video_id"] for row in judged["wlasl50"][1] if row["split"] == "test"}
+    _write_gloss(unpacked, parts / "gloss", videos)
+    if not (root / "signs").is_dir():
+        report = import_poses(parts, str(root), "signs", resample=FPS)
+        print(f"{root / 'signs'}: {report['clips']}, {len(report['left_out'])} left out", flush=True)
+
+
+def _write_gloss(unpacked: Path, folder: Path, judged_videos: set[str]) -> None:
+    """Writes the clips of ASL_gloss without depth, which no other set has, and without the judge's videos."""
+    if folder.is_dir():
+        return
+    for split in SPLITS:
+        for clip in load_dataset(unpacked / "wlasl", "ASL_gloss", split):
+            if clip.sid not in judged_videos:
+                flat = clip.points * np.float32([1, 1, 0])
+                about = {"language": LANGUAGES["gloss"], "signer": "gloss-unknown", "placement": None}
+                clip = dataclasses.replace(clip, points=flat, text=clip.text.lower(), fps=FPS, **about)
+                # None is tested: the judges' recordings are enough.
+                write_clip(folder / ("dev" if split == "dev" else "train") / clip.sid, clip)
 
 
 def _split_include(folder: Path):
@@ -93,20 +149,25 @@ def _split_webcam(folder: Path):
 
 
 def _split_wlasl(folder: Path):
+    for fold in range(FOLDS):
+        yield f"wlasl50-f{fold}", _hold_out_folds(folder, (fold,))
+
+
+def _hold_out_folds(folder: Path, folds: tuple[int, ...]):
+    """The clips of wlasl50, those of some of its FOLDS groups of signers in the test split."""
     rows = _read_rows(folder / "wlasl/wlasl50_index.csv")
     values, sizes, fold_of = np.load(folder / "wlasl/wlasl50_f32.npy"), [0] * FOLDS, {}
     # The largest signers first, each into the fold that has the fewest clips.
     for signer, count in Counter(row["signer_id"] for row in rows).most_common():
         fold_of[signer] = int(np.argmin(sizes))
         sizes[fold_of[signer]] += count
-    for fold in range(FOLDS):
-        about = [
-            {"text": row["gloss"], "start": row["start"], "frames": row["frames"], "fps": 15}
-            | {"width": 640, "height": 480, "signer_id": row["signer_id"] or "unknown"}  # a guess: not stated
-            for row in rows
-        ]
-        tested = [fold_of[row["signer_id"]] == fold for row in rows]
-        yield f"wlasl50-f{fold}", (values, _mark_splits(about, tested))
+    about = [
+        {"text": row["gloss"], "start": row["start"], "frames": row["frames"], "fps": 15}
+        | {"width": 640, "height": 480, "signer_id": row["signer_id"] or "unknown"}  # a guess: not stated
+        | {"video_id": row["video_id"]}
+        for row in rows
+    ]
+    return values, _mark_splits(about, [fold_of[row["signer_id"]] in folds for row in rows])
 
 
 def _mark_splits(about: list[dict], tested: list[bool]) -> list[dict]:
@@ -117,6 +178,21 @@ def _mark_splits(about: list[dict], tested: list[bool]) -> list[dict]:
     dev = set(make_rng(0, 6).permutation(spare)[: round(DEV_SHARE * sum(words.values()))].tolist())
     splits = ["test" if test else "dev" if i in dev else "train" for i, test in enumerate(tested)]
     return [row | {"split": split} for row, split in zip(about, splits, strict=True)]
+
+
+def _limit_tested(rows: list[dict]) -> list[dict]:
+    """The rows with at most TESTED of each word in the test split, evenly over the recordings."""
+    words = Counter(row["text"] for row in rows if row["split"] == "test")
+    seen, kept = Counter(), []
+    for row in rows:
+        word, limit = row["text"], min(TESTED, words[row["text"]])
+        if row["split"] == "test":
+            seen[word] += 1
+            # Where the number of rows so far passes another of `limit` equal parts.
+            if seen[word] * limit // words[word] == (seen[word] - 1) * limit // words[word]:
+                continue
+        kept.append(row)
+    return kept
 
 
 def _read_rows(path: Path) -> list[dict]:

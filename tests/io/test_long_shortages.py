@@ -45,7 +45,7 @@ def results(module, run, out):
             return {name: arrays[name].tobytes() for name in arrays}
     if module == "signjax.evaluate":
         scores = json.loads((out / "scores/scores.json").read_text())
-        return scores | {"system": ""}  # the folder of the run, another one each time
+        return scores | {"system": "", "cost": {}}  # the folder of the run and the seconds of a clip differ
     return saved_steps.read_meta(run, "latest", 12)["fingerprint"]
 
 
