@@ -10,11 +10,11 @@ import sys
 
 from signjax import limits
 from signjax.cli import lexicon_options, parsing
-from signjax.cli.command import run_without_jax
+from signjax.cli.command import run_as_command
 from signjax.errors import ConfigError
 
 
-@run_without_jax
+@run_as_command
 def main(argv: list[str] | None = None) -> int:
     """Writes the data set; returns the exit code."""
     parser = parsing.make_short_parser("signjax.tools.stitch", __doc__)
