@@ -33,6 +33,7 @@ TORSO = (
     (0.555, 0.072, 0.064, {"chest": 1}),
     (0.570, 0.062, 0.060, {"chest": 1}),
 )
+FLAT, BACK = 0.84, 0.018  # factor of the depths; metres by which all is farther back
 # Share of an arm's bone, radius; the elbow and the wrist are where a bone ends.
 UPPER, LOWER = (
     ((0.0, 0.050), (0.12, 0.053), (0.35, 0.050), (0.7, 0.044)),
@@ -83,14 +84,15 @@ def _place_bones(offsets: np.ndarray) -> dict[str, np.ndarray]:
 def _make_torso(places) -> Surface:
     # As wide as the shoulders are apart.
     broad = np.linalg.norm(places["leftUpperArm"] - places["rightUpperArm"]) / 0.36
-    rings = [Ring(y, x * broad, z, weights) for y, x, z, weights in TORSO]
+    # Hands are signed with close before the chest: it is flat, and a little behind the shoulders.
+    rings = [Ring(y, x * broad, FLAT * z, weights, BACK) for y, x, z, weights in TORSO]
     return make_loft(places["hips"], Y, X, rings, (0.03, 0.01), square=2.3, count=32)
 
 
 def _make_neck(places) -> Surface:
     rings = [
-        Ring(0.03, 0.060, 0.060, {"chest": 1}),
-        Ring(0.085, 0.053, 0.056, {"chest": 0.4, "neck": 0.6}),
+        Ring(0.03, 0.054, 0.044, {"chest": 1}, BACK),
+        Ring(0.088, 0.051, 0.045, {"chest": 0.4, "neck": 0.6}, BACK),
         Ring(0.17, 0.053, 0.060, {"neck": 0.3, "head": 0.7}),
     ]
     return make_loft(places["neck"], Y, X, rings, (0.02, 0.02), count=20)
@@ -203,8 +205,8 @@ def _make_leg(places, side: str) -> list[Surface]:
     upper, lower = f"{side}UpperLeg", f"{side}LowerLeg"
     thigh, whole = hip[1] - knee[1], hip[1] - ankle[1]
     rings = [
-        Ring(-0.02, 0.070, 0.098, {"hips": 0.5, upper: 0.5}),
-        Ring(0.1, 0.074, 0.090, {upper: 1.0}),
+        Ring(-0.02, 0.068, 0.080, {"hips": 0.5, upper: 0.5}, -BACK),
+        Ring(0.1, 0.074, 0.080, {upper: 1.0}, -0.6 * BACK),
         Ring(thigh - 0.05, 0.058, 0.062, {upper: 0.85, lower: 0.15}),
         Ring(thigh, 0.055, 0.058, {upper: 0.5, lower: 0.5}),
         Ring(thigh + 0.05, 0.055, 0.058, {upper: 0.15, lower: 0.85}),

@@ -40,8 +40,10 @@ def place_clip(clip: Clip) -> PlacedClip:
     points = (clip.points - origin) * (UNIT / scale) * [1, -1, -1]
     points = np.where(clip.valid[..., None], points, 0.0)
     sides = clip.valid[:, [skeleton.R_SHOULDER, skeleton.L_SHOULDER]].all(1)
-    if not sides.any():
-        raise DataError(f"{name}shows no frame with both shoulders; an avatar cannot be posed without them")
+    if not sides.any() or not clip.valid[:, skeleton.NECK].any():
+        raise DataError(
+            f"{name}never shows the neck or both shoulders; an avatar cannot be posed without them"
+        )
     left = points[sides, skeleton.L_SHOULDER] - points[sides, skeleton.R_SHOULDER]
     left = quaternions.normalize(left.mean(0))
     up = _measure_up(points, clip.valid, left)

@@ -169,6 +169,7 @@ def test_a_face_turns_the_head():
 @pytest.mark.parametrize("change, words", [
     (lambda clip: reverse_axes(clip, 1, 1, 0), "has no depth.*3-D data"),
     (lambda clip: hide_joints(clip, slice(None), [skeleton.R_SHOULDER]), "both shoulders"),
+    (lambda clip: hide_joints(clip.move_to(), slice(None), [skeleton.NECK]), "the neck"),
     (lambda clip: Clip(np.zeros((0, 50, 3)), sid="one"), "no frames"),
 ])  # fmt: skip
 def test_what_cannot_be_posed_is_refused_in_one_line(change, words):
