@@ -16,7 +16,7 @@ answer_help "$@"
 
 prepare_python
 code=0
-print_progress "pytest -n 2 --dist loadfile -m soak $*" # two processes; a file's tests stay together
-"$PYTHON" -m pytest -n 2 --dist loadfile -m soak "$@" || code=$?
+print_progress "pytest -n 2 --dist worksteal -m soak $*" # each of two takes tests of the other when it has none left
+"$PYTHON" -m pytest -n 2 --dist worksteal -m soak "$@" || code=$?
 print_progress "Done in $SECONDS s, exit code $code"
 exit $code
