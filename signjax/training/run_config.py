@@ -8,7 +8,7 @@ import re
 import ml_collections
 
 from signjax.errors import ConfigError, StorageError, closest_match
-from signjax.io import atomic, machine_errors, safe_read
+from signjax.io import atomic, checksums, machine_errors, safe_read
 from signjax.training import config_fields, config_rules, config_schema, configs
 
 # May differ when a run is resumed: how long it trains, how often it reports and saves, on which devices it
@@ -63,6 +63,10 @@ def load_config(path) -> ml_collections.ConfigDict:
         config_rules.check_fields(config)
         return config
     except ConfigError as e:
+        folder = pathlib.Path(path).parent
+        # A wrong byte is a wrong value now and then: whoever downloaded it must not look for a mistake in it.
+        if (folder / checksums.FILE).is_file() and (corruption := checksums.find_corruption(folder, True)):
+            raise StorageError(f"{folder} is corrupt: {corruption}; download {folder} again") from None
         raise StorageError(f"{path}: {e}") from None
     except safe_read.MissingFileError:
         workdir = pathlib.Path(path).parent

@@ -184,6 +184,18 @@ def test_damage_is_found(shared, tmp_path, name):
         load_run(folder)
 
 
+def test_a_value_that_damage_made_is_no_mistake_of_its_user(shared, tmp_path):
+    folder = shutil.copytree(shared / "gpt", tmp_path / "gpt")
+    config = folder / "config.json"
+    config.write_text(config.read_text().replace('"b2": 0.98', '"b2": 1.98'))
+    with pytest.raises(StorageError, match=r"config\.json .*download .* again"):
+        load_run(folder)
+    # Where the owner of the folder changed it, checksums and all, the value is what is wrong.
+    checksums.write_checksums(folder)
+    with pytest.raises(StorageError, match=r"optim\.b2 is 1\.98; it can be 0 to below 1"):
+        load_run(folder)
+
+
 def test_the_card_quotes_scores_of_these_weights_only(home, tmp_path, capsys):
     copied = shutil.copytree(home / "runs", tmp_path / "runs") / "gpt"
     own = digest_variables(load_run(copied).variables)
