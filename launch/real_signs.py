@@ -21,10 +21,12 @@ from pathlib import Path
 import numpy as np
 
 from signjax.cli import parsing
+from signjax.cli.command import run_without_jax
 from signjax.data.dataset_writer import write_clip
 from signjax.data.import_poses import import_poses
 from signjax.data.load import load_dataset
 from signjax.data.splits import SPLITS
+from signjax.io import atomic, temporary_folders
 from signjax.seeds import make_rng
 
 ARCHIVES = ("include43", "webcam", "wlasl")
@@ -36,14 +38,16 @@ FPS = 25  # of signs: most of its sets have fewer, and none has more
 DEV_SHARE = 0.06  # of the recordings that are not tested; they choose the step, so training must not see them
 
 
-def main(argv: list[str]) -> None:
-    """Makes the data sets in the folder that a command line names."""
+@run_without_jax
+def main(argv: list[str] | None = None) -> int:
+    """Makes the data sets in the folder that a command line names; returns the exit code."""
     parser = parsing.Parser(prog="python launch/real_signs.py", description=__doc__)
     names = ", ".join(f"{name}.tar.xz" for name in ARCHIVES)
     parser.add_argument("archives", type=Path, help=f"folder of {names}")
     parser.add_argument("root", type=Path, help="folder of the data sets")
     args = parser.parse_args(argv)
     make_datasets(args.archives, args.root)
+    return 0
 
 
 def make_datasets(archives: Path, root: Path) -> None:
@@ -51,8 +55,14 @@ def make_datasets(archives: Path, root: Path) -> None:
     unpacked = root / ".real_signs"
     for name in ARCHIVES:
         if not (unpacked / name).is_dir():
-            with tarfile.open(archives / f"{name}.tar.xz") as archive:
-                archive.extractall(unpacked, filter="data")
+            unpacked.mkdir(parents=True, exist_ok=True)
+            # Moved when it is whole: what is half unpacked must not be taken for all of it the next time.
+            with (
+                tarfile.open(archives / f"{name}.tar.xz") as archive,
+                temporary_folders.make_temporary_folder(unpacked) as folder,
+            ):
+                archive.extractall(folder, filter="data")
+                atomic.move_folder(folder / name, unpacked / name)
     for name, (values, rows) in (
         *_split_include(unpacked),
         *_split_webcam(unpacked),
@@ -107,14 +117,16 @@ def _write_gloss(unpacked: Path, folder: Path, judged_videos: set[str]) -> None:
     """Writes the clips of ASL_gloss without depth, which no other set has, and without the judge's videos."""
     if folder.is_dir():
         return
-    for split in SPLITS:
-        for clip in load_dataset(unpacked / "wlasl", "ASL_gloss", split):
-            if clip.sid not in judged_videos:
-                flat = clip.points * np.float32([1, 1, 0])
-                about = {"language": LANGUAGES["gloss"], "signer": "gloss-unknown", "placement": None}
-                clip = dataclasses.replace(clip, points=flat, text=clip.text.lower(), fps=FPS, **about)
-                # None is tested: the judges' recordings are enough.
-                write_clip(folder / ("dev" if split == "dev" else "train") / clip.sid, clip)
+    about = {"language": LANGUAGES["gloss"], "signer": "gloss-unknown", "placement": None, "fps": FPS}
+    with atomic.build_folder(folder) as building:
+        for split in SPLITS:
+            # None is tested: the judges' recordings are enough.
+            place = building / ("dev" if split == "dev" else "train")
+            for clip in load_dataset(unpacked / "wlasl", "ASL_gloss", split):
+                if clip.sid not in judged_videos:
+                    flat = clip.points * np.float32([1, 1, 0])
+                    clip = dataclasses.replace(clip, points=flat, text=clip.text.lower(), **about)
+                    write_clip(place / clip.sid, clip)
 
 
 def _split_include(folder: Path):
@@ -201,4 +213,4 @@ def _read_rows(path: Path) -> list[dict]:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    sys.exit(main())

@@ -6,7 +6,7 @@ from pathlib import Path
 from signjax import rendering
 from signjax.data import clip_files, clip_writers, npz_clip
 from signjax.errors import ConfigError, did_you_mean
-from signjax.export import bvh, glb, pose_file, vrma
+from signjax.export import pose_file
 from signjax.io import atomic
 from signjax.pose.clip import Clip
 
@@ -65,6 +65,14 @@ def _save_html(clip: Clip, path: Path) -> Path:
     return rendering.write_html(path, panels, title=clip.text or clip.sid or path.stem)
 
 
+def _save_avatar(clip: Clip, path: Path) -> Path:
+    # Not at the top: what signs a text and writes no avatar starts without them.
+    from signjax.export import bvh, glb, vrma
+
+    formats = {".glb": glb.format_glb, ".vrma": vrma.format_vrma, ".bvh": bvh.format_bvh}
+    return atomic.write_file(path, formats[path.suffix.lower()](clip))
+
+
 # By the endings of files.
 WRITERS: dict[str, Callable[[Clip, Path], Path]] = {
     ".gif": lambda clip, path: rendering.write_gif(path, clip),
@@ -74,9 +82,9 @@ WRITERS: dict[str, Callable[[Clip, Path], Path]] = {
     ".npz": lambda clip, path: atomic.write_file(path, npz_clip.format_npz(clip)),
     ".pose": lambda clip, path: atomic.write_file(path, pose_file.format_clip(clip)),
     ".json": lambda clip, path: atomic.write_file(path, clip_writers.format_pose_json(clip)),
-    ".glb": lambda clip, path: atomic.write_file(path, glb.format_glb(clip)),
-    ".vrma": lambda clip, path: atomic.write_file(path, vrma.format_vrma(clip)),
-    ".bvh": lambda clip, path: atomic.write_file(path, bvh.format_bvh(clip)),
+    ".glb": _save_avatar,
+    ".vrma": _save_avatar,
+    ".bvh": _save_avatar,
 }
 # Formats that are folders, by the names that commands have for them; all others are endings of files.
 FOLDER_WRITERS: dict[str, Callable[[Clip, Path], Path]] = {"openpose": save_openpose, "json": save_folder}

@@ -12,18 +12,8 @@ from signjax.errors import ConfigError, DataError
 CLIP_FORMS = ("pose", "openpose", "json", "npz", "mp4", "html", "glb", "vrma", "bvh")
 RUN_FORMS = ("safetensors", "onnx", "stablehlo", "hub_folder")
 FORMS = (*CLIP_FORMS, *RUN_FORMS)
-SAMPLE_FORMS = (
-    "npz",
-    "pose",
-    "gif",
-    "html",
-    "mp4",
-    "json",
-    "png",
-    "glb",
-    "vrma",
-    "bvh",
-)  # of generated clips
+# Of generated clips.
+SAMPLE_FORMS = ("npz", "pose", "gif", "html", "mp4", "json", "png", "glb", "vrma", "bvh")
 
 
 def export_paths(

@@ -6,7 +6,7 @@ from signjax.export import gltf
 from signjax.export.avatar_clip import move_avatar
 from signjax.export.lofts import Surface
 from signjax.export.mannequin import Mannequin, make_mannequin
-from signjax.pose.avatar_rig import NAMES, NUMBERS, PARENTS
+from signjax.pose.avatar_rig import NAMES, NUMBERS, PARENTS, place_bones
 from signjax.pose.clip import Clip
 
 # Linear RGB, and how rough they are.
@@ -50,11 +50,8 @@ def _make_material(name: str, color, roughness: float) -> dict:
 
 def _make_skin(buffer: gltf.Buffer, offsets: np.ndarray) -> dict:
     """The skin of all bones: matrices that bring a corner from its place at rest to its bone."""
-    places = np.array(offsets, float)
-    for bone, parent in enumerate(PARENTS[1:].tolist(), 1):
-        places[bone] += places[parent]
     matrices = np.tile(np.eye(4), (len(NAMES), 1, 1))
-    matrices[:, 3, :3] = -places  # in the order of columns, as glTF has them
+    matrices[:, 3, :3] = -place_bones(offsets)  # in the order of columns, as glTF has them
     inverse = buffer.add(matrices.reshape(-1, 16).astype(np.float32))
     return {"inverseBindMatrices": inverse, "skeleton": 0, "joints": list(range(len(NAMES)))}
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from signjax.export.lofts import Ring, Surface, join_surfaces, make_ellipsoid, make_loft
-from signjax.pose.avatar_rig import FINGERS, NUMBERS, PARENTS, SIDES, list_segments
+from signjax.pose.avatar_rig import FINGERS, NAMES, SIDES, list_segments, place_bones
 
 X, Y, Z = np.eye(3)
 UPPER_ARM = 0.297  # metres, of the adult whose measures stand below
@@ -64,7 +64,7 @@ def make_mannequin(offsets: np.ndarray) -> Mannequin:
     Args:
       offsets: [N, 3], where bones begin from their parents, as in `rotations.AvatarMotion`.
     """
-    places = _place_bones(offsets)
+    places = dict(zip(NAMES, place_bones(offsets), strict=True))
     head = [_make_neck(places), *_make_head(places)]
     clothes, skin = [_make_torso(places)], head[:-1]
     for side in SIDES:
@@ -72,13 +72,6 @@ def make_mannequin(offsets: np.ndarray) -> Mannequin:
         clothes += [sleeve, *_make_leg(places, side)]
         skin += [forearm, *_make_hand(places, side)]
     return Mannequin(join_surfaces(clothes), join_surfaces(skin), head[-1])
-
-
-def _place_bones(offsets: np.ndarray) -> dict[str, np.ndarray]:
-    places = np.array(offsets, float)
-    for bone, parent in enumerate(PARENTS[1:].tolist(), 1):
-        places[bone] += places[parent]
-    return {name: places[bone] for name, bone in NUMBERS.items()}
 
 
 def _make_torso(places) -> Surface:

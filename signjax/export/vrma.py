@@ -11,9 +11,8 @@ import numpy as np
 from signjax.export import gltf
 from signjax.export.avatar_clip import move_avatar
 from signjax.pose import quaternions, rotations
-from signjax.pose.avatar_rig import LEAVES, NAMES, NUMBERS, PARENTS
+from signjax.pose.avatar_rig import LEAVES, NAMES, PARENTS, place_bones
 from signjax.pose.clip import Clip
-from signjax.pose.rotations import AvatarMotion
 
 EXTENSION = "VRMC_vrm_animation"
 NO_BONES_OF_VRM = ("Wrist", "Base")
@@ -30,7 +29,7 @@ def format_vrma(clip: Clip) -> bytes:
     above = {bone: _find_above(bone) for bone in bones}
     _, turns = rotations.find_bones(motion)
     local = np.stack([_turn_from(turns, bone, above[bone]) for bone in bones], 1)
-    rest = _place_at_rest(motion)
+    rest = place_bones(motion.offsets)
     offsets = np.stack([rest[bone] - (rest[above[bone]] if above[bone] >= 0 else 0) for bone in bones])
     numbers = {bone: number for number, bone in enumerate(bones)}
     parents = [numbers.get(above[bone], -1) for bone in bones]
@@ -65,10 +64,3 @@ def _turn_from(turns: np.ndarray, bone: int, above: int) -> np.ndarray:
         return turns[:, bone]
     relative = quaternions.multiply(quaternions.invert(turns[:, above]), turns[:, bone])
     return quaternions.keep_hemisphere(relative)
-
-
-def _place_at_rest(motion: AvatarMotion) -> np.ndarray:
-    """Where bones begin at rest, [N, 3] in metres."""
-    still = np.broadcast_to(quaternions.IDENTITY, (1, len(NAMES), 4))
-    rest = motion._replace(rotations=still, hips=motion.offsets[None, NUMBERS["hips"]])
-    return rotations.find_bones(rest)[0][0]

@@ -57,7 +57,7 @@ def stitch_clips(
     least: float = 1.0,
     pace: float = 1.0,
 ) -> Iterator[Clip]:
-    """Yields clips of texts, `num` of each in a row, without texts of which too much is missing.
+    """Clips of texts, `num` of each in a row, without texts of which too much is missing.
 
     Args:
       lexicon: stitches them.
@@ -67,11 +67,19 @@ def stitch_clips(
       least: share of a text's words, 0 to 1, that must have a sign or be spelled.
       pace: how many times as fast as stitched, see `measure_pace`.
 
-    Yields:
-      Clips of the split "train", named stitched_00000 and so on, in the size and place of recorded clips.
+    Returns:
+      An iterator of clips of the split "train", named stitched_00000 and so on, in the size and place of
+      recorded clips.
     """
     covered = [text for text in texts if _is_covered(lexicon, text, least)]
-    for places, clips in lexicon.generate_batches(covered, num, seed):
+    return _stitch_covered(lexicon, covered, num, seed, pace)
+
+
+def _stitch_covered(
+    lexicon: Lexicon, texts: Sequence[str], num: int, seed: int, pace: float
+) -> Iterator[Clip]:
+    """The clips of `stitch_clips`, of texts of which enough is there."""
+    for places, clips in lexicon.generate_batches(texts, num, seed):
         for place, clip in zip(places.tolist(), clips, strict=True):
             clip = dataclasses.replace(clip, fps=lexicon.fps * pace)
             # As if recorded at a higher rate, of which the usual one takes fewer frames.
@@ -127,11 +135,13 @@ def write_stitched_dataset(
     """
     limits.check_number("pace", pace, PACES)
     limits.check_number("least", least, limits.Range(0, 1, whole=False))
-    left_out = [text for text in texts if not _is_covered(lexicon, text, least)]
+    covered, left_out = [], []
+    for text in texts:
+        (covered if _is_covered(lexicon, text, least) else left_out).append(text)
     missing = dict.fromkeys(word for text in left_out for word in lexicon.cover(text).missing)
-    folder, count, total = Path(root, name), 0, (len(texts) - len(left_out)) * num
+    folder, count, total = Path(root, name), 0, len(covered) * num
     with atomic.build_folder(folder) as building:
-        for number, clip in enumerate(stitch_clips(lexicon, texts, num, seed, least, pace), 1):
+        for number, clip in enumerate(_stitch_covered(lexicon, covered, num, seed, pace), 1):
             try:
                 dataset_writer.write_clip(building / "train" / clip.sid, clip)
                 count += 1

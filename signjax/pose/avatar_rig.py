@@ -110,6 +110,14 @@ def find_knuckle_direction(side: str, finger: str) -> np.ndarray:
     return np.array([SIDES[side] * np.cos(FANS[finger]), 0.0, np.sin(FANS[finger])])
 
 
+def place_bones(offsets: np.ndarray) -> np.ndarray:
+    """Where all bones begin at rest [N, 3], given where each begins from its parent [N, 3]."""
+    places = np.array(offsets, float)
+    for bone, parent in enumerate(PARENTS[1:].tolist(), 1):
+        places[bone] += places[parent]
+    return places
+
+
 def place_fixed_bones() -> np.ndarray:
     """Where bones begin from their parents [N, 3] in metres: trunk, legs and head; 0 for all others."""
     offsets = np.zeros((len(BONES), 3))

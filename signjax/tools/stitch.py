@@ -38,8 +38,10 @@ def main(argv: list[str] | None = None) -> int:
     if not arguments:
         raise ConfigError("--lexicon is missing; give the folder of a data set of single signs")
     lexicon, texts = Lexicon.from_dataset(**arguments), collect_texts([], args.file)
-    pace = measure_pace(lexicon, load_dataset(args.root, args.pace_of, "train")) if args.pace_of else 1.0
-    print(f"{pace:.2f} times as fast as stitched")
+    pace = 1.0
+    if args.pace_of:
+        pace = measure_pace(lexicon, load_dataset(args.root, args.pace_of, "train"))
+        print(f"{pace:.2f} times as fast as stitched")
     options = {"num": args.num, "seed": args.seed, "least": args.least, "pace": pace}
     written = write_stitched_dataset(lexicon, texts, args.root, args.name, **options)
     print(written.describe())
